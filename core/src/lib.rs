@@ -1,0 +1,1 @@
+//! The part of payments that needs no database.

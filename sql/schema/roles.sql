@@ -1,0 +1,55 @@
+-- payments_owner owns the schema, the tables and every function that acts with more rights than its caller. Nobody logs in
+-- as it and nobody is a member of it, so nothing here ever runs as a superuser, and an app's trigger on one of our
+-- tables runs as payments_owner at most.
+
+do $install$
+begin
+  if current_setting('server_encoding') <> 'UTF8' then
+    raise exception 'payments needs a database whose encoding is UTF8'
+      using errcode = 'feature_not_supported',
+            detail = format('This database is encoded in %s; Stripe''s events are UTF-8.', current_setting('server_encoding')),
+            hint = 'Create the database with ENCODING ''UTF8''.';
+  end if;
+
+  if not exists (select from pg_catalog.pg_roles where rolname = 'payments_owner') then
+    create role payments_owner nologin nosuperuser noinherit nocreatedb nocreaterole noreplication nobypassrls;
+  end if;
+
+  if exists (select from pg_catalog.pg_roles where rolname = 'payments_owner'
+               and (rolcanlogin or rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls))
+     or exists (select from pg_catalog.pg_auth_members m
+                 where pg_catalog.pg_get_userbyid(m.roleid) = 'payments_owner'
+                    or pg_catalog.pg_get_userbyid(m.member) = 'payments_owner')
+  then
+    raise exception 'role payments_owner exists and may do more than own tables'
+      using errcode = 'object_not_in_prerequisite_state',
+            detail = 'It must not log in, have attributes such as SUPERUSER, have members, or be a member of another role.',
+            hint = 'Revoke its memberships and attributes (ALTER ROLE payments_owner NOLOGIN NOSUPERUSER …), then install again.';
+  end if;
+
+  if not exists (select from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner
+                  where n.nspname = 'payments' and (r.rolsuper or r.rolname = 'payments_owner'))
+  then
+    raise exception 'schema payments exists and belongs to a role that cannot be trusted'
+      using errcode = 'insufficient_privilege',
+            detail = format('It is owned by %s, who could drop or replace what is in it.',
+                            (select pg_catalog.pg_get_userbyid(nspowner) from pg_catalog.pg_namespace where nspname = 'payments')),
+            hint = 'Look at what is in the schema; drop it or ALTER SCHEMA payments OWNER TO payments_owner, then install again.';
+  end if;
+
+  if exists (select from pg_catalog.pg_class c join pg_catalog.pg_roles r on r.oid = c.relowner
+              where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+                and not (r.rolsuper or r.rolname = 'payments_owner'))
+  then
+    raise exception 'schema payments holds relations that belong to a role that cannot be trusted'
+      using errcode = 'insufficient_privilege',
+            detail = (select string_agg(format('%s is owned by %s', c.oid::regclass, r.rolname), ', ')
+                        from pg_catalog.pg_class c join pg_catalog.pg_roles r on r.oid = c.relowner
+                       where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+                         and not (r.rolsuper or r.rolname = 'payments_owner')),
+            hint = 'Give them to payments_owner if you trust them, or drop them, then install again.';
+  end if;
+
+  alter schema payments owner to payments_owner;
+end
+$install$;

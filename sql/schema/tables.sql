@@ -1,0 +1,374 @@
+-- The tables. Public names and columns; see README, "Reference". They are made only where they are missing and then
+-- detached from the extension: pg_dump keeps an app's triggers, indexes, policies and publications only on tables that no
+-- extension owns, and DROP EXTENSION must never delete a record of money. While a dump is being restored
+-- (its scripts set row_security = off) nothing is made, because the dump brings it all.
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
+  if to_regclass('payments.environments') is null then
+    create table payments.environments (
+      environment text primary key check (environment in ('test', 'live')),
+      live_approved_by text,
+      live_approved_at timestamptz,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    insert into payments.environments (environment) values ('test'), ('live');
+  end if;
+
+  if to_regclass('payments.stripe_connections') is null then
+    create table payments.stripe_connections (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null unique check (environment in ('test', 'live')),
+      stripe_account_id text,
+      stripe_account_email text,
+      account_livemode boolean,
+      status text not null default 'unconfigured' check (status in ('unconfigured', 'connected', 'error')),
+      webhook_endpoint_id text,
+      webhook_endpoint_url text,
+      webhook_configured_at timestamptz,
+      last_synced_at timestamptz,
+      last_sync_status text check (last_sync_status in ('succeeded', 'failed')),
+      last_sync_error text,
+      last_sync_counts jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+  end if;
+
+  if to_regclass('payments.products') is null then
+    create table payments.products (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_product_id text not null,
+      name text not null,
+      description text,
+      active boolean not null default true,
+      default_price_id text,
+      metadata jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (environment, stripe_product_id)
+    );
+  end if;
+
+  if to_regclass('payments.prices') is null then
+    create table payments.prices (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_price_id text not null,
+      stripe_product_id text,
+      active boolean not null default true,
+      currency text,
+      unit_amount bigint,
+      unit_amount_decimal text,
+      type text,
+      lookup_key text,
+      billing_scheme text,
+      tax_behavior text,
+      recurring_interval text,
+      recurring_interval_count integer,
+      metadata jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (environment, stripe_price_id)
+    );
+    create index prices_product_idx on payments.prices (environment, stripe_product_id);
+  end if;
+
+  if to_regclass('payments.customers') is null then
+    create table payments.customers (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_customer_id text not null,
+      email text,
+      name text,
+      phone text,
+      deleted boolean not null default false,
+      metadata jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      stripe_created_at timestamptz,
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (environment, stripe_customer_id)
+    );
+  end if;
+
+  -- A row without evidence is an admin's own word; one with evidence was derived from a completed session.
+  if to_regclass('payments.stripe_customer_mappings') is null then
+    create table payments.stripe_customer_mappings (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      subject_type text not null,
+      subject_id text not null,
+      stripe_customer_id text not null,
+      evidence_created bigint,
+      evidence_event_id text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (environment, subject_type, subject_id),
+      unique (environment, stripe_customer_id)
+    );
+  end if;
+
+  -- What completed sessions say of subject and customer; the mappings follow from these (projection.rs of the core decides).
+  if to_regclass('payments.mapping_claims') is null then
+    create table payments.mapping_claims (
+      environment text not null check (environment in ('test', 'live')),
+      stripe_checkout_session_id text not null,
+      subject_type text not null,
+      subject_id text not null,
+      stripe_customer_id text not null,
+      evidence_created bigint not null,
+      evidence_event_id text not null,
+      primary key (environment, stripe_checkout_session_id)
+    );
+    create index mapping_claims_subject_idx on payments.mapping_claims (environment, subject_type, subject_id);
+    create index mapping_claims_customer_idx on payments.mapping_claims (environment, stripe_customer_id);
+  end if;
+
+  if to_regclass('payments.checkout_sessions') is null then
+    create table payments.checkout_sessions (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      mode text not null check (mode in ('payment', 'subscription')),
+      status text not null default 'initialized'
+        check (status in ('initialized', 'open', 'completed', 'expired', 'failed')),
+      payment_status text check (payment_status in ('paid', 'unpaid', 'no_payment_required')),
+      subject_type text,
+      subject_id text,
+      customer_email text,
+      line_items jsonb not null check (jsonb_typeof(line_items) = 'array'),
+      success_url text not null,
+      cancel_url text not null,
+      idempotency_key text,
+      metadata jsonb not null default '{}',
+      stripe_checkout_session_id text,
+      stripe_customer_id text,
+      stripe_payment_intent_id text,
+      stripe_subscription_id text,
+      url text,
+      last_error text,
+      raw jsonb not null default '{}',
+      created_by text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      check ((subject_type is null) = (subject_id is null)),
+      unique (environment, stripe_checkout_session_id)
+    );
+    create unique index checkout_sessions_idempotency_key_idx
+      on payments.checkout_sessions (environment, idempotency_key) where idempotency_key is not null;
+    create index checkout_sessions_payment_intent_idx
+      on payments.checkout_sessions (environment, stripe_payment_intent_id) where stripe_payment_intent_id is not null;
+    create index checkout_sessions_subject_idx
+      on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null;
+    create index checkout_sessions_created_by_idx
+      on payments.checkout_sessions (created_by) where created_by is not null;
+  end if;
+
+  if to_regclass('payments.customer_portal_sessions') is null then
+    create table payments.customer_portal_sessions (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      status text not null default 'initialized' check (status in ('initialized', 'created', 'failed')),
+      subject_type text not null,
+      subject_id text not null,
+      stripe_customer_id text,
+      return_url text,
+      configuration_id text,
+      url text,
+      last_error text,
+      raw jsonb not null default '{}',
+      created_by text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    create index customer_portal_sessions_subject_idx on payments.customer_portal_sessions (subject_type, subject_id);
+    create index customer_portal_sessions_created_by_idx
+      on payments.customer_portal_sessions (created_by) where created_by is not null;
+  end if;
+
+  -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.
+  if to_regclass('payments.payment_history') is null then
+    create table payments.payment_history (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      type text not null
+        check (type in ('one_time_payment', 'subscription_invoice', 'refund', 'failed_payment', 'dispute')),
+      status text not null,
+      subject_type text,
+      subject_id text,
+      stripe_customer_id text,
+      customer_email_snapshot text,
+      stripe_checkout_session_id text,
+      stripe_payment_intent_id text,
+      stripe_invoice_id text,
+      stripe_charge_id text,
+      stripe_refund_id text,
+      stripe_dispute_id text,
+      stripe_subscription_id text,
+      stripe_product_id text,
+      stripe_price_id text,
+      amount bigint,
+      amount_refunded bigint,
+      currency text,
+      description text,
+      dispute_status text,
+      paid_at timestamptz,
+      failed_at timestamptz,
+      refunded_at timestamptz,
+      stripe_created_at timestamptz,
+      raw jsonb not null default '{}',
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    create unique index payment_history_payment_intent_idx
+      on payments.payment_history (environment, stripe_payment_intent_id)
+      where stripe_payment_intent_id is not null and type <> 'refund';
+    create unique index payment_history_checkout_session_idx
+      on payments.payment_history (environment, stripe_checkout_session_id)
+      where stripe_checkout_session_id is not null and type <> 'refund';
+    create unique index payment_history_invoice_idx
+      on payments.payment_history (environment, stripe_invoice_id)
+      where stripe_invoice_id is not null and type <> 'refund';
+    create unique index payment_history_refund_idx
+      on payments.payment_history (environment, stripe_refund_id) where stripe_refund_id is not null;
+    create unique index payment_history_dispute_idx
+      on payments.payment_history (environment, stripe_dispute_id) where stripe_dispute_id is not null;
+    create index payment_history_charge_idx
+      on payments.payment_history (environment, stripe_charge_id) where stripe_charge_id is not null;
+    create index payment_history_customer_idx
+      on payments.payment_history (environment, stripe_customer_id) where stripe_customer_id is not null;
+    create index payment_history_subscription_idx
+      on payments.payment_history (environment, stripe_subscription_id) where stripe_subscription_id is not null;
+    create index payment_history_subject_idx
+      on payments.payment_history (subject_type, subject_id) where subject_id is not null;
+  end if;
+
+  if to_regclass('payments.subscriptions') is null then
+    create table payments.subscriptions (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_subscription_id text not null,
+      stripe_customer_id text,
+      subject_type text,
+      subject_id text,
+      status text not null,
+      current_period_start timestamptz,
+      current_period_end timestamptz,
+      cancel_at_period_end boolean not null default false,
+      cancel_at timestamptz,
+      canceled_at timestamptz,
+      trial_start timestamptz,
+      trial_end timestamptz,
+      latest_invoice_id text,
+      metadata jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (environment, stripe_subscription_id)
+    );
+    create index subscriptions_customer_idx on payments.subscriptions (environment, stripe_customer_id);
+    create index subscriptions_subject_idx
+      on payments.subscriptions (subject_type, subject_id) where subject_id is not null;
+  end if;
+
+  if to_regclass('payments.subscription_items') is null then
+    create table payments.subscription_items (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_subscription_item_id text not null,
+      stripe_subscription_id text not null,
+      stripe_product_id text,
+      stripe_price_id text,
+      quantity bigint,
+      metadata jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (environment, stripe_subscription_item_id)
+    );
+    create index subscription_items_subscription_idx
+      on payments.subscription_items (environment, stripe_subscription_id);
+  end if;
+
+  -- body: the bytes that were signed, and signature the header that signed them, so that a stored event can be verified
+  -- again; payload is the same for queries (a NUL, which jsonb cannot hold, shows as U+FFFD there). conflict: a mapping
+  -- that this event asked for and another, earlier evidence refused.
+  if to_regclass('payments.webhook_events') is null then
+    create table payments.webhook_events (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_event_id text not null,
+      event_type text not null,
+      livemode boolean,
+      stripe_account_id text,
+      object_type text,
+      object_id text,
+      processing_status text not null default 'pending'
+        check (processing_status in ('pending', 'processed', 'failed', 'ignored')),
+      attempt_count integer not null default 0,
+      last_error text,
+      conflict text,
+      refused_count integer not null default 0,
+      payload jsonb,
+      body text compression lz4,
+      signature text,
+      received_at timestamptz not null default now(),
+      processed_at timestamptz,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (environment, stripe_event_id)
+    );
+    alter table payments.webhook_events alter column payload set compression lz4;
+    -- The row is written twice (pending, then its outcome): out of line, the wide columns are written once.
+    alter table payments.webhook_events set (toast_tuple_target = 256, fillfactor = 90);
+    create index webhook_events_object_idx on payments.webhook_events (environment, object_id);
+    create index webhook_events_received_idx on payments.webhook_events (received_at);
+  end if;
+
+  -- What each event or sync said of each Stripe object. Of a payment's objects every statement is kept (they are small);
+  -- of a mirrored object (customer, subscription, product, price) only those that may still decide which is the newest.
+  if to_regclass('payments.facts') is null then
+    create table payments.facts (
+      environment text not null check (environment in ('test', 'live')),
+      object_id text collate "C" not null,
+      event_id text collate "C" not null,
+      object_type text not null,
+      anchor text collate "C",
+      stripe_customer_id text collate "C",
+      stripe_subscription_id text collate "C",
+      keys text[] collate "C" not null default '{}',
+      statement json not null,
+      primary key (environment, object_id, event_id)
+    );
+    create index facts_anchor_idx on payments.facts (environment, anchor) where anchor is not null;
+    create index facts_customer_idx
+      on payments.facts (environment, stripe_customer_id) where stripe_customer_id is not null;
+    create index facts_subscription_idx
+      on payments.facts (environment, stripe_subscription_id) where stripe_subscription_id is not null;
+  end if;
+
+  -- Every Stripe id that a fact has named, and the group of facts (its anchor) that it belongs to: facts that share an id
+  -- speak of one payment. The anchor's own row is the group's lock; a customer's or subscription's row is theirs.
+  if to_regclass('payments.links') is null then
+    create table payments.links (
+      environment text not null check (environment in ('test', 'live')),
+      key text collate "C" not null,
+      anchor text collate "C",
+      primary key (environment, key)
+    );
+  end if;
+end
+$install$;
