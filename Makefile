@@ -1,0 +1,27 @@
+# make demo · make test · make bench · make check. Each installs what it needs and is missing (see scripts/), builds, and
+# starts throw-away servers of its own; nothing is left running. PG_CONFIG names another PostgreSQL than Debian's.
+
+.PHONY: demo test bench check check-majors install
+
+demo:
+	@scripts/install-tools.sh build
+	@scripts/install-extension.sh debug
+	@scripts/with-server.sh examples/demo.sh
+
+test:
+	@tests/run.sh $(ONLY)
+
+bench:
+	@scripts/install-tools.sh build
+	@scripts/install-extension.sh release
+	@bench/run.sh
+
+check:
+	@scripts/check.sh
+
+check-majors:
+	@scripts/check-majors.sh
+
+install:
+	@scripts/install-tools.sh build
+	@scripts/install-extension.sh release

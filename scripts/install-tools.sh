@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# install-tools.sh build|test|check|majors: installs what that goal needs and is missing here, and says what it does.
+# Expects Debian 12 and Rust; everything else comes from Debian's, Rust's, Python's and Node's package registries.
+. "$(dirname "$0")/project.sh"
+goal=${1:?which goal: build, test, check or majors}
+
+debian() {
+  local missing=() package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  [ "$(id -u)" = 0 ] || fail "missing Debian packages: ${missing[*]} (install them, or run this as root)"
+  say "installing Debian packages: ${missing[*]}"
+  # Debian would start a cluster of its own on installing the server; the tests and the demo start theirs.
+  mkdir -p /etc/postgresql-common
+  [ -e /etc/postgresql-common/createcluster.conf ] ||
+    echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
+  apt-get update -q >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}" >/dev/null </dev/null
+}
+
+cargo_pgrx() {
+  if ! cargo pgrx --version 2>/dev/null | grep -q " $pgrx_version\$"; then
+    say "installing cargo-pgrx $pgrx_version (some minutes)"
+    cargo install cargo-pgrx --version "$pgrx_version" --locked --quiet
+  fi
+  if ! grep -qsF "pg$major = \"$PG_CONFIG\"" "$PGRX_HOME/config.toml"; then
+    say "pointing pgrx at $PG_CONFIG"
+    mkdir -p "$PGRX_HOME"
+    cargo pgrx init "--pg$major" "$PG_CONFIG" >/dev/null 2>&1
+  fi
+}
+
+# The stamp is a copy of what was installed, so an edited list is installed anew.
+python_packages() {
+  local list=$root/tests/requirements.txt stamp=$root/target/python/requirements.txt
+  cmp -s "$list" "$stamp" && return
+  say "installing Python packages into target/python"
+  python3 -m venv "$root/target/python"
+  "$python" -m pip install -q --disable-pip-version-check --require-hashes -r "$list"
+  cp "$list" "$stamp"
+}
+
+node_packages() {
+  local stamp=$root/target/node/package-lock.json
+  cmp -s "$root/tests/clients/package-lock.json" "$stamp" && [ -d "$node_modules" ] && return
+  say "installing Node packages into target/node"
+  mkdir -p "$root/target/node"
+  cp "$root"/tests/clients/package{,-lock}.json "$root/target/node/"
+  npm ci --prefix "$root/target/node" --silent --no-audit --no-fund
+}
+
+mkdir -p "$root/target"
+debian "postgresql-$major" "postgresql-server-dev-$major" clang libclang-dev pkg-config gcc libc6-dev make
+cargo_pgrx
+case $goal in
+  build) ;;
+  test)
+    command -v node >/dev/null && command -v npm >/dev/null || debian nodejs npm
+    debian pgbouncer
+    python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
+    python_packages
+    node_packages
+    ;;
+  check)
+    debian "postgresql-$major-plpgsql-check"
+    python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
+    python_packages
+    ;;
+  majors)
+    python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
+    ;;
+  *) fail "no such goal: $goal" ;;
+esac

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The tests that live in src/: `cargo pgrx test` starts a server of its own, which refuses to run as root. So root runs
+# cargo as postgres, keeping only the right to read and write what root's build made.
+. "$(dirname "$0")/project.sh"
+cd "$root"
+
+if [ "$(id -u)" = 0 ]; then
+  cargo_home=${CARGO_HOME:-$HOME/.cargo} rustup_home=${RUSTUP_HOME:-$HOME/.rustup}
+  data=$(mktemp -d "${TMPDIR:-/tmp}/payments-pgrx.XXXXXX")
+  trap 'rm -rf "$data"' EXIT
+  chown postgres "$data"
+  setpriv --reuid=postgres --regid=postgres --init-groups --securebits=+no_setuid_fixup \
+    --inh-caps=+dac_override --ambient-caps=+dac_override \
+    env HOME="$data" CARGO_HOME="$cargo_home" RUSTUP_HOME="$rustup_home" \
+    cargo pgrx test "pg$major" --pgdata "$data"
+else
+  cargo pgrx test "pg$major"
+fi

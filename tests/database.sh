@@ -1,0 +1,45 @@
+# Databases for the test runners; sourced by them, beside a server of scripts/with-server.sh.
+
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/project.sh"
+tests=$root/tests
+work=$(mktemp -d "${TMPDIR:-/tmp}/payments-test.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
+
+# The app's roles exist before the extension, as on a hosted database: the install script recognises them.
+app_roles() {
+  sql -d postgres -f "$tests/roles.sql"
+}
+
+# fresh_database NAME: a database with the extension, copied from a template that is made at the first call.
+fresh_database() {
+  if [ -z "$(sql -d postgres -c "select 1 from pg_database where datname = 'payments_template'")" ]; then
+    app_roles
+    sql -d postgres -c 'create database payments_template'
+    sql -d payments_template -c 'create extension payments'
+  fi
+  sql -d postgres -c "drop database if exists \"$1\"" -c "create database \"$1\" template payments_template"
+}
+
+passed=0
+failed=0
+
+# check NAME COMMAND…: counts a command that must succeed, and prints its output where it does not.
+check() {
+  local name=$1
+  shift
+  if "$@" > "$work/check.out" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok     $name"
+  else
+    failed=$((failed + 1))
+    echo "FAILED $name"
+    sed 's/^/       /' "$work/check.out" | tail -60
+  fi
+}
+
+finish() {
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The stories in sql/, each in a database of its own, compared with expected/ by PostgreSQL's own pg_regress. Errors
+# show their SQLSTATE, DETAIL and HINT. `tests/regress/run.sh STORY…` runs only those.
+. "$(dirname "$0")/../database.sh"
+here=$tests/regress
+pg_regress=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress
+results=$root/target/regress
+mkdir -p "$results"
+
+stories=("$@")
+[ ${#stories[@]} -gt 0 ] || mapfile -t stories < <(cd "$here/sql" && ls -- *.sql | sed 's/\.sql$//')
+
+story() {
+  [ -e "$here/expected/$1.out" ] || {
+    echo "no expected/$1.out: a story without an expected result proves nothing"
+    return 1
+  }
+  fresh_database "story_$1" || return
+  "$pg_regress" --inputdir="$here" --outputdir="$results" --bindir="$(postgres_bin)" --use-existing \
+    --dbname="story_$1" --host="$PGHOST" --port="$PGPORT" --user="$PGUSER" --launcher="$here/with-codes.sh" "$1" || {
+    cat "$results/regression.diffs"
+    return 1
+  }
+  sql -d postgres -c "drop database \"story_$1\""
+}
+
+for name in "${stories[@]}"; do check "$name" story "$name"; done
+finish

@@ -1,0 +1,51 @@
+-- What CREATE EXTENSION refuses, and that what it made survives DROP EXTENSION and is found again.
+
+-- The tables are not members of the extension (a dump would lose what an app hangs on them); only the secrets' table is.
+select c.relname, pg_get_userbyid(c.relowner) as owner
+  from pg_depend d join pg_class c on c.oid = d.objid and d.classid = 'pg_class'::regclass
+  join pg_extension e on e.oid = d.refobjid and d.deptype = 'e'
+ where e.extname = 'payments' and c.relkind in ('r', 'v', 'm', 'S', 'f')
+ order by 1;
+
+select count(*) as not_owned_by_payments_owner
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = 'payments' and c.relkind in ('r', 'v', 'm', 'S', 'f') and c.relname <> 'webhook_secrets'
+   and pg_get_userbyid(c.relowner) <> 'payments_owner';
+
+-- Data survives a plain DROP EXTENSION and is found again.
+insert into payments.products (environment, stripe_product_id, name) values ('test', 'prod_kept', 'Kept');
+drop extension payments;
+select stripe_product_id, name from payments.products;
+create extension payments;
+select stripe_product_id, name from payments.products;
+
+-- A schema of that name that belongs to someone else is refused: its owner could drop or replace what is in it.
+drop extension payments;
+set client_min_messages = error;
+drop schema payments cascade;
+reset client_min_messages;
+begin;
+create role squatter;
+create schema payments authorization squatter;
+create extension payments;
+rollback;
+
+-- So is a relation in it that belongs to someone else.
+begin;
+create role squatter;
+create schema payments;
+create table payments.products (id int);
+alter table payments.products owner to squatter;
+create extension payments;
+rollback;
+
+-- So is an owner role that could do more than own tables.
+begin;
+alter role payments_owner login;
+create extension payments;
+rollback;
+
+begin;
+create extension payments;
+select count(*) > 10 as tables_are_back from pg_tables where schemaname = 'payments';
+rollback;
