@@ -1,0 +1,127 @@
+//! Which of an object's snapshots is the newest: a choice from a set, whatever the order in which they came.
+//!
+//! The order is `(deleted, created, rank, …)`. Stripe's times are whole seconds, so two updates can tie; then
+//! `previous_attributes` tell which came after which where they can, and the event id where they cannot. Deciding ties in
+//! pairs would not be transitive, so a tie is decided over all that tie at once.
+
+use serde_json::{Map, Value};
+
+use super::fact::Statement;
+
+/// Where in an object's life an event type stands: `created` before what changes it, before what ends it.
+#[must_use]
+pub fn rank(event_type: &str) -> i16 {
+    match event_type.rsplit_once('.').map_or(event_type, |(_, last)| last) {
+        "created" => 0,
+        "finalized" | "processing" | "completed" => 5,
+        "payment_failed" | "async_payment_failed" => 11,
+        "failed" if !event_type.starts_with("charge.") => 30,
+        "async_payment_succeeded" | "paid" | "payment_succeeded" => 20,
+        "succeeded" if event_type.starts_with("payment_intent.") => 20,
+        "succeeded" => 5,
+        "closed" | "voided" | "marked_uncollectible" | "canceled" | "expired" | "deleted" => 30,
+        "funds_reinstated" => 31,
+        _ => 10,
+    }
+}
+
+/// One snapshot of an object, as far as its place among the others goes.
+pub trait Snapshot {
+    /// Whether it says that the object is deleted; a deleted object stays so.
+    fn deleted(&self) -> bool {
+        false
+    }
+    /// Unix seconds.
+    fn created(&self) -> i64;
+    /// See [`rank`].
+    fn rank(&self) -> i16;
+    /// The event that carried it.
+    fn event_id(&self) -> &str;
+    /// What the event says the object was before.
+    fn previous(&self) -> &Map<String, Value>;
+    /// What the object is now, as JSON.
+    fn value(&self) -> Value;
+}
+
+impl Snapshot for Statement {
+    fn created(&self) -> i64 {
+        self.created
+    }
+    fn rank(&self) -> i16 {
+        self.rank
+    }
+    fn event_id(&self) -> &str {
+        &self.event_id
+    }
+    fn previous(&self) -> &Map<String, Value> {
+        &self.previous
+    }
+    fn value(&self) -> Value {
+        serde_json::to_value(&self.fact).unwrap_or(Value::Null)
+    }
+}
+
+/// How many snapshots of one second are ordered by what they say came before; a larger tie goes by event id.
+const MAX_CHAIN: usize = 7;
+
+/// The newest of an object's snapshots.
+pub fn newest<'a, S: Snapshot>(snapshots: impl IntoIterator<Item = &'a S>) -> Option<&'a S> {
+    let mut tied: Vec<&S> = Vec::new();
+    for snapshot in snapshots {
+        let place = |s: &S| (s.deleted(), s.created(), s.rank());
+        match tied.first().map(|first| place(snapshot).cmp(&place(first))) {
+            Some(std::cmp::Ordering::Less) => {}
+            Some(std::cmp::Ordering::Equal) => tied.push(snapshot),
+            Some(std::cmp::Ordering::Greater) | None => tied = vec![snapshot],
+        }
+    }
+    tied.sort_by(|a, b| a.event_id().cmp(b.event_id()));
+    match tied.len() {
+        0 | 1 => tied.pop(),
+        2..=MAX_CHAIN => Some(last_of_chain(&tied)),
+        _ => tied.pop(),
+    }
+}
+
+/// The last link of the chains in which each snapshot follows the one before: those that use the most of the tied, and
+/// among their ends the greatest event id. With no links at all, every snapshot is a chain of its own.
+fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
+    let values: Vec<Value> = tied.iter().map(|snapshot| snapshot.value()).collect();
+    let follows = |later: usize, earlier: usize| {
+        let previous = tied[later].previous();
+        !previous.is_empty()
+            && values[later] != values[earlier]
+            && previous.iter().all(|(key, was)| same(values[earlier].get(key), was))
+    };
+    let mut links = vec![vec![false; tied.len()]; tied.len()];
+    for (later, row) in links.iter_mut().enumerate() {
+        for (earlier, link) in row.iter_mut().enumerate() {
+            *link = later != earlier && follows(later, earlier);
+        }
+    }
+    let mut best = (0, 0);
+    for start in 0..tied.len() {
+        best = best.max(longest(&links, start, 1 << start, 1));
+    }
+    tied[best.1]
+}
+
+/// The length and the end of the longest chain that goes on from `at`, and the greatest end of those equally long.
+fn longest(links: &[Vec<bool>], at: usize, used: u32, length: usize) -> (usize, usize) {
+    let mut best = (length, at);
+    for next in 0..links.len() {
+        if used & (1 << next) == 0 && links[next][at] {
+            best = best.max(longest(links, next, used | (1 << next), length + 1));
+        }
+    }
+    best
+}
+
+/// Whether a value is what it was: objects by the attributes that are named, since Stripe names only what changed.
+fn same(now: Option<&Value>, was: &Value) -> bool {
+    match (now, was) {
+        (None, was) => was.is_null(),
+        (Some(Value::Object(now)), Value::Object(was)) => was.iter().all(|(key, value)| same(now.get(key), value)),
+        (Some(now), was) => now == was,
+    }
+}

@@ -1,0 +1,130 @@
+//! How much of a payment went back: an absolute figure, from what refunds and charges say.
+
+use super::fact::{Fact, State, Statement};
+use super::newest::newest;
+use crate::stripe::object::charge::Charge;
+use crate::stripe::object::refund::Refund;
+
+/// One object's statements and the newest of them.
+#[derive(Debug, Clone)]
+pub struct Told<'a> {
+    /// All of them, oldest first.
+    pub statements: Vec<&'a Statement>,
+    /// The newest.
+    pub newest: &'a Statement,
+}
+
+impl<'a> Told<'a> {
+    /// From an object's statements; `None` of none.
+    #[must_use]
+    pub fn of(mut statements: Vec<&'a Statement>) -> Option<Self> {
+        statements.sort_by(|a, b| (a.created, a.rank, &a.event_id).cmp(&(b.created, b.rank, &b.event_id)));
+        let newest = newest(statements.iter().copied())?;
+        Some(Self { statements, newest })
+    }
+
+    /// When an event first said `state`; else, if only a back-fill says so, when the object was made. Unix seconds.
+    #[must_use]
+    pub fn first(&self, state: State) -> Option<i64> {
+        let saying = || self.statements.iter().filter(|statement| statement.fact.state() == state);
+        let by_event = saying().filter(|statement| !statement.is_sync()).map(|statement| statement.created).min();
+        by_event.or_else(|| saying().map(|statement| statement.fact.created()).min())
+    }
+
+    /// Its state: success once said stands, else what the newest says.
+    #[must_use]
+    pub fn state(&self) -> State {
+        if self.statements.iter().any(|statement| statement.fact.state() == State::Succeeded) {
+            State::Succeeded
+        } else {
+            self.newest.fact.state()
+        }
+    }
+}
+
+/// What went back of one payment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refunded {
+    /// In minor units of the charge's currency.
+    pub amount: i64,
+    /// What was charged, in the same units, where a charge says so.
+    pub of: Option<i64>,
+    /// The earliest success, in Unix seconds.
+    pub at: Option<i64>,
+}
+
+/// Adds up what went back, charge by charge.
+#[must_use]
+pub fn refunded(charges: &[Told], refunds: &[Told]) -> Refunded {
+    let mut total = Refunded::default();
+    let mut unclaimed: Vec<&Told> = refunds.iter().collect();
+    for charge in charges {
+        let Fact::Charge(newest) = &charge.newest.fact else {
+            continue;
+        };
+        let (its, rest): (Vec<&Told>, Vec<&Told>) =
+            unclaimed.into_iter().partition(|refund| belongs(refund, newest, charges.len()));
+        unclaimed = rest;
+        let succeeded = sum(&its);
+        let told = newest.amount_refunded - dead_after(charge, &its);
+        total.amount += succeeded.max(told);
+        if newest.state == State::Succeeded {
+            *total.of.get_or_insert(0) += newest.charged();
+        }
+        if told > succeeded {
+            total.at = earliest(total.at, first_refund_told(charge));
+        }
+    }
+    total.amount += sum(&unclaimed);
+    for refund in refunds.iter().filter(|refund| refund.newest.fact.state() == State::Succeeded) {
+        total.at = earliest(total.at, refund.first(State::Succeeded));
+    }
+    total.at = total.at.filter(|_| total.amount > 0);
+    total
+}
+
+fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    a.into_iter().chain(b).min()
+}
+
+/// Whether a refund is of this charge: it says so, or says nothing and there is only one.
+fn belongs(refund: &Told, charge: &Charge, charges: usize) -> bool {
+    match &refund.newest.fact {
+        Fact::Refund(refund) => refund.charge.as_ref().map_or(charges == 1, |id| *id == charge.id),
+        _ => false,
+    }
+}
+
+fn sum(refunds: &[&Told]) -> i64 {
+    refunds
+        .iter()
+        .filter_map(|refund| as_refund(refund))
+        .filter(|r| r.state == State::Succeeded)
+        .map(|r| r.amount)
+        .sum()
+}
+
+fn as_refund<'a>(told: &Told<'a>) -> Option<&'a Refund> {
+    match &told.newest.fact {
+        Fact::Refund(refund) => Some(refund),
+        _ => None,
+    }
+}
+
+/// What the charge's newest figure still counts although it failed or was cancelled since: refunds that were alive at its
+/// time. A charge speaks when a refund is made, so a failure of the same second came after.
+fn dead_after(charge: &Told, refunds: &[&Told]) -> i64 {
+    let at = charge.newest.created;
+    refunds
+        .iter()
+        .filter_map(|refund| as_refund(refund).map(|newest| (refund, newest)))
+        .filter(|(_, newest)| newest.state == State::Failed && newest.created <= at)
+        .filter(|(refund, _)| refund.first(State::Failed).is_some_and(|failed| failed >= at))
+        .map(|(_, newest)| newest.amount)
+        .sum()
+}
+
+fn first_refund_told(charge: &Told) -> Option<i64> {
+    let speaks = |s: &&&Statement| matches!(&s.fact, Fact::Charge(charge) if charge.amount_refunded > 0);
+    charge.statements.iter().filter(speaks).map(|statement| statement.created).min()
+}

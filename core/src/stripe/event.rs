@@ -1,0 +1,234 @@
+//! The envelope of a webhook: what happened, to which object, when.
+//!
+//! Source: <https://docs.stripe.com/api/events/object>.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use super::body;
+
+/// Why a verified body is not an event.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Malformed {
+    /// It is not UTF-8.
+    #[error("webhook body is not UTF-8")]
+    NotUtf8,
+    /// It is not JSON, or nests too deep.
+    #[error("webhook body is not valid JSON")]
+    NotJson(String),
+    /// It is JSON, but not an event.
+    #[error("webhook body is not a Stripe event")]
+    NotAnEvent(String),
+}
+
+/// The two worlds of a Stripe account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// `livemode: false`.
+    Test,
+    /// `livemode: true`.
+    Live,
+}
+
+impl Environment {
+    /// Reads `test` or `live`.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "test" => Some(Self::Test),
+            "live" => Some(Self::Live),
+            _ => None,
+        }
+    }
+
+    /// Its name in every table.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Live => "live",
+        }
+    }
+
+    /// What `livemode` is in it.
+    #[must_use]
+    pub fn livemode(self) -> bool {
+        self == Self::Live
+    }
+}
+
+/// One event, with its object still as text.
+#[derive(Debug)]
+pub struct Event {
+    /// `evt_…`.
+    pub id: String,
+    /// Such as `invoice.paid`.
+    pub event_type: String,
+    /// When Stripe made it, in Unix seconds.
+    pub created: i64,
+    /// Which of the two worlds it is of.
+    pub livemode: bool,
+    /// The connected account it is of, if any.
+    pub account: Option<String>,
+    /// A thin event names its object and does not carry it.
+    pub thin: bool,
+    /// `data.object`, as JSON text; `null` for a thin event.
+    pub object: String,
+    /// `data.previous_attributes`, as JSON text.
+    pub previous_attributes: Option<String>,
+    /// `data.object.object`.
+    pub object_type: Option<String>,
+    /// `data.object.id`.
+    pub object_id: Option<String>,
+    /// The whole body as it can be read (see [`body::readable`]).
+    pub readable: String,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    id: Option<Cow<'a, str>>,
+    object: Option<Cow<'a, str>>,
+    #[serde(rename = "type")]
+    event_type: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    created: Option<&'a RawValue>,
+    livemode: Option<bool>,
+    account: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    related_object: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    previous_attributes: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Subject<'a> {
+    id: Option<Cow<'a, str>>,
+    object: Option<Cow<'a, str>>,
+    #[serde(rename = "type")]
+    thin_type: Option<Cow<'a, str>>,
+}
+
+impl Event {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`Malformed`]; its text names the place, never the content.
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let text = std::str::from_utf8(body).map_err(|_| Malformed::NotUtf8)?;
+        let readable = body::readable(text)
+            .map_err(|_| Malformed::NotJson(format!("it nests deeper than {} levels", body::MAX_DEPTH)))?;
+        let whole: &RawValue = serde_json::from_str(&readable).map_err(|error| Malformed::NotJson(place(&error)))?;
+        let envelope: Envelope =
+            serde_json::from_str(whole.get()).map_err(|error| Malformed::NotAnEvent(place(&error)))?;
+        let event = Self::from_envelope(&envelope)?;
+        Ok(Self { readable: readable.into_owned(), ..event })
+    }
+
+    fn from_envelope(envelope: &Envelope) -> Result<Self, Malformed> {
+        let missing = |what: &str| Malformed::NotAnEvent(format!("it has no {what}"));
+        let thin = envelope.object.as_deref() == Some("v2.core.event");
+        if !thin && envelope.object.as_deref() != Some("event") {
+            return Err(missing("object \"event\""));
+        }
+        let id = named(envelope.id.as_deref()).ok_or_else(|| missing("id of 1 to 255 characters"))?;
+        let event_type = named(envelope.event_type.as_deref()).ok_or_else(|| missing("type"))?;
+        let livemode = envelope.livemode.ok_or_else(|| missing("livemode"))?;
+        let created = envelope.created.and_then(|raw| raw.get().parse().ok());
+        let parsed: Data = match envelope.data {
+            Some(raw) => serde_json::from_str(raw.get()).map_err(|error| Malformed::NotAnEvent(place(&error)))?,
+            None => Data { object: None, previous_attributes: None },
+        };
+        let (object, about) = if thin {
+            (None, envelope.related_object)
+        } else {
+            let object = parsed.object.filter(|raw| raw.get().starts_with('{'));
+            (Some(object.ok_or_else(|| missing("data.object"))?), object)
+        };
+        let subject: Option<Subject> = about.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let (object_id, object_type) = subject.map_or((None, None), |s| {
+            let kind = if thin { s.thin_type } else { s.object };
+            (s.id.map(Cow::into_owned), kind.map(Cow::into_owned))
+        });
+        Ok(Self {
+            id,
+            event_type,
+            created: if thin { 0 } else { created.ok_or_else(|| missing("created in whole Unix seconds"))? },
+            livemode,
+            account: envelope.account.as_deref().map(ToOwned::to_owned),
+            thin,
+            object: object.map_or_else(|| "null".to_owned(), |raw| raw.get().to_owned()),
+            previous_attributes: parsed.previous_attributes.map(|raw| raw.get().to_owned()),
+            object_type,
+            object_id,
+            readable: String::new(),
+        })
+    }
+}
+
+fn named(value: Option<&str>) -> Option<String> {
+    value.filter(|text| !text.is_empty() && text.len() <= 255).map(ToOwned::to_owned)
+}
+
+/// Where a reader stopped, without what stands there.
+fn place(error: &serde_json::Error) -> String {
+    format!("reading stopped at line {}, column {}", error.line(), error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: &str = r#"{"id":"evt_1","object":"event","type":"invoice.paid","created":12,"livemode":false,
+        "data":{"object":{"id":"in_1","object":"invoice"},"previous_attributes":{"paid":false}}}"#;
+
+    #[test]
+    fn an_event_is_read() {
+        let event = Event::parse(EVENT.as_bytes()).unwrap();
+        assert_eq!((event.id.as_str(), event.created, event.livemode), ("evt_1", 12, false));
+        assert_eq!((event.object_id.as_deref(), event.object_type.as_deref()), (Some("in_1"), Some("invoice")));
+        assert_eq!(event.previous_attributes.as_deref(), Some(r#"{"paid":false}"#));
+    }
+
+    #[test]
+    fn a_thin_event_is_known() {
+        let body = r#"{"id":"evt_2","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered","livemode":false,
+            "created":"2025-01-01T00:00:00Z","related_object":{"id":"mtr_1","type":"billing.meter","url":"/v1/x"}}"#;
+        let event = Event::parse(body.as_bytes()).unwrap();
+        assert!(event.thin);
+        assert_eq!(event.object_type.as_deref(), Some("billing.meter"));
+    }
+
+    #[test]
+    fn what_is_no_event_is_told() {
+        for (from, to) in [
+            ("\"object\":\"event\"", "\"object\":\"list\""),
+            ("\"id\":\"evt_1\"", "\"id\":\"\""),
+            ("\"created\":12", "\"created\":1.5"),
+            ("\"created\":12", "\"created\":1e3"),
+            ("\"created\":12", "\"created\":99999999999999999999"),
+            ("\"livemode\":false,", ""),
+            ("\"created\":12", "\"created\":12,\"created\":13"),
+            ("\"object\":{\"id\":\"in_1\",\"object\":\"invoice\"}", "\"object\":7"),
+        ] {
+            let body = EVENT.replacen(from, to, 1);
+            assert!(matches!(Event::parse(body.as_bytes()), Err(Malformed::NotAnEvent(_))), "{body}");
+        }
+        for body in ["", "nope", "[1", "{\"id\":}"] {
+            assert!(matches!(Event::parse(body.as_bytes()), Err(Malformed::NotJson(_))), "{body}");
+        }
+        assert!(matches!(Event::parse(b"[]"), Err(Malformed::NotAnEvent(_))));
+        assert!(matches!(Event::parse(b"\xff"), Err(Malformed::NotUtf8)));
+        assert!(matches!(Event::parse("[".repeat(100_000).as_bytes()), Err(Malformed::NotJson(_))));
+    }
+}

@@ -1,0 +1,118 @@
+//! Charges. Source: <https://docs.stripe.com/api/charges/object>.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Metadata, Origin, Unreadable, read, reference};
+use crate::payment::fact::State;
+
+/// What a charge says of a payment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Charge {
+    /// `ch_…` or `py_…`.
+    pub id: String,
+    /// `succeeded`, `pending` or `failed`.
+    pub status: String,
+    /// What it means for the money; an authorization that is not captured is pending.
+    pub state: State,
+    /// In minor units of `currency`.
+    pub amount: i64,
+    /// Captured of it, in minor units of `currency`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount_captured: Option<i64>,
+    /// Cumulative: what the refunds alive at the time of the snapshot come to, in minor units of `currency`.
+    pub amount_refunded: i64,
+    /// Whether all of it is refunded.
+    #[serde(default)]
+    pub refunded: bool,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// `cus_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub customer: Option<String>,
+    /// The billing e-mail, else `receipt_email`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email: Option<String>,
+    /// As the app wrote it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+    /// `pi_…`; a charge made without an intent has none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payment_intent: Option<String>,
+    /// `in_…`; up to 2025-02-24 only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub invoice: Option<String>,
+    /// What `stripe_request` stamped on the intent, copied by Stripe.
+    #[serde(skip_serializing_if = "Origin::is_empty", default)]
+    pub origin: Origin,
+    /// When Stripe made it, in Unix seconds.
+    pub created: i64,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    id: String,
+    #[serde(default)]
+    status: String,
+    captured: Option<bool>,
+    amount: i64,
+    amount_captured: Option<i64>,
+    amount_refunded: Option<i64>,
+    refunded: Option<bool>,
+    currency: String,
+    #[serde(default, deserialize_with = "reference")]
+    customer: Option<String>,
+    billing_details: Option<Billing>,
+    receipt_email: Option<String>,
+    description: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    payment_intent: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    invoice: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
+    created: i64,
+}
+
+#[derive(Deserialize)]
+struct Billing {
+    email: Option<String>,
+}
+
+impl Charge {
+    /// Reads the object of a `charge.*` event, or of a back-fill.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str, prefix: &str) -> Result<Self, Unreadable> {
+        let shape: Shape = read("charge", text)?;
+        let state = match shape.status.as_str() {
+            "succeeded" if shape.captured != Some(false) => State::Succeeded,
+            "failed" => State::Failed,
+            _ => State::Pending,
+        };
+        Ok(Self {
+            id: shape.id,
+            state,
+            status: shape.status,
+            amount: shape.amount,
+            amount_captured: shape.amount_captured,
+            amount_refunded: shape.amount_refunded.unwrap_or(0),
+            refunded: shape.refunded.unwrap_or(false),
+            currency: shape.currency,
+            customer: shape.customer,
+            email: shape.billing_details.and_then(|billing| billing.email).or(shape.receipt_email),
+            description: shape.description,
+            payment_intent: shape.payment_intent,
+            invoice: shape.invoice,
+            origin: Origin::read(&shape.metadata, prefix),
+            created: shape.created,
+        })
+    }
+
+    /// What was charged, in minor units of its currency.
+    #[must_use]
+    pub fn charged(&self) -> i64 {
+        self.amount_captured.filter(|captured| *captured > 0).unwrap_or(self.amount)
+    }
+}

@@ -1,0 +1,64 @@
+//! Disputes. Source: <https://docs.stripe.com/api/disputes/object>.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Unreadable, read, reference};
+
+/// What a dispute says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// `du_…` or `dp_…`.
+    pub id: String,
+    /// `warning_needs_response`, `needs_response`, `under_review`, `won`, `lost`…
+    pub status: String,
+    /// In minor units of `currency`.
+    pub amount: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// `ch_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub charge: Option<String>,
+    /// `pi_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payment_intent: Option<String>,
+    /// The card network's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// When Stripe made it, in Unix seconds.
+    pub created: i64,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    id: String,
+    status: String,
+    amount: i64,
+    currency: String,
+    #[serde(default, deserialize_with = "reference")]
+    charge: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    payment_intent: Option<String>,
+    reason: Option<String>,
+    #[serde(default)]
+    created: i64,
+}
+
+impl Dispute {
+    /// Reads the object of a `charge.dispute.*` event, or of a back-fill.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        let shape: Shape = read("dispute", text)?;
+        Ok(Self {
+            id: shape.id,
+            status: shape.status,
+            amount: shape.amount,
+            currency: shape.currency,
+            charge: shape.charge,
+            payment_intent: shape.payment_intent,
+            reason: shape.reason,
+            created: shape.created,
+        })
+    }
+}

@@ -1,0 +1,253 @@
+//! Invoices. Source: <https://docs.stripe.com/api/invoices/object>.
+
+use serde::{Deserialize, Serialize};
+
+use super::{List, Metadata, Origin, Subject, Unreadable, invoice_payment, read, reference};
+use crate::payment::fact::State;
+
+/// What an invoice says of a payment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// `in_…`.
+    pub id: String,
+    /// `draft`, `open`, `paid`, `void` or `uncollectible`.
+    pub status: String,
+    /// What it means for the money.
+    pub state: State,
+    /// Paid of it, in minor units of `currency`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount_paid: Option<i64>,
+    /// Asked for, in minor units of `currency`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount_due: Option<i64>,
+    /// Lower-case ISO code.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<String>,
+    /// `cus_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub customer: Option<String>,
+    /// `customer_email`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email: Option<String>,
+    /// The invoice's, else that of its chosen line.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+    /// `sub_…`, if it is of a subscription.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subscription: Option<String>,
+    /// The subscription's metadata, as copied onto the invoice.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subscription_subject: Option<Subject>,
+    /// The invoice's own metadata.
+    #[serde(skip_serializing_if = "Origin::is_empty", default)]
+    pub origin: Origin,
+    /// `pi_…`; up to 2025-02-24, or where `payments` was expanded.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub payment_intents: Vec<String>,
+    /// `ch_…`; likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub charges: Vec<String>,
+    /// The price of the line that is no proration and has the largest amount.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub price: Option<String>,
+    /// The product of that line.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub product: Option<String>,
+    /// `status_transitions.paid_at`, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub paid_at: Option<i64>,
+    /// When Stripe made it, in Unix seconds.
+    pub created: i64,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    id: String,
+    status: Option<String>,
+    paid: Option<bool>,
+    amount_paid: Option<i64>,
+    amount_due: Option<i64>,
+    currency: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    customer: Option<String>,
+    customer_email: Option<String>,
+    description: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    subscription: Option<String>,
+    subscription_details: Option<SubscriptionDetails>,
+    parent: Option<Parent>,
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default, deserialize_with = "reference")]
+    payment_intent: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    charge: Option<String>,
+    payments: Option<List<invoice_payment::Shape>>,
+    lines: Option<List<Line>>,
+    status_transitions: Option<Transitions>,
+    #[serde(default)]
+    created: i64,
+}
+
+#[derive(Deserialize)]
+struct Parent {
+    subscription_details: Option<SubscriptionDetails>,
+}
+
+#[derive(Deserialize)]
+struct SubscriptionDetails {
+    #[serde(default, deserialize_with = "reference")]
+    subscription: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Transitions {
+    paid_at: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    amount: i64,
+    description: Option<String>,
+    proration: Option<bool>,
+    price: Option<Price>,
+    plan: Option<Price>,
+    pricing: Option<Pricing>,
+    #[serde(default, deserialize_with = "reference")]
+    subscription: Option<String>,
+    parent: Option<LineParent>,
+}
+
+/// A price or a plan, expanded or (on some versions) as an id alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Price {
+    Id(String),
+    Object {
+        id: String,
+        #[serde(default, deserialize_with = "reference")]
+        product: Option<String>,
+    },
+}
+
+#[derive(Deserialize)]
+struct Pricing {
+    price_details: Option<PriceDetails>,
+}
+
+#[derive(Deserialize)]
+struct PriceDetails {
+    #[serde(default, deserialize_with = "reference")]
+    price: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    product: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct LineParent {
+    subscription_item_details: Option<LineDetails>,
+    invoice_item_details: Option<LineDetails>,
+}
+
+#[derive(Deserialize)]
+struct LineDetails {
+    #[serde(default)]
+    proration: bool,
+    #[serde(default, deserialize_with = "reference")]
+    subscription: Option<String>,
+}
+
+impl Line {
+    fn details(&self) -> Option<&LineDetails> {
+        let parent = self.parent.as_ref()?;
+        parent.subscription_item_details.as_ref().or(parent.invoice_item_details.as_ref())
+    }
+
+    fn is_proration(&self) -> bool {
+        self.proration.unwrap_or(false) || self.details().is_some_and(|details| details.proration)
+    }
+
+    fn price_and_product(self) -> (Option<String>, Option<String>) {
+        if let Some(details) = self.pricing.and_then(|pricing| pricing.price_details) {
+            return (details.price, details.product);
+        }
+        match self.price.or(self.plan) {
+            Some(Price::Id(id)) => (Some(id), None),
+            Some(Price::Object { id, product }) => (Some(id), product),
+            None => (None, None),
+        }
+    }
+}
+
+impl Shape {
+    fn state(&self, event_type: Option<&str>) -> State {
+        match (self.status.as_deref(), event_type) {
+            (Some("paid"), _) => State::Succeeded,
+            _ if self.paid == Some(true) => State::Succeeded,
+            (Some("void" | "uncollectible"), _) | (_, Some("invoice.payment_failed")) => State::Failed,
+            (Some("open"), _) => State::Pending,
+            _ => State::Silent,
+        }
+    }
+
+    fn subscription(&mut self) -> (Option<String>, Metadata) {
+        let nested = self.parent.take().and_then(|parent| parent.subscription_details);
+        let details = nested.or(self.subscription_details.take());
+        let (of_details, metadata) = details.map_or((None, Metadata::default()), |d| (d.subscription, d.metadata));
+        let of_lines = || {
+            let lines = self.lines.as_ref()?;
+            lines.data.iter().find_map(|line| {
+                line.subscription.clone().or_else(|| line.details().and_then(|details| details.subscription.clone()))
+            })
+        };
+        (self.subscription.clone().or(of_details).or_else(of_lines), metadata)
+    }
+}
+
+impl Invoice {
+    /// Reads the object of an `invoice.*` event, or of a back-fill (no event type).
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str, event_type: Option<&str>, prefix: &str) -> Result<Self, Unreadable> {
+        let mut shape: Shape = read("invoice", text)?;
+        let state = shape.state(event_type);
+        let (subscription, subscription_metadata) = shape.subscription();
+        let payments = shape.payments.map(|list| list.data).unwrap_or_default();
+        let payments: Vec<super::invoice_payment::InvoicePayment> = payments.into_iter().map(Into::into).collect();
+        let intents = payments.iter().filter_map(|payment| payment.payment_intent.clone());
+        let charges = payments.iter().filter_map(|payment| payment.charge.clone());
+        let lines = shape.lines.map(|list| list.data).unwrap_or_default();
+        let chosen = lines
+            .into_iter()
+            // An upgrade's invoice can hold nothing but prorations; then the largest of them is what was bought.
+            .max_by_key(|line| (!line.is_proration(), line.amount, std::cmp::Reverse(line.id.clone())));
+        let line_description = chosen.as_ref().and_then(|line| line.description.clone());
+        let (price, product) = chosen.map_or((None, None), Line::price_and_product);
+        Ok(Self {
+            id: shape.id,
+            state,
+            status: shape.status.unwrap_or_default(),
+            amount_paid: shape.amount_paid,
+            amount_due: shape.amount_due,
+            currency: shape.currency,
+            customer: shape.customer,
+            email: shape.customer_email,
+            description: shape.description.or(line_description),
+            subscription,
+            subscription_subject: Origin::read(&subscription_metadata, prefix).subject,
+            origin: Origin::read(&shape.metadata, prefix),
+            payment_intents: shape.payment_intent.into_iter().chain(intents).collect(),
+            charges: shape.charge.into_iter().chain(charges).collect(),
+            price,
+            product,
+            paid_at: shape.status_transitions.and_then(|transitions| transitions.paid_at),
+            created: shape.created,
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! Invoice payments: since 2025-03-31 the only bridge between an invoice and the intent or charge that paid it.
+//! Source: <https://docs.stripe.com/api/invoice-payment/object>.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Unreadable, read, reference};
+use crate::payment::fact::State;
+
+/// What an invoice payment says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InvoicePayment {
+    /// `inpay_…`.
+    pub id: String,
+    /// `open`, `paid` or `canceled`.
+    pub status: String,
+    /// What it means for the money.
+    pub state: State,
+    /// In minor units of `currency`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount_paid: Option<i64>,
+    /// Lower-case ISO code.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<String>,
+    /// `in_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub invoice: Option<String>,
+    /// `pi_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payment_intent: Option<String>,
+    /// `ch_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub charge: Option<String>,
+    /// `status_transitions.paid_at`, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub paid_at: Option<i64>,
+    /// When Stripe made it, in Unix seconds.
+    pub created: i64,
+}
+
+/// The object itself, alone or within an invoice's `payments`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Shape {
+    id: String,
+    #[serde(default)]
+    status: String,
+    amount_paid: Option<i64>,
+    currency: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    invoice: Option<String>,
+    payment: Option<Payment>,
+    status_transitions: Option<Transitions>,
+    #[serde(default)]
+    created: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Payment {
+    #[serde(default, deserialize_with = "reference")]
+    payment_intent: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    charge: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Transitions {
+    paid_at: Option<i64>,
+}
+
+impl InvoicePayment {
+    /// Reads the object of an `invoice_payment.*` event, or of a back-fill.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        Ok(read::<Shape>("invoice payment", text)?.into())
+    }
+}
+
+impl From<Shape> for InvoicePayment {
+    fn from(shape: Shape) -> Self {
+        let (payment_intent, charge) =
+            shape.payment.map_or((None, None), |payment| (payment.payment_intent, payment.charge));
+        Self {
+            id: shape.id,
+            state: match shape.status.as_str() {
+                "paid" => State::Succeeded,
+                "open" => State::Pending,
+                _ => State::Silent,
+            },
+            status: shape.status,
+            amount_paid: shape.amount_paid,
+            currency: shape.currency,
+            invoice: shape.invoice,
+            payment_intent,
+            charge,
+            paid_at: shape.status_transitions.and_then(|transitions| transitions.paid_at),
+            created: shape.created,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What each Stripe object says, one file an object, in every API shape that an event may have.
+//!
+//! An event keeps the shape of the API version it was rendered with, for ever, and one endpoint can see several; so each
+//! reader branches on the shape that it finds, never on a configured version.
+
+pub mod charge;
+pub mod customer;
+pub mod dispute;
+pub mod entitlements;
+pub mod invoice;
+pub mod invoice_payment;
+pub mod payment_intent;
+pub mod price;
+pub mod product;
+pub mod refund;
+pub mod session;
+pub mod subscription;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// A reference to another object: its id as a string, or the object itself where it was expanded.
+pub(crate) fn reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct Reference;
+    impl<'de> Visitor<'de> for Reference {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("an id, an expanded object, or null")
+        }
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_str<E: de::Error>(self, id: &str) -> Result<Self::Value, E> {
+            Ok(Some(id.to_owned()).filter(|id| !id.is_empty()))
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut id = None;
+            while let Some(key) = map.next_key::<String>()? {
+                if key == "id" && id.is_none() {
+                    id = map.next_value::<Option<String>>()?;
+                } else if key == "id" {
+                    return Err(de::Error::duplicate_field("id"));
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(id)
+        }
+    }
+    deserializer.deserialize_any(Reference)
+}
+
+/// Metadata: strings by key; a key said twice is refused, since either could be the one that decides.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metadata(pub BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Strings;
+        impl<'de> Visitor<'de> for Strings {
+            type Value = Metadata;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("metadata")
+            }
+            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+                Ok(Metadata::default())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut strings = BTreeMap::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    let value = map.next_value::<Option<String>>()?.unwrap_or_default();
+                    if strings.insert(key, value).is_some() {
+                        return Err(de::Error::custom("a metadata key is said twice"));
+                    }
+                }
+                Ok(Metadata(strings))
+            }
+        }
+        deserializer.deserialize_any(Strings)
+    }
+}
+
+/// What our own metadata keys on a Stripe object say of where it comes from. A hint: whoever made the object wrote it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// `<prefix>subject_type` and `<prefix>subject_id`, where both are there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<Subject>,
+    /// `<prefix>checkout_mode`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub checkout_mode: Option<String>,
+    /// `<prefix>checkout_session_id`: the id of the local row.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub checkout_session_id: Option<String>,
+}
+
+/// Who is billed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    /// Chosen by the app: user, team, organization…
+    pub subject_type: String,
+    /// Its id in the app.
+    pub subject_id: String,
+}
+
+impl Origin {
+    /// Reads the keys that begin with `prefix`.
+    #[must_use]
+    pub fn read(metadata: &Metadata, prefix: &str) -> Self {
+        let value = |key: &str| metadata.0.get(&format!("{prefix}{key}")).filter(|value| !value.is_empty()).cloned();
+        let subject = value("subject_type").zip(value("subject_id"));
+        Self {
+            subject: subject.map(|(subject_type, subject_id)| Subject { subject_type, subject_id }),
+            checkout_mode: value("checkout_mode"),
+            checkout_session_id: value("checkout_session_id"),
+        }
+    }
+
+    /// Whether nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Why an object of an event could not be read; it names the place, never the content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the {object} of the event is not readable: {reason} at column {column}")]
+pub struct Unreadable {
+    /// Which kind of object.
+    pub object: &'static str,
+    /// What was expected.
+    pub reason: &'static str,
+    /// Where in the object's text.
+    pub column: usize,
+}
+
+/// Reads an object's JSON text as `T`.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read<T: DeserializeOwned>(object: &'static str, text: &str) -> Result<T, Unreadable> {
+    serde_json::from_str(text).map_err(|error| Unreadable {
+        object,
+        reason: match error.classify() {
+            serde_json::error::Category::Data => "a field is missing, said twice, or of another type",
+            _ => "it is not JSON",
+        },
+        column: error.column(),
+    })
+}
+
+/// A list as Stripe embeds it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct List<T> {
+    /// The objects of the page.
+    #[serde(default = "Vec::new")]
+    pub data: Vec<T>,
+    /// Whether there are more than the page holds.
+    #[serde(default)]
+    pub has_more: bool,
+}

@@ -1,0 +1,99 @@
+//! Payment intents. Source: <https://docs.stripe.com/api/payment_intents/object>.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Metadata, Origin, Unreadable, read, reference};
+use crate::payment::fact::State;
+
+/// What a payment intent says of a payment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// `pi_…`.
+    pub id: String,
+    /// Stripe's status.
+    pub status: String,
+    /// What it means for the money.
+    pub state: State,
+    /// Asked for, in minor units of `currency`.
+    pub amount: i64,
+    /// Received, in minor units of `currency`.
+    pub amount_received: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// `cus_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub customer: Option<String>,
+    /// `receipt_email`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email: Option<String>,
+    /// As the app wrote it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+    /// `in_…`; up to 2025-02-24 only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub invoice: Option<String>,
+    /// `ch_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub latest_charge: Option<String>,
+    /// What `stripe_request` stamped on it.
+    #[serde(skip_serializing_if = "Origin::is_empty", default)]
+    pub origin: Origin,
+    /// When Stripe made it, in Unix seconds.
+    pub created: i64,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    id: String,
+    #[serde(default)]
+    status: String,
+    amount: i64,
+    amount_received: Option<i64>,
+    currency: String,
+    #[serde(default, deserialize_with = "reference")]
+    customer: Option<String>,
+    receipt_email: Option<String>,
+    description: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    invoice: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    latest_charge: Option<String>,
+    last_payment_error: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
+    created: i64,
+}
+
+impl Intent {
+    /// Reads the object of a `payment_intent.*` event, or of a back-fill (no event type).
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str, event_type: Option<&str>, prefix: &str) -> Result<Self, Unreadable> {
+        let shape: Shape = read("payment intent", text)?;
+        let failed = event_type == Some("payment_intent.payment_failed") || shape.last_payment_error.is_some();
+        let state = match shape.status.as_str() {
+            "succeeded" => State::Succeeded,
+            "canceled" => State::Failed,
+            "requires_payment_method" if failed => State::Failed,
+            _ if event_type == Some("payment_intent.payment_failed") => State::Failed,
+            _ => State::Pending,
+        };
+        Ok(Self {
+            id: shape.id,
+            state,
+            status: shape.status,
+            amount: shape.amount,
+            amount_received: shape.amount_received.unwrap_or(0),
+            currency: shape.currency,
+            customer: shape.customer,
+            email: shape.receipt_email,
+            description: shape.description,
+            invoice: shape.invoice,
+            latest_charge: shape.latest_charge,
+            origin: Origin::read(&shape.metadata, prefix),
+            created: shape.created,
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Prices. Source: <https://docs.stripe.com/api/prices/object>.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Metadata, Unreadable, read, reference};
+
+/// The mirror's row of a price, named as the columns of `payments.prices`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Price {
+    /// `price_…`.
+    pub stripe_price_id: String,
+    /// `prod_…`.
+    pub stripe_product_id: Option<String>,
+    /// Whether it can be bought; a deleted price cannot.
+    pub active: bool,
+    /// Lower-case ISO code.
+    pub currency: Option<String>,
+    /// In minor units of `currency`.
+    pub unit_amount: Option<i64>,
+    /// The same with up to 12 decimals.
+    pub unit_amount_decimal: Option<String>,
+    /// `one_time` or `recurring`.
+    #[serde(rename = "type")]
+    pub price_type: Option<String>,
+    /// The app's own name of it.
+    pub lookup_key: Option<String>,
+    /// `per_unit` or `tiered`.
+    pub billing_scheme: Option<String>,
+    /// `inclusive`, `exclusive` or `unspecified`.
+    pub tax_behavior: Option<String>,
+    /// `day`, `week`, `month` or `year`.
+    pub recurring_interval: Option<String>,
+    /// How many of them.
+    pub recurring_interval_count: Option<i32>,
+    /// As the app wrote it.
+    pub metadata: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    id: String,
+    #[serde(default, deserialize_with = "reference")]
+    product: Option<String>,
+    active: Option<bool>,
+    currency: Option<String>,
+    unit_amount: Option<i64>,
+    unit_amount_decimal: Option<String>,
+    #[serde(rename = "type")]
+    price_type: Option<String>,
+    lookup_key: Option<String>,
+    billing_scheme: Option<String>,
+    tax_behavior: Option<String>,
+    recurring: Option<Recurring>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Recurring {
+    interval: Option<String>,
+    interval_count: Option<i32>,
+}
+
+impl Price {
+    /// Reads a price.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str, deleted: bool) -> Result<Self, Unreadable> {
+        let shape: Shape = read("price", text)?;
+        let (interval, count) = shape.recurring.map_or((None, None), |r| (r.interval, r.interval_count));
+        Ok(Self {
+            stripe_price_id: shape.id,
+            stripe_product_id: shape.product,
+            active: !deleted && shape.active.unwrap_or(true),
+            currency: shape.currency,
+            unit_amount: shape.unit_amount,
+            unit_amount_decimal: shape.unit_amount_decimal,
+            price_type: shape.price_type,
+            lookup_key: shape.lookup_key,
+            billing_scheme: shape.billing_scheme,
+            tax_behavior: shape.tax_behavior,
+            recurring_interval: interval,
+            recurring_interval_count: count,
+            metadata: shape.metadata.0,
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! Products. Source: <https://docs.stripe.com/api/products/object>.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Metadata, Unreadable, read, reference};
+
+/// The mirror's row of a product, named as the columns of `payments.products`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Product {
+    /// `prod_…`.
+    pub stripe_product_id: String,
+    /// What it is called.
+    pub name: String,
+    /// Of the product.
+    pub description: Option<String>,
+    /// Whether it is sold; a deleted product is not.
+    pub active: bool,
+    /// `price_…`.
+    pub default_price_id: Option<String>,
+    /// As the app wrote it.
+    pub metadata: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    id: String,
+    #[serde(default)]
+    name: String,
+    description: Option<String>,
+    active: Option<bool>,
+    #[serde(default, deserialize_with = "reference")]
+    default_price: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+impl Product {
+    /// Reads a product.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str, deleted: bool) -> Result<Self, Unreadable> {
+        let shape: Shape = read("product", text)?;
+        Ok(Self {
+            stripe_product_id: shape.id,
+            name: shape.name,
+            description: shape.description,
+            active: !deleted && shape.active.unwrap_or(true),
+            default_price_id: shape.default_price,
+            metadata: shape.metadata.0,
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Refunds, from either family of events. Source: <https://docs.stripe.com/api/refunds/object>.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Unreadable, read, reference};
+use crate::payment::fact::State;
+
+/// What a refund says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refund {
+    /// `re_…`.
+    pub id: String,
+    /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
+    pub status: String,
+    /// Whether the money went back.
+    pub state: State,
+    /// In minor units of `currency`.
+    pub amount: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// `ch_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub charge: Option<String>,
+    /// `pi_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payment_intent: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// When Stripe made it, in Unix seconds.
+    pub created: i64,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    id: String,
+    status: Option<String>,
+    amount: i64,
+    currency: String,
+    #[serde(default, deserialize_with = "reference")]
+    charge: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    payment_intent: Option<String>,
+    reason: Option<String>,
+    #[serde(default)]
+    created: i64,
+}
+
+impl Refund {
+    /// Reads the object of a `refund.*` or `charge.refund.updated` event, or of a back-fill.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        let shape: Shape = read("refund", text)?;
+        // A refund that was never pending (old API versions) says no status.
+        let status = shape.status.unwrap_or_else(|| "succeeded".to_owned());
+        let state = match status.as_str() {
+            "succeeded" => State::Succeeded,
+            "failed" | "canceled" => State::Failed,
+            _ => State::Pending,
+        };
+        Ok(Self {
+            id: shape.id,
+            status,
+            state,
+            amount: shape.amount,
+            currency: shape.currency,
+            charge: shape.charge,
+            payment_intent: shape.payment_intent,
+            reason: shape.reason,
+            created: shape.created,
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! Checkout sessions. Source: <https://docs.stripe.com/api/checkout/sessions/object>.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Metadata, Origin, Unreadable, read, reference};
+use crate::payment::fact::State;
+
+/// What a checkout session says of a payment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// `cs_…`.
+    pub id: String,
+    /// `payment`, `subscription` or `setup`.
+    pub mode: String,
+    /// `open`, `complete` or `expired`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<String>,
+    /// `paid`, `unpaid` or `no_payment_required`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payment_status: Option<String>,
+    /// What it means for the money.
+    pub state: State,
+    /// In minor units of `currency`, after discounts and tax.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount_total: Option<i64>,
+    /// In minor units of `currency`, before discounts and tax.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount_subtotal: Option<i64>,
+    /// The currency the app integrates in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<String>,
+    /// `cus_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub customer: Option<String>,
+    /// What the payer gave, else what the session was made with.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email: Option<String>,
+    /// `pi_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payment_intent: Option<String>,
+    /// `in_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub invoice: Option<String>,
+    /// `sub_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subscription: Option<String>,
+    /// What `stripe_request` stamped on it.
+    #[serde(skip_serializing_if = "Origin::is_empty", default)]
+    pub origin: Origin,
+    /// The local row's id, where it is our own word: a payer can choose it on a payment link, so there it is left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_reference_id: Option<String>,
+    /// When Stripe made it, in Unix seconds.
+    pub created: i64,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    id: String,
+    mode: Option<String>,
+    status: Option<String>,
+    payment_status: Option<String>,
+    amount_total: Option<i64>,
+    amount_subtotal: Option<i64>,
+    currency: Option<String>,
+    currency_conversion: Option<Conversion>,
+    #[serde(default, deserialize_with = "reference")]
+    customer: Option<String>,
+    customer_email: Option<String>,
+    customer_details: Option<Details>,
+    #[serde(default, deserialize_with = "reference")]
+    payment_intent: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    invoice: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    subscription: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    payment_link: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+    client_reference_id: Option<String>,
+    #[serde(default)]
+    created: i64,
+}
+
+/// Adaptive Pricing up to 2025-02-24: the session is in the payer's currency, the app's own stands here.
+#[derive(Deserialize)]
+struct Conversion {
+    amount_total: Option<i64>,
+    amount_subtotal: Option<i64>,
+    source_currency: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    email: Option<String>,
+}
+
+impl Session {
+    /// Reads the object of a `checkout.session.*` event, or of a back-fill (no event type).
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str, event_type: Option<&str>, prefix: &str) -> Result<Self, Unreadable> {
+        let shape: Shape = read("checkout session", text)?;
+        let converted = shape.currency_conversion.filter(|c| c.source_currency.is_some());
+        let (amount_total, amount_subtotal, currency) = match converted {
+            Some(c) => (c.amount_total, c.amount_subtotal, c.source_currency),
+            None => (shape.amount_total, shape.amount_subtotal, shape.currency),
+        };
+        let state = match (event_type, shape.status.as_deref(), shape.payment_status.as_deref()) {
+            (_, _, Some("paid")) | (_, Some("complete"), Some("no_payment_required")) => State::Succeeded,
+            (Some("checkout.session.async_payment_failed"), _, _) => State::Failed,
+            (_, Some("complete"), _) => State::Pending,
+            _ => State::Silent,
+        };
+        let email = shape.customer_details.and_then(|details| details.email).or(shape.customer_email);
+        Ok(Self {
+            id: shape.id,
+            mode: shape.mode.unwrap_or_default(),
+            state,
+            status: shape.status,
+            payment_status: shape.payment_status,
+            amount_total,
+            amount_subtotal,
+            currency,
+            customer: shape.customer,
+            email,
+            payment_intent: shape.payment_intent,
+            invoice: shape.invoice,
+            subscription: shape.subscription,
+            origin: Origin::read(&shape.metadata, prefix),
+            client_reference_id: shape.client_reference_id.filter(|_| shape.payment_link.is_none()),
+            created: shape.created,
+        })
+    }
+
+    /// Whether the payer went through with it (paid or not yet).
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.status.as_deref() == Some("complete")
+    }
+
+    /// The id of the local row that it says it was made for.
+    #[must_use]
+    pub fn local_id(&self) -> Option<&str> {
+        self.origin.checkout_session_id.as_deref().or(self.client_reference_id.as_deref())
+    }
+}

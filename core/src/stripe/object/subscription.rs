@@ -1,0 +1,150 @@
+//! Subscriptions and their items. Source: <https://docs.stripe.com/api/subscriptions/object>.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{List, Metadata, Origin, Subject, Unreadable, read, reference};
+
+/// The mirror's row of a subscription, named as the columns of `payments.subscriptions`. Times are Unix seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Subscription {
+    /// `sub_…`.
+    pub stripe_subscription_id: String,
+    /// `cus_…`.
+    pub stripe_customer_id: Option<String>,
+    /// Stripe's status; that of a deleted one is `canceled`.
+    pub status: String,
+    /// On the subscription itself up to 2025-02-24; since then the earliest of its items.
+    pub current_period_start: Option<i64>,
+    /// Likewise, the latest of its items.
+    pub current_period_end: Option<i64>,
+    /// Flexible billing leaves it false and sets `cancel_at`.
+    pub cancel_at_period_end: bool,
+    /// When it will end.
+    pub cancel_at: Option<i64>,
+    /// When it was told to end.
+    pub canceled_at: Option<i64>,
+    /// Of the trial.
+    pub trial_start: Option<i64>,
+    /// Of the trial.
+    pub trial_end: Option<i64>,
+    /// `in_…`.
+    pub latest_invoice_id: Option<String>,
+    /// As the app wrote it.
+    pub metadata: std::collections::BTreeMap<String, String>,
+}
+
+/// The mirror's row of a subscription item, named as the columns of `payments.subscription_items`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Item {
+    /// `si_…`.
+    pub stripe_subscription_item_id: String,
+    /// `sub_…`.
+    pub stripe_subscription_id: String,
+    /// `prod_…`.
+    pub stripe_product_id: Option<String>,
+    /// `price_…`.
+    pub stripe_price_id: Option<String>,
+    /// A metered item has none.
+    pub quantity: Option<i64>,
+    /// As the app wrote it.
+    pub metadata: std::collections::BTreeMap<String, String>,
+    /// The whole item, as Stripe sent it.
+    pub raw: Box<serde_json::Value>,
+}
+
+/// One snapshot of a subscription with its items.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The subscription.
+    pub row: Subscription,
+    /// Whom its metadata names.
+    pub subject: Option<Subject>,
+    /// The items that the snapshot embeds.
+    pub items: Vec<Item>,
+    /// Whether it has items that the snapshot does not embed.
+    pub has_more: bool,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    id: String,
+    #[serde(default, deserialize_with = "reference")]
+    customer: Option<String>,
+    #[serde(default)]
+    status: String,
+    current_period_start: Option<i64>,
+    current_period_end: Option<i64>,
+    cancel_at_period_end: Option<bool>,
+    cancel_at: Option<i64>,
+    canceled_at: Option<i64>,
+    trial_start: Option<i64>,
+    trial_end: Option<i64>,
+    #[serde(default, deserialize_with = "reference")]
+    latest_invoice: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+    items: Option<List<Box<RawValue>>>,
+}
+
+#[derive(Deserialize)]
+struct ItemShape {
+    id: String,
+    price: Option<PriceShape>,
+    plan: Option<PriceShape>,
+    quantity: Option<i64>,
+    current_period_start: Option<i64>,
+    current_period_end: Option<i64>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct PriceShape {
+    id: String,
+    #[serde(default, deserialize_with = "reference")]
+    product: Option<String>,
+}
+
+impl Snapshot {
+    /// Reads a subscription; whether it is deleted is the event type's word.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str, deleted: bool, prefix: &str) -> Result<Self, Unreadable> {
+        let shape: Shape = read("subscription", text)?;
+        let (mut items, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        let has_more = shape.items.as_ref().is_some_and(|list| list.has_more);
+        for raw in shape.items.map(|list| list.data).unwrap_or_default() {
+            let item: ItemShape = read("subscription item", raw.get())?;
+            starts.extend(item.current_period_start);
+            ends.extend(item.current_period_end);
+            let price = item.price.or(item.plan);
+            items.push(Item {
+                stripe_subscription_item_id: item.id,
+                stripe_subscription_id: shape.id.clone(),
+                stripe_product_id: price.as_ref().and_then(|price| price.product.clone()),
+                stripe_price_id: price.map(|price| price.id),
+                quantity: item.quantity,
+                metadata: item.metadata.0,
+                raw: read("subscription item", raw.get())?,
+            });
+        }
+        let subject = Origin::read(&shape.metadata, prefix).subject;
+        let row = Subscription {
+            stripe_subscription_id: shape.id,
+            stripe_customer_id: shape.customer,
+            status: if deleted && shape.status.is_empty() { "canceled".to_owned() } else { shape.status },
+            current_period_start: shape.current_period_start.or(starts.into_iter().min()),
+            current_period_end: shape.current_period_end.or(ends.into_iter().max()),
+            cancel_at_period_end: shape.cancel_at_period_end.unwrap_or(false),
+            cancel_at: shape.cancel_at,
+            canceled_at: shape.canceled_at,
+            trial_start: shape.trial_start,
+            trial_end: shape.trial_end,
+            latest_invoice_id: shape.latest_invoice,
+            metadata: shape.metadata.0,
+        };
+        Ok(Self { row, subject, items, has_more })
+    }
+}
