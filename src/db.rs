@@ -29,7 +29,7 @@ macro_rules! statement {
     ($name:ident, $file:literal) => {
         static $name: $crate::db::Statement = $crate::db::Statement {
             name: $file,
-            sql: include_str!(concat!("../sql/statement/", $file, ".sql")),
+            sql: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/statement/", $file, ".sql")),
         };
     };
 }
@@ -57,9 +57,8 @@ impl Statement {
     }
 
     fn typed<T: DeserializeOwned>(&self, text: &str) -> T {
-        serde_json::from_str(text).unwrap_or_else(|error| {
-            pgrx::error!("statement {} returned a row of another shape: {error}", self.name)
-        })
+        serde_json::from_str(text)
+            .unwrap_or_else(|error| pgrx::error!("statement {} returned a row of another shape: {error}", self.name))
     }
 
     fn texts(&self, args: &[DatumWithOid]) -> Vec<String> {
@@ -129,10 +128,7 @@ pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
     }
-    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
-        .catch_rust_panic(Err)
-        .catch_others(Err)
-        .execute();
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work()))).catch_rust_panic(Err).catch_others(Err).execute();
     unsafe {
         match outcome {
             Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
@@ -244,7 +240,70 @@ pub(crate) fn text<'a>(value: impl Into<Option<&'a str>>) -> DatumWithOid<'a> {
 
 /// A value as JSON text, for a statement that casts it.
 pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> DatumWithOid<'static> {
-    let written = serde_json::to_string(value).unwrap_or_else(|error| pgrx::error!("a row could not be written: {error}"));
+    let written =
+        serde_json::to_string(value).unwrap_or_else(|error| pgrx::error!("a row could not be written: {error}"));
     // SAFETY: the datum is a copy in the current memory context; the oid is that of text.
     unsafe { DatumWithOid::new(written.into_datum(), pg_sys::TEXTOID) }
+}
+
+/// Under repeatable read a delivery could not see what another wrote while it waited, and would lose it.
+pub(crate) fn require_read_committed() -> Result<(), crate::error::Error> {
+    // SAFETY: a global of this backend.
+    let level = unsafe { pg_sys::XactIsoLevel };
+    if level <= pg_sys::XACT_READ_COMMITTED as i32 { Ok(()) } else { Err(crate::error::Error::Isolation) }
+}
+
+/// What is answered must be durable, whatever the session has set. A SET clause on the function would be undone before the
+/// commit, so the setting is made local to the transaction here.
+pub(crate) fn commit_durably() {
+    // SAFETY: a global of this backend.
+    let wanted = pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_REMOTE_FLUSH as i32;
+    if unsafe { pg_sys::synchronous_commit } >= wanted {
+        return;
+    }
+    unsafe {
+        pg_sys::set_config_option(
+            c"synchronous_commit".as_ptr(),
+            c"on".as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            true,
+            0,
+            false,
+        );
+    }
+}
+
+/// Runs `work` in a subtransaction and undoes all that it did; its result stays.
+pub(crate) fn undone<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: as in `savepoint`.
+    let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
+    unsafe {
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+    }
+    let result = work();
+    unsafe {
+        pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+    }
+    result
+}
+
+/// Until the subtransaction ends, rows are written without any trigger firing, as in a replica.
+pub(crate) fn without_triggers() {
+    unsafe {
+        pg_sys::set_config_option(
+            c"session_replication_role".as_ptr(),
+            c"replica".as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            true,
+            0,
+            false,
+        );
+    }
 }

@@ -2,10 +2,31 @@
 //!
 //! A table of contents: what exists, in install order. What happens to an event is told in `webhook.rs`.
 
+mod clock;
+mod db;
+mod error;
+mod project;
+mod secrets;
+mod settings;
+mod webhook;
+
 use pgrx::prelude::*;
 
 ::pgrx::pg_module_magic!(name, version);
 
 extension_sql_file!("../sql/schema/roles.sql", name = "roles", bootstrap);
 extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["roles"]);
+extension_sql_file!("../sql/schema/secrets.sql", name = "secrets", requires = ["tables"]);
+extension_sql_file!("../sql/schema/mappings.sql", name = "mappings", requires = ["secrets"]);
+extension_sql_file!("../sql/schema/endpoints.sql", name = "endpoints", requires = ["mappings"]);
 extension_sql_file!("../sql/schema/ownership.sql", name = "ownership", finalize);
+
+/// Called once, when the library is loaded.
+#[allow(unsafe_code)]
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    // A server that runs with RUST_BACKTRACE set would put stack traces into DETAIL, and so before clients.
+    // SAFETY: a backend has one thread.
+    unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
+    settings::define();
+}

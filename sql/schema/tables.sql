@@ -121,7 +121,7 @@ begin
     );
   end if;
 
-  -- What completed sessions say of subject and customer; the mappings follow from these (projection.rs of the core decides).
+  -- What completed sessions say of subject and customer; the mappings follow from these (payment/mapping.rs of the core decides).
   if to_regclass('payments.mapping_claims') is null then
     create table payments.mapping_claims (
       environment text not null check (environment in ('test', 'live')),
@@ -301,6 +301,21 @@ begin
     );
     create index subscription_items_subscription_idx
       on payments.subscription_items (environment, stripe_subscription_id);
+  end if;
+
+  -- The features that Stripe's own Entitlements say a customer has now.
+  if to_regclass('payments.active_entitlements') is null then
+    create table payments.active_entitlements (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_customer_id text not null,
+      lookup_key text not null,
+      stripe_entitlement_id text not null,
+      stripe_feature_id text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (environment, stripe_customer_id, lookup_key)
+    );
   end if;
 
   -- body: the bytes that were signed, and signature the header that signed them, so that a stored event can be verified

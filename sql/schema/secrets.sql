@@ -1,0 +1,10 @@
+-- The webhook secrets. The one table that stays a member of the extension, so that no dump holds it; the installing
+-- superuser owns it and nobody is granted anything, so no role can read it, payments_owner included. Only the library's own
+-- code reads it, not through SQL (src/secrets.rs). DROP EXTENSION forgets the secrets; set them again after a restore.
+
+create table payments.webhook_secrets (
+  environment text not null check (environment in ('test', 'live')),
+  secret text not null,
+  valid_from timestamptz not null,
+  valid_until timestamptz
+);

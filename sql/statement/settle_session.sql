@@ -1,0 +1,32 @@
+-- settle_session: moves a local session to what Stripe's newest word of it is, where it differs; an open session takes nothing
+-- back. $1 environment text, $2 id text, $3 what is said text (JSON)
+with said as materialized (
+  select r.* from pg_catalog.jsonb_to_record($3::jsonb) as r (
+    stripe_checkout_session_id text, status text, payment_status text, stripe_customer_id text,
+    stripe_payment_intent_id text, stripe_subscription_id text)
+), now_is as (
+  select s.id,
+         said.stripe_checkout_session_id,
+         case when said.status = 'open'::text and s.status <> 'initialized'::text then s.status else said.status end as status,
+         coalesce(said.payment_status, s.payment_status) as payment_status,
+         coalesce(said.stripe_customer_id, s.stripe_customer_id) as stripe_customer_id,
+         coalesce(said.stripe_payment_intent_id, s.stripe_payment_intent_id) as stripe_payment_intent_id,
+         coalesce(said.stripe_subscription_id, s.stripe_subscription_id) as stripe_subscription_id
+    from payments.checkout_sessions s, said
+   where s.id = $2::uuid and s.environment = $1
+)
+update payments.checkout_sessions s
+   set stripe_checkout_session_id = n.stripe_checkout_session_id,
+       status = n.status,
+       payment_status = n.payment_status,
+       stripe_customer_id = n.stripe_customer_id,
+       stripe_payment_intent_id = n.stripe_payment_intent_id,
+       stripe_subscription_id = n.stripe_subscription_id,
+       last_error = case when n.status = 'completed'::text then null else s.last_error end
+  from now_is n
+ where s.id = n.id
+   and (s.stripe_checkout_session_id, s.status, s.payment_status, s.stripe_customer_id, s.stripe_payment_intent_id,
+        s.stripe_subscription_id)
+       is distinct from
+       (n.stripe_checkout_session_id, n.status, n.payment_status, n.stripe_customer_id, n.stripe_payment_intent_id,
+        n.stripe_subscription_id)

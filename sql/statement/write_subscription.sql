@@ -1,0 +1,30 @@
+-- write_subscription: a subscription's mirror, where it differs; whom its metadata does not name, its customer's mapping does.
+-- $1 environment text, $2 row text (JSON; times in Unix seconds), $3 the object text (JSON), $4 subject_type text, $5 subject_id text
+insert into payments.subscriptions as m
+  (environment, stripe_subscription_id, stripe_customer_id, subject_type, subject_id, status, current_period_start,
+   current_period_end, cancel_at_period_end, cancel_at, canceled_at, trial_start, trial_end, latest_invoice_id, metadata, raw)
+select $1, r.stripe_subscription_id, r.stripe_customer_id,
+       coalesce($4, c.subject_type), coalesce($5, c.subject_id),
+       r.status, pg_catalog.to_timestamp(r.current_period_start), pg_catalog.to_timestamp(r.current_period_end),
+       r.cancel_at_period_end, pg_catalog.to_timestamp(r.cancel_at), pg_catalog.to_timestamp(r.canceled_at),
+       pg_catalog.to_timestamp(r.trial_start), pg_catalog.to_timestamp(r.trial_end), r.latest_invoice_id, r.metadata, $3::jsonb
+  from pg_catalog.jsonb_to_record($2::jsonb) as r (
+         stripe_subscription_id text, stripe_customer_id text, status text, current_period_start bigint,
+         current_period_end bigint, cancel_at_period_end boolean, cancel_at bigint, canceled_at bigint, trial_start bigint,
+         trial_end bigint, latest_invoice_id text, metadata jsonb)
+  left join payments.stripe_customer_mappings c
+    on c.environment = $1 and c.stripe_customer_id = r.stripe_customer_id
+on conflict (environment, stripe_subscription_id) do update
+   set (stripe_customer_id, subject_type, subject_id, status, current_period_start, current_period_end,
+        cancel_at_period_end, cancel_at, canceled_at, trial_start, trial_end, latest_invoice_id, metadata, raw, synced_at)
+     = (excluded.stripe_customer_id, excluded.subject_type, excluded.subject_id, excluded.status,
+        excluded.current_period_start, excluded.current_period_end, excluded.cancel_at_period_end, excluded.cancel_at,
+        excluded.canceled_at, excluded.trial_start, excluded.trial_end, excluded.latest_invoice_id, excluded.metadata,
+        excluded.raw, excluded.synced_at)
+ where (m.stripe_customer_id, m.subject_type, m.subject_id, m.status, m.current_period_start, m.current_period_end,
+        m.cancel_at_period_end, m.cancel_at, m.canceled_at, m.trial_start, m.trial_end, m.latest_invoice_id, m.metadata, m.raw)
+       is distinct from
+       (excluded.stripe_customer_id, excluded.subject_type, excluded.subject_id, excluded.status,
+        excluded.current_period_start, excluded.current_period_end, excluded.cancel_at_period_end, excluded.cancel_at,
+        excluded.canceled_at, excluded.trial_start, excluded.trial_end, excluded.latest_invoice_id, excluded.metadata,
+        excluded.raw)

@@ -1,0 +1,148 @@
+//! Every error that a caller of ours can meet: its SQLSTATE, message, DETAIL and HINT. No secret and no body is in any.
+
+use payments_core::stripe::event::Malformed;
+use payments_core::stripe::signature::Refusal;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+/// What was wrong with a call.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The environment is neither `test` nor `live`.
+    Environment(Option<String>),
+    /// An argument is null that may not be.
+    Missing(&'static str),
+    /// The signature was refused.
+    Signature(Refusal),
+    /// There is no secret to verify with.
+    NoSecret(&'static str),
+    /// Live has not been approved.
+    LiveNotApproved,
+    /// The verified body is no event.
+    Body(Malformed),
+    /// The body is larger than the setting allows.
+    TooLarge {
+        /// Its size, in bytes.
+        size: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The event is of the other environment.
+    Livemode {
+        /// The event.
+        event_id: String,
+        /// What it says.
+        livemode: bool,
+        /// Where it was posted.
+        environment: &'static str,
+    },
+    /// The transaction's isolation level hides what other deliveries have written.
+    Isolation,
+    /// A webhook secret that is none.
+    BadSecret(&'static str),
+    /// An argument that cannot be used, with a detail and a hint.
+    Argument(&'static str, String, &'static str),
+}
+
+impl Error {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Signature(_) => PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+            Self::NoSecret(_) | Self::LiveNotApproved => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::Body(Malformed::NotUtf8 | Malformed::NotJson(_)) => PgSqlErrorCode::ERRCODE_INVALID_JSON_TEXT,
+            Self::Isolation => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
+            Self::Environment(_)
+            | Self::Missing(_)
+            | Self::Body(Malformed::NotAnEvent(_))
+            | Self::TooLarge { .. }
+            | Self::Livemode { .. }
+            | Self::BadSecret(_)
+            | Self::Argument(..) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Environment(_) => "environment must be test or live".to_owned(),
+            Self::Missing(argument) => format!("{argument} must not be null"),
+            Self::Signature(refusal) => refusal.to_string(),
+            Self::NoSecret(environment) => format!("no webhook secret is configured for {environment}"),
+            Self::LiveNotApproved => "live is not approved".to_owned(),
+            Self::Body(malformed) => malformed.to_string(),
+            Self::TooLarge { .. } => "webhook body is too large".to_owned(),
+            Self::Livemode { environment, .. } => format!("event is not of the {environment} environment"),
+            Self::Isolation => "events are projected under read committed only".to_owned(),
+            Self::BadSecret(_) => "webhook secret is not usable".to_owned(),
+            Self::Argument(message, ..) => (*message).to_owned(),
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Environment(Some(given)) => Some(format!("It is {given:?}.")),
+            Self::Environment(None) => Some("It is null.".to_owned()),
+            Self::Signature(Refusal::TooOld { timestamp, tolerance }) => {
+                Some(format!("It was made at {timestamp} (Unix seconds), more than {tolerance} seconds ago."))
+            }
+            Self::Signature(Refusal::FromTheFuture { timestamp, tolerance }) => {
+                Some(format!("It was made at {timestamp} (Unix seconds), more than {tolerance} seconds from now."))
+            }
+            Self::Body(Malformed::NotJson(place) | Malformed::NotAnEvent(place)) => Some(format!("{place}.")),
+            Self::TooLarge { size, limit } => Some(format!("It has {size} bytes; payments.max_body allows {limit}.")),
+            Self::Livemode { event_id, livemode, environment } => {
+                Some(format!("Event {event_id} says livemode {livemode}; it was posted to {environment}."))
+            }
+            Self::BadSecret(why) => Some((*why).to_owned()),
+            Self::Argument(_, detail, _) => Some(detail.clone()),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Environment(_) => "Pass 'test' or 'live'.",
+            Self::Missing(_) => "Pass a value.",
+            Self::Signature(Refusal::Missing) => "Pass the Stripe-Signature header of the request, unchanged.",
+            Self::Signature(Refusal::Malformed | Refusal::TooLarge) => {
+                "A Stripe-Signature header reads t=<unix seconds>,v1=<hexadecimal>."
+            }
+            Self::Signature(Refusal::NoMatch) => {
+                "Pass the raw body, byte for byte, and set the endpoint's secret with payments.set_webhook_secret()."
+            }
+            Self::Signature(Refusal::TooOld { .. } | Refusal::FromTheFuture { .. }) => {
+                "Check the server's clock; the tolerance is the setting payments.signature_tolerance."
+            }
+            Self::NoSecret(_) => "Set it with payments.set_webhook_secret(environment, secret).",
+            Self::LiveNotApproved => "An admin approves it with payments.approve_live(approved_by).",
+            Self::Body(_) => "Pass the body that Stripe sent, byte for byte.",
+            Self::TooLarge { .. } => "Raise payments.max_body if Stripe really sends such events.",
+            Self::Livemode { .. } => "Point test and live endpoints at their own environment.",
+            Self::Isolation => "Begin the transaction with isolation level read committed.",
+            Self::BadSecret(_) => "Copy the whole signing secret, which begins with whsec_, from the endpoint's page.",
+            Self::Argument(_, _, hint) => hint,
+        }
+    }
+
+    /// Raises it.
+    pub(crate) fn raise(&self) -> ! {
+        let report = ErrorReport::new(self.sqlstate(), self.message(), "payments").set_hint(self.hint());
+        let report = match self.detail() {
+            Some(detail) => report.set_detail(detail),
+            None => report,
+        };
+        report.report(PgLogLevel::ERROR);
+        unreachable!("an error report does not return")
+    }
+}
+
+/// The edge between plain results and raised errors.
+pub(crate) trait OrRaise<T> {
+    /// The value, or the error raised.
+    fn or_raise(self) -> T;
+}
+
+impl<T> OrRaise<T> for Result<T, Error> {
+    fn or_raise(self) -> T {
+        self.unwrap_or_else(|error| error.raise())
+    }
+}

@@ -1,0 +1,135 @@
+//! Which subject is which Stripe customer: claims of completed sessions, resolved; and what follows for rows that were
+//! written before.
+
+use payments_core::payment::mapping::{Claim, Fixed, resolve};
+use payments_core::stripe::event::Environment;
+use payments_core::stripe::object::Subject;
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use crate::db::{json, statement, text};
+use crate::error::OrRaise;
+use crate::project::groups::{self, Also};
+use crate::project::payments;
+use crate::webhook::environment_of;
+use crate::{project, settings};
+
+statement!(IS_CONTESTED, "is_contested");
+statement!(MAPPING_STANDS, "mapping_stands");
+statement!(KEEP_CLAIM, "keep_claim");
+statement!(CLAIMS_AROUND, "claims_around");
+statement!(DROP_MAPPING, "drop_mapping");
+statement!(WRITE_MAPPING, "write_mapping");
+statement!(MARK_CONFLICT, "mark_conflict");
+statement!(ATTRIBUTE_SUBSCRIPTIONS, "attribute_subscriptions");
+statement!(DROP_CUSTOMER_MAPPING, "drop_customer_mapping");
+
+/// Claims and mappings that are connected by a subject or a customer.
+#[derive(Debug, Default, Deserialize)]
+struct Around {
+    claims: Vec<Claim>,
+    fixed: Vec<Fixed>,
+    derived: Vec<Fixed>,
+}
+
+/// Whether a claim or a mapping says otherwise of the subject or of the customer.
+pub(crate) fn is_contested(environment: Environment, subject: &Subject, customer: &str) -> bool {
+    IS_CONTESTED.one::<bool>(&pair(environment, subject, customer)) == Some(true)
+}
+
+/// Whether the mapping is there already.
+pub(crate) fn stands(environment: Environment, subject: &Subject, customer: &str) -> bool {
+    MAPPING_STANDS.one::<bool>(&pair(environment, subject, customer)) == Some(true)
+}
+
+fn pair<'a>(environment: Environment, subject: &'a Subject, customer: &'a str) -> [pgrx::datum::DatumWithOid<'a>; 4] {
+    [text(environment.name()), text(subject.subject_type.as_str()), text(subject.subject_id.as_str()), text(customer)]
+}
+
+/// Keeps a session's claim and, where that is news, lets the mappings around it follow.
+pub(crate) fn claim(environment: Environment, claim: &Claim, alone: bool) {
+    if KEEP_CLAIM.execute(&[text(environment.name()), json(claim)]) == 0 {
+        return;
+    }
+    settle(environment, &claim.subject, &claim.stripe_customer_id, alone);
+}
+
+/// Makes the mappings around a subject and a customer what the claims about them come to.
+fn settle(environment: Environment, subject: &Subject, customer: &str, alone: bool) {
+    let around: Around = CLAIMS_AROUND.one(&pair(environment, subject, customer)).unwrap_or_default();
+    let (standing, refused) = resolve(&around.claims, &around.fixed);
+    let stands = |mapping: &&Fixed| {
+        standing.iter().any(|c| c.subject == mapping.subject && c.stripe_customer_id == mapping.stripe_customer_id)
+    };
+    let fallen: Vec<&Fixed> = around.derived.iter().filter(|mapping| !stands(mapping)).collect();
+    let contested = !refused.is_empty() || !fallen.is_empty() || standing.len() > 1;
+    if contested && !alone {
+        project::do_again_alone();
+    }
+    for mapping in fallen {
+        DROP_MAPPING.execute(&pair(environment, &mapping.subject, &mapping.stripe_customer_id));
+    }
+    for claim in standing {
+        WRITE_MAPPING.execute(&[text(environment.name()), json(claim)]);
+    }
+    if contested || !around.fixed.is_empty() {
+        for claim in &around.claims {
+            let conflict = refused.contains(&claim).then(|| conflict_text(claim));
+            let args = [
+                text(environment.name()),
+                text(claim.stripe_checkout_session_id.as_str()),
+                text(claim.evidence_event_id.as_str()),
+                text(conflict.as_deref()),
+            ];
+            MARK_CONFLICT.execute(&args);
+        }
+    }
+}
+
+fn conflict_text(claim: &Claim) -> String {
+    format!(
+        "{} {} was not mapped to customer {}: one of the two is mapped otherwise, by earlier evidence or by an admin",
+        claim.subject.subject_type, claim.subject.subject_id, claim.stripe_customer_id
+    )
+}
+
+/// A customer is deleted: whatever mapped it goes, an admin's own mapping too, and claims that it stood in the way of stand.
+pub(crate) fn forget_customer(environment: Environment, customer: &str, alone: bool) {
+    let gone: Vec<Subject> = DROP_CUSTOMER_MAPPING.all(&[text(environment.name()), text(customer)]);
+    for subject in gone {
+        settle(environment, &subject, customer, alone);
+    }
+}
+
+/// Attributes every earlier payment and subscription of a customer anew, after its mapping changed.
+fn attribute(environment: Environment, customer: &str) {
+    groups::lock_objects(environment, vec![customer.to_owned()]);
+    for anchor in groups::lock_groups_of(environment, Also::Customer(customer)) {
+        payments::refold(environment, &anchor, false);
+    }
+    let prefix = settings::metadata_prefix();
+    ATTRIBUTE_SUBSCRIPTIONS.execute(&[text(environment.name()), text(customer), text(prefix.as_str())]);
+}
+
+/// What the trigger on `stripe_customer_mappings` calls for each mapping that came or went; `by_admin` where it is not derived
+/// from a session, so that the claims around it are resolved again.
+#[pg_extern]
+fn mapping_changed(environment: &str, subject_type: &str, subject_id: &str, stripe_customer_id: &str, by_admin: bool) {
+    let environment = environment_of(Some(environment)).or_raise();
+    if by_admin {
+        let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
+        if is_contested(environment, &subject, stripe_customer_id) {
+            project::lock_projection();
+        }
+        settle(environment, &subject, stripe_customer_id, true);
+    }
+    attribute(environment, stripe_customer_id);
+}
+
+/// Resolves every claim of an environment again.
+pub(crate) fn settle_all(environment: Environment) {
+    statement!(ALL_CLAIMS, "all_claims");
+    for claim in ALL_CLAIMS.all::<Claim>(&[text(environment.name())]) {
+        settle(environment, &claim.subject, &claim.stripe_customer_id, true);
+    }
+}

@@ -1,0 +1,208 @@
+//! Mirrors: customers, subscriptions with their items, products, prices and entitlements, each its own newest snapshot.
+
+use payments_core::mirror::{Mirrored, items, newest_and_kept};
+use payments_core::payment::fact::SYNC;
+use payments_core::payment::fold::Context;
+use payments_core::stripe::event::Environment;
+use payments_core::stripe::object::customer::Customer;
+use payments_core::stripe::object::entitlements::Summary;
+use payments_core::stripe::object::price::Price;
+use payments_core::stripe::object::product::Product;
+use payments_core::stripe::object::subscription::Snapshot;
+use payments_core::stripe::object::{Unreadable, read};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::db::{json, statement, text};
+use crate::project::groups::{self, Also};
+use crate::project::{Incoming, Kind, mappings, payments};
+use crate::settings;
+
+statement!(KEEP_SNAPSHOT, "keep_snapshot");
+statement!(DROP_SNAPSHOTS, "drop_snapshots");
+statement!(WRITE_CUSTOMER, "write_customer");
+statement!(WRITE_PRODUCT, "write_product");
+statement!(WRITE_PRICE, "write_price");
+statement!(WRITE_SUBSCRIPTION, "write_subscription");
+statement!(WRITE_ITEMS, "write_items");
+statement!(WRITE_ENTITLEMENTS, "write_entitlements");
+statement!(FOLD_CONTEXT, "fold_context");
+
+/// What is read of an object before it is known which kind it is.
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+    #[serde(default, deserialize_with = "customer_id")]
+    customer: Option<String>,
+    #[serde(default)]
+    deleted: bool,
+}
+
+fn customer_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let id = if value.is_object() { value.get("id").cloned().unwrap_or(Value::Null) } else { value };
+    Ok(id.as_str().map(ToOwned::to_owned))
+}
+
+/// Projects one snapshot of a mirrored object.
+pub(crate) fn project(kind: Kind, incoming: &Incoming, prefix: &str) -> Result<(), Unreadable> {
+    let named: Named = read("object", incoming.object)?;
+    let snapshot = Mirrored {
+        event_id: incoming.event_id.to_owned(),
+        created: incoming.created,
+        rank: incoming.rank(),
+        deleted: incoming.deleted || named.deleted,
+        previous: previous(incoming),
+        object: read("object", incoming.object)?,
+    };
+    check(kind, &snapshot, prefix)?;
+    let customer = named.customer.filter(|_| kind == Kind::Subscription);
+    let environment = incoming.environment;
+    groups::lock_objects(environment, customer.into_iter().chain([named.id.clone()]).collect());
+    let kept = keep(environment, object_type(kind), &named.id, snapshot);
+    write(environment, kind, &named.id, &kept, incoming.alone)
+}
+
+fn previous(incoming: &Incoming) -> Map<String, Value> {
+    incoming.previous.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+fn object_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Customer => "customer",
+        Kind::Product => "product",
+        Kind::Price => "price",
+        Kind::Subscription => "subscription",
+        _ => "entitlements.active_entitlement_summary",
+    }
+}
+
+/// The kind that a kept snapshot is of.
+pub(crate) fn kind_of(object_type: &str) -> Option<Kind> {
+    Some(match object_type {
+        "customer" => Kind::Customer,
+        "product" => Kind::Product,
+        "price" => Kind::Price,
+        "subscription" => Kind::Subscription,
+        "entitlements.active_entitlement_summary" => Kind::Entitlements,
+        _ => return None,
+    })
+}
+
+/// Refuses a snapshot that cannot be read before it is kept.
+fn check(kind: Kind, snapshot: &Mirrored, prefix: &str) -> Result<(), Unreadable> {
+    let text = snapshot.object.to_string();
+    match kind {
+        Kind::Customer => Customer::read(&text, snapshot.deleted).map(|_| ()),
+        Kind::Product => Product::read(&text, snapshot.deleted).map(|_| ()),
+        Kind::Price => Price::read(&text, snapshot.deleted).map(|_| ()),
+        _ => Snapshot::read(&text, snapshot.deleted, prefix).map(|_| ()),
+    }
+}
+
+/// Keeps a snapshot if it may decide which is the newest, and drops those that no longer can; returns those that stay.
+fn keep(environment: Environment, object_type: &str, id: &str, snapshot: Mirrored) -> Vec<Mirrored> {
+    let mut snapshots = payments::mirrored(environment, id);
+    snapshots.retain(|known| known.event_id != snapshot.event_id);
+    let event_id = snapshot.event_id.clone();
+    snapshots.push(snapshot);
+    let kept: Vec<String> = newest_and_kept(&snapshots)
+        .map(|(_, kept)| kept.iter().map(|snapshot| snapshot.event_id.clone()).collect())
+        .unwrap_or_default();
+    let dropped = snapshots.iter().any(|known| known.event_id != event_id && !kept.contains(&known.event_id));
+    if dropped || (event_id == SYNC && !kept.contains(&event_id)) {
+        DROP_SNAPSHOTS.execute(&[text(environment.name()), text(id), kept.clone().into()]);
+    }
+    if kept.contains(&event_id)
+        && let Some(snapshot) = snapshots.iter().find(|known| known.event_id == event_id)
+    {
+        let args = [text(environment.name()), text(id), text(event_id.as_str()), text(object_type), json(snapshot)];
+        KEEP_SNAPSHOT.execute(&args);
+    }
+    snapshots.retain(|known| kept.contains(&known.event_id));
+    snapshots
+}
+
+/// Writes what an object's snapshots come to, where it differs from what is there. The object must be locked.
+pub(crate) fn write(
+    environment: Environment,
+    kind: Kind,
+    id: &str,
+    snapshots: &[Mirrored],
+    alone: bool,
+) -> Result<(), Unreadable> {
+    let Some((newest, _)) = newest_and_kept(snapshots) else { return Ok(()) };
+    let object = newest.object.to_string();
+    let args = |row: pgrx::datum::DatumWithOid<'static>| [text(environment.name()), row, json(&newest.object)];
+    match kind {
+        Kind::Customer => {
+            WRITE_CUSTOMER.execute(&args(json(&Customer::read(&object, newest.deleted)?)));
+            if newest.deleted {
+                mappings::forget_customer(environment, id, alone);
+            }
+        }
+        Kind::Product => {
+            WRITE_PRODUCT.execute(&args(json(&Product::read(&object, newest.deleted)?)));
+        }
+        Kind::Price => {
+            WRITE_PRICE.execute(&args(json(&Price::read(&object, newest.deleted)?)));
+        }
+        Kind::Entitlements => {
+            write_entitlements(environment, &Summary::read(&object)?);
+        }
+        _ => write_subscription(environment, newest, snapshots)?,
+    }
+    Ok(())
+}
+
+/// A subscription's row and items; and where its metadata now names another subject, its payments follow.
+fn write_subscription(environment: Environment, newest: &Mirrored, snapshots: &[Mirrored]) -> Result<(), Unreadable> {
+    let prefix = settings::metadata_prefix();
+    let snapshot = Snapshot::read(&newest.object.to_string(), newest.deleted, &prefix)?;
+    let id = snapshot.row.stripe_subscription_id.as_str();
+    let named = || {
+        let args =
+            [text(environment.name()), vec![id.to_owned()].into(), Vec::<String>::new().into(), text(prefix.as_str())];
+        FOLD_CONTEXT.one::<Context>(&args).unwrap_or_default().subscriptions
+    };
+    let before = named();
+    WRITE_SUBSCRIPTION.execute(&[
+        text(environment.name()),
+        json(&snapshot.row),
+        json(&newest.object),
+        text(snapshot.subject.as_ref().map(|subject| subject.subject_type.as_str())),
+        text(snapshot.subject.as_ref().map(|subject| subject.subject_id.as_str())),
+    ]);
+    WRITE_ITEMS.execute(&[text(environment.name()), text(id), json(&items(snapshots, &prefix)?)]);
+    if named() != before {
+        for anchor in groups::lock_groups_of(environment, Also::Subscription(id)) {
+            payments::refold(environment, &anchor, false);
+        }
+    }
+    Ok(())
+}
+
+/// Projects a summary of what a customer is entitled to by Stripe's own Entitlements.
+pub(crate) fn entitlements(incoming: &Incoming, summary: &Summary) -> Result<(), Unreadable> {
+    let environment = incoming.environment;
+    let id = format!("entitlements:{}", summary.customer);
+    groups::lock_objects(environment, vec![summary.customer.clone(), id.clone()]);
+    let snapshot = Mirrored {
+        event_id: incoming.event_id.to_owned(),
+        created: incoming.created,
+        rank: incoming.rank(),
+        deleted: false,
+        previous: previous(incoming),
+        object: read("entitlement summary", incoming.object)?,
+    };
+    let kept = keep(environment, object_type(Kind::Entitlements), &id, snapshot);
+    write(environment, Kind::Entitlements, &id, &kept, incoming.alone)
+}
+
+fn write_entitlements(environment: Environment, summary: &Summary) {
+    WRITE_ENTITLEMENTS.execute(&[
+        text(environment.name()),
+        text(summary.customer.as_str()),
+        json(&summary.entitlements),
+    ]);
+}

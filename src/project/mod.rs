@@ -1,0 +1,239 @@
+//! From an event, or a back-filled object, to rows: one match on what it is about, and a file for each kind of row.
+//!
+//! Locks are taken in one fixed order, so that no mix of events deadlocks: first the objects that rows of several payments
+//! depend on (customers, subscriptions, subjects, the catalog), by key; then the ids that join facts, by key, as they are
+//! inserted; then the groups of facts, from the greatest anchor down. Where something is found that needs another lock
+//! than these (two claims on one mapping), the work is undone and done again alone, with the whole projection locked.
+
+pub(crate) mod groups;
+pub(crate) mod mappings;
+pub(crate) mod mirrors;
+pub(crate) mod payments;
+pub(crate) mod rebuild;
+pub(crate) mod replay;
+pub(crate) mod sync;
+
+use payments_core::payment::fact::{Fact, Statement};
+use payments_core::payment::newest::rank;
+use payments_core::stripe::event::{Environment, Event};
+use payments_core::stripe::object::charge::Charge;
+use payments_core::stripe::object::dispute::Dispute;
+use payments_core::stripe::object::invoice::Invoice;
+use payments_core::stripe::object::invoice_payment::InvoicePayment;
+use payments_core::stripe::object::payment_intent::Intent;
+use payments_core::stripe::object::refund::Refund;
+use payments_core::stripe::object::session::Session;
+use payments_core::stripe::object::{Unreadable, entitlements};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use crate::db::{self, Failure, statement, text};
+use crate::settings;
+
+statement!(LOCK_PROJECTION, "lock_projection");
+statement!(OWN_ACCOUNT, "own_account");
+
+/// What became of an event.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Every row that follows from it is written.
+    Projected,
+    /// Nothing follows from it, for this reason.
+    Ignored(String),
+    /// Its object is not what Stripe documents.
+    Unreadable(String),
+}
+
+/// What an event or an object is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Customer,
+    Session,
+    Intent,
+    Charge,
+    Refund,
+    Dispute,
+    Invoice,
+    InvoicePayment,
+    Subscription,
+    Product,
+    Price,
+    Entitlements,
+}
+
+/// The one match on the event type.
+fn kind_of_event(event_type: &str) -> Option<Kind> {
+    Some(match event_type {
+        "customer.created" | "customer.updated" | "customer.deleted" => Kind::Customer,
+        "checkout.session.completed"
+        | "checkout.session.async_payment_succeeded"
+        | "checkout.session.async_payment_failed"
+        | "checkout.session.expired" => Kind::Session,
+        "payment_intent.succeeded"
+        | "payment_intent.payment_failed"
+        | "payment_intent.canceled"
+        | "payment_intent.processing" => Kind::Intent,
+        "charge.succeeded" | "charge.failed" | "charge.refunded" => Kind::Charge,
+        "charge.refund.updated" | "refund.created" | "refund.updated" | "refund.failed" => Kind::Refund,
+        "charge.dispute.created"
+        | "charge.dispute.updated"
+        | "charge.dispute.closed"
+        | "charge.dispute.funds_withdrawn"
+        | "charge.dispute.funds_reinstated" => Kind::Dispute,
+        "invoice.paid"
+        | "invoice.payment_succeeded"
+        | "invoice.payment_failed"
+        | "invoice.finalized"
+        | "invoice.voided"
+        | "invoice.marked_uncollectible" => Kind::Invoice,
+        "invoice_payment.paid" => Kind::InvoicePayment,
+        "customer.subscription.created"
+        | "customer.subscription.updated"
+        | "customer.subscription.deleted"
+        | "customer.subscription.paused"
+        | "customer.subscription.resumed"
+        | "customer.subscription.pending_update_applied"
+        | "customer.subscription.pending_update_expired"
+        | "customer.subscription.trial_will_end" => Kind::Subscription,
+        "product.created" | "product.updated" | "product.deleted" => Kind::Product,
+        "price.created" | "price.updated" | "price.deleted" => Kind::Price,
+        "entitlements.active_entitlement_summary.updated" => Kind::Entitlements,
+        _ => return None,
+    })
+}
+
+/// The same for an object of a back-fill, by its `object` field.
+pub(crate) fn kind_of_object(object: &str) -> Option<Kind> {
+    Some(match object {
+        "customer" => Kind::Customer,
+        "checkout.session" => Kind::Session,
+        "payment_intent" => Kind::Intent,
+        "charge" => Kind::Charge,
+        "refund" => Kind::Refund,
+        "dispute" => Kind::Dispute,
+        "invoice" => Kind::Invoice,
+        "invoice_payment" => Kind::InvoicePayment,
+        "subscription" => Kind::Subscription,
+        "product" => Kind::Product,
+        "price" => Kind::Price,
+        _ => return None,
+    })
+}
+
+/// One snapshot on its way in.
+#[derive(Debug)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) environment: Environment,
+    pub(crate) event_id: &'a str,
+    /// `None` in a back-fill.
+    pub(crate) event_type: Option<&'a str>,
+    /// Unix seconds.
+    pub(crate) created: i64,
+    pub(crate) object: &'a str,
+    pub(crate) previous: Option<&'a str>,
+    /// Whether the object is deleted.
+    pub(crate) deleted: bool,
+    /// Whether the whole projection is locked, so that nothing else runs.
+    pub(crate) alone: bool,
+}
+
+impl Incoming<'_> {
+    /// Its place in the object's life.
+    pub(crate) fn rank(&self) -> i16 {
+        self.event_type.map_or(10, rank)
+    }
+}
+
+/// Projects an event.
+pub(crate) fn event(environment: Environment, event: &Event, alone: bool) -> Verdict {
+    if event.thin {
+        return Verdict::Ignored("a thin event carries no object; subscribe to snapshot events".to_owned());
+    }
+    let Some(kind) = kind_of_event(&event.event_type) else {
+        return Verdict::Ignored(format!("events of type {} change no row", event.event_type));
+    };
+    if let Some(account) = event.account.as_deref()
+        && let Some(own) = OWN_ACCOUNT.one::<String>(&[text(environment.name())])
+        && own != account
+    {
+        return Verdict::Ignored(format!("it is of the connected account {account}, not of {own}"));
+    }
+    let incoming = Incoming {
+        environment,
+        event_id: &event.id,
+        event_type: Some(&event.event_type),
+        created: event.created,
+        object: &event.object,
+        previous: event.previous_attributes.as_deref(),
+        deleted: event.event_type.ends_with(".deleted"),
+        alone,
+    };
+    match project(kind, &incoming) {
+        Ok(()) => Verdict::Projected,
+        Err(unreadable) => Verdict::Unreadable(unreadable.to_string()),
+    }
+}
+
+/// Projects one snapshot: a fact about a payment, or a mirrored object.
+pub(crate) fn project(kind: Kind, incoming: &Incoming) -> Result<(), Unreadable> {
+    let prefix = settings::metadata_prefix();
+    let (object, event_type) = (incoming.object, incoming.event_type);
+    let fact = match kind {
+        Kind::Session => Fact::CheckoutSession(Box::new(Session::read(object, event_type, &prefix)?)),
+        Kind::Intent => Fact::PaymentIntent(Box::new(Intent::read(object, event_type, &prefix)?)),
+        Kind::Charge => Fact::Charge(Box::new(Charge::read(object, &prefix)?)),
+        Kind::Invoice => Fact::Invoice(Box::new(Invoice::read(object, event_type, &prefix)?)),
+        Kind::InvoicePayment => Fact::InvoicePayment(Box::new(InvoicePayment::read(object)?)),
+        Kind::Refund => Fact::Refund(Box::new(Refund::read(object)?)),
+        Kind::Dispute => Fact::Dispute(Box::new(Dispute::read(object)?)),
+        Kind::Customer | Kind::Subscription | Kind::Product | Kind::Price => {
+            return mirrors::project(kind, incoming, &prefix);
+        }
+        Kind::Entitlements => {
+            return mirrors::entitlements(incoming, &entitlements::Summary::read(object)?);
+        }
+    };
+    let statement = Statement {
+        event_id: incoming.event_id.to_owned(),
+        created: incoming.created,
+        rank: incoming.rank(),
+        previous: serde_json::Map::new(),
+        fact,
+    };
+    payments::project(incoming, &statement.with_previous(incoming.previous));
+    Ok(())
+}
+
+/// The message by which work asks to be done again alone.
+const ALONE: &str = "payments: this needs the whole projection to itself";
+
+/// Undoes the work so far, back to the savepoint of [`at_once_or_alone`], which then does it again alone.
+pub(crate) fn do_again_alone() -> ! {
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, ALONE, "payments").report(PgLogLevel::ERROR);
+    unreachable!("an error report does not return")
+}
+
+/// Does `work` in a savepoint beside other work; where it turns out to need more locks than may be taken in order, again
+/// with the whole projection locked.
+pub(crate) fn at_once_or_alone<T>(mut work: impl FnMut(bool) -> T) -> Result<T, Failure> {
+    match db::savepoint(|| work(false)) {
+        Err(failure) if failure.message == ALONE => db::savepoint(|| {
+            lock_projection();
+            work(true)
+        }),
+        outcome => outcome,
+    }
+}
+
+/// Locks the whole projection until the end of the transaction: what runs waits, and what comes waits.
+pub(crate) fn lock_projection() {
+    LOCK_PROJECTION.execute(&[]);
+}
+
+/// An id that joins facts, and the group that it belongs to.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Keyed {
+    pub(crate) key: String,
+    pub(crate) anchor: Option<String>,
+}

@@ -1,0 +1,161 @@
+//! Deriving again: what is stored proves every row, and mends those that were changed by hand.
+#![allow(unsafe_code)]
+
+use payments_core::stripe::event::Environment;
+use pgrx::prelude::*;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::db::{self, statement, text};
+use crate::error::OrRaise;
+use crate::project::{lock_projection, mappings, mirrors, payments};
+use crate::webhook::environment_of;
+
+statement!(ALL_ANCHORS, "all_anchors");
+statement!(ALL_MIRRORED, "all_mirrored");
+statement!(ROWS_OF_GROUP, "rows_of_group");
+statement!(ROWS_OF_OBJECT, "rows_of_object");
+statement!(ROWS_OF_MAPPINGS, "rows_of_mappings");
+
+/// How many groups or objects are between two notices of progress.
+const PROGRESS: usize = 50_000;
+
+#[derive(Deserialize)]
+struct Object {
+    object_id: String,
+    object_type: String,
+}
+
+/// One row as it is stored: where, which, and its columns.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Row {
+    relation: String,
+    key: String,
+    row: Map<String, Value>,
+}
+
+/// One column that differs.
+type Difference = (String, String, String, Option<String>, Option<String>);
+
+/// Derives every row of an environment again from its facts; rows that are right stay untouched.
+///
+/// Returns how many groups of facts and mirrored objects were derived. Nothing else is projected meanwhile.
+#[pg_extern(security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn rebuild_projections(environment: Option<&str>) -> i64 {
+    let environment = environment_of(environment).or_raise();
+    db::require_read_committed().or_raise();
+    db::with_ordinary_search_path(|| {
+        lock_projection();
+        let mut done = 0;
+        for object in objects(environment) {
+            derive_object(environment, &object);
+            progress(&mut done, "objects and groups derived");
+        }
+        mappings::settle_all(environment);
+        for anchor in anchors(environment) {
+            payments::refold(environment, &anchor, true);
+            progress(&mut done, "objects and groups derived");
+        }
+        i64::try_from(done).unwrap_or(i64::MAX)
+    })
+}
+
+/// Names every row and column that differs from what its facts say: none, on a healthy database. Changes nothing.
+///
+/// `derived` is null in the column of a row that its facts do not give at all; `stored` where the row is missing.
+#[pg_extern(security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn verify_projections(
+    environment: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(relation, String),
+        name!(key, String),
+        name!(column_name, String),
+        name!(stored, Option<String>),
+        name!(derived, Option<String>),
+    ),
+> {
+    let environment = environment_of(environment).or_raise();
+    db::require_read_committed().or_raise();
+    let mut found: Vec<Difference> = Vec::new();
+    db::with_ordinary_search_path(|| {
+        lock_projection();
+        let mut done = 0;
+        for object in objects(environment) {
+            let rows = || ROWS_OF_OBJECT.all(&[text(environment.name()), text(object.object_id.as_str())]);
+            compare(&mut found, rows, || derive_object(environment, &object));
+            progress(&mut done, "objects and groups verified");
+        }
+        let mapped = || ROWS_OF_MAPPINGS.all(&[text(environment.name())]);
+        compare(&mut found, mapped, || mappings::settle_all(environment));
+        for anchor in anchors(environment) {
+            let ids = payments::ids(&payments::facts_of(environment, &anchor));
+            let rows = || ROWS_OF_GROUP.all(&[text(environment.name()), ids.clone().into()]);
+            compare(&mut found, rows, || payments::refold(environment, &anchor, true));
+            progress(&mut done, "objects and groups verified");
+        }
+    });
+    TableIterator::new(found)
+}
+
+fn objects(environment: Environment) -> Vec<Object> {
+    ALL_MIRRORED.all(&[text(environment.name())])
+}
+
+fn anchors(environment: Environment) -> Vec<String> {
+    ALL_ANCHORS.all(&[text(environment.name())])
+}
+
+fn progress(done: &mut usize, what: &str) {
+    *done += 1;
+    if (*done).is_multiple_of(PROGRESS) {
+        pgrx::notice!("{done} {what}");
+    }
+}
+
+fn derive_object(environment: Environment, object: &Object) {
+    let Some(kind) = mirrors::kind_of(&object.object_type) else { return };
+    let snapshots = payments::mirrored(environment, &object.object_id);
+    if let Err(unreadable) = mirrors::write(environment, kind, &object.object_id, &snapshots, true) {
+        pgrx::warning!("{}: {unreadable}", object.object_id);
+    }
+}
+
+/// Derives rows again in a savepoint that is undone, with triggers off, and notes where they came out otherwise.
+fn compare(found: &mut Vec<Difference>, rows: impl Fn() -> Vec<Row>, derive: impl Fn()) {
+    let stored = rows();
+    let derived = db::undone(|| {
+        db::without_triggers();
+        derive();
+        rows()
+    });
+    for before in &stored {
+        let after = derived.iter().find(|row| row.relation == before.relation && row.key == before.key);
+        let empty = Map::new();
+        differences(found, before, &before.row, after.map_or(&empty, |after| &after.row));
+    }
+    for after in derived.iter().filter(|row| stored.iter().all(|b| (&b.relation, &b.key) != (&row.relation, &row.key)))
+    {
+        differences(found, after, &Map::new(), &after.row);
+    }
+}
+
+fn differences(found: &mut Vec<Difference>, of: &Row, stored: &Map<String, Value>, derived: &Map<String, Value>) {
+    let shown = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(other) => Some(other.to_string()),
+    };
+    let mut columns: Vec<&String> = stored.keys().chain(derived.keys()).collect();
+    columns.sort();
+    columns.dedup();
+    for column in columns {
+        let (was, is) = (shown(stored.get(column)), shown(derived.get(column)));
+        if was != is {
+            found.push((of.relation.clone(), of.key.clone(), column.clone(), was, is));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Back-fill: Stripe's own objects, as its API returns them, through the same projection as events.
+
+use payments_core::payment::fact::SYNC;
+use payments_core::stripe::event::Environment;
+use pgrx::JsonB;
+use pgrx::prelude::*;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::db::{self, Failure, statement, text};
+use crate::error::{Error, OrRaise};
+use crate::project::{Incoming, Kind, kind_of_object, lock_projection, project};
+use crate::webhook::environment_of;
+use crate::{clock, db::json as as_json};
+
+statement!(NOTE_SYNC, "note_sync");
+
+/// How many objects are between two notices of progress.
+const PROGRESS: usize = 10_000;
+
+/// What is read of an object before its kind is known.
+#[derive(Deserialize)]
+struct Named {
+    object: Option<String>,
+    id: Option<String>,
+}
+
+#[derive(Default)]
+struct Counts {
+    by_type: Map<String, Value>,
+    failed: usize,
+    ignored: usize,
+    first_error: Option<String>,
+}
+
+/// Back-fills from Stripe: an array of API objects or list pages (or one of either), through the same projection as
+/// webhooks, so that missing history is repaired. What is given counts as looked at now: newer than any event so far.
+///
+/// Returns counts by object type, with `failed`, `ignored` and `error`; the same is kept in `stripe_connections`.
+///
+/// # Errors
+/// 22023: the argument is not an object or an array, or an object says the other livemode (nothing is written then).
+#[pg_extern(security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn sync_stripe_objects(environment: Option<&str>, objects: Option<JsonB>) -> JsonB {
+    let environment = environment_of(environment).or_raise();
+    let given = objects.ok_or(Error::Missing("objects")).or_raise().0;
+    db::require_read_committed().or_raise();
+    let mut objects = Vec::new();
+    flatten(given, &mut objects).or_raise();
+    for object in &objects {
+        same_livemode(environment, object).or_raise();
+    }
+    db::commit_durably();
+    let counts = db::with_ordinary_search_path(|| {
+        lock_projection();
+        let now = clock::now();
+        let mut counts = Counts::default();
+        let total = objects.len();
+        for (done, object) in objects.into_iter().enumerate() {
+            sync_one(environment, now, &object, &mut counts);
+            if (done + 1) % PROGRESS == 0 {
+                pgrx::notice!("{} of {total} objects", done + 1);
+            }
+        }
+        let summary = summary(counts);
+        NOTE_SYNC.execute(&[text(environment.name()), as_json(&summary)]);
+        summary
+    });
+    JsonB(counts)
+}
+
+fn flatten(value: Value, into: &mut Vec<Value>) -> Result<(), Error> {
+    match value {
+        Value::Array(items) => items.into_iter().try_for_each(|item| flatten(item, into)),
+        Value::Object(mut page) if page.get("object").and_then(Value::as_str) == Some("list") => {
+            flatten(page.remove("data").unwrap_or(Value::Array(Vec::new())), into)
+        }
+        object @ Value::Object(_) => {
+            into.push(object);
+            Ok(())
+        }
+        _ => Err(Error::Argument(
+            "objects must be Stripe API objects",
+            "It holds a value that is neither an object nor an array.".to_owned(),
+            "Pass an array of API objects, or list pages as Stripe returns them.",
+        )),
+    }
+}
+
+fn same_livemode(environment: Environment, object: &Value) -> Result<(), Error> {
+    let livemode = object.get("livemode").and_then(Value::as_bool);
+    if livemode.is_some_and(|livemode| livemode != environment.livemode()) {
+        return Err(Error::Livemode {
+            event_id: object.get("id").and_then(Value::as_str).unwrap_or("of a back-fill").to_owned(),
+            livemode: livemode == Some(true),
+            environment: environment.name(),
+        });
+    }
+    Ok(())
+}
+
+fn sync_one(environment: Environment, now: i64, object: &Value, counts: &mut Counts) {
+    let named: Named = serde_json::from_value(object.clone()).unwrap_or(Named { object: None, id: None });
+    let name = named.object.clone().unwrap_or_else(|| "unknown".to_owned());
+    let Some(kind) = kind_of_object(&name).filter(|_| named.id.is_some()) else {
+        counts.ignored += 1;
+        return;
+    };
+    let outcome = db::savepoint(|| sync_all(environment, now, kind, object));
+    let error = match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(unreadable)) => Some(unreadable),
+        Err(Failure { sqlstate, message, .. }) => Some(format!("{sqlstate}: {message}")),
+    };
+    if let Some(error) = error {
+        counts.failed += 1;
+        let id = named.id.unwrap_or_default();
+        counts.first_error.get_or_insert_with(|| format!("{id}: {error}"));
+        return;
+    }
+    let count = counts.by_type.entry(name).or_insert(json!(0));
+    *count = json!(count.as_u64().unwrap_or(0) + 1);
+}
+
+/// An object, and those that the API embeds in it and that speak for themselves (a charge's refunds, an invoice's payments).
+fn sync_all(environment: Environment, now: i64, kind: Kind, object: &Value) -> Result<(), String> {
+    let text = object.to_string();
+    let incoming = Incoming {
+        environment,
+        event_id: SYNC,
+        event_type: None,
+        created: now,
+        object: &text,
+        previous: None,
+        deleted: object.get("deleted").and_then(Value::as_bool) == Some(true),
+        alone: true,
+    };
+    project(kind, &incoming).map_err(|unreadable| unreadable.to_string())?;
+    let embedded = match kind {
+        Kind::Charge => ("refunds", Kind::Refund),
+        Kind::Invoice => ("payments", Kind::InvoicePayment),
+        _ => return Ok(()),
+    };
+    let inner = object.get(embedded.0).and_then(|list| list.get("data")).and_then(Value::as_array);
+    inner.into_iter().flatten().try_for_each(|object| sync_all(environment, now, embedded.1, object))
+}
+
+fn summary(counts: Counts) -> Value {
+    let synced: u64 = counts.by_type.values().filter_map(Value::as_u64).sum();
+    json!({
+        "synced": synced,
+        "failed": counts.failed,
+        "ignored": counts.ignored,
+        "objects": counts.by_type,
+        "error": counts.first_error,
+    })
+}

@@ -1,0 +1,61 @@
+//! The settings. All are SUSET: whoever may set one could otherwise widen what a signature or a key allows.
+#![allow(unsafe_code)]
+
+use std::ffi::CString;
+
+use pgrx::prelude::*;
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+static METADATA_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"insforge_"));
+static SIGNATURE_TOLERANCE: GucSetting<i32> = GucSetting::<i32>::new(300);
+static MAX_BODY: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
+
+/// Defines them; called once, when the library is loaded.
+pub(crate) fn define() {
+    GucRegistry::define_string_guc(
+        c"payments.metadata_prefix",
+        c"Prefix of the metadata keys that link Stripe's objects to local rows.",
+        c"Callers may not write keys that begin with it.",
+        &METADATA_PREFIX,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"payments.signature_tolerance",
+        c"How many seconds a webhook's signature may be old, or ahead.",
+        c"Stripe's own libraries allow 300.",
+        &SIGNATURE_TOLERANCE,
+        1,
+        86_400,
+        GucContext::Suset,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
+        c"payments.max_body",
+        c"The largest webhook body that is looked at, in bytes.",
+        c"A larger one is refused before its signature is computed.",
+        &MAX_BODY,
+        1024,
+        64 * 1024 * 1024,
+        GucContext::Suset,
+        GucFlags::UNIT_BYTE,
+    );
+    // SAFETY: a constant, NUL-terminated name.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"payments".as_ptr()) };
+}
+
+/// The reserved prefix of metadata keys: setting `payments.metadata_prefix`, `insforge_` by default.
+#[pg_extern(name = "metadata_prefix", stable, parallel_safe)]
+pub(crate) fn metadata_prefix() -> String {
+    METADATA_PREFIX.get().map_or_else(String::new, |prefix| prefix.to_string_lossy().into_owned())
+}
+
+/// Seconds.
+pub(crate) fn signature_tolerance() -> i64 {
+    i64::from(SIGNATURE_TOLERANCE.get())
+}
+
+/// Bytes.
+pub(crate) fn max_body() -> usize {
+    usize::try_from(MAX_BODY.get()).unwrap_or(0)
+}
