@@ -37,6 +37,7 @@ pub(crate) use statement;
 
 thread_local! {
     static PLANS: RefCell<HashMap<&'static str, Rc<OwnedPreparedStatement>>> = RefCell::new(HashMap::new());
+    static TARGET_PLANS: RefCell<HashMap<String, Rc<OwnedPreparedStatement>>> = RefCell::new(HashMap::new());
     static ORDINARY_PATH: OnceCell<std::ffi::CString> = const { OnceCell::new() };
 }
 
@@ -88,6 +89,27 @@ impl Statement {
         });
         result.unwrap_or_else(|error| pgrx::error!("statement {}: {error}", self.name))
     }
+}
+
+/// Runs a statement whose text is only known at run time (its target table is the app's); its plan is kept like a file's.
+/// Tells how many rows it touched, and its first value.
+pub(crate) fn kept(sql: &str, args: &[DatumWithOid]) -> (u64, Option<String>) {
+    Spi::connect_mut(|client| {
+        let known = TARGET_PLANS.with(|plans| plans.borrow().get(sql).cloned());
+        let plan = if let Some(plan) = known {
+            plan
+        } else {
+            let types: Vec<PgOid> = args.iter().map(|arg| PgOid::from(arg.oid())).collect();
+            let plan = Rc::new(client.prepare_mut(sql, &types)?.keep());
+            TARGET_PLANS.with(|plans| plans.borrow_mut().insert(sql.to_owned(), Rc::clone(&plan)));
+            plan
+        };
+        let rows = client.update(&*plan, None, args)?;
+        let touched = unsafe { pg_sys::SPI_processed };
+        let value = if rows.is_empty() || rows.columns().is_err() { None } else { rows.first().get_one::<String>()? };
+        Ok((touched, value))
+    })
+    .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
 }
 
 /// Runs a statement whose text is only known at run time (its target table is the app's), unprepared.

@@ -5,6 +5,7 @@
 mod clock;
 mod db;
 mod error;
+mod fulfil;
 mod project;
 mod secrets;
 mod settings;
@@ -19,6 +20,20 @@ extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["ro
 extension_sql_file!("../sql/schema/secrets.sql", name = "secrets", requires = ["tables"]);
 extension_sql_file!("../sql/schema/mappings.sql", name = "mappings", requires = ["secrets"]);
 extension_sql_file!("../sql/schema/endpoints.sql", name = "endpoints", requires = ["mappings"]);
+extension_sql_file!("../sql/schema/fulfilment.sql", name = "fulfilment", requires = ["tables"]);
+extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfilment"]);
+extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfilment"]);
+extension_sql_file!("../sql/schema/app_tables.sql", name = "app_tables", requires = ["attach"]);
+extension_sql_file!(
+    "../sql/schema/projection_triggers.sql",
+    name = "projection_triggers",
+    requires = [
+        "app_tables",
+        fulfil::trigger::project_order,
+        fulfil::trigger::project_credits,
+        fulfil::trigger::project_entitlements
+    ]
+);
 extension_sql_file!("../sql/schema/ownership.sql", name = "ownership", finalize);
 
 /// Called once, when the library is loaded.

@@ -4,7 +4,9 @@
 //! - [`stripe`]: the outside world, typed: signatures, events, and what each Stripe object says in every API shape.
 //! - [`mirror`]: customers, subscriptions and the catalog, each its own newest snapshot.
 //! - [`payment`]: which snapshot is the newest, and how the facts about one payment become its row.
+//! - [`fulfil`]: what a payment or a subscription gives, and what is taken back.
 
+pub mod fulfil;
 pub mod mirror;
 pub mod payment;
 pub mod stripe;

@@ -1,0 +1,145 @@
+//! Credits: how many a payment gives, and how many of them are gone again, as absolute targets.
+
+use super::{Money, State, Verdict};
+
+/// What the ledger should say of one benefit of one payment, and what has to be written to get there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credits {
+    /// Credits to grant now; 0 where they were granted before.
+    pub grant: i64,
+    /// The change of what is taken back: negative takes more, positive gives back.
+    pub change: i64,
+    /// The reason of that change in the ledger: `refund` or `dispute`.
+    pub reason: &'static str,
+    /// What will have been taken back in total.
+    pub taken_back: i64,
+    /// The fulfilment's state and why.
+    pub verdict: Verdict,
+}
+
+/// How many of `granted` credits are gone: all for a lost dispute or a full refund, else `floor(granted × refunded / amount)`.
+#[must_use]
+pub fn taken_back(granted: i64, money: &Money) -> i64 {
+    if money.returned() {
+        return granted;
+    }
+    let amount = i128::from(money.amount.unwrap_or(0));
+    if amount <= 0 {
+        return 0;
+    }
+    let taken = i128::from(granted) * i128::from(money.refunded()) / amount;
+    i64::try_from(taken).unwrap_or(granted)
+}
+
+/// Decides for `due` credits of which `granted` were granted and `taken` taken back before.
+#[must_use]
+pub fn decide(due: i64, granted: i64, taken: i64, money: &Money) -> Credits {
+    let target = taken_back(due, money);
+    let change = taken - target;
+    let disputed = money.lost() || (change > 0 && money.dispute_status.as_deref() == Some("won"));
+    let verdict = if money.returned() {
+        Verdict::because(State::Reversed, money.way_back())
+    } else if target > 0 {
+        Verdict::because(
+            State::Applied,
+            format!(
+                "{target} of {due} credits were taken back: {} of {} was refunded",
+                money.refunded(),
+                money.amount.unwrap_or(0)
+            ),
+        )
+    } else {
+        Verdict::applied()
+    };
+    Credits {
+        grant: due - granted,
+        change,
+        reason: if disputed { "dispute" } else { "refund" },
+        taken_back: target,
+        verdict,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn money(amount: i64, refunded: i64, dispute: Option<&str>) -> Money {
+        let status = if refunded == 0 {
+            "succeeded"
+        } else if refunded == amount {
+            "refunded"
+        } else {
+            "partially_refunded"
+        };
+        Money {
+            status: status.into(),
+            amount: Some(amount),
+            amount_refunded: Some(refunded),
+            dispute_status: dispute.map(Into::into),
+            ..Money::default()
+        }
+    }
+
+    #[test]
+    fn a_third_refunded_takes_back_the_floor_of_a_third() {
+        let first = decide(100, 0, 0, &money(1000, 333, None));
+        assert_eq!((first.grant, first.change, first.reason, first.taken_back), (100, -33, "refund", 33));
+        assert_eq!(first.verdict.state, State::Applied);
+    }
+
+    #[test]
+    fn a_lost_dispute_takes_all_and_a_won_one_gives_back() {
+        let lost = decide(100, 100, 0, &money(1000, 0, Some("lost")));
+        assert_eq!((lost.grant, lost.change, lost.reason), (0, -100, "dispute"));
+        assert_eq!(lost.verdict.state, State::Reversed);
+        let won = decide(100, 100, 100, &money(1000, 0, Some("won")));
+        assert_eq!((won.change, won.reason), (100, "dispute"));
+        assert_eq!(won.verdict, Verdict::applied());
+    }
+
+    #[test]
+    fn an_open_dispute_takes_nothing() {
+        assert_eq!(decide(100, 100, 0, &money(1000, 0, Some("needs_response"))).change, 0);
+    }
+
+    #[test]
+    fn nothing_was_charged_so_nothing_is_taken_back() {
+        assert_eq!(decide(10, 0, 0, &money(0, 0, None)).taken_back, 0);
+        let unknown = Money { status: "succeeded".into(), ..Money::default() };
+        assert_eq!(decide(10, 0, 0, &unknown).taken_back, 0);
+    }
+
+    #[test]
+    fn twelve_digits_do_not_overflow() {
+        assert_eq!(taken_back(i64::MAX, &money(999_999_999_999, 999_999_999_998, None)), 9_223_372_036_845_552_434);
+    }
+
+    proptest! {
+        #[test]
+        fn any_road_leads_to_the_same_balance(
+            due in 1i64..1_000_000,
+            amount in 1i64..1_000_000_000_000,
+            stops in prop::collection::vec((0.0f64..=1.0, 0u8..4), 0..8),
+            last in (0.0f64..=1.0, 0u8..4),
+        ) {
+            let stand = |(share, dispute): (f64, u8)| {
+                #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+                let refunded = (amount as f64 * share) as i64;
+                money(amount, refunded.min(amount), [None, Some("lost"), Some("won"), Some("needs_response")][usize::from(dispute)])
+            };
+            let (mut balance, mut granted, mut taken) = (0, 0, 0);
+            for stop in stops.iter().chain([&last, &last]) {
+                let step = decide(due, granted, taken, &stand(*stop));
+                balance += step.grant + step.change;
+                granted += step.grant;
+                taken = step.taken_back;
+                prop_assert!(balance >= 0 && balance <= due);
+            }
+            let straight = decide(due, 0, 0, &stand(last));
+            prop_assert_eq!(balance, straight.grant + straight.change);
+            prop_assert_eq!(decide(due, granted, taken, &stand(last)).change, 0);
+        }
+    }
+}

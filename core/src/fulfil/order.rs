@@ -1,0 +1,268 @@
+//! Which payment pays an order, and what the order should say: decided over all payments that name it.
+
+use serde::{Deserialize, Deserializer};
+
+use super::{Money, State, Subject, Verdict};
+
+/// An order's row, as far as it decides. An outer `None`: the app's table has no such column, so it is not compared.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct Order {
+    /// `pending`, `paid`, `fulfilled`, `canceled` or `refunded`.
+    pub status: Option<String>,
+    /// What it costs, in the currency's smallest unit.
+    #[serde(default, deserialize_with = "present")]
+    pub amount: Option<Option<i64>>,
+    /// In which currency.
+    #[serde(default, deserialize_with = "present")]
+    pub currency: Option<Option<String>>,
+    /// `test` or `live`, where the row says.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// The user who owns it.
+    #[serde(default, deserialize_with = "present")]
+    pub user_id: Option<Option<String>>,
+    /// The subject that owns it.
+    #[serde(default, deserialize_with = "present")]
+    pub subject_type: Option<Option<String>>,
+    /// Its id.
+    #[serde(default, deserialize_with = "present")]
+    pub subject_id: Option<Option<String>>,
+}
+
+/// A column that is there, NULL or not.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(column: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(column).map(Some)
+}
+
+/// One payment that names the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Which payment: `checkout:<local session>`.
+    pub source: String,
+    /// `test` or `live`.
+    pub environment: String,
+    /// Its money.
+    pub money: Money,
+    /// Who opened the local checkout session.
+    pub created_by: Option<String>,
+    /// For whom.
+    pub subject: Option<Subject>,
+    /// What was decided on it before.
+    pub before: Option<Before>,
+}
+
+/// What the ledger says of an earlier decision on one claim.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Before {
+    /// Its state.
+    pub state: State,
+    /// The amount that was compared then.
+    pub due: Option<i64>,
+    /// The currency that was compared then.
+    pub currency: Option<String>,
+    /// Set where this payment held the order.
+    pub granted: Option<i64>,
+    /// The status that the app had given the order before it became `refunded`.
+    pub held: Option<String>,
+}
+
+/// What the order's row should say now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Its status.
+    pub status: String,
+    /// The claim that pays it; none where none does any more.
+    pub holder: Option<usize>,
+}
+
+/// What to record of one claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// State and reason.
+    pub verdict: Verdict,
+    /// Whether this payment is the one that pays the order.
+    pub holds: bool,
+    /// Whether it could pay it: amount, currency, owner and environment match.
+    pub matches: bool,
+    /// See [`Before::held`].
+    pub held: Option<String>,
+}
+
+/// Decides on an order for all payments that name it; the decisions are in the order of the claims.
+///
+/// The payment that pays the order is the one that was paid first (then the smallest source) of those that match and whose
+/// money is still there; if the money of all went back, the first of all. That is a property of the set, so the order in
+/// which the payments became known leaves no trace.
+#[must_use]
+pub fn settle(order: &Order, claims: &[Claim]) -> (Option<Write>, Vec<Decision>) {
+    let status = order.status.as_deref().unwrap_or_default();
+    let ours = claims.iter().any(holds_already);
+    let mismatches: Vec<Option<String>> = claims.iter().map(|claim| mismatch(order, claim)).collect();
+    let open = status == "pending" || ours;
+    let holder = (0..claims.len())
+        .filter(|place| open && mismatches[*place].is_none())
+        .min_by_key(|place| (claims[*place].money.returned(), claims[*place].money.paid_at, &claims[*place].source));
+
+    let held = claims.iter().find_map(|claim| claim.before.as_ref().and_then(|before| before.held.clone()));
+    let write = match holder {
+        Some(place) => next_status(status, &claims[place], claims, held.as_deref()).map(|next| Write { status: next, holder }),
+        None if ours && status == "paid" => Some(Write { status: "pending".into(), holder: None }),
+        None => None,
+    };
+    let decisions = claims
+        .iter()
+        .zip(&mismatches)
+        .enumerate()
+        .map(|(place, (claim, mismatch))| Decision {
+            verdict: match (mismatch, holder) {
+                (Some(reason), _) => unpaid(claim, reason.clone()),
+                (None, Some(first)) if first == place => verdict_of_holder(claim),
+                (None, Some(first)) => unpaid(claim, format!("the order is already paid by {}", claims[first].source)),
+                (None, None) => unpaid(claim, format!("the order is {status}, not pending")),
+            },
+            holds: holder == Some(place),
+            matches: mismatch.is_none(),
+            held: (holder == Some(place) && claim.money.returned())
+                .then(|| if status == "refunded" { held.clone() } else { kept(status) })
+                .flatten(),
+        })
+        .collect();
+    (write, decisions)
+}
+
+/// The status the order goes to; none where the app set `refunded` by itself, which is left alone.
+fn next_status(status: &str, holder: &Claim, claims: &[Claim], held: Option<&str>) -> Option<String> {
+    if holder.money.returned() {
+        return Some("refunded".into());
+    }
+    match status {
+        "pending" => Some("paid".into()),
+        "refunded" => {
+            let by_us = claims.iter().filter_map(|claim| claim.before.as_ref()).any(|before| before.state == State::Reversed);
+            by_us.then(|| held.unwrap_or("paid").to_owned())
+        }
+        other => Some(other.to_owned()),
+    }
+}
+
+/// What the app did with the order itself, which a refund that fails later must bring back.
+fn kept(status: &str) -> Option<String> {
+    matches!(status, "fulfilled" | "canceled").then(|| status.to_owned())
+}
+
+fn holds_already(claim: &Claim) -> bool {
+    claim.before.as_ref().is_some_and(|before| before.granted.is_some())
+}
+
+/// A payment that does not pay: a person must look, unless its money is gone back anyway.
+fn unpaid(claim: &Claim, reason: String) -> Verdict {
+    if claim.money.returned() {
+        return Verdict::because(State::Skipped, format!("{reason}; {}", claim.money.way_back()));
+    }
+    Verdict::because(State::NeedsReview, reason)
+}
+
+fn verdict_of_holder(claim: &Claim) -> Verdict {
+    if claim.money.returned() {
+        return Verdict::because(State::Reversed, claim.money.way_back());
+    }
+    match claim.money.refunded() {
+        0 => Verdict::applied(),
+        part => Verdict::because(
+            State::Applied,
+            format!("{part} of {} was refunded", claim.money.amount.unwrap_or(0)),
+        ),
+    }
+}
+
+/// Why this payment can't pay this order; none where it can.
+///
+/// A payment that already paid it is compared again only when its own figures changed: the order is the app's, which may
+/// change it afterwards.
+#[must_use]
+pub fn mismatch(order: &Order, claim: &Claim) -> Option<String> {
+    let money = &claim.money;
+    if claim.before.as_ref().is_some_and(|before| {
+        before.granted.is_some() && before.due == money.amount && before.currency == money.currency
+    }) {
+        return None;
+    }
+    if let Some(environment) = order.environment.as_ref().filter(|environment| **environment != claim.environment) {
+        return Some(format!("the order belongs to {environment}, the payment to {}", claim.environment));
+    }
+    if let Some(due) = order.amount {
+        if due.is_none() || (due != money.amount && due != money.subtotal) {
+            return Some(format!("the order costs {}, {} was paid", shown(due), shown(money.amount)));
+        }
+    }
+    if let Some(currency) = &order.currency {
+        let lower = |code: &Option<String>| code.as_ref().map(|code| code.to_lowercase());
+        if currency.is_none() || lower(currency) != lower(&money.currency) {
+            return Some(format!(
+                "the order is in {}, the payment in {}",
+                currency.as_deref().unwrap_or("no currency"),
+                money.currency.as_deref().unwrap_or("no currency")
+            ));
+        }
+    }
+    (!owned(order, claim)).then(|| "the order belongs to someone else than who opened or is billed for the checkout session".into())
+}
+
+fn shown(amount: Option<i64>) -> String {
+    amount.map_or_else(|| "an unknown amount".to_owned(), |amount| amount.to_string())
+}
+
+/// Whether the order's owner is the session's creator or subject. An order without an owner is anyone's to pay.
+fn owned(order: &Order, claim: &Claim) -> bool {
+    let user = order.user_id.clone().flatten();
+    let subject = order.subject_type.clone().flatten().zip(order.subject_id.clone().flatten());
+    if user.is_none() && subject.is_none() {
+        return true;
+    }
+    let is_user = |id: &String| {
+        claim.created_by.as_ref() == Some(id)
+            || claim.subject.as_ref().is_some_and(|billed| billed.subject_type == "user" && billed.subject_id == *id)
+    };
+    let is_subject = |(kind, id): &(String, String)| {
+        claim.subject.as_ref().is_some_and(|billed| billed.subject_type == *kind && billed.subject_id == *id)
+            || (kind == "user" && is_user(id))
+    };
+    user.as_ref().is_some_and(is_user) || subject.as_ref().is_some_and(is_subject)
+}
+
+/// The type of an app's key column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyType {
+    /// `uuid`
+    Uuid,
+    /// `bigint` or a smaller integer
+    Bigint,
+    /// `text` or the like
+    Text,
+}
+
+/// The key as Postgres would print it, or none where the text is not a key of that type: such an id names no order, and
+/// must not raise.
+#[must_use]
+pub fn key(text: &str, kind: KeyType) -> Option<String> {
+    match kind {
+        KeyType::Text => (!text.is_empty() && !text.contains('\0')).then(|| text.to_owned()),
+        KeyType::Bigint => text.trim_matches(' ').parse::<i64>().ok().map(|number| number.to_string()),
+        KeyType::Uuid => uuid(text),
+    }
+}
+
+fn uuid(text: &str) -> Option<String> {
+    let bare = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
+    let groups: Vec<&str> = bare.split('-').collect();
+    let hyphens_are_right = groups.len() == 1 || groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]);
+    let hex: String = groups.concat().to_ascii_lowercase();
+    if !hyphens_are_right || hex.len() != 32 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    Some([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
+}
+
+#[cfg(test)]
+mod tests;

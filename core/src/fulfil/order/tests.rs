@@ -1,0 +1,243 @@
+//! Orders: forged, doubled, refunded, disputed, in any order of arrival.
+
+use super::*;
+use proptest::prelude::*;
+
+fn order(status: &str) -> Order {
+    Order {
+        status: Some(status.into()),
+        amount: Some(Some(2000)),
+        currency: Some(Some("eur".into())),
+        environment: None,
+        user_id: Some(Some("ada".into())),
+        subject_type: Some(None),
+        subject_id: Some(None),
+    }
+}
+
+fn claim(source: &str, status: &str) -> Claim {
+    Claim {
+        source: source.into(),
+        environment: "test".into(),
+        money: Money {
+            status: status.into(),
+            amount: Some(2000),
+            currency: Some("eur".into()),
+            paid_at: 100,
+            ..Money::default()
+        },
+        created_by: Some("ada".into()),
+        subject: None,
+        before: None,
+    }
+}
+
+fn one(order: &Order, claim: Claim) -> (Option<String>, State, String) {
+    let (write, decisions) = settle(order, &[claim]);
+    let verdict = decisions.into_iter().next().unwrap().verdict;
+    (write.map(|write| write.status), verdict.state, verdict.reason.unwrap_or_default())
+}
+
+#[test]
+fn an_honest_payment_pays() {
+    assert_eq!(one(&order("pending"), claim("a", "succeeded")), (Some("paid".into()), State::Applied, String::new()));
+}
+
+#[test]
+fn the_subtotal_pays_too() {
+    let mut discounted = claim("a", "succeeded");
+    discounted.money.amount = Some(0);
+    assert_eq!(one(&order("pending"), discounted.clone()).1, State::NeedsReview);
+    discounted.money.subtotal = Some(2000);
+    assert_eq!(one(&order("pending"), discounted).1, State::Applied);
+}
+
+#[test]
+fn forged_orders_are_not_paid() {
+    type Forgery = fn(&mut Order, &mut Claim);
+    let forgeries: [(Forgery, &str); 9] = [
+        (|_, claim| claim.money.amount = Some(1), "costs 2000, 1 was paid"),
+        (|_, claim| claim.money.amount = None, "an unknown amount was paid"),
+        (|order, _| order.amount = Some(None), "costs an unknown amount"),
+        (|_, claim| claim.money.currency = Some("jpy".into()), "in eur, the payment in jpy"),
+        (|_, claim| claim.created_by = Some("bob".into()), "someone else"),
+        (|_, claim| claim.created_by = None, "someone else"),
+        (|order, _| order.environment = Some("live".into()), "belongs to live"),
+        (
+            |_, claim| {
+                claim.created_by = None;
+                claim.subject = Some(Subject { subject_type: "team".into(), subject_id: "ada".into() });
+            },
+            "someone else",
+        ),
+        (|order, _| order.currency = Some(None), "in no currency"),
+    ];
+    for (forge, words) in forgeries {
+        let (mut order, mut claim) = (order("pending"), claim("a", "succeeded"));
+        forge(&mut order, &mut claim);
+        let (write, state, reason) = one(&order, claim);
+        assert_eq!((write, state), (None, State::NeedsReview), "{reason}");
+        assert!(reason.contains(words), "{reason}");
+    }
+}
+
+#[test]
+fn what_the_table_does_not_have_is_not_compared() {
+    let bare = Order { status: Some("pending".into()), ..Order::default() };
+    assert_eq!(one(&bare, claim("a", "succeeded")).1, State::Applied);
+    let read: Order = serde_json::from_str(r#"{"status": "pending", "amount": null}"#).unwrap();
+    assert_eq!((read.amount, read.currency), (Some(None), None));
+}
+
+#[test]
+fn the_subject_may_own_it() {
+    let mut team = claim("a", "succeeded");
+    team.created_by = Some("bob".into());
+    team.subject = Some(Subject { subject_type: "team".into(), subject_id: "7".into() });
+    let mut order = order("pending");
+    order.subject_type = Some(Some("team".into()));
+    order.subject_id = Some(Some("7".into()));
+    assert_eq!(one(&order, team).1, State::Applied);
+}
+
+#[test]
+fn fulfilled_canceled_and_paid_orders_are_left_alone() {
+    for status in ["fulfilled", "canceled", "paid", "refunded"] {
+        let (write, state, reason) = one(&order(status), claim("a", "succeeded"));
+        assert_eq!((write, state), (None, State::NeedsReview), "{status}");
+        assert!(reason.contains(status));
+        assert_eq!(one(&order(status), claim("a", "refunded")).1, State::Skipped);
+    }
+}
+
+fn before(state: State) -> Option<Before> {
+    Some(Before { state, due: Some(2000), currency: Some("eur".into()), granted: Some(2000), held: None })
+}
+
+#[test]
+fn what_the_app_fulfilled_is_refunded_and_comes_back_as_fulfilled() {
+    let mut paid = claim("a", "refunded");
+    paid.before = before(State::Applied);
+    let (write, decisions) = settle(&order("fulfilled"), &[paid.clone()]);
+    assert_eq!(write.unwrap().status, "refunded");
+    assert_eq!(decisions[0].held.as_deref(), Some("fulfilled"));
+    let mut failed_refund = claim("a", "succeeded");
+    failed_refund.before = before(State::Reversed);
+    failed_refund.before.as_mut().unwrap().held = decisions[0].held.clone();
+    assert_eq!(one(&order("refunded"), failed_refund.clone()).0.as_deref(), Some("fulfilled"));
+    failed_refund.before.as_mut().unwrap().held = None;
+    assert_eq!(one(&order("refunded"), failed_refund).0.as_deref(), Some("paid"));
+}
+
+#[test]
+fn fulfilled_stays_so_through_a_partial_refund_and_a_won_dispute() {
+    let mut part = claim("a", "partially_refunded");
+    part.money.amount_refunded = Some(500);
+    part.money.dispute_status = Some("won".into());
+    part.before = before(State::Applied);
+    for status in ["fulfilled", "canceled"] {
+        let (write, state, reason) = one(&order(status), part.clone());
+        assert_eq!((write.as_deref(), state), (Some(status), State::Applied));
+        assert_eq!(reason, "500 of 2000 was refunded");
+    }
+}
+
+#[test]
+fn the_app_may_change_the_order_after_it_was_paid() {
+    let mut paid = claim("a", "succeeded");
+    paid.before = before(State::Applied);
+    let mut changed = order("paid");
+    changed.amount = Some(Some(1));
+    assert_eq!(one(&changed, paid.clone()).1, State::Applied);
+    paid.money.currency = Some("jpy".into());
+    let (write, state, _) = one(&changed, paid);
+    assert_eq!((write.as_deref(), state), (Some("pending"), State::NeedsReview));
+}
+
+#[test]
+fn a_second_payment_waits_for_review_and_takes_over_when_the_first_goes_back() {
+    let (first, mut second) = (claim("a", "succeeded"), claim("b", "succeeded"));
+    second.money.paid_at = 200;
+    let (write, decisions) = settle(&order("pending"), &[second.clone(), first.clone()]);
+    assert_eq!(write.unwrap().holder, Some(1));
+    assert_eq!(decisions[0].verdict.reason.as_deref(), Some("the order is already paid by a"));
+    let mut gone = claim("a", "refunded");
+    gone.before = before(State::Applied);
+    let (write, decisions) = settle(&order("paid"), &[gone, second]);
+    assert_eq!(write.unwrap(), Write { status: "paid".into(), holder: Some(1) });
+    assert_eq!(decisions[0].verdict.state, State::Skipped);
+    assert_eq!(decisions[1].verdict.state, State::Applied);
+}
+
+#[test]
+fn keys_are_read_and_never_raise() {
+    let id = "d936ca56-6cc9-4608-a940-4bbe0d2abd26";
+    for written in [id.to_owned(), id.to_uppercase(), format!("{{{id}}}"), id.replace('-', "")] {
+        assert_eq!(key(&written, KeyType::Uuid).as_deref(), Some(id));
+    }
+    for wrong in ["", "7", "d936ca56", &format!("{id}0"), &format!("{id}'; drop"), "ä936ca56-6cc9-4608-a940-4bbe0d2abd26", "\0"] {
+        assert_eq!(key(wrong, KeyType::Uuid), None, "{wrong}");
+    }
+    assert_eq!(key("0042", KeyType::Bigint).as_deref(), Some("42"));
+    for wrong in ["", "4.0", "1e3", "9223372036854775808", "four"] {
+        assert_eq!(key(wrong, KeyType::Bigint), None, "{wrong}");
+    }
+    assert_eq!(key("any thing", KeyType::Text).as_deref(), Some("any thing"));
+    assert_eq!(key("nul\0", KeyType::Text), None);
+}
+
+/// One step of a story: payment `who` now stands at `status`.
+fn story() -> impl Strategy<Value = Vec<(usize, &'static str)>> {
+    prop::collection::vec((0usize..3, prop::sample::select(vec!["succeeded", "refunded", "lost", "won"])), 1..9)
+}
+
+/// Plays a story as the database would: after each step the order is settled and every decision kept.
+fn play(steps: &[(usize, &str)], order: &mut Order) -> Vec<(String, Verdict)> {
+    let mut claims: Vec<Claim> = Vec::new();
+    for (who, status) in steps {
+        let source = ["c", "a", "b"][*who].to_owned();
+        let mut next = claim(&source, if status.len() == 4 || *status == "won" { "succeeded" } else { status });
+        next.money.paid_at = [1, 2, 2][*who];
+        next.money.dispute_status = ["lost", "won"].contains(status).then(|| (*status).to_owned());
+        match claims.iter_mut().find(|claim| claim.source == source) {
+            Some(known) => known.money = next.money,
+            None => claims.push(next),
+        }
+        let (write, decisions) = settle(order, &claims);
+        if let Some(write) = write {
+            order.status = Some(write.status);
+        }
+        for (claim, decision) in claims.iter_mut().zip(decisions) {
+            claim.before = Some(Before {
+                state: decision.verdict.state,
+                due: claim.money.amount,
+                currency: claim.money.currency.clone(),
+                granted: decision.holds.then_some(2000),
+                held: decision.held,
+            });
+        }
+    }
+    let (_, decisions) = settle(order, &claims);
+    let mut kept: Vec<(String, Verdict)> =
+        claims.into_iter().map(|claim| claim.source).zip(decisions.into_iter().map(|decision| decision.verdict)).collect();
+    kept.sort_by(|one, other| one.0.cmp(&other.0));
+    kept
+}
+
+proptest! {
+    #[test]
+    fn arrival_leaves_no_trace(steps in story()) {
+        let mut by_event = order("pending");
+        let kept = play(&steps, &mut by_event);
+        // The same last words, said at once and in another order.
+        let mut last: Vec<(usize, &str)> = Vec::new();
+        for step in steps.iter().rev() {
+            if !last.iter().any(|known| known.0 == step.0) {
+                last.push(*step);
+            }
+        }
+        let mut at_once = order("pending");
+        prop_assert_eq!(&kept, &play(&last, &mut at_once));
+        prop_assert_eq!(by_event.status, at_once.status);
+    }
+}

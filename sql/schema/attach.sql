@@ -1,0 +1,272 @@
+-- Which of the app's tables the projection writes to, and the triggers that do it.
+
+-- The role that the caller acts as, also inside a SECURITY DEFINER function.
+create function payments.acting_role() returns name
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select case current_setting('role') when 'none' then session_user else current_setting('role')::name end
+$$;
+
+-- What each kind of table needs: column, whether it must be there, and the types it may have.
+create function payments.attachable_columns(kind text)
+  returns table (name text, required boolean, types text[])
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select c.name, c.required, c.types
+    from (values
+      ('orders', 'id', true, '{uuid,bigint,integer,smallint,text,character varying}'::text[]),
+      ('orders', 'status', true, '{text,character varying,enum}'),
+      ('orders', 'amount', false, '{bigint,integer,smallint}'),
+      ('orders', 'currency', false, '{text,character varying,character,enum}'),
+      ('orders', 'environment', false, '{text,character varying,enum}'),
+      ('orders', 'user_id', false, '{uuid,bigint,integer,text,character varying}'),
+      ('orders', 'subject_type', false, '{text,character varying,enum}'),
+      ('orders', 'subject_id', false, '{uuid,bigint,integer,text,character varying}'),
+      ('orders', 'amount_refunded', false, '{bigint}'),
+      ('orders', 'stripe_checkout_session_id', false, '{text,character varying}'),
+      ('orders', 'stripe_payment_intent_id', false, '{text,character varying}'),
+      ('orders', 'paid_at', false, '{timestamp with time zone}'),
+      ('orders', 'updated_at', false, '{timestamp with time zone}'),
+      ('credit_ledger', 'id', true, '{bigint,integer,uuid,text}'),
+      ('credit_ledger', 'subject_type', true, '{text,character varying,enum}'),
+      ('credit_ledger', 'subject_id', true, '{uuid,bigint,integer,text,character varying}'),
+      ('credit_ledger', 'delta', true, '{bigint}'),
+      ('credit_ledger', 'balance_after', true, '{bigint}'),
+      ('credit_ledger', 'reason', true, '{text,character varying,enum}'),
+      ('credit_ledger', 'source', true, '{text,character varying}'),
+      ('user_entitlements', 'user_id', true, '{uuid,bigint,integer,text,character varying}'),
+      ('user_entitlements', 'key', true, '{text,character varying,enum}'),
+      ('user_entitlements', 'source', true, '{text,character varying}'),
+      ('user_entitlements', 'active', true, '{boolean}'),
+      ('user_entitlements', 'expires_at', true, '{timestamp with time zone}'),
+      ('user_entitlements', 'starts_at', false, '{timestamp with time zone}'),
+      ('user_entitlements', 'subject_type', false, '{text,character varying,enum}'),
+      ('user_entitlements', 'subject_id', false, '{uuid,bigint,integer,text,character varying}'),
+      ('user_entitlements', 'updated_at', false, '{timestamp with time zone}'),
+      ('billing_status', 'team_id', true, '{uuid,bigint,integer,text,character varying}'),
+      ('billing_status', 'stripe_subscription_id', true, '{text,character varying}'),
+      ('billing_status', 'status', true, '{text,character varying,enum}'),
+      ('billing_status', 'current_period_end', true, '{timestamp with time zone}'),
+      ('billing_status', 'cancel_at', false, '{timestamp with time zone}'),
+      ('billing_status', 'cancel_at_period_end', false, '{boolean}'),
+      ('billing_status', 'environment', false, '{text,character varying,enum}'),
+      ('billing_status', 'updated_at', false, '{timestamp with time zone}'),
+      ('fulfillment_jobs', 'id', true, '{uuid,bigint,text}'),
+      ('fulfillment_jobs', 'kind', true, '{text,character varying}'),
+      ('fulfillment_jobs', 'source', true, '{text,character varying}'),
+      ('fulfillment_jobs', 'payload', true, '{jsonb}'),
+      ('fulfillment_jobs', 'state', true, '{text,character varying}'),
+      ('fulfillment_jobs', 'attempts', true, '{integer,bigint}'),
+      ('fulfillment_jobs', 'run_at', true, '{timestamp with time zone}'),
+      ('fulfillment_jobs', 'last_error', true, '{text}')
+    ) as c(kind, name, required, types)
+   where c.kind = attachable_columns.kind
+$$;
+
+-- The app's columns under the names we know, with their types: {"id": {"column": "ref", "type": "bigint"}, …}. Raises 42703
+-- naming every column that is missing, of the wrong type or not known to this kind.
+create function payments.checked_columns(kind text, target regclass, columns jsonb) returns jsonb
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  missing text;
+  wrong text;
+  unknown text;
+  absent text;
+  known jsonb;
+begin
+  select string_agg(k, ', ' order by k) into unknown
+    from jsonb_object_keys(columns) k
+   where k not in ('for', 'allow_superuser_owner')
+     and k not in (select n.name from payments.attachable_columns(kind) n);
+
+  with wanted as (
+    select n.name, n.required, n.types,
+           case when columns ? n.name then columns ->> n.name else n.name end as column_name,
+           columns ? n.name and columns ->> n.name is not null as named
+      from payments.attachable_columns(kind) n
+  ), there as (
+    select w.*, a.attname, format_type(a.atttypid, a.atttypmod) as full_type,
+           case when t.typtype = 'e' then 'enum' else format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), null) end as type
+      from wanted w
+      left join pg_attribute a on a.attrelid = target and a.attname = w.column_name and a.attnum > 0 and not a.attisdropped
+      left join pg_type t on t.oid = a.atttypid
+  )
+  select string_agg(format(case when name = column_name then '%s' else '%s (as %s)' end, name, column_name), ', ' order by name)
+           filter (where attname is null and (required or named)),
+         string_agg(format('%s is %s, not %s', column_name, full_type, array_to_string(types, ' or ')), '; ' order by name)
+           filter (where attname is not null and not type = any (types)),
+         string_agg(name, ', ' order by name) filter (where attname is null and not required and not named),
+         jsonb_object_agg(name, jsonb_build_object('column', quote_ident(attname), 'type', full_type))
+           filter (where attname is not null)
+    into missing, wrong, absent, known
+    from there;
+
+  if missing is not null or wrong is not null or unknown is not null then
+    raise exception 'table % lacks what % needs', target, kind
+      using errcode = 'undefined_column',
+            detail = concat_ws(E'\n', 'Missing: ' || missing || '.', 'Of the wrong type: ' || wrong || '.',
+                               'Not known here: ' || unknown || '.',
+                               'Not there either, and so not used: ' || absent || '.'),
+            hint = 'Add the columns, or name yours in the third argument: {"amount": "total_cents"}.';
+  end if;
+  if kind = 'credit_ledger' and not exists (
+    select from pg_index i
+     where i.indrelid = target and i.indisunique and i.indpred is null and i.indnkeyatts = 1
+       and (select quote_ident(a.attname) from pg_attribute a where a.attrelid = target and a.attnum = i.indkey[0])
+           = known -> 'source' ->> 'column')
+  then
+    raise exception 'table % has no unique index on %', target, known -> 'source' ->> 'column'
+      using errcode = 'invalid_table_definition',
+            detail = 'The source of a line is unique, so that one payment grants once.',
+            hint = format('Run: ALTER TABLE %s ADD UNIQUE (%s).', target, known -> 'source' ->> 'column');
+  end if;
+  return known;
+end
+$$;
+
+-- Which triggers on our own tables serve a kind.
+create function payments.projection_triggers(kind text) returns table (name text, relation text, events text)
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select w.name, w.relation, w.events
+    from (values
+      ('orders', 'project_order', 'payment_history', 'insert or update'),
+      ('credit_ledger', 'project_credits', 'payment_history', 'insert or update'),
+      ('user_entitlements', 'project_entitlements', 'payment_history', 'insert or update')
+    ) as w(kind, name, relation, events)
+   where w.kind = projection_triggers.kind
+$$;
+
+-- The triggers of a kind on our own tables. They go with the extension, whose tables stay; the install script makes them
+-- again for every attachment it finds.
+create function payments.make_projection_triggers(kind text) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wanted record;
+begin
+  for wanted in
+    select w.*
+      from payments.projection_triggers(kind) w
+     where not exists (select from pg_trigger t
+                        where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)
+  loop
+    execute format('create trigger %I after %s on payments.%I for each row execute function payments.%I()',
+                   wanted.name, wanted.events, wanted.relation, wanted.name);
+    execute format('alter trigger %I on payments.%I depends on extension payments', wanted.name, wanted.relation);
+  end loop;
+end
+$$;
+
+create function payments.drop_projection_triggers(kind text) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  unwanted record;
+begin
+  for unwanted in select w.* from payments.projection_triggers(kind) w
+  loop
+    execute format('drop trigger if exists %I on payments.%I', unwanted.name, unwanted.relation);
+  end loop;
+end
+$$;
+
+/* Puts the projection onto a table that the app already has.
+
+   kind: orders, credit_ledger, user_entitlements, billing_status or fulfillment_jobs. columns: the app's names where they
+   differ, e.g. {"id": "ref", "amount": "total_cents"}; null for a column that is not to be used. Two keys are options:
+   "for" (billing_status: which type of subject, default team) and "allow_superuser_owner". Whoever calls must own the table.
+   Run again, it checks the columns again and keeps the new names.
+
+   Raises 22023 (kind), 42501 (not the owner; the owner is a superuser), 42809 (not a table), 42703 (columns). */
+create function payments.attach(kind text, target regclass, columns jsonb default '{}') returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  relation record;
+  known jsonb;
+begin
+  if kind is null or not exists (select from payments.attachable_columns(kind)) then
+    raise exception 'there is no kind of table named %', coalesce(kind, 'NULL')
+      using errcode = 'invalid_parameter_value',
+            detail = format('Kind: %s.', coalesce(kind, 'NULL')),
+            hint = 'Use orders, credit_ledger, user_entitlements, billing_status or fulfillment_jobs.';
+  end if;
+  if target is null or jsonb_typeof(coalesce(columns, '{}')) <> 'object' then
+    raise exception 'attach needs a table and an object of column names'
+      using errcode = 'invalid_parameter_value', detail = format('Table: %s, columns: %s.', target, columns),
+            hint = 'Call payments.attach(''orders'', ''public.orders'', ''{"amount": "total_cents"}'').';
+  end if;
+  columns := coalesce(columns, '{}');
+  select c.oid, c.relkind, c.relowner, n.nspname, c.relname, r.rolsuper, r.rolname into relation
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
+   where c.oid = target;
+  if relation.relkind not in ('r', 'p', 'v') or relation.nspname in ('payments', 'pg_catalog', 'information_schema') then
+    raise exception '% is not a table of the app', target
+      using errcode = 'wrong_object_type', detail = format('It is a relation of kind %s in schema %s.', relation.relkind, relation.nspname),
+            hint = 'Attach an ordinary table, partitioned table or view of your own.';
+  end if;
+  if not pg_has_role(payments.acting_role(), relation.relowner, 'USAGE') then
+    raise exception 'you do not own table %', target
+      using errcode = 'insufficient_privilege',
+            detail = format('It belongs to %s; what is given is written with that role''s rights.', relation.rolname),
+            hint = 'Let its owner call attach.';
+  end if;
+  known := payments.checked_columns(kind, target, columns);
+  if relation.rolsuper and columns ->> 'allow_superuser_owner' is distinct from 'true' then
+    raise exception 'table % belongs to a superuser', target
+      using errcode = 'insufficient_privilege',
+            detail = format('Its triggers, defaults and policies would run as %s whenever something is given.', relation.rolname),
+            hint = 'ALTER TABLE … OWNER TO a role of the app, or pass {"allow_superuser_owner": true} if nobody else can change the table.';
+  end if;
+
+  delete from payments.attachments a
+   where a.kind = attach.kind and a.target = attach.target and a.relation <> format('%I.%I', relation.nspname, relation.relname);
+  insert into payments.attachments as a (kind, relation, target, columns, key_type, subject_type, numbered)
+  values (kind, format('%I.%I', relation.nspname, relation.relname), target, known,
+          case when known -> 'id' ->> 'type' = 'uuid' then 'uuid'
+               when known -> 'id' ->> 'type' in ('bigint', 'integer', 'smallint') then 'bigint' else 'text' end,
+          case when kind = 'billing_status' then coalesce(columns ->> 'for', 'team') end,
+          coalesce(known -> 'id' ->> 'type' in ('bigint', 'integer'), false))
+  on conflict on constraint attachments_pkey do update
+     set target = excluded.target, columns = excluded.columns, key_type = excluded.key_type,
+         subject_type = excluded.subject_type, numbered = excluded.numbered, updated_at = now();
+  perform payments.make_projection_triggers(kind);
+end
+$$;
+
+/* Takes the projection off a table; what was given stays as it is. Whoever calls must own the table, or it is gone.
+   Returns whether it was attached. Raises 42501. */
+create function payments.detach(kind text, target regclass) returns boolean
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  detached boolean;
+begin
+  if exists (select from pg_class c where c.oid = target and not pg_has_role(payments.acting_role(), c.relowner, 'USAGE')) then
+    raise exception 'you do not own table %', target
+      using errcode = 'insufficient_privilege', detail = 'Only its owner can take the projection off it.',
+            hint = 'Let its owner call detach.';
+  end if;
+  delete from payments.attachments a where a.kind = detach.kind and a.target = detach.target;
+  detached := found;
+  if not exists (select from payments.attachments a where a.kind = detach.kind) then
+    perform payments.drop_projection_triggers(kind);
+  end if;
+  return detached;
+end
+$$;
+
+-- Whether the projection is on a table already; if so, its triggers are made again where they are missing.
+create function payments.is_attached(kind text, target regclass) returns boolean
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from payments.attachments a where a.kind = is_attached.kind and a.target = is_attached.target) then
+    return false;
+  end if;
+  perform payments.make_projection_triggers(kind);
+  return true;
+end
+$$;

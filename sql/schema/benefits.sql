@@ -1,0 +1,56 @@
+-- What buying a price (or any price of a product) gives. Only an admin may say so.
+
+-- One benefit, set or changed; what was bought before keeps what it was promised.
+create function payments.set_benefit(environment text, reference text, credits_per_unit bigint, key text, duration interval,
+                                     past_due boolean) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  wrong text := case
+    when environment is null or environment not in ('test', 'live') then format('environment %s', coalesce(environment, 'NULL'))
+    when reference is null or reference !~ '^(price|prod|plan)_?[^[:space:]]+$' then format('price or product %s', coalesce(reference, 'NULL'))
+    when key is null and coalesce(credits_per_unit, 0) <= 0 then format('%s credits', coalesce(credits_per_unit::text, 'NULL'))
+    when key = '' then 'an empty key'
+    when duration <= interval '0' then format('duration %s', duration)
+  end;
+begin
+  if wrong is not null then
+    raise exception 'such a benefit cannot be set' using errcode = 'invalid_parameter_value', detail = format('Given: %s.', wrong),
+      hint = 'Name environment test or live, a price_… or prod_… id, and credits above zero or an entitlement''s key.';
+  end if;
+  insert into payments.benefits as b (environment, stripe_price_id, stripe_product_id, credits_per_unit, key, duration, past_due)
+  values (set_benefit.environment, case when reference !~ '^prod_' then reference end, case when reference ~ '^prod_' then reference end,
+          set_benefit.credits_per_unit, set_benefit.key, set_benefit.duration, coalesce(set_benefit.past_due, false))
+  on conflict (environment, (coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, ''))) do update
+     set credits_per_unit = excluded.credits_per_unit, duration = excluded.duration, past_due = excluded.past_due,
+         updated_at = now();
+end
+$$;
+
+/* Buying one unit of a price (price_…) or of any price of a product (prod_…) gives so many credits. Set again, it counts
+   for what is bought from then on. Raises 22023. */
+create function payments.set_credit_benefit(environment text, price_or_product text, credits_per_unit bigint) returns void
+  language sql security definer set search_path = pg_catalog, pg_temp
+as $$ select payments.set_benefit($1, $2, $3, null, null, false) $$;
+
+/* Buying a price or product, or subscribing to it, gives an entitlement: for a duration per unit from the time it was paid,
+   or for good; of a subscription for as long as it grants access, and while it is past due too if past_due. Raises 22023. */
+create function payments.set_entitlement_benefit(environment text, price_or_product text, key text,
+                                                 duration interval default null, past_due boolean default false) returns void
+  language sql security definer set search_path = pg_catalog, pg_temp
+as $$ select payments.set_benefit($1, $2, null, coalesce($3, ''), $4, $5) $$;
+
+/* Buying it gives this no longer (without a key: its credits). What was bought before stays. Returns whether there was such
+   a benefit. */
+create function payments.remove_benefit(environment text, price_or_product text, key text default null) returns boolean
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from payments.benefits b
+   where b.environment = remove_benefit.environment
+     and coalesce(b.stripe_price_id, b.stripe_product_id) = price_or_product
+     and coalesce(b.key, '') = coalesce(remove_benefit.key, '');
+  return found;
+end
+$$;

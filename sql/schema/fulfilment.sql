@@ -1,0 +1,80 @@
+-- Giving what was bought: what a price gives (benefits), which of the app's tables it is written to (attachments), and what
+-- became of each of those writes (fulfillments).
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
+  -- What a price buys can change without touching what was bought before: what a payment gave is kept with its fulfilment.
+  if to_regclass('payments.benefits') is null then
+    create table payments.benefits (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_price_id text,
+      stripe_product_id text,
+      credits_per_unit bigint check (credits_per_unit > 0),
+      key text check (key <> ''),
+      duration interval check (duration > interval '0'),
+      past_due boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      check (num_nonnulls(stripe_price_id, stripe_product_id) = 1),
+      check (num_nonnulls(credits_per_unit, key) = 1)
+    );
+    create unique index benefits_given_by_idx on payments.benefits
+      (environment, (coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, '')));
+  end if;
+
+  -- relation is the table's name when it was attached: the ledger keeps it, whatever the table is called later.
+  if to_regclass('payments.attachments') is null then
+    create table payments.attachments (
+      kind text not null
+        check (kind in ('orders', 'credit_ledger', 'user_entitlements', 'billing_status', 'fulfillment_jobs')),
+      relation text not null,
+      target regclass not null,
+      columns jsonb not null,
+      key_type text not null default 'text' check (key_type in ('uuid', 'bigint', 'text')),
+      subject_type text,
+      numbered boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      primary key (kind, relation)
+    );
+    create unique index attachments_target_idx on payments.attachments (kind, target);
+  end if;
+
+  -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local
+  -- session>' or 'subscription:<Stripe's id>'. due, granted, taken_back: credits, or the order's amount. matches: the
+  -- payment could pay the order. held: what the app had made of the order before its money went back.
+  if to_regclass('payments.fulfillments') is null then
+    create table payments.fulfillments (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      source text collate "C" not null,
+      kind text collate "C" not null,
+      target text collate "C" not null,
+      what text collate "C" not null,
+      state text not null check (state in ('applied', 'reversed', 'needs_review', 'failed', 'skipped')),
+      reason text,
+      sqlstate text,
+      attempts integer not null default 0,
+      via text,
+      due bigint,
+      granted bigint,
+      taken_back bigint,
+      currency text,
+      starts_at timestamptz,
+      expires_at timestamptz,
+      matches boolean not null default false,
+      held text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (environment, source, kind, target, what)
+    );
+    create index fulfillments_order_idx on payments.fulfillments (target, what) where kind = 'orders';
+    create index fulfillments_open_idx on payments.fulfillments (environment, state) where state in ('needs_review', 'failed');
+  end if;
+end
+$install$;

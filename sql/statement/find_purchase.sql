@@ -1,0 +1,53 @@
+-- find_purchase: a one-time payment whose money arrived, what its local session says was bought, where it is given, and what was given before. $1 payment uuid, $2 kind text
+select pg_catalog.json_build_object(
+  'environment', p.environment,
+  'source', 'checkout:'::text || s.id::text,
+  'money', pg_catalog.json_build_object(
+    'status', p.status,
+    'amount', p.amount,
+    'subtotal', coalesce(p.raw -> 'amount_subtotal'::text, s.raw -> 'amount_subtotal'::text),
+    'amount_refunded', p.amount_refunded,
+    'currency', p.currency,
+    'dispute_status', p.dispute_status,
+    'paid_at', (extract(epoch from coalesce(p.paid_at, p.stripe_created_at, p.created_at)) * 1000000)::bigint),
+  'stripe_checkout_session_id', coalesce(p.stripe_checkout_session_id, s.stripe_checkout_session_id),
+  'stripe_payment_intent_id', coalesce(p.stripe_payment_intent_id, s.stripe_payment_intent_id),
+  'created_by', s.created_by,
+  'subject_type', s.subject_type,
+  'subject_id', s.subject_id,
+  'order_id', s.metadata ->> 'order_id'::text,
+  'line_items', s.line_items,
+  'targets', (select pg_catalog.json_agg(pg_catalog.json_build_object(
+                       'relation', a.relation, 'oid', a.target::oid::bigint, 'columns', a.columns, 'key_type', a.key_type,
+                       'numbered', a.numbered, 'subject_type', a.subject_type,
+                       'name', pg_catalog.format('%I.%I'::text, n.nspname, t.relname),
+                       'deferrable', (select pg_catalog.json_agg(pg_catalog.format('%I.%I'::text, cn.nspname, c.conname))
+                                        from pg_catalog.pg_trigger g
+                                        join pg_catalog.pg_constraint c on c.oid = g.tgconstraint
+                                        join pg_catalog.pg_namespace cn on cn.oid = c.connamespace
+                                       where g.tgrelid = a.target and g.tgdeferrable)) order by a.relation)
+                from payments.attachments a
+                left join pg_catalog.pg_class t on t.oid = a.target
+                left join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+               where a.kind = $2),
+  'given', (select pg_catalog.json_agg(pg_catalog.json_build_object(
+                     'target', f.target, 'what', f.what, 'state', f.state, 'via', f.via, 'due', f.due, 'granted', f.granted,
+                     'taken_back', f.taken_back, 'currency', f.currency, 'held', f.held,
+                     'expires_at', (extract(epoch from f.expires_at) * 1000000)::bigint))
+              from payments.fulfillments f
+             where f.environment = p.environment and f.source = 'checkout:'::text || s.id::text and f.kind = $2)
+)::text
+  from payments.payment_history p
+ cross join lateral (
+   (select c.* from payments.checkout_sessions c
+     where c.environment = p.environment and c.stripe_checkout_session_id = p.stripe_checkout_session_id
+       and c.mode = 'payment'::text)
+   union all
+   (select c.* from payments.checkout_sessions c
+     where c.environment = p.environment and c.stripe_payment_intent_id = p.stripe_payment_intent_id
+       and c.mode = 'payment'::text
+     order by c.id)
+   limit 1) s
+ where p.id = $1
+   and p.type = 'one_time_payment'::text
+   and p.status in ('succeeded'::text, 'partially_refunded'::text, 'refunded'::text)

@@ -1,0 +1,1 @@
+set constraints {constraints} immediate

@@ -1,0 +1,12 @@
+-- insert_entitlement: what one source gives, for the first time. $1 source, $2 key, $3 user_id text, $4 active boolean, $5 starts_at, $6 expires_at bigint (microseconds), $7 subject_type, $8 subject_id text
+insert into {target} (
+       {source}, {key}, {user_id}, {active}
+     , {starts_at}
+     , {expires_at}
+     , {subject_type}
+     , {subject_id})
+values ($1::text, $2::text, $3::{user_id:type}, $4::boolean
+     , /* {starts_at} */ timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+     , /* {expires_at} */ timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
+     , $7::{subject_type:type}
+     , $8::{subject_id:type})

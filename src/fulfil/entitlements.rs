@@ -1,0 +1,112 @@
+//! Entitlements: one row for each key and source, active while that source gives it.
+
+use std::collections::BTreeMap;
+
+use payments_core::fulfil::entitlements::{Entitlement, later, of_payment};
+
+use super::target::Target;
+use super::{Benefit, Given, Kind, Purchase, Record};
+use crate::db::text;
+
+const UPDATE_ENTITLEMENT: &str = include_str!("../../sql/target/update_entitlement.sql");
+const INSERT_ENTITLEMENT: &str = include_str!("../../sql/target/insert_entitlement.sql");
+
+/// One key from one payment.
+struct Due {
+    key: String,
+    via: String,
+    expires_at: Option<i64>,
+}
+
+/// Who gets it.
+struct Holder<'a> {
+    user: Option<&'a str>,
+    subject_type: Option<&'a str>,
+    subject_id: Option<&'a str>,
+}
+
+/// Brings every table of entitlements to what the payment gives now.
+pub(super) fn fulfil(purchase: &Purchase) {
+    let now = of_payment(&purchase.money);
+    for target in purchase.targets() {
+        let mut dues: Vec<Due> = purchase.given(target).filter_map(known).collect();
+        if dues.is_empty() {
+            if purchase.given(target).next().is_some() {
+                continue;
+            }
+            dues = promised(purchase.benefits(Kind::UserEntitlements));
+            if dues.is_empty() {
+                purchase.nothing_to_give(Kind::UserEntitlements, target);
+                continue;
+            }
+        }
+        for due in &dues {
+            give(target, purchase, due, &now);
+        }
+    }
+}
+
+fn known(given: &Given) -> Option<Due> {
+    Some(Due { key: given.what.clone(), via: given.via.clone()?, expires_at: given.expires_at })
+}
+
+/// One row a key: where two lines give the same, the one that lasts longer.
+fn promised(benefits: Vec<Benefit>) -> Vec<Due> {
+    let mut keys: BTreeMap<String, Due> = BTreeMap::new();
+    for benefit in benefits {
+        let Some(key) = benefit.key else { continue };
+        let due = Due { key: key.clone(), via: benefit.via, expires_at: benefit.expires_at };
+        keys.entry(key)
+            .and_modify(|known| known.expires_at = later(known.expires_at, due.expires_at))
+            .or_insert(due);
+    }
+    keys.into_values().collect()
+}
+
+fn give(target: &Target, purchase: &Purchase, due: &Due, now: &Entitlement) {
+    let start = purchase.money.paid_at;
+    let record = Record {
+        via: Some(&due.via),
+        starts_at: Some(start),
+        expires_at: due.expires_at,
+        ..Record::new(purchase, Kind::UserEntitlements, target, &due.key, now.verdict.clone())
+    };
+    let holder = Holder {
+        user: purchase.user(),
+        subject_type: purchase.subject_type.as_deref(),
+        subject_id: purchase.subject_id.as_deref(),
+    };
+    if holder.user.is_none() && !(target.has("subject_id") && holder.subject_id.is_some()) {
+        let verdict = purchase.needs_review("the checkout session names nobody to give it to");
+        Record { verdict, ..record }.keep();
+        return;
+    }
+    match target.attempt(|| write(target, &purchase.source, &due.key, &holder, now.active, Some(start), due.expires_at)) {
+        Ok(()) => record.keep(),
+        Err(failure) => record.keep_failure(&failure),
+    }
+}
+
+fn write(
+    target: &Target,
+    source: &str,
+    key: &str,
+    holder: &Holder,
+    active: bool,
+    starts_at: Option<i64>,
+    expires_at: Option<i64>,
+) {
+    let args = [
+        text(source),
+        text(key),
+        text(holder.user),
+        active.into(),
+        starts_at.into(),
+        expires_at.into(),
+        text(holder.subject_type),
+        text(holder.subject_id),
+    ];
+    if target.run(UPDATE_ENTITLEMENT, &args).0 == 0 {
+        target.run(INSERT_ENTITLEMENT, &args);
+    }
+}
