@@ -1,8 +1,8 @@
 //! Groups of facts: which facts speak of one payment, and the locks that keep two deliveries from folding one group at once.
 //!
-//! Facts that share an id are of one group, named by its anchor, one of those ids. Merging goes from greater anchors to
-//! lesser, and groups are locked from the greatest anchor down; so while a lock is waited for, a key's anchor can only
-//! have moved to a lesser one, which is still to be locked.
+//! Facts that share an id are of one group, named by its anchor, the least of those ids. So an anchor can only ever move to
+//! a lesser one; and groups are locked from the greatest anchor down, so that what a lock was waited for may have moved to
+//! is still to be locked.
 
 use payments_core::stripe::event::Environment;
 
@@ -64,11 +64,11 @@ impl Also<'_> {
 pub(crate) fn join(environment: Environment, keys: &[String], also: Also) -> String {
     let known = links(environment, keys);
     let missing: Vec<String> = keys.iter().filter(|key| known.iter().all(|link| link.key != **key)).cloned().collect();
-    let hint = known.iter().filter_map(|link| link.anchor.clone()).min().unwrap_or_else(|| keys[0].clone());
-    let fresh = known.is_empty();
-    let added = add_links(environment, &missing, &hint);
-    if fresh && added == missing.len() && matches!(also, Also::Nothing) {
-        return hint;
+    let least = known.iter().filter_map(|link| link.anchor.clone()).chain(missing.iter().min().cloned()).min();
+    let anchor = least.unwrap_or_default();
+    let added = add_links(environment, &missing, &anchor);
+    if known.is_empty() && added == missing.len() && matches!(also, Also::Nothing) {
+        return anchor;
     }
     lock(environment, || {
         let own = links(environment, keys).into_iter().filter_map(|link| link.anchor);

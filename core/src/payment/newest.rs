@@ -87,23 +87,36 @@ pub fn newest<'a, S: Snapshot>(snapshots: impl IntoIterator<Item = &'a S>) -> Op
 /// among their ends the greatest event id. With no links at all, every snapshot is a chain of its own.
 fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
     let values: Vec<Value> = tied.iter().map(|snapshot| snapshot.value()).collect();
-    let follows = |later: usize, earlier: usize| {
+    let named = |later: usize, earlier: usize| {
         let previous = tied[later].previous();
-        !previous.is_empty()
+        later != earlier
+            && !previous.is_empty()
             && values[later] != values[earlier]
             && previous.iter().all(|(key, was)| same(values[earlier].get(key), was))
     };
-    let mut links = vec![vec![false; tied.len()]; tied.len()];
-    for (later, row) in links.iter_mut().enumerate() {
-        for (earlier, link) in row.iter_mut().enumerate() {
-            *link = later != earlier && follows(later, earlier);
-        }
-    }
+    // Where something is switched there and back, each follows the other by what is named; then what is not named tells.
+    let wholly = |later: usize, earlier: usize| {
+        named(later, earlier) && unnamed_is_same(&values[earlier], &values[later], tied[later].previous())
+    };
+    let strict = matrix(tied.len(), wholly);
+    let links = if strict.iter().flatten().any(|link| *link) { strict } else { matrix(tied.len(), named) };
     let mut best = (0, 0);
     for start in 0..tied.len() {
         best = best.max(longest(&links, start, 1 << start, 1));
     }
     tied[best.1]
+}
+
+fn matrix(size: usize, follows: impl Fn(usize, usize) -> bool) -> Vec<Vec<bool>> {
+    (0..size).map(|later| (0..size).map(|earlier| follows(later, earlier)).collect()).collect()
+}
+
+/// Whether two snapshots agree in all that the later one does not name as changed. `state` is our own reading of the rest.
+fn unnamed_is_same(earlier: &Value, later: &Value, named: &Map<String, Value>) -> bool {
+    let (Some(earlier), Some(later)) = (earlier.as_object(), later.as_object()) else { return false };
+    let keys = earlier.keys().chain(later.keys());
+    keys.filter(|key| !named.contains_key(*key) && key.as_str() != "state")
+        .all(|key| earlier.get(key).unwrap_or(&Value::Null) == later.get(key).unwrap_or(&Value::Null))
 }
 
 /// The length and the end of the longest chain that goes on from `at`, and the greatest end of those equally long.
