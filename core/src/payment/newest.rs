@@ -98,8 +98,9 @@ fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
     let wholly = |later: usize, earlier: usize| {
         named(later, earlier) && unnamed_is_same(&values[earlier], &values[later], tied[later].previous())
     };
-    let strict = matrix(tied.len(), wholly);
-    let links = if strict.iter().flatten().any(|link| *link) { strict } else { matrix(tied.len(), named) };
+    let links = matrix(tied.len(), |later, earlier| {
+        named(later, earlier) && (wholly(later, earlier) || !wholly(earlier, later))
+    });
     let mut best = (0, 0);
     for start in 0..tied.len() {
         best = best.max(longest(&links, start, 1 << start, 1));
