@@ -38,6 +38,7 @@ pub(crate) use statement;
 thread_local! {
     static PLANS: RefCell<HashMap<&'static str, Rc<OwnedPreparedStatement>>> = RefCell::new(HashMap::new());
     static TARGET_PLANS: RefCell<HashMap<String, Rc<OwnedPreparedStatement>>> = RefCell::new(HashMap::new());
+    static READ_PLANS: RefCell<HashMap<String, Rc<OwnedPreparedStatement>>> = RefCell::new(HashMap::new());
     static ORDINARY_PATH: OnceCell<std::ffi::CString> = const { OnceCell::new() };
 }
 
@@ -55,6 +56,11 @@ impl Statement {
     /// All its rows.
     pub(crate) fn all<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Vec<T> {
         self.texts(args).iter().map(|text| self.typed(text)).collect()
+    }
+
+    /// All its rows, without assigning a transaction id: for functions that a standby or a policy calls.
+    pub(crate) fn read<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Vec<T> {
+        read(self.sql, args).iter().map(|text| self.typed(text)).collect()
     }
 
     fn typed<T: DeserializeOwned>(&self, text: &str) -> T {
@@ -108,6 +114,27 @@ pub(crate) fn kept(sql: &str, args: &[DatumWithOid]) -> (u64, Option<String>) {
         let touched = unsafe { pg_sys::SPI_processed };
         let value = if rows.is_empty() || rows.columns().is_err() { None } else { rows.first().get_one::<String>()? };
         Ok((touched, value))
+    })
+    .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
+}
+
+/// The first column of what a statement finds, without assigning a transaction id; its plan is kept.
+pub(crate) fn read(sql: &str, args: &[DatumWithOid]) -> Vec<String> {
+    Spi::connect(|client| {
+        let known = READ_PLANS.with(|plans| plans.borrow().get(sql).cloned());
+        let plan = if let Some(plan) = known {
+            plan
+        } else {
+            let types: Vec<PgOid> = args.iter().map(|arg| PgOid::from(arg.oid())).collect();
+            let plan = Rc::new(client.prepare(sql, &types)?.keep());
+            READ_PLANS.with(|plans| plans.borrow_mut().insert(sql.to_owned(), Rc::clone(&plan)));
+            plan
+        };
+        let mut texts = Vec::new();
+        for row in client.select(&*plan, None, args)? {
+            texts.extend(row.get_datum_by_ordinal(1)?.value::<String>()?);
+        }
+        Ok(texts)
     })
     .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
 }

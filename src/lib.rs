@@ -23,6 +23,8 @@ extension_sql_file!("../sql/schema/endpoints.sql", name = "endpoints", requires 
 extension_sql_file!("../sql/schema/fulfilment.sql", name = "fulfilment", requires = ["tables"]);
 extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfilment"]);
+extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfilment"]);
+extension_sql_file!("../sql/schema/jobs.sql", name = "jobs", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/app_tables.sql", name = "app_tables", requires = ["attach"]);
 extension_sql_file!(
     "../sql/schema/projection_triggers.sql",
@@ -31,7 +33,10 @@ extension_sql_file!(
         "app_tables",
         fulfil::trigger::project_order,
         fulfil::trigger::project_credits,
-        fulfil::trigger::project_entitlements
+        fulfil::trigger::project_entitlements,
+        fulfil::trigger::project_billing_status,
+        fulfil::trigger::project_fulfillment_job,
+        fulfil::trigger::project_late_session
     ]
 );
 extension_sql_file!("../sql/schema/ownership.sql", name = "ownership", finalize);

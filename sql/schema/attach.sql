@@ -34,6 +34,7 @@ as $$
       ('credit_ledger', 'balance_after', true, '{bigint}'),
       ('credit_ledger', 'reason', true, '{text,character varying,enum}'),
       ('credit_ledger', 'source', true, '{text,character varying}'),
+      ('credit_ledger', 'note', false, '{text}'),
       ('user_entitlements', 'user_id', true, '{uuid,bigint,integer,text,character varying}'),
       ('user_entitlements', 'key', true, '{text,character varying,enum}'),
       ('user_entitlements', 'source', true, '{text,character varying}'),
@@ -132,8 +133,16 @@ as $$
   select w.name, w.relation, w.events
     from (values
       ('orders', 'project_order', 'payment_history', 'insert or update'),
+      ('orders', 'project_late_session', 'checkout_sessions', 'insert or update'),
       ('credit_ledger', 'project_credits', 'payment_history', 'insert or update'),
-      ('user_entitlements', 'project_entitlements', 'payment_history', 'insert or update')
+      ('credit_ledger', 'project_late_session', 'checkout_sessions', 'insert or update'),
+      ('user_entitlements', 'project_entitlements', 'payment_history', 'insert or update'),
+      ('user_entitlements', 'project_late_session', 'checkout_sessions', 'insert or update'),
+      ('user_entitlements', 'project_entitlements', 'subscriptions', 'insert or update or delete'),
+      ('user_entitlements', 'project_entitlements', 'subscription_items', 'insert or update or delete'),
+      ('billing_status', 'project_billing_status', 'subscriptions', 'insert or update or delete'),
+      ('fulfillment_jobs', 'project_fulfillment_job', 'payment_history', 'insert or update'),
+      ('fulfillment_jobs', 'project_late_session', 'checkout_sessions', 'insert or update')
     ) as w(kind, name, relation, events)
    where w.kind = projection_triggers.kind
 $$;
@@ -165,7 +174,10 @@ as $$
 declare
   unwanted record;
 begin
-  for unwanted in select w.* from payments.projection_triggers(kind) w
+  for unwanted in
+    select w.* from payments.projection_triggers(kind) w
+     where not exists (select from payments.attachments a cross join lateral payments.projection_triggers(a.kind) o
+                        where o.name = w.name and o.relation = w.relation)
   loop
     execute format('drop trigger if exists %I on payments.%I', unwanted.name, unwanted.relation);
   end loop;

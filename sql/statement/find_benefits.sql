@@ -1,4 +1,4 @@
--- find_benefits: what lines of prices give, of one kind; a price's own benefit goes before its product's. $1 environment, $2 lines as a JSON array of [price, quantity], $3 kind text, $4 start bigint (microseconds)
+-- find_benefits: what lines of prices give, of one kind; a price's own benefit goes before its product's. $1 environment, $2 lines as a JSON array of [price, quantity, product or null], $3 kind text, $4 start bigint (microseconds)
 select pg_catalog.json_build_object(
   'via', b.via,
   'credits', b.credits_per_unit * b.quantity,
@@ -10,12 +10,12 @@ select pg_catalog.json_build_object(
                -- months are counted in UTC, so that no session's time zone matters
                (extract(epoch from timestamp 'epoch' + $4 * interval '1 microsecond' + g.duration * l.quantity)
                 * 1000000)::bigint as expires_at
-          from (select j.line ->> 0 as price, (j.line ->> 1)::bigint as quantity
+          from (select j.line ->> 0 as price, (j.line ->> 1)::bigint as quantity, j.line ->> 2 as product
                   from pg_catalog.json_array_elements($2::json) as j(line)) l
           left join payments.prices p on p.environment = $1 and p.stripe_price_id = l.price
           join payments.benefits g
             on g.environment = $1
-           and coalesce(g.stripe_price_id, g.stripe_product_id) in (l.price, p.stripe_product_id)
+           and coalesce(g.stripe_price_id, g.stripe_product_id) in (l.price, coalesce(l.product, p.stripe_product_id))
            and (g.key is null) = ($3 = 'credit_ledger'::text)
          order by l.price, g.key, g.stripe_price_id is null) b
  order by b.via, b.key

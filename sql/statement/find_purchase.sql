@@ -5,7 +5,8 @@ select pg_catalog.json_build_object(
   'money', pg_catalog.json_build_object(
     'status', p.status,
     'amount', p.amount,
-    'subtotal', coalesce(p.raw -> 'amount_subtotal'::text, s.raw -> 'amount_subtotal'::text),
+    'subtotal', coalesce(p.raw -> p.stripe_checkout_session_id -> 'amount_subtotal'::text, p.raw -> 'amount_subtotal'::text,
+                         s.raw -> 'amount_subtotal'::text),
     'amount_refunded', p.amount_refunded,
     'currency', p.currency,
     'dispute_status', p.dispute_status,

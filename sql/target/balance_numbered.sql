@@ -1,3 +1,3 @@
 coalesce((select l.{balance_after} from {target} l
-                   where l.{subject_type} = $1::{subject_type:type} and l.{subject_id} = $2::{subject_id:type}
+                   where l.{subject_type} = ($1::text)::{subject_type:type} and l.{subject_id} = ($2::text)::{subject_id:type}
                    order by l.{id} desc limit 1), 0::bigint)

@@ -1,2 +1,2 @@
 coalesce((select pg_catalog.sum(l.{delta}) from {target} l
-                   where l.{subject_type} = $1::{subject_type:type} and l.{subject_id} = $2::{subject_id:type}), 0)::bigint
+                   where l.{subject_type} = ($1::text)::{subject_type:type} and l.{subject_id} = ($2::text)::{subject_id:type}), 0)::bigint

@@ -5,8 +5,8 @@ insert into {target} (
      , {expires_at}
      , {subject_type}
      , {subject_id})
-values ($1::text, $2::text, $3::{user_id:type}, $4::boolean
+values ($1::text, ($2::text)::{key:type}, ($3::text)::{user_id:type}, $4::boolean
      , /* {starts_at} */ timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
      , /* {expires_at} */ timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
-     , $7::{subject_type:type}
-     , $8::{subject_id:type})
+     , ($7::text)::{subject_type:type}
+     , ($8::text)::{subject_id:type})

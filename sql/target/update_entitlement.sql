@@ -1,10 +1,10 @@
 -- update_entitlement: what one source gives now. $1 source, $2 key, $3 user_id text, $4 active boolean, $5 starts_at, $6 expires_at bigint (microseconds), $7 subject_type, $8 subject_id text
 update {target}
    set {active} = $4::boolean
-     , {user_id} = $3::{user_id:type}
+     , {user_id} = ($3::text)::{user_id:type}
      , {starts_at} = timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
      , {expires_at} = timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
-     , {subject_type} = $7::{subject_type:type}
-     , {subject_id} = $8::{subject_id:type}
+     , {subject_type} = ($7::text)::{subject_type:type}
+     , {subject_id} = ($8::text)::{subject_id:type}
      , {updated_at} = pg_catalog.now()
- where {source} = $1::text and {key} = $2::text
+ where {source} = $1::text and {key} = ($2::text)::{key:type}

@@ -12,6 +12,7 @@ use crate::db::{Failure, statement, text};
 statement!(LOCK_SUBJECT, "lock_subject");
 
 const WRITE_CREDIT: &str = include_str!("../../sql/target/write_credit.sql");
+const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
 const BALANCE_NUMBERED: &str = include_str!("../../sql/target/balance_numbered.sql");
 const BALANCE_SUMMED: &str = include_str!("../../sql/target/balance_summed.sql");
 
@@ -113,43 +114,61 @@ fn write_all(
     if decisions.iter().all(|decision| decision.grant == 0 && decision.change == 0) {
         return Ok(());
     }
-    lock(target, subject);
+    lock(target, &subject.subject_type, &subject.subject_id);
     target.attempt(|| {
         for (due, decision) in dues.iter().zip(decisions) {
             let source = format!("{}:{}", purchase.source, due.via);
             if decision.grant != 0 {
-                write(target, subject, decision.grant, "purchase", &source);
+                write(target, subject, decision.grant, "purchase", &source, None);
             }
             if decision.change != 0 {
                 let step = format!("{source}:{}:{}-{}", decision.reason, due.taken_back, decision.taken_back);
                 // The same step can be taken again after it was undone (a refund that failed, then a new one).
                 let mut steps = std::iter::once(step.clone()).chain((2..10_000).map(|again| format!("{step}:{again}")));
-                steps.find(|step| write(target, subject, decision.change, decision.reason, step).is_some());
+                steps.find(|step| write(target, subject, decision.change, decision.reason, step, None).is_some());
             }
         }
     })
 }
 
 /// One writer at a time for a subject's balance.
-pub(super) fn lock(target: &Target, subject: &Subject) {
-    LOCK_SUBJECT.one::<bool>(&[
-        text(target.relation.as_str()),
-        text(subject.subject_type.as_str()),
-        text(subject.subject_id.as_str()),
-    ]);
+pub(super) fn lock(target: &Target, subject_type: &str, subject_id: &str) {
+    LOCK_SUBJECT.one::<bool>(&[text(target.relation.as_str()), text(subject_type), text(subject_id)]);
+}
+
+fn with_balance(target: &Target, template: &str) -> String {
+    let balance = if target.numbered { BALANCE_NUMBERED } else { BALANCE_SUMMED };
+    template.replace("{balance}", balance.trim_end())
+}
+
+/// A subject's balance. Reads only.
+pub(super) fn read_balance(target: &Target, subject: &Subject) -> Option<i64> {
+    target
+        .read(
+            &with_balance(target, READ_BALANCE),
+            &[text(subject.subject_type.as_str()), text(subject.subject_id.as_str())],
+        )
+        .and_then(|balance| balance.parse().ok())
 }
 
 /// Writes one line; the balance after it, or none where a line of this source is there already.
-pub(super) fn write(target: &Target, subject: &Subject, delta: i64, reason: &str, source: &str) -> Option<i64> {
-    let balance = if target.numbered { BALANCE_NUMBERED } else { BALANCE_SUMMED };
+pub(super) fn write(
+    target: &Target,
+    subject: &Subject,
+    delta: i64,
+    reason: &str,
+    source: &str,
+    note: Option<&str>,
+) -> Option<i64> {
     let (_, balance_after) = target.run(
-        &WRITE_CREDIT.replace("{balance}", balance.trim_end()),
+        &with_balance(target, WRITE_CREDIT),
         &[
             text(subject.subject_type.as_str()),
             text(subject.subject_id.as_str()),
             delta.into(),
             text(reason),
             text(source),
+            text(note),
         ],
     );
     balance_after.and_then(|balance| balance.parse().ok())

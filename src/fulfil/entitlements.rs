@@ -9,6 +9,7 @@ use super::{Benefit, Given, Kind, Purchase, Record};
 use crate::db::text;
 
 const UPDATE_ENTITLEMENT: &str = include_str!("../../sql/target/update_entitlement.sql");
+const DROP_ENTITLEMENT: &str = include_str!("../../sql/target/drop_entitlement.sql");
 const INSERT_ENTITLEMENT: &str = include_str!("../../sql/target/insert_entitlement.sql");
 
 /// One key from one payment.
@@ -19,10 +20,30 @@ struct Due {
 }
 
 /// Who gets it.
-struct Holder<'a> {
+pub(super) struct Holder<'a> {
     user: Option<&'a str>,
     subject_type: Option<&'a str>,
     subject_id: Option<&'a str>,
+}
+
+impl<'a> Holder<'a> {
+    /// A subject; the user is the subject where that is a user, else whoever is given.
+    pub(super) fn of(subject_type: Option<&'a str>, subject_id: Option<&'a str>, user: Option<&'a str>) -> Self {
+        let user = if subject_type == Some("user") { subject_id } else { user };
+        Self { user, subject_type, subject_id }
+    }
+
+    /// Whether a table has a place for at least one of them.
+    pub(super) fn can_hold(&self, target: &Target) -> bool {
+        self.user.is_some() || (target.has("subject_id") && self.subject_id.is_some())
+    }
+}
+
+/// Whether it is given, and from when to when.
+pub(super) struct Term {
+    pub(super) active: bool,
+    pub(super) starts_at: Option<i64>,
+    pub(super) expires_at: Option<i64>,
 }
 
 /// Brings every table of entitlements to what the payment gives now.
@@ -71,42 +92,38 @@ fn give(target: &Target, purchase: &Purchase, due: &Due, now: &Entitlement) {
         expires_at: due.expires_at,
         ..Record::new(purchase, Kind::UserEntitlements, target, &due.key, now.verdict.clone())
     };
-    let holder = Holder {
-        user: purchase.user(),
-        subject_type: purchase.subject_type.as_deref(),
-        subject_id: purchase.subject_id.as_deref(),
-    };
-    if holder.user.is_none() && !(target.has("subject_id") && holder.subject_id.is_some()) {
+    let holder =
+        Holder::of(purchase.subject_type.as_deref(), purchase.subject_id.as_deref(), purchase.created_by.as_deref());
+    if !holder.can_hold(target) {
         let verdict = purchase.needs_review("the checkout session names nobody to give it to");
         Record { verdict, ..record }.keep();
         return;
     }
-    match target.attempt(|| write(target, &purchase.source, &due.key, &holder, now.active, Some(start), due.expires_at)) {
+    let term = Term { active: now.active, starts_at: Some(start), expires_at: due.expires_at };
+    match target.attempt(|| write(target, &purchase.source, &due.key, &holder, &term)) {
         Ok(()) => record.keep(),
         Err(failure) => record.keep_failure(&failure),
     }
 }
 
-fn write(
-    target: &Target,
-    source: &str,
-    key: &str,
-    holder: &Holder,
-    active: bool,
-    starts_at: Option<i64>,
-    expires_at: Option<i64>,
-) {
+/// Writes the row of one source and key.
+pub(super) fn write(target: &Target, source: &str, key: &str, holder: &Holder, term: &Term) {
     let args = [
         text(source),
         text(key),
         text(holder.user),
-        active.into(),
-        starts_at.into(),
-        expires_at.into(),
+        term.active.into(),
+        term.starts_at.into(),
+        term.expires_at.into(),
         text(holder.subject_type),
         text(holder.subject_id),
     ];
     if target.run(UPDATE_ENTITLEMENT, &args).0 == 0 {
         target.run(INSERT_ENTITLEMENT, &args);
     }
+}
+
+/// Removes the row of one source and key.
+pub(super) fn remove(target: &Target, source: &str, key: &str) {
+    target.run(DROP_ENTITLEMENT, &[text(source), text(key)]);
 }

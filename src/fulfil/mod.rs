@@ -5,9 +5,13 @@
 
 mod credits;
 mod entitlements;
+mod jobs;
 mod order;
+mod retry;
+mod subscription;
 mod target;
 pub(crate) mod trigger;
+mod wallet;
 
 use payments_core::fulfil::{Line, Money, State, Subject, Verdict};
 use pgrx::datum::DatumWithOid;
@@ -27,6 +31,8 @@ enum Kind {
     Orders,
     CreditLedger,
     UserEntitlements,
+    BillingStatus,
+    FulfillmentJobs,
 }
 
 impl Kind {
@@ -35,9 +41,19 @@ impl Kind {
             Self::Orders => "orders",
             Self::CreditLedger => "credit_ledger",
             Self::UserEntitlements => "user_entitlements",
+            Self::BillingStatus => "billing_status",
+            Self::FulfillmentJobs => "fulfillment_jobs",
         }
     }
+
+    /// The kind of that name, of those that a payment gives.
+    fn named(name: &str) -> Option<Self> {
+        PAID_FOR.into_iter().find(|kind| kind.name() == name)
+    }
 }
+
+/// What one payment can give.
+const PAID_FOR: [Kind; 4] = [Kind::Orders, Kind::CreditLedger, Kind::UserEntitlements, Kind::FulfillmentJobs];
 
 /// A payment whose money arrived, with what its local checkout session says was bought.
 #[derive(Debug, Clone, Deserialize)]
@@ -125,6 +141,8 @@ fn fulfil_payment(kind: Kind, payment: pgrx::Uuid) {
         Kind::Orders => order::fulfil(&purchase),
         Kind::CreditLedger => credits::fulfil(&purchase),
         Kind::UserEntitlements => entitlements::fulfil(&purchase),
+        Kind::FulfillmentJobs => jobs::fulfil(&purchase),
+        Kind::BillingStatus => {}
     }
 }
 
@@ -150,11 +168,22 @@ struct Record<'a> {
 
 impl<'a> Record<'a> {
     fn new(purchase: &'a Purchase, kind: Kind, target: &'a Target, what: &'a str, verdict: Verdict) -> Self {
+        Self::of(&purchase.environment, &purchase.source, kind, &target.relation, what, verdict)
+    }
+
+    fn of(
+        environment: &'a str,
+        source: &'a str,
+        kind: Kind,
+        target: &'a str,
+        what: &'a str,
+        verdict: Verdict,
+    ) -> Self {
         Self {
-            environment: &purchase.environment,
-            source: &purchase.source,
+            environment,
+            source,
             kind,
-            target: &target.relation,
+            target,
             what,
             verdict,
             via: None,
@@ -225,7 +254,16 @@ struct Benefit {
 impl Benefit {
     /// What these lines give now, of one kind, counted from `start`.
     fn of(environment: &str, lines: &[Line], kind: Kind, start: i64) -> Vec<Self> {
-        let lines: Vec<(&str, i64)> = lines.iter().map(|line| (line.price.as_str(), line.quantity)).collect();
-        FIND_BENEFITS.all(&[text(environment), json(&lines), text(kind.name()), start.into()])
+        let lines = lines.iter().map(|line| (line.price.clone(), line.quantity, None)).collect::<Vec<_>>();
+        Self::of_lines(environment, &lines, kind, start)
     }
+
+    /// The same for lines whose product is known: price, quantity, product.
+    fn of_lines(environment: &str, lines: &[(String, i64, Option<String>)], kind: Kind, start: i64) -> Vec<Self> {
+        FIND_BENEFITS.all(&[text(environment), json(lines), text(kind.name()), start.into()])
+    }
+}
+
+fn subject(subject_type: &str, subject_id: &str) -> Subject {
+    Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() }
 }

@@ -85,7 +85,8 @@ fn settle_among_rivals(
     Ok(())
 }
 
-fn uuid(text: &str) -> pgrx::Uuid {
+/// A uuid that Postgres printed.
+pub(super) fn uuid(text: &str) -> pgrx::Uuid {
     let mut bytes = [0; 16];
     let hex: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
     for (byte, pair) in bytes.iter_mut().zip(hex.chunks(2)) {

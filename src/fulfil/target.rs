@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use payments_core::fulfil::order::KeyType;
 use pgrx::datum::DatumWithOid;
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::db::{Failure, as_owner_of, dynamic, kept, savepoint};
+use super::{Kind, wallet};
+use crate::db::{Failure, as_owner_of, dynamic, kept, read, savepoint, statement, text};
+
+statement!(FIND_TARGETS, "find_targets");
 
 /// A table that the projection was attached to.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +40,31 @@ struct Column {
 }
 
 impl Target {
+    /// The app's tables of one kind, the first that was attached first.
+    pub(super) fn of(kind: Kind) -> Vec<Self> {
+        FIND_TARGETS.read(&[text(kind.name())])
+    }
+
+    /// The first table of a kind; raises 55000 where there is none.
+    pub(super) fn first(kind: Kind) -> Self {
+        Self::of(kind).into_iter().next().unwrap_or_else(|| {
+            ErrorReport::new(
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("no table is attached as {}", kind.name()),
+                "payments",
+            )
+            .set_detail("There is nowhere to read it from or write it to.")
+            .set_hint("Call payments.create_app_tables(), or payments.attach(…) with a table of yours.")
+            .report(PgLogLevel::ERROR);
+            unreachable!("an error was raised")
+        })
+    }
+
+    /// Whether a value can be in this column at all; a malformed id names nothing.
+    pub(super) fn can_name(&self, column: &str, value: &str) -> bool {
+        self.columns.get(column).is_none_or(|column| wallet::is_key(value, &column.kind))
+    }
+
     /// Whether the table has this column.
     pub(super) fn has(&self, column: &str) -> bool {
         self.columns.contains_key(column)
@@ -73,6 +102,17 @@ impl Target {
     /// Runs one of its statements: how many rows it touched, and its first value.
     pub(super) fn run(&self, template: &str, args: &[DatumWithOid]) -> (u64, Option<String>) {
         kept(&self.render(template), args)
+    }
+
+    /// Reads with one of its statements: the first value. Assigns no transaction id.
+    pub(super) fn read(&self, template: &str, args: &[DatumWithOid]) -> Option<String> {
+        read(&self.render(template), args).into_iter().next()
+    }
+
+    /// Does `work` as the table's owner; what fails, fails the caller.
+    pub(super) fn must<T>(&self, work: impl FnOnce() -> T) -> T {
+        as_owner_of(pg_sys::Oid::from_u32(self.oid), work)
+            .unwrap_or_else(|| error!("table {} is gone", self.relation))
     }
 
     /// Does `work` as the table's owner, in a savepoint: all of it, or nothing and why.

@@ -6,7 +6,7 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{AllocatedByRust, WhoAllocated};
 
-use super::{Kind, fulfil_payment};
+use super::{Kind, PAID_FOR, fulfil_payment, retry, subscription};
 
 type Row<'a, A> = PgHeapTuple<'a, A>;
 
@@ -30,14 +30,77 @@ fn project_credits<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl
     on_payment(trigger, "project_credits", Kind::CreditLedger)
 }
 
-/// Gives the entitlements of a payment's prices, and ends them when its money goes back.
+/// Gives the entitlements of a payment's prices, and ends them when its money goes back; and those of a subscription.
 ///
-/// An AFTER INSERT OR UPDATE row trigger of `payments.payment_history`; SQLSTATE 39P01 anywhere else.
+/// An AFTER row trigger of `payments.payment_history`, `payments.subscriptions` and `payments.subscription_items`; SQLSTATE
+/// 39P01 anywhere else.
 #[pg_trigger(
     sql = "create function payments.project_entitlements() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn project_entitlements<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    on_payment(trigger, "project_entitlements", Kind::UserEntitlements)
+    let table = trigger.table_name().unwrap_or_default();
+    if table == "payment_history" {
+        return on_payment(trigger, "project_entitlements", Kind::UserEntitlements);
+    }
+    require(trigger, "project_entitlements", &["subscriptions", "subscription_items"]);
+    let id = |row: &Row<_>| column(row, "environment").zip(column(row, "stripe_subscription_id"));
+    let mut subscriptions: Vec<(String, String)> =
+        [trigger.old().and_then(|row| id(&row)), trigger.new().and_then(|row| id(&row))].into_iter().flatten().collect();
+    subscriptions.dedup();
+    for (environment, subscription) in subscriptions {
+        subscription::fulfil_entitlements(&environment, &subscription);
+    }
+    nothing()
+}
+
+/// Adds the jobs that a payment gives rise to: one when it is paid, one when its money is gone back.
+///
+/// An AFTER INSERT OR UPDATE row trigger of `payments.payment_history`; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_fulfillment_job() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_fulfillment_job<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    on_payment(trigger, "project_fulfillment_job", Kind::FulfillmentJobs)
+}
+
+/// Writes the best of a subject's subscriptions as its billing status.
+///
+/// An AFTER INSERT OR UPDATE OR DELETE row trigger of `payments.subscriptions`; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_billing_status() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_billing_status<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    require(trigger, "project_billing_status", &["subscriptions"]);
+    let mut subjects: Vec<(String, String, String)> = [trigger.old().and_then(|row| subject_of(&row)), trigger.new().and_then(|row| subject_of(&row))]
+        .into_iter()
+        .flatten()
+        .collect();
+    subjects.sort();
+    subjects.dedup_by(|one, other| (&one.1, &one.2) == (&other.1, &other.2));
+    for (environment, subject_type, subject_id) in subjects {
+        subscription::fulfil_billing_status(&environment, &subject_type, &subject_id);
+    }
+    nothing()
+}
+
+/// Gives what a payment bought when its local session becomes known after it.
+///
+/// An AFTER INSERT OR UPDATE row trigger of `payments.checkout_sessions`; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_late_session() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_late_session<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    require(trigger, "project_late_session", &["checkout_sessions"]);
+    let ids = |row: &Row<_>| [column(row, "stripe_checkout_session_id"), column(row, "stripe_payment_intent_id")];
+    if let Some(new) = trigger.new()
+        && ids(&new).iter().any(Option::is_some)
+        && trigger.old().is_none_or(|old| ids(&old) != ids(&new))
+        && column(&new, "mode").as_deref() == Some("payment")
+        && let Ok(Some(session)) = new.get_by_name::<pgrx::Uuid>("id")
+    {
+        retry::fulfil_session(&PAID_FOR, session);
+    }
+    nothing()
 }
 
 /// A trigger function of ours never fails with a value: it raises.
@@ -57,7 +120,7 @@ fn on_payment<'a>(
     name: &'static str,
     kind: Kind,
 ) -> Result<Option<Row<'a, AllocatedByRust>>, TriggerFailed> {
-    require(trigger, name, "payment_history");
+    require(trigger, name, &["payment_history"]);
     if let Some(new) = trigger.new()
         && is_purchase(&new)
         && trigger.old().is_none_or(|old| differs(&old, &new))
@@ -65,41 +128,53 @@ fn on_payment<'a>(
     {
         fulfil_payment(kind, payment);
     }
+    nothing()
+}
+
+/// What an AFTER trigger returns is not looked at.
+fn nothing<'a>() -> Result<Option<Row<'a, AllocatedByRust>>, TriggerFailed> {
     Ok(None)
 }
 
-/// Raises 39P01 unless this is an AFTER INSERT OR UPDATE row trigger of `payments.<table>`.
-fn require(trigger: &PgTrigger, name: &'static str, table: &str) {
+fn column<A: WhoAllocated>(row: &Row<A>, name: &str) -> Option<String> {
+    row.get_by_name(name).ok().flatten()
+}
+
+/// Environment, type and id of a subscription's subject.
+fn subject_of<A: WhoAllocated>(row: &Row<A>) -> Option<(String, String, String)> {
+    Some((column(row, "environment")?, column(row, "subject_type")?, column(row, "subject_id")?))
+}
+
+/// Raises 39P01 unless this is an AFTER row trigger of one of these tables of ours.
+fn require(trigger: &PgTrigger, name: &'static str, tables: &[&str]) {
     let event = trigger.event();
     let placed = event.fired_after()
         && event.fired_for_row()
-        && (event.fired_by_insert() || event.fired_by_update())
         && trigger.table_schema().is_ok_and(|schema| schema == "payments")
-        && trigger.table_name().is_ok_and(|known| known == table);
+        && trigger.table_name().is_ok_and(|known| tables.contains(&known.as_str()));
     if !placed {
         ErrorReport::new(
             PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
             format!("function {name}() was not called by its own trigger"),
             name,
         )
-        .set_detail(format!("It gives something only as an AFTER INSERT OR UPDATE row trigger of payments.{table}."))
+        .set_detail(format!("It gives something only as an AFTER row trigger of payments.{}.", tables.join(", payments.")))
         .set_hint("Use payments.attach(…) to put it onto a table of yours.")
         .report(PgLogLevel::ERROR);
     }
 }
 
 fn is_purchase<A: WhoAllocated>(row: &Row<A>) -> bool {
-    let column = |name| row.get_by_name::<String>(name).ok().flatten();
-    column("type").as_deref() == Some("one_time_payment")
-        && column("status").is_some_and(|status| ["succeeded", "partially_refunded", "refunded"].contains(&status.as_str()))
+    column(row, "type").as_deref() == Some("one_time_payment")
+        && column(row, "status").is_some_and(|status| ["succeeded", "partially_refunded", "refunded"].contains(&status.as_str()))
 }
 
 /// Whether anything changed that decides what is given.
 fn differs<A: WhoAllocated, B: WhoAllocated>(old: &Row<A>, new: &Row<B>) -> bool {
-    let text = ["type", "status", "currency", "dispute_status", "stripe_checkout_session_id", "stripe_payment_intent_id"];
-    let subtotal = |row: Option<pgrx::JsonB>| row.and_then(|raw| raw.0.get("amount_subtotal").cloned());
-    text.iter().any(|name| old.get_by_name::<String>(name).ok() != new.get_by_name::<String>(name).ok())
-        || ["amount", "amount_refunded"].iter().any(|name| old.get_by_name::<i64>(name).ok() != new.get_by_name::<i64>(name).ok())
+    let text = ["status", "type", "currency", "dispute_status", "stripe_checkout_session_id", "stripe_payment_intent_id"];
+    text.iter().any(|name| column(old, name) != column(new, name))
+        || ["amount", "amount_refunded"]
+            .iter()
+            .any(|name| old.get_by_name::<i64>(name).ok() != new.get_by_name::<i64>(name).ok())
         || old.get_by_name::<TimestampWithTimeZone>("paid_at").ok() != new.get_by_name::<TimestampWithTimeZone>("paid_at").ok()
-        || subtotal(old.get_by_name("raw").ok().flatten()) != subtotal(new.get_by_name("raw").ok().flatten())
 }

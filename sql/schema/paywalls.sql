@@ -1,0 +1,143 @@
+-- Paywalls: what the caller has, for one-line policies; and spending credits.
+
+-- Whether the role that acts is a trusted backend.
+create function payments.caller_is_trusted() returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select has_column_privilege(payments.acting_role(), 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT')
+$$;
+
+-- Whether the caller may read or spend what a subject has: a trusted backend, or one of the subject's own.
+create function payments.caller_may_use(subject_type text, subject_id text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select payments.caller_is_trusted() or $2 in (select s from payments.my_subjects($1) s)
+$$;
+
+/* The keys that the caller holds now, bought or subscribed to by themselves or by a subject of theirs. For large scans:
+   using (course in (select payments.my_entitlements())). */
+create function payments.my_entitlements() returns setof text
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select unnest(payments.keys_of(payments.current_user_id(), null,
+    array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
+    array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id)))
+$$;
+
+/* Whether the caller holds an entitlement now. In a policy write (select payments.has_entitlement('course')), so that it is
+   asked once a statement. */
+create function payments.has_entitlement(key text) returns boolean
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select cardinality(payments.keys_of(payments.current_user_id(), $1,
+    array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
+    array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id))) > 0
+$$;
+
+-- Whether a subscription gives access now.
+create function payments.gives_access(status text, current_period_end timestamptz, past_due boolean) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select ($1 in ('trialing', 'active') or ($3 and $1 = 'past_due')) and ($2 is null or $2 > now())
+$$;
+
+/* Whether a subject has a subscription that gives access now: trialing or active, with past_due also while Stripe tries to
+   collect, until its period ends. Of a subject that is not the caller's it says false. */
+create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select payments.caller_may_use($1, $2) and exists (
+    select from payments.subscriptions s
+     where s.subject_type = $1 and s.subject_id = $2 and payments.gives_access(s.status, s.current_period_end, $3))
+$$;
+
+/* The ids of the caller's subjects of a type that have such a subscription. For large scans:
+   using (team_id in (select payments.my_active_subscriptions('team'))). */
+create function payments.my_active_subscriptions(subject_type text, past_due boolean default false) returns setof text
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select distinct s.subject_id
+    from payments.subscriptions s
+   where s.subject_type = $1 and s.subject_id in (select m from payments.my_subjects($1) m)
+     and payments.gives_access(s.status, s.current_period_end, $2)
+$$;
+
+/* A subject's credits; null where the subject is not the caller's. */
+create function payments.credit_balance(subject_type text, subject_id text) returns bigint
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$ select case when payments.caller_may_use($1, $2) then payments.balance_of($1, $2) end $$;
+
+/* The balances of the caller's subjects of a type. For large scans:
+   using (team_id in (select b.subject_id from payments.my_credit_balances('team') b where b.balance > 0)). */
+create function payments.my_credit_balances(subject_type text) returns table (subject_id text, balance bigint)
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$ select m, payments.balance_of($1, m) from payments.my_subjects($1) m $$;
+
+/* Spends credits of a subject that the caller owns (a trusted backend: of any), and returns the balance after it. Never
+   below zero, whatever the concurrency. The same key of the same subject spends once, and returns what it returned then.
+
+   Raises 22023 (amount, key), 42501 (not the caller's subject), PT402 (not enough credits; 402 through PostgREST), PT409
+   (the key was used for another amount), 55000 (no ledger is attached). */
+create function payments.spend_credits(subject_type text, subject_id text, amount bigint, idempotency_key text, reason text default null)
+  returns bigint
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if coalesce(amount, 0) <= 0 then
+    raise exception 'credits to spend must be more than zero' using errcode = 'invalid_parameter_value',
+      detail = format('Amount: %s.', coalesce(amount::text, 'NULL')), hint = 'Use payments.adjust_credits as an admin to give credits.';
+  end if;
+  return payments.change_credits(subject_type, subject_id, -amount, 'spend', idempotency_key, reason);
+end
+$$;
+
+/* Gives or takes credits by hand, down to zero; admins only. Otherwise as spend_credits. */
+create function payments.adjust_credits(subject_type text, subject_id text, delta bigint, idempotency_key text, reason text default null)
+  returns bigint
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not payments.caller_is_trusted() then
+    raise exception 'credits can be adjusted by an admin only' using errcode = 'insufficient_privilege',
+      detail = format('Acting role: %s.', payments.acting_role()), hint = 'Call it from the backend.';
+  end if;
+  if coalesce(delta, 0) = 0 then
+    raise exception 'there is nothing to adjust' using errcode = 'invalid_parameter_value',
+      detail = format('Delta: %s.', coalesce(delta::text, 'NULL')), hint = 'Give the change: 10, or -10.';
+  end if;
+  return payments.change_credits(subject_type, subject_id, delta, 'adjustment', idempotency_key, reason);
+end
+$$;
+
+create function payments.change_credits(subject_type text, subject_id text, delta bigint, reason text, idempotency_key text, note text)
+  returns bigint
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  changed jsonb;
+begin
+  if coalesce(idempotency_key, '') = '' or length(idempotency_key) > 200 then
+    raise exception 'an idempotency key is needed' using errcode = 'invalid_parameter_value',
+      detail = format('Key: %s.', coalesce(left(idempotency_key, 200), 'NULL')),
+      hint = 'Pass an id of what is bought with the credits, at most 200 characters: the same key spends once.';
+  end if;
+  if subject_type is null or subject_id is null or not payments.caller_may_use(subject_type, subject_id) then
+    raise exception 'the caller may not use the credits of this subject' using errcode = 'insufficient_privilege',
+      detail = format('Subject: %s %s.', coalesce(subject_type, 'NULL'), coalesce(subject_id, 'NULL')),
+      hint = 'Name a subject of the caller''s, or call it from the backend.';
+  end if;
+  changed := payments.change_balance(subject_type, subject_id, delta, reason,
+                                     format('%s:%s:%s:%s', reason, subject_type, subject_id, idempotency_key), note);
+  case changed ->> 'outcome'
+    when 'short' then
+      raise exception 'not enough credits' using errcode = 'PT402',
+        detail = format('Subject %s %s has %s, %s were asked for.', subject_type, subject_id, changed ->> 'balance', -delta),
+        hint = 'Buy more credits.';
+    when 'conflict' then
+      raise exception 'idempotency key used for another request' using errcode = 'PT409',
+        detail = format('Key: %s.', idempotency_key), hint = 'Use a new key for another amount.';
+    else
+      return (changed ->> 'balance')::bigint;
+  end case;
+end
+$$;

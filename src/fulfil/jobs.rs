@@ -1,0 +1,91 @@
+//! Jobs: an outbox in the app's database for what happens outside of it. Written with the payment, told at the commit.
+
+use payments_core::fulfil::{State, Verdict};
+use pgrx::prelude::*;
+use serde_json::json;
+
+use super::target::Target;
+use super::{Kind, Purchase, Record};
+use crate::db::{self, statement, text};
+
+statement!(NOTIFY_JOBS, "notify_jobs");
+
+const ADD_JOB: &str = include_str!("../../sql/target/add_job.sql");
+const BURY_JOBS: &str = include_str!("../../sql/target/bury_jobs.sql");
+const CLAIM_JOBS: &str = include_str!("../../sql/target/claim_jobs.sql");
+const FINISH_JOB: &str = include_str!("../../sql/target/finish_job.sql");
+const FAIL_JOB: &str = include_str!("../../sql/target/fail_job.sql");
+
+/// After so many attempts a job is dead.
+const ATTEMPTS: i32 = 8;
+/// A worker that says nothing for so long has lost its job, in seconds.
+const LEASE: i32 = 300;
+
+/// Adds the jobs that a payment gives rise to: one when it is paid, one when all of its money is gone back.
+pub(super) fn fulfil(purchase: &Purchase) {
+    let returned = purchase.money.returned().then_some("payment_returned");
+    for target in purchase.targets() {
+        for job in std::iter::once("payment_succeeded").chain(returned) {
+            if purchase.given(target).any(|given| given.what == job && given.state != State::Failed) {
+                continue;
+            }
+            let record = Record::new(purchase, Kind::FulfillmentJobs, target, job, Verdict::applied());
+            match target.attempt(|| add(target, job, purchase)) {
+                Ok(()) => {
+                    record.keep();
+                    NOTIFY_JOBS.one::<bool>(&[text(job)]);
+                }
+                Err(failure) => record.keep_failure(&failure),
+            }
+        }
+    }
+}
+
+fn add(target: &Target, job: &str, purchase: &Purchase) {
+    let payload = json!({
+        "environment": purchase.environment,
+        "stripe_checkout_session_id": purchase.stripe_checkout_session_id,
+        "order_id": purchase.order_id,
+        "user_id": purchase.user(),
+        "subject_type": purchase.subject_type,
+        "subject_id": purchase.subject_id,
+        "amount": purchase.money.amount,
+        "currency": purchase.money.currency,
+        "line_items": purchase.line_items,
+    });
+    target.run(ADD_JOB, &[text(job), text(purchase.source.as_str()), db::json(&payload)]);
+}
+
+/// The table that workers work on: the first that was attached.
+fn table() -> Target {
+    Target::first(Kind::FulfillmentJobs)
+}
+
+/// What [`claim_jobs`] of SQL returns, as a JSON array.
+#[pg_extern(security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn take_jobs(n: i32) -> pgrx::JsonB {
+    let table = table();
+    let taken = table.must(|| {
+        table.run(BURY_JOBS, &[ATTEMPTS.into()]);
+        table.run(CLAIM_JOBS, &[n.max(0).into(), LEASE.into()]).1
+    });
+    pgrx::JsonB(taken.and_then(|jobs| serde_json::from_str(&jobs).ok()).unwrap_or_default())
+}
+
+/// Marks a job as done; whether it was there to be finished.
+#[pg_extern(security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn finish_job(id: &str) -> bool {
+    let table = table();
+    table.must(|| table.run(FINISH_JOB, &[text(id)]).0 > 0)
+}
+
+/// Says that a job did not work: it comes again after 10 seconds, 20, 40, … at most an hour, and is dead after 8 attempts.
+/// Whether it was claimed.
+#[pg_extern(security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn fail_job(id: &str, error: &str) -> bool {
+    let table = table();
+    table.must(|| table.run(FAIL_JOB, &[text(id), text(error), ATTEMPTS.into()]).0 > 0)
+}

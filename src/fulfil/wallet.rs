@@ -1,0 +1,98 @@
+//! What a subject has: credits to read and to spend, entitlements to read. The public functions around these, which check
+//! the caller, are in `sql/schema/paywalls.sql`.
+
+use payments_core::fulfil::order::KeyType;
+use pgrx::prelude::*;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::credits::{self, read_balance};
+use super::target::Target;
+use super::{Kind, subject};
+use crate::db::text;
+
+const FIND_CREDIT: &str = include_str!("../../sql/target/find_credit.sql");
+const ENTITLED_KEYS: &str = include_str!("../../sql/target/entitled_keys.sql");
+
+/// A subject's balance in the first ledger that was attached; null where there is none.
+#[pg_extern(security_definer, stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn balance_of(subject_type: &str, subject_id: &str) -> Option<i64> {
+    let ledger = Target::of(Kind::CreditLedger).into_iter().next()?;
+    if !ledger.can_name("subject_id", subject_id) {
+        return None;
+    }
+    ledger.must(|| read_balance(&ledger, &subject(subject_type, subject_id)))
+}
+
+#[derive(Deserialize)]
+struct Line {
+    delta: i64,
+    balance_after: i64,
+}
+
+/// Writes a change of a balance once: `{"outcome": "written" | "repeated" | "conflict" | "short", "balance": …}`.
+#[pg_extern(security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn change_balance(
+    subject_type: &str,
+    subject_id: &str,
+    delta: i64,
+    reason: &str,
+    source: &str,
+    note: Option<&str>,
+) -> pgrx::JsonB {
+    let ledger = Target::first(Kind::CreditLedger);
+    let subject = subject(subject_type, subject_id);
+    credits::lock(&ledger, subject_type, subject_id);
+    let (outcome, balance) = ledger.must(|| {
+        if let Some(line) = ledger.run(FIND_CREDIT, &[text(source)]).1 {
+            let line: Line = serde_json::from_str(&line).unwrap_or(Line { delta: 0, balance_after: 0 });
+            let outcome = if line.delta == delta { "repeated" } else { "conflict" };
+            return (outcome, Some(line.balance_after));
+        }
+        let balance = read_balance(&ledger, &subject);
+        if delta < 0 && balance.unwrap_or(0).saturating_add(delta) < 0 {
+            return ("short", balance);
+        }
+        match credits::write(&ledger, &subject, delta, reason, source, note) {
+            Some(balance) => ("written", Some(balance)),
+            None => ("conflict", balance),
+        }
+    });
+    pgrx::JsonB(json!({"outcome": outcome, "balance": balance}))
+}
+
+/// The keys that a user holds now, by themselves or through a subject; only `key` where it is not null.
+#[pg_extern(security_definer, stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn keys_of(
+    user_id: Option<&str>,
+    key: Option<&str>,
+    subject_types: Option<Vec<Option<String>>>,
+    subject_ids: Option<Vec<Option<String>>>,
+) -> Vec<String> {
+    let Some(table) = Target::of(Kind::UserEntitlements).into_iter().next() else { return Vec::new() };
+    let user_id = user_id.filter(|id| table.can_name("user_id", id));
+    let subjects: (Vec<String>, Vec<String>) = subject_types
+        .into_iter()
+        .flatten()
+        .zip(subject_ids.into_iter().flatten())
+        .filter_map(|(kind, id)| kind.zip(id))
+        .filter(|(_, id)| table.can_name("subject_id", id))
+        .unzip();
+    let keys = table.must(|| {
+        table.run(ENTITLED_KEYS, &[text(user_id), text(key), subjects.0.clone().into(), subjects.1.clone().into()]).1
+    });
+    keys.and_then(|keys| serde_json::from_str(&keys).ok()).unwrap_or_default()
+}
+
+/// Whether a text can be a key of a column's type.
+pub(super) fn is_key(value: &str, kind: &str) -> bool {
+    let kind = match kind {
+        "uuid" => KeyType::Uuid,
+        "bigint" | "integer" | "smallint" => KeyType::Bigint,
+        _ => KeyType::Text,
+    };
+    payments_core::fulfil::order::key(value, kind).is_some()
+}
