@@ -80,7 +80,8 @@ pub fn items(snapshots: &[Mirrored], prefix: &str) -> Result<Vec<Item>, Unreadab
         .iter()
         .filter(|snapshot| !snapshot.embeds_all_items() && floor.is_none_or(|floor| snapshot.place() >= floor))
         .collect();
-    later.sort_by(|a, b| (a.place(), &a.event_id).cmp(&(b.place(), &b.event_id)));
+    let last = newest(snapshots).map(|newest| &newest.event_id);
+    later.sort_by_key(|snapshot| (snapshot.place(), Some(&snapshot.event_id) == last, &snapshot.event_id));
     let mut items = BTreeMap::new();
     for snapshot in base.into_iter().chain(later) {
         let read = Subscription::read(&snapshot.object.to_string(), snapshot.deleted, prefix)?;

@@ -157,10 +157,15 @@ impl<'a> Group<'a> {
     }
 
     /// An intent or a charge alone could belong to a subscription's invoice: it waits, unless its metadata says that it
-    /// is of one of our one-time checkouts, until a session, an invoice or an invoice payment claims it.
+    /// is of one of our one-time checkouts, until a session, an invoice or an invoice payment claims it. A subscription's
+    /// session is not a payment by itself (its invoice is), but it claims what it is joined with.
     fn is_claimed(&self) -> bool {
         let ours = |mode: &Option<String>| mode.as_deref() == Some("payment");
-        self.sessions.iter().any(|(session, told)| session.mode == "payment" && told.state() != State::Silent)
+        let claims = |session: &Session| {
+            session.mode == "payment"
+                || (session.mode == "subscription" && !(self.intents.is_empty() && self.charges.is_empty()))
+        };
+        self.sessions.iter().any(|(session, told)| claims(session) && told.state() != State::Silent)
             || self.invoices.iter().any(|(_, told)| told.state() != State::Silent)
             || !self.invoice_payments.is_empty()
             || self.intents.iter().any(|(intent, _)| ours(&intent.origin.checkout_mode))
@@ -172,11 +177,7 @@ impl<'a> Group<'a> {
         let counts = |told: &&Told| {
             self.intents.is_empty() || told.state() == State::Succeeded || !matches!(told.newest.fact, Fact::Charge(_))
         };
-        let sure = |told: &Told| match (&told.newest.fact, told.state()) {
-            (Fact::CheckoutSession(session), State::Succeeded) if session.mode == "subscription" => State::Silent,
-            (_, state) => state,
-        };
-        self.money().filter(counts).map(sure).max().unwrap_or(State::Silent).max(State::Pending)
+        self.money().filter(counts).map(Told::state).max().unwrap_or(State::Silent).max(State::Pending)
     }
 
     fn subscription(&self) -> Option<&'a str> {
@@ -216,12 +217,14 @@ impl<'a> Group<'a> {
     /// there, what was asked for.
     fn amount(&self, state: State) -> (Option<i64>, Option<String>) {
         let paid = state == State::Succeeded;
-        let of_session = self.session().map(|s| (s.amount_total, s.currency.clone()));
+        let of_session = self.session().map(|s| (s.amount_total.map(|total| self.taken(total, s)), s.currency.clone()));
         let of_intent = self.intent().map(|i| {
             (Some(if paid && i.amount_received > 0 { i.amount_received } else { i.amount }), Some(i.currency.clone()))
         });
         let of_charge = self.charge().map(|c| (Some(c.charged()), Some(c.currency.clone())));
-        let of_invoice = self.invoice().map(|i| (if paid { i.amount_paid } else { i.amount_due }, i.currency.clone()));
+        let of_invoice = self
+            .invoice()
+            .map(|i| (if i.state == State::Succeeded { i.amount_paid } else { i.amount_due }, i.currency.clone()));
         let of_payment = self.invoice_payments.first().map(|(p, _)| (p.amount_paid, p.currency.clone()));
         // A subscription's session can total something else than its invoice (a trial, a balance): the invoice speaks.
         let sources = if self.session().is_some_and(|session| session.mode == "subscription") {
@@ -234,8 +237,25 @@ impl<'a> Group<'a> {
         spoken.unwrap_or((None, None))
     }
 
+    /// Of a session's total, what was taken: an authorization can be captured in part.
+    fn taken(&self, total: i64, session: &Session) -> i64 {
+        let intent = self.intent().filter(|intent| intent.state == State::Succeeded);
+        let charge = self.charge().filter(|charge| charge.state == State::Succeeded);
+        let taken = intent
+            .map(|intent| (intent.amount_received, intent.amount, intent.currency.as_str()))
+            .or_else(|| charge.map(|charge| (charge.charged(), charge.amount, charge.currency.as_str())));
+        match taken {
+            Some((taken, asked, currency)) if session.currency.as_deref() == Some(currency) => {
+                if asked == total && 0 < taken && taken < asked { taken } else { total }
+            }
+            _ => total,
+        }
+    }
+
     fn paid_at(&self) -> Option<i64> {
-        let by_invoice = self.invoices.iter().filter_map(|(invoice, _)| invoice.paid_at).min();
+        let of_invoice = self.invoices.iter().filter_map(|(invoice, _)| invoice.paid_at).min();
+        let of_payment = || self.invoice_payments.iter().filter_map(|(payment, _)| payment.paid_at).min();
+        let by_invoice = of_invoice.or_else(of_payment);
         let by_event =
             |told: &&Told| told.statements.iter().any(|s| !s.is_sync() && s.fact.state() == State::Succeeded);
         let first = |told: &Told| told.first(State::Succeeded);
@@ -402,9 +422,10 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
 fn overlay(group: &Group, amount: Option<i64>, currency: Option<&str>) -> (i64, bool, Option<i64>) {
     let charges: Vec<Told> = group.charges.iter().map(|(_, told)| told.clone()).collect();
     let back = refunded(&charges, &group.refunds);
-    let charged_in = group.charge().map(|charge| charge.currency.as_str());
-    let refunded = match (amount, back.of) {
-        (Some(amount), Some(of)) if charged_in != currency && of > 0 => {
+    let charge = group.charge().and_then(|charge| Some((back.of?, charge.currency.as_str())));
+    let intent = group.intent().map(|intent| (intent.amount_received, intent.currency.as_str()));
+    let refunded = match (amount, charge.or(intent)) {
+        (Some(amount), Some((of, charged_in))) if Some(charged_in) != currency && of > 0 => {
             i64::try_from(i128::from(amount) * i128::from(back.amount) / i128::from(of)).unwrap_or(amount)
         }
         _ => back.amount,

@@ -7,5 +7,3 @@ pub mod fold;
 pub mod mapping;
 pub mod newest;
 pub mod refunds;
-#[cfg(test)]
-mod tests;

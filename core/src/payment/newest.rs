@@ -75,7 +75,9 @@ pub fn newest<'a, S: Snapshot>(snapshots: impl IntoIterator<Item = &'a S>) -> Op
             Some(std::cmp::Ordering::Greater) | None => tied = vec![snapshot],
         }
     }
-    tied.sort_by(|a, b| a.event_id().cmp(b.event_id()));
+    // The same event twice is one: counted twice, a snapshot could follow itself by way of another.
+    tied.sort_by(|a, b| a.event_id().cmp(b.event_id()).then_with(|| a.value().to_string().cmp(&b.value().to_string())));
+    tied.dedup_by(|a, b| a.event_id() == b.event_id() && a.value() == b.value());
     match tied.len() {
         0 | 1 => tied.pop(),
         2..=MAX_CHAIN => Some(last_of_chain(&tied)),

@@ -31,13 +31,15 @@ impl<'a> Told<'a> {
         by_event.or_else(|| saying().map(|statement| statement.fact.created()).min())
     }
 
-    /// Its state: success once said stands, else what the newest says.
+    /// Its state: success once said stands, else what the newest says. A session's failure stands too: it says `complete`
+    /// and `unpaid` before and after, so that a later look at it cannot tell.
     #[must_use]
     pub fn state(&self) -> State {
-        if self.statements.iter().any(|statement| statement.fact.state() == State::Succeeded) {
-            State::Succeeded
-        } else {
-            self.newest.fact.state()
+        let said = |state: State| self.statements.iter().any(|statement| statement.fact.state() == state);
+        match &self.newest.fact {
+            _ if said(State::Succeeded) => State::Succeeded,
+            Fact::CheckoutSession(_) if said(State::Failed) => State::Failed,
+            fact => fact.state(),
         }
     }
 }
@@ -58,15 +60,17 @@ pub struct Refunded {
 pub fn refunded(charges: &[Told], refunds: &[Told]) -> Refunded {
     let mut total = Refunded::default();
     let mut unclaimed: Vec<&Told> = refunds.iter().collect();
+    let took_money = |charge: &&Told| charge.newest.fact.state() == State::Succeeded;
+    let usual = charges.iter().find(took_money).or(charges.first()).map(|charge| charge.newest.fact.object_id());
     for charge in charges {
         let Fact::Charge(newest) = &charge.newest.fact else {
             continue;
         };
         let (its, rest): (Vec<&Told>, Vec<&Told>) =
-            unclaimed.into_iter().partition(|refund| belongs(refund, newest, charges.len()));
+            unclaimed.into_iter().partition(|refund| belongs(refund, newest, usual));
         unclaimed = rest;
         let succeeded = sum(&its);
-        let told = newest.amount_refunded - dead_after(charge, &its);
+        let told = newest.amount_refunded - newest.released() - dead_after(charge, &its);
         total.amount += succeeded.max(told);
         if newest.state == State::Succeeded {
             *total.of.get_or_insert(0) += newest.charged();
@@ -87,12 +91,9 @@ fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     a.into_iter().chain(b).min()
 }
 
-/// Whether a refund is of this charge: it says so, or says nothing and there is only one.
-fn belongs(refund: &Told, charge: &Charge, charges: usize) -> bool {
-    match &refund.newest.fact {
-        Fact::Refund(refund) => refund.charge.as_ref().map_or(charges == 1, |id| *id == charge.id),
-        _ => false,
-    }
+/// Whether a refund is of this charge: it says so, or says nothing and this is the one that took the money.
+fn belongs(refund: &Told, charge: &Charge, usual: Option<&str>) -> bool {
+    as_refund(refund).is_some_and(|refund| refund.charge.as_deref().or(usual) == Some(charge.id.as_str()))
 }
 
 fn sum(refunds: &[&Told]) -> i64 {
@@ -119,9 +120,19 @@ fn dead_after(charge: &Told, refunds: &[&Told]) -> i64 {
         .iter()
         .filter_map(|refund| as_refund(refund).map(|newest| (refund, newest)))
         .filter(|(_, newest)| newest.state == State::Failed && newest.created <= at)
-        .filter(|(refund, _)| refund.first(State::Failed).is_some_and(|failed| failed >= at))
+        .filter(|(refund, _)| died(refund).is_some_and(|died| died > at || (died == at && !charge.newest.is_sync())))
         .map(|(_, newest)| newest.amount)
         .sum()
+}
+
+/// When a refund was first said to have failed or to be cancelled: the event's time, else when a back-fill saw it. (When
+/// the refund was made, which is all that it says of itself, it was alive.)
+fn died(refund: &Told) -> Option<i64> {
+    let said = |sync: bool| {
+        let dead = refund.statements.iter().filter(|statement| statement.fact.state() == State::Failed);
+        dead.filter(|statement| statement.is_sync() == sync).map(|statement| statement.created).min()
+    };
+    said(false).or_else(|| said(true))
 }
 
 fn first_refund_told(charge: &Told) -> Option<i64> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Metadata, Origin, Unreadable, read, reference};
+use super::{Metadata, Origin, Unreadable, or_default, read, reference};
 use crate::payment::fact::State;
 
 /// What a charge says of a payment.
@@ -51,7 +51,7 @@ pub struct Charge {
 #[derive(Deserialize)]
 struct Shape {
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     status: String,
     captured: Option<bool>,
     amount: i64,
@@ -70,7 +70,7 @@ struct Shape {
     invoice: Option<String>,
     #[serde(default)]
     metadata: Metadata,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     created: i64,
 }
 
@@ -108,6 +108,19 @@ impl Charge {
             origin: Origin::read(&shape.metadata, prefix),
             created: shape.created,
         })
+    }
+
+    /// What `amount_refunded` counts although it was never taken: all of an authorization that was let go, and of one that
+    /// is captured in part the rest.
+    #[must_use]
+    pub fn released(&self) -> i64 {
+        match self.amount_captured {
+            _ if self.state != State::Succeeded => self.amount_refunded,
+            Some(captured) if captured > 0 && self.amount_refunded >= self.amount - captured => {
+                (self.amount - captured).max(0)
+            }
+            _ => 0,
+        }
     }
 
     /// What was charged, in minor units of its currency.

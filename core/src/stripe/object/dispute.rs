@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Unreadable, read, reference};
+use super::{Unreadable, or_default, read, reference};
 
 /// What a dispute says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ struct Shape {
     #[serde(default, deserialize_with = "reference")]
     payment_intent: Option<String>,
     reason: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     created: i64,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{List, Metadata, Origin, Subject, Unreadable, invoice_payment, read, reference};
+use super::{List, Metadata, Origin, Priced, Subject, Unreadable, invoice_payment, or_default, read, reference};
 use crate::payment::fact::State;
 
 /// What an invoice says of a payment.
@@ -85,7 +85,7 @@ struct Shape {
     payments: Option<List<invoice_payment::Shape>>,
     lines: Option<List<Line>>,
     status_transitions: Option<Transitions>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     created: i64,
 }
 
@@ -109,30 +109,18 @@ struct Transitions {
 
 #[derive(Deserialize)]
 struct Line {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     amount: i64,
     description: Option<String>,
     proration: Option<bool>,
-    price: Option<Price>,
-    plan: Option<Price>,
+    price: Option<Priced>,
+    plan: Option<Priced>,
     pricing: Option<Pricing>,
     #[serde(default, deserialize_with = "reference")]
     subscription: Option<String>,
     parent: Option<LineParent>,
-}
-
-/// A price or a plan, expanded or (on some versions) as an id alone.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Price {
-    Id(String),
-    Object {
-        id: String,
-        #[serde(default, deserialize_with = "reference")]
-        product: Option<String>,
-    },
 }
 
 #[derive(Deserialize)]
@@ -156,7 +144,7 @@ struct LineParent {
 
 #[derive(Deserialize)]
 struct LineDetails {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     proration: bool,
     #[serde(default, deserialize_with = "reference")]
     subscription: Option<String>,
@@ -176,11 +164,7 @@ impl Line {
         if let Some(details) = self.pricing.and_then(|pricing| pricing.price_details) {
             return (details.price, details.product);
         }
-        match self.price.or(self.plan) {
-            Some(Price::Id(id)) => (Some(id), None),
-            Some(Price::Object { id, product }) => (Some(id), product),
-            None => (None, None),
-        }
+        self.price.or(self.plan).map_or((None, None), Priced::price_and_product)
     }
 }
 

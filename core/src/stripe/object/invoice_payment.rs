@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Unreadable, read, reference};
+use super::{Unreadable, or_default, read, reference};
 use crate::payment::fact::State;
 
 /// What an invoice payment says.
@@ -41,7 +41,7 @@ pub struct InvoicePayment {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Shape {
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     status: String,
     amount_paid: Option<i64>,
     currency: Option<String>,
@@ -49,7 +49,7 @@ pub(super) struct Shape {
     invoice: Option<String>,
     payment: Option<Payment>,
     status_transitions: Option<Transitions>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     created: i64,
 }
 

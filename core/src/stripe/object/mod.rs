@@ -57,6 +57,35 @@ pub(crate) fn reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     deserializer.deserialize_any(Reference)
 }
 
+/// A value that Stripe may leave out or send as null: then its default.
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// A price or a plan: whole, or where it was not expanded its id alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Priced {
+    Id(String),
+    Object {
+        id: String,
+        #[serde(default, deserialize_with = "reference")]
+        product: Option<String>,
+    },
+}
+
+impl Priced {
+    /// Their ids.
+    pub(crate) fn price_and_product(self) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Id(id) => (Some(id), None),
+            Self::Object { id, product } => (Some(id), product),
+        }
+    }
+}
+
 /// Metadata: strings by key; a key said twice is refused, since either could be the one that decides.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metadata(pub BTreeMap<String, String>);
@@ -158,13 +187,18 @@ pub fn read<T: DeserializeOwned>(object: &'static str, text: &str) -> Result<T, 
     })
 }
 
+fn vec_or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Option::<Vec<T>>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 /// A list as Stripe embeds it.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
 pub struct List<T> {
     /// The objects of the page.
-    #[serde(default = "Vec::new")]
+    #[serde(default = "Vec::new", deserialize_with = "vec_or_empty")]
     pub data: Vec<T>,
     /// Whether there are more than the page holds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub has_more: bool,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Metadata, Origin, Unreadable, read, reference};
+use super::{Metadata, Origin, Unreadable, or_default, read, reference};
 use crate::payment::fact::State;
 
 /// What a payment intent says of a payment.
@@ -45,7 +45,7 @@ pub struct Intent {
 #[derive(Deserialize)]
 struct Shape {
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     status: String,
     amount: i64,
     amount_received: Option<i64>,
@@ -61,7 +61,7 @@ struct Shape {
     last_payment_error: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     metadata: Metadata,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     created: i64,
 }
 

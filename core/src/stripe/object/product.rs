@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Metadata, Unreadable, read, reference};
+use super::{Metadata, Unreadable, or_default, read, reference};
 
 /// The mirror's row of a product, named as the columns of `payments.products`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,7 +24,7 @@ pub struct Product {
 #[derive(Deserialize)]
 struct Shape {
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     name: String,
     description: Option<String>,
     active: Option<bool>,

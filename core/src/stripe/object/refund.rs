@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Unreadable, read, reference};
+use super::{Unreadable, or_default, read, reference};
 use crate::payment::fact::State;
 
 /// What a refund says.
@@ -42,7 +42,7 @@ struct Shape {
     #[serde(default, deserialize_with = "reference")]
     payment_intent: Option<String>,
     reason: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     created: i64,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Metadata, Origin, Unreadable, read, reference};
+use super::{Metadata, Origin, Unreadable, or_default, read, reference};
 use crate::payment::fact::State;
 
 /// What a checkout session says of a payment.
@@ -79,7 +79,7 @@ struct Shape {
     #[serde(default)]
     metadata: Metadata,
     client_reference_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     created: i64,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{List, Metadata, Origin, Subject, Unreadable, read, reference};
+use super::{List, Metadata, Origin, Priced, Subject, Unreadable, or_default, read, reference};
 
 /// The mirror's row of a subscription, named as the columns of `payments.subscriptions`. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,7 +71,7 @@ struct Shape {
     id: String,
     #[serde(default, deserialize_with = "reference")]
     customer: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     status: String,
     current_period_start: Option<i64>,
     current_period_end: Option<i64>,
@@ -90,20 +90,13 @@ struct Shape {
 #[derive(Deserialize)]
 struct ItemShape {
     id: String,
-    price: Option<PriceShape>,
-    plan: Option<PriceShape>,
+    price: Option<Priced>,
+    plan: Option<Priced>,
     quantity: Option<i64>,
     current_period_start: Option<i64>,
     current_period_end: Option<i64>,
     #[serde(default)]
     metadata: Metadata,
-}
-
-#[derive(Deserialize)]
-struct PriceShape {
-    id: String,
-    #[serde(default, deserialize_with = "reference")]
-    product: Option<String>,
 }
 
 impl Snapshot {
@@ -119,12 +112,12 @@ impl Snapshot {
             let item: ItemShape = read("subscription item", raw.get())?;
             starts.extend(item.current_period_start);
             ends.extend(item.current_period_end);
-            let price = item.price.or(item.plan);
+            let (price, product) = item.price.or(item.plan).map_or((None, None), Priced::price_and_product);
             items.push(Item {
                 stripe_subscription_item_id: item.id,
                 stripe_subscription_id: shape.id.clone(),
-                stripe_product_id: price.as_ref().and_then(|price| price.product.clone()),
-                stripe_price_id: price.map(|price| price.id),
+                stripe_product_id: product,
+                stripe_price_id: price,
                 quantity: item.quantity,
                 metadata: item.metadata.0,
                 raw: read("subscription item", raw.get())?,
