@@ -1,0 +1,17 @@
+//! The pure crate from outside: every object in every shape of Stripe's API, and the same rows whatever the order.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::pedantic)]
+#![allow(clippy::cloned_ref_to_slice_refs, reason = "a set of one reads as one")]
+
+mod convergence;
+mod corpus;
+mod fold;
+mod lives;
+mod make;
+mod mapping;
+mod mirror;
+mod newest;
+mod overlay;
+mod shapes_catalog;
+mod shapes_invoice;
+mod shapes_payment;

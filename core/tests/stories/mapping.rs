@@ -1,0 +1,128 @@
+//! Which subject is which customer: the earliest evidence stands, whatever the arrival.
+
+use payments_core::payment::mapping::{Claim, Fixed, resolve};
+use payments_core::stripe::object::Subject;
+use proptest::prelude::*;
+
+use crate::make::permutations;
+
+fn subject(id: &str) -> Subject {
+    Subject { subject_type: "team".to_owned(), subject_id: id.to_owned() }
+}
+
+fn claim(at: i64, who: &str, customer: &str) -> Claim {
+    Claim {
+        stripe_checkout_session_id: format!("cs_{at}_{who}_{customer}"),
+        subject: subject(who),
+        stripe_customer_id: customer.to_owned(),
+        evidence_created: at,
+        evidence_event_id: format!("evt_{who}_{customer}"),
+    }
+}
+
+fn fixed(who: &str, customer: &str) -> Fixed {
+    Fixed { subject: subject(who), stripe_customer_id: customer.to_owned() }
+}
+
+type Pairs = Vec<(String, String)>;
+
+fn resolved(claims: &[Claim], fixed: &[Fixed]) -> (Pairs, Pairs) {
+    let pairs = |claims: Vec<&Claim>| {
+        let mut pairs: Pairs =
+            claims.into_iter().map(|c| (c.subject.subject_id.clone(), c.stripe_customer_id.clone())).collect();
+        pairs.sort();
+        pairs
+    };
+    let (standing, refused) = resolve(claims, fixed);
+    (pairs(standing), pairs(refused))
+}
+
+fn pairs(of: &[(&str, &str)]) -> Pairs {
+    of.iter().map(|(who, customer)| ((*who).to_owned(), (*customer).to_owned())).collect()
+}
+
+#[test]
+fn the_earliest_evidence_stands_in_every_order() {
+    let claims = [claim(30, "a", "cus_1"), claim(10, "a", "cus_2"), claim(20, "b", "cus_2"), claim(40, "b", "cus_1")];
+    permutations(&claims, &mut |order| {
+        assert_eq!(
+            resolved(order, &[]),
+            (pairs(&[("a", "cus_2"), ("b", "cus_1")]), pairs(&[("a", "cus_1"), ("b", "cus_2")]))
+        );
+    });
+}
+
+#[test]
+fn a_refused_claim_refuses_nothing() {
+    // b–2 falls to a–2, so that b is free for 3, and 3 for b.
+    let claims = [claim(1, "a", "cus_2"), claim(2, "b", "cus_2"), claim(3, "b", "cus_3"), claim(4, "c", "cus_3")];
+    permutations(&claims, &mut |order| {
+        assert_eq!(
+            resolved(order, &[]),
+            (pairs(&[("a", "cus_2"), ("b", "cus_3")]), pairs(&[("b", "cus_2"), ("c", "cus_3")]))
+        );
+    });
+    // One claim fewer at the head turns the whole chain over.
+    assert_eq!(resolved(&claims[1..], &[]), (pairs(&[("b", "cus_2"), ("c", "cus_3")]), pairs(&[("b", "cus_3")])));
+}
+
+#[test]
+fn the_event_id_decides_within_a_second() {
+    let claims = [claim(10, "b", "cus_1"), claim(10, "a", "cus_1")];
+    permutations(&claims, &mut |order| {
+        assert_eq!(resolved(order, &[]), (pairs(&[("a", "cus_1")]), pairs(&[("b", "cus_1")])));
+    });
+}
+
+#[test]
+fn an_admins_mapping_stands_above_every_claim() {
+    let claims = [claim(1, "a", "cus_1"), claim(2, "b", "cus_2"), claim(3, "c", "cus_3"), claim(4, "z", "cus_9")];
+    let admin = [fixed("a", "cus_2"), fixed("c", "cus_3")];
+    permutations(&claims, &mut |order| {
+        assert_eq!(
+            resolved(order, &admin),
+            // c–3 says what stands already, and is no conflict.
+            (pairs(&[("z", "cus_9")]), pairs(&[("a", "cus_1"), ("b", "cus_2")]))
+        );
+    });
+}
+
+#[test]
+fn the_same_said_again_is_no_conflict() {
+    let claims = [claim(1, "a", "cus_1"), claim(2, "a", "cus_1")];
+    assert_eq!(resolved(&claims, &[]), (pairs(&[("a", "cus_1")]), pairs(&[])));
+    assert_eq!(resolved(&[], &[]), (pairs(&[]), pairs(&[])));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn order_cannot_be_seen_and_no_one_has_two(
+        (claims, shuffled) in prop::collection::vec((0..6_i64, 0..4_u8, 0..4_u8), 0..14)
+            .prop_map(|plans| {
+                plans.into_iter().map(|(at, who, customer)| claim(at, &who.to_string(), &customer.to_string()))
+                    .collect::<Vec<_>>()
+            })
+            .prop_flat_map(|claims| (Just(claims.clone()), Just(claims).prop_shuffle())),
+        admin in prop::option::of((0..4_u8, 0..4_u8)),
+    ) {
+        let admin: Vec<Fixed> = admin.iter().map(|(who, customer)| fixed(&who.to_string(), &customer.to_string())).collect();
+        prop_assert_eq!(resolved(&claims, &admin), resolved(&shuffled, &admin));
+        let (standing, refused) = resolve(&claims, &admin);
+        for (at, one) in standing.iter().enumerate() {
+            for other in &standing[at + 1..] {
+                prop_assert!(one.subject != other.subject && one.stripe_customer_id != other.stripe_customer_id);
+            }
+        }
+        // Whatever was refused, something that stands and is not later (or an admin's) is in its way.
+        for claim in refused {
+            let clash = |subject: &Subject, customer: &str| *subject == claim.subject || customer == claim.stripe_customer_id;
+            let by_claim = standing.iter().any(|earlier| {
+                earlier.evidence_created <= claim.evidence_created && clash(&earlier.subject, &earlier.stripe_customer_id)
+            });
+            let by_admin = admin.iter().any(|fixed| clash(&fixed.subject, &fixed.stripe_customer_id));
+            prop_assert!(by_claim || by_admin);
+        }
+    }
+}

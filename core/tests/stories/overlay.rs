@@ -1,0 +1,198 @@
+//! What went back: an absolute figure, from refunds and charges of either family of events.
+
+use payments_core::payment::fact::Statement;
+use payments_core::payment::fold::Payment;
+use serde_json::{Value, json};
+
+use crate::make::{charge, intent, permutations, refund, row, say, say_after, session, sync, with};
+
+fn bought() -> Statement {
+    say("checkout.session.completed", 111, &session(json!({})))
+}
+
+fn figure(at: i64, back: i64) -> Statement {
+    say("charge.refunded", at, &charge(json!({"amount_refunded": back, "refunded": back == 2000})))
+}
+
+fn made(at: i64, id: &str, amount: i64, status: &str) -> Statement {
+    say("refund.created", at, &with(refund(id, amount, status), json!({"created": at})))
+}
+
+fn became(event: &str, at: i64, born: i64, id: &str, amount: i64, status: &str) -> Statement {
+    say(event, at, &with(refund(id, amount, status), json!({"created": born})))
+}
+
+/// What the payment shows in the end, the same in every order.
+fn shows(facts: &[Statement]) -> (String, i64, Option<i64>) {
+    let all = [vec![bought()], facts.to_vec()].concat();
+    let show = |payment: Payment| (payment.status, payment.amount_refunded.unwrap(), payment.refunded_at);
+    let shown = show(row(&all));
+    permutations(&all, &mut |order| assert_eq!(show(row(order)), shown));
+    shown
+}
+
+fn partly(back: i64, at: i64) -> (String, i64, Option<i64>) {
+    ("partially_refunded".to_owned(), back, Some(at))
+}
+
+fn fully(at: i64) -> (String, i64, Option<i64>) {
+    ("refunded".to_owned(), 2000, Some(at))
+}
+
+fn untouched() -> (String, i64, Option<i64>) {
+    ("succeeded".to_owned(), 0, None)
+}
+
+#[test]
+fn the_greater_of_the_two_tellings_counts_once() {
+    assert_eq!(shows(&[figure(500, 700)]), partly(700, 500));
+    assert_eq!(shows(&[made(501, "re_1", 700, "succeeded")]), partly(700, 501));
+    assert_eq!(shows(&[figure(500, 700), made(500, "re_1", 700, "succeeded")]), partly(700, 500));
+    // The refund events of one, the charge's figure of both.
+    assert_eq!(shows(&[figure(600, 1200), made(500, "re_1", 700, "succeeded")]), partly(1200, 500));
+    // The charge's figure of one, the refund events of both.
+    let both = [figure(500, 700), made(500, "re_1", 700, "succeeded"), made(600, "re_2", 1300, "succeeded")];
+    assert_eq!(shows(&both), fully(500));
+}
+
+#[test]
+fn several_refunds_reach_the_whole() {
+    let facts = [
+        figure(500, 700),
+        made(500, "re_1", 700, "succeeded"),
+        figure(600, 2000),
+        made(600, "re_2", 1300, "succeeded"),
+    ];
+    assert_eq!(shows(&facts), fully(500));
+    // In one second the previous figure tells which came first.
+    let of = |id: &str, back: i64, was: i64| {
+        let mut statement = say_after(
+            "charge.refunded",
+            500,
+            &charge(json!({"amount_refunded": back, "refunded": back == 2000})),
+            &json!({"amount_refunded": was}),
+        );
+        statement.event_id = id.to_owned();
+        statement
+    };
+    assert_eq!(shows(&[of("evt_z", 700, 0), of("evt_a", 2000, 700)]), fully(500));
+}
+
+#[test]
+fn what_failed_or_was_cancelled_since_is_taken_off_the_figure() {
+    let pending = [made(500, "re_1", 2000, "pending"), figure(501, 2000)];
+    assert_eq!(shows(&pending), fully(501));
+    for status in ["failed", "canceled"] {
+        let ended = became("refund.updated", 9000, 500, "re_1", 2000, status);
+        assert_eq!(shows(&[pending[0].clone(), pending[1].clone(), ended]), untouched(), "{status}");
+        // In the same second too.
+        let at_once = became("refund.updated", 501, 500, "re_1", 2000, status);
+        assert_eq!(shows(&[pending[1].clone(), at_once]), untouched(), "{status}");
+    }
+    // Said to have succeeded, and failed after all.
+    let facts = [
+        made(500, "re_1", 700, "succeeded"),
+        figure(500, 700),
+        became("refund.updated", 900, 500, "re_1", 700, "failed"),
+        became("refund.failed", 900, 500, "re_1", 700, "failed"),
+    ];
+    assert_eq!(shows(&facts), untouched());
+}
+
+#[test]
+fn what_failed_before_the_figure_is_not_in_it() {
+    let facts = [
+        made(500, "re_1", 2000, "pending"),
+        figure(500, 2000),
+        became("refund.failed", 900, 500, "re_1", 2000, "failed"),
+        figure(1500, 700),
+    ];
+    assert_eq!(shows(&facts).1, 700);
+    let facts = [
+        figure(500, 500),
+        made(600, "re_2", 800, "pending"),
+        figure(600, 1300),
+        became("charge.refund.updated", 900, 600, "re_2", 800, "canceled"),
+    ];
+    assert_eq!(shows(&facts), partly(500, 500));
+}
+
+#[test]
+fn a_refund_that_needs_action_and_is_cancelled_changes_nothing() {
+    let facts =
+        [made(500, "re_1", 2000, "requires_action"), became("refund.updated", 600, 500, "re_1", 2000, "canceled")];
+    assert_eq!(shows(&facts), untouched());
+}
+
+#[test]
+fn a_back_fill_finds_what_no_event_told() {
+    // The figure came by event, the failure only by a later look.
+    let seen = sync(5000, &with(refund("re_1", 2000, "failed"), json!({"created": 499})));
+    assert_eq!(shows(&[figure(500, 2000), seen.clone()]), untouched());
+    // The look at the charge saw the same.
+    let now = sync(5000, &charge(json!({"amount_refunded": 0})));
+    assert_eq!(shows(&[figure(500, 2000), seen, now]), untouched());
+    // One refund has failed, another stands; both were looked at together.
+    let facts = [
+        sync(5000, &charge(json!({"amount_refunded": 700}))),
+        sync(5000, &with(refund("re_1", 500, "failed"), json!({"created": 400}))),
+        sync(5000, &with(refund("re_2", 700, "succeeded"), json!({"created": 450}))),
+    ];
+    assert_eq!(shows(&facts), partly(700, 450));
+}
+
+#[test]
+fn a_refund_without_a_charge_is_of_the_one_that_took_the_money() {
+    let declined = say("charge.failed", 100, &charge(json!({"id": "ch_0", "status": "failed", "created": 90})));
+    let back = say("refund.created", 500, &with(refund("re_1", 700, "succeeded"), json!({"charge": null})));
+    assert_eq!(shows(&[declined.clone(), figure(500, 700), back.clone()]), partly(700, 500));
+    assert_eq!(shows(&[declined, back]), partly(700, 500));
+}
+
+#[test]
+fn a_payment_of_two_charges_adds_up_what_went_back_of_each() {
+    let other = json!({"id": "ch_2", "amount": 800, "amount_captured": 800, "amount_refunded": 300, "created": 103});
+    let facts = [figure(500, 700), say("charge.refunded", 600, &charge(other))];
+    assert_eq!(shows(&facts), partly(1000, 500));
+}
+
+#[test]
+fn in_the_payers_currency_the_same_share_went_back() {
+    // Adaptive Pricing up to acacia: the session in euro of 20.00 USD, as are the intent, the charge and its refunds.
+    let converted: Value = json!({
+        "currency": "eur", "amount_total": 1801, "amount_subtotal": 1801,
+        "currency_conversion": {"amount_total": 2000, "amount_subtotal": 2000, "source_currency": "usd"},
+    });
+    let euro = json!({"currency": "eur", "amount": 1801, "amount_received": 1801, "amount_captured": 1801});
+    let bought = say("checkout.session.completed", 111, &session(converted));
+    let took = say("payment_intent.succeeded", 110, &intent(euro.clone()));
+    let charged = |back: i64| {
+        let figure = json!({"amount_refunded": back, "refunded": back == 1801});
+        say("charge.refunded", 500, &charge(with(euro.clone(), figure)))
+    };
+    let back = |amount: i64| {
+        say("refund.created", 500, &with(refund("re_1", amount, "succeeded"), json!({"currency": "eur"})))
+    };
+    let shown = |facts: &[Statement]| {
+        let payment = row(facts);
+        assert_eq!((payment.amount, payment.currency.as_deref()), (Some(2000), Some("usd")));
+        (payment.status, payment.amount_refunded.unwrap())
+    };
+    let whole = ("refunded".to_owned(), 2000);
+    let half = ("partially_refunded".to_owned(), 999);
+    assert_eq!(shown(&[bought.clone(), charged(1801)]), whole);
+    assert_eq!(shown(&[bought.clone(), took.clone(), back(1801)]), whole);
+    assert_eq!(shown(&[bought.clone(), took.clone(), charged(900), back(900)]), half);
+    assert_eq!(shown(&[bought, took, back(900)]), half);
+}
+
+#[test]
+fn twelve_digits_do_not_overflow() {
+    let huge = 999_999_999_999_i64;
+    let money = json!({"amount_total": huge, "currency": "usd"});
+    let other =
+        json!({"amount": huge - 1, "amount_captured": huge - 1, "amount_refunded": huge - 1, "currency": "eur"});
+    let facts = [say("checkout.session.completed", 111, &session(money)), say("charge.refunded", 500, &charge(other))];
+    let payment = row(&facts);
+    assert_eq!((payment.status.as_str(), payment.amount_refunded), ("refunded", Some(huge)));
+}
