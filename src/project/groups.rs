@@ -26,12 +26,9 @@ pub(crate) fn lock_objects(environment: Environment, mut keys: Vec<String>) {
     if keys.is_empty() {
         return;
     }
-    let wanted = keys.len();
-    let find = || FIND_OBJECTS.execute(&[text(environment.name()), keys.clone().into()]);
-    if usize::try_from(find()).unwrap_or(0) < wanted {
-        ADD_OBJECTS.execute(&[text(environment.name()), keys.clone().into()]);
-        find();
-    }
+    // All are made known before any is locked: who waits for one that another is adding holds none yet.
+    ADD_OBJECTS.execute(&[text(environment.name()), keys.clone().into()]);
+    FIND_OBJECTS.execute(&[text(environment.name()), keys.into()]);
 }
 
 /// The key that stands for a subject among the locks.

@@ -130,6 +130,10 @@ fn settle_session(environment: Environment, told: &Told, alone: bool) {
     let sessions = || told.statements.iter().filter_map(|statement| as_session(statement).map(|s| (*statement, s)));
     let paid = sessions().map(|(_, session)| session).find(|session| session.state == State::Succeeded);
     let completed = sessions().find(|(_, session)| session.is_complete());
+    let said: Vec<&Session> = sessions().map(|(_, session)| session).collect();
+    let latest = |id: for<'s> fn(&'s Session) -> Option<&'s str>| {
+        id(newest).or_else(|| said.iter().rev().find_map(|session| id(session)))
+    };
     let settled = Settled {
         stripe_checkout_session_id: &newest.id,
         status: match newest.status.as_deref() {
@@ -138,9 +142,9 @@ fn settle_session(environment: Environment, told: &Told, alone: bool) {
             _ => "open",
         },
         payment_status: paid.unwrap_or(newest).payment_status.as_deref(),
-        stripe_customer_id: newest.customer.as_deref(),
-        stripe_payment_intent_id: newest.payment_intent.as_deref(),
-        stripe_subscription_id: newest.subscription.as_deref(),
+        stripe_customer_id: latest(|session| session.customer.as_deref()),
+        stripe_payment_intent_id: latest(|session| session.payment_intent.as_deref()),
+        stripe_subscription_id: latest(|session| session.subscription.as_deref()),
     };
     SETTLE_SESSION.execute(&[text(environment.name()), text(local.id.as_str()), json(&settled)]);
     if let (Some((first, _)), Some(customer), Some(subject)) = (completed, &newest.customer, agreed(&local, newest)) {

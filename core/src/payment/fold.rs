@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::fact::{Fact, State, Statement};
 use super::refunds::{Told, refunded};
-use crate::stripe::object::Subject;
 use crate::stripe::object::charge::Charge;
 use crate::stripe::object::dispute::Dispute;
 use crate::stripe::object::invoice::Invoice;
 use crate::stripe::object::invoice_payment::InvoicePayment;
 use crate::stripe::object::payment_intent::Intent;
 use crate::stripe::object::session::Session;
+use crate::stripe::object::{Origin, Subject};
 
 /// A row of `payments.payment_history`, named as its columns. Amounts are minor units, times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -158,18 +158,22 @@ impl<'a> Group<'a> {
 
     /// An intent or a charge alone could belong to a subscription's invoice: it waits, unless its metadata says that it
     /// is of one of our one-time checkouts, until a session, an invoice or an invoice payment claims it. A subscription's
-    /// session is not a payment by itself (its invoice is), but it claims what it is joined with.
+    /// session is not a payment by itself (its invoice is), but it claims what it is joined with. What any snapshot claimed
+    /// stays claimed.
     fn is_claimed(&self) -> bool {
-        let ours = |mode: &Option<String>| mode.as_deref() == Some("payment");
-        let claims = |session: &Session| {
-            session.mode == "payment"
-                || (session.mode == "subscription" && !(self.intents.is_empty() && self.charges.is_empty()))
-        };
-        self.sessions.iter().any(|(session, told)| claims(session) && told.state() != State::Silent)
-            || self.invoices.iter().any(|(_, told)| told.state() != State::Silent)
-            || !self.invoice_payments.is_empty()
-            || self.intents.iter().any(|(intent, _)| ours(&intent.origin.checkout_mode))
-            || self.charges.iter().any(|(charge, _)| ours(&charge.origin.checkout_mode))
+        let joined = !(self.intents.is_empty() && self.charges.is_empty());
+        let ours = |origin: &Origin| origin.checkout_mode.as_deref() == Some("payment");
+        self.money().flat_map(|told| &told.statements).any(|statement| match &statement.fact {
+            Fact::CheckoutSession(session) => {
+                let claims = session.mode == "payment" || (session.mode == "subscription" && joined);
+                claims && session.state != State::Silent
+            }
+            Fact::Invoice(invoice) => invoice.state != State::Silent,
+            Fact::InvoicePayment(_) => true,
+            Fact::PaymentIntent(intent) => ours(&intent.origin),
+            Fact::Charge(charge) => ours(&charge.origin),
+            Fact::Refund(_) | Fact::Dispute(_) => false,
+        })
     }
 
     /// A charge that failed counts only where no intent says how it went on.
