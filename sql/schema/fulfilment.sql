@@ -47,7 +47,7 @@ begin
 
   -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local
   -- session>' or 'subscription:<Stripe's id>'. due, granted, taken_back: credits, or the order's amount. matches: the
-  -- payment could pay the order. held: what the app had made of the order before its money went back.
+  -- payment could pay the order. lasts: for how long from the time it was paid, as it was promised. held: what the app had made of the order before its money went back.
   if to_regclass('payments.fulfillments') is null then
     create table payments.fulfillments (
       id uuid primary key default gen_random_uuid(),
@@ -65,6 +65,7 @@ begin
       granted bigint,
       taken_back bigint,
       currency text,
+      lasts interval,
       starts_at timestamptz,
       expires_at timestamptz,
       matches boolean not null default false,

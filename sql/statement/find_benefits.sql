@@ -4,12 +4,11 @@ select pg_catalog.json_build_object(
   'credits', b.credits_per_unit * b.quantity,
   'key', b.key,
   'past_due', b.past_due,
-  'expires_at', b.expires_at)::text
+  'lasts', b.lasts::text,
+  'expires_at', (extract(epoch from timestamp 'epoch' + $4 * interval '1 microsecond' + b.lasts) * 1000000)::bigint)::text
   from (select distinct on (l.price, g.key)
                coalesce(g.stripe_price_id, g.stripe_product_id) as via, g.credits_per_unit, l.quantity, g.key, g.past_due,
-               -- months are counted in UTC, so that no session's time zone matters
-               (extract(epoch from timestamp 'epoch' + $4 * interval '1 microsecond' + g.duration * l.quantity)
-                * 1000000)::bigint as expires_at
+               g.duration * l.quantity as lasts
           from (select j.line ->> 0 as price, (j.line ->> 1)::bigint as quantity, j.line ->> 2 as product
                   from pg_catalog.json_array_elements($2::json) as j(line)) l
           left join payments.prices p on p.environment = $1 and p.stripe_price_id = l.price

@@ -34,7 +34,11 @@ select pg_catalog.json_build_object(
   'given', (select pg_catalog.json_agg(pg_catalog.json_build_object(
                      'target', f.target, 'what', f.what, 'state', f.state, 'via', f.via, 'due', f.due, 'granted', f.granted,
                      'taken_back', f.taken_back, 'currency', f.currency, 'held', f.held,
-                     'expires_at', (extract(epoch from f.expires_at) * 1000000)::bigint))
+                     'lasts', f.lasts::text,
+                     -- months are counted in UTC, so that no session's time zone matters
+                     'expires_at', (extract(epoch from
+                        (coalesce(p.paid_at, p.stripe_created_at, p.created_at) at time zone 'UTC'::text) + f.lasts)
+                        * 1000000)::bigint))
               from payments.fulfillments f
              where f.environment = p.environment and f.source = 'checkout:'::text || s.id::text and f.kind = $2)
 )::text

@@ -16,6 +16,7 @@ const INSERT_ENTITLEMENT: &str = include_str!("../../sql/target/insert_entitleme
 struct Due {
     key: String,
     via: String,
+    lasts: Option<String>,
     expires_at: Option<i64>,
 }
 
@@ -68,7 +69,7 @@ pub(super) fn fulfil(purchase: &Purchase) {
 }
 
 fn known(given: &Given) -> Option<Due> {
-    Some(Due { key: given.what.clone(), via: given.via.clone()?, expires_at: given.expires_at })
+    Some(Due { key: given.what.clone(), via: given.via.clone()?, lasts: given.lasts.clone(), expires_at: given.expires_at })
 }
 
 /// One row a key: where two lines give the same, the one that lasts longer.
@@ -76,10 +77,11 @@ fn promised(benefits: Vec<Benefit>) -> Vec<Due> {
     let mut keys: BTreeMap<String, Due> = BTreeMap::new();
     for benefit in benefits {
         let Some(key) = benefit.key else { continue };
-        let due = Due { key: key.clone(), via: benefit.via, expires_at: benefit.expires_at };
-        keys.entry(key)
-            .and_modify(|known| known.expires_at = later(known.expires_at, due.expires_at))
-            .or_insert(due);
+        let due = Due { key: key.clone(), via: benefit.via, lasts: benefit.lasts, expires_at: benefit.expires_at };
+        match keys.get(&key) {
+            Some(known) if later(known.expires_at, due.expires_at) == known.expires_at => {}
+            _ => drop(keys.insert(key, due)),
+        }
     }
     keys.into_values().collect()
 }
@@ -88,6 +90,7 @@ fn give(target: &Target, purchase: &Purchase, due: &Due, now: &Entitlement) {
     let start = purchase.money.paid_at;
     let record = Record {
         via: Some(&due.via),
+        lasts: due.lasts.as_deref(),
         starts_at: Some(start),
         expires_at: due.expires_at,
         ..Record::new(purchase, Kind::UserEntitlements, target, &due.key, now.verdict.clone())

@@ -84,6 +84,7 @@ struct Given {
     taken_back: Option<i64>,
     currency: Option<String>,
     held: Option<String>,
+    lasts: Option<String>,
     expires_at: Option<i64>,
 }
 
@@ -164,6 +165,7 @@ struct Record<'a> {
     expires_at: Option<i64>,
     matches: bool,
     held: Option<&'a str>,
+    lasts: Option<&'a str>,
 }
 
 impl<'a> Record<'a> {
@@ -195,11 +197,12 @@ impl<'a> Record<'a> {
             expires_at: None,
             matches: false,
             held: None,
+            lasts: None,
         }
     }
 
     fn keep(&self) {
-        let args: [DatumWithOid; 16] = [
+        let args: [DatumWithOid; 17] = [
             text(self.environment),
             text(self.source),
             text(self.kind.name()),
@@ -216,6 +219,7 @@ impl<'a> Record<'a> {
             self.expires_at.into(),
             self.matches.into(),
             text(self.held),
+            text(self.lasts),
         ];
         RECORD_FULFILLMENT.execute(&args);
     }
@@ -237,6 +241,7 @@ impl<'a> Record<'a> {
             text(self.via),
             self.due.into(),
             self.expires_at.into(),
+            text(self.lasts),
         ]);
     }
 }
@@ -248,6 +253,7 @@ struct Benefit {
     credits: Option<i64>,
     key: Option<String>,
     past_due: bool,
+    lasts: Option<String>,
     expires_at: Option<i64>,
 }
 
