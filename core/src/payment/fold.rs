@@ -158,8 +158,8 @@ impl<'a> Group<'a> {
 
     /// An intent or a charge alone could belong to a subscription's invoice: it waits, unless its metadata says that it
     /// is of one of our one-time checkouts, until a session, an invoice or an invoice payment claims it. A subscription's
-    /// session is not a payment by itself (its invoice is), but it claims what it is joined with. What any snapshot claimed
-    /// stays claimed.
+    /// session is not a payment by itself (its invoice is), nor is an invoice payment that was cancelled, but they claim
+    /// what they are joined with. What any snapshot claimed stays claimed.
     fn is_claimed(&self) -> bool {
         let joined = !(self.intents.is_empty() && self.charges.is_empty());
         let ours = |origin: &Origin| origin.checkout_mode.as_deref() == Some("payment");
@@ -169,7 +169,7 @@ impl<'a> Group<'a> {
                 claims && session.state != State::Silent
             }
             Fact::Invoice(invoice) => invoice.state != State::Silent,
-            Fact::InvoicePayment(_) => true,
+            Fact::InvoicePayment(payment) => joined || payment.state != State::Silent,
             Fact::PaymentIntent(intent) => ours(&intent.origin),
             Fact::Charge(charge) => ours(&charge.origin),
             Fact::Refund(_) | Fact::Dispute(_) => false,

@@ -145,6 +145,19 @@ proptest! {
     }
 
     #[test]
+    fn no_fact_takes_a_row_or_its_money_away(life in life(), known in prop::collection::vec(any::<bool>(), 60)) {
+        let (said, _) = life.tell();
+        let some: Vec<Statement> =
+            said.iter().zip(known).filter(|(_, known)| *known).map(|(statement, _)| statement.clone()).collect();
+        let (before, after) = (folded(&some), folded(&said));
+        if let Some(payment) = before.payment {
+            let now = after.payment.expect("a payment stays one");
+            prop_assert!(payment.paid_at.is_none() || now.paid_at.is_some());
+        }
+        prop_assert!(before.refunds.len() <= after.refunds.len() && before.disputes.len() <= after.disputes.len());
+    }
+
+    #[test]
     fn lives_do_not_touch_each_other(
         (mixed, lives) in prop::collection::vec(life(), 2..4).prop_flat_map(|lives| {
             let told: Vec<_> = lives.iter().enumerate().map(|(at, life)| renamed(&life.tell().0, at)).collect();

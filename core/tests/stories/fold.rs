@@ -42,8 +42,20 @@ fn a_session_that_was_never_completed_is_no_payment() {
     assert_eq!(folded(&[say("checkout.session.expired", 120, &expired)]).payment, None);
     let setup = session(json!({"mode": "setup", "payment_status": "no_payment_required", "payment_intent": null}));
     assert_eq!(folded(&[say("checkout.session.completed", 120, &setup)]).payment, None);
+    let cancelled = invoice_payment(json!({"status": "canceled", "status_transitions": {}}));
+    assert_eq!(folded(&[sync(120, &cancelled)]).payment, None);
     let draft = invoice(json!({"status": "draft", "amount_paid": 0, "status_transitions": {}}));
     assert_eq!(folded(&[sync(120, &draft)]).payment, None);
+}
+
+#[test]
+fn what_was_claimed_once_stays_claimed() {
+    let completed = say("checkout.session.completed", 110, &session(json!({"payment_status": "unpaid"})));
+    let expired = session(json!({"status": "expired", "payment_status": "unpaid"}));
+    assert_eq!(row(&[completed, say("checkout.session.expired", 500, &expired)]).status, "pending");
+    let ours = say("payment_intent.processing", 110, &intent(json!({"status": "processing", "metadata": ours()})));
+    let cleared = say("payment_intent.succeeded", 500, &intent(json!({"metadata": {}})));
+    assert_eq!(row(&[ours, cleared]).status, "succeeded");
 }
 
 #[test]

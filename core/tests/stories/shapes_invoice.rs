@@ -5,7 +5,7 @@ use payments_core::stripe::object::invoice::Invoice;
 use payments_core::stripe::object::invoice_payment::InvoicePayment;
 use serde_json::{Value, json};
 
-use crate::make::{PREFIX, invoice, invoice_payment};
+use crate::make::{PREFIX, charge, dispute, fact, intent, invoice, invoice_payment, refund, session};
 
 const PAID: Option<&str> = Some("invoice.paid");
 
@@ -197,4 +197,32 @@ fn an_invoice_payment_bridges() {
     assert_eq!((charged.invoice.as_deref(), charged.charge.as_deref()), (Some("in_1"), Some("ch_1")));
     assert_eq!(read(json!({"status": "open", "amount_paid": null})).state, State::Pending);
     assert_eq!(read(json!({"status": "canceled", "payment": null, "status_transitions": null})).state, State::Silent);
+}
+
+#[test]
+fn a_fact_names_its_object_its_customer_and_its_subscription() {
+    let of = |object: Value| fact(&object, None).unwrap().unwrap();
+    let bought = session(json!({"mode": "subscription", "subscription": "sub_2", "invoice": "in_2"}));
+    for (object, kind, customer, subscription, keys) in [
+        (bought, "checkout.session", Some("cus_1"), Some("sub_2"), &["cs_1", "in_2", "pi_1"][..]),
+        (intent(json!({"invoice": "in_1"})), "payment_intent", Some("cus_1"), None, &["ch_1", "in_1", "pi_1"]),
+        (
+            charge(json!({"customer": "cus_3", "invoice": "in_1"})),
+            "charge",
+            Some("cus_3"),
+            None,
+            &["ch_1", "in_1", "pi_1"],
+        ),
+        (invoice(json!({"customer": "cus_4"})), "invoice", Some("cus_4"), Some("sub_1"), &["in_1"]),
+        (invoice_payment(json!({})), "invoice_payment", None, None, &["in_1", "inpay_1", "pi_1"]),
+        (refund("re_1", 1, "succeeded"), "refund", None, None, &["ch_1", "pi_1", "re_1"]),
+        (dispute("du_1", "lost"), "dispute", None, None, &["ch_1", "du_1", "pi_1"]),
+    ] {
+        let fact = of(object);
+        assert_eq!((fact.object_type(), fact.customer(), fact.subscription()), (kind, customer, subscription));
+        assert_eq!(fact.keys(), keys);
+        // It is kept as JSON, and is the same when it is read again.
+        let again: Fact = serde_json::from_str(&serde_json::to_string(&fact).unwrap()).unwrap();
+        assert_eq!(again, fact);
+    }
 }
