@@ -11,7 +11,7 @@ use pgrx::pg_sys::PgTryBuilder;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::prelude::*;
 use pgrx::spi::OwnedPreparedStatement;
-use pgrx::{IntoDatum, PgOid};
+use pgrx::{FromDatum, IntoDatum, PgOid};
 use serde::de::DeserializeOwned;
 
 /// One file of `sql/statement`, prepared at its first use and kept for the life of the backend.
@@ -40,6 +40,7 @@ thread_local! {
     static TARGET_PLANS: RefCell<HashMap<String, Rc<OwnedPreparedStatement>>> = RefCell::new(HashMap::new());
     static READ_PLANS: RefCell<HashMap<String, Rc<OwnedPreparedStatement>>> = RefCell::new(HashMap::new());
     static ORDINARY_PATH: OnceCell<std::ffi::CString> = const { OnceCell::new() };
+    static LOOK_UPS: RefCell<HashMap<String, pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
 }
 
 impl Statement {
@@ -355,4 +356,146 @@ pub(crate) fn without_triggers() {
             false,
         );
     }
+}
+
+/// Reads with a statement whose text is only known at run time, prepared once per text, under the snapshot of the query
+/// that asks: so it may stand in a policy and in a parallel worker. Its arguments and its one column are text.
+pub(crate) fn look_up(sql: &str, args: &[&str]) -> Vec<Option<String>> {
+    Spi::connect(|_| unsafe {
+        let known = LOOK_UPS.with(|plans| plans.borrow().get(sql).copied());
+        let plan = known.unwrap_or_else(|| {
+            let text = std::ffi::CString::new(sql).unwrap_or_default();
+            let mut types = vec![pg_sys::TEXTOID; args.len()];
+            let plan = pg_sys::SPI_prepare(text.as_ptr(), i32::try_from(args.len()).unwrap_or(0), types.as_mut_ptr());
+            pg_sys::SPI_keepplan(plan);
+            LOOK_UPS.with(|plans| plans.borrow_mut().insert(sql.to_owned(), plan));
+            plan
+        });
+        let mut values: Vec<pg_sys::Datum> = args.iter().filter_map(|arg| (*arg).into_datum()).collect();
+        pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), std::ptr::null(), true, 0);
+        let table = pg_sys::SPI_tuptable;
+        (0..usize::try_from(pg_sys::SPI_processed).unwrap_or(0))
+            .map(|row| {
+                let mut null = false;
+                let value = pg_sys::SPI_getbinval(*(*table).vals.add(row), (*table).tupdesc, 1, &raw mut null);
+                String::from_datum(value, null)
+            })
+            .collect()
+    })
+}
+
+/// Runs `work` as `role`, in a security-restricted operation, with our own pinned `search_path` or the ordinary one.
+///
+/// Rows of that role's own tables are read past their policies, forced ones too, as the server itself does for foreign
+/// keys: a policy that asks us whom a row belongs to would otherwise be asked by us again, without end.
+pub(crate) fn as_role<T>(role: pg_sys::Oid, path: Path, work: impl FnOnce() -> T) -> T {
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    let flags = pg_sys::SECURITY_RESTRICTED_OPERATION
+        | pg_sys::SECURITY_LOCAL_USERID_CHANGE
+        | pg_sys::SECURITY_NOFORCE_RLS;
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
+        pg_sys::SetUserIdAndSecContext(role, context | flags as i32);
+    }
+    let result = match path {
+        Path::Ordinary => with_ordinary_search_path(work),
+        Path::Pinned => {
+            let level = unsafe { pg_sys::NewGUCNestLevel() };
+            set_for_nest(c"search_path", c"pg_catalog, pg_temp");
+            let result = work();
+            unsafe { pg_sys::AtEOXact_GUC(true, level) };
+            result
+        }
+    };
+    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
+    result
+}
+
+/// Where unqualified names are looked up while we act as another role.
+#[derive(Clone, Copy)]
+pub(crate) enum Path {
+    /// As in an ordinary session of this database: for code of the app's.
+    Ordinary,
+    /// In `pg_catalog` only: for code of ours.
+    Pinned,
+}
+
+/// Runs `work`, and says nothing where it raised. In a parallel worker, which has no savepoints, the error itself passes.
+pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+    if unsafe { pg_sys::IsInParallelMode() } { Some(work()) } else { savepoint(work).ok() }
+}
+
+/// The role that a statement runs as now.
+pub(crate) fn current_role() -> pg_sys::Oid {
+    unsafe { pg_sys::GetUserId() }
+}
+
+/// The role that logged in.
+pub(crate) fn login_role() -> pg_sys::Oid {
+    unsafe { pg_sys::GetSessionUserId() }
+}
+
+/// A setting's text, whoever set it; `None` where it is not set.
+pub(crate) fn setting(name: &std::ffi::CStr) -> Option<String> {
+    unsafe {
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        if value.is_null() { None } else { Some(std::ffi::CStr::from_ptr(value).to_string_lossy().into_owned()) }
+    }
+}
+
+/// Whether a role may execute a function of ours.
+pub(crate) fn may_execute(role: pg_sys::Oid, function: &str) -> bool {
+    unsafe {
+        pgrx::direct_function_call::<bool>(
+            pg_sys::has_function_privilege_id_name,
+            &[role.into_datum(), function.into_datum(), "execute".into_datum()],
+        )
+        .unwrap_or(false)
+    }
+}
+
+/// Whether a role may insert a value of its own into a column.
+pub(crate) fn may_insert(role: pg_sys::Oid, relation: pg_sys::Oid, column: &std::ffi::CStr) -> bool {
+    unsafe {
+        let mode = pg_sys::AclMode::from(pg_sys::ACL_INSERT);
+        pg_sys::pg_class_aclcheck(relation, role, mode) == pg_sys::AclResult::ACLCHECK_OK
+            || pg_sys::pg_attribute_aclcheck(relation, pg_sys::get_attnum(relation, column.as_ptr()), role, mode)
+                == pg_sys::AclResult::ACLCHECK_OK
+    }
+}
+
+/// A relation's name, quoted and qualified.
+pub(crate) fn name_of(relation: pg_sys::Oid) -> Option<String> {
+    unsafe {
+        let name = pg_sys::get_rel_name(relation);
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
+        if name.is_null() || schema.is_null() {
+            return None;
+        }
+        let quoted = pg_sys::quote_qualified_identifier(schema, name);
+        Some(std::ffi::CStr::from_ptr(quoted).to_string_lossy().into_owned())
+    }
+}
+
+/// The type of a column, under its domains; `None` where there is no such column.
+pub(crate) fn column_type(relation: pg_sys::Oid, column: &str) -> Option<pg_sys::Oid> {
+    let column = std::ffi::CString::new(column).ok()?;
+    unsafe {
+        let number = pg_sys::get_attnum(relation, column.as_ptr());
+        (number > 0).then(|| pg_sys::getBaseType(pg_sys::get_atttype(relation, number)))
+    }
+}
+
+/// A table of ours.
+pub(crate) fn our_table(name: &std::ffi::CStr) -> pg_sys::Oid {
+    unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"payments".as_ptr(), true)) }
+}
+
+/// The `search_path` that a session of this database starts with: our own functions write to our tables under it, so that
+/// the app's triggers there find what they find in any session.
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn ordinary_search_path() -> String {
+    with_ordinary_search_path(|| setting(c"search_path").unwrap_or_default())
 }

@@ -6,8 +6,10 @@ mod clock;
 mod db;
 mod error;
 mod fulfil;
+mod identity;
 mod project;
 mod secrets;
+mod session;
 mod settings;
 mod webhook;
 
@@ -17,10 +19,19 @@ use pgrx::prelude::*;
 
 extension_sql_file!("../sql/schema/roles.sql", name = "roles", bootstrap);
 extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["roles"]);
+extension_sql_file!("../sql/schema/identity.sql", name = "identity", requires = ["tables"]);
+extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = ["identity"]);
+extension_sql_file!(
+    "../sql/schema/sessions.sql",
+    name = "sessions",
+    requires = ["subjects", session::checkout::guard_checkout_session, session::portal::guard_portal_session]
+);
+extension_sql_file!("../sql/schema/policies.sql", name = "policies", requires = ["sessions"]);
+extension_sql_file!("../sql/schema/grants.sql", name = "grants", requires = ["policies"]);
 extension_sql_file!("../sql/schema/secrets.sql", name = "secrets", requires = ["tables"]);
 extension_sql_file!("../sql/schema/mappings.sql", name = "mappings", requires = ["secrets"]);
 extension_sql_file!("../sql/schema/endpoints.sql", name = "endpoints", requires = ["mappings"]);
-extension_sql_file!("../sql/schema/fulfilment.sql", name = "fulfilment", requires = ["tables"]);
+extension_sql_file!("../sql/schema/fulfilment.sql", name = "fulfilment", requires = ["tables", "identity"]);
 extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfilment"]);

@@ -10,3 +10,4 @@ pub mod fulfil;
 pub mod mirror;
 pub mod payment;
 pub mod stripe;
+pub mod session;

@@ -1,26 +1,19 @@
--- Last of all: what the script made is given to payments_owner, the tables stop being members of the extension, and
--- nothing is executable by PUBLIC.
+-- Last of all: what the script made is given to payments_owner, row security is on, nothing is executable by PUBLIC, the app's
+-- roles get theirs, and the tables stop being members of the extension.
 
 do $install$
 declare
   object record;
+  known record;
 begin
   for object in
-    select c.oid::regclass as name, c.relkind, d.objid is not null as member
+    select c.oid::regclass as name, c.relkind
       from pg_catalog.pg_class c
-      left join pg_catalog.pg_depend d
-        on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
-     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v', 'S')
+     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v')
        and c.relname <> 'webhook_secrets'
-       and not exists (select from pg_catalog.pg_depend i where i.objid = c.oid and i.deptype = 'i')
      order by c.relkind = 'r' desc
   loop
-    if object.member then
-      execute format('alter extension payments drop %s %s',
-                     case object.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end, object.name);
-    end if;
-    execute format('alter %s %s owner to payments_owner',
-                   case object.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end, object.name);
+    execute format('alter %s %s owner to payments_owner', case object.relkind when 'v' then 'view' else 'table' end, object.name);
   end loop;
 
   for object in
@@ -31,6 +24,55 @@ begin
   loop
     execute format('alter function %s owner to payments_owner', object.name);
     execute format('revoke all on function %s from public', object.name);
+  end loop;
+
+  if current_setting('row_security') <> 'off' then
+    for object in
+      select c.oid::regclass as name, c.oid as relid, c.relname
+        from pg_catalog.pg_class c
+       where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r' and c.relname <> 'webhook_secrets'
+    loop
+      execute format('alter table %s enable row level security', object.name);
+      if object.relname in ('checkout_sessions', 'customer_portal_sessions') then
+        execute format('alter table %s force row level security', object.name);
+      end if;
+      if exists (select from pg_catalog.pg_attribute where attrelid = object.relid and attname = 'updated_at' and not attisdropped)
+         and not exists (select from pg_catalog.pg_trigger where tgrelid = object.relid and tgname = 'payments_touch_updated_at')
+      then
+        execute format('create trigger payments_touch_updated_at before update on %s '
+                       'for each row execute function payments.touch_updated_at()', object.name);
+        execute format('alter trigger payments_touch_updated_at on %s depends on extension payments', object.name);
+      end if;
+    end loop;
+  end if;
+
+  for known in
+    select r.oid::regrole as role, w.as_
+      from (values ('anon', 'guest'), ('authenticated', 'member'), ('project_admin', 'admin'), ('service_role', 'admin'),
+                   ('authenticator', 'gateway')) as w(name, as_)
+      join pg_catalog.pg_roles r on r.rolname = w.name
+  loop
+    perform payments.grant_role(known.role, known.as_);
+  end loop;
+
+  -- What an extension's script grants is taken by pg_dump for something that the script will grant again. On tables it will
+  -- not, as a restore brings them. Leaving the extension wipes that record, so each joins, if it must, and leaves.
+  for object in
+    select format('%s %s', case c.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end, c.oid::regclass) as name,
+           exists (select from pg_catalog.pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e') as member
+      from pg_catalog.pg_class c
+     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v', 'S') and c.relname <> 'webhook_secrets'
+    union all
+    select format('function %s', p.oid::regprocedure),
+           exists (select from pg_catalog.pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+      from pg_catalog.pg_proc p
+     where p.pronamespace = 'payments'::regnamespace
+       and p.proname in ('caller', 'caller_subjects', 'caller_owns')
+  loop
+    if not object.member then
+      execute format('alter extension payments add %s', object.name);
+    end if;
+    execute format('alter extension payments drop %s', object.name);
   end loop;
 end
 $install$;

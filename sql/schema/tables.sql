@@ -161,6 +161,7 @@ begin
       last_error text,
       raw jsonb not null default '{}',
       created_by text,
+      guest boolean not null default false,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       check ((subject_type is null) = (subject_id is null)),

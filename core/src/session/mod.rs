@@ -1,0 +1,283 @@
+//! What may stand in a session: pure checks of a request to pay or to open the portal. They know no database; who may bill
+//! for a subject, what the catalog says of a price and whether live is approved is asked by the guards.
+
+mod refusal;
+mod secret;
+
+pub use refusal::Refusal;
+pub use secret::{looks_secret, without_secrets};
+
+use serde_json::{Map, Value};
+
+/// The most line items of one checkout (Stripe's own limit).
+pub const MAX_LINE_ITEMS: usize = 100;
+/// The largest quantity of one line item (Stripe's own limit).
+pub const MAX_QUANTITY: u64 = 999_999;
+/// The most keys of metadata (Stripe's own limit).
+pub const MAX_METADATA_KEYS: usize = 50;
+/// The longest key of metadata, in characters (Stripe's own limit).
+pub const MAX_METADATA_KEY: usize = 40;
+/// The longest value of metadata, in characters (Stripe's own limit).
+pub const MAX_METADATA_VALUE: usize = 500;
+/// The longest idempotency key, in characters.
+pub const MAX_KEY: usize = 200;
+/// The longest URL, in characters (Stripe's own limit).
+pub const MAX_URL: usize = 5_000;
+/// The longest subject type, subject id or portal configuration, in characters.
+pub const MAX_NAME: usize = 255;
+/// Stands between a key and the caller it was set aside for; no presented key can hold it.
+pub const ASIDE: char = '\u{1f}';
+
+/// The columns of a checkout session that its caller wrote, named as the table names them.
+#[derive(Debug, Default, Clone)]
+pub struct Checkout {
+    /// The row's id, which metadata may name.
+    pub id: String,
+    /// `test` or `live`.
+    pub environment: Option<String>,
+    /// `payment` or `subscription`.
+    pub mode: Option<String>,
+    /// What kind of subject is billed.
+    pub subject_type: Option<String>,
+    /// Which one.
+    pub subject_id: Option<String>,
+    /// Where Stripe sends the receipt.
+    pub customer_email: Option<String>,
+    /// What is bought, as JSON text.
+    pub line_items: Option<String>,
+    /// Where the buyer returns.
+    pub success_url: Option<String>,
+    /// Where the buyer returns who did not pay.
+    pub cancel_url: Option<String>,
+    /// The caller's own name for this request.
+    pub idempotency_key: Option<String>,
+    /// The caller's notes, as JSON text.
+    pub metadata: Option<String>,
+}
+
+/// The columns of a portal session that its caller wrote.
+#[derive(Debug, Default, Clone)]
+pub struct Portal {
+    /// `test` or `live`.
+    pub environment: Option<String>,
+    /// What kind of subject is billed.
+    pub subject_type: Option<String>,
+    /// Which one.
+    pub subject_id: Option<String>,
+    /// Where the customer returns.
+    pub return_url: Option<String>,
+    /// Which of the portal's configurations.
+    pub configuration_id: Option<String>,
+}
+
+/// One line item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineItem {
+    /// Stripe's id of the price.
+    pub price: String,
+    /// How many.
+    pub quantity: u64,
+}
+
+impl Checkout {
+    /// Checks everything that can be told from the request alone, and returns what is bought.
+    ///
+    /// `prefix` is the reserved prefix of metadata keys.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self, prefix: &str) -> Result<Vec<LineItem>, Refusal> {
+        no_secret(&[
+            ("subject_type", self.subject_type.as_deref()),
+            ("subject_id", self.subject_id.as_deref()),
+            ("customer_email", self.customer_email.as_deref()),
+            ("line_items", self.line_items.as_deref()),
+            ("success_url", self.success_url.as_deref()),
+            ("cancel_url", self.cancel_url.as_deref()),
+            ("idempotency_key", self.idempotency_key.as_deref()),
+            ("metadata", self.metadata.as_deref()),
+        ])?;
+        environment(self.environment.as_deref())?;
+        match self.mode.as_deref() {
+            Some("payment" | "subscription") => {}
+            other => return Err(Refusal::Mode(other.map(ToOwned::to_owned))),
+        }
+        subject(self.subject_type.as_deref(), self.subject_id.as_deref())?;
+        if self.mode.as_deref() == Some("subscription") && self.subject_id.is_none() {
+            return Err(Refusal::SubscriptionWithoutSubject);
+        }
+        let items = line_items(self.line_items.as_deref())?;
+        url("success_url", self.success_url.as_deref().ok_or(Refusal::Missing("success_url"))?)?;
+        url("cancel_url", self.cancel_url.as_deref().ok_or(Refusal::Missing("cancel_url"))?)?;
+        self.customer_email.as_deref().map_or(Ok(()), email)?;
+        self.idempotency_key.as_deref().map_or(Ok(()), key)?;
+        self.metadata(prefix)?;
+        Ok(items)
+    }
+
+    fn metadata(&self, prefix: &str) -> Result<(), Refusal> {
+        let Some(Value::Object(metadata)) = self.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok()) else {
+            return Err(Refusal::MetadataShape);
+        };
+        if metadata.len() > MAX_METADATA_KEYS {
+            return Err(Refusal::MetadataKeys(metadata.len()));
+        }
+        for (key, value) in &metadata {
+            let Value::String(value) = value else {
+                return Err(Refusal::MetadataValue(key.clone()));
+            };
+            let length = key.chars().count();
+            if length == 0 || length > MAX_METADATA_KEY || key.contains(['[', ']']) {
+                return Err(Refusal::MetadataKey(key.clone()));
+            }
+            if value.chars().count() > MAX_METADATA_VALUE {
+                return Err(Refusal::MetadataTooLong(key.clone()));
+            }
+            if !prefix.is_empty() && key.starts_with(prefix) && self.implied(&key[prefix.len()..]) != Some(value.as_str()) {
+                return Err(Refusal::Reserved { key: key.clone(), prefix: prefix.to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of a reserved key that the row itself implies.
+    fn implied(&self, key: &str) -> Option<&str> {
+        match key {
+            "subject_type" => self.subject_type.as_deref(),
+            "subject_id" => self.subject_id.as_deref(),
+            "checkout_mode" => self.mode.as_deref(),
+            "checkout_session_id" => Some(&self.id),
+            _ => None,
+        }
+    }
+}
+
+impl Portal {
+    /// Checks everything that can be told from the request alone.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), Refusal> {
+        no_secret(&[
+            ("subject_type", self.subject_type.as_deref()),
+            ("subject_id", self.subject_id.as_deref()),
+            ("return_url", self.return_url.as_deref()),
+            ("configuration_id", self.configuration_id.as_deref()),
+        ])?;
+        environment(self.environment.as_deref())?;
+        if self.subject_type.is_none() && self.subject_id.is_none() {
+            return Err(Refusal::Missing("subject_type"));
+        }
+        subject(self.subject_type.as_deref(), self.subject_id.as_deref())?;
+        self.return_url.as_deref().map_or(Ok(()), |value| url("return_url", value))?;
+        match self.configuration_id.as_deref() {
+            Some(value) if !is_name(value) => Err(Refusal::Name("configuration_id")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn no_secret(columns: &[(&'static str, Option<&str>)]) -> Result<(), Refusal> {
+    match columns.iter().find(|(_, value)| value.is_some_and(looks_secret)) {
+        Some((column, _)) => Err(Refusal::Secret(column)),
+        None => Ok(()),
+    }
+}
+
+fn environment(value: Option<&str>) -> Result<(), Refusal> {
+    match value {
+        Some("test" | "live") => Ok(()),
+        other => Err(Refusal::Environment(other.map(ToOwned::to_owned))),
+    }
+}
+
+fn subject(subject_type: Option<&str>, subject_id: Option<&str>) -> Result<(), Refusal> {
+    match (subject_type, subject_id) {
+        (None, None) => Ok(()),
+        (Some(kind), Some(id)) if is_name(kind) && is_name(id) => Ok(()),
+        (Some(kind), Some(_)) => Err(Refusal::Name(if is_name(kind) { "subject_id" } else { "subject_type" })),
+        (None, Some(_)) => Err(Refusal::HalfASubject("subject_type")),
+        (Some(_), None) => Err(Refusal::HalfASubject("subject_id")),
+    }
+}
+
+fn is_name(value: &str) -> bool {
+    !value.trim().is_empty() && value.chars().count() <= MAX_NAME && !value.chars().any(char::is_control)
+}
+
+fn key(value: &str) -> Result<(), Refusal> {
+    let length = value.chars().count();
+    if value.trim().is_empty() || length > MAX_KEY || value.chars().any(char::is_control) {
+        return Err(Refusal::Key(length));
+    }
+    Ok(())
+}
+
+/// Whether a URL is absolute, of the web, and free of what no URL holds. Stripe's template `{CHECKOUT_SESSION_ID}` may be in it.
+fn url(column: &'static str, value: &str) -> Result<(), Refusal> {
+    let lower = value.get(..8).unwrap_or(value).to_ascii_lowercase();
+    let rest = if lower.starts_with("https://") {
+        &value[8..]
+    } else if lower.starts_with("http://") {
+        &value[7..]
+    } else {
+        return Err(Refusal::Url(column));
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.split(':').next().unwrap_or_default();
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\');
+    // Whoever reads user@host sees the user first: no address that a payer is sent to may hide its host behind one.
+    if (host.is_empty() && !authority.starts_with('[')) || authority.contains('@') || value.chars().any(odd) {
+        return Err(Refusal::Url(column));
+    }
+    if value.chars().count() > MAX_URL {
+        return Err(Refusal::Url(column));
+    }
+    Ok(())
+}
+
+fn email(value: &str) -> Result<(), Refusal> {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"');
+    let mut parts = value.split('@');
+    let (Some(local), Some(domain), None) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Refusal::Email);
+    };
+    let dotted = domain.split('.').count() > 1 && domain.split('.').all(|label| !label.is_empty());
+    if local.is_empty() || !dotted || value.chars().any(odd) || value.chars().count() > 512 {
+        return Err(Refusal::Email);
+    }
+    Ok(())
+}
+
+fn line_items(text: Option<&str>) -> Result<Vec<LineItem>, Refusal> {
+    let Some(Value::Array(items)) = text.and_then(|text| serde_json::from_str(text).ok()) else {
+        return Err(Refusal::LineItemsShape);
+    };
+    if items.is_empty() || items.len() > MAX_LINE_ITEMS {
+        return Err(Refusal::LineItemsCount(items.len()));
+    }
+    items.iter().enumerate().map(|(place, item)| line_item(place + 1, item)).collect()
+}
+
+fn line_item(place: usize, item: &Value) -> Result<LineItem, Refusal> {
+    let refuse = |why| Refusal::LineItem { place, why };
+    let Value::Object(item) = item else {
+        return Err(refuse("It is not an object."));
+    };
+    if item.keys().any(|key| !matches!(key.as_str(), "price" | "stripePriceId" | "quantity")) {
+        return Err(refuse("It has another key than stripePriceId (or price) and quantity."));
+    }
+    let price = match (item.get("price"), item.get("stripePriceId")) {
+        (Some(Value::String(price)), None) | (None, Some(Value::String(price))) if is_name(price) => price.clone(),
+        (Some(_), Some(_)) => return Err(refuse("It has both price and stripePriceId.")),
+        _ => return Err(refuse("It names no price.")),
+    };
+    Ok(LineItem { price, quantity: quantity(item).ok_or_else(|| refuse("Its quantity is not a whole number from 1 to 999999."))? })
+}
+
+fn quantity(item: &Map<String, Value>) -> Option<u64> {
+    item.get("quantity")?.as_u64().filter(|quantity| (1..=MAX_QUANTITY).contains(quantity))
+}
+
+#[cfg(test)]
+mod tests;

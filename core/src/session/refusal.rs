@@ -1,0 +1,202 @@
+//! Why a session is refused: message, SQLSTATE, DETAIL and HINT of each reason. No value that could be a secret is in any.
+
+use super::{MAX_KEY, MAX_LINE_ITEMS, MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VALUE};
+
+/// Why a session is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// A column holds what looks like a Stripe secret.
+    Secret(&'static str),
+    /// Neither `test` nor `live`.
+    Environment(Option<String>),
+    /// Live has not been approved.
+    LiveNotApproved,
+    /// Neither `payment` nor `subscription`.
+    Mode(Option<String>),
+    /// A column that must have a value.
+    Missing(&'static str),
+    /// Only one of a subject's two parts; the other is named.
+    HalfASubject(&'static str),
+    /// A subscription that nobody would own.
+    SubscriptionWithoutSubject,
+    /// A name that is empty, too long, or holds control characters.
+    Name(&'static str),
+    /// The line items are no array.
+    LineItemsShape,
+    /// Too few or too many line items.
+    LineItemsCount(usize),
+    /// One line item, counted from 1.
+    LineItem {
+        /// Which.
+        place: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A price that is not sold any more.
+    PriceInactive(String),
+    /// A price of the other environment.
+    PriceElsewhere(String),
+    /// A price that does not fit the mode.
+    PriceMode {
+        /// Which.
+        price: String,
+        /// Whether the catalog says that it recurs.
+        recurring: bool,
+    },
+    /// A URL that is none.
+    Url(&'static str),
+    /// An e-mail address that is none.
+    Email,
+    /// Metadata that is no object.
+    MetadataShape,
+    /// Too many keys.
+    MetadataKeys(usize),
+    /// A key that Stripe would refuse.
+    MetadataKey(String),
+    /// A value that is not a string.
+    MetadataValue(String),
+    /// A value that is too long.
+    MetadataTooLong(String),
+    /// A reserved key with another value than the row implies.
+    Reserved {
+        /// The key.
+        key: String,
+        /// The prefix that reserves it.
+        prefix: String,
+    },
+    /// An idempotency key that is empty, too long, or holds control characters; its length.
+    Key(usize),
+    /// A column that only the backend and Stripe write.
+    NotYours(&'static str),
+    /// A subject that a caller without identity named.
+    Anonymous,
+    /// Nobody has said who may bill for this type of subject.
+    Unregistered(String),
+    /// A subject that is not the caller's.
+    Foreign {
+        /// Its type.
+        subject_type: String,
+        /// Its id.
+        subject_id: String,
+    },
+}
+
+impl Refusal {
+    /// The SQLSTATE.
+    #[must_use]
+    pub fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::LiveNotApproved => "55000",
+            Self::NotYours(_) | Self::Anonymous | Self::Unregistered(_) | Self::Foreign { .. } => "42501",
+            _ => "22023",
+        }
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::Secret(column) => format!("{column} looks like a stripe secret"),
+            Self::Environment(_) => "environment must be test or live".to_owned(),
+            Self::LiveNotApproved => "live is not approved".to_owned(),
+            Self::Mode(_) => "mode must be payment or subscription".to_owned(),
+            Self::Missing(column) => format!("{column} must not be null"),
+            Self::HalfASubject(_) => "subject_type and subject_id go together".to_owned(),
+            Self::SubscriptionWithoutSubject => "a subscription needs a subject".to_owned(),
+            Self::Name(column) => format!("{column} is not usable"),
+            Self::LineItemsShape => "line_items must be an array".to_owned(),
+            Self::LineItemsCount(_) => format!("line_items must have 1 to {MAX_LINE_ITEMS} items"),
+            Self::LineItem { .. } => "line item is not usable".to_owned(),
+            Self::PriceInactive(_) => "price is not active".to_owned(),
+            Self::PriceElsewhere(_) => "price is of the other environment".to_owned(),
+            Self::PriceMode { recurring: true, .. } => "a recurring price needs mode subscription".to_owned(),
+            Self::PriceMode { recurring: false, .. } => "a one-time price needs mode payment".to_owned(),
+            Self::Url(column) => format!("{column} must be an absolute http or https url"),
+            Self::Email => "customer_email is not an e-mail address".to_owned(),
+            Self::MetadataShape => "metadata must be an object".to_owned(),
+            Self::MetadataKeys(_) => format!("metadata has more than {MAX_METADATA_KEYS} keys"),
+            Self::MetadataKey(_) => "metadata key is not usable".to_owned(),
+            Self::MetadataValue(_) => "metadata value must be a string".to_owned(),
+            Self::MetadataTooLong(_) => format!("metadata value has more than {MAX_METADATA_VALUE} characters"),
+            Self::Reserved { .. } => "metadata key is reserved".to_owned(),
+            Self::Key(_) => "idempotency_key is not usable".to_owned(),
+            Self::NotYours(column) => format!("{column} is not written by callers"),
+            Self::Anonymous => "caller is not signed in".to_owned(),
+            Self::Unregistered(_) => "subject type is not registered".to_owned(),
+            Self::Foreign { .. } => "caller may not bill for this subject".to_owned(),
+        }
+    }
+
+    /// The DETAIL: the offending values, never one that could be a secret.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Secret(column) => format!("Its value, which is not shown, begins as Stripe's keys do; {column} is readable by others."),
+            Self::Environment(given) | Self::Mode(given) => shown(given.as_deref()),
+            Self::LiveNotApproved => "Nobody has approved taking real money.".to_owned(),
+            Self::Missing(column) => format!("{column} is null."),
+            Self::HalfASubject(column) => format!("{column} is null, the other is not."),
+            Self::SubscriptionWithoutSubject => "subject_type and subject_id are null.".to_owned(),
+            Self::Name(column) => format!("{column} is blank, longer than 255 characters, or holds control characters."),
+            Self::LineItemsShape => "line_items is not a JSON array.".to_owned(),
+            Self::LineItemsCount(count) => format!("It has {count}."),
+            Self::LineItem { place, why } => format!("Item {place}: {why}"),
+            Self::PriceInactive(price) | Self::PriceElsewhere(price) => format!("Price {price}."),
+            Self::PriceMode { price, recurring: true } => format!("Price {price} recurs."),
+            Self::PriceMode { price, recurring: false } => format!("Price {price} does not recur."),
+            Self::Url(column) => format!("{column} has no scheme http or https, no host, a user name, or blanks; or it is too long."),
+            Self::Email => "It is not of the form name@host.domain.".to_owned(),
+            Self::MetadataShape => "metadata is not a JSON object.".to_owned(),
+            Self::MetadataKeys(count) => format!("It has {count}."),
+            Self::MetadataKey(key) => format!("Key {}: it is empty, longer than {MAX_METADATA_KEY} characters, or holds a square bracket.", short(key)),
+            Self::MetadataValue(key) | Self::MetadataTooLong(key) => format!("Key {}.", short(key)),
+            Self::Reserved { key, prefix } => format!("Key {} begins with {prefix}, and its value is not what the row implies.", short(key)),
+            Self::Key(length) => format!("It is blank, longer than {MAX_KEY} characters, or holds control characters; it has {length}."),
+            Self::NotYours(column) => format!("{column} was given."),
+            Self::Anonymous => "There is no user id in the request's claims, or the session's role is no gateway.".to_owned(),
+            Self::Unregistered(subject_type) => format!("Subject type {}.", short(subject_type)),
+            Self::Foreign { subject_type, subject_id } => format!("Subject {} {}.", short(subject_type), short(subject_id)),
+        }
+    }
+
+    /// The HINT: the next step.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "Keep Stripe's keys in the backend; roll this one if it was ever stored or sent.",
+            Self::Environment(_) => "Pass 'test' or 'live'.",
+            Self::LiveNotApproved => "An admin approves it with payments.approve_live(approved_by).",
+            Self::Mode(_) => "Pass 'payment' or 'subscription'.",
+            Self::Missing(_) => "Pass a value.",
+            Self::HalfASubject(_) => "Pass both, or neither for a guest's one-time checkout.",
+            Self::SubscriptionWithoutSubject => "Say who is billed, for example subject_type 'user' with the caller's own id.",
+            Self::Name(_) => "Pass the id as the app stores it.",
+            Self::LineItemsShape | Self::LineItemsCount(_) | Self::LineItem { .. } => {
+                "Each item reads {\"stripePriceId\": \"price_…\", \"quantity\": 1}."
+            }
+            Self::PriceInactive(_) => "Sell an active price.",
+            Self::PriceElsewhere(_) => "Use a price of the environment that is asked for.",
+            Self::PriceMode { .. } => "Use the mode that fits the price, or a price that fits the mode.",
+            Self::Url(_) => "Pass a URL such as https://app.example.com/paid.",
+            Self::Email => "Pass an address, or null.",
+            Self::MetadataShape | Self::MetadataValue(_) => "Pass an object of strings; write numbers as strings.",
+            Self::MetadataKeys(_) | Self::MetadataTooLong(_) => "Keep the data in a table of yours, and its id in metadata.",
+            Self::MetadataKey(_) => "Stripe takes keys of 1 to 40 characters without [ and ].",
+            Self::Reserved { .. } => "Leave the key out: payments.stripe_request() adds it.",
+            Self::Key(_) => "Pass 1 to 200 printable characters that name this one request.",
+            Self::NotYours(_) => "Leave it out; the backend writes it with payments.record_stripe_response().",
+            Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
+            Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
+            Self::Foreign { .. } => "Ask as someone who may bill for it.",
+        }
+    }
+}
+
+fn shown(given: Option<&str>) -> String {
+    given.map_or_else(|| "It is null.".to_owned(), |given| format!("It is {:?}.", short(given)))
+}
+
+/// A value as a message may show it.
+fn short(value: &str) -> String {
+    value.chars().take(100).collect()
+}

@@ -1,0 +1,48 @@
+-- Row security of the session tables: deny by default, and each INSERT policy with its SELECT policy, since on conflict and
+-- returning need both. A type of subject that is registered brings its own pairs (subjects.sql), a role that is made an
+-- admin a policy of its own (grants.sql).
+--
+-- created_by and guest are the guard's stamps, which no caller may write: where the guard is switched off they are missing,
+-- and the policies deny. The policies call no member of the extension; see identity.sql.
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if exists (select from pg_policy where polrelid = 'payments.checkout_sessions'::regclass and polname = 'payments_owner') then
+    return;
+  end if;
+
+  create policy payments_owner on payments.checkout_sessions to payments_owner using (true) with check (true);
+  create policy payments_owner on payments.customer_portal_sessions to payments_owner using (true) with check (true);
+
+  create policy own_select on payments.checkout_sessions for select
+    using (case when subject_id is null then created_by = (select payments.caller())
+                else subject_type = 'user' and subject_id = (select payments.caller()) end);
+  create policy own_insert on payments.checkout_sessions for insert
+    with check (status = 'initialized' and created_by = (select payments.caller())
+                and case when subject_id is null then mode = 'payment'
+                         else subject_type = 'user' and subject_id = created_by end);
+
+  create policy own_select on payments.customer_portal_sessions for select
+    using (subject_type = 'user' and subject_id = (select payments.caller()));
+  create policy own_insert on payments.customer_portal_sessions for insert
+    with check (status = 'initialized' and created_by = (select payments.caller())
+                and subject_type = 'user' and subject_id = created_by);
+
+  -- A guest has no name by which to know his rows again. He sees what his own transaction wrote, and nothing of any other
+  -- guest: returning and on conflict work, a list of sessions is empty. A row that is being inserted has no place yet, and
+  -- no xmin to ask for; a row that is visible while the (sub)transaction that wrote it is in progress is one's own.
+  create policy guest_select on payments.checkout_sessions for select
+    using (guest and updated_at = now()
+           and case when ctid = '(4294967295,0)'::tid then true
+                    when pg_current_xact_id_if_assigned() is null then false
+                    when age(xmin) > 0 then false
+                    else pg_xact_status((pg_current_xact_id_if_assigned()::text::bigint - age(xmin))::text::xid8)
+                         = 'in progress' end);
+  create policy guest_insert on payments.checkout_sessions for insert
+    with check (guest and created_by is null and subject_id is null and mode = 'payment' and status = 'initialized'
+                and (select payments.caller()) is null);
+end
+$install$;

@@ -1,0 +1,449 @@
+-- Asking to pay: the callers' functions, the request to Stripe, and what Stripe answered. The guards are in src/session/.
+
+-- A session as the functions return it: the columns of the table, in their order. A type of its own, since no member of the
+-- extension may depend on a table.
+create type payments.checkout_session as (
+  id uuid,
+  environment text,
+  mode text,
+  status text,
+  payment_status text,
+  subject_type text,
+  subject_id text,
+  customer_email text,
+  line_items jsonb,
+  success_url text,
+  cancel_url text,
+  idempotency_key text,
+  metadata jsonb,
+  stripe_checkout_session_id text,
+  stripe_customer_id text,
+  stripe_payment_intent_id text,
+  stripe_subscription_id text,
+  url text,
+  last_error text,
+  raw jsonb,
+  created_by text,
+  guest boolean,
+  created_at timestamptz,
+  updated_at timestamptz
+);
+
+create type payments.customer_portal_session as (
+  id uuid,
+  environment text,
+  status text,
+  subject_type text,
+  subject_id text,
+  stripe_customer_id text,
+  return_url text,
+  configuration_id text,
+  url text,
+  last_error text,
+  raw jsonb,
+  created_by text,
+  created_at timestamptz,
+  updated_at timestamptz
+);
+
+create function payments.touch_updated_at() returns trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.updated_at := now();
+  return new;
+end
+$$;
+
+-- What makes two requests the same; the reserved keys of metadata, which the row implies, do not count.
+create function payments.request_content(session jsonb) returns jsonb
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'mode', session -> 'mode', 'subject_type', session -> 'subject_type', 'subject_id', session -> 'subject_id',
+    'customer_email', session -> 'customer_email', 'line_items', session -> 'line_items',
+    'success_url', session -> 'success_url', 'cancel_url', session -> 'cancel_url',
+    'metadata', (select coalesce(jsonb_object_agg(m.key, m.value), '{}') from jsonb_each(session -> 'metadata') m
+                  where not starts_with(m.key, p) or p = ''))
+  from payments.metadata_prefix() p
+$$;
+
+/* Inserts a checkout session as the caller and returns it. The same key and the same request by the same caller returns the
+   first row, whatever its state.
+
+   Raises 22023 (a bad argument), 42501 (not the caller's subject), 55000 (live is not approved), PT409 (the key was used for
+   another request). */
+create function payments.create_checkout_session(
+  environment text, mode text, line_items jsonb, success_url text, cancel_url text,
+  subject_type text default null, subject_id text default null, customer_email text default null,
+  metadata jsonb default '{}', idempotency_key text default null
+) returns payments.checkout_session
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  made jsonb;
+  first jsonb;
+  trusted boolean := has_column_privilege(current_user, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT');
+  asked jsonb := jsonb_build_object(
+    'mode', $2, 'subject_type', $6, 'subject_id', $7, 'customer_email', $8, 'line_items', $3, 'success_url', $4,
+    'cancel_url', $5, 'metadata', coalesce($9, '{}'));
+begin
+  -- Of a backend's own INSERT the guard checks the forms only; through this function it asks as strictly as anyone. A
+  -- request that is repeated was judged before.
+  if trusted and not exists (
+    select from payments.checkout_sessions s
+     where s.environment = $1 and s.idempotency_key = $10 and s.created_by is null and not s.guest)
+  then
+    perform payments.check_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, '{}'), $10);
+  end if;
+
+  -- An app's triggers on the table find the search_path of an ordinary session.
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.checkout_sessions as s (environment, mode, line_items, success_url, cancel_url, subject_type, subject_id,
+                                               customer_email, metadata, idempotency_key)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, '{}'), $10)
+  on conflict (environment, idempotency_key) where idempotency_key is not null do nothing
+  returning pg_catalog.to_jsonb(s.*) into made;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+
+  if made is null then
+    -- The guard has seen to it that the row with this key is the caller's own (src/session/checkout.rs).
+    select to_jsonb(s.*) into first
+      from payments.checkout_sessions s
+     where s.environment = $1 and s.idempotency_key = $10;
+    if first is null or payments.request_content(first) is distinct from payments.request_content(asked) then
+      raise exception 'idempotency key was used for another request'
+        using errcode = 'PT409',
+              detail = format('Environment %s, key %s.', $1, $10),
+              hint = 'Use a new key for a new request; repeat a request unchanged to get its session again.';
+    end if;
+    made := first;
+  end if;
+  return jsonb_populate_record(null::payments.checkout_session, made);
+end
+$$;
+
+/* Inserts a portal session as the caller and returns it. For a subject that has a Stripe customer.
+
+   Raises 42501 (nobody is signed in, or not the caller's subject), PT404 (no customer: show "subscribe" instead), 22023, 55000.
+   What raises leaves no row; a backend that keeps failed attempts inserts the row itself and then marks it as failed. */
+create function payments.create_customer_portal_session(
+  environment text, subject_type text, subject_id text, return_url text default null, configuration_id text default null
+) returns payments.customer_portal_session
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  made jsonb;
+begin
+  if not payments.check_portal_session($1, $2, $3, $4, $5) then
+    raise exception 'subject has no stripe customer'
+      using errcode = 'PT404',
+            detail = format('Subject %s %s, environment %s.', $2, $3, $1),
+            hint = 'It gets one with its first completed checkout.';
+  end if;
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.customer_portal_sessions as s (environment, subject_type, subject_id, return_url, configuration_id)
+  values ($1, $2, $3, $4, $5)
+  returning pg_catalog.to_jsonb(s.*) into made;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  return jsonb_populate_record(null::payments.customer_portal_session, made);
+end
+$$;
+
+create function payments.no_such_session(session_id uuid) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'session does not exist'
+    using errcode = 'P0002', detail = format('Id %s.', coalesce(session_id::text, 'null')),
+          hint = 'Pass the id of a row of checkout_sessions or customer_portal_sessions.';
+end
+$$;
+
+create function payments.require_open_environment(environment text) returns void
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if environment = 'live' and not exists (
+    select from payments.environments e where e.environment = 'live' and e.live_approved_at is not null)
+  then
+    raise exception 'live is not approved'
+      using errcode = '55000', detail = 'Nobody has approved taking real money.',
+            hint = 'An admin approves it with payments.approve_live(approved_by).';
+  end if;
+end
+$$;
+
+-- The metadata by which Stripe's objects are found again (projection.md): stamped here, refused from callers.
+create function payments.linking_metadata(session payments.checkout_session) returns jsonb
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+    p || 'checkout_session_id', session.id::text,
+    p || 'checkout_mode', session.mode,
+    p || 'subject_type', session.subject_type,
+    p || 'subject_id', session.subject_id))
+  from payments.metadata_prefix() p
+$$;
+
+create function payments.checkout_params(session payments.checkout_session) returns jsonb
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  metadata jsonb := session.metadata || payments.linking_metadata(session);
+  customer text;
+  params jsonb;
+begin
+  if (select count(*) from jsonb_object_keys(metadata)) > 50 then
+    raise exception 'metadata has no room for the keys that link back'
+      using errcode = '22023',
+            detail = format('Session %s: with the reserved keys it has more than the 50 that Stripe takes.', session.id),
+            hint = 'Keep the data in a table of yours, and its id in metadata.';
+  end if;
+  select m.stripe_customer_id into customer
+    from payments.stripe_customer_mappings m
+   where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id;
+  params := jsonb_build_object(
+    'mode', session.mode,
+    'line_items', (
+      select jsonb_agg(jsonb_build_object('price', coalesce(i.item ->> 'price', i.item ->> 'stripePriceId'),
+                                          'quantity', i.item -> 'quantity') order by i.place)
+        from jsonb_array_elements(session.line_items) with ordinality as i(item, place)),
+    'success_url', session.success_url,
+    'cancel_url', session.cancel_url,
+    'client_reference_id', session.id::text,
+    'metadata', metadata,
+    case session.mode when 'payment' then 'payment_intent_data' else 'subscription_data' end,
+    jsonb_build_object('metadata', metadata));
+  if customer is not null then
+    return params || jsonb_build_object('customer', customer);
+  end if;
+  if session.customer_email is not null then
+    params := params || jsonb_build_object('customer_email', session.customer_email);
+  end if;
+  -- Without it a one-time checkout makes a guest, and the subject never gets a customer of its own.
+  if session.mode = 'payment' and session.subject_id is not null then
+    params := params || '{"customer_creation": "always"}';
+  end if;
+  return params;
+end
+$$;
+
+/* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key and params, nested as
+   Stripe's API names them. The same session gives the same request, so that it may be sent again.
+
+   Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
+   customer). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
+create function payments.stripe_request(session_id uuid) returns jsonb
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  checkout payments.checkout_session;
+  portal payments.customer_portal_session;
+  customer text;
+begin
+  select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
+    from payments.checkout_sessions s where s.id = session_id;
+  if found then
+    if checkout.status in ('completed', 'expired') then
+      raise exception 'session is %', checkout.status
+        using errcode = '55000', detail = format('Session %s.', session_id), hint = 'Make a new session.';
+    end if;
+    perform payments.require_open_environment(checkout.environment);
+    return jsonb_build_object(
+      'method', 'POST', 'path', '/v1/checkout/sessions', 'idempotency_key', 'checkout_session_' || session_id,
+      'params', payments.checkout_params(checkout));
+  end if;
+
+  select (jsonb_populate_record(null::payments.customer_portal_session, to_jsonb(s.*))).* into portal
+    from payments.customer_portal_sessions s where s.id = session_id;
+  if not found then
+    perform payments.no_such_session(session_id);
+  end if;
+  perform payments.require_open_environment(portal.environment);
+  select m.stripe_customer_id into customer
+    from payments.stripe_customer_mappings m
+   where m.environment = portal.environment and m.subject_type = portal.subject_type and m.subject_id = portal.subject_id;
+  if customer is null then
+    raise exception 'subject has no stripe customer'
+      using errcode = 'PT404',
+            detail = format('Subject %s %s, environment %s.', portal.subject_type, portal.subject_id, portal.environment),
+            hint = 'It gets one with its first completed checkout.';
+  end if;
+  return jsonb_build_object(
+    'method', 'POST', 'path', '/v1/billing_portal/sessions', 'idempotency_key', 'portal_session_' || session_id,
+    'params', jsonb_strip_nulls(jsonb_build_object(
+      'customer', customer, 'return_url', portal.return_url, 'configuration', portal.configuration_id)));
+end
+$$;
+
+create function payments.refuse_response(session_id uuid, why text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'response does not belong to this session'
+    using errcode = '22023', detail = format('Session %s: %s', session_id, why),
+          hint = 'Record the JSON that Stripe answered to this session''s own request; an error with payments.record_stripe_error().';
+end
+$$;
+
+/* Records what Stripe answered to stripe_request: its id, url and customer; the session is open (a portal session created).
+   A webhook may have come first: what is known stays, and no status goes back. Returns the row.
+
+   Raises P0002 (no such session), 22023 (not the response to this session's request). */
+create function payments.record_stripe_response(session_id uuid, response jsonb) returns jsonb
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  checkout payments.checkout_session;
+  portal payments.customer_portal_session;
+  is_checkout boolean;
+  environment text;
+  known text;
+  row_now jsonb;
+  customer text := case jsonb_typeof(response -> 'customer')
+    when 'object' then response -> 'customer' ->> 'id' else response ->> 'customer' end;
+begin
+  select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
+    from payments.checkout_sessions s where s.id = session_id for update;
+  is_checkout := found;
+  if not is_checkout then
+    select (jsonb_populate_record(null::payments.customer_portal_session, to_jsonb(s.*))).* into portal
+      from payments.customer_portal_sessions s where s.id = session_id for update;
+    if not found then
+      perform payments.no_such_session(session_id);
+    end if;
+  end if;
+  environment := coalesce(checkout.environment, portal.environment);
+  known := coalesce(checkout.stripe_checkout_session_id, portal.raw ->> 'id');
+
+  if response ->> 'object' is distinct from (case when is_checkout then 'checkout.session' else 'billing_portal.session' end)
+     or response ->> 'id' is null then
+    perform payments.refuse_response(session_id, format('it is no %s.', case when is_checkout then 'checkout.session' else 'billing_portal.session' end));
+  elsif (response -> 'livemode') is distinct from to_jsonb(environment = 'live') then
+    perform payments.refuse_response(session_id, format('it says livemode %s, the session is of %s.',
+                                                        coalesce(response ->> 'livemode', 'nothing'), environment));
+  elsif known is distinct from (response ->> 'id') and known is not null then
+    perform payments.refuse_response(session_id, format('%s is recorded, and it says %s.', known, response ->> 'id'));
+  elsif is_checkout and response ->> 'client_reference_id' <> session_id::text then
+    perform payments.refuse_response(session_id, format('it is the response to session %s.', response ->> 'client_reference_id'));
+  elsif not is_checkout and portal.stripe_customer_id <> customer then
+    perform payments.refuse_response(session_id, format('%s is recorded, and it says %s.', portal.stripe_customer_id, customer));
+  end if;
+
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  if is_checkout then
+    -- Only a webhook makes a session completed, expired or paid.
+    update payments.checkout_sessions as s
+       set status = case when s.status in ('initialized'::text, 'failed'::text) then 'open'::text else s.status end,
+           stripe_checkout_session_id = response ->> 'id'::text,
+           url = coalesce(response ->> 'url'::text, s.url),
+           stripe_customer_id = coalesce(s.stripe_customer_id, customer),
+           payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::text when 'unpaid'::text then 'unpaid'::text end),
+           last_error = case when s.status in ('initialized'::text, 'failed'::text) then null else s.last_error end,
+           raw = case when s.status in ('initialized'::text, 'failed'::text) or s.raw = '{}'::jsonb then response else s.raw end
+     where s.id = session_id
+    returning pg_catalog.to_jsonb(s.*) into row_now;
+  else
+    update payments.customer_portal_sessions as s
+       set status = 'created'::text,
+           url = response ->> 'url'::text,
+           stripe_customer_id = coalesce(s.stripe_customer_id, customer),
+           last_error = null,
+           raw = response
+     where s.id = session_id
+    returning pg_catalog.to_jsonb(s.*) into row_now;
+  end if;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  return row_now;
+end
+$$;
+
+/* Records that Stripe refused the request, or could not be reached: the session is failed, with the reason. What looks like
+   a Stripe key is taken out of it. A session that Stripe has made already stays as it is. Returns the row.
+
+   Raises P0002 (no such session). */
+create function payments.record_stripe_error(session_id uuid, error text) returns jsonb
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  row_now jsonb;
+  reason text := left(payments.without_secrets(coalesce(error, 'unknown')), 2000);
+begin
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  update payments.checkout_sessions as s
+     set status = 'failed'::text, last_error = reason
+   where s.id = session_id and s.status in ('initialized'::text, 'failed'::text) and s.stripe_checkout_session_id is null
+  returning pg_catalog.to_jsonb(s.*) into row_now;
+  if row_now is null then
+    update payments.customer_portal_sessions as s
+       set status = 'failed'::text, last_error = reason
+     where s.id = session_id and s.status in ('initialized'::text, 'failed'::text)
+    returning pg_catalog.to_jsonb(s.*) into row_now;
+  end if;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  if row_now is null then
+    select to_jsonb(s.*) into row_now from payments.checkout_sessions s where s.id = session_id;
+  end if;
+  if row_now is null then
+    select to_jsonb(s.*) into row_now from payments.customer_portal_sessions s where s.id = session_id;
+  end if;
+  if row_now is null then
+    perform payments.no_such_session(session_id);
+  end if;
+  return row_now;
+end
+$$;
+
+/* Approves taking real money. Needs a webhook secret of live and an active price of live: without the first no payment
+   would be heard of, without the second there is nothing to sell. Raises 22023 (nobody's name), 55000. */
+create function payments.approve_live(approved_by text) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if approved_by is null or btrim(approved_by) = '' then
+    raise exception 'approved_by must name who approves'
+      using errcode = '22023', detail = 'It is null or blank.', hint = 'Pass a name or an e-mail address.';
+  end if;
+  if not payments.has_webhook_secret('live') then
+    raise exception 'live has no webhook secret'
+      using errcode = '55000', detail = 'Payments would be taken and never heard of.',
+            hint = 'Set it with payments.set_webhook_secret(''live'', secret).';
+  end if;
+  if not exists (select from payments.prices p where p.environment = 'live' and p.active) then
+    raise exception 'live has no active price'
+      using errcode = '55000', detail = 'No row of payments.prices is active in live.',
+            hint = 'Sync the catalog with payments.sync_stripe_objects(''live'', objects).';
+  end if;
+  update payments.environments e
+     set live_approved_by = approve_live.approved_by, live_approved_at = now()
+   where e.environment = 'live';
+end
+$$;
+
+/* Takes the approval back: from now on live is refused. Events of live are still heard. */
+create function payments.revoke_live() returns void
+  language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  update payments.environments set live_approved_by = null, live_approved_at = null where environment = 'live'
+$$;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass and tgname = 'payments_guard') then
+    create trigger payments_guard before insert on payments.checkout_sessions
+      for each row execute function payments.guard_checkout_session();
+    alter trigger payments_guard on payments.checkout_sessions depends on extension payments;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.customer_portal_sessions'::regclass and tgname = 'payments_guard') then
+    create trigger payments_guard before insert on payments.customer_portal_sessions
+      for each row execute function payments.guard_portal_session();
+    alter trigger payments_guard on payments.customer_portal_sessions depends on extension payments;
+  end if;
+end
+$install$;

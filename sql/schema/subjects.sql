@@ -1,0 +1,219 @@
+-- Who may bill for what: the registry of subject types. The look-up itself is in src/session/subject.rs.
+
+-- members is a regclass so that a renamed table is still found; pg_dump writes its name. The predicate is text, since
+-- pg_upgrade refuses a column of type regprocedure.
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if to_regclass('payments.subject_types') is null then
+    create table payments.subject_types (
+      subject_type text primary key,
+      members regclass,
+      subject_column name,
+      user_column name,
+      role_column name,
+      roles text[],
+      predicate text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      check ((members is null) <> (predicate is null)),
+      check (members is null or (subject_column is not null and user_column is not null)),
+      check ((role_column is null) = (roles is null))
+    );
+  end if;
+end
+$install$;
+
+-- The role whose word a call is: what SET ROLE made of the login role. Inside a function that runs as its owner,
+-- current_user is that owner.
+create function payments.outer_role() returns name
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$ select case current_setting('role') when 'none' then session_user else current_setting('role')::name end $$;
+
+-- The name of one of the policies that a subject type has on each session table.
+create function payments.subject_policy(subject_type text, command text) returns name
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select format('subject_type_%s_%s', case when octet_length(subject_type) <= 40 then subject_type else md5(subject_type) end,
+                command)::name
+$$;
+
+create function payments.drop_subject_policies(subject_type text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found record;
+begin
+  for found in
+    select p.polname, p.polrelid::regclass as relation
+      from pg_policy p
+     where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass)
+       and p.polname in (payments.subject_policy(drop_subject_policies.subject_type, 'select'),
+                         payments.subject_policy(drop_subject_policies.subject_type, 'insert'))
+  loop
+    execute format('drop policy %I on %s', found.polname, found.relation);
+  end loop;
+end
+$$;
+
+-- INSERT and SELECT in pairs: on conflict and returning need both. A membership table is looked up once per query
+-- and hashed; a predicate is asked for each row of its type.
+create function payments.make_subject_policies(subject_type text, by_predicate boolean) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  relation text;
+  owned text := format(
+    case when by_predicate
+      then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'
+      else 'subject_type = %1$L and subject_id in (select s from payments.caller_subjects(%1$L) s)'
+    end, subject_type);
+begin
+  perform payments.drop_subject_policies(subject_type);
+  foreach relation in array array['payments.checkout_sessions', 'payments.customer_portal_sessions'] loop
+    execute format('create policy %I on %s for select using (%s)',
+                   payments.subject_policy(subject_type, 'select'), relation, owned);
+    execute format('create policy %I on %s for insert with check (status = ''initialized'' '
+                   'and created_by = (select payments.caller()) and %s)',
+                   payments.subject_policy(subject_type, 'insert'), relation, owned);
+  end loop;
+end
+$$;
+
+create function payments.check_subject_type_name(subject_type text) returns void
+  language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if subject_type is null or btrim(subject_type) = '' or char_length(subject_type) > 255 or subject_type ~ '[[:cntrl:]]' then
+    raise exception 'subject type is not usable'
+      using errcode = '22023', detail = format('Subject type: %s.', coalesce(quote_literal(left(subject_type, 100)), 'null')),
+            hint = 'Pass the word that sessions use, for example ''team''.';
+  end if;
+  if subject_type = 'user' then
+    raise exception 'subject type user is built in'
+      using errcode = '22023', detail = 'A user may bill for himself, and for no other user.',
+            hint = 'Register another type, for example ''account''.';
+  end if;
+end
+$$;
+
+/* Says that a user may bill for a subject of this type if the membership table has a row of both; where role_column is given,
+   only with one of the roles. The key may be uuid, bigint, text or what else reads the same as text. The table keeps its own
+   row security: the look-up runs as its owner, past its policies, so they may use my_subjects() themselves.
+
+   Called by an admin who owns the table, or who may read all of it, as the look-up will read it for every caller.
+   A type that is registered already is registered anew. Raises 22023 (a name), 42501 (a table that the admin cannot
+   read), 42703 (no such column), 42809 (not a table or view). */
+create function payments.protect_subject_type(subject_type text, members regclass, subject_column name, user_column name,
+                                              role_column name default null, roles text[] default null) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller name := payments.outer_role();
+  target record;
+  wanted name;
+begin
+  perform payments.check_subject_type_name(subject_type);
+  select c.oid, c.relkind, n.nspname, c.relowner, c.relrowsecurity into target
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+   where c.oid = members;
+  if target.oid is null then
+    raise exception 'membership table does not exist'
+      using errcode = '42P01', detail = format('Table: %s.', coalesce(members::text, 'null')), hint = 'Pass the table''s name.';
+  end if;
+  if target.relkind not in ('r', 'p', 'v', 'm', 'f') then
+    raise exception '% is not a table or view', members
+      using errcode = '42809', detail = format('Its kind is %s.', target.relkind), hint = 'Pass a table or a view.';
+  end if;
+  if target.nspname in ('payments', 'pg_catalog', 'information_schema', 'pg_toast') then
+    raise exception '% is not a membership table of the app', members
+      using errcode = '42501', detail = format('It is in schema %s.', target.nspname), hint = 'Pass a table of the app''s own.';
+  end if;
+  if subject_column is null or user_column is null then
+    raise exception 'subject_column and user_column must not be null'
+      using errcode = '22023', detail = format('Columns: %s and %s.', coalesce(subject_column, 'null'), coalesce(user_column, 'null')),
+            hint = 'Name the column of the subject''s id and the column of the user''s id.';
+  end if;
+  if (role_column is null) <> (roles is null) or cardinality(roles) = 0 or array_position(roles, null) is not null then
+    raise exception 'role_column and roles go together'
+      using errcode = '22023', detail = format('Column %s, roles %s.', coalesce(role_column, 'null'), coalesce(roles::text, 'null')),
+            hint = 'Pass both, for example ''role'' and array[''owner'', ''billing''], or neither.';
+  end if;
+  foreach wanted in array array_remove(array[subject_column, user_column, role_column], null) loop
+    if not exists (select from pg_attribute a where a.attrelid = target.oid and a.attname = wanted and a.attnum > 0 and not a.attisdropped) then
+      raise exception '% has no column %', members, wanted
+        using errcode = '42703', detail = format('Table %s, column %s.', members, wanted), hint = 'Pass a column of that table.';
+    end if;
+    if not has_column_privilege(caller, target.oid, wanted, 'SELECT') then
+      raise exception 'role % may not read %', caller, members
+        using errcode = '42501', detail = format('Column %s.', wanted),
+              hint = 'Have the table''s owner call this, or grant the role SELECT on it.';
+    end if;
+  end loop;
+  if target.relrowsecurity and not pg_has_role(caller, target.relowner, 'USAGE')
+     and not (select r.rolsuper or r.rolbypassrls from pg_roles r where r.rolname = caller) then
+    raise exception 'role % may not read all of %', caller, members
+      using errcode = '42501', detail = 'The table has row security, and the look-up reads past it.',
+            hint = 'Have the table''s owner, or a role that bypasses row security, call this.';
+  end if;
+
+  insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles)
+  values (protect_subject_type.subject_type, members, subject_column, user_column, role_column, roles)
+  on conflict on constraint subject_types_pkey do update
+    set members = excluded.members, subject_column = excluded.subject_column, user_column = excluded.user_column,
+        role_column = excluded.role_column, roles = excluded.roles, predicate = null;
+  perform payments.make_subject_policies(subject_type, false);
+end
+$$;
+
+/* Says that a user may bill for a subject of this type if the app's own function says true:
+   predicate(user_id text, subject_id text) returns boolean. It runs as its owner; null, an error or no such function deny.
+
+   Called by an admin who owns the function, or a superuser. Raises 22023 (a name, or another kind of function), 42501. */
+create function payments.protect_subject_type(subject_type text, predicate regprocedure) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller name := payments.outer_role();
+  target record;
+begin
+  perform payments.check_subject_type_name(subject_type);
+  select p.oid, p.proowner, p.prorettype, p.proretset, p.prokind, n.nspname,
+         p.pronargs = 2 and p.proargtypes[0] = 'text'::regtype and p.proargtypes[1] = 'text'::regtype as takes_texts into target
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+   where p.oid = predicate;
+  if target.oid is null or not target.takes_texts or target.prorettype <> 'boolean'::regtype or target.proretset
+     or target.prokind <> 'f' then
+    raise exception 'predicate must be a function (user_id text, subject_id text) returning boolean'
+      using errcode = '22023', detail = format('Function: %s.', coalesce(predicate::text, 'null')),
+            hint = 'Cast the ids inside the function, and return false where they are none.';
+  end if;
+  if target.nspname in ('payments', 'pg_catalog', 'information_schema')
+     or not pg_has_role(caller, target.proowner, 'USAGE') then
+    raise exception 'role % may not make % a predicate', caller, predicate
+      using errcode = '42501', detail = format('It belongs to %s, as whom it would run.', pg_get_userbyid(target.proowner)),
+            hint = 'Have the function''s owner, if he is an admin, or a superuser call this.';
+  end if;
+
+  insert into payments.subject_types as t (subject_type, predicate)
+  values (protect_subject_type.subject_type,
+          (select format('%I.%I(text,text)', target.nspname, p.proname) from pg_proc p where p.oid = target.oid))
+  on conflict on constraint subject_types_pkey do update
+    set members = null, subject_column = null, user_column = null, role_column = null, roles = null,
+        predicate = excluded.predicate;
+  perform payments.make_subject_policies(subject_type, true);
+end
+$$;
+
+/* Forgets who may bill for a type of subject: from now on nobody may. Returns whether it was registered. */
+create function payments.unprotect_subject_type(subject_type text) returns boolean
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.drop_subject_policies(subject_type);
+  delete from payments.subject_types t where t.subject_type = unprotect_subject_type.subject_type;
+  return found;
+end
+$$;

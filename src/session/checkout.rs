@@ -1,0 +1,226 @@
+//! The guard of `payments.checkout_sessions`: what is asked holds for plain INSERTs and for the functions alike.
+
+use payments_core::session::{ASIDE, Checkout, LineItem, Refusal};
+use pgrx::prelude::*;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Caller, Row, guarded, refuse};
+use crate::db::{self, Path, statement, text};
+use crate::settings::metadata_prefix;
+
+statement!(CATALOG_SAYS, "catalog_says");
+statement!(LOCK_KEY, "lock_key");
+statement!(FIND_KEY, "find_key");
+statement!(MOVE_KEY, "move_key");
+
+const TABLE: &str = "payments.checkout_sessions";
+/// Who may insert this is a backend.
+const ONLY_BACKENDS_WRITE: &std::ffi::CStr = c"stripe_checkout_session_id";
+const NOT_YOURS: [&str; 7] = [
+    "payment_status", "stripe_checkout_session_id", "stripe_customer_id", "stripe_payment_intent_id",
+    "stripe_subscription_id", "url", "last_error",
+];
+
+/// Checks a new checkout session, stamps its creator and sees to its idempotency key.
+///
+/// A backend may write any state; of its rows only the forms are checked. Callers may only ask, for subjects that are theirs.
+#[pg_trigger]
+fn guard_checkout_session<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
+    let (relation, mut row) = guarded(trigger, TABLE);
+    let caller = Caller::of(relation, ONLY_BACKENDS_WRITE);
+    if let Err(refusal) = admit(relation, &caller, &mut row) {
+        refuse(&refusal);
+    }
+    Ok(Some(row.0))
+}
+
+fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
+    let asked = asked(row);
+    let items = if *caller == Caller::Trusted {
+        asked.check("")?
+    } else {
+        row_is_untouched(row)?;
+        row.set("created_by", match caller { Caller::User(id) => Some(id.clone()), _ => None });
+        row.set("guest", *caller == Caller::Guest);
+        asked.check(&metadata_prefix())?
+    };
+    let Some(owner) = db::owner_of(relation) else { return Ok(()) };
+    db::as_role(owner, Path::Pinned, || {
+        caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
+        let repeated = asked.idempotency_key.as_deref().is_some_and(|key| claim_key(key, row, &asked));
+        if *caller == Caller::Trusted || repeated { Ok(()) } else { can_be_sold(&asked, &items) }
+    })
+}
+
+/// Checks a request as strictly for a backend as for a caller, whose subject alone is the backend's affair. Returns
+/// whether the present role is a backend's.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::too_many_arguments)] // the columns of a request, as create_checkout_session takes them
+fn check_checkout_session(
+    environment: Option<String>,
+    mode: Option<String>,
+    line_items: Option<pgrx::JsonB>,
+    success_url: Option<String>,
+    cancel_url: Option<String>,
+    subject_type: Option<String>,
+    subject_id: Option<String>,
+    customer_email: Option<String>,
+    metadata: Option<pgrx::JsonB>,
+    idempotency_key: Option<String>,
+) {
+    let asked = Checkout {
+        id: String::new(),
+        environment,
+        mode,
+        subject_type,
+        subject_id,
+        customer_email,
+        line_items: line_items.map(|value| value.0.to_string()),
+        success_url,
+        cancel_url,
+        idempotency_key,
+        metadata: metadata.map(|value| value.0.to_string()),
+    };
+    let table = db::our_table(c"checkout_sessions");
+    let verdict = asked.check(&metadata_prefix()).and_then(|items| match db::owner_of(table) {
+        Some(owner) => db::as_role(owner, Path::Pinned, || can_be_sold(&asked, &items)),
+        None => Ok(()),
+    });
+    if let Err(refusal) = verdict {
+        refuse(&refusal);
+    }
+}
+
+fn asked(row: &Row) -> Checkout {
+    Checkout {
+        id: row.id(),
+        environment: row.text("environment"),
+        mode: row.text("mode"),
+        subject_type: row.text("subject_type"),
+        subject_id: row.text("subject_id"),
+        customer_email: row.text("customer_email"),
+        line_items: row.json("line_items"),
+        success_url: row.text("success_url"),
+        cancel_url: row.text("cancel_url"),
+        idempotency_key: row.text("idempotency_key"),
+        metadata: row.json("metadata"),
+    }
+}
+
+/// Column privileges say so already; this holds where an app granted more than it should.
+fn row_is_untouched(row: &Row) -> Result<(), Refusal> {
+    if let Some(column) = row.first_given(&NOT_YOURS) {
+        return Err(Refusal::NotYours(column));
+    }
+    if row.text("status").as_deref() != Some("initialized") {
+        return Err(Refusal::NotYours("status"));
+    }
+    if row.json("raw").as_deref() != Some("{}") {
+        return Err(Refusal::NotYours("raw"));
+    }
+    Ok(())
+}
+
+/// What the catalog and the environments say of a request.
+#[derive(Debug, Deserialize)]
+struct Catalog {
+    live_approved: bool,
+    prices: Vec<Price>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Price {
+    price: String,
+    environment: String,
+    active: bool,
+    recurring: bool,
+}
+
+/// Whether the environment takes money and every price that the catalog knows can be sold in this mode.
+fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Refusal> {
+    let prices: Vec<&str> = items.iter().map(|item| item.price.as_str()).collect();
+    let Some(catalog) = CATALOG_SAYS.one::<Catalog>(&[db::json(&prices)]) else { return Ok(()) };
+    let environment = asked.environment.as_deref().unwrap_or_default();
+    if environment == "live" && !catalog.live_approved {
+        return Err(Refusal::LiveNotApproved);
+    }
+    for item in items {
+        let here = catalog.prices.iter().find(|known| known.price == item.price && known.environment == environment);
+        match here {
+            Some(known) if !known.active => return Err(Refusal::PriceInactive(item.price.clone())),
+            Some(known) if known.recurring != (asked.mode.as_deref() == Some("subscription")) => {
+                return Err(Refusal::PriceMode { price: item.price.clone(), recurring: known.recurring });
+            }
+            None if catalog.prices.iter().any(|known| known.price == item.price) => {
+                return Err(Refusal::PriceElsewhere(item.price.clone()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A row that holds the presented key, or that holds it set aside for the present caller.
+#[derive(Debug, Deserialize)]
+struct Holder {
+    id: String,
+    mine: bool,
+    same: bool,
+    plain: bool,
+    aside: String,
+}
+
+/// Sees to it that the presented key is the caller's to use, and tells whether a row of his holds it already.
+///
+/// Keys belong to their caller, yet the unique index that existing backends name in ON CONFLICT knows only environment and
+/// key. So the plain key is with whoever asked last; a row of another caller that holds it keeps it set aside under a form
+/// that nobody can present, and gets it back when its own caller asks again. Thus every caller's INSERT and every SELECT
+/// back by key find the caller's own row and no other.
+fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
+    let created_by = row.text("created_by");
+    let guest = row.0.get_by_name::<bool>("guest").ok().flatten().unwrap_or(false);
+    let environment = asked.environment.as_deref();
+    LOCK_KEY.execute(&[text(environment), text(key)]);
+    let holders = FIND_KEY.all::<Holder>(&[
+        text(environment),
+        text(key),
+        text(created_by.as_deref()),
+        guest.into(),
+        db::json(&content(asked)),
+        text(ASIDE.to_string().as_str()),
+    ]);
+    let mine = holders.iter().find(|holder| holder.mine);
+    let other = holders.iter().find(|holder| !holder.mine && holder.plain);
+    db::with_ordinary_search_path(|| {
+        if let Some(other) = other {
+            MOVE_KEY.execute(&[text(other.id.as_str()), text(other.aside.as_str())]);
+        }
+        if let Some(mine) = mine {
+            // A guest sees only what his own transaction wrote: writing the row again shows it to him who can repeat the
+            // whole request.
+            if !mine.plain || (guest && mine.same) {
+                MOVE_KEY.execute(&[text(mine.id.as_str()), text(key)]);
+            }
+        }
+    });
+    mine.is_some()
+}
+
+/// What makes two requests the same.
+fn content(asked: &Checkout) -> Value {
+    let parse = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let mut content = Map::new();
+    content.insert("mode".to_owned(), json!(asked.mode));
+    content.insert("subject_type".to_owned(), json!(asked.subject_type));
+    content.insert("subject_id".to_owned(), json!(asked.subject_id));
+    content.insert("customer_email".to_owned(), json!(asked.customer_email));
+    content.insert("line_items".to_owned(), json!(parse(&asked.line_items)));
+    content.insert("success_url".to_owned(), json!(asked.success_url));
+    content.insert("cancel_url".to_owned(), json!(asked.cancel_url));
+    content.insert("metadata".to_owned(), json!(parse(&asked.metadata)));
+    Value::Object(content)
+}

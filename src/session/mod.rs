@@ -1,0 +1,125 @@
+//! Asking to pay: who may bill for whom, and what may stand in a session.
+
+pub(crate) mod checkout;
+pub(crate) mod portal;
+pub(crate) mod subject;
+
+use payments_core::session::Refusal;
+use pgrx::heap_tuple::PgHeapTuple;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+use crate::db;
+use crate::identity::current_user_id;
+
+/// Who inserts a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Caller {
+    /// A backend: a role that may write what only Stripe and the backend know.
+    Trusted,
+    /// An end user.
+    User(String),
+    /// Nobody.
+    Guest,
+}
+
+impl Caller {
+    /// The caller of the present statement, which inserts into `relation`.
+    fn of(relation: pg_sys::Oid, only_backends_write: &std::ffi::CStr) -> Self {
+        if db::may_insert(db::current_role(), relation, only_backends_write) {
+            return Self::Trusted;
+        }
+        current_user_id().map_or(Self::Guest, Self::User)
+    }
+
+    /// Whether it may bill for the subject of a request.
+    fn may_bill(&self, subject_type: Option<&str>, subject_id: Option<&str>) -> Result<(), Refusal> {
+        let (Some(kind), Some(id)) = (subject_type, subject_id) else {
+            return Ok(());
+        };
+        match self {
+            Self::Trusted => Ok(()),
+            Self::Guest => Err(Refusal::Anonymous),
+            Self::User(user) => match subject::owns(user, kind, id) {
+                subject::Verdict::Owns => Ok(()),
+                subject::Verdict::Unregistered => Err(Refusal::Unregistered(kind.to_owned())),
+                subject::Verdict::Foreign => {
+                    Err(Refusal::Foreign { subject_type: kind.to_owned(), subject_id: id.to_owned() })
+                }
+            },
+        }
+    }
+}
+
+/// Raises a refusal.
+fn refuse(refusal: &Refusal) -> ! {
+    let code = match refusal.sqlstate() {
+        "42501" => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        "55000" => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        _ => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+    };
+    ErrorReport::new(code, refusal.message(), "payments")
+        .set_detail(refusal.detail())
+        .set_hint(refusal.hint())
+        .report(PgLogLevel::ERROR);
+    unreachable!("an error report does not return")
+}
+
+/// The row that a guard was called for, after checking that it was called as a guard of that table.
+fn guarded<'a>(trigger: &'a PgTrigger<'a>, table: &str) -> (pg_sys::Oid, Row<'a>) {
+    let relation = trigger.relid().unwrap_or(pg_sys::InvalidOid);
+    let insert = matches!(trigger.op(), Ok(PgTriggerOperation::Insert));
+    let before = matches!(trigger.when(), Ok(PgTriggerWhen::Before));
+    match trigger.new() {
+        Some(new) if insert && before && db::name_of(relation).as_deref() == Some(table) => {
+            (relation, Row(new.into_owned()))
+        }
+        _ => {
+            ErrorReport::new(
+                PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                "a guard was put on a table or an event that it is not made for",
+                "payments",
+            )
+            .set_detail(format!("It is made for BEFORE INSERT FOR EACH ROW on {table}."))
+            .set_hint("Drop that trigger.")
+            .report(PgLogLevel::ERROR);
+            unreachable!("an error report does not return")
+        }
+    }
+}
+
+/// A row that a guard may change.
+struct Row<'a>(PgHeapTuple<'a, pgrx::AllocatedByRust>);
+
+impl Row<'_> {
+    fn text(&self, column: &str) -> Option<String> {
+        self.0.get_by_name(column).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"))
+    }
+
+    fn json(&self, column: &str) -> Option<String> {
+        let value: Option<pgrx::JsonB> =
+            self.0.get_by_name(column).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
+        value.map(|value| value.0.to_string())
+    }
+
+    fn id(&self) -> String {
+        let value: Option<pgrx::Uuid> = self.0.get_by_name("id").unwrap_or_else(|error| pgrx::error!("column id: {error}"));
+        value.map_or_else(String::new, |id| id.to_string())
+    }
+
+    fn set<T: pgrx::IntoDatum>(&mut self, column: &str, value: T) {
+        self.0.set_by_name(column, value).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
+    }
+
+    /// The first of the columns that has a value.
+    fn first_given(&self, columns: &[&'static str]) -> Option<&'static str> {
+        columns.iter().copied().find(|column| self.text(column).is_some())
+    }
+}
+
+/// A text with everything that looks like a Stripe secret taken out.
+#[pg_extern(immutable, parallel_safe)]
+#[search_path(pg_catalog, pg_temp)]
+fn without_secrets(text: &str) -> String {
+    payments_core::session::without_secrets(text)
+}

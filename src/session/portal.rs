@@ -1,0 +1,101 @@
+//! The guard of `payments.customer_portal_sessions`.
+
+use payments_core::session::{Portal, Refusal};
+use pgrx::prelude::*;
+
+use super::{Caller, Row, guarded, refuse};
+use crate::db::{self, Path, statement, text};
+
+statement!(PORTAL_MAY_OPEN, "portal_may_open");
+
+const TABLE: &str = "payments.customer_portal_sessions";
+/// Who may insert this is a backend.
+const ONLY_BACKENDS_WRITE: &std::ffi::CStr = c"stripe_customer_id";
+
+/// Checks a new portal session and stamps its creator. A backend may write any state; of its rows only the forms are checked.
+#[pg_trigger]
+fn guard_portal_session<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
+    let (relation, mut row) = guarded(trigger, TABLE);
+    let caller = Caller::of(relation, ONLY_BACKENDS_WRITE);
+    let asked = Portal {
+        environment: row.text("environment"),
+        subject_type: row.text("subject_type"),
+        subject_id: row.text("subject_id"),
+        return_url: row.text("return_url"),
+        configuration_id: row.text("configuration_id"),
+    };
+    if let Err(refusal) = untouched(&caller, &row).and_then(|()| admit(&caller, relation, &asked).map(|_| ())) {
+        refuse(&refusal);
+    }
+    if let Caller::User(id) = caller {
+        row.set("created_by", id);
+    }
+    Ok(Some(row.0))
+}
+
+/// Checks a request to open the portal, the caller's right to it included, and tells whether its subject has a customer.
+///
+/// # Errors
+/// 42501: nobody is signed in, or the subject is not the caller's. 55000: live is not approved. 22023: a bad argument.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn check_portal_session(
+    environment: Option<String>,
+    subject_type: Option<String>,
+    subject_id: Option<String>,
+    return_url: Option<String>,
+    configuration_id: Option<String>,
+) -> bool {
+    let relation = db::our_table(c"customer_portal_sessions");
+    let asked = Portal { environment, subject_type, subject_id, return_url, configuration_id };
+    let caller = Caller::of(relation, ONLY_BACKENDS_WRITE);
+    let verdict = admit(&caller, relation, &asked).and_then(|answer| {
+        // The guard leaves a backend its own judgement; whoever asks through the function is told.
+        if answer.live_refused { Err(Refusal::LiveNotApproved) } else { Ok(answer.mapped) }
+    });
+    verdict.unwrap_or_else(|refusal| refuse(&refusal))
+}
+
+/// What the database says of a request.
+#[derive(Debug, Default, serde::Deserialize)]
+struct Answer {
+    live_refused: bool,
+    mapped: bool,
+}
+
+fn untouched(caller: &Caller, row: &Row) -> Result<(), Refusal> {
+    if *caller == Caller::Trusted {
+        return Ok(());
+    }
+    if let Some(column) = row.first_given(&["stripe_customer_id", "url", "last_error"]) {
+        return Err(Refusal::NotYours(column));
+    }
+    if row.text("status").as_deref() != Some("initialized") {
+        return Err(Refusal::NotYours("status"));
+    }
+    if row.json("raw").as_deref() != Some("{}") {
+        return Err(Refusal::NotYours("raw"));
+    }
+    Ok(())
+}
+
+fn admit(caller: &Caller, relation: pg_sys::Oid, asked: &Portal) -> Result<Answer, Refusal> {
+    if *caller == Caller::Guest {
+        return Err(Refusal::Anonymous);
+    }
+    asked.check()?;
+    let Some(owner) = db::owner_of(relation) else { return Ok(Answer::default()) };
+    db::as_role(owner, Path::Pinned, || {
+        let (kind, id) = (asked.subject_type.as_deref(), asked.subject_id.as_deref());
+        caller.may_bill(kind, id)?;
+        let answer = PORTAL_MAY_OPEN
+            .one::<Answer>(&[text(asked.environment.as_deref()), text(kind), text(id)])
+            .unwrap_or_default();
+        if *caller != Caller::Trusted && answer.live_refused {
+            return Err(Refusal::LiveNotApproved);
+        }
+        Ok(answer)
+    })
+}

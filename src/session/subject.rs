@@ -1,0 +1,224 @@
+//! Who may bill for a subject: the registry of subject types, and the look-up in the app's membership table or predicate.
+//!
+//! The look-up runs as the owner of that table (or function), in a security-restricted operation. So nobody has to be
+//! granted anything on it, its row security neither hides a membership nor is asked in a circle, and it can do no more than
+//! its owner could. Whatever is missing, raises or says NULL denies.
+
+use pgrx::pg_sys::Oid;
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use crate::db::{self, Path};
+use crate::identity::current_user_id;
+
+const REGISTERED: &str = include_str!("../../sql/statement/registered_subject_type.sql");
+const PREDICATE: &str = include_str!("../../sql/statement/predicate.sql");
+const KNOWN_SUBJECTS: &str = include_str!("../../sql/statement/known_subjects.sql");
+const MEMBERSHIP: &str = include_str!("../../sql/statement/membership.sql");
+const ASK_PREDICATE: &str = include_str!("../../sql/statement/ask_predicate.sql");
+
+/// The type of subject that is built in: the caller.
+const USER: &str = "user";
+
+/// How an app said who may bill for a type of subject.
+#[derive(Debug, Deserialize)]
+struct SubjectType {
+    members: Option<u32>,
+    subject_column: Option<String>,
+    user_column: Option<String>,
+    role_column: Option<String>,
+    roles: Option<Vec<String>>,
+    predicate: Option<String>,
+}
+
+/// The app's own predicate.
+#[derive(Debug, Deserialize)]
+struct Predicate {
+    name: String,
+    owner: u32,
+}
+
+/// What the registry and the memberships say.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The user may bill for it.
+    Owns,
+    /// The user may not, or there is no such subject.
+    Foreign,
+    /// Nobody said who may.
+    Unregistered,
+}
+
+/// Whether the caller may bill for a subject; false for nobody, for unregistered types and for ids that are none.
+#[pg_extern(stable, parallel_restricted, security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn owns_subject(subject_type: Option<&str>, subject_id: Option<&str>) -> bool {
+    let (Some(kind), Some(id), Some(user)) = (subject_type, subject_id, current_user_id()) else {
+        return false;
+    };
+    owns(&user, kind, id) == Verdict::Owns
+}
+
+/// The ids of the subjects of a type that the caller may bill for.
+///
+/// Made for policies: `team_id::text in (select payments.my_subjects('team'))` is looked up once per query. Of a type with a
+/// predicate of the app's own, it tries those subjects that a session, a mapping or a subscription names.
+#[pg_extern(stable, parallel_safe, security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn my_subjects(subject_type: Option<&str>) -> SetOfIterator<'static, String> {
+    let subjects = match (subject_type, current_user_id()) {
+        (Some(kind), Some(user)) => subjects_of(&user, kind),
+        _ => Vec::new(),
+    };
+    SetOfIterator::new(subjects)
+}
+
+/// Whether `user` may bill for a subject. Runs as the owner of our tables.
+pub(crate) fn owns(user: &str, kind: &str, id: &str) -> Verdict {
+    let said = |owns| if owns { Verdict::Owns } else { Verdict::Foreign };
+    if kind == USER {
+        return said(user == id);
+    }
+    let Some(registered) = registered(kind) else {
+        return Verdict::Unregistered;
+    };
+    if let Some(predicate) = registered.predicate.as_deref() {
+        return said(asked(predicate, user, &[id]).first().is_some_and(|owns| *owns));
+    }
+    said(memberships(&registered, user, Some(id)).is_some_and(|found| !found.is_empty()))
+}
+
+fn subjects_of(user: &str, kind: &str) -> Vec<String> {
+    if kind == USER {
+        return vec![user.to_owned()];
+    }
+    let Some(registered) = registered(kind) else {
+        return Vec::new();
+    };
+    if let Some(predicate) = registered.predicate.as_deref() {
+        let known: Vec<String> = db::look_up(KNOWN_SUBJECTS, &[kind]).into_iter().flatten().collect();
+        let ids: Vec<&str> = known.iter().map(String::as_str).collect();
+        let answers = asked(predicate, user, &ids);
+        return known.iter().zip(answers).filter(|(_, owns)| *owns).map(|(id, _)| id.clone()).collect();
+    }
+    memberships(&registered, user, None).unwrap_or_default()
+}
+
+fn registered(kind: &str) -> Option<SubjectType> {
+    let found = db::look_up(REGISTERED, &[kind]);
+    serde_json::from_str(found.first()?.as_deref()?).ok()
+}
+
+/// The subjects that the membership table gives a user, or the one asked for.
+fn memberships(registered: &SubjectType, user: &str, id: Option<&str>) -> Option<Vec<String>> {
+    let table = Oid::from(registered.members?);
+    let owner = db::owner_of(table)?;
+    let subject = Column::of(table, registered.subject_column.as_deref()?)?;
+    let member = Column::of(table, registered.user_column.as_deref()?)?;
+    let mut args = vec![user];
+    if !member.kind.holds(user) || id.is_some_and(|id| !subject.kind.holds(id)) {
+        return None;
+    }
+    let mut conditions = vec![member.equals(args.len())];
+    if let Some(id) = id {
+        args.push(id);
+        conditions.push(subject.equals(args.len()));
+    }
+    let roles = registered.roles.as_ref().and_then(|roles| serde_json::to_string(roles).ok());
+    if let Some(column) = registered.role_column.as_deref() {
+        args.push(roles.as_deref()?);
+        conditions.push(Column::of(table, column)?.is_one_of(args.len()));
+    }
+    let sql = MEMBERSHIP
+        .replace("{subject}", &subject.name)
+        .replace("{members}", &db::name_of(table)?)
+        .replace("{conditions}", &conditions.join(" and "));
+    let found = db::quietly(|| db::as_role(owner, Path::Pinned, || db::look_up(&sql, &args)))?;
+    Some(found.into_iter().flatten().collect())
+}
+
+/// What the app's own predicate says of each id.
+fn asked(predicate: &str, user: &str, ids: &[&str]) -> Vec<bool> {
+    let found = db::look_up(PREDICATE, &[predicate]);
+    let Some(predicate) = found
+        .first()
+        .and_then(|row| row.as_deref())
+        .and_then(|row| serde_json::from_str::<Predicate>(row).ok())
+    else {
+        return Vec::new();
+    };
+    let sql = ASK_PREDICATE.replace("{predicate}", &predicate.name);
+    let ask = |id: &&str| {
+        let answer = db::quietly(|| {
+            db::as_role(Oid::from(predicate.owner), Path::Ordinary, || db::look_up(&sql, &[user, id]))
+        });
+        answer.is_some_and(|rows| rows.first().is_some_and(|said| said.as_deref() == Some("true")))
+    };
+    ids.iter().map(ask).collect()
+}
+
+/// A column of the app's, and how a text is compared with it so that its index serves.
+struct Column {
+    name: String,
+    kind: Kind,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy)]
+enum Kind {
+    Uuid,
+    Integer(i64, i64),
+    Text,
+    Other,
+}
+
+impl Kind {
+    /// Whether a text is such a value as the server would write it. Any other spelling of it denies: subjects are compared
+    /// as text elsewhere, and one subject must not have two names.
+    fn holds(self, text: &str) -> bool {
+        match self {
+            Self::Uuid => is_uuid(text),
+            Self::Integer(least, most) => {
+                text.parse::<i64>().is_ok_and(|n| (least..=most).contains(&n) && n.to_string() == text)
+            }
+            Self::Text | Self::Other => true,
+        }
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
+
+impl Column {
+    fn of(table: Oid, name: &str) -> Option<Self> {
+        let kind = match db::column_type(table, name)? {
+            pg_sys::UUIDOID => Kind::Uuid,
+            pg_sys::INT8OID => Kind::Integer(i64::MIN, i64::MAX),
+            pg_sys::INT4OID => Kind::Integer(i32::MIN.into(), i32::MAX.into()),
+            pg_sys::INT2OID => Kind::Integer(i16::MIN.into(), i16::MAX.into()),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID => Kind::Text,
+            _ => Kind::Other,
+        };
+        Some(Self { name: pgrx::spi::quote_identifier(name), kind })
+    }
+
+    fn equals(&self, argument: usize) -> String {
+        let name = &self.name;
+        match self.kind {
+            Kind::Uuid => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.uuid"),
+            Kind::Integer(..) => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.int8"),
+            Kind::Text => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.text"),
+            Kind::Other => format!("m.{name}::pg_catalog.text operator(pg_catalog.=) ${argument}::pg_catalog.text"),
+        }
+    }
+
+    fn is_one_of(&self, argument: usize) -> String {
+        let name = &self.name;
+        format!("(${argument}::pg_catalog.jsonb) operator(pg_catalog.?) m.{name}::pg_catalog.text")
+    }
+}
