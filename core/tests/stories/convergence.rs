@@ -145,6 +145,22 @@ proptest! {
     }
 
     #[test]
+    fn a_back_fill_comes_to_the_same(life in life(), known in prop::collection::vec(any::<bool>(), 60)) {
+        let (said, expected) = life.tell();
+        let found = life.found();
+        prop_assert_eq!(came_to(&found), expected.clone());
+        let all = [said.clone(), found.clone()].concat();
+        prop_assert_eq!(came_to(&all), expected.clone());
+        // Whatever of the events was missed, the back-fill mends it.
+        let some = said.into_iter().zip(known).filter(|(_, known)| *known).map(|(statement, _)| statement);
+        let mended: Vec<Statement> = some.chain(found).collect();
+        prop_assert_eq!(came_to(&mended), expected);
+        let mut reversed = mended.clone();
+        reversed.reverse();
+        prop_assert_eq!(rows(&mended), rows(&reversed));
+    }
+
+    #[test]
     fn no_fact_takes_a_row_or_its_money_away(life in life(), known in prop::collection::vec(any::<bool>(), 60)) {
         let (said, _) = life.tell();
         let some: Vec<Statement> =

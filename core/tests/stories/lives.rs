@@ -1,10 +1,12 @@
 //! Coherent lives of payments: what Stripe says of one, event by event, with the row that it must come to.
 
+use std::collections::BTreeMap;
+
 use payments_core::payment::fact::Statement;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::make::{charge, dispute, intent, invoice, invoice_payment, refund, say, say_after, session, with};
+use crate::make::{charge, dispute, intent, invoice, invoice_payment, refund, say, say_after, session, sync, with};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
@@ -84,6 +86,8 @@ struct Telling<'a> {
     life: &'a Life,
     now: i64,
     said: Vec<Statement>,
+    /// Each object as it is in the end.
+    objects: BTreeMap<String, Value>,
 }
 
 impl Telling<'_> {
@@ -93,7 +97,12 @@ impl Telling<'_> {
 
     fn say_after(&mut self, event_type: &str, object: &Value, previous: &Value) {
         self.said.push(say_after(event_type, self.now, object, previous));
+        self.keep(object);
         self.now += self.life.gap;
+    }
+
+    fn keep(&mut self, object: &Value) {
+        self.objects.insert(object["id"].as_str().unwrap().to_owned(), object.clone());
     }
 
     fn later(&mut self) {
@@ -243,6 +252,7 @@ impl Telling<'_> {
             alive += part;
             let figure = self.charge(json!({"amount_refunded": alive, "refunded": alive == amount}));
             self.say_after("charge.refunded", &figure, &before);
+            self.keep(&told(if at_once { "succeeded" } else { "pending" }));
             let (status, was) = match end {
                 End::Succeeded | End::StaysPending => continue,
                 End::Failed => ("failed", "pending"),
@@ -256,6 +266,8 @@ impl Telling<'_> {
                 self.say("refund.failed", &told(status));
             }
             alive -= part;
+            // No event tells that the charge's figure fell again.
+            self.keep(&self.charge(json!({"amount_refunded": alive})));
         }
         alive
     }
@@ -277,7 +289,18 @@ impl Telling<'_> {
 impl Life {
     /// Everything that Stripe says of it, oldest first, and what that comes to.
     pub(crate) fn tell(&self) -> (Vec<Statement>, Expected) {
-        let mut telling = Telling { life: self, now: 10_000, said: Vec::new() };
+        let (said, _, expected) = self.live();
+        (said, expected)
+    }
+
+    /// Its objects as a back-fill finds them afterwards.
+    pub(crate) fn found(&self) -> Vec<Statement> {
+        let (_, objects, _) = self.live();
+        objects.iter().map(|object| sync(1_000_000, object)).collect()
+    }
+
+    fn live(&self) -> (Vec<Statement>, Vec<Value>, Expected) {
+        let mut telling = Telling { life: self, now: 10_000, said: Vec::new(), objects: BTreeMap::new() };
         telling.tell_payment();
         let back = telling.tell_refunds();
         if let Some(outcome) = self.disputed {
@@ -302,7 +325,7 @@ impl Life {
             amount_refunded: back,
             dispute_status: self.disputed,
         };
-        (telling.said, expected)
+        (telling.said, telling.objects.into_values().collect(), expected)
     }
 }
 

@@ -68,6 +68,22 @@ fn within_a_second_life_goes_on() {
 }
 
 #[test]
+fn a_back_fill_stands_among_the_changes() {
+    // What begins or goes on is before what was looked up in the same second; what decides it is after.
+    let found = 10;
+    for before in ["invoice.finalized", "payment_intent.processing", "checkout.session.completed", "charge.succeeded"] {
+        assert!(rank(before) < found, "{before}");
+    }
+    for after in
+        ["payment_intent.payment_failed", "checkout.session.async_payment_failed", "invoice.paid", "refund.failed"]
+    {
+        assert!(rank(after) > found, "{after}");
+    }
+    // A declined charge is no end: what is told of it in the same second is no older.
+    assert!(rank("charge.failed") <= rank("charge.refunded"));
+}
+
+#[test]
 fn what_is_deleted_stays_deleted() {
     let gone = snapshot("evt_a", 10, "customer.deleted", json!({"n": 1}), json!({}));
     let late = snapshot("evt_z", 99, "customer.updated", json!({"n": 2}), json!({"n": 1}));
