@@ -13,12 +13,11 @@ use super::fact::Statement;
 pub fn rank(event_type: &str) -> i16 {
     match event_type.rsplit_once('.').map_or(event_type, |(_, last)| last) {
         "created" => 0,
-        "finalized" | "processing" | "completed" => 5,
+        "succeeded" if event_type.starts_with("payment_intent.") => 20,
+        "finalized" | "processing" | "completed" | "succeeded" => 5,
         "payment_failed" | "async_payment_failed" => 11,
         "failed" if !event_type.starts_with("charge.") => 30,
         "async_payment_succeeded" | "paid" | "payment_succeeded" => 20,
-        "succeeded" if event_type.starts_with("payment_intent.") => 20,
-        "succeeded" => 5,
         "closed" | "voided" | "marked_uncollectible" | "canceled" | "expired" | "deleted" => 30,
         "funds_reinstated" => 31,
         _ => 10,

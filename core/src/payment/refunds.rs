@@ -70,14 +70,12 @@ pub fn refunded(charges: &[Told], refunds: &[Told]) -> Refunded {
             unclaimed.into_iter().partition(|refund| belongs(refund, newest, usual));
         unclaimed = rest;
         let succeeded = sum(&its);
-        let told = newest.amount_refunded - newest.released() - dead_after(charge, &its);
+        let told = standing(charge.newest, &its);
         total.amount += succeeded.max(told);
         if newest.state == State::Succeeded {
             *total.of.get_or_insert(0) += newest.charged();
         }
-        if told > succeeded {
-            total.at = earliest(total.at, first_refund_told(charge));
-        }
+        total.at = earliest(total.at, first_told(charge, &its));
     }
     total.amount += sum(&unclaimed);
     for refund in refunds.iter().filter(|refund| refund.newest.fact.state() == State::Succeeded) {
@@ -112,17 +110,19 @@ fn as_refund<'a>(told: &Told<'a>) -> Option<&'a Refund> {
     }
 }
 
-/// What the charge's newest figure still counts although it failed or was cancelled since: refunds that were alive at its
-/// time. A charge speaks when a refund is made, so a failure of the same second came after.
-fn dead_after(charge: &Told, refunds: &[&Told]) -> i64 {
-    let at = charge.newest.created;
-    refunds
+/// What a charge's figure comes to but for what was never taken, and for refunds that were alive at its time and failed or
+/// were cancelled since. A charge speaks when a refund is made, so a failure of the same second came after.
+fn standing(statement: &Statement, refunds: &[&Told]) -> i64 {
+    let Fact::Charge(charge) = &statement.fact else { return 0 };
+    let at = statement.created;
+    let dead_after: i64 = refunds
         .iter()
         .filter_map(|refund| as_refund(refund).map(|newest| (refund, newest)))
         .filter(|(_, newest)| newest.state == State::Failed && newest.created <= at)
-        .filter(|(refund, _)| died(refund).is_some_and(|died| died > at || (died == at && !charge.newest.is_sync())))
+        .filter(|(refund, _)| died(refund).is_some_and(|died| died > at || (died == at && !statement.is_sync())))
         .map(|(_, newest)| newest.amount)
-        .sum()
+        .sum();
+    charge.amount_refunded - charge.released() - dead_after
 }
 
 /// When a refund was first said to have failed or to be cancelled: the event's time, else when a back-fill saw it. (When
@@ -135,7 +135,8 @@ fn died(refund: &Told) -> Option<i64> {
     said(false).or_else(|| said(true))
 }
 
-fn first_refund_told(charge: &Told) -> Option<i64> {
-    let speaks = |s: &&&Statement| matches!(&s.fact, Fact::Charge(charge) if charge.amount_refunded > 0);
-    charge.statements.iter().filter(speaks).map(|statement| statement.created).min()
+/// When an event first gave a figure of which something stands. A back-fill cannot say since when.
+fn first_told(charge: &Told, refunds: &[&Told]) -> Option<i64> {
+    let stands = |statement: &&&Statement| !statement.is_sync() && standing(statement, refunds) > 0;
+    charge.statements.iter().filter(stands).map(|statement| statement.created).min()
 }

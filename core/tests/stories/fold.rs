@@ -1,11 +1,13 @@
 //! What a payment's row says: who claims it, its type, status, amount, times, and whose word counts for what.
 
+use payments_core::payment::fact::Statement;
 use payments_core::payment::fold::{Context, Local, fold};
 use payments_core::stripe::object::Subject;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::make::{
-    charge, dispute, folded, intent, invoice, invoice_payment, ours, refund, row, say, session, sync, with,
+    charge, dispute, folded, intent, invoice, invoice_payment, ours, permutations, refund, row, say, say_as, session,
+    sync, with,
 };
 
 fn some(text: &str) -> Option<String> {
@@ -305,6 +307,24 @@ fn a_dispute_has_its_own_row_and_shows_on_its_payment() {
     assert_eq!(row(&both.concat()).dispute_status, some("lost"));
     let alone = folded(&[say("charge.dispute.created", 700, &dispute("du_1", "needs_response"))]);
     assert_eq!((alone.payment, alone.disputes.len()), (None, 1));
+}
+
+#[test]
+fn facts_of_one_second_are_told_apart_by_what_was_before_else_by_id() {
+    let of = |id: &str, status: &str, previous: Value| {
+        say_as(id, "charge.dispute.updated", 700, &dispute("du_1", status), &previous)
+    };
+    let shown = |facts: &[Statement]| {
+        let mut shown = Vec::new();
+        permutations(facts, &mut |order| shown.push(folded(order).disputes[0].status.clone()));
+        shown.dedup();
+        shown
+    };
+    let reviewed = of("evt_z", "under_review", json!({"status": "needs_response"}));
+    let lost = of("evt_a", "lost", json!({"status": "under_review", "evidence": {"x": null}}));
+    assert_eq!(shown(&[reviewed, lost]), ["lost"]);
+    assert_eq!(shown(&[of("evt_a", "lost", json!({})), of("evt_b", "under_review", json!({}))]), ["under_review"]);
+    assert_eq!(shown(&[of("evt_b", "lost", json!({})), of("evt_a", "under_review", json!({}))]), ["lost"]);
 }
 
 #[test]

@@ -48,6 +48,9 @@ fn the_greater_of_the_two_tellings_counts_once() {
     assert_eq!(shows(&[figure(500, 700)]), partly(700, 500));
     assert_eq!(shows(&[made(501, "re_1", 700, "succeeded")]), partly(700, 501));
     assert_eq!(shows(&[figure(500, 700), made(500, "re_1", 700, "succeeded")]), partly(700, 500));
+    // A refund that was counted at once stays counted since then, when it arrives at last.
+    let arrived = became("refund.updated", 5000, 500, "re_1", 700, "succeeded");
+    assert_eq!(shows(&[made(500, "re_1", 700, "pending"), figure(501, 700), arrived]), partly(700, 501));
     // The refund events of one, the charge's figure of both.
     assert_eq!(shows(&[figure(600, 1200), made(500, "re_1", 700, "succeeded")]), partly(1200, 500));
     // The charge's figure of one, the refund events of both.
@@ -107,7 +110,7 @@ fn what_failed_before_the_figure_is_not_in_it() {
         became("refund.failed", 900, 500, "re_1", 2000, "failed"),
         figure(1500, 700),
     ];
-    assert_eq!(shows(&facts).1, 700);
+    assert_eq!(shows(&facts), partly(700, 1500));
     let facts = [
         figure(500, 500),
         made(600, "re_2", 800, "pending"),
@@ -132,6 +135,9 @@ fn a_back_fill_finds_what_no_event_told() {
     // The look at the charge saw the same.
     let now = sync(5000, &charge(json!({"amount_refunded": 0})));
     assert_eq!(shows(&[figure(500, 2000), seen, now]), untouched());
+    // A look cannot say since when.
+    let found = sync(5000, &charge(json!({"amount_refunded": 2000, "refunded": true})));
+    assert_eq!(shows(&[found]), ("refunded".to_owned(), 2000, None));
     // One refund has failed, another stands; both were looked at together.
     let facts = [
         sync(5000, &charge(json!({"amount_refunded": 700}))),
