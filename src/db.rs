@@ -219,6 +219,11 @@ fn sqlstate(code: PgSqlErrorCode) -> String {
 ///
 /// Where `work` raises, the abort of the (sub)transaction puts the setting back.
 pub(crate) fn with_ordinary_search_path<T>(work: impl FnOnce() -> T) -> T {
+    nested(true, work)
+}
+
+/// In a GUC nest level of its own; what `work` sets for the session stays only if `settings_stay`.
+fn nested<T>(settings_stay: bool, work: impl FnOnce() -> T) -> T {
     let level = unsafe { pg_sys::NewGUCNestLevel() };
     ORDINARY_PATH.with(|path| {
         let path = path.get_or_init(|| {
@@ -228,7 +233,7 @@ pub(crate) fn with_ordinary_search_path<T>(work: impl FnOnce() -> T) -> T {
         set_for_nest(c"search_path", path);
     });
     let result = work();
-    unsafe { pg_sys::AtEOXact_GUC(true, level) };
+    unsafe { pg_sys::AtEOXact_GUC(settings_stay, level) };
     result
 }
 
@@ -265,7 +270,8 @@ pub(crate) fn as_owner_of<T>(relation: pg_sys::Oid, work: impl FnOnce() -> T) ->
             context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32 | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32,
         );
     }
-    let result = with_ordinary_search_path(work);
+    // As the server does around an index function: a plain SET in there would outlive its nest level otherwise.
+    let result = nested(false, work);
     unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
     Some(result)
 }

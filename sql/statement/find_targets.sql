@@ -2,7 +2,7 @@
 select pg_catalog.json_build_object(
   'relation', a.relation, 'oid', a.target::oid::bigint, 'columns', a.columns, 'key_type', a.key_type,
   'numbered', a.numbered, 'subject_type', a.subject_type,
-  'name', pg_catalog.format('%I.%I'::text, n.nspname, t.relname),
+  'name', pg_catalog.quote_ident(n.nspname) || '.'::text || pg_catalog.quote_ident(t.relname),
   'deferrable', (select pg_catalog.json_agg(pg_catalog.format('%I.%I'::text, cn.nspname, c.conname))
                    from pg_catalog.pg_trigger g
                    join pg_catalog.pg_constraint c on c.oid = g.tgconstraint

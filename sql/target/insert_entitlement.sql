@@ -1,12 +1,13 @@
 -- insert_entitlement: what one source gives, for the first time. $1 source, $2 key, $3 user_id text, $4 active boolean, $5 starts_at, $6 expires_at bigint (microseconds), $7 subject_type, $8 subject_id text
 insert into {target} (
-       {source}, {key}, {user_id}, {active}
+       {source}, {key}, {user_id}, {active}, {expires_at}
      , {starts_at}
-     , {expires_at}
      , {subject_type}
-     , {subject_id})
-values ($1::text, ($2::text)::{key:type}, ($3::text)::{user_id:type}, $4::boolean
+     , {subject_id}
+       )
+values ($1::text, ($2::text)::{key:type}, ($3::text)::{user_id:type}, $4::boolean,
+       timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
      , /* {starts_at} */ timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
-     , /* {expires_at} */ timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
      , ($7::text)::{subject_type:type}
-     , ($8::text)::{subject_id:type})
+     , ($8::text)::{subject_id:type}
+       )

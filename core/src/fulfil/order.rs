@@ -220,14 +220,19 @@ fn owned(order: &Order, claim: &Claim) -> bool {
         return true;
     }
     let is_user = |id: &String| {
-        claim.created_by.as_ref() == Some(id)
-            || claim.subject.as_ref().is_some_and(|billed| billed.subject_type == "user" && billed.subject_id == *id)
+        claim.created_by.as_ref().is_some_and(|creator| same(creator, id))
+            || claim.subject.as_ref().is_some_and(|billed| billed.subject_type == "user" && same(&billed.subject_id, id))
     };
     let is_subject = |(kind, id): &(String, String)| {
-        claim.subject.as_ref().is_some_and(|billed| billed.subject_type == *kind && billed.subject_id == *id)
+        claim.subject.as_ref().is_some_and(|billed| billed.subject_type == *kind && same(&billed.subject_id, id))
             || (kind == "user" && is_user(id))
     };
     user.as_ref().is_some_and(is_user) || subject.as_ref().is_some_and(is_subject)
+}
+
+/// Whether two ids name the same: equal, or the same uuid written differently.
+fn same(one: &str, other: &str) -> bool {
+    one == other || uuid(one).is_some_and(|one| uuid(other) == Some(one))
 }
 
 /// The type of an app's key column.

@@ -1,0 +1,71 @@
+-- The projection on tables that the app already has, under other names and with other types of keys.
+
+set client_min_messages = warning;
+create role app_owner;
+create schema shop authorization app_owner;
+create type shop.progress as enum ('pending', 'paid', 'fulfilled', 'canceled', 'refunded');
+create table shop.purchases (ref bigint primary key, buyer uuid, state shop.progress not null default 'pending', total int, cur char(3));
+create table shop.points (ref uuid primary key default gen_random_uuid(), kind text, who uuid, points bigint, rest bigint, why text, origin text);
+create table shop.passes (who uuid, pass text, origin text, valid boolean, until timestamptz);
+create table shop.plans (org bigint primary key, sub text, state text, until timestamptz);
+alter table shop.purchases owner to app_owner;
+alter table shop.points owner to app_owner;
+alter table shop.passes owner to app_owner;
+alter table shop.plans owner to app_owner;
+
+-- every column that is missing or wrong is named at once
+select payments.attach('orders', 'shop.purchases');
+select payments.attach('orders', 'shop.purchases', '{"id": "ref", "status": "nowhere", "amount": "buyer", "colour": "blue"}');
+select payments.attach('credit_ledger', 'shop.points', '{"id": "ref", "subject_type": "kind", "subject_id": "who", "delta": "points", "balance_after": "rest", "reason": "why", "source": "origin"}');
+alter table shop.points add unique (origin);
+select payments.attach('ledger', 'shop.points');
+select payments.attach('orders', 'payments.payment_history');
+select payments.attach('orders', null);
+
+-- who may attach
+create table not_mine (id int primary key, status text);
+select payments.attach('orders', 'not_mine');
+select payments.attach('orders', 'not_mine', '{"allow_superuser_owner": true}');
+select payments.detach('orders', 'not_mine');
+
+-- again and again
+select payments.attach('orders', 'shop.purchases', '{"id": "ref", "user_id": "buyer", "status": "state", "amount": "total"}');
+select payments.attach('orders', 'shop.purchases', '{"id": "ref", "user_id": "buyer", "status": "state", "amount": "total", "currency": "cur"}');
+select payments.attach('credit_ledger', 'shop.points', '{"id": "ref", "subject_type": "kind", "subject_id": "who", "delta": "points", "balance_after": "rest", "reason": "why", "source": "origin"}');
+select payments.attach('user_entitlements', 'shop.passes', '{"user_id": "who", "key": "pass", "source": "origin", "active": "valid", "expires_at": "until"}');
+select payments.attach('billing_status', 'shop.plans', '{"team_id": "org", "stripe_subscription_id": "sub", "status": "state", "current_period_end": "until", "for": "organization"}');
+select tgname, tgrelid::regclass from pg_trigger where not tgisinternal and tgname like 'project%' order by 1, 2;
+
+select payments.set_credit_benefit('test', 'price_x', 30);
+select payments.set_entitlement_benefit('test', 'price_x', 'pass', '1 month');
+insert into shop.purchases values (42, '00000000-0000-0000-0000-00000000000a', 'pending', 2000, 'eur');
+insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id)
+values ('10000000-0000-0000-0000-000000000001', 'test', 'payment', 'user', '00000000-0000-0000-0000-00000000000A', '[{"price": "price_x", "quantity": 2}]', 'https://a.example', 'https://a.example', '{"order_id": "42"}', 'cs_1');
+insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency, paid_at)
+values ('test', 'one_time_payment', 'succeeded', 'cs_1', 2000, 'eur', '2026-01-31 00:00+00');
+insert into payments.subscriptions (environment, stripe_subscription_id, subject_type, subject_id, status, current_period_end)
+values ('test', 'sub_1', 'organization', '7', 'active', '2026-03-01 00:00+00'), ('test', 'sub_2', 'team', '8', 'active', '2026-03-01 00:00+00'),
+       ('test', 'sub_3', 'organization', 'seven', 'active', '2026-03-01 00:00+00');
+select * from shop.purchases;
+select kind, who, points, rest, why, origin from shop.points;
+select who, pass, origin, valid, until at time zone 'UTC' as until from shop.passes;
+select org, sub, state from shop.plans;
+select kind, what, state, reason, sqlstate from payments.fulfillments order by 1, 2;
+-- part of a refund, absolute, twice
+update payments.payment_history set status = 'partially_refunded', amount_refunded = 667;
+update payments.payment_history set description = 'nothing that matters';
+update payments.payment_history set amount_refunded = 1000;
+select points, rest, why from shop.points order by rest desc;
+
+-- off again
+select payments.detach('orders', 'shop.purchases');
+update payments.payment_history set status = 'refunded', amount_refunded = 2000;
+select state from shop.purchases;
+select points, rest, why from shop.points order by rest desc;
+select tgname, tgrelid::regclass from pg_trigger where not tgisinternal and tgname like 'project%' order by 1, 2;
+
+-- default tables can be made again beside what is there
+select payments.create_app_tables('shop');
+select payments.create_app_tables('shop');
+select payments.create_app_tables('nowhere');
+select kind, relation from payments.attachments order by 1, 2;

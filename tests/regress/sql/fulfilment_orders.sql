@@ -1,0 +1,115 @@
+-- Which payment pays an order: amount, currency, owner and environment must match what the local session says, and a person
+-- sees why it was not paid otherwise.
+
+set client_min_messages = warning;
+select payments.create_app_tables();
+create function order_id(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create procedure make_order(name text, owner text default 'ada', amount bigint default 2000, status text default 'pending') language sql as $$
+  insert into orders (id, user_id, amount, currency, status) values (order_id(name), owner, amount, 'eur', status)
+$$;
+-- A session of ada's that names an order, and later its payment.
+create procedure open_session(name text, order_id text, caller text default 'ada', environment text default 'test') language sql as $$
+  insert into payments.checkout_sessions (id, environment, mode, status, created_by, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id, stripe_payment_intent_id)
+  values (md5('session ' || name)::uuid, environment, 'payment', 'open', caller, '[{"price": "price_x", "quantity": 1}]', 'https://a.example', 'https://a.example',
+          jsonb_build_object('order_id', order_id), 'cs_' || name, 'pi_' || name)
+$$;
+create procedure pay(name text, amount bigint default 2000, currency text default 'eur', status text default 'succeeded', paid_at timestamptz default '2026-01-01 00:00+00') language sql as $$
+  insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency, paid_at)
+  values ('test', 'one_time_payment', status, 'cs_' || name, amount, currency, paid_at)
+$$;
+create view story as
+  select substr(s.stripe_checkout_session_id, 4) as session, f.state, replace(f.reason, s.id::text, '…') as reason, o.status, o.amount_refunded as refunded
+    from payments.fulfillments f
+    join payments.checkout_sessions s on f.source = 'checkout:' || s.id
+    left join orders o on o.id::text = f.what
+   where f.kind = 'orders'
+   order by s.created_at, s.stripe_checkout_session_id;
+
+-- honest, by INSERT and by UPDATE of another backend
+call make_order('honest');
+call open_session('honest', order_id('honest')::text);
+call pay('honest', status => 'pending');
+table story;
+update payments.payment_history set status = 'succeeded';
+table story;
+select status, stripe_checkout_session_id, stripe_payment_intent_id, paid_at = '2026-01-01 00:00+00' as paid_then from orders;
+
+-- forged
+begin;
+call make_order('cheap'); call open_session('cheap', order_id('cheap')::text); call pay('cheap', 1);
+call make_order('yen'); call open_session('yen', order_id('yen')::text); call pay('yen', currency => 'jpy');
+call make_order('bobs', 'bob'); call open_session('bobs', order_id('bobs')::text); call pay('bobs');
+call make_order('guest'); call open_session('guest', order_id('guest')::text, null); call pay('guest');
+call make_order('live'); update orders set environment = 'live' where id = order_id('live');
+call open_session('live', order_id('live')::text); call pay('live');
+call open_session('unknown', order_id('nobody')::text); call pay('unknown');
+call open_session('malformed', 'robert''); drop table orders;--'); call pay('malformed');
+call open_session('empty', ''); call pay('empty');
+call make_order('canceled', status => 'canceled'); call open_session('canceled', order_id('canceled')::text); call pay('canceled');
+call make_order('fulfilled', status => 'fulfilled'); call open_session('fulfilled', order_id('fulfilled')::text); call pay('fulfilled');
+call make_order('written'); call open_session('written', upper(order_id('written')::text)); call pay('written');
+table story;
+select count(*) as for_a_person from payments.review;
+-- the money of a forgery goes back: nothing is left to do
+update payments.payment_history set status = 'refunded', amount_refunded = amount where stripe_checkout_session_id = 'cs_cheap';
+select * from story where session = 'cheap';
+-- the app mends the order: trying again pays it
+update orders set user_id = 'ada' where user_id = 'bob';
+select payments.retry_fulfillments();
+select * from story where session = 'bobs';
+rollback;
+
+-- the payment's session belongs to the other environment: nothing of it is given
+call make_order('wall');
+call open_session('wall', order_id('wall')::text, environment => 'live');
+call pay('wall');
+select status from orders where id = order_id('wall');
+
+-- paid twice, the later payment first: the earlier one pays it, whichever came first
+begin;
+call make_order('twice');
+call open_session('late', order_id('twice')::text); call open_session('early', order_id('twice')::text);
+call pay('late', paid_at => '2026-01-02 00:00+00');
+select * from story where session in ('late', 'early');
+call pay('early', paid_at => '2026-01-01 00:00+00');
+select * from story where session in ('late', 'early');
+select stripe_checkout_session_id from orders where id = order_id('twice');
+-- the first goes back: the second pays it
+update payments.payment_history set status = 'refunded', amount_refunded = amount where stripe_checkout_session_id = 'cs_early';
+select * from story where session in ('late', 'early');
+rollback;
+
+-- refunds and disputes; what the app fulfilled stays so, and comes back as fulfilled
+begin;
+update payments.payment_history set status = 'partially_refunded', amount_refunded = 500;
+table story;
+update orders set status = 'fulfilled' where id = order_id('honest');
+update payments.payment_history set status = 'refunded', amount_refunded = 2000;
+table story;
+update payments.payment_history set status = 'succeeded', amount_refunded = 0;
+table story;
+update payments.payment_history set dispute_status = 'needs_response';
+table story;
+update payments.payment_history set dispute_status = 'lost';
+table story;
+update payments.payment_history set dispute_status = 'won';
+table story;
+rollback;
+
+-- the session learns its Stripe id after the payment was written
+call make_order('overtaken');
+call pay('overtaken');
+call open_session('overtaken', order_id('overtaken')::text);
+select * from story where session = 'overtaken';
+-- and the refund came before the payment
+call make_order('refunded');
+call open_session('refunded', order_id('refunded')::text);
+call pay('refunded', status => 'refunded');
+select * from story where session = 'refunded';
+
+-- the function gives nothing from anywhere else
+create table mine as table payments.payment_history with no data;
+create trigger project_order after insert on mine for each row execute function payments.project_order();
+insert into mine select * from payments.payment_history limit 1;
+create trigger too_early before insert on payments.payment_history for each row execute function payments.project_order();
+call pay('too_early');
