@@ -33,7 +33,7 @@ extension_sql_file!("../sql/schema/mappings.sql", name = "mappings", requires = 
 extension_sql_file!("../sql/schema/endpoints.sql", name = "endpoints", requires = ["mappings"]);
 extension_sql_file!("../sql/schema/fulfilment.sql", name = "fulfilment", requires = ["tables", "identity"]);
 extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfilment"]);
-extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfilment"]);
+extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfilment", "subjects"]);
 extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/jobs.sql", name = "jobs", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/app_tables.sql", name = "app_tables", requires = ["attach"]);

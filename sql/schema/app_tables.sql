@@ -1,35 +1,5 @@
 -- The app's own tables in their default shape: ordinary tables of whoever calls, with row security for the end users.
 
--- The caller, for the policies of the app's tables. Not members of the extension (see ownership.sql): a policy that
--- depends on a member would keep DROP EXTENSION from working.
-do $install$
-begin
-  if current_setting('row_security') = 'off' then
-    return;
-  end if;
-  if to_regprocedure('payments.caller()') is null then
-    create function payments.caller() returns text
-      language sql stable security definer set search_path = pg_catalog, pg_temp
-    as $$ select payments.current_user_id() $$;
-    alter extension payments drop function payments.caller();
-    alter function payments.caller() owner to payments_owner;
-    revoke all on function payments.caller() from public;
-  end if;
-  if to_regprocedure('payments.caller_subjects()') is null then
-    create function payments.caller_subjects() returns table (subject_type text, subject_id text)
-      language sql stable security definer set search_path = pg_catalog, pg_temp
-    as $$
-      select t, s
-        from unnest(array['user', 'team', 'organization', 'workspace', 'tenant', 'group']) t
-       cross join lateral payments.my_subjects(t) s
-    $$;
-    alter extension payments drop function payments.caller_subjects();
-    alter function payments.caller_subjects() owner to payments_owner;
-    revoke all on function payments.caller_subjects() from public;
-  end if;
-end
-$install$;
-
 -- The table of one kind, in its default shape.
 create function payments.default_table(kind text, table_name text) returns text
   language sql immutable set search_path = pg_catalog, pg_temp
@@ -136,7 +106,6 @@ declare
     when 'billing_status' then
       $policy$team_id in (select s.subject_id from payments.caller_subjects() s where s.subject_type = 'team')$policy$
   end;
-  reader record;
 begin
   execute format('alter table %s enable row level security', target);
   execute format('revoke all on %s from public', target);
@@ -144,18 +113,28 @@ begin
     execute format('create policy own_rows on %s for select using (%s)', target, own);
   end if;
   execute format('create policy admin on %s using (%s) with check (%s)', target, admin, admin);
+end
+$$;
+
+-- Its privileges, for the roles that are admins or members by now.
+create function payments.grant_default_table(kind text, target regclass) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reader record;
+begin
   for reader in
     select r.rolname, has_column_privilege(r.rolname, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT') as admin
       from pg_roles r
      where not r.rolsuper and r.rolname !~ '^pg_' and r.rolname not in ('payments_owner', current_user)
        and (has_column_privilege(r.rolname, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT')
-            or r.rolname = 'authenticated' or has_function_privilege(r.rolname, 'payments.caller_subjects()', 'EXECUTE'))
+            or has_function_privilege(r.rolname, 'payments.spend_credits(text,text,bigint,text,text)', 'EXECUTE'))
   loop
     if reader.admin then
       -- Money's own record is appended to by payments alone.
       execute format('grant %s on %s to %I', case kind when 'credit_ledger' then 'select' else 'select, insert, update, delete' end,
                      target, reader.rolname);
-    elsif own is not null then
+    elsif kind <> 'fulfillment_jobs' then
       execute format('grant select on %s to %I', target, reader.rolname);
     end if;
   end loop;
@@ -189,6 +168,10 @@ begin
     if to_regclass(target) is null then
       execute payments.default_table(wanted.kind, target);
       perform payments.secure_default_table(wanted.kind, target::regclass);
+    end if;
+    if pg_has_role((select c.relowner from pg_class c where c.oid = target::regclass), 'USAGE')
+       and exists (select from pg_policy p where p.polrelid = target::regclass and p.polname = 'admin') then
+      perform payments.grant_default_table(wanted.kind, target::regclass);
     end if;
     if not payments.is_attached(wanted.kind, target::regclass) then
       perform payments.attach(wanted.kind, target::regclass, '{"allow_superuser_owner": true}');

@@ -1,12 +1,5 @@
 -- Which of the app's tables the projection writes to, and the triggers that do it.
 
--- The role that the caller acts as, also inside a SECURITY DEFINER function.
-create function payments.acting_role() returns name
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select case current_setting('role') when 'none' then session_user else current_setting('role')::name end
-$$;
-
 -- What each kind of table needs: column, whether it must be there, and the types it may have.
 create function payments.attachable_columns(kind text)
   returns table (name text, required boolean, types text[])
@@ -219,7 +212,7 @@ begin
       using errcode = 'wrong_object_type', detail = format('It is a relation of kind %s in schema %s.', relation.relkind, relation.nspname),
             hint = 'Attach an ordinary table, partitioned table or view of your own.';
   end if;
-  if not pg_has_role(payments.acting_role(), relation.relowner, 'USAGE') then
+  if not pg_has_role(payments.outer_role(), relation.relowner, 'USAGE') then
     raise exception 'you do not own table %', target
       using errcode = 'insufficient_privilege',
             detail = format('It belongs to %s; what is given is written with that role''s rights.', relation.rolname),
@@ -256,7 +249,7 @@ as $$
 declare
   detached boolean;
 begin
-  if exists (select from pg_class c where c.oid = target and not pg_has_role(payments.acting_role(), c.relowner, 'USAGE')) then
+  if exists (select from pg_class c where c.oid = target and not pg_has_role(payments.outer_role(), c.relowner, 'USAGE')) then
     raise exception 'you do not own table %', target
       using errcode = 'insufficient_privilege', detail = 'Only its owner can take the projection off it.',
             hint = 'Let its owner call detach.';

@@ -63,7 +63,16 @@ as $$
     ('admin', 'payments.set_credit_benefit(text,text,bigint)'),
     ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean)'),
     ('admin', 'payments.remove_benefit(text,text,text)'),
-    ('admin', 'payments.take_jobs(integer)'),
+    ('admin', 'payments.claim_jobs(integer)'),
+    ('admin', 'payments.finish_job(text)'),
+    ('admin', 'payments.finish_job(uuid)'),
+    ('admin', 'payments.fail_job(text,text)'),
+    ('admin', 'payments.fail_job(uuid,text)'),
+    -- create_app_tables runs as its caller, who owns what it makes.
+    ('admin', 'payments.default_table(text,text)'),
+    ('admin', 'payments.secure_default_table(text,regclass)'),
+    ('admin', 'payments.grant_default_table(text,regclass)'),
+    ('admin', 'payments.is_attached(text,regclass)'),
     ('admin', 'payments.adjust_credits(text,text,bigint,text,text)'),
     ('admin', 'payments.grant_role(regrole,text)')
 $$;
@@ -97,6 +106,8 @@ as $$
     -- These are written by payments alone.
     ('admin', 'payments.fulfillments', 'select, trigger'),
     ('admin', 'payments.attachments', 'select'),
+    ('admin', 'payments.review', 'select'),
+    ('admin', 'payments.unfulfilled_payments', 'select'),
     ('admin', 'payments.environments', 'select'),
     ('admin', 'payments.subject_types', 'select'),
     ('admin', 'payments.facts', 'select'),
@@ -147,7 +158,7 @@ begin
     for wanted in
       select distinct p.relation, format('admin_%s', left(trim(both '"' from role::text), 50))::name as policy
         from payments.granted_privileges() p
-       where p.as_ = 'admin' and to_regclass(p.relation) is not null
+       where p.as_ = 'admin' and exists (select from pg_class where oid = to_regclass(p.relation) and relkind = 'r')
     loop
       if not exists (select from pg_policy where polrelid = wanted.relation::regclass and polname = wanted.policy) then
         execute format('create policy %I on %s to %s using (true) with check (true)', wanted.policy, wanted.relation, role);

@@ -4,7 +4,7 @@
 create function payments.caller_is_trusted() returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select has_column_privilege(payments.acting_role(), 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT')
+  select has_column_privilege(payments.outer_role(), 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT')
 $$;
 
 -- Whether the caller may read or spend what a subject has: a trusted backend, or one of the subject's own.
@@ -99,7 +99,7 @@ as $$
 begin
   if not payments.caller_is_trusted() then
     raise exception 'credits can be adjusted by an admin only' using errcode = 'insufficient_privilege',
-      detail = format('Acting role: %s.', payments.acting_role()), hint = 'Call it from the backend.';
+      detail = format('Acting role: %s.', payments.outer_role()), hint = 'Call it from the backend.';
   end if;
   if coalesce(delta, 0) = 0 then
     raise exception 'there is nothing to adjust' using errcode = 'invalid_parameter_value',

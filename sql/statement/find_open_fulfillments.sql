@@ -2,8 +2,8 @@
 select pg_catalog.json_build_object('environment', f.environment, 'source', f.source, 'kind', f.kind)::text
   from payments.fulfillments f
  where (f.state in ('needs_review'::text, 'failed'::text)
-        -- a reference names one purchase: then also what was skipped is looked at again
-        or ($2 is not null and f.state = 'skipped'::text))
+        -- a reference names one purchase: then all that it gives is looked at again
+        or $2 is not null)
    and ($1 is null or f.environment = $1)
    and ($2 is null or f.source in ($2, 'checkout:'::text || $2, 'subscription:'::text || $2) or f.what = $2
         or f.source in (select 'checkout:'::text || s.id::text from payments.checkout_sessions s

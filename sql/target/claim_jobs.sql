@@ -2,7 +2,7 @@
 with due as (
   select j.{id} from {target} j
    where j.{state} in ('pending', 'claimed') and j.{run_at} <= pg_catalog.clock_timestamp()
-   order by j.{run_at}, j.{id}
+   order by j.{run_at}, j.{source}
    limit $1::integer
      for update skip locked
 ), claimed as (

@@ -1,0 +1,101 @@
+-- End users read their own rows of the app's tables and nothing else; one line of a policy is a paywall; only who owns a
+-- subject may spend its credits.
+
+set client_min_messages = warning;
+select payments.create_app_tables();
+select payments.set_credit_benefit('test', 'price_x', 10), payments.set_entitlement_benefit('test', 'price_x', 'course');
+create table team_members (team_id text, user_id text);
+insert into team_members values ('7', 'ada'), ('7', 'bob'), ('8', 'eve');
+select payments.protect_subject_type('team', 'team_members', 'team_id', 'user_id');
+create procedure buy(id int, subject_type text, subject_id text, owner text) language sql as $$
+  insert into orders (id, user_id, amount, currency) values (md5(id::text)::uuid, owner, 2000, 'eur');
+  insert into payments.checkout_sessions (id, environment, mode, created_by, subject_type, subject_id, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id)
+  values (md5(id::text)::uuid, 'test', 'payment', owner, subject_type, subject_id, '[{"price": "price_x", "quantity": 1}]', 'https://a.example', 'https://a.example',
+          jsonb_build_object('order_id', md5(id::text)::uuid), 'cs_' || id);
+  insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency, paid_at)
+  values ('test', 'one_time_payment', 'succeeded', 'cs_' || id, 2000, 'eur', '2026-01-01 00:00+00');
+$$;
+call buy(1, 'user', 'ada', 'ada');
+call buy(2, 'team', '7', 'ada');
+call buy(3, 'user', 'eve', 'eve');
+insert into payments.subscriptions (environment, stripe_subscription_id, subject_type, subject_id, status, current_period_end)
+values ('test', 'sub_7', 'team', '7', 'active', '2999-01-01'), ('test', 'sub_8', 'team', '8', 'canceled', '2999-01-01'), ('test', 'sub_9', 'team', '9', 'active', '2000-01-01');
+
+-- the app's own paywalled tables
+create table lessons (course text, title text);
+insert into lessons values ('course', 'one'), ('other', 'two');
+alter table lessons enable row level security;
+create policy bought on lessons for select using (course in (select payments.my_entitlements()));
+create table reports (team_id text, title text);
+insert into reports values ('7', 'seven'), ('8', 'eight'), ('9', 'nine');
+alter table reports enable row level security;
+create policy subscribed on reports for select using (team_id in (select payments.my_active_subscriptions('team')));
+grant select on lessons, reports to authenticated, anon;
+
+create procedure look_as(who text) language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', who, 'role', 'authenticated')::text, true);
+  set local role authenticated;
+end $$;
+create view mine with (security_invoker = true) as
+  select (select count(*) from orders) as orders, (select string_agg(subject_type || ' ' || subject_id || ' ' || delta, ', ' order by id) from credit_ledger) as ledger,
+         (select string_agg(key || ' of ' || coalesce(user_id, ''), ', ' order by user_id) from user_entitlements) as entitlements,
+         (select string_agg(team_id || ' ' || status, ', ') from team_billing_status) as billing,
+         (select string_agg(title, ', ') from lessons) as lessons, (select string_agg(title, ', ') from reports) as reports,
+         payments.has_entitlement('course') as entitled, payments.has_active_subscription('team', '7') as subscribed,
+         payments.credit_balance('team', '7') as team_credits, payments.credit_balance('user', 'ada') as adas_credits;
+grant select on mine to authenticated;
+
+begin; call look_as('ada'); table mine; rollback;
+begin; call look_as('bob'); table mine; rollback;
+begin; call look_as('eve'); table mine; rollback;
+begin; call look_as(null); table mine; rollback;
+
+-- nobody but the owner writes them
+begin; call look_as('ada'); update orders set status = 'paid'; rollback;
+begin; call look_as('ada'); insert into credit_ledger (subject_type, subject_id, delta, balance_after, reason, source) values ('user', 'ada', 1, 1, 'purchase', 'x'); rollback;
+begin; call look_as('ada'); insert into user_entitlements (user_id, key, source) values ('ada', 'all', 'x'); rollback;
+begin; call look_as('ada'); select * from fulfillment_jobs; rollback;
+begin; call look_as('ada'); select * from payments.fulfillments; rollback;
+begin; call look_as('ada'); select payments.set_credit_benefit('test', 'price_x', 1000000); rollback;
+begin; call look_as('ada'); select payments.change_balance('user', 'ada', 1000, 'purchase', 'x', null); rollback;
+begin; call look_as('ada'); select payments.claim_jobs(1); rollback;
+begin; set local role service_role; update credit_ledger set delta = 1000; rollback;
+begin; set local role service_role; delete from payments.fulfillments; rollback;
+
+-- spending: one's own, the team's, not another's
+begin;
+call look_as('bob');
+select payments.spend_credits('team', '7', 4, 'k', 'report');
+select payments.spend_credits('user', 'ada', 4, 'k', 'report');
+rollback;
+begin; call look_as('eve'); select payments.spend_credits('team', '7', 1, 'k', 'report'); rollback;
+begin; set local role anon; select payments.spend_credits('team', '7', 1, 'k', 'report'); rollback;
+begin; set local role service_role; select payments.spend_credits('team', '7', 1, 'k', 'report'), payments.credit_balance('user', 'eve'); rollback;
+
+-- jobs, for the backend
+begin;
+set local role service_role;
+select kind, source, payload ->> 'order_id' as order_id, attempts from payments.claim_jobs(2) order by source;
+select count(*) as left_over from payments.claim_jobs(10);
+select payments.fail_job(id, 'the mail server is down') from fulfillment_jobs where state = 'claimed' order by source limit 1;
+select payments.finish_job(id) from fulfillment_jobs where state = 'claimed';
+select state, attempts, last_error, run_at > now() + interval '9 seconds' as later from fulfillment_jobs order by source;
+update fulfillment_jobs set run_at = now(), attempts = 7, state = 'pending' where last_error is not null;
+select payments.fail_job(id, 'still down') from payments.claim_jobs(1);
+select state, attempts, last_error from fulfillment_jobs where last_error is not null;
+-- a worker that never came back
+update fulfillment_jobs set state = 'claimed', run_at = now() - interval '1 second', attempts = 8, last_error = null where state = 'dead';
+select count(*) from payments.claim_jobs(10);
+select state, last_error from fulfillment_jobs where attempts = 8;
+rollback;
+
+-- what survives DROP EXTENSION, and works again after CREATE EXTENSION
+drop view mine;
+drop policy bought on lessons;
+drop policy subscribed on reports;
+drop extension payments;
+select count(*) from orders;
+create extension payments;
+call buy(4, 'user', 'ada', 'ada');
+select count(*) from orders where status = 'paid';
