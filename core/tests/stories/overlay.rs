@@ -138,6 +138,8 @@ fn a_back_fill_finds_what_no_event_told() {
     // A look cannot say since when.
     let found = sync(5000, &charge(json!({"amount_refunded": 2000, "refunded": true})));
     assert_eq!(shows(&[found]), ("refunded".to_owned(), 2000, None));
+    // The figure is gone, and no one knows which refund it was.
+    assert_eq!(shows(&[figure(500, 2000), sync(5000, &charge(json!({})))]), untouched());
     // One refund has failed, another stands; both were looked at together.
     let facts = [
         sync(5000, &charge(json!({"amount_refunded": 700}))),
@@ -145,6 +147,7 @@ fn a_back_fill_finds_what_no_event_told() {
         sync(5000, &with(refund("re_2", 700, "succeeded"), json!({"created": 450}))),
     ];
     assert_eq!(shows(&facts), partly(700, 450));
+    assert_eq!(shows(&facts[..2]), ("partially_refunded".to_owned(), 700, None));
 }
 
 #[test]
@@ -159,6 +162,11 @@ fn a_refund_without_a_charge_is_of_the_one_that_took_the_money() {
 fn a_payment_of_two_charges_adds_up_what_went_back_of_each() {
     let other = json!({"id": "ch_2", "amount": 800, "amount_captured": 800, "amount_refunded": 300, "created": 103});
     let facts = [figure(500, 700), say("charge.refunded", 600, &charge(other))];
+    assert_eq!(shows(&facts), partly(1000, 500));
+    // A refund counts beside its own charge's figure, not another's.
+    let plain = json!({"id": "ch_2", "amount": 800, "amount_captured": 800, "created": 103});
+    let back = with(refund("re_1", 300, "succeeded"), json!({"charge": "ch_2"}));
+    let facts = [figure(500, 700), say("charge.succeeded", 104, &charge(plain)), say("refund.created", 600, &back)];
     assert_eq!(shows(&facts), partly(1000, 500));
 }
 
