@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""Convergence, checked on the database: every order of every story ends in the same rows, and in the right ones.
+
+converge.py [--only TEXT] [--orders N] [--workers N]: for each story, its events in the order of delivery (signed, each in
+its own transaction), reversed, every permutation of up to five events (N sampled beyond) in one transaction, some of
+them twice, several to a transaction, and over several connections at once; then verify and rebuild, which must find
+nothing to mend. Prints the first order that ends differently, and how.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import sys
+import threading
+import zlib
+
+import psycopg
+import stripe
+from psycopg import sql
+
+import generated
+import older
+import story
+from state import differences, missing, snapshot, tables
+
+SECRET = "whsec_convergence"
+CONNECTIONS = 4
+
+
+class Database:
+    """A database of this worker's own, made anew for every run that commits."""
+
+    def __init__(self, worker):
+        self.name = f"corpus_{worker}"
+        self.template = "corpus_template"
+
+    def fresh(self, one):
+        with psycopg.connect(dbname="postgres", autocommit=True) as admin:
+            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(self.name)))
+            admin.execute(
+                sql.SQL("create database {} template {}").format(
+                    sql.Identifier(self.name), sql.Identifier(self.template)
+                )
+            )
+        connection = self.connect()
+        if one.setup:
+            connection.execute(one.setup)
+        return connection
+
+    def connect(self):
+        return psycopg.connect(dbname=self.name, autocommit=True, options="-c timezone=UTC -c client_min_messages=error")
+
+
+def receive(connection, event):
+    """As Stripe delivers it: the bytes, and their signature."""
+    body = json.dumps(event, ensure_ascii=False)
+    header = stripe.WebhookSignature.generate_signature_header(body, SECRET)
+    environment = "live" if event.get("livemode") else "test"
+    return connection.execute(
+        "select payments.receive_stripe_webhook(%s, %s::text, %s)", (environment, body, header)
+    ).fetchone()[0]
+
+
+def apply(connection, event):
+    """As a backend delivers it that has verified the signature itself."""
+    environment = "live" if event.get("livemode") else "test"
+    return connection.execute(
+        "select payments.apply_stripe_event(%s, %s::jsonb)", (environment, json.dumps(event, ensure_ascii=False))
+    ).fetchone()[0]
+
+
+def orders(one, limit, chance):
+    """All permutations of a small story, a sample of a larger one."""
+    distinct = one.distinct()
+    if len(distinct) <= 5:
+        yield from itertools.permutations(distinct)
+        return
+    for _ in range(limit):
+        shuffled = distinct[:]
+        chance.shuffle(shuffled)
+        yield shuffled
+
+
+def concurrently(database, events, chance):
+    """Every event twice, in any order, over several connections at once; errors are returned, none is expected."""
+    queue = events * 2
+    chance.shuffle(queue)
+    errors = []
+
+    def deliver(part):
+        with database.connect() as connection:
+            for event in part:
+                try:
+                    apply(connection, event)
+                except psycopg.Error as error:
+                    errors.append(f"{error.sqlstate} {error} ({event['type']})")
+
+    threads = [threading.Thread(target=deliver, args=(queue[n::CONNECTIONS],)) for n in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def told(events):
+    return " → ".join(f"{event['type']} {event['id'][-6:]}" for event in events)
+
+
+def mended(connection):
+    """What verify finds before, and what a rebuild changes: nothing, on a healthy database."""
+    names = tables(connection)
+    problems = []
+    for environment in ("test", "live"):
+        rows = connection.execute("select to_jsonb(v) from payments.verify_projections(%s) v", (environment,)).fetchall()
+        problems += [f"  verify_projections: {json.dumps(row)[:600]}" for (row,) in rows]
+    before = snapshot(connection, names)
+    connection.execute("select payments.rebuild_projections('test')")
+    changed = differences(before, snapshot(connection, names))
+    if changed:
+        problems.append(f" rebuild_projections changed:\n{changed}")
+    return "\n".join(problems)
+
+
+def check(one, worker, limit, maintained):
+    """The problems of one story, and how many deliveries were made to find them."""
+    chance = random.Random(zlib.crc32(one.name.encode()))
+    database = Database(worker)
+    problems = []
+    runs = 0
+
+    connection = database.fresh(one)
+    names = tables(connection)
+    for event in one.events:
+        receive(connection, event)
+    first = snapshot(connection, names)
+    runs += 1
+    wrong = missing(one.expected, first)
+    if wrong:
+        problems.append(f"not the expected end:\n{wrong}")
+    unhappy = connection.execute(
+        "select event_type, last_error from payments.webhook_events where processing_status in ('failed', 'pending')"
+    ).fetchall()
+    problems += [f"event {kind} did not succeed: {error}" for kind, error in unhappy]
+    if maintained:
+        wrong = mended(connection)
+        if wrong:
+            problems.append(f"not healthy after delivery:\n{wrong}")
+    connection.close()
+
+    def compare(label, events, state):
+        nonlocal runs
+        runs += 1
+        wrong = differences(first, state)
+        if wrong:
+            problems.append(f"{label}: {told(events)}\n{wrong}")
+        return bool(wrong)
+
+    backwards = one.distinct()[::-1]
+    connection = database.fresh(one)
+    for event in backwards:
+        apply(connection, event)
+    compare("reversed", backwards, snapshot(connection, names))
+    connection.close()
+
+    for _ in range(2):
+        connection = database.fresh(one)
+        errors = concurrently(database, one.distinct(), chance)
+        problems += [f"concurrently: {error}" for error in errors]
+        compare("concurrently", one.distinct(), snapshot(connection, names))
+        connection.close()
+
+    connection = database.fresh(dataclasses.replace(one, setup=""))
+    connection.autocommit = False
+    diverged = 0
+    for number, order in enumerate(orders(one, limit, chance)):
+        events = list(order)
+        if number % 3 == 2:
+            events.insert(chance.randrange(len(events) + 1), chance.choice(events))
+        if one.setup:
+            connection.execute(one.setup)
+        for event in events:
+            apply(connection, event)
+        diverged += compare("in one transaction", events, snapshot(connection, names))
+        connection.rollback()
+        if diverged >= 3:
+            break
+    connection.close()
+    return one.name, runs, problems
+
+
+def template():
+    """The extension, the app's tables and the secret, once."""
+    with psycopg.connect(dbname="postgres", autocommit=True) as admin:
+        admin.execute("drop database if exists corpus_template with (force)")
+        admin.execute("create database corpus_template template payments_template")
+    with psycopg.connect(dbname="corpus_template", autocommit=True) as connection:
+        functions = {name for (name,) in connection.execute(
+            "select proname from pg_proc where pronamespace = 'payments'::regnamespace")}
+        if "create_app_tables" in functions:
+            connection.execute("select payments.create_app_tables()")
+        connection.execute("select payments.set_webhook_secret('test', %s)", (SECRET,))
+        return {"verify_projections", "rebuild_projections"} <= functions
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--only", default="")
+    options.add_argument("--orders", type=int, default=60)
+    options.add_argument("--workers", type=int, default=os.cpu_count())
+    options = options.parse_args()
+
+    maintained = template()
+    told_stories = list(story.from_files())
+    told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
+    told_stories += list(generated.stories())
+    chosen = [one for one in told_stories if options.only in one.name]
+
+    passed = failed = total = 0
+    workers = multiprocessing.get_context("fork")
+    with concurrent.futures.ProcessPoolExecutor(options.workers, workers) as pool:
+        tasks = [pool.submit(check_in_worker, one, options.orders, maintained) for one in chosen]
+        for one, task in zip(chosen, tasks):
+            try:
+                name, runs, problems = task.result()
+            except Exception as error:  # a story that could not be played at all has failed too
+                name, runs, problems = one.name, 0, [f"{type(error).__name__}: {error}"]
+            total += runs
+            if problems:
+                failed += 1
+                print(f"FAILED {name}")
+                for problem in problems[:6]:
+                    print("   " + problem.replace("\n", "\n   "))
+            else:
+                passed += 1
+                print(f"ok     {name} ({runs} runs)")
+            sys.stdout.flush()
+    print(f"# {total} runs of {len(chosen)} stories")
+    print(f"{passed} passed, {failed} failed")
+    return failed == 0 and passed > 0
+
+
+def check_in_worker(one, limit, maintained):
+    return check(one, os.getpid(), limit, maintained)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)

@@ -1,0 +1,113 @@
+"""What of a database must be the same whatever the order of delivery, in a form that can be compared."""
+
+import json
+import re
+
+# The clock's and the generator's, and how often Stripe happened to deliver; the signed bytes are one delivery's own.
+ASIDE = {
+    "id", "created_at", "updated_at", "synced_at", "received_at", "processed_at", "attempt_count", "last_attempt_at",
+    "refused_count", "body", "signature",
+}
+# Balances are the same in every order; the running balance beside each entry, and how many entries led there, are history.
+LEDGER = "credit_ledger"
+# Outboxes and secrets are not states.
+SKIPPED = {"payments.webhook_secrets", "public.fulfillment_jobs"}
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def tables(connection):
+    rows = connection.execute(
+        """select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where n.nspname in ('payments', 'public') and c.relkind = 'r' order by 1"""
+    )
+    return [name for (name,) in rows if name not in SKIPPED]
+
+
+def snapshot(connection, names):
+    """Every row of every table, generated ids replaced by the name of the table that they point into."""
+    query = " union all ".join(f"select '{name}', to_jsonb(t) from {name} t" for name in names)
+    rows = connection.execute(query).fetchall()
+    generated = {}
+    for name, row in rows:
+        if name not in ("payments.checkout_sessions", "payments.customer_portal_sessions", "public.orders"):
+            generated[str(row.get("id"))] = name
+    state = {name: [] for name in names}
+    balances = {}
+    for name, row in rows:
+        if name.endswith(LEDGER):
+            key = f"{row.get('environment', '')} {row['subject_type']} {row['subject_id']}"
+            balances[key] = balances.get(key, 0) + row["delta"]
+            continue
+        text = json.dumps({k: v for k, v in row.items() if k not in ASIDE}, sort_keys=True, ensure_ascii=False)
+        state[name].append(UUID.sub(lambda m: f"<{generated[m[0]]}>" if m[0] in generated else m[0], text))
+    for rows_of in state.values():
+        rows_of.sort()
+    state["balances"] = [f"{key}: {sum_}" for key, sum_ in sorted(balances.items()) if sum_]
+    return state
+
+
+def differences(one, other):
+    """In words, or '' where both are the same."""
+    lines = []
+    for name in one:
+        gone = [row for row in one[name] if row not in other[name]]
+        new = [row for row in other[name] if row not in one[name]]
+        if len(gone) == len(new) == 1:
+            lines += [f"  {name}: {change}" for change in columns(gone[0], new[0])]
+        else:
+            lines += [f"  {name} - {row[:700]}" for row in gone] + [f"  {name} + {row[:700]}" for row in new]
+        if not gone and not new and one[name] != other[name]:
+            lines.append(f"  {name}: {len(one[name])} rows, then {len(other[name])}")
+    return "\n".join(lines)
+
+
+def columns(row, other):
+    try:
+        row, other = json.loads(row), json.loads(other)
+    except json.JSONDecodeError:
+        return [f"{row} became {other}"]
+    keys = sorted(row.keys() | other.keys())
+    return [
+        f"{key}: {json.dumps(row.get(key))[:300]} became {json.dumps(other.get(key))[:300]}  (of {identity(row)})"
+        for key in keys
+        if row.get(key) != other.get(key)
+    ]
+
+
+def identity(row):
+    """A few of a row's own ids, for people."""
+    named = [f"{k}={v}" for k, v in row.items() if v and isinstance(v, str) and k.endswith("_id") and k != "event_id"]
+    return ", ".join(named[:3])
+
+
+def missing(expected, state):
+    """Which of the expected rows are not there: each expected table has exactly these rows, compared on the columns given."""
+    problems = []
+    for table, rows in expected.items():
+        found = [json.loads(row) for row in state[f"payments.{table}" if "." not in table else table]]
+        if len(found) != len(rows):
+            problems.append(f"  {table}: expected {len(rows)} rows, found {len(found)}: {[brief(f) for f in found]}")
+            continue
+        left = list(found)
+        for row in rows:
+            best = min(left, key=lambda f: len(unlike(row, f)))
+            if unlike(row, best):
+                problems.append(f"  {table}: expected {row}\n    found {({k: best.get(k) for k in row})}")
+            left.remove(best)
+    return "\n".join(problems)
+
+
+def brief(row):
+    return {k: v for k, v in row.items() if v is not None and k not in ("raw", "metadata", "payload")}
+
+
+def unlike(expected, found):
+    return [k for k, v in expected.items() if not same(v, found.get(k))]
+
+
+def same(expected, found):
+    if isinstance(expected, tuple):  # any of these
+        return any(same(one, found) for one in expected)
+    if isinstance(expected, str) and expected.endswith("…"):
+        return isinstance(found, str) and found.startswith(expected[:-1])
+    return expected == found

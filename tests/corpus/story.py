@@ -1,0 +1,33 @@
+"""A story: what the database holds before, Stripe's events in the order of delivery, and what must be there in the end."""
+
+import dataclasses
+import json
+import pathlib
+
+FOLDER = pathlib.Path(__file__).parent / "stories"
+
+
+@dataclasses.dataclass
+class Story:
+    name: str
+    events: list
+    setup: str = ""
+    expected: dict = dataclasses.field(default_factory=dict)
+
+    def distinct(self):
+        """Each event once, in the order of its first delivery."""
+        return list({event["id"]: event for event in self.events}.values())
+
+
+def from_files():
+    """The stories kept as files; their expected ends are in expected.py."""
+    from expected import EXPECTED
+
+    for path in sorted(FOLDER.glob("*.jsonl")):
+        setup = path.with_suffix("").with_suffix(".setup.sql")
+        yield Story(
+            name=path.stem,
+            events=[json.loads(line) for line in path.read_text().splitlines()],
+            setup=setup.read_text() if setup.exists() else "",
+            expected=EXPECTED.get(path.stem, {}),
+        )

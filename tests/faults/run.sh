@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Kills, cancels, storms and poison, on a durable server whose sessions did not ask for durability; see faults.py.
+if [ -z "${SERVER_DATA:-}" ]; then
+  export SERVER_SETTINGS='fsync=on synchronous_commit=off wal_writer_delay=10s restart_after_crash=on'
+  exec "$(dirname "$0")/../../scripts/with-server.sh" "$0" "$@"
+fi
+. "$(dirname "$0")/../database.sh"
+fresh_database faults_unused
+"$python" "$tests/faults/faults.py" "$@"

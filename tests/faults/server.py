@@ -1,0 +1,65 @@
+"""The throw-away server of scripts/with-server.sh, as the fault tests see it: to connect to, to kill, to start again."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import psycopg
+
+HERE = pathlib.Path(__file__).parent
+SECRET = "whsec_faults"
+DATA = pathlib.Path(os.environ["SERVER_DATA"])
+
+
+def connect(database, **more):
+    return psycopg.connect(dbname=database, autocommit=True, prepare_threshold=None, **more)
+
+
+def database(name):
+    """A fresh copy of the template that database.sh made, with a webhook secret and the app's tables."""
+    with connect("postgres") as admin:
+        admin.execute(f"drop database if exists {name} with (force)")
+        admin.execute(f"create database {name} template payments_template")
+    with connect(name) as connection:
+        connection.execute("select payments.set_webhook_secret('test', %s)", (SECRET,))
+        connection.execute("select payments.create_app_tables()")
+    return name
+
+
+def children(parent):
+    for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            yield int(entry.parent.name)
+
+
+def postmaster():
+    return int((DATA / "postmaster.pid").read_text().split()[0])
+
+
+def kill_everything():
+    """As a machine that loses power: nobody gets to write what it still holds."""
+    parent = postmaster()
+    os.kill(parent, signal.SIGSTOP)
+    for pid in [*children(parent), parent]:
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.time() + 30
+    while time.time() < deadline and pathlib.Path(f"/proc/{parent}").exists():
+        time.sleep(0.05)
+
+
+def start():
+    subprocess.run([HERE / "start-server.sh"], check=True)
+
+
+def resident(pid):
+    """Anonymous memory of a backend in MiB: what it holds of its own."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("no RssAnon")
