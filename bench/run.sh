@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Events per second through receive_stripe_webhook on a durable server, beside the floor measured in the same run: a bare
+# INSERT of the same event into a copy of webhook_events with its indexes. Ratios travel between machines; rates do not.
+#   BENCH_EVENTS   events per measurement (6000)     BENCH_ROUNDS   floor and path in turn, the best of them counts (3)
+#   BENCH_SCALE    1 is a million payments and five million events already there (0.1)
+#   BENCH_OBJECTS  objects of the back-fill (100000) BENCH_ONLY     one of: empty mixed million backfill sessions fulfilment
+if [ -z "${SERVER_DATA:-}" ]; then
+  export SERVER_SETTINGS='fsync=on synchronous_commit=on shared_buffers=1GB max_wal_size=8GB checkpoint_timeout=30min autovacuum_naptime=10s'
+  exec "$(dirname "$0")/../scripts/with-server.sh" "$0" "$@"
+fi
+. "$(dirname "$0")/../scripts/project.sh"
+here=$root/bench
+events=${BENCH_EVENTS:-6000} rounds=${BENCH_ROUNDS:-3} scale=${BENCH_SCALE:-0.1} objects=${BENCH_OBJECTS:-100000}
+work=$(mktemp -d "${TMPDIR:-/tmp}/payments-bench.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d bench "$@"; }
+
+wanted() { [ -z "${BENCH_ONLY:-}" ] || [ "$BENCH_ONLY" = "$1" ]; }
+
+new_database() {
+  psql -X -q -d postgres -c 'drop database if exists bench' -c 'create database bench'
+  sql -f "$root/tests/roles.sql" -c 'create extension payments' -c 'create extension pgcrypto schema public' -f "$here/streams.sql"
+  sql -c 'select payments.create_app_tables()' -c "select payments.set_webhook_secret('test', 'whsec_bench')" >/dev/null
+  local story
+  for story in "$root"/tests/corpus/stories/*.jsonl; do
+    sql -v story="$(basename "$story" .jsonl)" -c "\\copy bench.lines (line) from '$story' with (format csv, delimiter e'\\x01', quote e'\\x02')" \
+      -c "insert into bench.stories (story, number, event) select '$(basename "$story" .jsonl)', number, line from bench.lines" \
+      -c 'truncate bench.lines restart identity'
+  done
+}
+
+# rate SCRIPT CLIENTS BASE: transactions per second of one run of pgbench over the next events.
+rate() {
+  pgbench -n -M prepared -c "$2" -j 2 -t $((events / $2)) -D "base=$3" -D "share=$((events / $2))" -D i=0 \
+    -f "$here/$1.pgbench" bench 2> "$work/pgbench.err" > "$work/pgbench.out" || {
+    cat "$work/pgbench.err" >&2
+    fail "pgbench failed"
+  }
+  sed -nE 's/^tps = ([0-9]+).*/\1/p' "$work/pgbench.out"
+}
+
+# compare TITLE CLIENTS…: floor and path in turn, over events that no run has seen before.
+compare() {
+  local title=$1 clients base=0 floor path best_floor best_path
+  shift
+  for clients in "$@"; do
+    best_floor=0 best_path=0
+    for _ in $(seq "$rounds"); do
+      sql -c 'truncate bench.floor' -c "select bench.sign($base, $((base + events)))" >/dev/null
+      floor=$(rate floor "$clients" "$base")
+      path=$(rate receive "$clients" "$base")
+      base=$((base + events))
+      [ "$floor" -le "$best_floor" ] || best_floor=$floor
+      [ "$path" -le "$best_path" ] || best_path=$path
+    done
+    awk -v t="$title" -v c="$clients" -v f="$best_floor" -v p="$best_path" \
+      'BEGIN { printf "%-34s %d clients  floor %6d/s  receive %6d/s  ratio %.2f\n", t, c, f, p, p / f }'
+  done
+  local unhandled
+  unhandled=$(sql -c "select count(*) from payments.webhook_events where processing_status in ('pending', 'failed')")
+  [ "$unhandled" = 0 ] || fail "$unhandled events failed: $(sql -c "select last_error from payments.webhook_events where processing_status = 'failed' limit 1")"
+}
+
+if wanted empty; then
+  new_database
+  sql -c "select bench.fill('payments', $((events * rounds * 3)))" >/dev/null
+  compare 'one-time payments, empty database' 1 2 8
+fi
+
+if wanted mixed; then
+  new_database
+  sql -c "select bench.fill('mixed', $((events * rounds * 2)))" >/dev/null
+  compare 'all families' 1 8
+fi
+
+if wanted million; then
+  new_database
+  sql -c "select bench.fill('payments', $((events * rounds * 2)))" >/dev/null
+  say "making $(awk -v s="$scale" 'BEGIN { printf "%d payments and %d events", s * 1e6, s * 5e6 }')"
+  sql -v scale="$scale" -f "$here/history.sql" >/dev/null
+  compare "one-time payments, $(awk -v s="$scale" 'BEGIN { printf "%dk rows", s * 1000 }') there" 1 8
+fi
+
+if wanted backfill; then
+  new_database
+  sql -v objects="$objects" -f "$here/backfill.sql"
+fi
+
+for wing in sessions fulfilment; do
+  if wanted "$wing" && [ -x "$here/$wing.sh" ]; then "$here/$wing.sh"; fi
+done

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Everything about the code that needs no story: format, lints, documentation, SQL style, and what security lints say of
+# the SQL that is installed.
+. "$(dirname "$0")/project.sh"
+cd "$root"
+scripts/install-tools.sh check
+# Its own build folder: cargo-pgrx builds with other flags, and each would throw away the other's work.
+export CARGO_TARGET_DIR=$root/target/check
+bin=$root/target/python/bin
+passed=0 failed=0
+
+check() {
+  local name=$1 log=$root/target/check.log
+  shift
+  if "$@" > "$log" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok     $name"
+  else
+    failed=$((failed + 1))
+    echo "FAILED $name"
+    tail -n 60 "$log"
+  fi
+}
+
+# Statements live in sql/statement; Rust has none.
+no_sql_in_rust() {
+  ! git grep -nIE '"[^"]*\b(select .* from|insert into|update [a-z_.]+ set|delete from)\b' -- 'src/*.rs' 'core/src/*.rs' | grep -v '^[^:]*:[0-9]*: *//'
+}
+
+statements_say_what_they_do() {
+  local file bad=0
+  for file in sql/statement/*.sql; do
+    [ -e "$file" ] || continue
+    head -n 1 "$file" | grep -qE '^-- [a-z_]+: .+\.' || {
+      echo "$file: its first line does not say what it does"
+      bad=1
+    }
+  done
+  return $bad
+}
+
+shell_scripts_parse() {
+  local file
+  git ls-files '*.sh' '.ci/run' | while read -r file; do bash -n "$file" || return 1; done
+}
+
+check 'rustfmt' cargo fmt --all --check
+check 'clippy' cargo clippy --quiet --workspace --all-targets -- -D warnings
+RUSTDOCFLAGS='-D warnings' check 'rustdoc' cargo doc --quiet --workspace --no-deps --document-private-items
+check 'no SQL in Rust' no_sql_in_rust
+check 'statements say what they do' statements_say_what_they_do
+check 'shell' shell_scripts_parse
+check 'sqlfluff' "$bin/sqlfluff" lint --disable-progress-bar --nocolor sql
+
+unset CARGO_TARGET_DIR
+scripts/install-extension.sh debug
+check 'pgspot' "$bin/pgspot" "$("$PG_CONFIG" --sharedir)"/extension/payments--*.sql
+check 'plpgsql_check' scripts/with-server.sh psql -X -q -v ON_ERROR_STOP=1 -f scripts/plpgsql-check.sql
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

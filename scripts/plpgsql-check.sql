@@ -1,0 +1,26 @@
+-- plpgsql_check over every PL/pgSQL function of the extension, security warnings included; any finding is an error.
+
+\ir ../tests/roles.sql
+create extension payments;
+create extension plpgsql_check;
+select payments.create_app_tables();
+
+do $$
+declare
+  found text;
+begin
+  -- A trigger function is checked against each table whose trigger calls it, any other one by itself.
+  select string_agg(format('%s: %s %s (line %s) %s', f.oid::regprocedure, c.level, c.message, c.lineno, c.hint), e'\n')
+    into found
+    from pg_proc f
+    join pg_language l on l.oid = f.prolang and l.lanname = 'plpgsql'
+    left join pg_trigger t on t.tgfoid = f.oid,
+         lateral plpgsql_check_function_tb(f.oid::regprocedure, coalesce(t.tgrelid, 0)::regclass,
+           performance_warnings => false, security_warnings => true, extra_warnings => true) c
+   where f.pronamespace = 'payments'::regnamespace
+     and (f.prorettype <> 'trigger'::regtype or t.oid is not null);
+  if found is not null then
+    raise exception e'%', found;
+  end if;
+end
+$$;
