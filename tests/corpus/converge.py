@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Convergence, checked on the database: every order of every story ends in the same rows, and in the right ones.
 
-converge.py [--only TEXT] [--orders N] [--workers N]: for each story, its events in the order of delivery (signed, each in
+converge.py [--only TEXT] [--orders N] [--drawn N] [--seed N] [--workers N]: for each story, its events in the order of delivery (signed, each in
 its own transaction), reversed, every permutation of up to five events (N sampled beyond) in one transaction, some of
 them twice, several to a transaction, and over several connections at once; then verify and rebuild, which must find
 nothing to mend. Prints the first order that ends differently, and how.
@@ -23,6 +23,7 @@ import psycopg
 import stripe
 from psycopg import sql
 
+import drawn
 import generated
 import older
 import story
@@ -212,13 +213,15 @@ def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--only", default="")
     options.add_argument("--orders", type=int, default=60)
+    options.add_argument("--drawn", type=int, default=40, help="how many stories drawn by chance")
+    options.add_argument("--seed", type=int, default=0, help="the first of them")
     options.add_argument("--workers", type=int, default=os.cpu_count())
     options = options.parse_args()
 
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    told_stories += list(generated.stories())
+    told_stories += list(generated.stories()) + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 
     passed = failed = total = 0

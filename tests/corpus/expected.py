@@ -6,6 +6,9 @@ Every table named here has exactly the rows given, compared on the columns given
 from datetime import datetime, timezone
 
 
+NONE = (0, None)
+
+
 def at(seconds):
     """Seconds after the stories' beginning, as a row shows a time."""
     return datetime.fromtimestamp(1752000000 + seconds, timezone.utc).isoformat()
@@ -21,7 +24,7 @@ def team(**more):
 
 def paid(amount=2000, **more):
     return {
-        "type": "one_time_payment", "status": "succeeded", "amount": amount, "amount_refunded": (0, None),
+        "type": "one_time_payment", "status": "succeeded", "amount": amount, "amount_refunded": NONE,
         "currency": "usd", **more,
     }
 
@@ -34,7 +37,6 @@ def refund(amount, status="succeeded", **more):
     return {"type": "refund", "status": status, "amount": amount, **more}
 
 
-NONE = (0, None)
 COMPLETED = {"status": "completed", "payment_status": "paid"}
 FREE = {"status": "completed", "payment_status": "no_payment_required"}
 
@@ -66,7 +68,7 @@ EXPECTED = {
     },
     "05-delayed-succeeded": {
         "payment_history": [paid(
-            4900, subject_type="team", subject_id="team_42", paid_at=at(431999), failed_at=None,
+            4900, subject_type="team", subject_id="team_42", paid_at=at(431999), failed_at=None, currency="eur",
         )],
         "checkout_sessions": [COMPLETED],
     },

@@ -33,7 +33,10 @@ def snapshot(connection, names):
             generated[str(row.get("id"))] = name
     state = {name: [] for name in names}
     balances = {}
+    groups = least_keys(rows)
     for name, row in rows:
+        if row.get("anchor"):
+            row["anchor"] = groups[row["environment"], row["anchor"]]
         if name.endswith(LEDGER):
             key = f"{row.get('environment', '')} {row['subject_type']} {row['subject_id']}"
             balances[key] = balances.get(key, 0) + row["delta"]
@@ -46,6 +49,16 @@ def snapshot(connection, names):
     return state
 
 
+def least_keys(rows):
+    """A group of facts is known by whichever of its ids came first; here, by the least of them."""
+    groups = {}
+    for name, row in rows:
+        if name == "payments.links" and row["anchor"]:
+            group = row["environment"], row["anchor"]
+            groups[group] = min(groups.get(group, row["key"]), row["key"])
+    return groups
+
+
 def differences(one, other):
     """In words, or '' where both are the same."""
     lines = []
@@ -55,10 +68,10 @@ def differences(one, other):
         if len(gone) == len(new) == 1:
             lines += [f"  {name}: {change}" for change in columns(gone[0], new[0])]
         else:
-            lines += [f"  {name} - {row[:700]}" for row in gone] + [f"  {name} + {row[:700]}" for row in new]
+            lines += [f"  {name} - {row[:420]}" for row in gone] + [f"  {name} + {row[:420]}" for row in new]
         if not gone and not new and one[name] != other[name]:
             lines.append(f"  {name}: {len(one[name])} rows, then {len(other[name])}")
-    return "\n".join(lines)
+    return "\n".join(lines[:12] + ([f"  … and {len(lines) - 12} more"] if len(lines) > 12 else []))
 
 
 def columns(row, other):

@@ -1,0 +1,202 @@
+"""Stories drawn by chance: few objects that share few ids, few seconds apart, so that they meet in every way. Nobody knows
+their ends; every order must agree on one. What Stripe never changes of an object (whose it is, what it pays) is drawn once
+for each object of a story, the rest for each event."""
+
+import random
+
+import generated as g
+from story import Story
+
+
+class Draw(random.Random):
+    """Chance that remembers: fixed(key, draw) is drawn once a story."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.drawn = {}
+
+    def fixed(self, key, draw):
+        if key not in self.drawn:
+            self.drawn[key] = draw(self)
+        return self.drawn[key]
+
+
+def stories(count, first=0):
+    for seed in range(first, first + count):
+        yield draw(seed)
+
+
+def draw(seed):
+    chance = Draw(seed)
+    setup = ""
+    for number in (1, 2):
+        if chance.random() < 0.7:
+            subject = chance.choice([("user", "u_1001"), ("user", "u_2"), ("team", "t_1"), None])
+            setup += g.local(
+                number, chance.choice(["payment", "subscription"]), subject,
+                stripe_id=chance.choice([None, f"cs_{'ab'[number - 1]}"]))
+    if chance.random() < 0.25:
+        setup += """insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id)
+            values ('test', 'user', 'u_admin', 'cus_a');"""
+    events = []
+    for number in range(chance.randint(3, 9)):
+        kind = chance.choice(KINDS)
+        event = kind(chance)
+        event["id"] = f"evt_d{chance.randrange(16**6):06x}{number}"
+        events.append(event)
+    return Story(f"drawn {seed}", events, setup)
+
+
+def letter(chance):
+    return chance.choice("aab")
+
+
+def moment(chance):
+    return chance.choice([60, 60, 61, 62, 90, 5000])
+
+
+def maybe(chance, value, odds=0.6):
+    return value if chance.random() < odds else None
+
+
+def metadata(chance):
+    number = chance.choice([1, 1, 2])
+    stamped = g.stamped(number, chance.choice(["payment", "payment", "subscription"]))
+    stamped["insforge_subject_id"] = chance.choice(["u_1001", "u_1001", "u_2", "u_evil"])
+    return chance.choice([stamped, stamped, {}])
+
+
+def session_itself(chance):
+    mode = chance.choice(["payment", "payment", "subscription"])
+    return {
+        "mode": mode, "customer": maybe(chance, f"cus_{letter(chance)}"),
+        "payment_intent": maybe(chance, f"pi_{letter(chance)}") if mode == "payment" else None,
+        "invoice": maybe(chance, f"in_{letter(chance)}"),
+        "subscription": f"sub_{letter(chance)}" if mode == "subscription" else None,
+        "client_reference_id": maybe(chance, g.LOCAL % chance.choice([1, 2])), "metadata": metadata(chance),
+    }
+
+
+ENDS = {
+    "paid": [("completed", "complete", "paid")],
+    "free": [("completed", "complete", "no_payment_required")],
+    "late": [("completed", "complete", "unpaid"), ("async_payment_succeeded", "complete", "paid")],
+    "failed": [("completed", "complete", "unpaid"), ("async_payment_failed", "complete", "unpaid")],
+    "expired": [("expired", "expired", "unpaid")],
+}
+
+
+def session(chance):
+    id_ = f"cs_{letter(chance)}"
+    life = chance.fixed((id_, "life"), lambda c: ENDS[c.choice(sorted(ENDS))])
+    kind, status, paid = chance.choice(life)
+    thing = g.session(1, id_, status=status, payment_status=paid, **chance.fixed(id_, session_itself))
+    time = 60 if kind == "completed" else chance.choice([60, 61, 5000])
+    return g.event(f"checkout.session.{kind}", thing, time)
+
+
+def intent(chance):
+    id_ = f"pi_{letter(chance)}"
+    itself = chance.fixed(id_, lambda c: {
+        "metadata": metadata(c), "customer": maybe(c, f"cus_{letter(c)}"), "invoice": maybe(c, f"in_{letter(c)}", 0.2),
+        "receipt_email": maybe(c, "receipt@example.com", 0.3),
+    })
+    kind, status, received = chance.choice([
+        ("succeeded", "succeeded", 2000), ("payment_failed", "requires_payment_method", 0),
+        ("processing", "processing", 0), ("canceled", "canceled", 0),
+    ])
+    thing = g.intent(
+        id_, status=status, amount_received=received, latest_charge=maybe(chance, f"ch_{letter(chance)}"), **itself)
+    return g.event(f"payment_intent.{kind}", thing, moment(chance))
+
+
+def charge(chance):
+    id_ = f"ch_{letter(chance)}"
+    itself = chance.fixed(id_, lambda c: {
+        "metadata": metadata(c), "customer": maybe(c, f"cus_{letter(c)}"),
+        "payment_intent": maybe(c, f"pi_{letter(c)}", 0.8), "invoice": maybe(c, f"in_{letter(c)}", 0.2),
+    })
+    kind = chance.choice(["succeeded", "succeeded", "failed", "refunded"])
+    back = chance.choice([500, 700, 2000]) if kind == "refunded" else 0
+    thing = g.charge(
+        id_, status="failed" if kind == "failed" else "succeeded", paid=kind != "failed", captured=kind != "failed",
+        amount_refunded=back, refunded=back == 2000, **itself)
+    return g.event(f"charge.{kind}", thing, moment(chance))
+
+
+def refund(chance):
+    id_ = f"re_{letter(chance)}"
+    itself = chance.fixed(id_, lambda c: {
+        "amount": c.choice([500, 700]), "charge": maybe(c, f"ch_{letter(c)}", 0.8),
+        "payment_intent": maybe(c, f"pi_{letter(c)}", 0.8),
+    })
+    status = chance.choice(["pending", "succeeded", "succeeded", "failed", "canceled"])
+    kind = "failed" if status == "failed" else chance.choice(["created", "updated"])
+    previous = maybe(chance, {"status": "pending"}, 0.5) if kind == "updated" else None
+    thing = g.refunded(id_, status=status, **itself)
+    return g.event(chance.choice([f"refund.{kind}", "charge.refund.updated"]), thing, moment(chance), previous=previous)
+
+
+def dispute(chance):
+    kind, status = chance.choice([
+        ("created", "needs_response"), ("updated", "under_review"), ("closed", "lost"), ("closed", "won"),
+        ("funds_withdrawn", "needs_response"), ("funds_reinstated", "won"),
+    ])
+    return g.event(f"charge.dispute.{kind}", g.dispute(status, charge=chance.fixed("dp_a", lambda c: f"ch_{letter(c)}")), moment(chance))
+
+
+def invoice_itself(chance):
+    return {
+        "subscription": maybe(chance, f"sub_{letter(chance)}", 0.7), "customer": maybe(chance, f"cus_{letter(chance)}", 0.9),
+        "payment_intent": maybe(chance, f"pi_{letter(chance)}", 0.2),
+    }
+
+
+def invoice(chance):
+    id_ = f"in_{letter(chance)}"
+    kind, status = chance.choice([
+        ("paid", "paid"), ("payment_succeeded", "paid"), ("payment_failed", "open"), ("finalized", "open"),
+        ("voided", "void"), ("marked_uncollectible", "uncollectible"),
+    ])
+    thing = g.invoice(id_, status, amount_paid=1500 if status == "paid" else 0, **chance.fixed(id_, invoice_itself))
+    return g.event(f"invoice.{kind}", thing, moment(chance))
+
+
+def invoice_payment(chance):
+    id_ = f"inpay_{letter(chance)}"
+    ids = chance.fixed(id_, lambda c: (f"in_{letter(c)}", f"pi_{letter(c)}"))
+    thing = g.invoice_payment(*ids, id=id_)
+    return g.event("invoice_payment.paid", thing, moment(chance))
+
+
+def subscription(chance):
+    kind, status = chance.choice([
+        ("created", "incomplete"), ("created", "active"), ("updated", "active"), ("updated", "past_due"),
+        ("updated", "trialing"), ("paused", "paused"), ("resumed", "active"), ("deleted", "canceled"),
+    ])
+    id_ = f"sub_{letter(chance)}"
+    itself = chance.fixed(id_, lambda c: {"customer": f"cus_{letter(c)}", "metadata": metadata(c)})
+    thing = g.subscription(status, id_, end=chance.choice([2592060, 5184060]), **itself)
+    thing["items"]["data"][0]["id"] = f"si_{id_[-1]}"
+    previous = {"status": chance.choice(["incomplete", "active", "past_due", "trialing"])} if kind == "updated" else None
+    return g.event(f"customer.subscription.{kind}", thing, moment(chance), previous=maybe(chance, previous, 0.7))
+
+
+def customer(chance):
+    kind = chance.choice(["created", "updated", "updated", "deleted"])
+    name = chance.choice(["One", "Two", "Three"])
+    previous = {"name": chance.choice(["One", "Two", "Three"])} if kind == "updated" else None
+    return g.event(f"customer.{kind}", g.customer(f"cus_{letter(chance)}", name=name), moment(chance), previous=previous)
+
+
+def catalog(chance):
+    kind = chance.choice(["created", "updated", "deleted"])
+    if chance.random() < 0.5:
+        return g.event(f"product.{kind}", g.product(name=chance.choice(["One", "Two"])), moment(chance))
+    return g.event(f"price.{kind}", g.price(active=chance.random() < 0.5), moment(chance))
+
+
+KINDS = [
+    session, session, session, intent, intent, charge, charge, refund, refund, dispute, invoice, invoice,
+    invoice_payment, subscription, subscription, customer, catalog,
+]
