@@ -71,7 +71,8 @@ def session_itself(chance):
     return {
         "mode": mode, "customer": maybe(chance, f"cus_{letter(chance)}"),
         "payment_intent": maybe(chance, f"pi_{letter(chance)}") if mode == "payment" else None,
-        "invoice": maybe(chance, f"in_{letter(chance)}"),
+        # in_a and in_b are of subscriptions, in_c is what a one-time checkout made.
+        "invoice": maybe(chance, "in_c" if mode == "payment" else f"in_{letter(chance)}"),
         "subscription": f"sub_{letter(chance)}" if mode == "subscription" else None,
         "client_reference_id": maybe(chance, g.LOCAL % chance.choice([1, 2])), "metadata": metadata(chance),
     }
@@ -145,20 +146,20 @@ def dispute(chance):
     return g.event(f"charge.dispute.{kind}", g.dispute(status, charge=chance.fixed("dp_a", lambda c: f"ch_{letter(c)}")), moment(chance))
 
 
-def invoice_itself(chance):
+def invoice_itself(chance, id_):
     return {
-        "subscription": maybe(chance, f"sub_{letter(chance)}", 0.7), "customer": maybe(chance, f"cus_{letter(chance)}", 0.9),
+        "subscription": None if id_ == "in_c" else f"sub_{letter(chance)}", "customer": maybe(chance, f"cus_{letter(chance)}", 0.9),
         "payment_intent": maybe(chance, f"pi_{letter(chance)}", 0.2),
     }
 
 
 def invoice(chance):
-    id_ = f"in_{letter(chance)}"
+    id_ = chance.choice(["in_a", "in_a", "in_b", "in_c"])
     kind, status = chance.choice([
         ("paid", "paid"), ("payment_succeeded", "paid"), ("payment_failed", "open"), ("finalized", "open"),
         ("voided", "void"), ("marked_uncollectible", "uncollectible"),
     ])
-    thing = g.invoice(id_, status, amount_paid=1500 if status == "paid" else 0, **chance.fixed(id_, invoice_itself))
+    thing = g.invoice(id_, status, amount_paid=1500 if status == "paid" else 0, **chance.fixed(id_, lambda c: invoice_itself(c, id_)))
     return g.event(f"invoice.{kind}", thing, moment(chance))
 
 
