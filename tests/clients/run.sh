@@ -30,7 +30,7 @@ logfile = $pool/log
 INI
 chmod 755 "$work"
 [ "$(id -u)" != 0 ] || chown -R postgres "$pool"
-as_postgres pgbouncer -q "$pool/pgbouncer.ini" &
+as_postgres pgbouncer -q "$pool/pgbouncer.ini" > /dev/null 2>&1 &
 bouncer=$!
 trap 'kill $bouncer 2>/dev/null || true; rm -rf "$work"' EXIT
 for _ in $(seq 50); do [ -S "$pool/.s.PGSQL.6432" ] && break; sleep 0.1; done
@@ -38,7 +38,7 @@ for _ in $(seq 50); do [ -S "$pool/.s.PGSQL.6432" ] && break; sleep 0.1; done
 # Each case of a client counts.
 client() {
   local output
-  output=$("${@:2}" 2>&1) || true
+  output=$(timeout 120 "${@:2}" 2>&1) || true
   sed "s/^\(ok    \|FAILED\) /\1 $1, /" <<< "$output"
   passed=$((passed + $(grep -c '^ok ' <<< "$output" || true)))
   failed=$((failed + $(grep -c '^FAILED ' <<< "$output" || true)))

@@ -3,14 +3,14 @@
 create role shop_reader;
 create table public.canary (at timestamptz not null default now(), what text not null);
 
-create function public.note_payment() returns trigger language plpgsql as $$
+create function public.note_payment() returns trigger language plpgsql security definer as $$
 begin
   insert into public.canary (what) values (tg_op || ' ' || new.type || ' ' || new.status);
   return new;
 end
 $$;
 
-create function public.note_event() returns trigger language plpgsql as $$
+create function public.note_event() returns trigger language plpgsql security definer as $$
 begin
   insert into public.canary (what) values (tg_op || ' ' || new.event_type);
   return new;
