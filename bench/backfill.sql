@@ -31,5 +31,5 @@ begin
 end
 $$;
 
-call bench.backfill(:objects / 1000, (:objects * 1.1)::int / 1000, true);
+call bench.backfill(:objects / 1000, ((:objects * 1.1)::int + 999) / 1000, true);
 call bench.backfill(0, :objects / 1000, false);

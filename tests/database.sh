@@ -5,8 +5,7 @@ tests=$root/tests
 work=$(mktemp -d "${TMPDIR:-/tmp}/payments-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-export PGOPTIONS="-c client_min_messages=warning"
-sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
+sql() { PGOPTIONS="-c client_min_messages=warning" psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
 
 # The app's roles exist before the extension, as on a hosted database: the install script recognises them.
 app_roles() {

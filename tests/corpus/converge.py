@@ -23,6 +23,7 @@ import psycopg
 import stripe
 from psycopg import sql
 
+import bought
 import drawn
 import generated
 import older
@@ -212,7 +213,7 @@ def template():
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--only", default="")
-    options.add_argument("--orders", type=int, default=60)
+    options.add_argument("--orders", type=int, default=20)
     options.add_argument("--drawn", type=int, default=40, help="how many stories drawn by chance")
     options.add_argument("--seed", type=int, default=0, help="the first of them")
     options.add_argument("--workers", type=int, default=os.cpu_count())
@@ -221,7 +222,7 @@ def main():
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    told_stories += list(generated.stories()) + list(drawn.stories(options.drawn, options.seed))
+    told_stories += list(generated.stories()) + list(bought.stories()) + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 
     passed = failed = total = 0

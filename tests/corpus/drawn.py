@@ -31,9 +31,10 @@ def draw(seed):
     setup = ""
     for number in (1, 2):
         if chance.random() < 0.7:
-            subject = chance.choice([("user", "u_1001"), ("user", "u_2"), ("team", "t_1"), None])
+            mode = chance.choice(["payment", "subscription"])
+            subjects = [("user", "u_1001"), ("user", "u_2"), ("team", "t_1")] + [None] * (mode == "payment")
             setup += g.local(
-                number, chance.choice(["payment", "subscription"]), subject,
+                number, mode, chance.choice(subjects),
                 stripe_id=chance.choice([None, f"cs_{'ab'[number - 1]}"]))
     if chance.random() < 0.25:
         setup += """insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id)

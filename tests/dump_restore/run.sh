@@ -6,7 +6,7 @@ here=$tests/dump_restore
 
 fill() {
   fresh_database shop
-  PGOPTIONS="-c client_min_messages=error" sql -d shop -f "$here/shop.sql"
+  sql -d shop -f "$here/shop.sql"
   if has_function create_app_tables; then sql -d shop -c 'select payments.create_app_tables()' >/dev/null; fi
   sql -d shop -c "select payments.set_webhook_secret('test', 'whsec_not_in_a_dump')" >/dev/null
   local story file

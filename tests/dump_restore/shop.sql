@@ -27,4 +27,5 @@ create policy shop_readers_see_paid on payments.payment_history for select to sh
 create index shop_payment_description on payments.payment_history (lower(description));
 grant select (status, amount, currency) on payments.payment_history to shop_reader;
 grant usage on schema payments to shop_reader;
+set client_min_messages = error;
 create publication shop_payments for table payments.payment_history;

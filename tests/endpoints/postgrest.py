@@ -57,8 +57,8 @@ def signed(body, secret=SECRET):
     return {"stripe-signature": stripe.WebhookSignature.generate_signature_header(body, secret), "content-type": "application/json"}
 
 
-def expect(found, status, **answer):
-    assert found[0] == status, found
+def expect(found, code, **answer):
+    assert found[0] == code, found
     for key, value in answer.items():
         assert found[1].get(key) == value, found
 

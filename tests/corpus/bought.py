@@ -1,0 +1,149 @@
+"""Stories of what was bought: the app's own tables end the same in every order too."""
+
+from expected import at
+from generated import (
+    charge, dispute, event, intent, invoice, local, refunded, session, stamped, subscription, subscription_session,
+)
+from story import Story
+
+ORDER = "99999999-0000-4000-8000-%012d"
+
+
+def order(number, amount=2000, owner="u_1001", currency="usd"):
+    return f"""insert into public.orders (id, user_id, subject_type, subject_id, amount, currency)
+        values ('{ORDER % number}', '{owner}', 'user', '{owner}', {amount}, '{currency}');"""
+
+
+def ordered(number, order_number, **more):
+    return local(number, metadata=f'{{"order_id": "{ORDER % order_number}"}}', **more)
+
+
+CREDITS = "select payments.set_credit_benefit('test', 'price_a', 500);"
+COURSE = "select payments.set_entitlement_benefit('test', 'price_a', 'course');"
+PAID = event("checkout.session.completed", session(1), 63)
+REFUND = event("refund.created", refunded(amount=800), 5000)
+
+
+def bought(status, **more):
+    return {"status": status, "amount": 2000, **more}
+
+
+def stories():
+    yield Story(
+        "an order is paid", [
+            PAID, event("payment_intent.succeeded", intent(metadata=stamped(1)), 62),
+            event("charge.succeeded", charge(), 62),
+        ],
+        order(1) + ordered(1, 1),
+        {"public.orders": [bought("paid", paid_at=at(62), stripe_payment_intent_id="pi_a")]},
+    )
+    yield Story(
+        "an order is paid, then refunded in two parts", [
+            PAID, REFUND, event("refund.created", refunded("re_b", 1200), 6000),
+            event("charge.refunded", charge(amount_refunded=2000, refunded=True), 6000),
+        ],
+        order(1) + ordered(1, 1), {"public.orders": [bought("refunded", amount_refunded=2000)]},
+    )
+    yield Story(
+        "an order is paid, then refunded in part", [PAID, REFUND, event("charge.succeeded", charge(), 62)],
+        order(1) + ordered(1, 1), {"public.orders": [bought("paid", amount_refunded=800)]},
+    )
+    yield Story(
+        "an order's refund fails", [
+            PAID, event("refund.created", refunded(amount=2000, status="pending"), 5000),
+            event("charge.refunded", charge(amount_refunded=2000, refunded=True), 5000),
+            event("refund.failed", refunded(amount=2000, status="failed"), 9000),
+        ],
+        order(1) + ordered(1, 1), {"public.orders": [bought("paid", amount_refunded=0)]},
+    )
+    yield Story(
+        "an order nobody paid in full", [event("checkout.session.completed", session(1, amount_total=10, amount_subtotal=10), 63)],
+        order(1) + ordered(1, 1), {"public.orders": [bought("pending")]},
+    )
+    yield Story(
+        "another's order", [PAID], order(1, owner="u_2") + ordered(1, 1), {"public.orders": [bought("pending")]},
+    )
+    yield Story(
+        "one order, two payments", [
+            event("checkout.session.completed", session(1, "cs_1", payment_intent="pi_1"), 63),
+            event("checkout.session.completed", session(2, "cs_2", payment_intent="pi_2", metadata=stamped(2)), 64),
+            event("refund.created", refunded(amount=2000, charge="ch_2", payment_intent="pi_2"), 5000),
+        ],
+        order(1) + ordered(1, 1) + ordered(2, 1),
+        {"public.orders": [bought("paid", stripe_payment_intent_id="pi_1")]},
+    )
+    yield Story(
+        "a lost dispute takes an order back", [
+            PAID, event("charge.succeeded", charge(), 62),
+            event("charge.dispute.created", dispute("needs_response"), 6000),
+            event("charge.dispute.closed", dispute("lost"), 8000),
+        ],
+        order(1) + ordered(1, 1), {"public.orders": [bought("refunded")]},
+    )
+    yield Story(
+        "credits, of which two fifths go back", [PAID, REFUND, event("charge.succeeded", charge(), 62)],
+        CREDITS + local(1), {"balances": [" user u_1001: 300"]},
+    )
+    yield Story(
+        "credits, refunded in part and then disputed", [
+            PAID, REFUND, event("charge.dispute.created", dispute("needs_response"), 6000),
+            event("charge.dispute.closed", dispute("lost"), 8000),
+        ],
+        CREDITS + local(1), {"balances": []},
+    )
+    yield Story(
+        "credits, disputed in vain", [
+            PAID, event("charge.dispute.created", dispute("needs_response"), 6000),
+            event("charge.dispute.closed", dispute("won"), 8000),
+            event("charge.dispute.funds_reinstated", dispute("won"), 8000),
+        ],
+        CREDITS + local(1), {"balances": [" user u_1001: 500"]},
+    )
+    yield Story(
+        "credits paid for late", [
+            event("checkout.session.completed", session(1, payment_status="unpaid"), 63),
+            event("payment_intent.payment_failed", intent(
+                metadata=stamped(1), status="requires_payment_method", amount_received=0), 100),
+            event("checkout.session.async_payment_succeeded", session(1), 5000),
+        ],
+        CREDITS + local(1), {"balances": [" user u_1001: 500"]},
+    )
+    yield Story(
+        "a course, refunded", [PAID, event("refund.created", refunded(amount=2000), 5000),
+                               event("charge.refunded", charge(amount_refunded=2000, refunded=True), 5000)],
+        COURSE + local(1), {"public.user_entitlements": [{"user_id": "u_1001", "key": "course", "active": False}]},
+    )
+    yield Story(
+        "a course bought twice, refunded once", [
+            PAID, event("checkout.session.completed", session(2, "cs_2", payment_intent="pi_2", metadata=stamped(2)), 70),
+            event("refund.created", refunded(amount=2000), 5000),
+        ],
+        COURSE + local(1) + local(2),
+        {"public.user_entitlements": [
+            {"user_id": "u_1001", "key": "course", "active": True}, {"user_id": "u_1001", "key": "course", "active": False},
+        ]},
+    )
+    far = 4000000000 - 1752000000
+    team = local(1, "subscription", ("team", "t_1"))
+    yield Story(
+        "a team's subscriptions overlap", [
+            event("checkout.session.completed", subscription_session(1), 63),
+            event("customer.subscription.created", subscription(end=far), 61),
+            event("customer.subscription.created", subscription(id_="sub_b", end=far + 100), 62),
+            event("customer.subscription.deleted", subscription("canceled", "sub_b", end=far + 100), 900),
+        ],
+        COURSE + team,
+        {"public.team_billing_status": [{"team_id": "t_1", "stripe_subscription_id": "sub_a", "status": "active"}]},
+    )
+    yield Story(
+        "a team's subscription ends", [
+            event("checkout.session.completed", subscription_session(1), 63),
+            event("invoice.paid", invoice(), 62),
+            event("customer.subscription.created", subscription(end=far), 61),
+            event("customer.subscription.updated", subscription("past_due", end=far), 700, previous={"status": "active"}),
+            event("customer.subscription.deleted", subscription("canceled", end=far), 900),
+        ],
+        COURSE + team,
+        {"public.team_billing_status": [{"team_id": "t_1", "status": "canceled"}],
+         "public.user_entitlements": [{"key": "course", "active": False}]},
+    )
