@@ -22,6 +22,14 @@ fresh_database() {
   sql -d postgres -c "drop database if exists \"$1\"" -c "create database \"$1\" template payments_template"
 }
 
+# remove_database NAME: with the roles that its story made, which would stay for the next.
+remove_database() {
+  sql -d postgres -c "drop database if exists \"$1\"" &&
+    sql -d postgres -c "select format('drop role %I', rolname) from pg_roles
+      where oid >= 16384 and rolname not in ('payments_owner', 'anon', 'authenticated', 'project_admin', 'service_role', 'authenticator')" |
+    sql -d postgres -f -
+}
+
 passed=0
 failed=0
 

@@ -20,8 +20,10 @@ spec() {
     cat "$results/regression.diffs"
     return 1
   }
-  sql -d postgres -c "drop database \"spec_$1\""
 }
 
-for name in "${specs[@]}"; do check "$name" spec "$name"; done
+for name in "${specs[@]}"; do
+  check "$name" spec "$name"
+  remove_database "spec_$name"
+done
 finish

@@ -21,8 +21,10 @@ story() {
     cat "$results/regression.diffs"
     return 1
   }
-  sql -d postgres -c "drop database \"story_$1\""
 }
 
-for name in "${stories[@]}"; do check "$name" story "$name"; done
+for name in "${stories[@]}"; do
+  check "$name" story "$name"
+  remove_database "story_$name"
+done
 finish
