@@ -4,15 +4,16 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::rc::Rc;
 
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::PgTryBuilder;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::prelude::*;
-use pgrx::spi::OwnedPreparedStatement;
-use pgrx::{FromDatum, IntoDatum, PgOid};
+use pgrx::{FromDatum, IntoDatum};
 use serde::de::DeserializeOwned;
+
+use crate::plan;
+pub(crate) use crate::plan::{json, text};
 
 /// One file of `sql/statement`, prepared at its first use and kept for the life of the backend.
 ///
@@ -36,9 +37,6 @@ macro_rules! statement {
 pub(crate) use statement;
 
 thread_local! {
-    static PLANS: RefCell<HashMap<&'static str, Rc<OwnedPreparedStatement>>> = RefCell::new(HashMap::new());
-    static TARGET_PLANS: RefCell<HashMap<String, Rc<OwnedPreparedStatement>>> = RefCell::new(HashMap::new());
-    static READ_PLANS: RefCell<HashMap<String, Rc<OwnedPreparedStatement>>> = RefCell::new(HashMap::new());
     static ORDINARY_PATH: OnceCell<std::ffi::CString> = const { OnceCell::new() };
     static LOOK_UPS: RefCell<HashMap<String, pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
 }
@@ -46,98 +44,40 @@ thread_local! {
 impl Statement {
     /// Runs it and tells how many rows it touched.
     pub(crate) fn execute(&self, args: &[DatumWithOid]) -> u64 {
-        self.run(args, |_| unsafe { pg_sys::SPI_processed })
+        plan::run(self.name, self.sql, args, true).touched
     }
 
     /// Its first row, if there is one.
     pub(crate) fn one<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Option<T> {
-        self.texts(args).first().map(|text| self.typed(text))
+        plan::run(self.name, self.sql, args, true).texts.first().map(|text| self.typed(text))
     }
 
     /// All its rows.
     pub(crate) fn all<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Vec<T> {
-        self.texts(args).iter().map(|text| self.typed(text)).collect()
+        plan::run(self.name, self.sql, args, true).texts.iter().map(|text| self.typed(text)).collect()
     }
 
     /// All its rows, without assigning a transaction id: for functions that a standby or a policy calls.
     pub(crate) fn read<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Vec<T> {
-        read(self.sql, args).iter().map(|text| self.typed(text)).collect()
+        plan::run(self.name, self.sql, args, false).texts.iter().map(|text| self.typed(text)).collect()
     }
 
     fn typed<T: DeserializeOwned>(&self, text: &str) -> T {
         serde_json::from_str(text)
             .unwrap_or_else(|error| pgrx::error!("statement {} returned a row of another shape: {error}", self.name))
     }
-
-    fn texts(&self, args: &[DatumWithOid]) -> Vec<String> {
-        self.run(args, |rows| {
-            let mut texts = Vec::with_capacity(rows.len());
-            for row in rows {
-                if let Ok(Some(text)) = row.get_datum_by_ordinal(1).and_then(pgrx::spi::SpiHeapTupleDataEntry::value) {
-                    texts.push(text);
-                }
-            }
-            texts
-        })
-    }
-
-    fn run<T>(&self, args: &[DatumWithOid], read: impl FnOnce(pgrx::spi::SpiTupleTable) -> T) -> T {
-        let result = Spi::connect_mut(|client| -> Result<T, pgrx::spi::Error> {
-            let known = PLANS.with(|plans| plans.borrow().get(self.name).cloned());
-            let plan = if let Some(plan) = known {
-                plan
-            } else {
-                let types: Vec<PgOid> = args.iter().map(|arg| PgOid::from(arg.oid())).collect();
-                let plan = Rc::new(client.prepare_mut(self.sql, &types)?.keep());
-                PLANS.with(|plans| plans.borrow_mut().insert(self.name, Rc::clone(&plan)));
-                plan
-            };
-            Ok(read(client.update(&*plan, None, args)?))
-        });
-        result.unwrap_or_else(|error| pgrx::error!("statement {}: {error}", self.name))
-    }
 }
 
 /// Runs a statement whose text is only known at run time (its target table is the app's); its plan is kept like a file's.
 /// Tells how many rows it touched, and its first value.
 pub(crate) fn kept(sql: &str, args: &[DatumWithOid]) -> (u64, Option<String>) {
-    Spi::connect_mut(|client| {
-        let known = TARGET_PLANS.with(|plans| plans.borrow().get(sql).cloned());
-        let plan = if let Some(plan) = known {
-            plan
-        } else {
-            let types: Vec<PgOid> = args.iter().map(|arg| PgOid::from(arg.oid())).collect();
-            let plan = Rc::new(client.prepare_mut(sql, &types)?.keep());
-            TARGET_PLANS.with(|plans| plans.borrow_mut().insert(sql.to_owned(), Rc::clone(&plan)));
-            plan
-        };
-        let rows = client.update(&*plan, None, args)?;
-        let touched = unsafe { pg_sys::SPI_processed };
-        let value = if rows.is_empty() || rows.columns().is_err() { None } else { rows.first().get_one::<String>()? };
-        Ok((touched, value))
-    })
-    .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
+    let ran = plan::run(sql, sql, args, true);
+    (ran.touched, ran.texts.into_iter().next())
 }
 
 /// The first column of what a statement finds, without assigning a transaction id; its plan is kept.
 pub(crate) fn read(sql: &str, args: &[DatumWithOid]) -> Vec<String> {
-    Spi::connect(|client| {
-        let known = READ_PLANS.with(|plans| plans.borrow().get(sql).cloned());
-        let plan = if let Some(plan) = known {
-            plan
-        } else {
-            let types: Vec<PgOid> = args.iter().map(|arg| PgOid::from(arg.oid())).collect();
-            let plan = Rc::new(client.prepare(sql, &types)?.keep());
-            READ_PLANS.with(|plans| plans.borrow_mut().insert(sql.to_owned(), Rc::clone(&plan)));
-            plan
-        };
-        let mut texts = Vec::new();
-        for row in client.select(&*plan, None, args)? {
-            texts.extend(row.get_datum_by_ordinal(1)?.value::<String>()?);
-        }
-        Ok(texts)
-    })
-    .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
+    plan::run(sql, sql, args, false).texts
 }
 
 /// Runs a statement whose text is only known at run time (its target table is the app's), unprepared.
@@ -289,19 +229,6 @@ pub(crate) fn owner_of(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     }
 }
 
-/// A text argument, or NULL.
-pub(crate) fn text<'a>(value: impl Into<Option<&'a str>>) -> DatumWithOid<'a> {
-    value.into().map_or_else(DatumWithOid::null::<&str>, DatumWithOid::from)
-}
-
-/// A value as JSON text, for a statement that casts it.
-pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> DatumWithOid<'static> {
-    let written =
-        serde_json::to_string(value).unwrap_or_else(|error| pgrx::error!("a row could not be written: {error}"));
-    // SAFETY: the datum is a copy in the current memory context; the oid is that of text.
-    unsafe { DatumWithOid::new(written.into_datum(), pg_sys::TEXTOID) }
-}
-
 /// Under repeatable read a delivery could not see what another wrote while it waited, and would lose it.
 pub(crate) fn require_read_committed() -> Result<(), crate::error::Error> {
     // SAFETY: a global of this backend.
@@ -397,9 +324,8 @@ pub(crate) fn look_up(sql: &str, args: &[&str]) -> Vec<Option<String>> {
 pub(crate) fn as_role<T>(role: pg_sys::Oid, path: Path, work: impl FnOnce() -> T) -> T {
     let mut user = pg_sys::InvalidOid;
     let mut context = 0;
-    let flags = pg_sys::SECURITY_RESTRICTED_OPERATION
-        | pg_sys::SECURITY_LOCAL_USERID_CHANGE
-        | pg_sys::SECURITY_NOFORCE_RLS;
+    let flags =
+        pg_sys::SECURITY_RESTRICTED_OPERATION | pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_NOFORCE_RLS;
     unsafe {
         pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
         pg_sys::SetUserIdAndSecContext(role, context | flags as i32);

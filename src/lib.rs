@@ -7,6 +7,7 @@ mod db;
 mod error;
 mod fulfil;
 mod identity;
+mod plan;
 mod project;
 mod secrets;
 mod session;

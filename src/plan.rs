@@ -1,0 +1,121 @@
+//! Kept plans: a statement is prepared at its first use and its plan kept for the life of the backend.
+//!
+//! One generic plan each, made without sequential scans: a plan made while the tables are empty would else scan them, and
+//! go on so through a long transaction that fills them. Only our own statements are planned so; what an app's trigger runs
+//! is planned as ever.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::CString;
+
+use pgrx::datum::DatumWithOid;
+use pgrx::prelude::*;
+use pgrx::{FromDatum, IntoDatum};
+
+thread_local! {
+    static PLANS: RefCell<HashMap<String, pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
+}
+
+/// What a statement came to.
+pub(crate) struct Ran {
+    /// How many rows it touched.
+    pub(crate) touched: u64,
+    /// The first column of the rows that it returned, where that is text and not null.
+    pub(crate) texts: Vec<String>,
+}
+
+/// Runs `sql`, whose plan is kept under `key`; the types of its arguments must be the same at each call. A statement that does
+/// not write assigns no transaction id, so that a standby or a policy can run it.
+pub(crate) fn run(key: &str, sql: &str, args: &[DatumWithOid], writes: bool) -> Ran {
+    // SAFETY: the connection is closed again below, or by the abort where a statement raises.
+    unsafe { pg_sys::SPI_connect() };
+    let plan = kept(key, sql, args);
+    make_ready(plan);
+    let mut values: Vec<pg_sys::Datum> =
+        args.iter().map(|arg| arg.datum().map_or(pg_sys::Datum::from(0), |datum| datum.sans_lifetime())).collect();
+    let nulls: Vec<std::ffi::c_char> =
+        args.iter().map(|arg| if arg.datum().is_some() { b' ' } else { b'n' } as std::ffi::c_char).collect();
+    // SAFETY: values and nulls are as many as the plan's parameters, which were prepared from arguments of these types.
+    let ran = unsafe {
+        pg_sys::SPI_tuptable = std::ptr::null_mut();
+        pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), !writes, 0);
+        Ran { touched: pg_sys::SPI_processed, texts: texts(pg_sys::SPI_tuptable) }
+    };
+    unsafe { pg_sys::SPI_finish() };
+    ran
+}
+
+fn kept(key: &str, sql: &str, args: &[DatumWithOid]) -> pg_sys::SPIPlanPtr {
+    if let Some(plan) = PLANS.with(|plans| plans.borrow().get(key).copied()) {
+        return plan;
+    }
+    let text = CString::new(sql).unwrap_or_default();
+    let mut types: Vec<pg_sys::Oid> = args.iter().map(DatumWithOid::oid).collect();
+    let count = i32::try_from(types.len()).unwrap_or_default();
+    let options = pg_sys::CURSOR_OPT_GENERIC_PLAN as i32;
+    // SAFETY: the text ends with a NUL and the types are as many as told; a kept plan outlives the connection.
+    let plan = unsafe {
+        let plan = pg_sys::SPI_prepare_cursor(text.as_ptr(), count, types.as_mut_ptr(), options);
+        if plan.is_null() || pg_sys::SPI_keepplan(plan) != 0 {
+            pgrx::error!("a statement could not be prepared: {key}");
+        }
+        plan
+    };
+    PLANS.with(|plans| plans.borrow_mut().insert(key.to_owned(), plan));
+    plan
+}
+
+/// Puts `enable_seqscan` back however planning ends.
+struct SeqScans(bool);
+
+impl Drop for SeqScans {
+    fn drop(&mut self) {
+        // SAFETY: a global of this backend.
+        unsafe { pg_sys::enable_seqscan = self.0 };
+    }
+}
+
+/// Plans it now, if it has no valid plan.
+fn make_ready(plan: pg_sys::SPIPlanPtr) {
+    // SAFETY: the plan is kept, and the reference that is taken to its cached plan is released at once.
+    unsafe {
+        let before = SeqScans(pg_sys::enable_seqscan);
+        pg_sys::enable_seqscan = false;
+        let cached = pg_sys::SPI_plan_get_cached_plan(plan);
+        drop(before);
+        if !cached.is_null() {
+            pg_sys::ReleaseCachedPlan(cached, pg_sys::CurrentResourceOwner);
+        }
+    }
+}
+
+unsafe fn texts(table: *mut pg_sys::SPITupleTable) -> Vec<String> {
+    // SAFETY: the table is the one that the statement has just filled, and is still connected.
+    unsafe {
+        if table.is_null() || pg_sys::SPI_gettypeid((*table).tupdesc, 1) != pg_sys::TEXTOID {
+            return Vec::new();
+        }
+        let count = usize::try_from((*table).numvals).unwrap_or_default();
+        let rows = std::slice::from_raw_parts((*table).vals, count);
+        let value = |row: &pg_sys::HeapTuple| {
+            let mut null = false;
+            let datum = pg_sys::SPI_getbinval(*row, (*table).tupdesc, 1, &raw mut null);
+            String::from_datum(datum, null)
+        };
+        rows.iter().filter_map(value).collect()
+    }
+}
+
+/// A text argument, or NULL.
+pub(crate) fn text<'a>(value: impl Into<Option<&'a str>>) -> DatumWithOid<'a> {
+    value.into().map_or_else(DatumWithOid::null::<&str>, DatumWithOid::from)
+}
+
+/// A value as JSON text, for a statement that casts it.
+pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> DatumWithOid<'static> {
+    let written =
+        serde_json::to_string(value).unwrap_or_else(|error| pgrx::error!("a row could not be written: {error}"));
+    // SAFETY: the datum is a copy in the current memory context; the oid is that of text.
+    unsafe { DatumWithOid::new(written.into_datum(), pg_sys::TEXTOID) }
+}
