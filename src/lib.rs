@@ -36,7 +36,6 @@ extension_sql_file!("../sql/schema/fulfilment.sql", name = "fulfilment", require
 extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfilment", "subjects"]);
 extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfilment"]);
-extension_sql_file!("../sql/schema/explain.sql", name = "explain", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/jobs.sql", name = "jobs", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/app_tables.sql", name = "app_tables", requires = ["attach"]);
 extension_sql_file!(
@@ -49,7 +48,8 @@ extension_sql_file!(
         fulfil::trigger::project_entitlements,
         fulfil::trigger::project_billing_status,
         fulfil::trigger::project_fulfillment_job,
-        fulfil::trigger::project_late_session
+        fulfil::trigger::project_late_session,
+        fulfil::trigger::tell_attachments
     ]
 );
 extension_sql_file!("../sql/schema/ownership.sql", name = "ownership", finalize);

@@ -1,4 +1,4 @@
--- find_purchase: a one-time payment whose money arrived, what its local session says was bought, where it is given, and what was given before. $1 payment uuid, $2 kind text
+-- find_purchase: a one-time payment whose money arrived, what its local session says was bought, and what was given before. $1 payment uuid, $2 kind text
 select pg_catalog.json_build_object(
   'environment', p.environment,
   'source', 'checkout:'::text || s.id::text,
@@ -18,19 +18,6 @@ select pg_catalog.json_build_object(
   'subject_id', s.subject_id,
   'order_id', s.metadata ->> 'order_id'::text,
   'line_items', s.line_items,
-  'targets', (select pg_catalog.json_agg(pg_catalog.json_build_object(
-                       'relation', a.relation, 'oid', a.target::oid::bigint, 'columns', a.columns, 'key_type', a.key_type,
-                       'numbered', a.numbered, 'subject_type', a.subject_type,
-                       'name', pg_catalog.quote_ident(n.nspname) || '.'::text || pg_catalog.quote_ident(t.relname),
-                       'deferrable', (select pg_catalog.json_agg(pg_catalog.format('%I.%I'::text, cn.nspname, c.conname))
-                                        from pg_catalog.pg_trigger g
-                                        join pg_catalog.pg_constraint c on c.oid = g.tgconstraint
-                                        join pg_catalog.pg_namespace cn on cn.oid = c.connamespace
-                                       where g.tgrelid = a.target and g.tgdeferrable)) order by a.relation)
-                from payments.attachments a
-                left join pg_catalog.pg_class t on t.oid = a.target
-                left join pg_catalog.pg_namespace n on n.oid = t.relnamespace
-               where a.kind = $2),
   'given', (select pg_catalog.json_agg(pg_catalog.json_build_object(
                      'target', f.target, 'what', f.what, 'state', f.state, 'via', f.via, 'due', f.due, 'granted', f.granted,
                      'taken_back', f.taken_back, 'currency', f.currency, 'held', f.held,

@@ -5,9 +5,9 @@ insert into {target} (
      , {subject_type}
      , {subject_id}
        )
-values ($1::text, ($2::text)::{key:type}, ($3::text)::{user_id:type}, $4::boolean,
+select $1::text, ($2::text)::{key:type}, ($3::text)::{user_id:type}, $4::boolean,
        timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
      , /* {starts_at} */ timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
      , ($7::text)::{subject_type:type}
      , ($8::text)::{subject_id:type}
-       )
+ where not exists (select from {target} e where e.{source} = $1::text and e.{key} = ($2::text)::{key:type})

@@ -7,9 +7,7 @@ use payments_core::fulfil::credits::{Credits, decide};
 
 use super::target::Target;
 use super::{Benefit, Given, Kind, Purchase, Record};
-use crate::db::{Failure, statement, text};
-
-statement!(LOCK_SUBJECT, "lock_subject");
+use crate::db::{Failure, lock_until_end, text};
 
 const WRITE_CREDIT: &str = include_str!("../../sql/target/write_credit.sql");
 const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
@@ -133,7 +131,7 @@ fn write_all(
 
 /// One writer at a time for a subject's balance.
 pub(super) fn lock(target: &Target, subject_type: &str, subject_id: &str) {
-    LOCK_SUBJECT.one::<bool>(&[text(target.relation.as_str()), text(subject_type), text(subject_id)]);
+    lock_until_end(&[&target.relation, subject_type, subject_id]);
 }
 
 fn with_balance(target: &Target, template: &str) -> String {
@@ -141,14 +139,16 @@ fn with_balance(target: &Target, template: &str) -> String {
     template.replace("{balance}", balance.trim_end())
 }
 
-/// A subject's balance. Reads only.
+/// A subject's balance as the calling statement sees it. Reads only.
 pub(super) fn read_balance(target: &Target, subject: &Subject) -> Option<i64> {
-    target
-        .read(
-            &with_balance(target, READ_BALANCE),
-            &[text(subject.subject_type.as_str()), text(subject.subject_id.as_str())],
-        )
-        .and_then(|balance| balance.parse().ok())
+    let args = [text(subject.subject_type.as_str()), text(subject.subject_id.as_str())];
+    target.read(&with_balance(target, READ_BALANCE), &args).and_then(|balance| balance.parse().ok())
+}
+
+/// A subject's balance as it is now, under its lock: what others wrote while we waited counts.
+pub(super) fn newest_balance(target: &Target, subject: &Subject) -> Option<i64> {
+    let args = [text(subject.subject_type.as_str()), text(subject.subject_id.as_str())];
+    target.run(&with_balance(target, READ_BALANCE), &args).1.and_then(|balance| balance.parse().ok())
 }
 
 /// Writes one line; the balance after it, or none where a line of this source is there already.

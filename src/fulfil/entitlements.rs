@@ -103,14 +103,15 @@ fn give(target: &Target, purchase: &Purchase, due: &Due, now: &Entitlement) {
         return;
     }
     let term = Term { active: now.active, starts_at: Some(start), expires_at: due.expires_at };
-    match target.attempt(|| write(target, &purchase.source, &due.key, &holder, &term)) {
+    let known = purchase.given(target).next().is_some();
+    match target.attempt(|| write(target, &purchase.source, &due.key, &holder, &term, known)) {
         Ok(()) => record.keep(),
         Err(failure) => record.keep_failure(&failure),
     }
 }
 
-/// Writes the row of one source and key.
-pub(super) fn write(target: &Target, source: &str, key: &str, holder: &Holder, term: &Term) {
+/// Writes the row of one source and key: `known` says that it is probably there.
+pub(super) fn write(target: &Target, source: &str, key: &str, holder: &Holder, term: &Term, known: bool) {
     let args = [
         text(source),
         text(key),
@@ -121,8 +122,10 @@ pub(super) fn write(target: &Target, source: &str, key: &str, holder: &Holder, t
         text(holder.subject_type),
         text(holder.subject_id),
     ];
-    if target.run(UPDATE_ENTITLEMENT, &args).0 == 0 {
-        target.run(INSERT_ENTITLEMENT, &args);
+    let [first, second] =
+        if known { [UPDATE_ENTITLEMENT, INSERT_ENTITLEMENT] } else { [INSERT_ENTITLEMENT, UPDATE_ENTITLEMENT] };
+    if target.run(first, &args).0 == 0 {
+        target.run(second, &args);
     }
 }
 

@@ -6,12 +6,15 @@
 mod credits;
 mod entitlements;
 mod jobs;
+mod known;
 mod order;
 mod retry;
 mod subscription;
 mod target;
 pub(crate) mod trigger;
 mod wallet;
+
+use std::rc::Rc;
 
 use payments_core::fulfil::{Line, Money, State, Subject, Verdict};
 use pgrx::datum::DatumWithOid;
@@ -68,7 +71,8 @@ struct Purchase {
     subject_id: Option<String>,
     order_id: Option<String>,
     line_items: serde_json::Value,
-    targets: Option<Vec<Target>>,
+    #[serde(skip)]
+    targets: Rc<Vec<Target>>,
     given: Option<Vec<Given>>,
 }
 
@@ -107,7 +111,7 @@ impl Purchase {
     }
 
     fn targets(&self) -> &[Target] {
-        self.targets.as_deref().unwrap_or_default()
+        &self.targets
     }
 
     /// What its lines give now, of one kind.
@@ -137,7 +141,11 @@ impl Purchase {
 
 /// Gives what one payment bought to every table of one kind. Running it again changes nothing.
 fn fulfil_payment(kind: Kind, payment: pgrx::Uuid) {
-    let Some(purchase) = FIND_PURCHASE.one::<Purchase>(&[payment.into(), text(kind.name())]) else { return };
+    let targets = known::targets(kind);
+    if targets.is_empty() {
+        return;
+    }
+    let Some(purchase) = find_purchase(kind, payment, &targets) else { return };
     match kind {
         Kind::Orders => order::fulfil(&purchase),
         Kind::CreditLedger => credits::fulfil(&purchase),
@@ -145,6 +153,11 @@ fn fulfil_payment(kind: Kind, payment: pgrx::Uuid) {
         Kind::FulfillmentJobs => jobs::fulfil(&purchase),
         Kind::BillingStatus => {}
     }
+}
+
+fn find_purchase(kind: Kind, payment: pgrx::Uuid, targets: &Rc<Vec<Target>>) -> Option<Purchase> {
+    let found = FIND_PURCHASE.one::<Purchase>(&[payment.into(), text(kind.name())])?;
+    Some(Purchase { targets: Rc::clone(targets), ..found })
 }
 
 /// A decision on its way to `payments.fulfillments`.

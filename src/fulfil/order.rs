@@ -5,7 +5,7 @@ use payments_core::fulfil::Verdict;
 use pgrx::prelude::*;
 
 use super::target::Target;
-use super::{FIND_PURCHASE, Kind, Purchase, Record};
+use super::{Kind, Purchase, Record, find_purchase};
 use crate::db::{statement, text};
 
 statement!(FIND_RIVALS, "find_rivals");
@@ -75,7 +75,7 @@ fn settle_among_rivals(
     let rivals: Vec<Purchase> = FIND_RIVALS
         .all::<String>(&[text(target.relation.as_str()), text(key), text(purchase.source.as_str())])
         .iter()
-        .filter_map(|id| FIND_PURCHASE.one(&[uuid(id).into(), text(Kind::Orders.name())]))
+        .filter_map(|id| find_purchase(Kind::Orders, uuid(id), &purchase.targets))
         .collect();
     let purchases: Vec<&Purchase> = std::iter::once(purchase).chain(&rivals).collect();
     let claims: Vec<Claim> = purchases.iter().map(|one| claim_of(one, target, key)).collect();

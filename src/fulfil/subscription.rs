@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::entitlements::{self, Holder, Term};
 use super::target::Target;
-use super::{Benefit, Kind, Record};
+use super::{Benefit, Kind, Record, known};
 use crate::db::{Failure, statement, text};
 
 statement!(FIND_SUBSCRIPTION, "find_subscription");
@@ -77,7 +77,7 @@ impl Subscription {
 
 /// Gives and ends what one subscription's items give. Running it again changes nothing.
 pub(super) fn fulfil_entitlements(environment: &str, stripe_subscription_id: &str) {
-    let targets = Target::of(Kind::UserEntitlements);
+    let targets = known::targets(Kind::UserEntitlements);
     if targets.is_empty() {
         return;
     }
@@ -86,7 +86,7 @@ pub(super) fn fulfil_entitlements(environment: &str, stripe_subscription_id: &st
     };
     let lines = subscription.items.clone().unwrap_or_default();
     let benefits = Benefit::of_lines(environment, &lines, Kind::UserEntitlements, 0);
-    for target in &targets {
+    for target in targets.iter() {
         for due in subscription.dues(target, &benefits) {
             give(target, &subscription, &due);
         }
@@ -126,7 +126,7 @@ fn give(target: &Target, subscription: &Subscription, due: &Due) {
         return;
     }
     let term = Term { active: now.active, starts_at: subscription.starts_at, expires_at: subscription.ends_at };
-    match target.attempt(|| entitlements::write(target, &subscription.source, &due.key, &holder, &term)) {
+    match target.attempt(|| entitlements::write(target, &subscription.source, &due.key, &holder, &term, true)) {
         Ok(()) => record.keep(),
         Err(failure) => record.keep_failure(&failure),
     }
@@ -151,12 +151,12 @@ struct Row {
 /// Writes the billing status of a subject into every table that is for its type.
 pub(super) fn fulfil_billing_status(environment: &str, subject_type: &str, subject_id: &str) {
     let source = format!("subject:{subject_type}:{subject_id}");
-    for target in Target::of(Kind::BillingStatus) {
+    for target in known::targets(Kind::BillingStatus).iter() {
         if target.subject_type.as_deref() != Some(subject_type) {
             continue;
         }
         // Two of its subscriptions may change at once: the second sees what the first wrote.
-        super::credits::lock(&target, subject_type, subject_id);
+        super::credits::lock(target, subject_type, subject_id);
         let rows: Vec<Row> = FIND_SUBSCRIPTIONS_OF_SUBJECT.all(&[text(subject_type), text(subject_id)]);
         let standings: Vec<Standing> = rows
             .iter()
@@ -168,8 +168,8 @@ pub(super) fn fulfil_billing_status(environment: &str, subject_type: &str, subje
             })
             .collect();
         let best = best(&standings).map(|place| &rows[place]);
-        let written = target.attempt(|| write_status(&target, subject_id, best));
-        keep_status(&target, environment, &source, subject_id, best, written.err().as_ref());
+        let written = target.attempt(|| write_status(target, subject_id, best));
+        keep_status(target, environment, &source, subject_id, best, written.err().as_ref());
     }
 }
 

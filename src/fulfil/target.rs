@@ -8,10 +8,8 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Kind, wallet};
-use crate::db::{Failure, as_owner_of, dynamic, kept, read, savepoint, statement, text};
-
-statement!(FIND_TARGETS, "find_targets");
+use super::{Kind, known, wallet};
+use crate::db::{Failure, as_owner_of, dynamic, kept, read, savepoint};
 
 /// A table that the projection was attached to.
 #[derive(Debug, Clone, Deserialize)]
@@ -40,14 +38,14 @@ struct Column {
 }
 
 impl Target {
-    /// The app's tables of one kind, the first that was attached first.
-    pub(super) fn of(kind: Kind) -> Vec<Self> {
-        FIND_TARGETS.read(&[text(kind.name())])
+    /// Its identity in this database.
+    pub(super) fn oid(&self) -> pg_sys::Oid {
+        pg_sys::Oid::from_u32(self.oid)
     }
 
     /// The first table of a kind; raises 55000 where there is none.
     pub(super) fn first(kind: Kind) -> Self {
-        Self::of(kind).into_iter().next().unwrap_or_else(|| {
+        known::targets(kind).first().cloned().unwrap_or_else(|| {
             ErrorReport::new(
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("no table is attached as {}", kind.name()),
@@ -111,7 +109,7 @@ impl Target {
 
     /// Does `work` as the table's owner; what fails, fails the caller.
     pub(super) fn must<T>(&self, work: impl FnOnce() -> T) -> T {
-        as_owner_of(pg_sys::Oid::from_u32(self.oid), work)
+        as_owner_of(self.oid(), work)
             .unwrap_or_else(|| error!("table {} is gone", self.relation))
     }
 
@@ -126,7 +124,7 @@ impl Target {
             return Err(gone());
         }
         savepoint(|| {
-            as_owner_of(pg_sys::Oid::from_u32(self.oid), || {
+            as_owner_of(self.oid(), || {
                 // A constraint left to the commit would run outside of this operation, with somebody else's rights.
                 self.constraints(include_str!("../../sql/target/constraints_immediate.sql"));
                 let result = work();

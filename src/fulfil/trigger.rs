@@ -6,7 +6,7 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{AllocatedByRust, WhoAllocated};
 
-use super::{Kind, PAID_FOR, fulfil_payment, retry, subscription};
+use super::{Kind, PAID_FOR, fulfil_payment, known, retry, subscription};
 
 type Row<'a, A> = PgHeapTuple<'a, A>;
 
@@ -100,6 +100,17 @@ fn project_late_session<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a,
     {
         retry::fulfil_session(&PAID_FOR, session);
     }
+    nothing()
+}
+
+/// Makes every backend read the attachments anew.
+///
+/// An AFTER statement trigger of `payments.attachments`.
+#[pg_trigger(
+    sql = "create function payments.tell_attachments() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn tell_attachments<'a>(_: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    known::tell_all();
     nothing()
 }
 

@@ -6,9 +6,9 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::credits::{self, read_balance};
+use super::credits::{self, newest_balance, read_balance};
 use super::target::Target;
-use super::{Kind, subject};
+use super::{Kind, known, subject};
 use crate::db::text;
 
 const FIND_CREDIT: &str = include_str!("../../sql/target/find_credit.sql");
@@ -18,7 +18,7 @@ const ENTITLED_KEYS: &str = include_str!("../../sql/target/entitled_keys.sql");
 #[pg_extern(security_definer, stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn balance_of(subject_type: &str, subject_id: &str) -> Option<i64> {
-    let ledger = Target::of(Kind::CreditLedger).into_iter().next()?;
+    let ledger = known::targets(Kind::CreditLedger).first().cloned()?;
     if !ledger.can_name("subject_id", subject_id) {
         return None;
     }
@@ -51,7 +51,7 @@ fn change_balance(
             let outcome = if line.delta == delta { "repeated" } else { "conflict" };
             return (outcome, Some(line.balance_after));
         }
-        let balance = read_balance(&ledger, &subject);
+        let balance = newest_balance(&ledger, &subject);
         if delta < 0 && balance.unwrap_or(0).saturating_add(delta) < 0 {
             return ("short", balance);
         }
@@ -72,7 +72,7 @@ fn keys_of(
     subject_types: Option<Vec<Option<String>>>,
     subject_ids: Option<Vec<Option<String>>>,
 ) -> Vec<String> {
-    let Some(table) = Target::of(Kind::UserEntitlements).into_iter().next() else { return Vec::new() };
+    let Some(table) = known::targets(Kind::UserEntitlements).first().cloned() else { return Vec::new() };
     let user_id = user_id.filter(|id| table.can_name("user_id", id));
     let subjects: (Vec<String>, Vec<String>) = subject_types
         .into_iter()
