@@ -111,6 +111,7 @@ impl std::fmt::Display for Failure {
 ///
 /// Errors that say nothing of the work itself (a cancel, a shutdown, a deadlock, a serialization failure, a resource that
 /// ran out) are raised again: they must abort the whole transaction, so that it is tried again.
+#[allow(clippy::result_large_err, reason = "the error is pgrx's own, and lives no longer than this function")]
 pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
     // SAFETY: the pattern of PL/pgSQL's exception blocks: context and owner are put back on either exit.
     let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };

@@ -33,7 +33,7 @@ pub(crate) fn run(key: &str, sql: &str, args: &[DatumWithOid], writes: bool) -> 
     let plan = kept(key, sql, args);
     make_ready(plan);
     let mut values: Vec<pg_sys::Datum> =
-        args.iter().map(|arg| arg.datum().map_or(pg_sys::Datum::from(0), |datum| datum.sans_lifetime())).collect();
+        args.iter().map(|arg| arg.datum().map_or(pg_sys::Datum::from(0), pgrx::datum::Datum::sans_lifetime)).collect();
     let nulls: Vec<std::ffi::c_char> =
         args.iter().map(|arg| if arg.datum().is_some() { b' ' } else { b'n' } as std::ffi::c_char).collect();
     // SAFETY: values and nulls are as many as the plan's parameters, which were prepared from arguments of these types.

@@ -66,6 +66,7 @@ fn rebuild_projections(environment: Option<&str>) -> i64 {
 /// `derived` is null in the column of a row that its facts do not give at all; `stored` where the row is missing.
 #[pg_extern(security_definer)]
 #[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity, reason = "the columns of a SQL function")]
 fn verify_projections(
     environment: Option<&str>,
 ) -> TableIterator<

@@ -63,7 +63,7 @@ fn sync_stripe_objects(environment: Option<&str>, objects: Option<JsonB>) -> Jso
                 pgrx::notice!("{} of {total} objects", done + 1);
             }
         }
-        let summary = summary(counts);
+        let summary = summary(&counts);
         NOTE_SYNC.execute(&[text(environment.name()), as_json(&summary)]);
         summary
     });
@@ -146,7 +146,7 @@ fn sync_all(environment: Environment, now: i64, kind: Kind, object: &Value) -> R
     inner.into_iter().flatten().try_for_each(|object| sync_all(environment, now, embedded.1, object))
 }
 
-fn summary(counts: Counts) -> Value {
+fn summary(counts: &Counts) -> Value {
     let synced: u64 = counts.by_type.values().filter_map(Value::as_u64).sum();
     json!({
         "synced": synced,

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-/// The deepest nesting that is read, as in serde_json.
+/// The deepest nesting that is read, as in `serde_json`.
 pub const MAX_DEPTH: usize = 128;
 
 /// The body nests deeper than [`MAX_DEPTH`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooDeep;
 
-/// The body as it can be read: every escaped NUL and every lone surrogate, which JSON can write but PostgreSQL's `text`
+/// The body as it can be read: every escaped NUL and every lone surrogate, which JSON can write but `text` of the server
 /// and `jsonb` cannot hold, is shown as U+FFFD. Nearly every body is returned as it is.
 ///
 /// # Errors
