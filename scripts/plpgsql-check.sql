@@ -3,7 +3,7 @@
 \ir ../tests/roles.sql
 create extension payments;
 create extension plpgsql_check;
-select payments.create_app_tables();
+select payments.create_app_tables() \g /dev/null
 
 do $$
 declare
@@ -18,6 +18,9 @@ begin
          lateral plpgsql_check_function_tb(f.oid::regprocedure, coalesce(t.tgrelid, 0)::regclass,
            performance_warnings => false, security_warnings => true, extra_warnings => true) c
    where f.pronamespace = 'payments'::regnamespace
+     -- These execute text that functions of ours made by format(%I) or that is one of a few constants; read them when you change them.
+     and not (c.message like 'text type variable is not sanitized%' and f.proname in
+       ('create_app_tables', 'grant_role', 'make_projection_triggers', 'make_subject_policies'))
      and (f.prorettype <> 'trigger'::regtype or t.oid is not null);
   if found is not null then
     raise exception e'%', found;
