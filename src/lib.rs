@@ -36,6 +36,7 @@ extension_sql_file!("../sql/schema/fulfilment.sql", name = "fulfilment", require
 extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfilment", "subjects"]);
 extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfilment"]);
+extension_sql_file!("../sql/schema/explain.sql", name = "explain", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/jobs.sql", name = "jobs", requires = ["fulfilment"]);
 extension_sql_file!("../sql/schema/app_tables.sql", name = "app_tables", requires = ["attach"]);
 extension_sql_file!(

@@ -125,19 +125,22 @@ def stories():
     )
     far = 4000000000 - 1752000000
     team = local(1, "subscription", ("team", "t_1"))
+    of_team = {**stamped(1, "subscription"), "insforge_subject_type": "team", "insforge_subject_id": "t_1"}
+    other = subscription("canceled", "sub_b", end=far + 100)
+    other["items"]["data"][0]["id"] = "si_b"
     yield Story(
         "a team's subscriptions overlap", [
-            event("checkout.session.completed", subscription_session(1), 63),
+            event("checkout.session.completed", {**subscription_session(1), "metadata": of_team}, 63),
             event("customer.subscription.created", subscription(end=far), 61),
-            event("customer.subscription.created", subscription(id_="sub_b", end=far + 100), 62),
-            event("customer.subscription.deleted", subscription("canceled", "sub_b", end=far + 100), 900),
+            event("customer.subscription.created", {**other, "status": "active"}, 62),
+            event("customer.subscription.deleted", other, 900),
         ],
         COURSE + team,
         {"public.team_billing_status": [{"team_id": "t_1", "stripe_subscription_id": "sub_a", "status": "active"}]},
     )
     yield Story(
         "a team's subscription ends", [
-            event("checkout.session.completed", subscription_session(1), 63),
+            event("checkout.session.completed", {**subscription_session(1), "metadata": of_team}, 63),
             event("invoice.paid", invoice(), 62),
             event("customer.subscription.created", subscription(end=far), 61),
             event("customer.subscription.updated", subscription("past_due", end=far), 700, previous={"status": "active"}),

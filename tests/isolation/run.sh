@@ -14,7 +14,7 @@ spec() {
     echo "no expected/$1.out: a spec without an expected result proves nothing"
     return 1
   }
-  fresh_database "spec_$1" || return
+  fresh_database "spec_$1" && sql -d "spec_$1" -f "$here/events.sql" || return
   "$pg_isolation_regress" --inputdir="$here" --outputdir="$results" --bindir="$(postgres_bin)" --use-existing \
     --dbname="spec_$1" --host="$PGHOST" --port="$PGPORT" --user="$PGUSER" "$1" || {
     cat "$results/regression.diffs"

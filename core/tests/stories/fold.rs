@@ -267,6 +267,40 @@ fn an_authorization_is_pending_until_it_is_captured() {
 }
 
 #[test]
+fn what_was_taken_is_told_by_the_intent_else_by_the_charge() {
+    let bought = say("checkout.session.completed", 110, &session(json!({})));
+    let amount = |fact: Statement| row(&[bought.clone(), fact]).amount;
+    let took = |more: Value| say("payment_intent.succeeded", 400, &intent(more));
+    let charged = |more: Value| say("charge.succeeded", 400, &charge(more));
+    assert_eq!(amount(took(json!({"amount_received": 1500}))), Some(1500));
+    assert_eq!(amount(charged(json!({"amount_captured": 1500}))), Some(1500));
+    // Only of what was asked for, of success, and in the same currency.
+    assert_eq!(amount(took(json!({"amount_received": 0}))), Some(2000));
+    assert_eq!(amount(took(json!({"amount": 1900, "amount_received": 1500}))), Some(2000));
+    assert_eq!(amount(took(json!({"status": "processing", "amount_received": 1500}))), Some(2000));
+    assert_eq!(amount(charged(json!({"status": "pending", "amount_captured": 1500}))), Some(2000));
+    assert_eq!(amount(took(json!({"amount_received": 1500, "currency": "eur"}))), Some(2000));
+    // Without a session: what was received, and before that what was asked for.
+    let alone = |more: Value| row(&[took(with(more, json!({"metadata": ours()})))]).amount;
+    assert_eq!(alone(json!({"amount_received": 1500})), Some(1500));
+    assert_eq!(alone(json!({"amount_received": 0})), Some(2000));
+    assert_eq!(alone(json!({"status": "processing", "amount_received": 1500})), Some(2000));
+}
+
+#[test]
+fn of_several_disputes_the_worst_shows() {
+    let told = |statuses: [&str; 2]| {
+        let of = |n: usize| say("charge.dispute.updated", 700, &dispute(&format!("du_{n}"), statuses[n]));
+        row(&[say("checkout.session.completed", 111, &session(json!({}))), of(0), of(1)]).dispute_status
+    };
+    for [worse, better] in [["lost", "needs_response"], ["lost", "won"], ["under_review", "won"]] {
+        assert_eq!(told([worse, better]), some(worse));
+        assert_eq!(told([better, worse]), some(worse));
+    }
+    assert_eq!(told(["needs_response", "warning_closed"]), some("needs_response"));
+}
+
+#[test]
 fn what_costs_nothing_is_paid() {
     let free = session(json!({"payment_status": "no_payment_required", "amount_total": 0, "payment_intent": null}));
     let payment = row(&[say("checkout.session.completed", 110, &free)]);

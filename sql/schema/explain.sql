@@ -1,0 +1,106 @@
+-- The story of one purchase for a person to read: what was asked, what Stripe said, what came of it.
+
+-- In words, what one kept statement says.
+create function payments.told(object_type text, statement json) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $function$
+  select case object_type
+    when 'checkout.session' then format('checkout session %s is %s and %s%s', fact ->> 'id', coalesce(fact ->> 'status', 'open'),
+           coalesce(fact ->> 'payment_status', 'unpaid'),
+           coalesce(format(', %s %s', fact ->> 'amount_total', fact ->> 'currency'), ''))
+    when 'payment_intent' then format('payment intent %s is %s: %s of %s %s received', fact ->> 'id', fact ->> 'status',
+           fact ->> 'amount_received', fact ->> 'amount', fact ->> 'currency')
+    when 'charge' then format('charge %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
+           case when (fact ->> 'amount_refunded')::bigint > 0 then format(', %s of it refunded', fact ->> 'amount_refunded') else '' end)
+    when 'invoice' then format('invoice %s is %s: %s of %s %s paid%s', fact ->> 'id', fact ->> 'status', fact ->> 'amount_paid',
+           fact ->> 'amount_due', fact ->> 'currency', coalesce(', for subscription ' || (fact ->> 'subscription'), ''))
+    when 'invoice_payment' then format('invoice %s was paid with %s', fact ->> 'invoice',
+           coalesce(fact ->> 'payment_intent', fact ->> 'charge', 'something else'))
+    when 'refund' then format('refund %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
+           coalesce(' (' || (fact ->> 'reason') || ')', ''))
+    when 'dispute' then format('dispute %s of %s %s is %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
+           coalesce(' (' || (fact ->> 'reason') || ')', ''))
+    when 'subscription' then format('subscription %s is %s%s', object ->> 'id', object ->> 'status',
+           case when statement ->> 'deleted' = 'true' then ', and ended' when object ->> 'cancel_at_period_end' = 'true'
+             or object ->> 'cancel_at' is not null then ', and told to end' else '' end)
+    when 'customer' then format('customer %s%s%s', object ->> 'id', coalesce(' <' || (object ->> 'email') || '>', ''),
+           case when statement ->> 'deleted' = 'true' then ' was deleted' else ' is known' end)
+    else object_type || ' was told of' end
+    from (select statement -> 'fact' as fact, statement -> 'object' as object) as said
+$function$;
+
+-- The whole story of an order, a checkout session (the local id or Stripe's), a payment intent, a charge, an invoice, a
+-- refund, a dispute, a subscription or a customer, in time order. No row: nothing is known under that reference.
+create function payments.explain(reference text)
+  returns table (environment text, happened_at timestamptz, story text)
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+as $function$
+  with asked as (
+    select s.*
+      from payments.checkout_sessions s
+     where s.id::text = reference or s.stripe_checkout_session_id = reference or s.metadata ->> 'order_id' = reference
+        or s.stripe_customer_id = reference or s.stripe_subscription_id = reference
+  ), anchor as (
+    select l.environment, l.anchor from payments.links l where l.key = reference and l.anchor is not null
+    union
+    select l.environment, l.anchor from asked a
+      join payments.links l on l.environment = a.environment and l.key = a.stripe_checkout_session_id and l.anchor is not null
+    union
+    select f.environment, f.anchor from payments.facts f
+     where f.environment in ('test', 'live') and f.stripe_customer_id = reference and f.anchor is not null
+    union
+    select f.environment, f.anchor from payments.facts f
+     where f.environment in ('test', 'live') and f.stripe_subscription_id = reference and f.anchor is not null
+  ), fact as (
+    select f.environment, f.object_id, f.object_type, f.event_id, f.keys, f.statement::text as said
+      from anchor a join payments.facts f on f.environment = a.environment and f.anchor = a.anchor
+    union
+    select f.environment, f.object_id, f.object_type, f.event_id, f.keys, f.statement::text
+      from payments.facts f where f.environment in ('test', 'live') and f.object_id = reference
+  ), named as (
+    select distinct f.environment, k.key from fact f cross join lateral unnest(f.keys || f.object_id) as k (key)
+  ), session as (
+    select a.* from asked a
+    union
+    select s.* from named n join payments.checkout_sessions s
+      on s.environment = n.environment and s.stripe_checkout_session_id = n.key
+  ), source as (
+    select s.environment, 'checkout:' || s.id as source from session s
+    union
+    select n.environment, 'subscription:' || n.key from named n where n.key like 'sub\_%'
+  )
+  select s.environment, s.created_at,
+         format('%s asked to pay for %s: %s session %s of %s', coalesce(nullif(s.created_by, ''), 'a guest or a backend'),
+                coalesce(s.subject_type || ' ' || s.subject_id, 'no subject'), s.mode, s.id,
+                (select string_agg(format('%s × %s', coalesce(i ->> 'quantity', '1'), coalesce(i ->> 'stripePriceId', i ->> 'price')), ', ')
+                   from jsonb_array_elements(s.line_items) as i))
+         || coalesce(' for order ' || (s.metadata ->> 'order_id'), '')
+    from session s
+  union all
+  select s.environment, s.updated_at, format('session %s failed: %s', s.id, s.last_error)
+    from session s where s.last_error is not null
+  union all
+  select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
+         format('Stripe: %s [%s]', payments.told(f.object_type, f.said::json),
+                case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end)
+    from fact f
+    left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id
+  union all
+  select e.environment, e.received_at,
+         format('event %s (%s) %s%s', e.stripe_event_id, e.event_type,
+                case when e.processing_status = 'failed' then 'failed: ' || coalesce(e.last_error, 'no reason is recorded')
+                     else 'asked for a mapping that was refused: ' || e.conflict end,
+                case when e.attempt_count > 1 then format(', after %s attempts', e.attempt_count) else '' end)
+    from named n
+    join payments.webhook_events e on e.environment = n.environment and e.object_id = n.key
+   where e.processing_status = 'failed' or e.conflict is not null
+  union all
+  select g.environment, g.updated_at,
+         format('%s %s: %s%s', g.target, g.what, g.state, coalesce(' — ' || g.reason, ''))
+    from source s
+    join payments.fulfillments g on g.environment = s.environment and g.source = s.source
+  order by 1, 2, 3
+$function$;
+
+comment on function payments.explain(text) is
+  'The story of an order, session, payment intent, charge, invoice, refund, dispute, subscription or customer in time order, in words.';
