@@ -27,12 +27,12 @@ listen_addr =
 listen_port = 6432
 ignore_startup_parameters = extra_float_digits
 logfile = $pool/log
+pidfile = $pool/pid
 INI
 chmod 755 "$work"
 [ "$(id -u)" != 0 ] || chown -R postgres "$pool"
 as_postgres pgbouncer -q "$pool/pgbouncer.ini" > /dev/null 2>&1 &
-bouncer=$!
-trap 'kill $bouncer 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'kill "$(cat "$pool/pid")" 2>/dev/null || true; rm -rf "$work"' EXIT
 for _ in $(seq 50); do [ -S "$pool/.s.PGSQL.6432" ] && break; sleep 0.1; done
 
 # Each case of a client counts.
