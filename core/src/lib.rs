@@ -9,5 +9,5 @@
 pub mod fulfil;
 pub mod mirror;
 pub mod payment;
-pub mod stripe;
 pub mod session;
+pub mod stripe;

@@ -69,7 +69,12 @@ pub(super) fn fulfil(purchase: &Purchase) {
 }
 
 fn known(given: &Given) -> Option<Due> {
-    Some(Due { key: given.what.clone(), via: given.via.clone()?, lasts: given.lasts.clone(), expires_at: given.expires_at })
+    Some(Due {
+        key: given.what.clone(),
+        via: given.via.clone()?,
+        lasts: given.lasts.clone(),
+        expires_at: given.expires_at,
+    })
 }
 
 /// One row a key: where two lines give the same, the one that lasts longer.

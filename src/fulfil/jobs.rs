@@ -61,7 +61,7 @@ fn table() -> Target {
     Target::first(Kind::FulfillmentJobs)
 }
 
-/// What [`claim_jobs`] of SQL returns, as a JSON array.
+/// What `claim_jobs` of SQL returns, as a JSON array.
 #[pg_extern(security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn take_jobs(n: i32) -> pgrx::JsonB {

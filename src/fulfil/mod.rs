@@ -186,14 +186,7 @@ impl<'a> Record<'a> {
         Self::of(&purchase.environment, &purchase.source, kind, &target.relation, what, verdict)
     }
 
-    fn of(
-        environment: &'a str,
-        source: &'a str,
-        kind: Kind,
-        target: &'a str,
-        what: &'a str,
-        verdict: Verdict,
-    ) -> Self {
+    fn of(environment: &'a str, source: &'a str, kind: Kind, target: &'a str, what: &'a str, verdict: Verdict) -> Self {
         Self {
             environment,
             source,

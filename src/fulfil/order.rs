@@ -1,7 +1,7 @@
 //! Orders: reads the order that a payment names, and writes what the payments that name it make of it.
 
-use payments_core::fulfil::order::{Before, Claim, Decision, Order, Write, key, settle};
 use payments_core::fulfil::Verdict;
+use payments_core::fulfil::order::{Before, Claim, Decision, Order, Write, key, settle};
 use pgrx::prelude::*;
 
 use super::target::Target;

@@ -28,7 +28,11 @@ fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: de
     let before = open(environment);
     for one in FIND_OPEN_FULFILLMENTS.all::<Open>(&[text(environment), text(reference)]) {
         if reference.is_some() {
-            FORGET_SKIPPED.execute(&[text(one.environment.as_str()), text(one.source.as_str()), text(one.kind.as_str())]);
+            FORGET_SKIPPED.execute(&[
+                text(one.environment.as_str()),
+                text(one.source.as_str()),
+                text(one.kind.as_str()),
+            ]);
         }
         again(&one);
     }

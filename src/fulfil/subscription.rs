@@ -61,7 +61,12 @@ impl Subscription {
             let Some(key) = &benefit.key else { continue };
             match dues.iter_mut().find(|due| due.key == *key) {
                 Some(due) => due.past_due |= benefit.past_due,
-                None => dues.push(Due { key: key.clone(), via: benefit.via.clone(), past_due: benefit.past_due, held: true }),
+                None => dues.push(Due {
+                    key: key.clone(),
+                    via: benefit.via.clone(),
+                    past_due: benefit.past_due,
+                    held: true,
+                }),
             }
         }
         for given in self.given.iter().flatten().filter(|given| given.target == target.relation) {
@@ -81,7 +86,8 @@ pub(super) fn fulfil_entitlements(environment: &str, stripe_subscription_id: &st
     if targets.is_empty() {
         return;
     }
-    let Some(subscription) = FIND_SUBSCRIPTION.one::<Subscription>(&[text(environment), text(stripe_subscription_id)]) else {
+    let Some(subscription) = FIND_SUBSCRIPTION.one::<Subscription>(&[text(environment), text(stripe_subscription_id)])
+    else {
         return;
     };
     let lines = subscription.items.clone().unwrap_or_default();

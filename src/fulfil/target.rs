@@ -109,17 +109,13 @@ impl Target {
 
     /// Does `work` as the table's owner; what fails, fails the caller.
     pub(super) fn must<T>(&self, work: impl FnOnce() -> T) -> T {
-        as_owner_of(self.oid(), work)
-            .unwrap_or_else(|| error!("table {} is gone", self.relation))
+        as_owner_of(self.oid(), work).unwrap_or_else(|| error!("table {} is gone", self.relation))
     }
 
     /// Does `work` as the table's owner, in a savepoint: all of it, or nothing and why.
     pub(super) fn attempt<T>(&self, work: impl FnOnce() -> T) -> Result<T, Failure> {
-        let gone = || Failure {
-            sqlstate: "42P01".into(),
-            message: format!("table {} is gone", self.relation),
-            detail: None,
-        };
+        let gone =
+            || Failure { sqlstate: "42P01".into(), message: format!("table {} is gone", self.relation), detail: None };
         if self.name.is_none() {
             return Err(gone());
         }

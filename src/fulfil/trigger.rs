@@ -1,9 +1,9 @@
 //! The trigger functions. Each first makes sure that it was called by the trigger it is made for: on somebody else's table
 //! it gives nothing.
 
-use pgrx::prelude::*;
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
 use pgrx::{AllocatedByRust, WhoAllocated};
 
 use super::{Kind, PAID_FOR, fulfil_payment, known, retry, subscription};
@@ -16,7 +16,9 @@ type Row<'a, A> = PgHeapTuple<'a, A>;
 #[pg_trigger(
     sql = "create function payments.project_order() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
-fn project_order<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+fn project_order<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     on_payment(trigger, "project_order", Kind::Orders)
 }
 
@@ -26,7 +28,9 @@ fn project_order<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl W
 #[pg_trigger(
     sql = "create function payments.project_credits() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
-fn project_credits<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+fn project_credits<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     on_payment(trigger, "project_credits", Kind::CreditLedger)
 }
 
@@ -37,7 +41,9 @@ fn project_credits<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl
 #[pg_trigger(
     sql = "create function payments.project_entitlements() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
-fn project_entitlements<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+fn project_entitlements<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     let table = trigger.table_name().unwrap_or_default();
     if table == "payment_history" {
         return on_payment(trigger, "project_entitlements", Kind::UserEntitlements);
@@ -45,7 +51,10 @@ fn project_entitlements<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a,
     require(trigger, "project_entitlements", &["subscriptions", "subscription_items"]);
     let id = |row: &Row<_>| column(row, "environment").zip(column(row, "stripe_subscription_id"));
     let mut subscriptions: Vec<(String, String)> =
-        [trigger.old().and_then(|row| id(&row)), trigger.new().and_then(|row| id(&row))].into_iter().flatten().collect();
+        [trigger.old().and_then(|row| id(&row)), trigger.new().and_then(|row| id(&row))]
+            .into_iter()
+            .flatten()
+            .collect();
     subscriptions.dedup();
     for (environment, subscription) in subscriptions {
         subscription::fulfil_entitlements(&environment, &subscription);
@@ -59,7 +68,9 @@ fn project_entitlements<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a,
 #[pg_trigger(
     sql = "create function payments.project_fulfillment_job() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
-fn project_fulfillment_job<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+fn project_fulfillment_job<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     on_payment(trigger, "project_fulfillment_job", Kind::FulfillmentJobs)
 }
 
@@ -69,12 +80,15 @@ fn project_fulfillment_job<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<
 #[pg_trigger(
     sql = "create function payments.project_billing_status() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
-fn project_billing_status<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+fn project_billing_status<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     require(trigger, "project_billing_status", &["subscriptions"]);
-    let mut subjects: Vec<(String, String, String)> = [trigger.old().and_then(|row| subject_of(&row)), trigger.new().and_then(|row| subject_of(&row))]
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut subjects: Vec<(String, String, String)> =
+        [trigger.old().and_then(|row| subject_of(&row)), trigger.new().and_then(|row| subject_of(&row))]
+            .into_iter()
+            .flatten()
+            .collect();
     subjects.sort();
     subjects.dedup_by(|one, other| (&one.1, &one.2) == (&other.1, &other.2));
     for (environment, subject_type, subject_id) in subjects {
@@ -89,7 +103,9 @@ fn project_billing_status<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'
 #[pg_trigger(
     sql = "create function payments.project_late_session() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
-fn project_late_session<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+fn project_late_session<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     require(trigger, "project_late_session", &["checkout_sessions"]);
     let ids = |row: &Row<_>| [column(row, "stripe_checkout_session_id"), column(row, "stripe_payment_intent_id")];
     if let Some(new) = trigger.new()
@@ -169,7 +185,10 @@ fn require(trigger: &PgTrigger, name: &'static str, tables: &[&str]) {
             format!("function {name}() was not called by its own trigger"),
             name,
         )
-        .set_detail(format!("It gives something only as an AFTER row trigger of payments.{}.", tables.join(", payments.")))
+        .set_detail(format!(
+            "It gives something only as an AFTER row trigger of payments.{}.",
+            tables.join(", payments.")
+        ))
         .set_hint("Use payments.attach(…) to put it onto a table of yours.")
         .report(PgLogLevel::ERROR);
     }
@@ -177,15 +196,18 @@ fn require(trigger: &PgTrigger, name: &'static str, tables: &[&str]) {
 
 fn is_purchase<A: WhoAllocated>(row: &Row<A>) -> bool {
     column(row, "type").as_deref() == Some("one_time_payment")
-        && column(row, "status").is_some_and(|status| ["succeeded", "partially_refunded", "refunded"].contains(&status.as_str()))
+        && column(row, "status")
+            .is_some_and(|status| ["succeeded", "partially_refunded", "refunded"].contains(&status.as_str()))
 }
 
 /// Whether anything changed that decides what is given.
 fn differs<A: WhoAllocated, B: WhoAllocated>(old: &Row<A>, new: &Row<B>) -> bool {
-    let text = ["status", "type", "currency", "dispute_status", "stripe_checkout_session_id", "stripe_payment_intent_id"];
+    let text =
+        ["status", "type", "currency", "dispute_status", "stripe_checkout_session_id", "stripe_payment_intent_id"];
     text.iter().any(|name| column(old, name) != column(new, name))
         || ["amount", "amount_refunded"]
             .iter()
             .any(|name| old.get_by_name::<i64>(name).ok() != new.get_by_name::<i64>(name).ok())
-        || old.get_by_name::<TimestampWithTimeZone>("paid_at").ok() != new.get_by_name::<TimestampWithTimeZone>("paid_at").ok()
+        || old.get_by_name::<TimestampWithTimeZone>("paid_at").ok()
+            != new.get_by_name::<TimestampWithTimeZone>("paid_at").ok()
 }

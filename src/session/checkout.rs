@@ -18,8 +18,13 @@ const TABLE: &str = "payments.checkout_sessions";
 /// Who may insert this is a backend.
 const ONLY_BACKENDS_WRITE: &std::ffi::CStr = c"stripe_checkout_session_id";
 const NOT_YOURS: [&str; 7] = [
-    "payment_status", "stripe_checkout_session_id", "stripe_customer_id", "stripe_payment_intent_id",
-    "stripe_subscription_id", "url", "last_error",
+    "payment_status",
+    "stripe_checkout_session_id",
+    "stripe_customer_id",
+    "stripe_payment_intent_id",
+    "stripe_subscription_id",
+    "url",
+    "last_error",
 ];
 
 /// Checks a new checkout session, stamps its creator and sees to its idempotency key.
@@ -43,7 +48,13 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
         asked.check("")?
     } else {
         row_is_untouched(row)?;
-        row.set("created_by", match caller { Caller::User(id) => Some(id.clone()), _ => None });
+        row.set(
+            "created_by",
+            match caller {
+                Caller::User(id) => Some(id.clone()),
+                _ => None,
+            },
+        );
         row.set("guest", *caller == Caller::Guest);
         asked.check(&metadata_prefix())?
     };

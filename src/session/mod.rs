@@ -103,7 +103,8 @@ impl Row<'_> {
     }
 
     fn id(&self) -> String {
-        let value: Option<pgrx::Uuid> = self.0.get_by_name("id").unwrap_or_else(|error| pgrx::error!("column id: {error}"));
+        let value: Option<pgrx::Uuid> =
+            self.0.get_by_name("id").unwrap_or_else(|error| pgrx::error!("column id: {error}"));
         value.map_or_else(String::new, |id| id.to_string())
     }
 

@@ -140,18 +140,15 @@ fn memberships(registered: &SubjectType, user: &str, id: Option<&str>) -> Option
 /// What the app's own predicate says of each id.
 fn asked(predicate: &str, user: &str, ids: &[&str]) -> Vec<bool> {
     let found = db::look_up(PREDICATE, &[predicate]);
-    let Some(predicate) = found
-        .first()
-        .and_then(|row| row.as_deref())
-        .and_then(|row| serde_json::from_str::<Predicate>(row).ok())
+    let Some(predicate) =
+        found.first().and_then(|row| row.as_deref()).and_then(|row| serde_json::from_str::<Predicate>(row).ok())
     else {
         return Vec::new();
     };
     let sql = ASK_PREDICATE.replace("{predicate}", &predicate.name);
     let ask = |id: &&str| {
-        let answer = db::quietly(|| {
-            db::as_role(Oid::from(predicate.owner), Path::Ordinary, || db::look_up(&sql, &[user, id]))
-        });
+        let answer =
+            db::quietly(|| db::as_role(Oid::from(predicate.owner), Path::Ordinary, || db::look_up(&sql, &[user, id])));
         answer.is_some_and(|rows| rows.first().is_some_and(|said| said.as_deref() == Some("true")))
     };
     ids.iter().map(ask).collect()

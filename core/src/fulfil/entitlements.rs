@@ -48,7 +48,12 @@ mod tests {
 
     #[test]
     fn a_partial_refund_leaves_it() {
-        let money = Money { status: "partially_refunded".into(), amount: Some(10), amount_refunded: Some(9), ..Money::default() };
+        let money = Money {
+            status: "partially_refunded".into(),
+            amount: Some(10),
+            amount_refunded: Some(9),
+            ..Money::default()
+        };
         assert!(of_payment(&money).active);
         assert!(!of_payment(&Money { status: "refunded".into(), ..money.clone() }).active);
         assert!(!of_payment(&Money { dispute_status: Some("lost".into()), ..money }).active);

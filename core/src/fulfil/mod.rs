@@ -176,7 +176,10 @@ mod tests {
     #[test]
     fn a_refund_never_exceeds_what_came() {
         let money = |status: &str, refunded| Money {
-            status: status.into(), amount: Some(1000), amount_refunded: refunded, ..Money::default()
+            status: status.into(),
+            amount: Some(1000),
+            amount_refunded: refunded,
+            ..Money::default()
         };
         assert_eq!(money("succeeded", Some(5000)).refunded(), 1000);
         assert_eq!(money("succeeded", Some(-5)).refunded(), 0);

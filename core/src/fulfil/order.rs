@@ -30,6 +30,7 @@ pub struct Order {
 }
 
 /// A column that is there, NULL or not.
+#[allow(clippy::option_option, reason = "a table without the column, a NULL in it, and a value are three things")]
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(column: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(column).map(Some)
 }
@@ -105,7 +106,9 @@ pub fn settle(order: &Order, claims: &[Claim]) -> (Option<Write>, Vec<Decision>)
 
     let held = claims.iter().find_map(|claim| claim.before.as_ref().and_then(|before| before.held.clone()));
     let write = match holder {
-        Some(place) => next_status(status, &claims[place], claims, held.as_deref()).map(|next| Write { status: next, holder }),
+        Some(place) => {
+            next_status(status, &claims[place], claims, held.as_deref()).map(|next| Write { status: next, holder })
+        }
         None if ours && status == "paid" => Some(Write { status: "pending".into(), holder: None }),
         None => None,
     };
@@ -138,7 +141,8 @@ fn next_status(status: &str, holder: &Claim, claims: &[Claim], held: Option<&str
     match status {
         "pending" => Some("paid".into()),
         "refunded" => {
-            let by_us = claims.iter().filter_map(|claim| claim.before.as_ref()).any(|before| before.state == State::Reversed);
+            let by_us =
+                claims.iter().filter_map(|claim| claim.before.as_ref()).any(|before| before.state == State::Reversed);
             by_us.then(|| held.unwrap_or("paid").to_owned())
         }
         other => Some(other.to_owned()),
@@ -168,10 +172,7 @@ fn verdict_of_holder(claim: &Claim) -> Verdict {
     }
     match claim.money.refunded() {
         0 => Verdict::applied(),
-        part => Verdict::because(
-            State::Applied,
-            format!("{part} of {} was refunded", claim.money.amount.unwrap_or(0)),
-        ),
+        part => Verdict::because(State::Applied, format!("{part} of {} was refunded", claim.money.amount.unwrap_or(0))),
     }
 }
 
@@ -190,10 +191,10 @@ pub fn mismatch(order: &Order, claim: &Claim) -> Option<String> {
     if let Some(environment) = order.environment.as_ref().filter(|environment| **environment != claim.environment) {
         return Some(format!("the order belongs to {environment}, the payment to {}", claim.environment));
     }
-    if let Some(due) = order.amount {
-        if due.is_none() || (due != money.amount && due != money.subtotal) {
-            return Some(format!("the order costs {}, {} was paid", shown(due), shown(money.amount)));
-        }
+    if let Some(due) = order.amount
+        && (due.is_none() || (due != money.amount && due != money.subtotal))
+    {
+        return Some(format!("the order costs {}, {} was paid", shown(due), shown(money.amount)));
     }
     if let Some(currency) = &order.currency {
         let lower = |code: &Option<String>| code.as_ref().map(|code| code.to_lowercase());
@@ -205,7 +206,8 @@ pub fn mismatch(order: &Order, claim: &Claim) -> Option<String> {
             ));
         }
     }
-    (!owned(order, claim)).then(|| "the order belongs to someone else than who opened or is billed for the checkout session".into())
+    (!owned(order, claim))
+        .then(|| "the order belongs to someone else than who opened or is billed for the checkout session".into())
 }
 
 fn shown(amount: Option<i64>) -> String {
@@ -221,7 +223,10 @@ fn owned(order: &Order, claim: &Claim) -> bool {
     }
     let is_user = |id: &String| {
         claim.created_by.as_ref().is_some_and(|creator| same(creator, id))
-            || claim.subject.as_ref().is_some_and(|billed| billed.subject_type == "user" && same(&billed.subject_id, id))
+            || claim
+                .subject
+                .as_ref()
+                .is_some_and(|billed| billed.subject_type == "user" && same(&billed.subject_id, id))
     };
     let is_subject = |(kind, id): &(String, String)| {
         claim.subject.as_ref().is_some_and(|billed| billed.subject_type == *kind && same(&billed.subject_id, id))

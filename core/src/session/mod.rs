@@ -116,7 +116,8 @@ impl Checkout {
     }
 
     fn metadata(&self, prefix: &str) -> Result<(), Refusal> {
-        let Some(Value::Object(metadata)) = self.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok()) else {
+        let Some(Value::Object(metadata)) = self.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok())
+        else {
             return Err(Refusal::MetadataShape);
         };
         if metadata.len() > MAX_METADATA_KEYS {
@@ -133,7 +134,10 @@ impl Checkout {
             if value.chars().count() > MAX_METADATA_VALUE {
                 return Err(Refusal::MetadataTooLong(key.clone()));
             }
-            if !prefix.is_empty() && key.starts_with(prefix) && self.implied(&key[prefix.len()..]) != Some(value.as_str()) {
+            if !prefix.is_empty()
+                && key.starts_with(prefix)
+                && self.implied(&key[prefix.len()..]) != Some(value.as_str())
+            {
                 return Err(Refusal::Reserved { key: key.clone(), prefix: prefix.to_owned() });
             }
         }
@@ -272,7 +276,10 @@ fn line_item(place: usize, item: &Value) -> Result<LineItem, Refusal> {
         (Some(_), Some(_)) => return Err(refuse("It has both price and stripePriceId.")),
         _ => return Err(refuse("It names no price.")),
     };
-    Ok(LineItem { price, quantity: quantity(item).ok_or_else(|| refuse("Its quantity is not a whole number from 1 to 999999."))? })
+    Ok(LineItem {
+        price,
+        quantity: quantity(item).ok_or_else(|| refuse("Its quantity is not a whole number from 1 to 999999."))?,
+    })
 }
 
 fn quantity(item: &Map<String, Value>) -> Option<u64> {

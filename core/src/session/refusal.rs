@@ -131,31 +131,47 @@ impl Refusal {
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
-            Self::Secret(column) => format!("Its value, which is not shown, begins as Stripe's keys do; {column} is readable by others."),
+            Self::Secret(column) => {
+                format!("Its value, which is not shown, begins as Stripe's keys do; {column} is readable by others.")
+            }
             Self::Environment(given) | Self::Mode(given) => shown(given.as_deref()),
             Self::LiveNotApproved => "Nobody has approved taking real money.".to_owned(),
             Self::Missing(column) => format!("{column} is null."),
             Self::HalfASubject(column) => format!("{column} is null, the other is not."),
             Self::SubscriptionWithoutSubject => "subject_type and subject_id are null.".to_owned(),
-            Self::Name(column) => format!("{column} is blank, longer than 255 characters, or holds control characters."),
+            Self::Name(column) => {
+                format!("{column} is blank, longer than 255 characters, or holds control characters.")
+            }
             Self::LineItemsShape => "line_items is not a JSON array.".to_owned(),
-            Self::LineItemsCount(count) => format!("It has {count}."),
+            Self::LineItemsCount(count) | Self::MetadataKeys(count) => format!("It has {count}."),
             Self::LineItem { place, why } => format!("Item {place}: {why}"),
             Self::PriceInactive(price) | Self::PriceElsewhere(price) => format!("Price {price}."),
             Self::PriceMode { price, recurring: true } => format!("Price {price} recurs."),
             Self::PriceMode { price, recurring: false } => format!("Price {price} does not recur."),
-            Self::Url(column) => format!("{column} has no scheme http or https, no host, a user name, or blanks; or it is too long."),
+            Self::Url(column) => {
+                format!("{column} has no scheme http or https, no host, a user name, or blanks; or it is too long.")
+            }
             Self::Email => "It is not of the form name@host.domain.".to_owned(),
             Self::MetadataShape => "metadata is not a JSON object.".to_owned(),
-            Self::MetadataKeys(count) => format!("It has {count}."),
-            Self::MetadataKey(key) => format!("Key {}: it is empty, longer than {MAX_METADATA_KEY} characters, or holds a square bracket.", short(key)),
+            Self::MetadataKey(key) => format!(
+                "Key {}: it is empty, longer than {MAX_METADATA_KEY} characters, or holds a square bracket.",
+                short(key)
+            ),
             Self::MetadataValue(key) | Self::MetadataTooLong(key) => format!("Key {}.", short(key)),
-            Self::Reserved { key, prefix } => format!("Key {} begins with {prefix}, and its value is not what the row implies.", short(key)),
-            Self::Key(length) => format!("It is blank, longer than {MAX_KEY} characters, or holds control characters; it has {length}."),
+            Self::Reserved { key, prefix } => {
+                format!("Key {} begins with {prefix}, and its value is not what the row implies.", short(key))
+            }
+            Self::Key(length) => {
+                format!("It is blank, longer than {MAX_KEY} characters, or holds control characters; it has {length}.")
+            }
             Self::NotYours(column) => format!("{column} was given."),
-            Self::Anonymous => "There is no user id in the request's claims, or the session's role is no gateway.".to_owned(),
+            Self::Anonymous => {
+                "There is no user id in the request's claims, or the session's role is no gateway.".to_owned()
+            }
             Self::Unregistered(subject_type) => format!("Subject type {}.", short(subject_type)),
-            Self::Foreign { subject_type, subject_id } => format!("Subject {} {}.", short(subject_type), short(subject_id)),
+            Self::Foreign { subject_type, subject_id } => {
+                format!("Subject {} {}.", short(subject_type), short(subject_id))
+            }
         }
     }
 
@@ -169,7 +185,9 @@ impl Refusal {
             Self::Mode(_) => "Pass 'payment' or 'subscription'.",
             Self::Missing(_) => "Pass a value.",
             Self::HalfASubject(_) => "Pass both, or neither for a guest's one-time checkout.",
-            Self::SubscriptionWithoutSubject => "Say who is billed, for example subject_type 'user' with the caller's own id.",
+            Self::SubscriptionWithoutSubject => {
+                "Say who is billed, for example subject_type 'user' with the caller's own id."
+            }
             Self::Name(_) => "Pass the id as the app stores it.",
             Self::LineItemsShape | Self::LineItemsCount(_) | Self::LineItem { .. } => {
                 "Each item reads {\"stripePriceId\": \"price_…\", \"quantity\": 1}."
@@ -180,7 +198,9 @@ impl Refusal {
             Self::Url(_) => "Pass a URL such as https://app.example.com/paid.",
             Self::Email => "Pass an address, or null.",
             Self::MetadataShape | Self::MetadataValue(_) => "Pass an object of strings; write numbers as strings.",
-            Self::MetadataKeys(_) | Self::MetadataTooLong(_) => "Keep the data in a table of yours, and its id in metadata.",
+            Self::MetadataKeys(_) | Self::MetadataTooLong(_) => {
+                "Keep the data in a table of yours, and its id in metadata."
+            }
             Self::MetadataKey(_) => "Stripe takes keys of 1 to 40 characters without [ and ].",
             Self::Reserved { .. } => "Leave the key out: payments.stripe_request() adds it.",
             Self::Key(_) => "Pass 1 to 200 printable characters that name this one request.",

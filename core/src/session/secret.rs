@@ -28,7 +28,9 @@ pub fn without_secrets(text: &str) -> String {
 fn find(text: &str) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let mut from = 0;
-    while let Some(found) = bytes[from..].iter().position(|byte| matches!(byte, b's' | b'r' | b'w' | b'S' | b'R' | b'W')) {
+    while let Some(found) =
+        bytes[from..].iter().position(|byte| matches!(byte, b's' | b'r' | b'w' | b'S' | b'R' | b'W'))
+    {
         let start = from + found;
         let fresh = start == 0 || !bytes[start - 1].is_ascii_alphanumeric();
         if fresh && let Some(length) = length_at(&bytes[start..]) {

@@ -44,10 +44,20 @@ fn reserved_keys_pass_only_with_what_the_row_implies() {
 #[test]
 fn line_items_are_strict() {
     for items in [
-        "null", "{}", "[]", "[1]", r#"[{"quantity":1}]"#, r#"[{"price":"p"}]"#, r#"[{"price":"p","quantity":0}]"#,
-        r#"[{"price":"p","quantity":1.5}]"#, r#"[{"price":"p","quantity":1e3}]"#, r#"[{"price":"p","quantity":"1"}]"#,
-        r#"[{"price":"p","quantity":1000000}]"#, r#"[{"price":"p","stripePriceId":"p","quantity":1}]"#,
-        r#"[{"price":"","quantity":1}]"#, r#"[{"price":"p","quantity":1,"price_data":{}}]"#,
+        "null",
+        "{}",
+        "[]",
+        "[1]",
+        r#"[{"quantity":1}]"#,
+        r#"[{"price":"p"}]"#,
+        r#"[{"price":"p","quantity":0}]"#,
+        r#"[{"price":"p","quantity":1.5}]"#,
+        r#"[{"price":"p","quantity":1e3}]"#,
+        r#"[{"price":"p","quantity":"1"}]"#,
+        r#"[{"price":"p","quantity":1000000}]"#,
+        r#"[{"price":"p","stripePriceId":"p","quantity":1}]"#,
+        r#"[{"price":"","quantity":1}]"#,
+        r#"[{"price":"p","quantity":1,"price_data":{}}]"#,
     ] {
         assert_eq!(refused(|c| c.line_items = Some(items.to_owned())).sqlstate(), "22023", "{items}");
     }
@@ -57,7 +67,17 @@ fn line_items_are_strict() {
 
 #[test]
 fn urls_are_absolute_and_of_the_web() {
-    for url in ["", "/paid", "app.example.com", "ftp://a/b", "javascript:alert(1)", "https://", "https:///x", "https://a b", "https://good@evil.com/"] {
+    for url in [
+        "",
+        "/paid",
+        "app.example.com",
+        "ftp://a/b",
+        "javascript:alert(1)",
+        "https://",
+        "https:///x",
+        "https://a b",
+        "https://good@evil.com/",
+    ] {
         assert_eq!(refused(|c| c.success_url = Some(url.to_owned())), Refusal::Url("success_url"), "{url}");
     }
 }
@@ -65,7 +85,10 @@ fn urls_are_absolute_and_of_the_web() {
 #[test]
 fn what_looks_like_a_secret_is_refused_everywhere() {
     let secret = "sk_live_abc123";
-    assert_eq!(refused(|c| c.customer_email = Some(format!("{secret}@example.com"))), Refusal::Secret("customer_email"));
+    assert_eq!(
+        refused(|c| c.customer_email = Some(format!("{secret}@example.com"))),
+        Refusal::Secret("customer_email")
+    );
     assert_eq!(refused(|c| c.success_url = Some(format!("https://a/?k={secret}"))), Refusal::Secret("success_url"));
     assert_eq!(refused(|c| c.metadata = Some(format!(r#"{{"k":"{secret}"}}"#))), Refusal::Secret("metadata"));
     assert_eq!(refused(|c| c.idempotency_key = Some("whsec_x".to_owned())), Refusal::Secret("idempotency_key"));
@@ -79,16 +102,21 @@ fn what_looks_like_a_secret_is_refused_everywhere() {
 
 #[test]
 fn metadata_has_stripes_limits() {
-    let keys = |count: usize| {
-        format!("{{{}}}", (0..count).map(|n| format!(r#""k{n}":"v""#)).collect::<Vec<_>>().join(","))
-    };
+    let keys =
+        |count: usize| format!("{{{}}}", (0..count).map(|n| format!(r#""k{n}":"v""#)).collect::<Vec<_>>().join(","));
     let mut checkout = asked();
     checkout.metadata = Some(keys(50));
     assert!(checkout.check("insforge_").is_ok());
     assert_eq!(refused(|c| c.metadata = Some(keys(51))), Refusal::MetadataKeys(51));
     assert!(matches!(refused(|c| c.metadata = Some(r#"{"n":1}"#.to_owned())), Refusal::MetadataValue(_)));
-    assert!(matches!(refused(|c| c.metadata = Some(format!(r#"{{"{}":"v"}}"#, "k".repeat(41)))), Refusal::MetadataKey(_)));
-    assert!(matches!(refused(|c| c.metadata = Some(format!(r#"{{"k":"{}"}}"#, "v".repeat(501)))), Refusal::MetadataTooLong(_)));
+    assert!(matches!(
+        refused(|c| c.metadata = Some(format!(r#"{{"{}":"v"}}"#, "k".repeat(41)))),
+        Refusal::MetadataKey(_)
+    ));
+    assert!(matches!(
+        refused(|c| c.metadata = Some(format!(r#"{{"k":"{}"}}"#, "v".repeat(501)))),
+        Refusal::MetadataTooLong(_)
+    ));
     assert_eq!(refused(|c| c.metadata = Some("[]".to_owned())), Refusal::MetadataShape);
 }
 

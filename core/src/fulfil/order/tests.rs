@@ -175,7 +175,9 @@ fn keys_are_read_and_never_raise() {
     for written in [id.to_owned(), id.to_uppercase(), format!("{{{id}}}"), id.replace('-', "")] {
         assert_eq!(key(&written, KeyType::Uuid).as_deref(), Some(id));
     }
-    for wrong in ["", "7", "d936ca56", &format!("{id}0"), &format!("{id}'; drop"), "ä936ca56-6cc9-4608-a940-4bbe0d2abd26", "\0"] {
+    for wrong in
+        ["", "7", "d936ca56", &format!("{id}0"), &format!("{id}'; drop"), "ä936ca56-6cc9-4608-a940-4bbe0d2abd26", "\0"]
+    {
         assert_eq!(key(wrong, KeyType::Uuid), None, "{wrong}");
     }
     assert_eq!(key("0042", KeyType::Bigint).as_deref(), Some("42"));
@@ -218,8 +220,11 @@ fn play(steps: &[(usize, &str)], order: &mut Order) -> Vec<(String, Verdict)> {
         }
     }
     let (_, decisions) = settle(order, &claims);
-    let mut kept: Vec<(String, Verdict)> =
-        claims.into_iter().map(|claim| claim.source).zip(decisions.into_iter().map(|decision| decision.verdict)).collect();
+    let mut kept: Vec<(String, Verdict)> = claims
+        .into_iter()
+        .map(|claim| claim.source)
+        .zip(decisions.into_iter().map(|decision| decision.verdict))
+        .collect();
     kept.sort_by(|one, other| one.0.cmp(&other.0));
     kept
 }
