@@ -1,4 +1,5 @@
 -- insert_entitlement: what one source gives, for the first time. $1 source, $2 key, $3 user_id text, $4 active boolean, $5 starts_at, $6 expires_at bigint (microseconds), $7 subject_type, $8 subject_id text
+-- The key is compared as no index can: on a table that was empty when this was planned, an index on keys would look as good.
 insert into {target} (
        {source}, {key}, {user_id}, {active}, {expires_at}
      , {starts_at}
@@ -10,4 +11,4 @@ select $1::text, ($2::text)::{key:type}, ($3::text)::{user_id:type}, $4::boolean
      , /* {starts_at} */ timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
      , ($7::text)::{subject_type:type}
      , ($8::text)::{subject_id:type}
- where not exists (select from {target} e where e.{source} = $1::text and e.{key} = ($2::text)::{key:type})
+ where not exists (select from {target} e where e.{source} = $1::text and pg_catalog.concat(e.{key}) = $2::text)
