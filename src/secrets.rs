@@ -141,7 +141,7 @@ fn with_table<T>(lock: u32, work: impl FnOnce(pg_sys::Relation) -> T) -> T {
 
 /// An error of this call would write its statement, and so the secret, to the server's log: until the transaction ends,
 /// statements of errors are not logged.
-fn hide_statement_from_log() {
+pub(crate) fn hide_statement_from_log() {
     unsafe {
         pg_sys::set_config_option(
             c"log_min_error_statement".as_ptr(),

@@ -319,10 +319,11 @@ begin
   environment := coalesce(checkout.environment, portal.environment);
   known := coalesce(checkout.stripe_checkout_session_id, portal.raw ->> 'id');
 
-  if response ->> 'object' is distinct from (case when is_checkout then 'checkout.session' else 'billing_portal.session' end)
-     or response ->> 'id' is null then
+  if response ->> 'id' is null
+     or response ->> 'object' <> (case when is_checkout then 'checkout.session' else 'billing_portal.session' end) then
     perform payments.refuse_response(session_id, format('it is no %s.', case when is_checkout then 'checkout.session' else 'billing_portal.session' end));
-  elsif (response -> 'livemode') is distinct from to_jsonb(environment = 'live') then
+  elsif (response -> 'livemode') <> to_jsonb(environment = 'live')
+     or response ->> 'id' like (case environment when 'live' then 'cs\_test\_%' else 'cs\_live\_%' end) then
     perform payments.refuse_response(session_id, format('it says livemode %s, the session is of %s.',
                                                         coalesce(response ->> 'livemode', 'nothing'), environment));
   elsif known is distinct from (response ->> 'id') and known is not null then

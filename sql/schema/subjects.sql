@@ -59,7 +59,8 @@ end
 $$;
 
 -- INSERT and SELECT in pairs: on conflict and returning need both. A membership table is looked up once per query
--- and hashed; a predicate is asked for each row of its type.
+-- and hashed; a predicate is asked for each row of its type. An INSERT is judged by the guard, whose stamp, which no caller can
+-- write, is the proof; its policy asks for that stamp, so that without the guard nothing gets in.
 create function payments.make_subject_policies(subject_type text, by_predicate boolean) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -76,8 +77,8 @@ begin
     execute format('create policy %I on %s for select using (%s)',
                    payments.subject_policy(subject_type, 'select'), relation, owned);
     execute format('create policy %I on %s for insert with check (status = ''initialized'' '
-                   'and created_by = (select payments.caller()) and %s)',
-                   payments.subject_policy(subject_type, 'insert'), relation, owned);
+                   'and subject_type = %L and created_by = (select payments.caller()))',
+                   payments.subject_policy(subject_type, 'insert'), relation, subject_type);
   end loop;
 end
 $$;

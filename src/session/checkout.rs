@@ -1,6 +1,6 @@
 //! The guard of `payments.checkout_sessions`: what is asked holds for plain INSERTs and for the functions alike.
 
-use payments_core::session::{ASIDE, Checkout, LineItem, Refusal};
+use payments_core::session::{Checkout, LineItem, Refusal, set_aside};
 use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -182,7 +182,8 @@ struct Holder {
     mine: bool,
     same: bool,
     plain: bool,
-    aside: String,
+    created_by: Option<String>,
+    guest: bool,
 }
 
 /// Sees to it that the presented key is the caller's to use, and tells whether a row of his holds it already.
@@ -199,16 +200,17 @@ fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
     let holders = FIND_KEY.all::<Holder>(&[
         text(environment),
         text(key),
+        text(set_aside(key, created_by.as_deref(), guest).as_str()),
         text(created_by.as_deref()),
         guest.into(),
         db::json(&content(asked)),
-        text(ASIDE.to_string().as_str()),
     ]);
     let mine = holders.iter().find(|holder| holder.mine);
     let other = holders.iter().find(|holder| !holder.mine && holder.plain);
     db::with_ordinary_search_path(|| {
         if let Some(other) = other {
-            MOVE_KEY.execute(&[text(other.id.as_str()), text(other.aside.as_str())]);
+            let aside = set_aside(key, other.created_by.as_deref(), other.guest);
+            MOVE_KEY.execute(&[text(other.id.as_str()), text(aside.as_str())]);
         }
         if let Some(mine) = mine {
             // A guest sees only what his own transaction wrote: writing the row again shows it to him who can repeat the

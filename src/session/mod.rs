@@ -51,8 +51,11 @@ impl Caller {
     }
 }
 
-/// Raises a refusal.
+/// Raises a refusal. The statement of one that held a secret is kept out of the server's log.
 fn refuse(refusal: &Refusal) -> ! {
+    if matches!(refusal, Refusal::Secret(_)) {
+        crate::secrets::hide_statement_from_log();
+    }
     let code = match refusal.sqlstate() {
         "42501" => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         "55000" => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

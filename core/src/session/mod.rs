@@ -8,6 +8,7 @@ pub use refusal::Refusal;
 pub use secret::{looks_secret, without_secrets};
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 /// The most line items of one checkout (Stripe's own limit).
 pub const MAX_LINE_ITEMS: usize = 100;
@@ -25,8 +26,8 @@ pub const MAX_KEY: usize = 200;
 pub const MAX_URL: usize = 5_000;
 /// The longest subject type, subject id or portal configuration, in characters.
 pub const MAX_NAME: usize = 255;
-/// Stands between a key and the caller it was set aside for; no presented key can hold it.
-pub const ASIDE: char = '\u{1f}';
+/// Stands between a key and the caller it is set aside for; no presented key can hold it.
+const ASIDE: char = '\u{1f}';
 
 /// The columns of a checkout session that its caller wrote, named as the table names them.
 #[derive(Debug, Default, Clone)]
@@ -181,6 +182,17 @@ impl Portal {
     }
 }
 
+/// The form that an idempotency key has while another caller's row holds the key itself: nobody can present it.
+#[must_use]
+pub fn set_aside(key: &str, created_by: Option<&str>, guest: bool) -> String {
+    let caller = match created_by {
+        _ if guest => "guest".to_owned(),
+        Some(user) => format!("user {user}"),
+        None => "backend".to_owned(),
+    };
+    format!("{key}{ASIDE}{}", hex::encode(Sha256::digest(caller)))
+}
+
 fn no_secret(columns: &[(&'static str, Option<&str>)]) -> Result<(), Refusal> {
     match columns.iter().find(|(_, value)| value.is_some_and(looks_secret)) {
         Some((column, _)) => Err(Refusal::Secret(column)),
@@ -225,17 +237,17 @@ fn url(column: &'static str, value: &str) -> Result<(), Refusal> {
     } else if lower.starts_with("http://") {
         &value[7..]
     } else {
-        return Err(Refusal::Url(column));
+        return Err(Refusal::Url { column, given: value.to_owned() });
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.split(':').next().unwrap_or_default();
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\');
     // Whoever reads user@host sees the user first: no address that a payer is sent to may hide its host behind one.
     if (host.is_empty() && !authority.starts_with('[')) || authority.contains('@') || value.chars().any(odd) {
-        return Err(Refusal::Url(column));
+        return Err(Refusal::Url { column, given: value.to_owned() });
     }
     if value.chars().count() > MAX_URL {
-        return Err(Refusal::Url(column));
+        return Err(Refusal::Url { column, given: value.to_owned() });
     }
     Ok(())
 }
@@ -244,11 +256,11 @@ fn email(value: &str) -> Result<(), Refusal> {
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"');
     let mut parts = value.split('@');
     let (Some(local), Some(domain), None) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(Refusal::Email);
+        return Err(Refusal::Email(value.to_owned()));
     };
     let dotted = domain.split('.').count() > 1 && domain.split('.').all(|label| !label.is_empty());
     if local.is_empty() || !dotted || value.chars().any(odd) || value.chars().count() > 512 {
-        return Err(Refusal::Email);
+        return Err(Refusal::Email(value.to_owned()));
     }
     Ok(())
 }

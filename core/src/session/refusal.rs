@@ -44,9 +44,14 @@ pub enum Refusal {
         recurring: bool,
     },
     /// A URL that is none.
-    Url(&'static str),
+    Url {
+        /// Where.
+        column: &'static str,
+        /// What was given.
+        given: String,
+    },
     /// An e-mail address that is none.
-    Email,
+    Email(String),
     /// Metadata that is no object.
     MetadataShape,
     /// Too many keys.
@@ -111,8 +116,8 @@ impl Refusal {
             Self::PriceElsewhere(_) => "price is of the other environment".to_owned(),
             Self::PriceMode { recurring: true, .. } => "a recurring price needs mode subscription".to_owned(),
             Self::PriceMode { recurring: false, .. } => "a one-time price needs mode payment".to_owned(),
-            Self::Url(column) => format!("{column} must be an absolute http or https url"),
-            Self::Email => "customer_email is not an e-mail address".to_owned(),
+            Self::Url { column, .. } => format!("{column} must be an absolute http or https url"),
+            Self::Email(_) => "customer_email is not an e-mail address".to_owned(),
             Self::MetadataShape => "metadata must be an object".to_owned(),
             Self::MetadataKeys(_) => format!("metadata has more than {MAX_METADATA_KEYS} keys"),
             Self::MetadataKey(_) => "metadata key is not usable".to_owned(),
@@ -148,10 +153,10 @@ impl Refusal {
             Self::PriceInactive(price) | Self::PriceElsewhere(price) => format!("Price {price}."),
             Self::PriceMode { price, recurring: true } => format!("Price {price} recurs."),
             Self::PriceMode { price, recurring: false } => format!("Price {price} does not recur."),
-            Self::Url(column) => {
-                format!("{column} has no scheme http or https, no host, a user name, or blanks; or it is too long.")
+            Self::Url { given, .. } => {
+                format!("{:?} has another scheme, no host, a user name or blanks, or is too long.", short(given))
             }
-            Self::Email => "It is not of the form name@host.domain.".to_owned(),
+            Self::Email(given) => format!("{:?} is not of the form name@host.domain.", short(given)),
             Self::MetadataShape => "metadata is not a JSON object.".to_owned(),
             Self::MetadataKey(key) => format!(
                 "Key {}: it is empty, longer than {MAX_METADATA_KEY} characters, or holds a square bracket.",
@@ -195,8 +200,8 @@ impl Refusal {
             Self::PriceInactive(_) => "Sell an active price.",
             Self::PriceElsewhere(_) => "Use a price of the environment that is asked for.",
             Self::PriceMode { .. } => "Use the mode that fits the price, or a price that fits the mode.",
-            Self::Url(_) => "Pass a URL such as https://app.example.com/paid.",
-            Self::Email => "Pass an address, or null.",
+            Self::Url { .. } => "Pass a URL such as https://app.example.com/paid.",
+            Self::Email(_) => "Pass an address, or null.",
             Self::MetadataShape | Self::MetadataValue(_) => "Pass an object of strings; write numbers as strings.",
             Self::MetadataKeys(_) | Self::MetadataTooLong(_) => {
                 "Keep the data in a table of yours, and its id in metadata."

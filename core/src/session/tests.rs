@@ -78,7 +78,10 @@ fn urls_are_absolute_and_of_the_web() {
         "https://a b",
         "https://good@evil.com/",
     ] {
-        assert_eq!(refused(|c| c.success_url = Some(url.to_owned())), Refusal::Url("success_url"), "{url}");
+        assert!(
+            matches!(refused(|c| c.success_url = Some(url.to_owned())), Refusal::Url { column: "success_url", .. }),
+            "{url}"
+        );
     }
 }
 
@@ -129,7 +132,7 @@ fn mode_subject_email_and_key() {
         Refusal::SubscriptionWithoutSubject
     );
     for address in ["", "a", "a@b", "a@b.", "a b@c.de", "a@b@c.de", "A <a@b.de>"] {
-        assert_eq!(refused(|c| c.customer_email = Some(address.to_owned())), Refusal::Email, "{address}");
+        assert!(matches!(refused(|c| c.customer_email = Some(address.to_owned())), Refusal::Email(_)), "{address}");
     }
     assert_eq!(refused(|c| c.idempotency_key = Some("k".repeat(201))), Refusal::Key(201));
     assert!(matches!(refused(|c| c.idempotency_key = Some("a\u{1f}b".to_owned())), Refusal::Key(_)));

@@ -1,0 +1,97 @@
+-- What may be asked: each check with its own message, for a plain INSERT and for the function alike.
+\set ON_ERROR_ROLLBACK on
+begin;
+insert into payments.prices (environment, stripe_price_id, active, type, recurring_interval) values
+  ('test', 'price_once', true, 'one_time', null), ('test', 'price_month', true, 'recurring', 'month'),
+  ('test', 'price_old', false, 'one_time', null), ('live', 'price_live', true, 'one_time', null);
+create function pg_temp.ask(environment text default 'test', mode text default 'payment',
+    line_items jsonb default '[{"stripePriceId": "price_once", "quantity": 1}]', success_url text default 'https://app.example.com/paid',
+    cancel_url text default 'https://app.example.com/cart', subject_type text default 'user', subject_id text default 'u1',
+    customer_email text default null, metadata jsonb default '{}', idempotency_key text default null) returns text
+  language sql as $$ select status from payments.create_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) $$;
+grant execute on all functions in schema pg_temp to public;
+set local role authenticated;
+set local request.jwt.claims = '{"sub": "u1"}';
+
+select pg_temp.ask();
+select pg_temp.ask('test', 'subscription', '[{"price": "price_month", "quantity": 2}]', customer_email => 'buyer@example.com',
+                   metadata => '{"order_id": "7"}');
+select pg_temp.ask(line_items => '[{"price": "price_unknown", "quantity": 1}]', success_url => 'http://localhost:3000/?s={CHECKOUT_SESSION_ID}');
+
+-- environment, mode, subject
+select pg_temp.ask(environment => 'prod');
+select pg_temp.ask(environment => null);
+select pg_temp.ask(environment => 'live', line_items => '[{"price": "price_live", "quantity": 1}]');
+select pg_temp.ask(mode => 'setup');
+select pg_temp.ask(mode => null);
+select pg_temp.ask(mode => 'subscription', subject_type => null, subject_id => null, line_items => '[{"price": "price_month", "quantity": 1}]');
+select pg_temp.ask(subject_id => null);
+select pg_temp.ask(subject_type => null);
+select pg_temp.ask(subject_id => 'u2');
+select pg_temp.ask(subject_type => 'team');
+select pg_temp.ask(subject_type => '');
+-- line items
+select pg_temp.ask(line_items => null);
+select pg_temp.ask(line_items => '{}');
+select pg_temp.ask(line_items => '[]');
+select pg_temp.ask(line_items => (select jsonb_agg('{"price": "p", "quantity": 1}'::jsonb) from generate_series(1, 100)));
+select pg_temp.ask(line_items => (select jsonb_agg('{"price": "p", "quantity": 1}'::jsonb) from generate_series(1, 101)));
+select pg_temp.ask(line_items => '[{"price": "p", "quantity": 1}, {"quantity": 1}]');
+select pg_temp.ask(line_items => '[{"price": "p"}]');
+select pg_temp.ask(line_items => '[{"price": "p", "quantity": 0}]');
+select pg_temp.ask(line_items => '[{"price": "p", "quantity": 1.5}]');
+select pg_temp.ask(line_items => '[{"price": "p", "quantity": 1, "price_data": {"unit_amount": 1}}]');
+-- prices that the catalog knows
+select pg_temp.ask(line_items => '[{"price": "price_old", "quantity": 1}]');
+select pg_temp.ask(line_items => '[{"price": "price_live", "quantity": 1}]');
+select pg_temp.ask(line_items => '[{"price": "price_month", "quantity": 1}]');
+select pg_temp.ask(mode => 'subscription');
+-- URLs, e-mail
+select pg_temp.ask(success_url => '/paid');
+select pg_temp.ask(success_url => null);
+select pg_temp.ask(cancel_url => 'javascript:alert(1)');
+select pg_temp.ask(cancel_url => 'https://app.example.com@evil.example/');
+select pg_temp.ask(customer_email => 'buyer');
+-- metadata
+select pg_temp.ask(metadata => '[]');
+select pg_temp.ask(metadata => '{"n": 1}');
+select pg_temp.ask(metadata => (select jsonb_object_agg('k' || n, 'v') from generate_series(1, 51) n));
+select pg_temp.ask(metadata => jsonb_build_object(repeat('k', 41), 'v'));
+select pg_temp.ask(metadata => jsonb_build_object('k', repeat('v', 501)));
+select pg_temp.ask(metadata => '{"insforge_subject_id": "u2"}');
+select pg_temp.ask(metadata => '{"insforge_other": "x"}');
+select pg_temp.ask(metadata => '{"insforge_subject_type": "user", "insforge_subject_id": "u1", "insforge_checkout_mode": "payment"}');
+-- keys
+select pg_temp.ask(idempotency_key => '');
+select pg_temp.ask(idempotency_key => repeat('k', 201));
+select pg_temp.ask(idempotency_key => E'a\x1fb');
+-- Nothing that looks like a Stripe secret; the value is not in the answer.
+select pg_temp.ask(subject_id => 'sk_live_abc');
+select pg_temp.ask(customer_email => 'sk_test_abc@example.com');
+select pg_temp.ask(success_url => 'https://app.example.com/?key=rk_live_abc');
+select pg_temp.ask(cancel_url => 'https://app.example.com/?key=whsec_abc');
+select pg_temp.ask(line_items => '[{"price": "sk_live_abc", "quantity": 1}]');
+select pg_temp.ask(metadata => '{"note": "my key is sk_live_abc"}');
+select pg_temp.ask(metadata => '{"sk_test_abc": "x"}');
+select pg_temp.ask(idempotency_key => 'rk_test_abc');
+
+-- A guest asks for a one-time checkout without a subject, and for nothing else.
+set local role anon;
+set local request.jwt.claims = '';
+select pg_temp.ask(subject_type => null, subject_id => null);
+select pg_temp.ask();
+select pg_temp.ask(mode => 'subscription', subject_type => null, subject_id => null, line_items => '[{"price": "price_month", "quantity": 1}]');
+
+-- A backend bills for whom it likes; through the function it is held to the rest.
+set local role project_admin;
+select pg_temp.ask(subject_type => 'team', subject_id => 'any');
+select pg_temp.ask(line_items => '[{"price": "price_old", "quantity": 1}]');
+select pg_temp.ask(metadata => '{"insforge_subject_id": "u2"}');
+-- Its own INSERT may write any state, of any price. Forms and secrets are checked.
+insert into payments.checkout_sessions (environment, mode, status, payment_status, subject_type, subject_id, line_items, success_url, cancel_url,
+    metadata, stripe_checkout_session_id, url, raw)
+values ('live', 'payment', 'completed', 'paid', 'team', 't1', '[{"price": "price_old", "quantity": 1}]', 'https://a.example/', 'https://a.example/',
+    '{"insforge_subject_id": "t1"}', 'cs_live_1', 'https://checkout.stripe.com/c/pay/cs_live_1', '{"id": "cs_live_1"}') returning status, created_by, guest;
+insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url, metadata)
+values ('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', '{"note": "sk_live_abc"}');
+rollback;

@@ -1,0 +1,57 @@
+-- An idempotency key belongs to its caller.
+\set ON_ERROR_ROLLBACK on
+begin;
+create function pg_temp.ask(key text, email text default null, subject text default payments.current_user_id()) returns uuid
+  language sql as $$
+  select id from payments.create_checkout_session('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://app.example.com/paid',
+    'https://app.example.com/cart', case when $3 is not null then 'user' end, $3, $2, '{"order_id": "7"}', $1) $$;
+grant execute on all functions in schema pg_temp to public;
+create temp table made (who text, id uuid);
+grant all on made to public;
+
+set local role authenticated;
+set local request.jwt.claims = '{"sub": "u1"}';
+insert into made values ('u1', pg_temp.ask('k'));
+-- The same request: the first row, whatever its state. Another request: a conflict.
+select pg_temp.ask('k') = id as again from made where who = 'u1';
+select pg_temp.ask('k', 'other@example.com');
+reset role;
+update payments.checkout_sessions set status = 'expired' where id in (select id from made);
+insert into payments.prices (environment, stripe_price_id, active) values ('test', 'p', false);
+set local role authenticated;
+select pg_temp.ask('k') = id as again, (select status from payments.checkout_sessions s where s.id = made.id) from made where who = 'u1';
+reset role;
+delete from payments.prices;
+
+-- Another user, a guest and a backend with the same key: their own rows, with the same answers.
+set local role authenticated;
+set local request.jwt.claims = '{"sub": "u2"}';
+insert into made values ('u2', pg_temp.ask('k'));
+select count(*), min(idempotency_key) from payments.checkout_sessions;
+select pg_temp.ask('k', 'other@example.com');
+set local role anon;
+set local request.jwt.claims = '';
+insert into made values ('guest', pg_temp.ask('k'));
+select pg_temp.ask('k') = id as again from made where who = 'guest';
+select pg_temp.ask('k', 'other@example.com');
+set local role project_admin;
+insert into made values ('backend', pg_temp.ask('k', null, 'u9'));
+select pg_temp.ask('k', null, 'u9') = id as again from made where who = 'backend';
+select pg_temp.ask('k', 'other@example.com', 'u9');
+-- Each gets his own again.
+set local role authenticated;
+set local request.jwt.claims = '{"sub": "u1"}';
+select pg_temp.ask('k') = id as again from made where who = 'u1';
+set local request.jwt.claims = '{"sub": "u2"}';
+select pg_temp.ask('k') = id as again from made where who = 'u2';
+-- The key in another environment is another key; without a key every request is a new one.
+select pg_temp.ask(null) = pg_temp.ask(null);
+reset role;
+select coalesce(created_by, case when guest then 'guest' else 'backend' end) as caller, count(*), split_part(min(idempotency_key), E'\x1f', 1) as key
+  from payments.checkout_sessions group by 1 order by 1;
+
+-- A key that was set aside cannot be presented.
+set local role authenticated;
+set local request.jwt.claims = '{"sub": "u3"}';
+select pg_temp.ask(E'k\x1fc4e8ff8abc0beed6b55051648db0f4d0eba3eafeb1d76412c057a019cffbf1e7');
+rollback;
