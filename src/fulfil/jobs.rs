@@ -9,8 +9,13 @@ use super::{Kind, Purchase, Record};
 use crate::db::{self, statement, text};
 
 statement!(NOTIFY_JOBS, "notify_jobs");
+statement!(FORGET_PAYMENT_JOB, "forget_payment_job");
+
+/// What a job is called that tells of money gone back.
+const RETURNED: &str = "payment_returned";
 
 const ADD_JOB: &str = include_str!("../../sql/target/add_job.sql");
+const WITHDRAW_JOB: &str = include_str!("../../sql/target/withdraw_job.sql");
 const BURY_JOBS: &str = include_str!("../../sql/target/bury_jobs.sql");
 const CLAIM_JOBS: &str = include_str!("../../sql/target/claim_jobs.sql");
 const FINISH_JOB: &str = include_str!("../../sql/target/finish_job.sql");
@@ -23,8 +28,11 @@ const LEASE: i32 = 300;
 
 /// Adds the jobs that a payment gives rise to: one when it is paid, one when all of its money is gone back.
 pub(super) fn fulfil(purchase: &Purchase) {
-    let returned = purchase.money.returned().then_some("payment_returned");
+    let returned = purchase.money.returned().then_some(RETURNED);
     for target in purchase.targets() {
+        if returned.is_none() {
+            withdraw(target, purchase);
+        }
         for job in std::iter::once("payment_succeeded").chain(returned) {
             if purchase.given(target).any(|given| given.what == job && given.state != State::Failed) {
                 continue;
@@ -38,6 +46,19 @@ pub(super) fn fulfil(purchase: &Purchase) {
                 Err(failure) => record.keep_failure(&failure),
             }
         }
+    }
+}
+
+/// A refund that failed, or a dispute that was won, takes back the job that told of it, unless a worker has begun it.
+fn withdraw(target: &Target, purchase: &Purchase) {
+    if !purchase.given(target).any(|given| given.what == RETURNED) {
+        return;
+    }
+    let args = [text(RETURNED), text(purchase.source.as_str())];
+    if target.attempt(|| target.run(WITHDRAW_JOB, &args).0).is_ok_and(|withdrawn| withdrawn > 0) {
+        let (environment, source) = (purchase.environment.as_str(), purchase.source.as_str());
+        let relation = target.relation.as_str();
+        FORGET_PAYMENT_JOB.execute(&[text(environment), text(source), text(relation), text(RETURNED)]);
     }
 }
 
