@@ -14,6 +14,9 @@ mod session;
 mod settings;
 mod webhook;
 
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
+
 use pgrx::prelude::*;
 
 ::pgrx::pg_module_magic!(name, version);
@@ -63,4 +66,16 @@ pub extern "C-unwind" fn _PG_init() {
     // SAFETY: a backend has one thread.
     unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
     settings::define();
+}
+
+/// What `cargo pgrx test` asks of a crate.
+#[cfg(test)]
+#[allow(missing_docs)]
+pub mod pg_test {
+    pub fn setup(_options: Vec<&str>) {}
+
+    #[must_use]
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec![]
+    }
 }

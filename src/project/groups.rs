@@ -67,11 +67,9 @@ pub(crate) fn join(environment: Environment, keys: &[String], also: Also) -> Str
     if known.is_empty() && added == missing.len() && matches!(also, Also::Nothing) {
         return anchor;
     }
-    lock(environment, || {
-        let own = links(environment, keys).into_iter().filter_map(|link| link.anchor);
-        own.chain(also.anchors(environment)).collect()
-    });
-    let mut anchors: Vec<String> = links(environment, keys).into_iter().filter_map(|link| link.anchor).collect();
+    let own = || links(environment, keys).into_iter().filter_map(|link| link.anchor);
+    let locked = lock(environment, || own().chain(also.anchors(environment)).collect());
+    let mut anchors: Vec<String> = if matches!(also, Also::Nothing) { locked } else { own().collect() };
     anchors.sort();
     anchors.dedup();
     let winner = anchors.remove(0);

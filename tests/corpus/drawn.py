@@ -60,22 +60,25 @@ def maybe(chance, value, odds=0.6):
     return value if chance.random() < odds else None
 
 
-def metadata(chance):
-    number = chance.choice([1, 1, 2])
+def metadata(chance, number=None):
+    number = number or chance.choice([1, 1, 2])
     stamped = g.stamped(number, chance.choice(["payment", "payment", "subscription"]))
     stamped["insforge_subject_id"] = chance.choice(["u_1001", "u_1001", "u_2", "u_evil"])
     return chance.choice([stamped, stamped, {}])
 
 
-def session_itself(chance):
+def session_itself(chance, own):
+    """Stripe gives each session a payment intent and an invoice of its own, and each local row has one session."""
+    number = "ab".index(own) + 1
     mode = chance.choice(["payment", "payment", "subscription"])
     return {
         "mode": mode, "customer": maybe(chance, f"cus_{letter(chance)}"),
-        "payment_intent": maybe(chance, f"pi_{letter(chance)}") if mode == "payment" else None,
-        # in_a and in_b are of subscriptions, in_c is what a one-time checkout made.
-        "invoice": maybe(chance, "in_c" if mode == "payment" else f"in_{letter(chance)}"),
+        "payment_intent": maybe(chance, f"pi_{own}") if mode == "payment" else None,
+        # in_a and in_b are of subscriptions, in_c and in_d are what one-time checkouts made.
+        "invoice": maybe(chance, f"in_{'cd'[number - 1]}" if mode == "payment" else f"in_{own}"),
         "subscription": f"sub_{letter(chance)}" if mode == "subscription" else None,
-        "client_reference_id": maybe(chance, g.LOCAL % chance.choice([1, 2])), "metadata": metadata(chance),
+        "client_reference_id": maybe(chance, g.LOCAL % number),
+        "metadata": metadata(chance, number),
     }
 
 
@@ -92,7 +95,7 @@ def session(chance):
     id_ = f"cs_{letter(chance)}"
     life = chance.fixed((id_, "life"), lambda c: ENDS[c.choice(sorted(ENDS))])
     kind, status, paid = chance.choice(life)
-    thing = g.session(1, id_, status=status, payment_status=paid, **chance.fixed(id_, session_itself))
+    thing = g.session(1, id_, status=status, payment_status=paid, **chance.fixed(id_, lambda c: session_itself(c, id_[-1])))
     time = 60 if kind == "completed" else chance.choice([60, 61, 5000])
     return g.event(f"checkout.session.{kind}", thing, time)
 
@@ -100,7 +103,7 @@ def session(chance):
 def intent(chance):
     id_ = f"pi_{letter(chance)}"
     itself = chance.fixed(id_, lambda c: {
-        "metadata": metadata(c), "customer": maybe(c, f"cus_{letter(c)}"), "invoice": maybe(c, f"in_{letter(c)}", 0.2),
+        "metadata": metadata(c), "customer": maybe(c, f"cus_{letter(c)}"), "invoice": maybe(c, f"in_{id_[-1]}", 0.2),
         "receipt_email": maybe(c, "receipt@example.com", 0.3),
     })
     kind, status, received = chance.choice([
@@ -108,7 +111,7 @@ def intent(chance):
         ("processing", "processing", 0), ("canceled", "canceled", 0),
     ])
     thing = g.intent(
-        id_, status=status, amount_received=received, latest_charge=maybe(chance, f"ch_{letter(chance)}"), **itself)
+        id_, status=status, amount_received=received, latest_charge=maybe(chance, f"ch_{id_[-1]}"), **itself)
     return g.event(f"payment_intent.{kind}", thing, moment(chance))
 
 
@@ -116,7 +119,7 @@ def charge(chance):
     id_ = f"ch_{letter(chance)}"
     itself = chance.fixed(id_, lambda c: {
         "metadata": metadata(c), "customer": maybe(c, f"cus_{letter(c)}"),
-        "payment_intent": maybe(c, f"pi_{letter(c)}", 0.8), "invoice": maybe(c, f"in_{letter(c)}", 0.2),
+        "payment_intent": maybe(c, f"pi_{id_[-1]}", 0.8), "invoice": maybe(c, f"in_{id_[-1]}", 0.2),
     })
     kind = chance.choice(["succeeded", "succeeded", "failed", "refunded"])
     back = chance.choice([500, 700, 2000]) if kind == "refunded" else 0
@@ -129,8 +132,8 @@ def charge(chance):
 def refund(chance):
     id_ = f"re_{letter(chance)}"
     itself = chance.fixed(id_, lambda c: {
-        "amount": c.choice([500, 700]), "charge": maybe(c, f"ch_{letter(c)}", 0.8),
-        "payment_intent": maybe(c, f"pi_{letter(c)}", 0.8),
+        "amount": c.choice([500, 700]), "charge": maybe(c, f"ch_{id_[-1]}", 0.8),
+        "payment_intent": maybe(c, f"pi_{id_[-1]}", 0.8),
     })
     status = chance.choice(["pending", "succeeded", "succeeded", "failed", "canceled"])
     kind = "failed" if status == "failed" else chance.choice(["created", "updated"])
@@ -150,7 +153,7 @@ def dispute(chance):
 def invoice_itself(chance, id_):
     return {
         "subscription": None if id_ == "in_c" else f"sub_{letter(chance)}", "customer": maybe(chance, f"cus_{letter(chance)}", 0.9),
-        "payment_intent": maybe(chance, f"pi_{letter(chance)}", 0.2),
+        "payment_intent": maybe(chance, f"pi_{'b' if id_ == 'in_b' else 'a'}", 0.2),
     }
 
 
@@ -166,8 +169,7 @@ def invoice(chance):
 
 def invoice_payment(chance):
     id_ = f"inpay_{letter(chance)}"
-    ids = chance.fixed(id_, lambda c: (f"in_{letter(c)}", f"pi_{letter(c)}"))
-    thing = g.invoice_payment(*ids, id=id_)
+    thing = g.invoice_payment(f"in_{id_[-1]}", f"pi_{id_[-1]}", id=id_)
     return g.event("invoice_payment.paid", thing, moment(chance))
 
 

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# 20 payments of four customers, told by 16 connections at once in random order, every event three times: no deadlock, no
+# failure, and the rows are those of an orderly delivery.
+. "$(dirname "$0")/../database.sh"
+fresh_database load_orderly
+fresh_database load_shared
+check "16 connections tell of 20 shared objects" "$python" "$(dirname "$0")/shared_objects.py"
+finish

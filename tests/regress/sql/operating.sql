@@ -1,0 +1,58 @@
+-- Back-fill, verify, rebuild, replay, retention and the story of a purchase.
+set timezone = 'UTC';
+insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id, created_at)
+values ('00000000-0000-4000-8000-000000000001', 'test', 'payment', 'open', 'user', 'ada', '[{"price": "price_1", "quantity": 2}]', 'https://a.example/', 'https://a.example/',
+        '{"order_id": "ord_1"}', 'cs_1', '2025-07-08 18:00:00+00');
+create function says(id text, type text, created bigint, object jsonb, previous jsonb default null) returns text language sql as $$
+  select payments.apply_stripe_event('test', jsonb_build_object('id', id, 'object', 'event', 'type', type, 'created', created, 'livemode', false,
+    'data', jsonb_build_object('object', object, 'previous_attributes', previous))) ->> 'status' $$;
+\set session '{"id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid", "amount_subtotal": 2000, "amount_total": 2000, "currency": "usd", "customer": "cus_1", "payment_intent": "pi_1", "client_reference_id": "00000000-0000-4000-8000-000000000001", "metadata": {}, "created": 1752000000}'
+\set charge '{"id": "ch_1", "object": "charge", "status": "succeeded", "captured": true, "amount": 2000, "amount_captured": 2000, "amount_refunded": 500, "currency": "usd", "customer": "cus_1", "payment_intent": "pi_1", "created": 1752000060, "metadata": {}}'
+select says('evt_1', 'checkout.session.completed', 1752000063, :'session');
+select says('evt_2', 'charge.refunded', 1752000999, :'charge');
+select * from payments.verify_projections('test');
+
+-- Rows that were changed by hand are found, column by column, and mended.
+delete from payments.stripe_customer_mappings;
+update payments.payment_history set status = 'succeeded', amount_refunded = 0;
+select relation, column_name, stored, derived from payments.verify_projections('test') where column_name not in ('environment', 'evidence_created', 'evidence_event_id') order by 1, 2;
+select payments.rebuild_projections('test');
+select * from payments.verify_projections('test');
+select status, amount_refunded, subject_id from payments.payment_history;
+delete from payments.payment_history;
+select count(*) > 5 as missing from payments.verify_projections('test') where stored is null;
+select payments.rebuild_projections('test');
+select status, amount, amount_refunded, currency, paid_at, refunded_at from payments.payment_history;
+
+-- A back-fill takes single objects, arrays and list pages, and repairs what no event told.
+select payments.sync_stripe_objects('test', '[{"object": "list", "has_more": false, "data": [
+  {"id": "prod_1", "object": "product", "name": "Book", "active": true, "livemode": false},
+  {"id": "price_1", "object": "price", "product": "prod_1", "active": true, "currency": "usd", "unit_amount": 1000, "type": "one_time", "livemode": false},
+  {"id": "tok_1", "object": "token"}]},
+  {"id": "re_1", "object": "refund", "amount": 500, "currency": "usd", "status": "succeeded", "charge": "ch_1", "payment_intent": "pi_1", "created": 1752000990},
+  {"id": "re_2", "object": "refund", "amount": "much", "currency": "usd"}]');
+select last_sync_status, last_sync_error, last_sync_counts ->> 'synced' as synced from payments.stripe_connections;
+select type, status, amount, amount_refunded from payments.payment_history order by type;
+select stripe_price_id, unit_amount from payments.prices;
+select payments.sync_stripe_objects('test', '7');
+select payments.sync_stripe_objects('test', '{"id": "prod_2", "object": "product", "livemode": true}');
+select * from payments.verify_projections('test');
+
+-- Chosen events run again and change nothing.
+select payments.replay_events('test', array['evt_1', 'evt_2']);
+select * from payments.verify_projections('test');
+
+-- Old events go, failed ones and every fact stay.
+select says('evt_bad', 'charge.succeeded', 1, '{"id": "ch_bad", "object": "charge"}');
+update payments.webhook_events set received_at = now() - interval '100 days';
+select payments.prune_webhook_events('29 days');
+select payments.prune_webhook_events();
+select stripe_event_id, processing_status from payments.webhook_events;
+select * from payments.verify_projections('test');
+
+-- The story, by any of its names.
+select * from payments.explain('ord_1') where story not like '%back-fill%';
+select count(distinct stories) as stories from (
+  select (select count(*) from payments.explain(name)) as stories
+    from unnest(array['ord_1', 'cs_1', 'pi_1', 'ch_1', 're_1', '00000000-0000-4000-8000-000000000001', 'cus_1']) as name) as told;
+select count(*) from payments.explain('nothing');

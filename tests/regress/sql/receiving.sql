@@ -1,0 +1,77 @@
+-- What is no event of Stripe's, or not for this endpoint, is refused with a reason, and leaves nothing.
+select payments.receive_stripe_webhook('test', '{}', 't=1,v1=00');
+select payments.has_webhook_secret('test');
+select payments.set_webhook_secret('test', ' ');
+select payments.set_webhook_secret('test', 'sk_test_123');
+select payments.set_webhook_secret('staging', 'whsec_story');
+select payments.set_webhook_secret('test', 'whsec_story');
+select payments.has_webhook_secret('test'), payments.has_webhook_secret('live');
+\set event '{"id": "evt_1", "object": "event", "type": "customer.created", "created": 1752000000, "livemode": false, "data": {"object": {"id": "cus_1", "object": "customer", "email": "ada@example.com", "metadata": {}, "name": "Zoë 💳"}}}'
+-- The signature: missing, malformed, wrong, too old, from the future.
+select payments.receive_stripe_webhook('test', :'event', null);
+select payments.receive_stripe_webhook('test', :'event', '');
+select payments.receive_stripe_webhook('test', :'event', 'nonsense');
+select payments.receive_stripe_webhook('test', :'event', 't=1752000000,t=1752000000,v1=00');
+select payments.receive_stripe_webhook('test', :'event', 't=1752000000,v1=' || repeat('0', 64));
+create extension pgcrypto schema public;
+create function signed(body text, at timestamptz) returns text language sql as $$
+  select format('t=%s,v1=%s', t, encode(public.hmac(convert_to(t || '.' || body, 'UTF8'), 'whsec_story'::bytea, 'sha256'), 'hex'))
+    from (select extract(epoch from at)::bigint as t) as clock $$;
+create function refused(body text, at timestamptz) returns text language plpgsql as $$
+declare hint text; begin
+  perform payments.receive_stripe_webhook('test', body, signed(body, at)); return 'accepted';
+exception when others then get stacked diagnostics hint = pg_exception_hint; return format('%s: %s (%s)', sqlstate, sqlerrm, hint);
+end $$;
+select refused(:'event', now() - interval '10 minutes');
+select refused(:'event', now() + interval '10 minutes');
+-- The body: not JSON, too deep, not an event, of the other environment, too large.
+select refused('nope', now());
+select refused(repeat('[', 200) || repeat(']', 200), now());
+select refused('{"id": "evt_1"}', now());
+select refused(replace(:'event', '1752000000', '1.5'), now());
+select refused(replace(:'event', '"livemode": false', '"livemode": true'), now());
+select refused(:'event' || repeat(' ', 1024 * 1024), now());
+select payments.receive_stripe_webhook('test', '\xff'::bytea, 't=1,v1=00');
+select payments.receive_stripe_webhook('staging', :'event', 't=1,v1=00');
+select payments.receive_stripe_webhook(null, :'event', 't=1,v1=00');
+select payments.receive_stripe_webhook('test', null::text, 't=1,v1=00');
+begin isolation level repeatable read;
+select payments.apply_stripe_event('test', :'event'::jsonb);
+rollback;
+select count(*) as written from payments.webhook_events;
+-- Text and bytes alike; a second delivery is a duplicate; what is stored still verifies; the same id with another body is refused.
+select payments.receive_stripe_webhook('test', :'event', signed(:'event', now()));
+select payments.receive_stripe_webhook('test', convert_to(:'event', 'UTF8'), signed(:'event', now()));
+select payments.stored_event_verifies('test', 'evt_1');
+select payments.receive_stripe_webhook('test', body, signed(body, now())) from replace(:'event', 'ada@', 'eve@') as body;
+select stripe_event_id, processing_status, attempt_count, refused_count, payload #>> '{data,object,name}' as name from payments.webhook_events;
+select stripe_customer_id, email, name from payments.customers;
+-- A NUL can be signed and sent; it is stored byte for byte and shown as U+FFFD.
+select payments.receive_stripe_webhook('test', body, signed(body, now())) ->> 'status'
+  from replace(replace(:'event', 'evt_1', 'evt_2'), '"Zoë 💳"', '"a\u0000b"') as body;
+select name from payments.customers;
+select position('\u0000' in body) > 0 as stored from payments.webhook_events where stripe_event_id = 'evt_2';
+-- Unknown types and thin events are stored and ignored, with the reason.
+select payments.apply_stripe_event('test', '{"id": "evt_3", "object": "event", "type": "payout.paid", "created": 1, "livemode": false, "data": {"object": {"id": "po_1"}}}');
+select payments.apply_stripe_event('test', '{"id": "evt_4", "object": "v2.core.event", "type": "v1.billing.meter.error_report_triggered", "created": "2025-01-01T00:00:00Z", "livemode": false, "related_object": {"id": "mtr_1", "type": "billing.meter"}}');
+-- An object that is not what Stripe documents fails its event, visibly; so does an app's own trigger that raises. Mended, it is run again.
+select payments.apply_stripe_event('test', '{"id": "evt_5", "object": "event", "type": "charge.succeeded", "created": 1, "livemode": false, "data": {"object": {"id": "ch_1", "object": "charge", "amount": 1.5, "currency": "usd"}}}');
+create function no_customers() returns trigger language plpgsql as $$ begin raise exception 'no more customers' using errcode = 'P0001'; end $$;
+create trigger no_customers before insert on payments.customers for each row execute function no_customers();
+select payments.apply_stripe_event('test', '{"id": "evt_6", "object": "event", "type": "customer.created", "created": 1, "livemode": false, "data": {"object": {"id": "cus_6", "object": "customer"}}}');
+select stripe_event_id, processing_status, attempt_count, last_error from payments.webhook_events where processing_status = 'failed' order by 1;
+drop trigger no_customers on payments.customers;
+select payments.replay_events('test');
+select stripe_event_id, processing_status, attempt_count, last_error from payments.webhook_events where stripe_event_id in ('evt_5', 'evt_6') order by 1;
+select stripe_customer_id from payments.customers order by 1;
+-- The secret is rolled: both verify for a while, and neither shows.
+select payments.set_webhook_secret('test', 'whsec_rolled', '1 hour');
+select payments.receive_stripe_webhook('test', :'event', signed(:'event', now())) ->> 'duplicate' as under_the_old;
+select payments.set_webhook_secret('test', 'whsec_last', '0 seconds');
+select refused(:'event', now());
+set role service_role;
+select * from payments.webhook_secrets;
+reset role;
+set role payments_owner;
+select * from payments.webhook_secrets;
+reset role;
