@@ -11,7 +11,7 @@ if [ "$(id -u)" = 0 ]; then
   chown postgres "$data"
   setpriv --reuid=postgres --regid=postgres --init-groups --securebits=+no_setuid_fixup \
     --inh-caps=+dac_override --ambient-caps=+dac_override \
-    env HOME="$data" CARGO_HOME="$cargo_home" RUSTUP_HOME="$rustup_home" \
+    env HOME="$data" USER=postgres CARGO_HOME="$cargo_home" RUSTUP_HOME="$rustup_home" \
     cargo pgrx test "pg$major" --pgdata "$data"
 else
   cargo pgrx test "pg$major"

@@ -14,8 +14,8 @@ use crate::identity::current_user_id;
 const REGISTERED: &str = include_str!("../../sql/statement/registered_subject_type.sql");
 const PREDICATE: &str = include_str!("../../sql/statement/predicate.sql");
 const KNOWN_SUBJECTS: &str = include_str!("../../sql/statement/known_subjects.sql");
-const MEMBERSHIP: &str = include_str!("../../sql/statement/membership.sql");
-const ASK_PREDICATE: &str = include_str!("../../sql/statement/ask_predicate.sql");
+const MEMBERSHIP: &str = include_str!("../../sql/target/membership.sql");
+const ASK_PREDICATE: &str = include_str!("../../sql/target/ask_predicate.sql");
 
 /// The type of subject that is built in: the caller.
 const USER: &str = "user";
