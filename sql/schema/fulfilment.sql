@@ -72,7 +72,7 @@ begin
       held text,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (environment, source, kind, target, what)
+      unique (source, kind, target, what, environment)
     );
     create index fulfillments_order_idx on payments.fulfillments (target, what) where kind = 'orders';
     create index fulfillments_open_idx on payments.fulfillments (environment, state) where state in ('needs_review', 'failed');

@@ -2,6 +2,9 @@
 -- detached from the extension: pg_dump keeps an app's triggers, indexes, policies and publications only on tables that no
 -- extension owns, and DROP EXTENSION must never delete a record of money. While a dump is being restored
 -- (its scripts set row_security = off) nothing is made, because the dump brings it all.
+--
+-- No index begins with the environment: while a table is small, a plan would rather read all of such an index than look
+-- for one key, and a kept plan would go on so.
 
 do $install$
 begin
@@ -55,7 +58,7 @@ begin
       synced_at timestamptz not null default now(),
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (environment, stripe_product_id)
+      unique (stripe_product_id, environment)
     );
   end if;
 
@@ -80,9 +83,9 @@ begin
       synced_at timestamptz not null default now(),
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (environment, stripe_price_id)
+      unique (stripe_price_id, environment)
     );
-    create index prices_product_idx on payments.prices (environment, stripe_product_id);
+    create index prices_product_idx on payments.prices (stripe_product_id, environment);
   end if;
 
   if to_regclass('payments.customers') is null then
@@ -100,7 +103,7 @@ begin
       synced_at timestamptz not null default now(),
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (environment, stripe_customer_id)
+      unique (stripe_customer_id, environment)
     );
   end if;
 
@@ -116,8 +119,8 @@ begin
       evidence_event_id text,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (environment, subject_type, subject_id),
-      unique (environment, stripe_customer_id)
+      unique (subject_id, subject_type, environment),
+      unique (stripe_customer_id, environment)
     );
   end if;
 
@@ -131,10 +134,10 @@ begin
       stripe_customer_id text not null,
       evidence_created bigint not null,
       evidence_event_id text not null,
-      primary key (environment, stripe_checkout_session_id)
+      primary key (stripe_checkout_session_id, environment)
     );
-    create index mapping_claims_subject_idx on payments.mapping_claims (environment, subject_type, subject_id);
-    create index mapping_claims_customer_idx on payments.mapping_claims (environment, stripe_customer_id);
+    create index mapping_claims_subject_idx on payments.mapping_claims (subject_id, subject_type, environment);
+    create index mapping_claims_customer_idx on payments.mapping_claims (stripe_customer_id, environment);
   end if;
 
   if to_regclass('payments.checkout_sessions') is null then
@@ -165,12 +168,12 @@ begin
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       check ((subject_type is null) = (subject_id is null)),
-      unique (environment, stripe_checkout_session_id)
+      unique (stripe_checkout_session_id, environment)
     );
     create unique index checkout_sessions_idempotency_key_idx
-      on payments.checkout_sessions (environment, idempotency_key) where idempotency_key is not null;
+      on payments.checkout_sessions (idempotency_key, environment) where idempotency_key is not null;
     create index checkout_sessions_payment_intent_idx
-      on payments.checkout_sessions (environment, stripe_payment_intent_id) where stripe_payment_intent_id is not null;
+      on payments.checkout_sessions (stripe_payment_intent_id, environment) where stripe_payment_intent_id is not null;
     create index checkout_sessions_subject_idx
       on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null;
     create index checkout_sessions_created_by_idx
@@ -234,24 +237,24 @@ begin
       updated_at timestamptz not null default now()
     );
     create unique index payment_history_payment_intent_idx
-      on payments.payment_history (environment, stripe_payment_intent_id)
+      on payments.payment_history (stripe_payment_intent_id, environment)
       where stripe_payment_intent_id is not null and type <> 'refund';
     create unique index payment_history_checkout_session_idx
-      on payments.payment_history (environment, stripe_checkout_session_id)
+      on payments.payment_history (stripe_checkout_session_id, environment)
       where stripe_checkout_session_id is not null and type <> 'refund';
     create unique index payment_history_invoice_idx
-      on payments.payment_history (environment, stripe_invoice_id)
+      on payments.payment_history (stripe_invoice_id, environment)
       where stripe_invoice_id is not null and type <> 'refund';
     create unique index payment_history_refund_idx
-      on payments.payment_history (environment, stripe_refund_id) where stripe_refund_id is not null;
+      on payments.payment_history (stripe_refund_id, environment) where stripe_refund_id is not null;
     create unique index payment_history_dispute_idx
-      on payments.payment_history (environment, stripe_dispute_id) where stripe_dispute_id is not null;
+      on payments.payment_history (stripe_dispute_id, environment) where stripe_dispute_id is not null;
     create index payment_history_charge_idx
-      on payments.payment_history (environment, stripe_charge_id) where stripe_charge_id is not null;
+      on payments.payment_history (stripe_charge_id, environment) where stripe_charge_id is not null;
     create index payment_history_customer_idx
-      on payments.payment_history (environment, stripe_customer_id) where stripe_customer_id is not null;
+      on payments.payment_history (stripe_customer_id, environment) where stripe_customer_id is not null;
     create index payment_history_subscription_idx
-      on payments.payment_history (environment, stripe_subscription_id) where stripe_subscription_id is not null;
+      on payments.payment_history (stripe_subscription_id, environment) where stripe_subscription_id is not null;
     create index payment_history_subject_idx
       on payments.payment_history (subject_type, subject_id) where subject_id is not null;
   end if;
@@ -278,9 +281,9 @@ begin
       synced_at timestamptz not null default now(),
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (environment, stripe_subscription_id)
+      unique (stripe_subscription_id, environment)
     );
-    create index subscriptions_customer_idx on payments.subscriptions (environment, stripe_customer_id);
+    create index subscriptions_customer_idx on payments.subscriptions (stripe_customer_id, environment);
     create index subscriptions_subject_idx
       on payments.subscriptions (subject_type, subject_id) where subject_id is not null;
   end if;
@@ -298,10 +301,10 @@ begin
       raw jsonb not null default '{}',
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (environment, stripe_subscription_item_id)
+      unique (stripe_subscription_item_id, environment)
     );
     create index subscription_items_subscription_idx
-      on payments.subscription_items (environment, stripe_subscription_id);
+      on payments.subscription_items (stripe_subscription_id, environment);
   end if;
 
   -- The features that Stripe's own Entitlements say a customer has now.
@@ -315,7 +318,7 @@ begin
       stripe_feature_id text,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (environment, stripe_customer_id, lookup_key)
+      unique (stripe_customer_id, lookup_key, environment)
     );
   end if;
 
@@ -345,12 +348,12 @@ begin
       processed_at timestamptz,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (environment, stripe_event_id)
+      unique (stripe_event_id, environment)
     );
     alter table payments.webhook_events alter column payload set compression lz4;
     -- The row is written twice (pending, then its outcome): out of line, the wide columns are written once.
     alter table payments.webhook_events set (toast_tuple_target = 256, fillfactor = 90);
-    create index webhook_events_object_idx on payments.webhook_events (environment, object_id);
+    create index webhook_events_object_idx on payments.webhook_events (object_id, environment);
     create index webhook_events_received_idx on payments.webhook_events (received_at);
   end if;
 
@@ -367,13 +370,13 @@ begin
       stripe_subscription_id text collate "C",
       keys text[] collate "C" not null default '{}',
       statement json not null,
-      primary key (environment, object_id, event_id)
+      primary key (object_id, event_id, environment)
     );
-    create index facts_anchor_idx on payments.facts (environment, anchor) where anchor is not null;
+    create index facts_anchor_idx on payments.facts (anchor, environment) where anchor is not null;
     create index facts_customer_idx
-      on payments.facts (environment, stripe_customer_id) where stripe_customer_id is not null;
+      on payments.facts (stripe_customer_id, environment) where stripe_customer_id is not null;
     create index facts_subscription_idx
-      on payments.facts (environment, stripe_subscription_id) where stripe_subscription_id is not null;
+      on payments.facts (stripe_subscription_id, environment) where stripe_subscription_id is not null;
   end if;
 
   -- Every Stripe id that a fact has named, and the group of facts (its anchor) that it belongs to: facts that share an id
@@ -383,7 +386,7 @@ begin
       environment text not null check (environment in ('test', 'live')),
       key text collate "C" not null,
       anchor text collate "C",
-      primary key (environment, key)
+      primary key (key, environment)
     );
   end if;
 end

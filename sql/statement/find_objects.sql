@@ -1,5 +1,6 @@
--- find_objects: locks objects that are known, in the order of their keys. $1 environment text, $2 keys text[]
-select l.key from payments.links l
- where l.environment = $1 and l.key = any ($2 collate "C")
- order by l.key
-   for no key update
+-- find_objects: locks objects that are known, in the order in which they are named. $1 environment text, $2 keys text[]
+select l.key
+  from pg_catalog.unnest($2) as k (key)
+ cross join lateral (
+   select o.key from payments.links o where o.environment = $1 and o.key = k.key collate "C" for no key update
+ ) as l
