@@ -22,9 +22,9 @@ check() {
   fi
 }
 
-# Statements live in sql/statement; Rust has none.
+# Statements live in sql/statement; Rust has none, but for its tests.
 no_sql_in_rust() {
-  ! git grep -nIE '"[^"]*\b(select .* from|insert into|update [a-z_.]+ set|delete from)\b' -- 'src/*.rs' 'core/src/*.rs' | grep -v '^[^:]*:[0-9]*: *//'
+  ! git grep -nIE '"[^"]*\b(select .* from|insert into|update [a-z_.]+ set|delete from)\b' -- 'src/*.rs' 'core/src/*.rs' ':!src/tests.rs' | grep -v '^[^:]*:[0-9]*: *//'
 }
 
 statements_say_what_they_do() {
