@@ -30,8 +30,8 @@ pub(crate) struct Ran {
 pub(crate) fn run(key: &str, sql: &str, args: &[DatumWithOid], writes: bool) -> Ran {
     // SAFETY: the connection is closed again below, or by the abort where a statement raises.
     unsafe { pg_sys::SPI_connect() };
-    let plan = kept(key, sql, args);
-    make_ready(plan);
+    let (plan, new) = kept(key, sql, args);
+    make_ready(plan, new);
     let mut values: Vec<pg_sys::Datum> =
         args.iter().map(|arg| arg.datum().map_or(pg_sys::Datum::from(0), pgrx::datum::Datum::sans_lifetime)).collect();
     let nulls: Vec<std::ffi::c_char> =
@@ -46,9 +46,10 @@ pub(crate) fn run(key: &str, sql: &str, args: &[DatumWithOid], writes: bool) -> 
     ran
 }
 
-fn kept(key: &str, sql: &str, args: &[DatumWithOid]) -> pg_sys::SPIPlanPtr {
+/// The plan of a statement, and whether it is new.
+fn kept(key: &str, sql: &str, args: &[DatumWithOid]) -> (pg_sys::SPIPlanPtr, bool) {
     if let Some(plan) = PLANS.with(|plans| plans.borrow().get(key).copied()) {
-        return plan;
+        return (plan, false);
     }
     let text = CString::new(sql).unwrap_or_default();
     let mut types: Vec<pg_sys::Oid> = args.iter().map(DatumWithOid::oid).collect();
@@ -63,7 +64,7 @@ fn kept(key: &str, sql: &str, args: &[DatumWithOid]) -> pg_sys::SPIPlanPtr {
         plan
     };
     PLANS.with(|plans| plans.borrow_mut().insert(key.to_owned(), plan));
-    plan
+    (plan, true)
 }
 
 /// Puts `enable_seqscan` back however planning ends.
@@ -76,10 +77,13 @@ impl Drop for SeqScans {
     }
 }
 
-/// Plans it now, if it has no valid plan.
-fn make_ready(plan: pg_sys::SPIPlanPtr) {
+/// Plans it now, if it is new or was invalidated since.
+fn make_ready(plan: pg_sys::SPIPlanPtr, new: bool) {
     // SAFETY: the plan is kept, and the reference that is taken to its cached plan is released at once.
     unsafe {
+        if !new && pg_sys::SPI_plan_is_valid(plan) {
+            return;
+        }
         let before = SeqScans(pg_sys::enable_seqscan);
         pg_sys::enable_seqscan = false;
         let cached = pg_sys::SPI_plan_get_cached_plan(plan);

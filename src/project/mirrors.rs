@@ -160,12 +160,15 @@ fn write_subscription(environment: Environment, newest: &Mirrored, snapshots: &[
     let prefix = settings::metadata_prefix();
     let snapshot = Snapshot::read(&newest.object.to_string(), newest.deleted, &prefix)?;
     let id = snapshot.row.stripe_subscription_id.as_str();
-    let named = || {
-        let args =
-            [text(environment.name()), vec![id.to_owned()].into(), Vec::<String>::new().into(), text(prefix.as_str())];
-        FOLD_CONTEXT.one::<Context>(&args).unwrap_or_default().subscriptions
+    let args =
+        [text(environment.name()), vec![id.to_owned()].into(), Vec::<String>::new().into(), text(prefix.as_str())];
+    let before = FOLD_CONTEXT.one::<Context>(&args).unwrap_or_default().subscriptions.remove(id);
+    // The groups are locked before the row is written: its triggers lock rows of the app's, which come after groups.
+    let moved = if before == snapshot.subject {
+        Vec::new()
+    } else {
+        groups::lock_groups_of(environment, Also::Subscription(id))
     };
-    let before = named();
     WRITE_SUBSCRIPTION.execute(&[
         text(environment.name()),
         json(&snapshot.row),
@@ -174,10 +177,8 @@ fn write_subscription(environment: Environment, newest: &Mirrored, snapshots: &[
         text(snapshot.subject.as_ref().map(|subject| subject.subject_id.as_str())),
     ]);
     WRITE_ITEMS.execute(&[text(environment.name()), text(id), json(&items(snapshots, &prefix)?)]);
-    if named() != before {
-        for anchor in groups::lock_groups_of(environment, Also::Subscription(id)) {
-            payments::refold(environment, &anchor, false);
-        }
+    for anchor in moved {
+        payments::refold(environment, &anchor, false);
     }
     Ok(())
 }

@@ -8,6 +8,11 @@ import generated as g
 from story import Story
 
 
+# What is of letter a is of a one-time checkout, what is of letter b of a subscription; in_a is of one without a checkout.
+MODES = ("payment", "subscription")
+INVOICES = {"a": "in_c", "b": "in_b"}
+
+
 class Draw(random.Random):
     """Chance that remembers: fixed(key, draw) is drawn once a story."""
 
@@ -31,7 +36,7 @@ def draw(seed):
     setup = ""
     for number in (1, 2):
         if chance.random() < 0.7:
-            mode = chance.choice(["payment", "subscription"])
+            mode = MODES[number - 1]
             subjects = [("user", "u_1001"), ("user", "u_2"), ("team", "t_1")] + [None] * (mode == "payment")
             setup += g.local(
                 number, mode, chance.choice(subjects),
@@ -60,9 +65,8 @@ def maybe(chance, value, odds=0.6):
     return value if chance.random() < odds else None
 
 
-def metadata(chance, number=None):
-    number = number or chance.choice([1, 1, 2])
-    stamped = g.stamped(number, chance.choice(["payment", "payment", "subscription"]))
+def metadata(chance, number):
+    stamped = g.stamped(number, MODES[number - 1])
     stamped["insforge_subject_id"] = chance.choice(["u_1001", "u_1001", "u_2", "u_evil"])
     return chance.choice([stamped, stamped, {}])
 
@@ -70,12 +74,11 @@ def metadata(chance, number=None):
 def session_itself(chance, own):
     """Stripe gives each session a payment intent and an invoice of its own, and each local row has one session."""
     number = "ab".index(own) + 1
-    mode = chance.choice(["payment", "payment", "subscription"])
+    mode = MODES[number - 1]
     return {
         "mode": mode, "customer": maybe(chance, f"cus_{letter(chance)}"),
         "payment_intent": maybe(chance, f"pi_{own}") if mode == "payment" else None,
-        # in_a and in_b are of subscriptions, in_c and in_d are what one-time checkouts made.
-        "invoice": maybe(chance, f"in_{'cd'[number - 1]}" if mode == "payment" else f"in_{own}"),
+        "invoice": maybe(chance, INVOICES[own]),
         "subscription": f"sub_{letter(chance)}" if mode == "subscription" else None,
         "client_reference_id": maybe(chance, g.LOCAL % number),
         "metadata": metadata(chance, number),
@@ -103,7 +106,7 @@ def session(chance):
 def intent(chance):
     id_ = f"pi_{letter(chance)}"
     itself = chance.fixed(id_, lambda c: {
-        "metadata": metadata(c), "customer": maybe(c, f"cus_{letter(c)}"), "invoice": maybe(c, f"in_{id_[-1]}", 0.2),
+        "metadata": metadata(c, "ab".index(id_[-1]) + 1), "customer": maybe(c, f"cus_{letter(c)}"), "invoice": maybe(c, INVOICES[id_[-1]], 0.2),
         "receipt_email": maybe(c, "receipt@example.com", 0.3),
     })
     kind, status, received = chance.choice([
@@ -118,8 +121,8 @@ def intent(chance):
 def charge(chance):
     id_ = f"ch_{letter(chance)}"
     itself = chance.fixed(id_, lambda c: {
-        "metadata": metadata(c), "customer": maybe(c, f"cus_{letter(c)}"),
-        "payment_intent": maybe(c, f"pi_{id_[-1]}", 0.8), "invoice": maybe(c, f"in_{id_[-1]}", 0.2),
+        "metadata": metadata(c, "ab".index(id_[-1]) + 1), "customer": maybe(c, f"cus_{letter(c)}"),
+        "payment_intent": maybe(c, f"pi_{id_[-1]}", 0.8), "invoice": maybe(c, INVOICES[id_[-1]], 0.2),
     })
     kind = chance.choice(["succeeded", "succeeded", "failed", "refunded"])
     back = chance.choice([500, 700, 2000]) if kind == "refunded" else 0
@@ -153,7 +156,7 @@ def dispute(chance):
 def invoice_itself(chance, id_):
     return {
         "subscription": None if id_ == "in_c" else f"sub_{letter(chance)}", "customer": maybe(chance, f"cus_{letter(chance)}", 0.9),
-        "payment_intent": maybe(chance, f"pi_{'b' if id_ == 'in_b' else 'a'}", 0.2),
+        "payment_intent": maybe(chance, {"in_c": "pi_a", "in_b": "pi_b"}.get(id_), 0.2),
     }
 
 
@@ -169,7 +172,7 @@ def invoice(chance):
 
 def invoice_payment(chance):
     id_ = f"inpay_{letter(chance)}"
-    thing = g.invoice_payment(f"in_{id_[-1]}", f"pi_{id_[-1]}", id=id_)
+    thing = g.invoice_payment(INVOICES[id_[-1]], f"pi_{id_[-1]}", id=id_)
     return g.event("invoice_payment.paid", thing, moment(chance))
 
 
@@ -179,7 +182,7 @@ def subscription(chance):
         ("updated", "trialing"), ("paused", "paused"), ("resumed", "active"), ("deleted", "canceled"),
     ])
     id_ = f"sub_{letter(chance)}"
-    itself = chance.fixed(id_, lambda c: {"customer": f"cus_{letter(c)}", "metadata": metadata(c)})
+    itself = chance.fixed(id_, lambda c: {"customer": f"cus_{letter(c)}", "metadata": metadata(c, 2)})
     thing = g.subscription(status, id_, end=chance.choice([2592060, 5184060]), **itself)
     thing["items"]["data"][0]["id"] = f"si_{id_[-1]}"
     previous = {"status": chance.choice(["incomplete", "active", "past_due", "trialing"])} if kind == "updated" else None

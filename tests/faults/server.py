@@ -14,6 +14,14 @@ DATA = pathlib.Path(os.environ["SERVER_DATA"])
 
 
 def connect(database, **more):
+    """A connection; a server that is still recovering from what a test did to it is waited for, up to a minute."""
+    for _ in range(240):
+        try:
+            return psycopg.connect(dbname=database, autocommit=True, prepare_threshold=None, **more)
+        except psycopg.OperationalError as error:
+            if not any(state in str(error) for state in ("recovery mode", "starting up", "not yet accepting")):
+                raise
+            time.sleep(0.25)
     return psycopg.connect(dbname=database, autocommit=True, prepare_threshold=None, **more)
 
 
