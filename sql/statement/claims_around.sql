@@ -1,5 +1,5 @@
--- claims_around: the claims and mappings connected with a subject or a customer, directly or through one another; those of
--- deleted customers count no more. $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
+-- claims_around: the claims and mappings connected with a subject or a customer, directly or through one another.
+-- Those of deleted customers count no more. $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
 with recursive around (kind, subject_type, subject_id, stripe_customer_id, stripe_checkout_session_id, evidence_created,
                        evidence_event_id) as (
   values ('asked'::text, $2, $3, $4, null::text, null::bigint, null::text)

@@ -1,5 +1,5 @@
--- find_session: the local row of a Stripe checkout session: the one that carries its id, else the one that it names, if that
--- carries none yet. Its price where its line items name just one. $1 environment text, $2 stripe_checkout_session_id text,
+-- find_session: the local row of a Stripe checkout session.
+-- The one that carries its id, else the one that it names, if that carries none yet; its price where its line items name just one. $1 environment text, $2 stripe_checkout_session_id text,
 -- $3 id that the session names text, $4 mode text
 select pg_catalog.json_build_object(
          'id'::text, s.id, 'subject_type'::text, s.subject_type, 'subject_id'::text, s.subject_id,

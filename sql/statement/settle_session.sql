@@ -1,5 +1,5 @@
--- settle_session: moves a local session to what Stripe's newest word of it is, where it differs; an open session takes nothing
--- back. $1 environment text, $2 id text, $3 what is said text (JSON)
+-- settle_session: moves a local session to what Stripe's newest word of it is, where it differs.
+-- An open session takes nothing back. $1 environment text, $2 id text, $3 what is said text (JSON)
 with said as materialized (
   select r.* from pg_catalog.jsonb_to_record($3::jsonb) as r (
     stripe_checkout_session_id text, status text, payment_status text, stripe_customer_id text,
