@@ -13,7 +13,7 @@ use pgrx::{FromDatum, IntoDatum};
 use serde::de::DeserializeOwned;
 
 use crate::plan;
-pub(crate) use crate::plan::{json, text};
+pub(crate) use crate::plan::{json, jsonb, text};
 
 /// One file of `sql/statement`, prepared at its first use and kept for the life of the backend.
 ///
@@ -215,18 +215,6 @@ pub(crate) fn as_owner_of<T>(relation: pg_sys::Oid, work: impl FnOnce() -> T) ->
     let result = nested(false, work);
     unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
     Some(result)
-}
-
-/// Waits for an advisory lock on these words, which is held until the transaction ends.
-pub(crate) fn lock_until_end(words: &[&str]) {
-    // FNV-1a, which every backend and version computes alike; the words are kept apart by a byte that no text has.
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in words.iter().flat_map(|word| word.bytes().chain([0xFF])) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    let key = hash.cast_signed();
-    // SAFETY: the function takes one bigint and returns nothing.
-    unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int8, &[key.into_datum()]) };
 }
 
 /// Who owns a relation; `None` where it is gone.

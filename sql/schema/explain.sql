@@ -41,10 +41,10 @@ as $function$
      where s.id::text = reference or s.stripe_checkout_session_id = reference or s.metadata ->> 'order_id' = reference
         or s.stripe_customer_id = reference or s.stripe_subscription_id = reference
   ), anchor as (
-    select l.environment, l.anchor from payments.links l where l.key = reference and l.anchor is not null
+    select l.environment, l.anchor from payments.links l where l.key = reference
     union
     select l.environment, l.anchor from asked a
-      join payments.links l on l.environment = a.environment and l.key = a.stripe_checkout_session_id and l.anchor is not null
+      join payments.links l on l.environment = a.environment and l.key = a.stripe_checkout_session_id
     union
     select f.environment, f.anchor from payments.facts f
      where f.environment in ('test', 'live') and f.stripe_customer_id = reference and f.anchor is not null

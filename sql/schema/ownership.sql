@@ -39,8 +39,9 @@ begin
       if exists (select from pg_catalog.pg_attribute where attrelid = object.relid and attname = 'updated_at' and not attisdropped)
          and not exists (select from pg_catalog.pg_trigger where tgrelid = object.relid and tgname = 'payments_touch_updated_at')
       then
-        execute format('create trigger payments_touch_updated_at before update on %s '
-                       'for each row execute function payments.touch_updated_at()', object.name);
+        -- Our own statements say the time themselves, which is a tenth of what the trigger costs.
+        execute format('create trigger payments_touch_updated_at before update on %s for each row '
+                       'when (new.updated_at is distinct from now()) execute function payments.touch_updated_at()', object.name);
         execute format('alter trigger payments_touch_updated_at on %s depends on extension payments', object.name);
       end if;
     end loop;

@@ -54,7 +54,7 @@ begin
       active boolean not null default true,
       default_price_id text,
       metadata jsonb not null default '{}',
-      raw jsonb not null default '{}',
+      raw jsonb compression lz4 not null default '{}',
       synced_at timestamptz not null default now(),
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
@@ -79,7 +79,7 @@ begin
       recurring_interval text,
       recurring_interval_count integer,
       metadata jsonb not null default '{}',
-      raw jsonb not null default '{}',
+      raw jsonb compression lz4 not null default '{}',
       synced_at timestamptz not null default now(),
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
@@ -98,7 +98,7 @@ begin
       phone text,
       deleted boolean not null default false,
       metadata jsonb not null default '{}',
-      raw jsonb not null default '{}',
+      raw jsonb compression lz4 not null default '{}',
       stripe_created_at timestamptz,
       synced_at timestamptz not null default now(),
       created_at timestamptz not null default now(),
@@ -232,10 +232,10 @@ begin
       failed_at timestamptz,
       refunded_at timestamptz,
       stripe_created_at timestamptz,
-      raw jsonb not null default '{}',
+      raw jsonb compression lz4 not null default '{}',
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now()
-    );
+    ) with (fillfactor = 85);
     create unique index payment_history_payment_intent_idx
       on payments.payment_history (stripe_payment_intent_id, environment)
       where stripe_payment_intent_id is not null and type <> 'refund';
@@ -277,7 +277,7 @@ begin
       trial_end timestamptz,
       latest_invoice_id text,
       metadata jsonb not null default '{}',
-      raw jsonb not null default '{}',
+      raw jsonb compression lz4 not null default '{}',
       synced_at timestamptz not null default now(),
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
@@ -298,7 +298,7 @@ begin
       stripe_price_id text,
       quantity bigint,
       metadata jsonb not null default '{}',
-      raw jsonb not null default '{}',
+      raw jsonb compression lz4 not null default '{}',
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       unique (stripe_subscription_item_id, environment)
@@ -341,7 +341,7 @@ begin
       last_error text,
       conflict text,
       refused_count integer not null default 0,
-      payload jsonb,
+      payload jsonb compression lz4,
       body text compression lz4,
       signature text,
       received_at timestamptz not null default now(),
@@ -350,11 +350,10 @@ begin
       updated_at timestamptz not null default now(),
       unique (stripe_event_id, environment)
     );
-    alter table payments.webhook_events alter column payload set compression lz4;
     -- The row is written twice (pending, then its outcome): out of line, the wide columns are written once.
     alter table payments.webhook_events set (toast_tuple_target = 256, fillfactor = 90);
     create index webhook_events_object_idx on payments.webhook_events (object_id, environment);
-    create index webhook_events_received_idx on payments.webhook_events (received_at);
+    create index webhook_events_received_idx on payments.webhook_events using brin (received_at);
   end if;
 
   -- What each event or sync said of each Stripe object. Of a payment's objects every statement is kept (they are small);
@@ -369,7 +368,7 @@ begin
       stripe_customer_id text collate "C",
       stripe_subscription_id text collate "C",
       keys text[] collate "C" not null default '{}',
-      statement json not null,
+      statement json compression lz4 not null,
       primary key (object_id, event_id, environment)
     );
     create index facts_anchor_idx on payments.facts (anchor, environment) where anchor is not null;
@@ -380,12 +379,12 @@ begin
   end if;
 
   -- Every Stripe id that a fact has named, and the group of facts (its anchor) that it belongs to: facts that share an id
-  -- speak of one payment. The anchor's own row is the group's lock; a customer's or subscription's row is theirs.
+  -- speak of one payment.
   if to_regclass('payments.links') is null then
     create table payments.links (
       environment text not null check (environment in ('test', 'live')),
       key text collate "C" not null,
-      anchor text collate "C",
+      anchor text collate "C" not null,
       primary key (key, environment)
     );
   end if;

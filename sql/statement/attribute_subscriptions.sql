@@ -13,6 +13,6 @@ with whose as materialized (
    where s.environment = $1 and s.stripe_customer_id = $2
 )
 update payments.subscriptions s
-   set subject_type = w.subject_type, subject_id = w.subject_id
+   set subject_type = w.subject_type, subject_id = w.subject_id, updated_at = pg_catalog.now()
   from whose w
  where s.id = w.id and (s.subject_type, s.subject_id) is distinct from (w.subject_type, w.subject_id)

@@ -16,7 +16,8 @@ with said as materialized (
    where s.id = $2::uuid and s.environment = $1
 )
 update payments.checkout_sessions s
-   set stripe_checkout_session_id = n.stripe_checkout_session_id,
+   set updated_at = pg_catalog.now(),
+       stripe_checkout_session_id = n.stripe_checkout_session_id,
        status = n.status,
        payment_status = n.payment_status,
        stripe_customer_id = n.stripe_customer_id,

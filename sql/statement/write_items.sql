@@ -14,9 +14,9 @@ select $1, l.stripe_subscription_item_id, l.stripe_subscription_id, l.stripe_pro
        l.metadata, l.raw
   from listed l
 on conflict (environment, stripe_subscription_item_id) do update
-   set (stripe_subscription_id, stripe_product_id, stripe_price_id, quantity, metadata, raw)
+   set (stripe_subscription_id, stripe_product_id, stripe_price_id, quantity, metadata, raw, updated_at)
      = (excluded.stripe_subscription_id, excluded.stripe_product_id, excluded.stripe_price_id, excluded.quantity,
-        excluded.metadata, excluded.raw)
+        excluded.metadata, excluded.raw, pg_catalog.now())
  where (i.stripe_subscription_id, i.stripe_product_id, i.stripe_price_id, i.quantity, i.metadata, i.raw)
        is distinct from
        (excluded.stripe_subscription_id, excluded.stripe_product_id, excluded.stripe_price_id, excluded.quantity,

@@ -9,10 +9,10 @@ select $1, r.stripe_price_id, r.stripe_product_id, r.active, r.currency, r.unit_
        recurring_interval text, recurring_interval_count integer, metadata jsonb)
 on conflict (environment, stripe_price_id) do update
    set (stripe_product_id, active, currency, unit_amount, unit_amount_decimal, type, lookup_key, billing_scheme,
-        tax_behavior, recurring_interval, recurring_interval_count, metadata, raw, synced_at)
+        tax_behavior, recurring_interval, recurring_interval_count, metadata, raw, synced_at, updated_at)
      = (excluded.stripe_product_id, excluded.active, excluded.currency, excluded.unit_amount,
         excluded.unit_amount_decimal, excluded.type, excluded.lookup_key, excluded.billing_scheme,
-        excluded.tax_behavior, excluded.recurring_interval, excluded.recurring_interval_count, excluded.metadata, excluded.raw, excluded.synced_at)
+        excluded.tax_behavior, excluded.recurring_interval, excluded.recurring_interval_count, excluded.metadata, excluded.raw, excluded.synced_at, pg_catalog.now())
  where (m.stripe_product_id, m.active, m.currency, m.unit_amount, m.unit_amount_decimal, m.type, m.lookup_key,
         m.billing_scheme, m.tax_behavior, m.recurring_interval, m.recurring_interval_count, m.metadata, m.raw)
        is distinct from

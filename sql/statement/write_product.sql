@@ -4,8 +4,8 @@ insert into payments.products as m
 select $1, r.stripe_product_id, r.name, r.description, r.active, r.default_price_id, r.metadata, $3::jsonb
   from pg_catalog.jsonb_to_record($2::jsonb) as r (stripe_product_id text, name text, description text, active boolean, default_price_id text, metadata jsonb)
 on conflict (environment, stripe_product_id) do update
-   set (name, description, active, default_price_id, metadata, raw, synced_at)
-     = (excluded.name, excluded.description, excluded.active, excluded.default_price_id, excluded.metadata, excluded.raw, excluded.synced_at)
+   set (name, description, active, default_price_id, metadata, raw, synced_at, updated_at)
+     = (excluded.name, excluded.description, excluded.active, excluded.default_price_id, excluded.metadata, excluded.raw, excluded.synced_at, pg_catalog.now())
  where (m.name, m.description, m.active, m.default_price_id, m.metadata, m.raw)
        is distinct from
        (excluded.name, excluded.description, excluded.active, excluded.default_price_id, excluded.metadata, excluded.raw)

@@ -16,11 +16,11 @@ select $1, r.stripe_subscription_id, r.stripe_customer_id,
     on c.environment = $1 and c.stripe_customer_id = r.stripe_customer_id
 on conflict (environment, stripe_subscription_id) do update
    set (stripe_customer_id, subject_type, subject_id, status, current_period_start, current_period_end,
-        cancel_at_period_end, cancel_at, canceled_at, trial_start, trial_end, latest_invoice_id, metadata, raw, synced_at)
+        cancel_at_period_end, cancel_at, canceled_at, trial_start, trial_end, latest_invoice_id, metadata, raw, synced_at, updated_at)
      = (excluded.stripe_customer_id, excluded.subject_type, excluded.subject_id, excluded.status,
         excluded.current_period_start, excluded.current_period_end, excluded.cancel_at_period_end, excluded.cancel_at,
         excluded.canceled_at, excluded.trial_start, excluded.trial_end, excluded.latest_invoice_id, excluded.metadata,
-        excluded.raw, excluded.synced_at)
+        excluded.raw, excluded.synced_at, pg_catalog.now())
  where (m.stripe_customer_id, m.subject_type, m.subject_id, m.status, m.current_period_start, m.current_period_end,
         m.cancel_at_period_end, m.cancel_at, m.canceled_at, m.trial_start, m.trial_end, m.latest_invoice_id, m.metadata, m.raw)
        is distinct from

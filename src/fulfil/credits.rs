@@ -7,7 +7,8 @@ use payments_core::fulfil::credits::{Credits, decide};
 
 use super::target::Target;
 use super::{Benefit, Given, Kind, Purchase, Record};
-use crate::db::{Failure, lock_until_end, text};
+use crate::db::{Failure, text};
+use crate::lock;
 
 const WRITE_CREDIT: &str = include_str!("../../sql/target/write_credit.sql");
 const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
@@ -131,7 +132,7 @@ fn write_all(
 
 /// One writer at a time for a subject's balance.
 pub(super) fn lock(target: &Target, subject_type: &str, subject_id: &str) {
-    lock_until_end(&[&target.relation, subject_type, subject_id]);
+    lock::exactly(&[&target.relation, subject_type, subject_id]);
 }
 
 fn with_balance(target: &Target, template: &str) -> String {

@@ -1,34 +1,27 @@
 //! Groups of facts: which facts speak of one payment, and the locks that keep two deliveries from folding one group at once.
 //!
-//! Facts that share an id are of one group, named by its anchor, the least of those ids. So an anchor can only ever move to
-//! a lesser one; and groups are locked from the greatest anchor down, so that what a lock was waited for may have moved to
-//! is still to be locked.
+//! Facts that share an id are of one group, named by its anchor, the least of those ids. What a group's lock was waited for
+//! may have moved it into another; then the links name an anchor that is not locked, and the work is done again alone.
 
+use payments_core::payment::fact::Statement;
 use payments_core::stripe::event::Environment;
+use serde::Deserialize;
 
 use crate::db::{statement, text};
-use crate::project::Keyed;
+use crate::lock::{self, Slots};
 
-statement!(FIND_OBJECTS, "find_objects");
-statement!(ADD_OBJECTS, "add_objects");
 statement!(LINKS_OF, "links_of");
 statement!(ADD_LINKS, "add_links");
-statement!(LOCK_ANCHOR, "lock_anchor");
+statement!(FACTS_OF_GROUP, "facts_of_group");
 statement!(MERGE_FACTS, "merge_facts");
 statement!(MOVE_LINKS, "move_links");
 statement!(ANCHORS_OF_CUSTOMER, "anchors_of_customer");
 statement!(ANCHORS_OF_SUBSCRIPTION, "anchors_of_subscription");
 
 /// Locks what rows of several payments depend on: a customer, a subscription, a subject, a product, a price.
-pub(crate) fn lock_objects(environment: Environment, mut keys: Vec<String>) {
-    keys.sort();
-    keys.dedup();
-    if keys.is_empty() {
-        return;
-    }
-    // All are made known before any is locked: who waits for one that another is adding holds none yet.
-    ADD_OBJECTS.execute(&[text(environment.name()), keys.clone().into()]);
-    FIND_OBJECTS.execute(&[text(environment.name()), keys.into()]);
+pub(crate) fn lock_objects(environment: Environment, keys: &[String]) {
+    lock::beside_others();
+    Slots::Objects.lock(environment.name(), keys.iter().map(String::as_str));
 }
 
 /// The key that stands for a subject among the locks.
@@ -57,48 +50,90 @@ impl Also<'_> {
     }
 }
 
-/// Joins the groups that `keys` belong to into one, locked, and returns its anchor.
-pub(crate) fn join(environment: Environment, keys: &[String], also: Also) -> String {
-    let known = links(environment, keys);
-    let missing: Vec<String> = keys.iter().filter(|key| known.iter().all(|link| link.key != **key)).cloned().collect();
-    let least = known.iter().filter_map(|link| link.anchor.clone()).chain(missing.iter().min().cloned()).min();
-    let anchor = least.unwrap_or_default();
-    let added = add_links(environment, &missing, &anchor);
-    if known.is_empty() && added == missing.len() && matches!(also, Also::Nothing) {
-        return anchor;
-    }
-    let own = || links(environment, keys).into_iter().filter_map(|link| link.anchor);
-    let locked = lock(environment, || own().chain(also.anchors(environment)).collect());
-    let mut anchors: Vec<String> = if matches!(also, Also::Nothing) { locked } else { own().collect() };
-    anchors.sort();
-    anchors.dedup();
-    let winner = anchors.remove(0);
-    if !anchors.is_empty() {
-        MERGE_FACTS.execute(&[text(environment.name()), text(winner.as_str()), anchors.into()]);
-        MOVE_LINKS.execute(&[text(environment.name()), text(winner.as_str()), keys.to_vec().into()]);
-    }
-    winner
+/// An id that joins facts, and the group that it belongs to.
+#[derive(Debug, PartialEq, Deserialize)]
+struct Link {
+    key: String,
+    anchor: String,
 }
 
-/// Locks groups, greatest anchor first, until `anchors` names none that is not locked; returns those it names then.
-pub(crate) fn lock(environment: Environment, anchors: impl Fn() -> Vec<String>) -> Vec<String> {
-    let mut locked: Vec<String> = Vec::new();
-    loop {
-        let mut now = anchors();
-        now.sort();
-        now.dedup();
-        let Some(next) = now.iter().rev().find(|anchor| !locked.contains(anchor)) else { return now };
-        LOCK_ANCHOR.execute(&[text(environment.name()), text(next.as_str())]);
-        locked.push(next.clone());
+/// A group that is locked.
+pub(crate) struct Joined {
+    pub(crate) anchor: String,
+    pub(crate) since: Since,
+}
+
+/// How a group came to be what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// The fact on its way in is its first.
+    Now,
+    /// It was there before.
+    Before,
+    /// Several that were there before have just become one.
+    Merged,
+}
+
+/// Joins the groups that `keys` belong to into one, locked; `None` where one moved while its lock was waited for.
+pub(crate) fn join(environment: Environment, keys: &[String], also: Also) -> Option<Joined> {
+    let known = links(environment, keys);
+    let missing: Vec<String> = keys.iter().filter(|key| known.iter().all(|link| link.key != **key)).cloned().collect();
+    let anchor = known.iter().map(|link| &link.anchor).chain(missing.iter().min()).min().cloned()?;
+    let added = add_links(environment, &missing, &anchor);
+    let first = known.is_empty() && added == missing.len();
+    if first && matches!(also, Also::Nothing) {
+        // Nobody else can name a group of which every id was added here, until this transaction ends.
+        return Some(Joined { anchor, since: Since::Now });
     }
+    let before = if added == 0 && missing.is_empty() { known } else { links(environment, keys) };
+    let others = also.anchors(environment);
+    lock_groups(environment, before.iter().map(|link| &link.anchor).chain(&others));
+    if !others.is_empty() && also.anchors(environment) != others {
+        return None;
+    }
+    let mut anchors: Vec<&String> = before.iter().map(|link| &link.anchor).collect();
+    anchors.sort_unstable();
+    anchors.dedup();
+    let (winner, merged) = anchors.split_first()?;
+    let since = match (first, merged) {
+        (true, _) => Since::Now,
+        (_, []) => Since::Before,
+        _ => Since::Merged,
+    };
+    if !merged.is_empty() {
+        if links(environment, keys) != before {
+            return None;
+        }
+        let merged: Vec<String> = merged.iter().map(|anchor| (*anchor).clone()).collect();
+        MERGE_FACTS.execute(&[text(environment.name()), text(winner.as_str()), merged.into()]);
+        MOVE_LINKS.execute(&[text(environment.name()), text(winner.as_str()), keys.to_vec().into()]);
+    }
+    Some(Joined { anchor: (*winner).clone(), since })
 }
 
 /// Locks and names the groups that a customer or a subscription has facts in.
 pub(crate) fn lock_groups_of(environment: Environment, whose: Also) -> Vec<String> {
-    lock(environment, || whose.anchors(environment))
+    let mut locked: Vec<String> = Vec::new();
+    loop {
+        let now = whose.anchors(environment);
+        if now.iter().all(|anchor| locked.contains(anchor)) {
+            return now;
+        }
+        lock_groups(environment, &now);
+        locked = now;
+    }
 }
 
-fn links(environment: Environment, keys: &[String]) -> Vec<Keyed> {
+fn lock_groups<'a>(environment: Environment, anchors: impl IntoIterator<Item = &'a String>) {
+    Slots::Groups.lock(environment.name(), anchors.into_iter().map(String::as_str));
+}
+
+/// The facts of a group. A group that is there has facts; where none is found, it moved into another.
+pub(crate) fn facts_of(environment: Environment, anchor: &str) -> Vec<Statement> {
+    FACTS_OF_GROUP.all(&[text(environment.name()), text(anchor)])
+}
+
+fn links(environment: Environment, keys: &[String]) -> Vec<Link> {
     LINKS_OF.all(&[text(environment.name()), keys.to_vec().into()])
 }
 

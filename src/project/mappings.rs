@@ -46,12 +46,13 @@ fn pair<'a>(environment: Environment, subject: &'a Subject, customer: &'a str) -
     [text(environment.name()), text(subject.subject_type.as_str()), text(subject.subject_id.as_str()), text(customer)]
 }
 
-/// Keeps a session's claim and, where that is news, lets the mappings around it follow.
-pub(crate) fn claim(environment: Environment, claim: &Claim, alone: bool) {
+/// Keeps a session's claim and, where that is news, lets the mappings around it follow. Whether it was news.
+pub(crate) fn claim(environment: Environment, claim: &Claim, alone: bool) -> bool {
     if KEEP_CLAIM.execute(&[text(environment.name()), json(claim)]) == 0 {
-        return;
+        return false;
     }
     settle(environment, &claim.subject, &claim.stripe_customer_id, alone);
+    true
 }
 
 /// Makes the mappings around a subject and a customer what the claims about them come to.
@@ -103,7 +104,7 @@ pub(crate) fn forget_customer(environment: Environment, customer: &str, alone: b
 
 /// Attributes every earlier payment and subscription of a customer anew, after its mapping changed.
 fn attribute(environment: Environment, customer: &str) {
-    groups::lock_objects(environment, vec![customer.to_owned()]);
+    groups::lock_objects(environment, &[customer.to_owned()]);
     for anchor in groups::lock_groups_of(environment, Also::Customer(customer)) {
         payments::refold(environment, &anchor, false);
     }

@@ -2,7 +2,6 @@
 
 use payments_core::mirror::{Mirrored, items, newest_and_kept};
 use payments_core::payment::fact::SYNC;
-use payments_core::payment::fold::Context;
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::customer::Customer;
 use payments_core::stripe::object::entitlements::Summary;
@@ -26,7 +25,6 @@ statement!(WRITE_PRICE, "write_price");
 statement!(WRITE_SUBSCRIPTION, "write_subscription");
 statement!(WRITE_ITEMS, "write_items");
 statement!(WRITE_ENTITLEMENTS, "write_entitlements");
-statement!(FOLD_CONTEXT, "fold_context");
 
 /// What is read of an object before it is known which kind it is.
 #[derive(Deserialize)]
@@ -58,7 +56,8 @@ pub(crate) fn project(kind: Kind, incoming: &Incoming, prefix: &str) -> Result<(
     check(kind, &snapshot, prefix)?;
     let customer = named.customer.filter(|_| kind == Kind::Subscription);
     let environment = incoming.environment;
-    groups::lock_objects(environment, customer.into_iter().chain([named.id.clone()]).collect());
+    let locked: Vec<String> = customer.into_iter().chain([named.id.clone()]).collect();
+    groups::lock_objects(environment, &locked);
     let kept = keep(environment, object_type(kind), &named.id, snapshot);
     write(environment, kind, &named.id, &kept, incoming.alone)
 }
@@ -160,9 +159,7 @@ fn write_subscription(environment: Environment, newest: &Mirrored, snapshots: &[
     let prefix = settings::metadata_prefix();
     let snapshot = Snapshot::read(&newest.object.to_string(), newest.deleted, &prefix)?;
     let id = snapshot.row.stripe_subscription_id.as_str();
-    let args =
-        [text(environment.name()), vec![id.to_owned()].into(), Vec::<String>::new().into(), text(prefix.as_str())];
-    let before = FOLD_CONTEXT.one::<Context>(&args).unwrap_or_default().subscriptions.remove(id);
+    let before = payments::subjects_of_subscriptions(environment, vec![id.to_owned()]).remove(id);
     // The groups are locked before the row is written: its triggers lock rows of the app's, which come after groups.
     let moved = if before == snapshot.subject {
         Vec::new()
@@ -187,7 +184,7 @@ fn write_subscription(environment: Environment, newest: &Mirrored, snapshots: &[
 pub(crate) fn entitlements(incoming: &Incoming, summary: &Summary) -> Result<(), Unreadable> {
     let environment = incoming.environment;
     let id = format!("entitlements:{}", summary.customer);
-    groups::lock_objects(environment, vec![summary.customer.clone(), id.clone()]);
+    groups::lock_objects(environment, &[summary.customer.clone(), id.clone()]);
     let snapshot = Mirrored {
         event_id: incoming.event_id.to_owned(),
         created: incoming.created,

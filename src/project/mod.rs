@@ -1,9 +1,10 @@
 //! From an event, or a back-filled object, to rows: one match on what it is about, and a file for each kind of row.
 //!
 //! Locks are taken in one fixed order, so that no mix of events deadlocks: first the objects that rows of several payments
-//! depend on (customers, subscriptions, subjects, the catalog), by key; then the ids that join facts, by key, as they are
-//! inserted; then the groups of facts, from the greatest anchor down. Where something is found that needs another lock
-//! than these (two claims on one mapping), the work is undone and done again alone, with the whole projection locked.
+//! depend on (customers, subscriptions, subjects, the catalog), slot by slot; then the ids that join facts, by key, as
+//! they are inserted; then the groups of facts, slot by slot (`lock.rs`). Where something is found that needs another
+//! lock than these (two claims on one mapping, a group that moved meanwhile), the work is undone and done again alone, with
+//! the whole projection locked.
 
 pub(crate) mod groups;
 pub(crate) mod mappings;
@@ -26,7 +27,6 @@ use payments_core::stripe::object::session::Session;
 use payments_core::stripe::object::{Unreadable, entitlements};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde::Deserialize;
 
 use crate::db::{self, Failure, statement, text};
 use crate::settings;
@@ -229,11 +229,4 @@ pub(crate) fn at_once_or_alone<T>(mut work: impl FnMut(bool) -> T) -> Result<T, 
 /// Locks the whole projection until the end of the transaction: what runs waits, and what comes waits.
 pub(crate) fn lock_projection() {
     LOCK_PROJECTION.execute(&[]);
-}
-
-/// An id that joins facts, and the group that it belongs to.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Keyed {
-    pub(crate) key: String,
-    pub(crate) anchor: Option<String>,
 }

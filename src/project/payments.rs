@@ -1,70 +1,115 @@
 //! Facts about payments: kept, joined with those that speak of the same payment, and folded into its rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use payments_core::mirror::Mirrored;
 use payments_core::payment::fact::{Fact, State, Statement};
-use payments_core::payment::fold::{Context, Folded, Payment, by_object, fold};
+use payments_core::payment::fold::{self, Context, Folded, Payment, by_object, fold};
 use payments_core::payment::mapping::Claim;
 use payments_core::payment::refunds::Told;
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::Subject;
 use payments_core::stripe::object::session::Session;
+use pgrx::datum::DatumWithOid;
 use serde::{Deserialize, Serialize};
 
-use crate::db::{json, statement, text};
-use crate::project::groups::{self, Also};
-use crate::project::{Incoming, mappings};
+use crate::db::{self, json, jsonb, statement, text};
+use crate::project::groups::{self, Also, Joined, Since};
+use crate::project::{Incoming, do_again_alone, mappings};
+use crate::settings;
 
 statement!(KEEP_FACT, "keep_fact");
-statement!(FACTS_OF_GROUP, "facts_of_group");
 statement!(FIND_SESSION, "find_session");
 statement!(SETTLE_SESSION, "settle_session");
-statement!(FOLD_CONTEXT, "fold_context");
-statement!(FIND_PAYMENTS, "find_payments");
 statement!(DROP_PAYMENTS, "drop_payments");
 statement!(INSERT_PAYMENT, "insert_payment");
 statement!(UPDATE_PAYMENT, "update_payment");
-statement!(WRITE_REFUND, "write_refund");
-statement!(WRITE_DISPUTE, "write_dispute");
+statement!(ROWS_OF_RETURNS, "rows_of_returns");
+statement!(FIND_PAYMENTS, "find_payments");
+statement!(PAYMENT_OF_INTENT, "payment_of_intent");
+statement!(PAYMENT_OF_SESSION, "payment_of_session");
+statement!(PAYMENT_OF_INVOICE, "payment_of_invoice");
+statement!(SUBJECTS_OF_CUSTOMERS, "subjects_of_customers");
+statement!(SUBJECTS_OF_SUBSCRIPTIONS, "subjects_of_subscriptions");
+statement!(FACTS_OF_OBJECT, "facts_of_object");
 
 /// The local row that a Stripe session was made for.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Local {
+struct Local {
     id: String,
     #[serde(flatten)]
     subject: Option<Subject>,
     price: Option<String>,
 }
 
+/// The local rows of Stripe's sessions, each looked up once. What is kept of one never changes.
+struct Locals {
+    environment: Environment,
+    known: HashMap<String, Option<Local>>,
+}
+
+impl Locals {
+    fn new(environment: Environment) -> Self {
+        Self { environment, known: HashMap::new() }
+    }
+
+    /// The row that carries the session's id, else the one that the session names and that carries none yet.
+    fn of(&mut self, session: &Session) -> Option<&Local> {
+        let find = || {
+            FIND_SESSION.one(&[
+                text(self.environment.name()),
+                text(session.id.as_str()),
+                text(session.local_id()),
+                text(session.mode.as_str()),
+            ])
+        };
+        self.known.entry(session.id.clone()).or_insert_with(find).as_ref()
+    }
+}
+
 /// Projects one fact.
 pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     let environment = incoming.environment;
     let fact = &statement.fact;
+    let mut locals = Locals::new(environment);
+    let claimed = claimable(&mut locals, fact);
     let mut objects: Vec<String> =
         fact.customer().into_iter().chain(fact.subscription()).map(ToOwned::to_owned).collect();
-    let claimed = claimable(environment, fact);
     if let Some((subject, customer)) = &claimed {
         if !incoming.alone && mappings::is_contested(environment, subject, customer) {
-            super::do_again_alone();
+            do_again_alone();
         }
         objects.push(groups::subject_key(&subject.subject_type, &subject.subject_id));
     }
-    groups::lock_objects(environment, objects);
+    groups::lock_objects(environment, &objects);
     let also = match &claimed {
         Some((subject, customer)) if !mappings::stands(environment, subject, customer) => Also::Customer(customer),
         _ => Also::Nothing,
     };
-    let anchor = groups::join(environment, &fact.keys(), also);
+    let Some(Joined { anchor, since }) = groups::join(environment, &fact.keys(), also) else { do_again_alone() };
+    let mut statements = if since == Since::Now { Vec::new() } else { groups::facts_of(environment, &anchor) };
+    if since == Since::Before && statements.is_empty() && !incoming.alone {
+        do_again_alone();
+    }
+    let place = match since {
+        Since::Now => Place::New,
+        Since::Before => Place::of(&statements),
+        Since::Merged => Place::Unknown,
+    };
     keep(environment, &anchor, statement);
-    refold(environment, &anchor, incoming.alone);
+    let same = |known: &Statement| (&known.event_id, known.fact.object_id()) == (&statement.event_id, fact.object_id());
+    statements.retain(|known| !same(known));
+    statements.push(statement.clone());
+    derive(&mut locals, &statements, &place, incoming.alone);
 }
 
 /// The subject and the customer that a completed session may bring together.
-fn claimable(environment: Environment, fact: &Fact) -> Option<(Subject, String)> {
+fn claimable(locals: &mut Locals, fact: &Fact) -> Option<(Subject, String)> {
     let Fact::CheckoutSession(session) = fact else { return None };
-    let local = find_session(environment, session).filter(|_| session.is_complete())?;
-    Some((agreed(&local, session)?, session.customer.clone()?))
+    if !session.is_complete() {
+        return None;
+    }
+    Some((agreed(locals.of(session)?, session)?, session.customer.clone()?))
 }
 
 /// The local row's subject, unless the session's metadata names another.
@@ -91,26 +136,49 @@ fn keep(environment: Environment, anchor: &str, statement: &Statement) {
 
 /// Folds a group, which must be locked, and writes what differs.
 pub(crate) fn refold(environment: Environment, anchor: &str, alone: bool) {
-    let statements = facts_of(environment, anchor);
-    let told = by_object(&statements);
-    for told in told.iter().filter(|told| matches!(told.newest.fact, Fact::CheckoutSession(_))) {
-        settle_session(environment, told, alone);
+    let statements = groups::facts_of(environment, anchor);
+    derive(&mut Locals::new(environment), &statements, &Place::Unknown, alone);
+}
+
+/// Where a payment's row is.
+enum Place {
+    /// Not there yet.
+    New,
+    /// Where this id is: the facts so far gave it a row.
+    Of(&'static db::Statement, String),
+    /// There may be one, or several that are one now.
+    Unknown,
+}
+
+impl Place {
+    /// By the ids that these facts gave to their row.
+    fn of(statements: &[Statement]) -> Self {
+        let Some(payment) = fold(statements, &Context::default()).payment else { return Self::New };
+        let named = [
+            (&PAYMENT_OF_INTENT, payment.stripe_payment_intent_id),
+            (&PAYMENT_OF_SESSION, payment.stripe_checkout_session_id),
+            (&PAYMENT_OF_INVOICE, payment.stripe_invoice_id),
+        ];
+        let first = named.into_iter().find_map(|(statement, id)| Some((statement, id?)));
+        first.map_or(Self::Unknown, |(statement, id)| Self::Of(statement, id))
     }
-    let folded = fold(&statements, &context(environment, &statements));
-    write(environment, &folded, &ids(&statements));
 }
 
-/// The facts of a group.
-pub(crate) fn facts_of(environment: Environment, anchor: &str) -> Vec<Statement> {
-    FACTS_OF_GROUP.all(&[text(environment.name()), text(anchor)])
-}
-
-/// Every id that a group's facts name.
-pub(crate) fn ids(statements: &[Statement]) -> Vec<String> {
-    let mut ids: Vec<String> = statements.iter().flat_map(|statement| statement.fact.keys()).collect();
-    ids.sort();
-    ids.dedup();
-    ids
+fn derive(locals: &mut Locals, statements: &[Statement], place: &Place, alone: bool) {
+    let environment = locals.environment;
+    let mut mapped = false;
+    for told in by_object(statements) {
+        if let Fact::CheckoutSession(newest) = &told.newest.fact {
+            mapped |= settle_session(locals, newest, &told, alone);
+        }
+    }
+    let folded = fold(statements, &context(locals, statements));
+    // A mapping that came or went has folded this group with its customer's others already.
+    let place = if mapped { &Place::Unknown } else { place };
+    if let Some(payment) = &folded.payment {
+        write_payment(environment, payment, place, statements);
+    }
+    write_returns(environment, &folded);
 }
 
 #[derive(Serialize)]
@@ -123,10 +191,11 @@ struct Settled<'a> {
     stripe_subscription_id: Option<&'a str>,
 }
 
-/// Moves a session's local row to what its newest snapshot says, and lets it claim its customer for its subject.
-fn settle_session(environment: Environment, told: &Told, alone: bool) {
-    let Fact::CheckoutSession(newest) = &told.newest.fact else { return };
-    let Some(local) = find_session(environment, newest) else { return };
+/// Moves a session's local row to what its newest snapshot says, and lets it claim its customer for its subject. Whether the
+/// mappings may be others now.
+fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, alone: bool) -> bool {
+    let environment = locals.environment;
+    let Some(local) = locals.of(newest) else { return false };
     let sessions = || told.statements.iter().filter_map(|statement| as_session(statement).map(|s| (*statement, s)));
     let paid = sessions().map(|(_, session)| session).find(|session| session.state == State::Succeeded);
     let completed = sessions().find(|(_, session)| session.is_complete());
@@ -147,16 +216,17 @@ fn settle_session(environment: Environment, told: &Told, alone: bool) {
         stripe_subscription_id: latest(|session| session.subscription.as_deref()),
     };
     SETTLE_SESSION.execute(&[text(environment.name()), text(local.id.as_str()), json(&settled)]);
-    if let (Some((first, _)), Some(customer), Some(subject)) = (completed, &newest.customer, agreed(&local, newest)) {
-        let claim = Claim {
-            stripe_checkout_session_id: newest.id.clone(),
-            subject,
-            stripe_customer_id: customer.clone(),
-            evidence_created: if first.is_sync() { newest.created } else { first.created },
-            evidence_event_id: first.event_id.clone(),
-        };
-        mappings::claim(environment, &claim, alone);
-    }
+    let (Some((first, _)), Some(customer), Some(subject)) = (completed, &newest.customer, agreed(local, newest)) else {
+        return false;
+    };
+    let claim = Claim {
+        stripe_checkout_session_id: newest.id.clone(),
+        subject,
+        stripe_customer_id: customer.clone(),
+        evidence_created: if first.is_sync() { newest.created } else { first.created },
+        evidence_event_id: first.event_id.clone(),
+    };
+    mappings::claim(environment, &claim, alone)
 }
 
 fn as_session(statement: &Statement) -> Option<&Session> {
@@ -166,72 +236,150 @@ fn as_session(statement: &Statement) -> Option<&Session> {
     }
 }
 
-/// The local row of a Stripe session: the one that carries its id, else the one that it names and that carries none yet.
-fn find_session(environment: Environment, session: &Session) -> Option<Local> {
-    FIND_SESSION.one(&[
-        text(environment.name()),
-        text(session.id.as_str()),
-        text(session.local_id()),
-        text(session.mode.as_str()),
-    ])
+/// Whom a customer or a subscription names.
+#[derive(Deserialize)]
+struct Named {
+    of: String,
+    #[serde(flatten)]
+    subject: Subject,
+}
+
+/// Whom subscriptions' metadata names.
+pub(crate) fn subjects_of_subscriptions(environment: Environment, ids: Vec<String>) -> BTreeMap<String, Subject> {
+    let prefix = settings::metadata_prefix();
+    named(&SUBJECTS_OF_SUBSCRIPTIONS, &[text(environment.name()), ids.into(), text(prefix.as_str())])
+}
+
+fn named(statement: &db::Statement, args: &[DatumWithOid]) -> BTreeMap<String, Subject> {
+    statement.all::<Named>(args).into_iter().map(|named| (named.of, named.subject)).collect()
 }
 
 /// What the fold needs to know besides the facts.
-pub(crate) fn context(environment: Environment, statements: &[Statement]) -> Context {
+fn context(locals: &mut Locals, statements: &[Statement]) -> Context {
+    let environment = locals.environment;
     let of = |pick: fn(&Fact) -> Option<&str>| {
-        let mut ids: Vec<String> =
-            statements.iter().filter_map(|statement| pick(&statement.fact).map(ToOwned::to_owned)).collect();
-        ids.sort();
-        ids.dedup();
-        ids
+        let ids: BTreeSet<&str> = statements.iter().filter_map(|statement| pick(&statement.fact)).collect();
+        ids.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
     };
+    let mut context = Context::default();
     let (customers, subscriptions) = (of(Fact::customer), of(Fact::subscription));
-    let mut context: Context = if customers.is_empty() && subscriptions.is_empty() {
-        Context::default()
-    } else {
-        let prefix = crate::settings::metadata_prefix();
-        let args = [text(environment.name()), subscriptions.into(), customers.into(), text(prefix.as_str())];
-        FOLD_CONTEXT.one(&args).unwrap_or_default()
-    };
-    let sessions: BTreeMap<&str, &Session> =
-        statements.iter().filter_map(as_session).map(|session| (session.id.as_str(), session)).collect();
-    for (id, session) in sessions {
-        if let Some(local) = find_session(environment, session) {
-            let local = payments_core::payment::fold::Local { subject: local.subject, price: local.price };
-            context.locals.insert(id.to_owned(), local);
+    if !customers.is_empty() {
+        context.customers = named(&SUBJECTS_OF_CUSTOMERS, &[text(environment.name()), customers.into()]);
+    }
+    if !subscriptions.is_empty() {
+        context.subscriptions = subjects_of_subscriptions(environment, subscriptions);
+    }
+    for session in statements.iter().filter_map(as_session) {
+        if let Some(local) = locals.of(session) {
+            let local = fold::Local { subject: local.subject.clone(), price: local.price.clone() };
+            context.locals.insert(session.id.clone(), local);
         }
     }
     context
 }
 
-fn write(environment: Environment, folded: &Folded, ids: &[String]) {
-    if let Some(payment) = &folded.payment {
-        write_payment(environment, payment, ids);
-    }
-    for refund in &folded.refunds {
-        WRITE_REFUND.execute(&[text(environment.name()), json(refund)]);
-    }
-    for dispute in &folded.disputes {
-        WRITE_DISPUTE.execute(&[text(environment.name()), json(dispute)]);
-    }
-}
-
 /// Writes the one row of a payment. Rows that were thought to be two payments, before a later fact joined them, become one.
-fn write_payment(environment: Environment, payment: &Payment, ids: &[String]) {
-    let mut rows: Vec<String> = FIND_PAYMENTS.all(&[text(environment.name()), ids.to_vec().into()]);
+fn write_payment(environment: Environment, payment: &Payment, place: &Place, statements: &[Statement]) {
+    let written = match place {
+        Place::New => insert(environment, payment),
+        Place::Of(statement, id) => {
+            let row: Option<String> = statement.one(&[text(environment.name()), text(id.as_str())]);
+            row.as_ref().is_some_and(|row| update(row, payment))
+        }
+        Place::Unknown => false,
+    };
+    if written {
+        return;
+    }
+    let mut rows: Vec<String> = FIND_PAYMENTS.all(&[text(environment.name()), ids(statements).into()]);
     if rows.is_empty() {
-        INSERT_PAYMENT.execute(&[text(environment.name()), json(payment)]);
+        insert(environment, payment);
         return;
     }
     let kept = rows.remove(0);
     if !rows.is_empty() {
         DROP_PAYMENTS.execute(&[rows.into()]);
     }
-    UPDATE_PAYMENT.execute(&[text(kept.as_str()), json(payment)]);
+    update(&kept, payment);
+}
+
+/// Every id that facts name.
+pub(crate) fn ids(statements: &[Statement]) -> Vec<String> {
+    let ids: BTreeSet<String> = statements.iter().flat_map(|statement| statement.fact.keys()).collect();
+    ids.into_iter().collect()
+}
+
+/// Writes the rows of refunds and disputes.
+fn write_returns(environment: Environment, folded: &Folded) {
+    let returns: Vec<&Payment> = folded.refunds.iter().chain(&folded.disputes).collect();
+    if returns.is_empty() {
+        return;
+    }
+    let ids: Vec<String> = returns.iter().filter_map(|row| of_return(row)).cloned().collect();
+    let known: Vec<Return> = ROWS_OF_RETURNS.all(&[text(environment.name()), ids.into()]);
+    for row in returns {
+        match known.iter().find(|known| Some(&known.of) == of_return(row)) {
+            Some(there) => update(&there.id, row),
+            None => insert(environment, row),
+        };
+    }
+}
+
+/// The row of a refund or dispute that is there.
+#[derive(Deserialize)]
+struct Return {
+    id: String,
+    of: String,
+}
+
+fn of_return(row: &Payment) -> Option<&String> {
+    row.stripe_refund_id.as_ref().or(row.stripe_dispute_id.as_ref())
+}
+
+/// Writes a new row; whether there was none with its ids.
+fn insert(environment: Environment, row: &Payment) -> bool {
+    INSERT_PAYMENT.execute(&columns(text(environment.name()), row)) == 1
+}
+
+/// Writes a row that is there, where it differs.
+fn update(id: &str, row: &Payment) -> bool {
+    UPDATE_PAYMENT.execute(&columns(text(id), row));
+    true
+}
+
+/// A row as the statements' arguments, after a first one.
+fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 26] {
+    [
+        first,
+        text(row.payment_type),
+        text(row.status.as_str()),
+        text(row.subject_type.as_deref()),
+        text(row.subject_id.as_deref()),
+        text(row.stripe_customer_id.as_deref()),
+        text(row.customer_email_snapshot.as_deref()),
+        text(row.stripe_checkout_session_id.as_deref()),
+        text(row.stripe_payment_intent_id.as_deref()),
+        text(row.stripe_invoice_id.as_deref()),
+        text(row.stripe_charge_id.as_deref()),
+        text(row.stripe_refund_id.as_deref()),
+        text(row.stripe_dispute_id.as_deref()),
+        text(row.stripe_subscription_id.as_deref()),
+        text(row.stripe_product_id.as_deref()),
+        text(row.stripe_price_id.as_deref()),
+        row.amount.into(),
+        row.amount_refunded.into(),
+        text(row.currency.as_deref()),
+        text(row.description.as_deref()),
+        text(row.dispute_status.as_deref()),
+        row.paid_at.into(),
+        row.failed_at.into(),
+        row.refunded_at.into(),
+        row.stripe_created_at.into(),
+        jsonb(&row.raw),
+    ]
 }
 
 /// A mirrored object's snapshots, as they are kept.
 pub(crate) fn mirrored(environment: Environment, object_id: &str) -> Vec<Mirrored> {
-    statement!(FACTS_OF_OBJECT, "facts_of_object");
     FACTS_OF_OBJECT.all(&[text(environment.name()), text(object_id)])
 }

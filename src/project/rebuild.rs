@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::db::{self, statement, text};
 use crate::error::OrRaise;
-use crate::project::{lock_projection, mappings, mirrors, payments};
+use crate::project::{groups, lock_projection, mappings, mirrors, payments};
 use crate::webhook::environment_of;
 
 statement!(ALL_ANCHORS, "all_anchors");
@@ -93,7 +93,7 @@ fn verify_projections(
         let mapped = || ROWS_OF_MAPPINGS.all(&[text(environment.name())]);
         compare(&mut found, mapped, || mappings::settle_all(environment));
         for anchor in anchors(environment) {
-            let ids = payments::ids(&payments::facts_of(environment, &anchor));
+            let ids = payments::ids(&groups::facts_of(environment, &anchor));
             let rows = || ROWS_OF_GROUP.all(&[text(environment.name()), ids.clone().into()]);
             compare(&mut found, rows, || payments::refold(environment, &anchor, true));
             progress(&mut done, "objects and groups verified");

@@ -1,0 +1,65 @@
+//! Locks that hold until the transaction ends: advisory ones on words, and the shared hold on the projection.
+//!
+//! Advisory locks take room in the server's lock table, which a transaction of many events must not fill. So what many
+//! events lock is folded into a fixed number of slots; two words of one slot wait for each other, and no more.
+#![allow(unsafe_code)]
+
+use pgrx::IntoDatum;
+use pgrx::prelude::*;
+
+use crate::db;
+
+/// What the slots of one kind stand for. The kinds are locked in this order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Slots {
+    /// What rows of several payments depend on: customers, subscriptions, subjects, the catalog.
+    Objects,
+    /// Groups of facts, by their anchors.
+    Groups,
+}
+
+/// How many slots there are of each kind.
+const SLOTS: u64 = 1024;
+
+impl Slots {
+    /// The first of the two numbers of an advisory lock: a name space of our own for each kind.
+    fn space(self) -> i32 {
+        match self {
+            Self::Objects => 1_886_943_605,
+            Self::Groups => 1_886_943_606,
+        }
+    }
+
+    /// Waits for the slots of these words, in one order for everybody.
+    pub(crate) fn lock<'a>(self, environment: &str, words: impl IntoIterator<Item = &'a str>) {
+        let slot = |word: &str| i32::try_from(hash(&[environment, word]) % SLOTS).unwrap_or_default();
+        let mut slots: Vec<i32> = words.into_iter().map(slot).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        for slot in slots {
+            let key = [self.space().into_datum(), slot.into_datum()];
+            // SAFETY: the function takes two integers and returns nothing.
+            unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int4, &key) };
+        }
+    }
+}
+
+/// Waits for an advisory lock on exactly these words.
+pub(crate) fn exactly(words: &[&str]) {
+    let key = hash(words).cast_signed();
+    // SAFETY: the function takes one bigint and returns nothing.
+    unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int8, &[key.into_datum()]) };
+}
+
+/// Waits for whoever has the whole projection to itself (`lock_projection.sql`), and keeps the next one waiting.
+pub(crate) fn beside_others() {
+    let lock = i32::try_from(pg_sys::RowExclusiveLock).unwrap_or_default();
+    // SAFETY: a relation of ours, which is there as long as the extension is used.
+    unsafe { pg_sys::LockRelationOid(db::our_table(c"links"), lock) };
+}
+
+/// FNV-1a, which every backend and version computes alike; the words are kept apart by a byte that no text has.
+fn hash(words: &[&str]) -> u64 {
+    let bytes = words.iter().flat_map(|word| word.bytes().chain([0xFF]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
