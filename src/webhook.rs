@@ -7,7 +7,7 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::db::{self, Failure, statement, text};
+use crate::db::{self, statement, text};
 use crate::error::{Error, OrRaise};
 use crate::project::{self, Verdict};
 use crate::{clock, secrets, settings};
@@ -74,8 +74,8 @@ fn receive(environment: Option<&str>, payload: Option<&[u8]>, signature: Option<
 /// From a verified body to its outcome.
 fn accept(environment: Environment, verified: &Verified, signature: Option<&str>) -> Result<JsonB, Error> {
     let event = Event::parse(verified.body()).map_err(Error::Body)?;
-    if event.livemode != environment.livemode() {
-        let (event_id, livemode) = (event.id, event.livemode);
+    if let Some(livemode) = event.livemode.filter(|livemode| *livemode != environment.livemode()) {
+        let event_id = event.id;
         return Err(Error::Livemode { event_id, livemode, environment: environment.name() });
     }
     if environment == Environment::Live && LIVE_APPROVAL.one::<bool>(&[]) != Some(true) {
@@ -108,7 +108,7 @@ fn record(environment: Environment, event: &Event, body: &[u8], signature: Optio
         text(environment.name()),
         text(event.id.as_str()),
         text(event.event_type.as_str()),
-        event.livemode.into(),
+        event.livemode.unwrap_or(environment.livemode()).into(),
         text(event.account.as_deref()),
         text(event.object_type.as_deref()),
         text(event.object_id.as_deref()),
@@ -154,7 +154,7 @@ fn settle(environment: Environment, event: &Event) -> JsonB {
     match outcome {
         Ok(Verdict::Projected) => answer(event, "processed", false, None),
         Ok(Verdict::Ignored(reason)) => answer(event, "ignored", false, Some(&reason)),
-        Ok(Verdict::Unreadable(reason)) => failed(format!("22023: {reason}")),
+        Ok(Verdict::Unreadable(reason)) => failed(told_of(event, &format!("22023: {reason}"))),
         Err(failure) => failed(told_of(event, &failure)),
     }
 }
@@ -166,7 +166,7 @@ pub(crate) fn replay(environment: Environment, body: &[u8]) -> String {
     answer.get("status").and_then(serde_json::Value::as_str).unwrap_or("failed").to_owned()
 }
 
-fn told_of(event: &Event, failure: &Failure) -> String {
+fn told_of(event: &Event, failure: &impl std::fmt::Display) -> String {
     let object = event.object_id.as_deref().unwrap_or("an object without id");
     format!("{failure}, projecting {object}")
 }

@@ -55,7 +55,8 @@ impl Mirrored {
     }
 
     fn embeds_all_items(&self) -> bool {
-        self.object.pointer("/items/has_more").and_then(Value::as_bool) != Some(true)
+        self.object.pointer("/items/data").is_some_and(Value::is_array)
+            && self.object.pointer("/items/has_more").and_then(Value::as_bool) != Some(true)
     }
 }
 

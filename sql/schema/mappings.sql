@@ -9,17 +9,26 @@ begin
     raise exception 'note_mapping() is made for payments.stripe_customer_mappings'
       using errcode = 'trigger_protocol_violated', hint = 'Do not put it on another table.';
   end if;
-  if tg_when = 'BEFORE' then
-    -- Whoever moves a derived mapping makes it an own one.
-    if (new.subject_type, new.subject_id, new.stripe_customer_id) is distinct from
-       (old.subject_type, old.subject_id, old.stripe_customer_id) then
+  if tg_when = 'BEFORE' and tg_op = 'INSERT' then
+    -- An admin's own word stands above what was derived, and takes its place.
+    if new.evidence_event_id is null then
+      delete from payments.stripe_customer_mappings m
+       where m.environment = new.environment and m.evidence_event_id is not null
+         and m.stripe_customer_id = new.stripe_customer_id
+         and (m.subject_type, m.subject_id) <> (new.subject_type, new.subject_id);
+    end if;
+    return new;
+  elsif tg_when = 'BEFORE' then
+    -- What is derived changes with its evidence; whoever else writes a mapping makes it an own one.
+    if (new.evidence_created, new.evidence_event_id) is not distinct from (old.evidence_created, old.evidence_event_id) then
       new.evidence_created := null;
       new.evidence_event_id := null;
     end if;
     return new;
   end if;
   if tg_op in ('UPDATE', 'DELETE') and (tg_op = 'DELETE' or new.stripe_customer_id <> old.stripe_customer_id) then
-    perform payments.mapping_changed(old.environment, old.subject_type, old.subject_id, old.stripe_customer_id, false);
+    perform payments.mapping_changed(old.environment, old.subject_type, old.subject_id, old.stripe_customer_id,
+                                     tg_op = 'DELETE' and old.evidence_event_id is null);
   end if;
   if tg_op in ('UPDATE', 'INSERT') then
     perform payments.mapping_changed(new.environment, new.subject_type, new.subject_id, new.stripe_customer_id,
@@ -41,7 +50,7 @@ begin
       on payments.stripe_customer_mappings for each row execute function payments.note_mapping();
     alter trigger payments_note_mapping on payments.stripe_customer_mappings depends on extension payments;
     create trigger payments_own_mapping
-      before update on payments.stripe_customer_mappings for each row execute function payments.note_mapping();
+      before insert or update on payments.stripe_customer_mappings for each row execute function payments.note_mapping();
     alter trigger payments_own_mapping on payments.stripe_customer_mappings depends on extension payments;
   end if;
 end

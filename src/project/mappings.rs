@@ -23,6 +23,7 @@ statement!(WRITE_MAPPING, "write_mapping");
 statement!(MARK_CONFLICT, "mark_conflict");
 statement!(ATTRIBUTE_SUBSCRIPTIONS, "attribute_subscriptions");
 statement!(DROP_CUSTOMER_MAPPING, "drop_customer_mapping");
+statement!(CLAIMS_OF_CUSTOMER, "claims_of_customer");
 
 /// Claims and mappings that are connected by a subject or a customer.
 #[derive(Debug, Default, Deserialize)]
@@ -51,12 +52,21 @@ pub(crate) fn claim(environment: Environment, claim: &Claim, alone: bool) -> boo
     if KEEP_CLAIM.execute(&[text(environment.name()), json(claim)]) == 0 {
         return false;
     }
-    settle(environment, &claim.subject, &claim.stripe_customer_id, alone);
+    settle(environment, &claim.subject, &claim.stripe_customer_id, Notes::IfContested, alone);
     true
 }
 
+/// Whether the events of the claims around are told how they fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notes {
+    /// Where somebody is refused: a first claim has nobody to tell.
+    IfContested,
+    /// In any case: who was refused before may stand now.
+    Always,
+}
+
 /// Makes the mappings around a subject and a customer what the claims about them come to.
-fn settle(environment: Environment, subject: &Subject, customer: &str, alone: bool) {
+fn settle(environment: Environment, subject: &Subject, customer: &str, notes: Notes, alone: bool) {
     let around: Around = CLAIMS_AROUND.one(&pair(environment, subject, customer)).unwrap_or_default();
     let (standing, refused) = resolve(&around.claims, &around.fixed);
     let stands = |mapping: &&Fixed| {
@@ -73,18 +83,22 @@ fn settle(environment: Environment, subject: &Subject, customer: &str, alone: bo
     for claim in standing {
         WRITE_MAPPING.execute(&[text(environment.name()), json(claim)]);
     }
-    if contested || !around.fixed.is_empty() {
+    if contested || !around.fixed.is_empty() || notes == Notes::Always {
         for claim in &around.claims {
             let conflict = refused.contains(&claim).then(|| conflict_text(claim));
-            let args = [
-                text(environment.name()),
-                text(claim.stripe_checkout_session_id.as_str()),
-                text(claim.evidence_event_id.as_str()),
-                text(conflict.as_deref()),
-            ];
-            MARK_CONFLICT.execute(&args);
+            note(environment, claim, conflict.as_deref());
         }
     }
+}
+
+/// Notes on a claim's event that it was refused, or takes the note back.
+fn note(environment: Environment, claim: &Claim, conflict: Option<&str>) {
+    MARK_CONFLICT.execute(&[
+        text(environment.name()),
+        text(claim.stripe_checkout_session_id.as_str()),
+        text(claim.evidence_event_id.as_str()),
+        text(conflict),
+    ]);
 }
 
 fn conflict_text(claim: &Claim) -> String {
@@ -96,9 +110,17 @@ fn conflict_text(claim: &Claim) -> String {
 
 /// A customer is deleted: whatever mapped it goes, an admin's own mapping too, and claims that it stood in the way of stand.
 pub(crate) fn forget_customer(environment: Environment, customer: &str, alone: bool) {
-    let gone: Vec<Subject> = DROP_CUSTOMER_MAPPING.all(&[text(environment.name()), text(customer)]);
-    for subject in gone {
-        settle(environment, &subject, customer, alone);
+    let claims: Vec<Claim> = CLAIMS_OF_CUSTOMER.all(&[text(environment.name()), text(customer)]);
+    let mut subjects: Vec<Subject> = DROP_CUSTOMER_MAPPING.all(&[text(environment.name()), text(customer)]);
+    for claim in claims {
+        // Of a customer that is no more nothing is refused.
+        note(environment, &claim, None);
+        subjects.push(claim.subject);
+    }
+    subjects.sort();
+    subjects.dedup();
+    for subject in subjects {
+        settle(environment, &subject, customer, Notes::Always, alone);
     }
 }
 
@@ -122,7 +144,7 @@ fn mapping_changed(environment: &str, subject_type: &str, subject_id: &str, stri
         if is_contested(environment, &subject, stripe_customer_id) {
             project::lock_projection();
         }
-        settle(environment, &subject, stripe_customer_id, true);
+        settle(environment, &subject, stripe_customer_id, Notes::Always, true);
     }
     attribute(environment, stripe_customer_id);
 }
@@ -131,6 +153,6 @@ fn mapping_changed(environment: &str, subject_type: &str, subject_id: &str, stri
 pub(crate) fn settle_all(environment: Environment) {
     statement!(ALL_CLAIMS, "all_claims");
     for claim in ALL_CLAIMS.all::<Claim>(&[text(environment.name())]) {
-        settle(environment, &claim.subject, &claim.stripe_customer_id, true);
+        settle(environment, &claim.subject, &claim.stripe_customer_id, Notes::Always, true);
     }
 }

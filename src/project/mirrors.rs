@@ -53,7 +53,7 @@ pub(crate) fn project(kind: Kind, incoming: &Incoming, prefix: &str) -> Result<(
         previous: previous(incoming),
         object: read("object", incoming.object)?,
     };
-    check(kind, &snapshot, prefix)?;
+    check(kind, incoming.object, snapshot.deleted, prefix)?;
     let customer = named.customer.filter(|_| kind == Kind::Subscription);
     let environment = incoming.environment;
     let locked: Vec<String> = customer.into_iter().chain([named.id.clone()]).collect();
@@ -88,14 +88,13 @@ pub(crate) fn kind_of(object_type: &str) -> Option<Kind> {
     })
 }
 
-/// Refuses a snapshot that cannot be read before it is kept.
-fn check(kind: Kind, snapshot: &Mirrored, prefix: &str) -> Result<(), Unreadable> {
-    let text = snapshot.object.to_string();
+/// Refuses a snapshot that cannot be read, or that says twice what decides, before it is kept.
+fn check(kind: Kind, object: &str, deleted: bool, prefix: &str) -> Result<(), Unreadable> {
     match kind {
-        Kind::Customer => Customer::read(&text, snapshot.deleted).map(|_| ()),
-        Kind::Product => Product::read(&text, snapshot.deleted).map(|_| ()),
-        Kind::Price => Price::read(&text, snapshot.deleted).map(|_| ()),
-        _ => Snapshot::read(&text, snapshot.deleted, prefix).map(|_| ()),
+        Kind::Customer => Customer::read(object, deleted).map(|_| ()),
+        Kind::Product => Product::read(object, deleted).map(|_| ()),
+        Kind::Price => Price::read(object, deleted).map(|_| ()),
+        _ => Snapshot::read(object, deleted, prefix).map(|_| ()),
     }
 }
 

@@ -53,15 +53,12 @@ impl Locals {
         Self { environment, known: HashMap::new() }
     }
 
-    /// The row that carries the session's id, else the one that the session names and that carries none yet.
+    /// The row that carries the session's id, else one that the session names and that carries none yet.
     fn of(&mut self, session: &Session) -> Option<&Local> {
         let find = || {
-            FIND_SESSION.one(&[
-                text(self.environment.name()),
-                text(session.id.as_str()),
-                text(session.local_id()),
-                text(session.mode.as_str()),
-            ])
+            let [first, second] = session.local_ids();
+            let (environment, id) = (self.environment.name(), session.id.as_str());
+            FIND_SESSION.one(&[text(environment), text(id), text(first), text(second), text(session.mode.as_str())])
         };
         self.known.entry(session.id.clone()).or_insert_with(find).as_ref()
     }
@@ -223,7 +220,7 @@ fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, alone: boo
         stripe_checkout_session_id: newest.id.clone(),
         subject,
         stripe_customer_id: customer.clone(),
-        evidence_created: if first.is_sync() { newest.created } else { first.created },
+        evidence_created: newest.created.filter(|_| first.is_sync()).unwrap_or(first.created),
         evidence_event_id: first.event_id.clone(),
     };
     mappings::claim(environment, &claim, alone)

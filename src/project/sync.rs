@@ -73,7 +73,9 @@ fn sync_stripe_objects(environment: Option<&str>, objects: Option<JsonB>) -> Jso
 fn flatten(value: Value, into: &mut Vec<Value>) -> Result<(), Error> {
     match value {
         Value::Array(items) => items.into_iter().try_for_each(|item| flatten(item, into)),
-        Value::Object(mut page) if page.get("object").and_then(Value::as_str) == Some("list") => {
+        Value::Object(mut page)
+            if matches!(page.get("object").and_then(Value::as_str), Some("list" | "search_result")) =>
+        {
             flatten(page.remove("data").unwrap_or(Value::Array(Vec::new())), into)
         }
         object @ Value::Object(_) => {

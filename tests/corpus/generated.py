@@ -480,6 +480,43 @@ def subjects():
         {"stripe_customer_mappings": [], "customers": [{"deleted": True}]},
     )
 
+    yield Story(
+        "the customer that stood is deleted, and the refused one stands without a note", [
+            event("checkout.session.completed", session(1, "cs_a", payment_intent="pi_1", customer="cus_1"), 63),
+            event("checkout.session.completed", session(2, "cs_b", payment_intent="pi_2", customer="cus_2"), 64),
+            event("customer.deleted", customer("cus_1"), 500),
+        ],
+        local(1) + local(2),
+        {"stripe_customer_mappings": [user(stripe_customer_id="cus_2")]},
+    )
+    yield Story(
+        "the customer that was refused is deleted, and its note with it", [
+            event("checkout.session.completed", session(1, "cs_a", payment_intent="pi_1", customer="cus_1"), 63),
+            event("checkout.session.completed", session(2, "cs_b", payment_intent="pi_2", customer="cus_2"), 64),
+            event("customer.deleted", customer("cus_2"), 500),
+        ],
+        local(1) + local(2),
+        {"stripe_customer_mappings": [user(stripe_customer_id="cus_1")]},
+    )
+    yield Story(
+        "the admin's customer is deleted, and evidence stands again", [
+            event("checkout.session.completed", session(1), 63),
+            event("customer.deleted", customer("cus_admin"), 500),
+        ],
+        local(1) + """insert into payments.stripe_customer_mappings
+            (environment, subject_type, subject_id, stripe_customer_id) values ('test', 'user', 'u_1001', 'cus_admin');""",
+        {"stripe_customer_mappings": [user(stripe_customer_id="cus_a")]},
+    )
+    yield Story(
+        "the local row is found by either of the two ids that name it", [
+            event("checkout.session.completed", session(
+                1, metadata={"insforge_checkout_session_id": LOCAL % 99}), 63),
+            event("payment_intent.succeeded", intent(), 62),
+        ],
+        local(1),
+        {"payment_history": [user(**paid())]},
+    )
+
 
 def shapes():
     yield Story(

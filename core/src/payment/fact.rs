@@ -171,7 +171,7 @@ impl Fact {
 
     /// When Stripe made the object, in Unix seconds.
     #[must_use]
-    pub fn created(&self) -> i64 {
+    pub fn created(&self) -> Option<i64> {
         match self {
             Self::CheckoutSession(session) => session.created,
             Self::PaymentIntent(intent) => intent.created,

@@ -1,13 +1,15 @@
 //! The fold: a set of facts about one payment becomes its row, the rows of its refunds and disputes, and what its
 //! checkout session has come to. No database, no clock.
 
+mod amount;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fact::{Fact, State, Statement};
-use super::refunds::{Told, refunded};
+use super::refunds::Told;
 use crate::stripe::object::charge::Charge;
 use crate::stripe::object::dispute::Dispute;
 use crate::stripe::object::invoice::Invoice;
@@ -217,45 +219,6 @@ impl<'a> Group<'a> {
             .or_else(|| self.invoices.iter().find_map(|(invoice, _)| invoice.email.clone()))
     }
 
-    /// What was charged and in which currency: the session's, else what was received, charged, paid. Before the money is
-    /// there, what was asked for.
-    fn amount(&self, state: State) -> (Option<i64>, Option<String>) {
-        let paid = state == State::Succeeded;
-        let of_session = self.session().map(|s| (s.amount_total.map(|total| self.taken(total, s)), s.currency.clone()));
-        let of_intent = self.intent().map(|i| {
-            (Some(if paid && i.amount_received > 0 { i.amount_received } else { i.amount }), Some(i.currency.clone()))
-        });
-        let of_charge = self.charge().map(|c| (Some(c.charged()), Some(c.currency.clone())));
-        let of_invoice = self
-            .invoice()
-            .map(|i| (if i.state == State::Succeeded { i.amount_paid } else { i.amount_due }, i.currency.clone()));
-        let of_payment = self.invoice_payments.first().map(|(p, _)| (p.amount_paid, p.currency.clone()));
-        // A subscription's session can total something else than its invoice (a trial, a balance): the invoice speaks.
-        let sources = if self.session().is_some_and(|session| session.mode == "subscription") {
-            [of_invoice, of_intent, of_charge, of_session, of_payment]
-        } else {
-            [of_session, of_intent, of_charge, of_invoice, of_payment]
-        };
-        let said: Vec<_> = sources.into_iter().flatten().collect();
-        let spoken = said.iter().find(|(amount, _)| amount.is_some()).or(said.first()).cloned();
-        spoken.unwrap_or((None, None))
-    }
-
-    /// Of a session's total, what was taken: an authorization can be captured in part.
-    fn taken(&self, total: i64, session: &Session) -> i64 {
-        let intent = self.intent().filter(|intent| intent.state == State::Succeeded);
-        let charge = self.charge().filter(|charge| charge.state == State::Succeeded);
-        let taken = intent
-            .map(|intent| (intent.amount_received, intent.amount, intent.currency.as_str()))
-            .or_else(|| charge.map(|charge| (charge.charged(), charge.amount, charge.currency.as_str())));
-        match taken {
-            Some((taken, asked, currency)) if session.currency.as_deref() == Some(currency) => {
-                if asked == total && 0 < taken && taken < asked { taken } else { total }
-            }
-            _ => total,
-        }
-    }
-
     fn paid_at(&self) -> Option<i64> {
         let of_invoice = self.invoices.iter().filter_map(|(invoice, _)| invoice.paid_at).min();
         let of_payment = || self.invoice_payments.iter().filter_map(|(payment, _)| payment.paid_at).min();
@@ -317,12 +280,12 @@ impl<'a> Group<'a> {
     }
 
     fn stripe_created_at(&self) -> Option<i64> {
-        let session = self.session().map(|session| session.created);
+        let session = self.session().and_then(|session| session.created);
         session
-            .or(self.intent().map(|intent| intent.created))
-            .or(self.charge().map(|charge| charge.created))
-            .or(self.invoice().map(|invoice| invoice.created))
-            .or(self.invoice_payments.first().map(|(payment, _)| payment.created))
+            .or(self.intent().and_then(|intent| intent.created))
+            .or(self.charge().and_then(|charge| charge.created))
+            .or(self.invoice().and_then(|invoice| invoice.created))
+            .or(self.invoice_payments.first().and_then(|(payment, _)| payment.created))
     }
 
     /// The newest snapshot of each object, by its id: what the row was derived from, for a person to read.
@@ -336,8 +299,8 @@ impl<'a> Group<'a> {
     }
 }
 
-fn first_to_speak(told: &Told, created: i64, id: &str) -> (bool, i64, String) {
-    (told.state() != State::Succeeded, created, id.to_owned())
+fn first_to_speak(told: &Told, created: Option<i64>, id: &str) -> (bool, bool, Option<i64>, String) {
+    (told.state() != State::Succeeded, created.is_none(), created, id.to_owned())
 }
 
 fn refund_ids(told: &Told) -> (Option<String>, Option<String>) {
@@ -385,7 +348,7 @@ fn shared_columns(group: &Group, context: &Context) -> Payment {
 fn payment_row(group: &Group, shared: Payment) -> Payment {
     let state = group.state();
     let (amount, currency) = group.amount(state);
-    let (amount_refunded, fully, refunded_at) = overlay(group, amount, currency.as_deref());
+    let (amount_refunded, fully, refunded_at) = group.overlay(amount, currency.as_deref());
     let is_subscription = group.invoices.iter().any(|(invoice, _)| invoice.subscription.is_some())
         || group.session().is_some_and(|session| session.mode == "subscription");
     let status = match state {
@@ -421,23 +384,6 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
     }
 }
 
-/// What went back in the payment's own currency, whether that is all of it, and since when. Where the charge is in another
-/// currency (the payer's, under Adaptive Pricing), the same share of the amount went back.
-fn overlay(group: &Group, amount: Option<i64>, currency: Option<&str>) -> (i64, bool, Option<i64>) {
-    let charges: Vec<Told> = group.charges.iter().map(|(_, told)| told.clone()).collect();
-    let back = refunded(&charges, &group.refunds);
-    let charge = group.charge().and_then(|charge| Some((back.of?, charge.currency.as_str())));
-    let intent = group.intent().map(|intent| (intent.amount_received, intent.currency.as_str()));
-    let refunded = match (amount, charge.or(intent)) {
-        (Some(amount), Some((of, charged_in))) if Some(charged_in) != currency && of > 0 => {
-            i64::try_from(i128::from(amount) * i128::from(back.amount) / i128::from(of)).unwrap_or(amount)
-        }
-        _ => back.amount,
-    };
-    let fully = refunded > 0 && amount.is_some_and(|amount| refunded >= amount);
-    (refunded, fully, back.at)
-}
-
 fn refund_row(told: &Told, shared: &Payment) -> Option<Payment> {
     let Fact::Refund(refund) = &told.newest.fact else {
         return None;
@@ -451,13 +397,13 @@ fn refund_row(told: &Told, shared: &Payment) -> Option<Payment> {
         stripe_refund_id: Some(refund.id.clone()),
         stripe_charge_id: refund.charge.clone().or_else(|| shared.stripe_charge_id.clone()),
         stripe_payment_intent_id: refund.payment_intent.clone().or_else(|| shared.stripe_payment_intent_id.clone()),
-        amount: Some(refund.amount),
+        amount: refund.amount,
         amount_refunded: Some(0),
-        currency: Some(refund.currency.clone()),
+        currency: refund.currency.clone(),
         description: refund.reason.clone(),
         refunded_at: when(State::Succeeded),
         failed_at: when(State::Failed),
-        stripe_created_at: Some(refund.created),
+        stripe_created_at: refund.created,
         raw: serde_json::to_value(&told.newest.fact).unwrap_or(Value::Null),
         ..shared.clone()
     })
@@ -473,12 +419,12 @@ fn dispute_row(dispute: &Dispute, shared: &Payment) -> Payment {
         stripe_payment_intent_id: None,
         stripe_checkout_session_id: None,
         stripe_invoice_id: None,
-        amount: Some(dispute.amount),
+        amount: dispute.amount,
         amount_refunded: Some(0),
-        currency: Some(dispute.currency.clone()),
+        currency: dispute.currency.clone(),
         description: dispute.reason.clone(),
         dispute_status: Some(dispute.status.clone()),
-        stripe_created_at: Some(dispute.created),
+        stripe_created_at: dispute.created,
         raw: serde_json::to_value(dispute).unwrap_or(Value::Null),
         ..shared.clone()
     }

@@ -28,7 +28,7 @@ impl<'a> Told<'a> {
     pub fn first(&self, state: State) -> Option<i64> {
         let saying = || self.statements.iter().filter(|statement| statement.fact.state() == state);
         let by_event = saying().filter(|statement| !statement.is_sync()).map(|statement| statement.created).min();
-        by_event.or_else(|| saying().map(|statement| statement.fact.created()).min())
+        by_event.or_else(|| saying().filter_map(|statement| statement.fact.created()).min())
     }
 
     /// Its state: success once said stands, else what the newest says. A session's failure stands too: it says `complete`
@@ -73,7 +73,7 @@ pub fn refunded(charges: &[Told], refunds: &[Told]) -> Refunded {
         let told = standing(charge.newest, &its);
         total.amount += succeeded.max(told);
         if newest.state == State::Succeeded {
-            *total.of.get_or_insert(0) += newest.charged();
+            *total.of.get_or_insert(0) += newest.charged().unwrap_or(0);
         }
         total.at = earliest(total.at, first_told(charge, &its));
     }
@@ -99,7 +99,7 @@ fn sum(refunds: &[&Told]) -> i64 {
         .iter()
         .filter_map(|refund| as_refund(refund))
         .filter(|r| r.state == State::Succeeded)
-        .map(|r| r.amount)
+        .filter_map(|r| r.amount)
         .sum()
 }
 
@@ -118,9 +118,9 @@ fn standing(statement: &Statement, refunds: &[&Told]) -> i64 {
     let dead_after: i64 = refunds
         .iter()
         .filter_map(|refund| as_refund(refund).map(|newest| (refund, newest)))
-        .filter(|(_, newest)| newest.state == State::Failed && newest.created <= at)
+        .filter(|(_, newest)| newest.state == State::Failed && newest.created <= Some(at))
         .filter(|(refund, _)| died(refund).is_some_and(|died| died > at || (died == at && !statement.is_sync())))
-        .map(|(_, newest)| newest.amount)
+        .filter_map(|(_, newest)| newest.amount)
         .sum();
     charge.amount_refunded - charge.released() - dead_after
 }

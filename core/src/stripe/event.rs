@@ -69,8 +69,8 @@ pub struct Event {
     pub event_type: String,
     /// When Stripe made it, in Unix seconds.
     pub created: i64,
-    /// Which of the two worlds it is of.
-    pub livemode: bool,
+    /// Which of the two worlds it is of; a thin event may leave it out.
+    pub livemode: Option<bool>,
     /// The connected account it is of, if any.
     pub account: Option<String>,
     /// A thin event names its object and does not carry it.
@@ -143,7 +143,9 @@ impl Event {
         }
         let id = named(envelope.id.as_deref()).ok_or_else(|| missing("id of 1 to 255 characters"))?;
         let event_type = named(envelope.event_type.as_deref()).ok_or_else(|| missing("type"))?;
-        let livemode = envelope.livemode.ok_or_else(|| missing("livemode"))?;
+        if envelope.livemode.is_none() && !thin {
+            return Err(missing("livemode"));
+        }
         let created = envelope.created.and_then(|raw| raw.get().parse().ok());
         let parsed: Data = match envelope.data {
             Some(raw) => serde_json::from_str(raw.get()).map_err(|error| Malformed::NotAnEvent(place(&error)))?,
@@ -164,7 +166,7 @@ impl Event {
             id,
             event_type,
             created: if thin { 0 } else { created.ok_or_else(|| missing("created in whole Unix seconds"))? },
-            livemode,
+            livemode: envelope.livemode,
             account: envelope.account.as_deref().map(ToOwned::to_owned),
             thin,
             object: object.map_or_else(|| "null".to_owned(), |raw| raw.get().to_owned()),
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn an_event_is_read() {
         let event = Event::parse(EVENT.as_bytes()).unwrap();
-        assert_eq!((event.id.as_str(), event.created, event.livemode), ("evt_1", 12, false));
+        assert_eq!((event.id.as_str(), event.created, event.livemode), ("evt_1", 12, Some(false)));
         assert_eq!((event.object_id.as_deref(), event.object_type.as_deref()), (Some("in_1"), Some("invoice")));
         assert_eq!(event.previous_attributes.as_deref(), Some(r#"{"paid":false}"#));
     }

@@ -385,3 +385,81 @@ fn a_refund_has_its_row_claimed_or_not() {
         assert_eq!((row.status.as_str(), row.failed_at, row.refunded_at), (shown, failed_at, None));
     }
 }
+
+#[test]
+fn several_intents_pay_one_invoice() {
+    let paid = |id: &str, amount: i64| {
+        say(
+            "payment_intent.succeeded",
+            210,
+            &intent(json!({"id": id, "amount": amount, "amount_received": amount, "latest_charge": null})),
+        )
+    };
+    let joined = |id: &str, intent: &str| {
+        say(
+            "invoice_payment.paid",
+            211,
+            &invoice_payment(json!({"id": id, "payment": {"type": "payment_intent", "payment_intent": intent}})),
+        )
+    };
+    let mut facts = vec![
+        paid("pi_1", 500),
+        paid("pi_2", 1000),
+        joined("inpay_1", "pi_1"),
+        joined("inpay_2", "pi_2"),
+        say("invoice.paid", 212, &invoice(json!({}))),
+    ];
+    assert_eq!(row(&facts).amount, Some(1500));
+    let mut back = refund("re_1", 500, "succeeded");
+    back["charge"] = Value::Null;
+    facts.push(say("refund.created", 220, &back));
+    let payment = row(&facts);
+    assert_eq!((payment.status.as_str(), payment.amount_refunded), ("partially_refunded", Some(500)));
+    // The invoice itself not told: the intents' sum.
+    facts.remove(4);
+    assert_eq!(row(&facts).amount, Some(1500));
+}
+
+#[test]
+fn what_failed_says_nothing_of_what_was_paid() {
+    let failed = say(
+        "payment_intent.payment_failed",
+        205,
+        &intent(json!({"status": "requires_payment_method", "amount": 1500, "amount_received": 0, "invoice": "in_1"})),
+    );
+    let asked = say("invoice.payment_failed", 205, &invoice(json!({"status": "open", "amount_paid": 0})));
+    assert_eq!(row(&[failed.clone(), asked.clone()]).amount, Some(1500));
+    let settled = say("invoice.paid", 900, &invoice(json!({"amount_paid": 1000, "amount_due": 1000})));
+    assert_eq!(row(&[failed, asked, settled]).amount, Some(1000));
+}
+
+#[test]
+fn a_share_of_what_the_payer_saw_went_back() {
+    let session = say(
+        "checkout.session.completed",
+        120,
+        &session(json!({
+            "currency": "eur", "amount_total": 1850,
+            "currency_conversion": {"amount_total": 2000, "amount_subtotal": 2000, "source_currency": "usd"},
+        })),
+    );
+    let mut back = refund("re_1", 925, "succeeded");
+    back["currency"] = json!("eur");
+    let payment = row(&[session.clone(), say("refund.created", 500, &back)]);
+    assert_eq!((payment.amount, payment.currency.as_deref()), (Some(2000), Some("usd")));
+    assert_eq!((payment.status.as_str(), payment.amount_refunded), ("partially_refunded", Some(1000)));
+    back["amount"] = json!(1850);
+    assert_eq!(row(&[session, say("refund.created", 500, &back)]).status, "refunded");
+}
+
+#[test]
+fn without_a_time_is_not_1970() {
+    let bare = say("checkout.session.completed", 120, &session(json!({"created": null})));
+    assert_eq!(row(&[bare]).stripe_created_at, None);
+    let odd = say(
+        "payment_intent.succeeded",
+        119,
+        &intent(json!({"metadata": ours(), "amount": null, "currency": null, "amount_received": null})),
+    );
+    assert_eq!((row(&[odd.clone()]).amount, row(&[odd]).currency), (None, None));
+}

@@ -50,7 +50,7 @@ fn both_shapes_say_the_same() {
         assert_eq!(read.subscription_subject.as_ref().unwrap().subject_id, "team_1");
         assert_eq!((read.price.as_deref(), read.product.as_deref()), (Some("price_1"), Some("prod_1")));
         assert_eq!((read.email.as_deref(), read.customer.as_deref()), (Some("invoice@example.com"), Some("cus_1")));
-        assert_eq!((read.paid_at, read.created, read.currency.as_deref()), (Some(201), 200, Some("usd")));
+        assert_eq!((read.paid_at, read.created, read.currency.as_deref()), (Some(201), Some(200), Some("usd")));
     }
     assert_eq!(
         (old.payment_intents.as_slice(), old.charges.as_slice()),
@@ -144,7 +144,7 @@ fn the_largest_line_that_is_no_proration_names_the_price() {
         for data in [lines, reversed] {
             let read = read_lines(data);
             assert_eq!((read.price.as_deref(), read.product.as_deref()), (Some("price_b"), Some("prod_b")));
-            assert_eq!(read.description.as_deref(), Some("of b"));
+            assert_eq!(read.description, None);
         }
         // Of equal lines the least id; of nothing but prorations the largest.
         assert_eq!(read_lines(vec![make("b", 5, false), make("a", 5, false)]).price.as_deref(), Some("price_a"));
@@ -191,7 +191,7 @@ fn an_invoice_payment_bridges() {
         (paid.invoice.as_deref(), paid.payment_intent.as_deref(), paid.charge.as_deref()),
         (Some("in_1"), Some("pi_1"), None)
     );
-    assert_eq!((paid.paid_at, paid.created), (Some(202), 200));
+    assert_eq!((paid.paid_at, paid.created), (Some(202), Some(200)));
     assert_eq!(Fact::InvoicePayment(Box::new(paid)).keys(), ["in_1", "inpay_1", "pi_1"]);
     let charged = read(json!({"invoice": {"id": "in_1"}, "payment": {"type": "charge", "charge": "ch_1"}}));
     assert_eq!((charged.invoice.as_deref(), charged.charge.as_deref()), (Some("in_1"), Some("ch_1")));

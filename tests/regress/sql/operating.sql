@@ -43,7 +43,7 @@ select payments.replay_events('test', array['evt_1', 'evt_2']);
 select * from payments.verify_projections('test');
 
 -- Old events go, failed ones and every fact stay.
-select says('evt_bad', 'charge.succeeded', 1, '{"id": "ch_bad", "object": "charge"}');
+select says('evt_bad', 'charge.succeeded', 1, '{"id": "ch_bad", "object": "charge", "amount": 1.5}');
 update payments.webhook_events set received_at = now() - interval '100 days';
 select payments.prune_webhook_events('29 days');
 select payments.prune_webhook_events();

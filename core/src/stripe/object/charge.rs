@@ -15,7 +15,8 @@ pub struct Charge {
     /// What it means for the money; an authorization that is not captured is pending.
     pub state: State,
     /// In minor units of `currency`.
-    pub amount: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount: Option<i64>,
     /// Captured of it, in minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_captured: Option<i64>,
@@ -25,7 +26,8 @@ pub struct Charge {
     #[serde(default)]
     pub refunded: bool,
     /// Lower-case ISO code.
-    pub currency: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<String>,
     /// `cus_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub customer: Option<String>,
@@ -45,7 +47,8 @@ pub struct Charge {
     #[serde(skip_serializing_if = "Origin::is_empty", default)]
     pub origin: Origin,
     /// When Stripe made it, in Unix seconds.
-    pub created: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -54,11 +57,11 @@ struct Shape {
     #[serde(default, deserialize_with = "or_default")]
     status: String,
     captured: Option<bool>,
-    amount: i64,
+    amount: Option<i64>,
     amount_captured: Option<i64>,
     amount_refunded: Option<i64>,
     refunded: Option<bool>,
-    currency: String,
+    currency: Option<String>,
     #[serde(default, deserialize_with = "reference")]
     customer: Option<String>,
     billing_details: Option<Billing>,
@@ -70,8 +73,7 @@ struct Shape {
     invoice: Option<String>,
     #[serde(default)]
     metadata: Metadata,
-    #[serde(default, deserialize_with = "or_default")]
-    created: i64,
+    created: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -116,8 +118,9 @@ impl Charge {
     pub fn released(&self) -> i64 {
         match self.amount_captured {
             _ if self.state != State::Succeeded => self.amount_refunded,
-            Some(captured) if captured > 0 && self.amount_refunded >= self.amount - captured => {
-                (self.amount - captured).max(0)
+            Some(captured) if captured > 0 => {
+                let rest = (self.amount.unwrap_or(0) - captured).max(0);
+                if self.amount_refunded >= rest { rest } else { 0 }
             }
             _ => 0,
         }
@@ -125,7 +128,7 @@ impl Charge {
 
     /// What was charged, in minor units of its currency.
     #[must_use]
-    pub fn charged(&self) -> i64 {
-        self.amount_captured.filter(|captured| *captured > 0).unwrap_or(self.amount)
+    pub fn charged(&self) -> Option<i64> {
+        self.amount_captured.filter(|captured| *captured > 0).or(self.amount)
     }
 }

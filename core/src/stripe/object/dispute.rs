@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Unreadable, or_default, read, reference};
+use super::{Unreadable, read, reference};
 
 /// What a dispute says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,9 +12,11 @@ pub struct Dispute {
     /// `warning_needs_response`, `needs_response`, `under_review`, `won`, `lost`…
     pub status: String,
     /// In minor units of `currency`.
-    pub amount: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount: Option<i64>,
     /// Lower-case ISO code.
-    pub currency: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<String>,
     /// `ch_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub charge: Option<String>,
@@ -25,22 +27,22 @@ pub struct Dispute {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
     /// When Stripe made it, in Unix seconds.
-    pub created: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<i64>,
 }
 
 #[derive(Deserialize)]
 struct Shape {
     id: String,
     status: String,
-    amount: i64,
-    currency: String,
+    amount: Option<i64>,
+    currency: Option<String>,
     #[serde(default, deserialize_with = "reference")]
     charge: Option<String>,
     #[serde(default, deserialize_with = "reference")]
     payment_intent: Option<String>,
     reason: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    created: i64,
+    created: Option<i64>,
 }
 
 impl Dispute {

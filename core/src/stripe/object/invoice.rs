@@ -29,7 +29,7 @@ pub struct Invoice {
     /// `customer_email`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub email: Option<String>,
-    /// The invoice's, else that of its chosen line.
+    /// As the app or a person wrote it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub description: Option<String>,
     /// `sub_…`, if it is of a subscription.
@@ -57,7 +57,8 @@ pub struct Invoice {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub paid_at: Option<i64>,
     /// When Stripe made it, in Unix seconds.
-    pub created: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -85,8 +86,7 @@ struct Shape {
     payments: Option<List<invoice_payment::Shape>>,
     lines: Option<List<Line>>,
     status_transitions: Option<Transitions>,
-    #[serde(default, deserialize_with = "or_default")]
-    created: i64,
+    created: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -113,7 +113,6 @@ struct Line {
     id: String,
     #[serde(default, deserialize_with = "or_default")]
     amount: i64,
-    description: Option<String>,
     proration: Option<bool>,
     price: Option<Priced>,
     plan: Option<Priced>,
@@ -211,7 +210,6 @@ impl Invoice {
             .into_iter()
             // An upgrade's invoice can hold nothing but prorations; then the largest of them is what was bought.
             .max_by_key(|line| (!line.is_proration(), line.amount, std::cmp::Reverse(line.id.clone())));
-        let line_description = chosen.as_ref().and_then(|line| line.description.clone());
         let (price, product) = chosen.map_or((None, None), Line::price_and_product);
         Ok(Self {
             id: shape.id,
@@ -222,7 +220,7 @@ impl Invoice {
             currency: shape.currency,
             customer: shape.customer,
             email: shape.customer_email,
-            description: shape.description.or(line_description),
+            description: shape.description,
             subscription,
             subscription_subject: Origin::read(&subscription_metadata, prefix).subject,
             origin: Origin::read(&shape.metadata, prefix),

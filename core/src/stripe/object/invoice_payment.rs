@@ -34,7 +34,8 @@ pub struct InvoicePayment {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub paid_at: Option<i64>,
     /// When Stripe made it, in Unix seconds.
-    pub created: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<i64>,
 }
 
 /// The object itself, alone or within an invoice's `payments`.
@@ -49,8 +50,7 @@ pub(super) struct Shape {
     invoice: Option<String>,
     payment: Option<Payment>,
     status_transitions: Option<Transitions>,
-    #[serde(default, deserialize_with = "or_default")]
-    created: i64,
+    created: Option<i64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -15,11 +15,13 @@ pub struct Intent {
     /// What it means for the money.
     pub state: State,
     /// Asked for, in minor units of `currency`.
-    pub amount: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount: Option<i64>,
     /// Received, in minor units of `currency`.
     pub amount_received: i64,
     /// Lower-case ISO code.
-    pub currency: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<String>,
     /// `cus_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub customer: Option<String>,
@@ -39,7 +41,8 @@ pub struct Intent {
     #[serde(skip_serializing_if = "Origin::is_empty", default)]
     pub origin: Origin,
     /// When Stripe made it, in Unix seconds.
-    pub created: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -47,9 +50,9 @@ struct Shape {
     id: String,
     #[serde(default, deserialize_with = "or_default")]
     status: String,
-    amount: i64,
+    amount: Option<i64>,
     amount_received: Option<i64>,
-    currency: String,
+    currency: Option<String>,
     #[serde(default, deserialize_with = "reference")]
     customer: Option<String>,
     receipt_email: Option<String>,
@@ -61,8 +64,7 @@ struct Shape {
     last_payment_error: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     metadata: Metadata,
-    #[serde(default, deserialize_with = "or_default")]
-    created: i64,
+    created: Option<i64>,
 }
 
 impl Intent {

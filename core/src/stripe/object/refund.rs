@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Unreadable, or_default, read, reference};
+use super::{Unreadable, read, reference};
 use crate::payment::fact::State;
 
 /// What a refund says.
@@ -15,9 +15,11 @@ pub struct Refund {
     /// Whether the money went back.
     pub state: State,
     /// In minor units of `currency`.
-    pub amount: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount: Option<i64>,
     /// Lower-case ISO code.
-    pub currency: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<String>,
     /// `ch_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub charge: Option<String>,
@@ -28,22 +30,22 @@ pub struct Refund {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
     /// When Stripe made it, in Unix seconds.
-    pub created: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<i64>,
 }
 
 #[derive(Deserialize)]
 struct Shape {
     id: String,
     status: Option<String>,
-    amount: i64,
-    currency: String,
+    amount: Option<i64>,
+    currency: Option<String>,
     #[serde(default, deserialize_with = "reference")]
     charge: Option<String>,
     #[serde(default, deserialize_with = "reference")]
     payment_intent: Option<String>,
     reason: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    created: i64,
+    created: Option<i64>,
 }
 
 impl Refund {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Metadata, Origin, Unreadable, or_default, read, reference};
+use super::{Metadata, Origin, Unreadable, read, reference};
 use crate::payment::fact::State;
 
 /// What a checkout session says of a payment.
@@ -29,6 +29,9 @@ pub struct Session {
     /// The currency the app integrates in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub currency: Option<String>,
+    /// Under Adaptive Pricing, what the payer saw: minor units and currency of the charge.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub presented: Option<(i64, String)>,
     /// `cus_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub customer: Option<String>,
@@ -51,7 +54,8 @@ pub struct Session {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client_reference_id: Option<String>,
     /// When Stripe made it, in Unix seconds.
-    pub created: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -79,8 +83,7 @@ struct Shape {
     #[serde(default)]
     metadata: Metadata,
     client_reference_id: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    created: i64,
+    created: Option<i64>,
 }
 
 /// Adaptive Pricing up to 2025-02-24: the session is in the payer's currency, the app's own stands here.
@@ -104,11 +107,14 @@ impl Session {
     pub fn read(text: &str, event_type: Option<&str>, prefix: &str) -> Result<Self, Unreadable> {
         let shape: Shape = read("checkout session", text)?;
         let converted = shape.currency_conversion.filter(|c| c.source_currency.is_some());
+        let presented = converted.as_ref().and_then(|_| shape.amount_total.zip(shape.currency.clone()));
         let (amount_total, amount_subtotal, currency) = match converted {
             Some(c) => (c.amount_total, c.amount_subtotal, c.source_currency),
             None => (shape.amount_total, shape.amount_subtotal, shape.currency),
         };
-        let state = match (event_type, shape.status.as_deref(), shape.payment_status.as_deref()) {
+        // An event tells the status by its type where an old shape leaves it out.
+        let status = shape.status.or_else(|| status_by_event(event_type?));
+        let state = match (event_type, status.as_deref(), shape.payment_status.as_deref()) {
             (_, _, Some("paid")) | (_, Some("complete"), Some("no_payment_required")) => State::Succeeded,
             (Some("checkout.session.async_payment_failed"), _, _) => State::Failed,
             (_, Some("complete"), _) => State::Pending,
@@ -119,11 +125,12 @@ impl Session {
             id: shape.id,
             mode: shape.mode.unwrap_or_default(),
             state,
-            status: shape.status,
+            status,
             payment_status: shape.payment_status,
             amount_total,
             amount_subtotal,
             currency,
+            presented,
             customer: shape.customer,
             email,
             payment_intent: shape.payment_intent,
@@ -141,9 +148,18 @@ impl Session {
         self.status.as_deref() == Some("complete")
     }
 
-    /// The id of the local row that it says it was made for.
+    /// The ids of the local row that it says it was made for, the better word first.
     #[must_use]
-    pub fn local_id(&self) -> Option<&str> {
-        self.origin.checkout_session_id.as_deref().or(self.client_reference_id.as_deref())
+    pub fn local_ids(&self) -> [Option<&str>; 2] {
+        [self.origin.checkout_session_id.as_deref(), self.client_reference_id.as_deref()]
     }
+}
+
+fn status_by_event(event_type: &str) -> Option<String> {
+    let status = match event_type.strip_prefix("checkout.session.")? {
+        "completed" | "async_payment_succeeded" | "async_payment_failed" => "complete",
+        "expired" => "expired",
+        _ => return None,
+    };
+    Some(status.to_owned())
 }
