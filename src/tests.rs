@@ -49,31 +49,99 @@ fn is_named_as<T: Serialize>(row: &T, table: &str) {
     }
 }
 
+/// Every statement that can be prepared, by its name.
+fn statements() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/statement");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let named = files
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap()));
+    named.filter(|(_, sql)| !sql.contains("\nlock table")).collect()
+}
+
+fn types_of(sql: &str) -> Vec<String> {
+    let head: String = sql.lines().take_while(|line| line.starts_with("--")).collect::<Vec<_>>().join(" ");
+    parameter_types(&head)
+}
+
+fn prepare(name: &str, types: &[String], sql: &str) {
+    let types = if types.is_empty() { String::new() } else { format!("({})", types.join(", ")) };
+    Spi::run(&format!("prepare s_{name} {types} as {sql}")).unwrap();
+}
+
+fn plan(explain: &str) -> Vec<String> {
+    Spi::connect_mut(|client| {
+        let lines = client.update(explain, None, &[]).unwrap();
+        lines.map(|line| line.get::<String>(1).unwrap().unwrap()).collect()
+    })
+}
+
+/// The tables that grow with every event.
+const OURS: [&str; 14] = [
+    "webhook_events",
+    "facts",
+    "links",
+    "payment_history",
+    "checkout_sessions",
+    "customer_portal_sessions",
+    "customers",
+    "products",
+    "prices",
+    "subscriptions",
+    "subscription_items",
+    "stripe_customer_mappings",
+    "mapping_claims",
+    "fulfillments",
+];
+
 #[pg_schema]
 mod tests {
     use super::*;
 
     #[pg_test]
     fn every_statement_prepares() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/statement");
         let (mut prepared, mut refused) = (0, Vec::new());
-        for file in fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
-            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            let sql = fs::read_to_string(&path).unwrap();
+        for (name, sql) in statements() {
             assert!(sql.starts_with(&format!("-- {name}:")), "{name} does not say on its first line what it does");
-            if sql.contains("\nlock table") {
-                continue;
-            }
-            let head: String = sql.lines().take_while(|line| line.starts_with("--")).collect::<Vec<_>>().join(" ");
-            let types = parameter_types(&head).join(", ");
-            let types = if types.is_empty() { String::new() } else { format!("({types})") };
-            let outcome = db::savepoint(|| Spi::run(&format!("prepare s_{name} {types} as {sql}")).unwrap());
-            refused.extend(outcome.err().map(|failure| format!("{name} {types}: {failure}")));
+            let types = types_of(&sql);
+            let outcome = db::savepoint(|| prepare(&name, &types, &sql));
+            refused.extend(outcome.err().map(|failure| format!("{name} {types:?}: {failure}")));
             prepared += 1;
         }
         assert!(refused.is_empty(), "{}", refused.join("; "));
         assert!(prepared > 50, "only {prepared} statements were found");
+    }
+
+    /// Plans are kept from when the tables are empty; one that reads a whole table or a whole environment then would go on so.
+    #[pg_test]
+    fn no_statement_of_the_path_reads_a_whole_table() {
+        const READ_ALL_BY_PURPOSE: [&str; 8] = [
+            "all_anchors",
+            "all_claims",
+            "all_mirrored",
+            "count_open_fulfillments",
+            "events_to_replay",
+            "find_open_fulfillments",
+            "prune_events",
+            "rows_of_mappings",
+        ];
+        Spi::run("set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan").unwrap();
+        let mut wrong = Vec::new();
+        for (name, sql) in statements().into_iter().filter(|(name, _)| !READ_ALL_BY_PURPOSE.contains(&name.as_str())) {
+            let types = types_of(&sql);
+            prepare(&name, &types, &sql);
+            let arguments = vec!["null"; types.len()].join(", ");
+            let arguments = if types.is_empty() { arguments } else { format!("({arguments})") };
+            let mut ours = false;
+            for line in plan(&format!("explain (costs off) execute s_{name}{arguments}")) {
+                if line.contains(" Scan ") {
+                    ours = OURS.iter().any(|table| line.contains(&format!(" on {table}")));
+                }
+                if ours && (line.contains("Index Cond: (environment = ") || line.contains("Seq Scan on ")) {
+                    wrong.push(format!("{name}: {}", line.trim()));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("; "));
     }
 
     #[pg_test]

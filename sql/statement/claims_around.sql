@@ -27,8 +27,8 @@ with recursive around (kind, subject_type, subject_id, stripe_customer_id, strip
         from payments.stripe_customer_mappings m
        where m.environment = $1 and m.stripe_customer_id = k.stripe_customer_id
     ) as f (kind, subject_type, subject_id, stripe_customer_id, stripe_checkout_session_id, evidence_created, evidence_event_id)
-   where not exists (select from payments.customers d
-                      where d.environment = $1 and d.stripe_customer_id = f.stripe_customer_id and d.deleted)
+   where not coalesce((select d.deleted from payments.customers d
+                        where d.environment = $1 and d.stripe_customer_id = f.stripe_customer_id), false)
 )
 select pg_catalog.json_build_object(
   'claims'::text, coalesce(pg_catalog.json_agg(pg_catalog.to_json(a.*)) filter (where a.kind = 'claim'::text), '[]'::json),

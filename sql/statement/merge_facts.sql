@@ -5,4 +5,4 @@ with moved as (
   returning f.keys
 )
 update payments.links l set anchor = $2
- where l.environment = $1 and l.key in (select pg_catalog.unnest(m.keys) from moved m)
+ where l.environment = $1 and l.key = any (array(select pg_catalog.unnest(m.keys) from moved m))

@@ -12,8 +12,11 @@ select $1, r.stripe_subscription_id, r.stripe_customer_id,
          stripe_subscription_id text, stripe_customer_id text, status text, current_period_start bigint,
          current_period_end bigint, cancel_at_period_end boolean, cancel_at bigint, canceled_at bigint, trial_start bigint,
          trial_end bigint, latest_invoice_id text, metadata jsonb)
-  left join payments.stripe_customer_mappings c
-    on c.environment = $1 and c.stripe_customer_id = r.stripe_customer_id
+  left join lateral (
+    select o.subject_type, o.subject_id
+      from payments.stripe_customer_mappings o
+     where o.environment = $1 and o.stripe_customer_id = r.stripe_customer_id offset 0
+  ) as c on true
 on conflict (environment, stripe_subscription_id) do update
    set (stripe_customer_id, subject_type, subject_id, status, current_period_start, current_period_end,
         cancel_at_period_end, cancel_at, canceled_at, trial_start, trial_end, latest_invoice_id, metadata, raw, synced_at, updated_at)
