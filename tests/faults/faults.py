@@ -2,7 +2,6 @@
 """What must hold when things break; see the table of faults in the README. Each fault has a control: the same
 run with the protection taken away must fail. faults.py [NAME…]"""
 
-import json
 import os
 import random
 import signal
@@ -11,66 +10,10 @@ import threading
 import time
 
 import psycopg
-import stripe
 
+import machine
 import server
-
-MARKED = {"insforge_checkout_mode": "payment"}
-
-
-def paid(number):
-    """A whole payment in one event: a completed session of our own kind."""
-    return {
-        "id": f"evt_f{number:06d}", "object": "event", "api_version": "2025-06-30.basil", "created": 1752000000 + number,
-        "type": "checkout.session.completed", "livemode": False, "data": {"object": {
-            "id": f"cs_f{number:06d}", "object": "checkout.session", "mode": "payment", "status": "complete",
-            "payment_status": "paid", "amount_subtotal": 2000, "amount_total": 2000, "currency": "usd",
-            "customer": f"cus_f{number % 50}", "payment_intent": f"pi_f{number:06d}", "invoice": None,
-            "subscription": None, "client_reference_id": None, "metadata": MARKED, "created": 1752000000,
-            "customer_details": {"email": "buyer@example.com"}, "livemode": False,
-        }},
-    }
-
-
-def deliver(connection, event):
-    return connection.execute("select payments.apply_stripe_event('test', %s::jsonb)", (json.dumps(event),)).fetchone()[0]
-
-
-def receive(connection, event):
-    body = json.dumps(event)
-    header = stripe.WebhookSignature.generate_signature_header(body, server.SECRET)
-    query = "select payments.receive_stripe_webhook('test', %s::text, %s)"
-    return connection.execute(query, (body, header)).fetchone()[0]
-
-
-def one(connection, query, *parameters):
-    return connection.execute(query, parameters).fetchone()[0]
-
-
-def load(name, write, until, clients=4):
-    """Numbers that clients wrote and that were acknowledged, until the server is gone."""
-    acknowledged = []
-    counter = iter(range(1, 10**6))
-    lock = threading.Lock()
-
-    def client():
-        connection = None
-        while not until.is_set():
-            with lock:
-                number = next(counter)
-            try:
-                connection = connection or server.connect(name)
-                write(connection, number)
-                acknowledged.append(number)
-            except psycopg.Error:
-                connection = None  # killed: the next one gets a new connection, if there is a server
-                time.sleep(0.05)
-
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    return acknowledged, threads
-
+from events import deliver, load, one, paid, receive
 
 def crash_during(name, write, seconds):
     """Load, backends killed one by one, then everything at once; what was acknowledged by then."""
@@ -317,6 +260,7 @@ FAULTS = [
     one_poison_event_among_a_thousand,
     memory_stays_flat,
     failures_do_not_pile_up,
+    *machine.FAULTS,
 ]
 
 

@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 import time
 
 import psycopg
@@ -25,11 +26,11 @@ def connect(database, **more):
     return psycopg.connect(dbname=database, autocommit=True, prepare_threshold=None, **more)
 
 
-def database(name):
+def database(name, tablespace="pg_default"):
     """A fresh copy of the template that database.sh made, with a webhook secret and the app's tables."""
     with connect("postgres") as admin:
         admin.execute(f"drop database if exists {name} with (force)")
-        admin.execute(f"create database {name} template payments_template")
+        admin.execute(f"create database {name} template payments_template tablespace {tablespace}")
     with connect(name) as connection:
         connection.execute("select payments.set_webhook_secret('test', %s)", (SECRET,))
         connection.execute("select payments.create_app_tables()")
@@ -71,3 +72,33 @@ def resident(pid):
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) / 1024
     raise AssertionError("no RssAnon")
+
+
+class Standby:
+    """A copy of the server that follows it, on a socket of its own."""
+
+    def __init__(self):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="payments-standby.", dir="/tmp"))
+        self.host = str(self.home)
+        self.run("make")
+
+    def run(self, verb):
+        subprocess.run([HERE / "standby.sh", verb, self.home], check=True)
+
+    def promote(self):
+        self.run("promote")
+
+    def remove(self):
+        self.run("remove")
+
+
+def standby():
+    """A standby that has caught up."""
+    follower = Standby()
+    with connect("postgres") as admin:
+        deadline = time.time() + 60
+        while time.time() < deadline:
+            if admin.execute("select 1 from pg_stat_replication where state = 'streaming'").fetchone():
+                return follower
+            time.sleep(0.1)
+    raise AssertionError("the standby does not follow")

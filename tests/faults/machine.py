@@ -1,0 +1,167 @@
+"""What must hold when the machine fails: the disk is full, the server is lost and its standby takes over, its log is read."""
+
+import contextlib
+import os
+import pathlib
+import subprocess
+import tempfile
+import threading
+import time
+
+import psycopg
+
+import server
+from events import deliver, load, one, paid, receive
+
+
+@contextlib.contextmanager
+def small_disk(megabytes):
+    """A folder on a file system of its own, which the server may fill."""
+    if os.geteuid() != 0:
+        raise AssertionError("only root can mount a small disk; run the fault tests as root")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="payments-disk.", dir="/tmp"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], check=True)
+    try:
+        (folder / "space").mkdir()
+        subprocess.run(["chown", "-R", "postgres", str(folder)], check=True)
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+        folder.rmdir()
+
+
+def a_full_disk_refuses_cleanly_and_resumes():
+    with small_disk(64) as folder:
+        with server.connect("postgres") as admin:
+            admin.execute("drop database if exists full_disk")
+            admin.execute("drop tablespace if exists small")
+            admin.execute(f"create tablespace small location '{folder}/space'")
+        name = server.database("full_disk", tablespace="small")
+        acknowledged, refused = [], None
+        with server.connect(name) as connection:
+            # What fills the disk is not ours to give back: something else on it.
+            (folder / "ballast").write_bytes(b"x" * (1 << 20) * 16)
+            number = 0
+            while refused is None and number < 200_000:
+                number += 1
+                try:
+                    receive(connection, paid(number))
+                    acknowledged.append(number)
+                except psycopg.errors.DiskFull as full:
+                    refused = full
+            assert refused is not None, "the disk never filled"
+            stored = one(connection, "select count(*) from payments.webhook_events")
+            assert stored == len(acknowledged), f"{stored} rows of {len(acknowledged)} acknowledged"
+            (folder / "ballast").unlink()
+            # Nothing is restarted: Stripe tries again, and the same connection goes on.
+            assert receive(connection, paid(number))["status"] == "processed"
+            assert one(connection, "select count(*) from payments.payment_history") == len(acknowledged) + 1
+        with server.connect("postgres") as admin:
+            admin.execute("drop database full_disk with (force)")
+            admin.execute("drop tablespace small")
+    return f"{len(acknowledged)} acknowledged, then 53100, then on"
+
+
+def lose_the_primary(name, write, judge):
+    """Load on a primary whose commits wait for a standby; the primary is lost, the standby promoted, and asked what it has of
+    what was acknowledged."""
+    standby = server.standby()
+    with server.connect("postgres") as admin:
+        admin.execute("alter system set synchronous_standby_names = '*'")
+        admin.execute("select pg_reload_conf()")
+    try:
+        stop = threading.Event()
+        acknowledged, threads = load(name, write, stop)
+        time.sleep(2)
+        with server.connect(name, host=standby.host) as replica:
+            # A paywall is asked on the standby too.
+            assert one(replica, "select payments.has_entitlement('course')") is False
+        server.kill_everything()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        standby.promote()
+        with server.connect(name, host=standby.host) as promoted:
+            return acknowledged, judge(promoted, acknowledged)
+    finally:
+        standby.remove()
+        server.start()
+        with server.connect("postgres") as admin:
+            admin.execute("alter system reset synchronous_standby_names")
+            admin.execute("select pg_reload_conf()")
+
+
+def a_promoted_standby_has_every_acknowledged_event():
+    def judge(promoted, acknowledged):
+        stored = {id_ for (id_,) in promoted.execute("select stripe_event_id from payments.webhook_events")}
+        lost = [number for number in acknowledged if f"evt_f{number:06d}" not in stored]
+        assert not lost, f"{len(lost)} of {len(acknowledged)} acknowledged events are lost"
+        for number in acknowledged[-20:]:
+            assert deliver(promoted, paid(number))["duplicate"] is True, "an event that was acknowledged ran again"
+        assert one(promoted, "select count(*) from payments.payment_history") == len(stored)
+
+    name = server.database("promoted")
+    acknowledged, _ = lose_the_primary(name, lambda connection, number: receive(connection, paid(number)), judge)
+    assert len(acknowledged) > 20, f"only {len(acknowledged)} events were acknowledged"
+    return f"{len(acknowledged)} acknowledged, none lost, none run twice"
+
+
+def control_what_did_not_ask_for_durability_is_lost_with_the_primary():
+    def judge(promoted, acknowledged):
+        stored = {number for (number,) in promoted.execute("select number from bare")}
+        return [number for number in acknowledged if number not in stored]
+
+    name = server.database("promoted_control")
+    with server.connect(name) as connection:
+        connection.execute("create table bare (number int primary key)")
+    insert = "insert into bare values (%s)"
+    acknowledged, lost = lose_the_primary(name, lambda connection, number: connection.execute(insert, (number,)), judge)
+    assert lost, "no bare row was lost: the promotion proves nothing"
+    return f"{len(lost)} of {len(acknowledged)} bare rows lost"
+
+
+SECRETS = ["whsec_loggedsecret0001", "whsec_loggedsecret0002", "sk_live_loggedsecret0003", "rk_test_loggedsecret0004"]
+
+
+def no_secret_is_in_the_log_or_among_the_statements():
+    name = server.database("logged")
+    with server.connect(name) as connection:
+        connection.execute("create extension if not exists pg_stat_statements")
+
+        def refused(query, *parameters):
+            try:
+                connection.execute(query, parameters)
+            except psycopg.Error as error:
+                told = f"{error} {error.diag.message_detail} {error.diag.message_hint} {error.diag.context}"
+                assert not any(secret in told for secret in SECRETS), told
+            else:
+                raise AssertionError(f"not refused: {query}")
+
+        connection.execute("select payments.set_webhook_secret('test', %s)", (SECRETS[0],))
+        connection.execute(f"select payments.set_webhook_secret('test', '{SECRETS[1]}')")
+        refused(f"select payments.set_webhook_secret('{SECRETS[0]}', 'test')")
+        refused(f"select payments.set_webhook_secret('test', ' {SECRETS[1]}')")
+        refused("select payments.set_webhook_secret('test', %s)", SECRETS[2])
+        refused("select payments.receive_stripe_webhook('test', '{}'::text, 't=1,v1=00')")
+        for secret in SECRETS[2:]:
+            refused(f"""select payments.create_checkout_session('test', 'payment', '[{{"price": "price_a", "quantity": 1}}]',
+                'https://a.example', 'https://a.example', metadata => '{{"key": "{secret}"}}')""")
+            refused(f"select payments.create_checkout_session('{secret}', 'payment', '[]', 'https://a.example', 'https://a.example')")
+        told = "\n".join(query for (query,) in connection.execute("select query from pg_stat_statements"))
+        control = one(connection, "select count(*) from pg_stat_statements where query like '%set_webhook_secret%'")
+        assert control, "pg_stat_statements saw no call: it proves nothing"
+        refused("select 'in the log', 1 / 0")
+    log = pathlib.Path(os.environ["SERVER_LOG"]).read_text(errors="replace")
+    assert "in the log" in log, "the log tells no statement of an error: it proves nothing"
+    for secret in SECRETS:
+        assert secret not in told, f"{secret} is in pg_stat_statements"
+        assert secret not in log, f"{secret} is in the server's log"
+    return "neither"
+
+
+FAULTS = [
+    a_full_disk_refuses_cleanly_and_resumes,
+    a_promoted_standby_has_every_acknowledged_event,
+    control_what_did_not_ask_for_durability_is_lost_with_the_primary,
+    no_secret_is_in_the_log_or_among_the_statements,
+]
