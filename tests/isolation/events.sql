@@ -21,3 +21,23 @@ create function public.stripes_answer() returns jsonb language sql as $$
   select '{"id": "cs_test_1", "object": "checkout.session", "livemode": false, "status": "open", "payment_status": "unpaid",
     "url": "https://checkout.stripe.com/c/pay/cs_test_1"}'::jsonb
 $$;
+
+-- A shop whose order 1 is asked for by two sessions; each is paid by an event of its own.
+create function public.shop() returns void language plpgsql as $$
+begin
+  perform payments.create_app_tables();
+  insert into public.orders (id, user_id, amount, currency) values ('00000000-0000-4000-8000-0000000000aa', 'ada', 2000, 'usd');
+  insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, created_by, line_items, success_url, cancel_url, metadata)
+  select format('00000000-0000-4000-8000-00000000000%s', n)::uuid, 'test', 'payment', 'open', 'user', 'ada', 'ada',
+         '[{"price": "price_book", "quantity": 1}]', 'https://a.example', 'https://a.example',
+         '{"order_id": "00000000-0000-4000-8000-0000000000aa"}'
+    from generate_series(1, 2) n;
+end
+$$;
+
+create function public.session_paid(n int) returns text language sql as $$
+  select jsonb_build_object('id', 'evt_paid_' || n, 'object', 'event', 'type', 'checkout.session.completed', 'created', 1752000060 + n,
+    'livemode', false, 'data', jsonb_build_object('object', jsonb_build_object('id', 'cs_test_paid_' || n, 'object', 'checkout.session',
+      'mode', 'payment', 'status', 'complete', 'payment_status', 'paid', 'amount_subtotal', 2000, 'amount_total', 2000, 'currency', 'usd',
+      'payment_intent', 'pi_paid_' || n, 'livemode', false, 'client_reference_id', format('00000000-0000-4000-8000-00000000000%s', n))))::text
+$$;
