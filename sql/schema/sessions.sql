@@ -338,19 +338,19 @@ begin
   if is_checkout then
     -- Only a webhook makes a session completed, expired or paid.
     update payments.checkout_sessions as s
-       set status = case when s.status in ('initialized'::text, 'failed'::text) then 'open'::text else s.status end,
-           stripe_checkout_session_id = response ->> 'id'::text,
-           url = coalesce(response ->> 'url'::text, s.url),
+       set status = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) then 'open'::pg_catalog.text else s.status end,
+           stripe_checkout_session_id = response ->> 'id'::pg_catalog.text,
+           url = coalesce(response ->> 'url'::pg_catalog.text, s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
-           payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::text when 'unpaid'::text then 'unpaid'::text end),
-           last_error = case when s.status in ('initialized'::text, 'failed'::text) then null else s.last_error end,
-           raw = case when s.status in ('initialized'::text, 'failed'::text) or s.raw = '{}'::jsonb then response else s.raw end
+           payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::pg_catalog.text when 'unpaid'::pg_catalog.text then 'unpaid'::pg_catalog.text end),
+           last_error = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) then null else s.last_error end,
+           raw = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) or s.raw = '{}'::pg_catalog.jsonb then response else s.raw end
      where s.id = session_id
     returning pg_catalog.to_jsonb(s.*) into row_now;
   else
     update payments.customer_portal_sessions as s
-       set status = 'created'::text,
-           url = response ->> 'url'::text,
+       set status = 'created'::pg_catalog.text,
+           url = response ->> 'url'::pg_catalog.text,
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
            last_error = null,
            raw = response
@@ -375,13 +375,13 @@ declare
 begin
   perform set_config('search_path', payments.ordinary_search_path(), true);
   update payments.checkout_sessions as s
-     set status = 'failed'::text, last_error = reason
-   where s.id = session_id and s.status in ('initialized'::text, 'failed'::text) and s.stripe_checkout_session_id is null
+     set status = 'failed'::pg_catalog.text, last_error = reason
+   where s.id = session_id and s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) and s.stripe_checkout_session_id is null
   returning pg_catalog.to_jsonb(s.*) into row_now;
   if row_now is null then
     update payments.customer_portal_sessions as s
-       set status = 'failed'::text, last_error = reason
-     where s.id = session_id and s.status in ('initialized'::text, 'failed'::text)
+       set status = 'failed'::pg_catalog.text, last_error = reason
+     where s.id = session_id and s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text)
     returning pg_catalog.to_jsonb(s.*) into row_now;
   end if;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
