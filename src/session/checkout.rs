@@ -29,8 +29,11 @@ const NOT_YOURS: [&str; 7] = [
 
 /// Checks a new checkout session, stamps its creator and sees to its idempotency key.
 ///
-/// A backend may write any state; of its rows only the forms are checked. Callers may only ask, for subjects that are theirs.
-#[pg_trigger]
+/// A backend may write any state; of its rows only the forms are checked and, where it asks to pay, that live is approved.
+/// Callers may only ask, for subjects that are theirs.
+#[pg_trigger(
+    sql = "create function payments.guard_checkout_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
 fn guard_checkout_session<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {

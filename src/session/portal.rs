@@ -12,8 +12,11 @@ const TABLE: &str = "payments.customer_portal_sessions";
 /// Who may insert this is a backend.
 const ONLY_BACKENDS_WRITE: &std::ffi::CStr = c"stripe_customer_id";
 
-/// Checks a new portal session and stamps its creator. A backend may write any state; of its rows only the forms are checked.
-#[pg_trigger]
+/// Checks a new portal session and stamps its creator. A backend may write any state; of its rows only the forms are
+/// checked and, where it asks, that live is approved.
+#[pg_trigger(
+    sql = "create function payments.guard_portal_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
 fn guard_portal_session<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
