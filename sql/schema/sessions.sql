@@ -424,7 +424,8 @@ begin
 end
 $$;
 
-/* Takes the approval back: from now on live is refused. Events of live are still heard. */
+/* Takes the approval back: from now on live is refused, sessions and Stripe's events alike. Stripe sends an event again for
+   three days, so what is approved by then is not lost. */
 create function payments.revoke_live() returns void
   language sql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -5,7 +5,7 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Caller, Row, guarded, refuse};
+use super::{Caller, Row, guarded, is_request, refuse};
 use crate::db::{self, Path, statement, text};
 use crate::settings::metadata_prefix;
 
@@ -13,6 +13,8 @@ statement!(CATALOG_SAYS, "catalog_says");
 statement!(LOCK_KEY, "lock_key");
 statement!(FIND_KEY, "find_key");
 statement!(MOVE_KEY, "move_key");
+statement!(SHOW_TO_GUEST, "show_to_guest");
+statement!(LIVE_APPROVAL, "live_approval");
 
 const TABLE: &str = "payments.checkout_sessions";
 /// Who may insert this is a backend.
@@ -65,7 +67,12 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
     db::as_role(owner, Path::Pinned, || {
         caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
         let repeated = asked.idempotency_key.as_deref().is_some_and(|key| claim_key(key, row, &asked));
-        if *caller == Caller::Trusted || repeated { Ok(()) } else { can_be_sold(&asked, &items) }
+        match caller {
+            _ if repeated => Ok(()),
+            Caller::Trusted if !is_request(row) => Ok(()),
+            Caller::Trusted => live_is_approved(&asked),
+            Caller::User(_) | Caller::Guest => can_be_sold(&asked, &items),
+        }
     })
 }
 
@@ -152,6 +159,11 @@ struct Price {
     environment: String,
     active: bool,
     recurring: bool,
+}
+
+fn live_is_approved(asked: &Checkout) -> Result<(), Refusal> {
+    let refused = asked.environment.as_deref() == Some("live") && LIVE_APPROVAL.one::<bool>(&[]) != Some(true);
+    if refused { Err(Refusal::LiveNotApproved) } else { Ok(()) }
 }
 
 /// Whether the environment takes money and every price that the catalog knows can be sold in this mode.
