@@ -1,6 +1,6 @@
 //! The guard of `payments.checkout_sessions`: what is asked holds for plain INSERTs and for the functions alike.
 
-use payments_core::session::{Checkout, LineItem, Refusal, set_aside};
+use payments_core::session::{Checkout, LineItem, Refusal, set_aside, set_aside_for_good};
 use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -198,8 +198,19 @@ struct Holder {
     mine: bool,
     same: bool,
     plain: bool,
+    untouched: bool,
+    ours: bool,
+    id_taken: bool,
     created_by: Option<String>,
     guest: bool,
+}
+
+impl Holder {
+    /// Whether the row is what the caller asked for before. Guests have no names: to one of them a row is his own only while
+    /// his transaction lasts, or as long as it says nothing that he does not say himself, in the same request.
+    fn is_own(&self) -> bool {
+        self.mine && (!self.guest || self.ours || (self.same && self.untouched))
+    }
 }
 
 /// Sees to it that the presented key is the caller's to use, and tells whether a row of his holds it already.
@@ -220,23 +231,38 @@ fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
         text(created_by.as_deref()),
         guest.into(),
         db::json(&content(asked)),
+        text(asked.id.as_str()),
     ]);
-    let mine = holders.iter().find(|holder| holder.mine);
-    let other = holders.iter().find(|holder| !holder.mine && holder.plain);
-    db::with_ordinary_search_path(|| {
-        if let Some(other) = other {
-            let aside = set_aside(key, other.created_by.as_deref(), other.guest);
-            MOVE_KEY.execute(&[text(other.id.as_str()), text(aside.as_str())]);
-        }
-        if let Some(mine) = mine {
-            // A guest sees only what his own transaction wrote: writing the row again shows it to him who can repeat the
-            // whole request.
-            if !mine.plain || (guest && mine.same) {
-                MOVE_KEY.execute(&[text(mine.id.as_str()), text(key)]);
-            }
-        }
-    });
+    let mine = holders.iter().find(|holder| holder.is_own());
+    // An INSERT whose id another row has comes to nothing, and so takes no key from anyone.
+    let another_has_the_id =
+        holders.iter().any(|holder| holder.id_taken) && mine.is_none_or(|mine| mine.id != asked.id);
+    if !another_has_the_id {
+        db::with_ordinary_search_path(|| hand_over(key, &holders, mine));
+    }
     mine.is_some()
+}
+
+fn hand_over(key: &str, holders: &[Holder], mine: Option<&Holder>) {
+    for other in holders.iter().filter(|holder| !holder.is_own()) {
+        // Another guest's row has nobody who could ask for it again.
+        let aside = if other.mine {
+            set_aside_for_good(key, &other.id)
+        } else if other.plain {
+            set_aside(key, other.created_by.as_deref(), other.guest)
+        } else {
+            continue;
+        };
+        MOVE_KEY.execute(&[text(other.id.as_str()), text(aside.as_str())]);
+    }
+    if let Some(mine) = mine {
+        // A guest sees only what his own transaction wrote: writing the row again shows it to him.
+        if mine.guest && !mine.ours {
+            SHOW_TO_GUEST.execute(&[text(mine.id.as_str()), text(key)]);
+        } else if !mine.plain {
+            MOVE_KEY.execute(&[text(mine.id.as_str()), text(key)]);
+        }
+    }
 }
 
 /// What makes two requests the same.
