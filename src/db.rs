@@ -156,7 +156,8 @@ fn sqlstate(code: PgSqlErrorCode) -> String {
 }
 
 /// Runs `work` with the `search_path` that an ordinary session of this database has, so that the unqualified names in an
-/// app's triggers resolve. Our own statements are qualified and depend on no path.
+/// app's triggers resolve; but temporary objects, which are the caller's, are found last. Our own statements are qualified
+/// and depend on no path.
 ///
 /// Where `work` raises, the abort of the (sub)transaction puts the setting back.
 pub(crate) fn with_ordinary_search_path<T>(work: impl FnOnce() -> T) -> T {
@@ -169,7 +170,7 @@ fn nested<T>(settings_stay: bool, work: impl FnOnce() -> T) -> T {
     ORDINARY_PATH.with(|path| {
         let path = path.get_or_init(|| {
             let path = ORDINARY_SEARCH_PATH.one::<String>(&[]).unwrap_or_default();
-            std::ffi::CString::new(path).unwrap_or_default()
+            std::ffi::CString::new(payments_core::search_path::with_temporary_last(&path)).unwrap_or_default()
         });
         set_for_nest(c"search_path", path);
     });
@@ -293,7 +294,7 @@ pub(crate) fn without_triggers() {
 }
 
 /// Reads with a statement whose text is only known at run time, prepared once per text, under the snapshot of the query
-/// that asks: so it may stand in a policy and in a parallel worker. Its arguments and its one column are text.
+/// that asks: so it may stand in a policy. Its arguments and its one column are text.
 pub(crate) fn look_up(sql: &str, args: &[&str]) -> Vec<Option<String>> {
     Spi::connect(|_| unsafe {
         let known = LOOK_UPS.with(|plans| plans.borrow().get(sql).copied());
@@ -348,13 +349,14 @@ pub(crate) fn as_role<T>(role: pg_sys::Oid, path: Path, work: impl FnOnce() -> T
 /// Where unqualified names are looked up while we act as another role.
 #[derive(Clone, Copy)]
 pub(crate) enum Path {
-    /// As in an ordinary session of this database: for code of the app's.
+    /// As in an ordinary session of this database, temporary objects last: for code of the app's.
     Ordinary,
     /// In `pg_catalog` only: for code of ours.
     Pinned,
 }
 
-/// Runs `work`, and says nothing where it raised. In a parallel worker, which has no savepoints, the error itself passes.
+/// Runs `work`, and says nothing where it raised. In a parallel query, which has no savepoints, the error itself passes: what
+/// calls this is not for one, but an app may have called a function of its own safe that asks it.
 pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
     if unsafe { pg_sys::IsInParallelMode() } { Some(work()) } else { savepoint(work).ok() }
 }
@@ -425,8 +427,8 @@ pub(crate) fn our_table(name: &std::ffi::CStr) -> pg_sys::Oid {
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"payments".as_ptr(), true)) }
 }
 
-/// The `search_path` that a session of this database starts with: our own functions write to our tables under it, so that
-/// the app's triggers there find what they find in any session.
+/// The `search_path` that a session of this database starts with, temporary objects last: our own functions write to our
+/// tables under it, so that the app's triggers there find what they find in any session.
 #[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn ordinary_search_path() -> String {

@@ -1,7 +1,8 @@
 //! Every error that a caller of ours can meet: its SQLSTATE, message, DETAIL and HINT. No secret and no body is in any.
 
+use payments_core::session::{looks_secret, without_secrets};
 use payments_core::stripe::event::Malformed;
-use payments_core::stripe::signature::Refusal;
+use payments_core::stripe::signature::{MAX_HEADER, MAX_SIGNATURES, Refusal};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
@@ -77,25 +78,29 @@ impl Error {
         }
     }
 
-    fn detail(&self) -> Option<String> {
-        match self {
-            Self::Environment(Some(given)) => Some(format!("It is {given:?}.")),
-            Self::Environment(None) => Some("It is null.".to_owned()),
-            Self::Signature(Refusal::TooOld { timestamp, tolerance }) => {
-                Some(format!("It was made at {timestamp} (Unix seconds), more than {tolerance} seconds ago."))
+    /// The offending values, never one that could be a secret.
+    fn detail(&self) -> String {
+        let detail = match self {
+            Self::Environment(Some(given)) if looks_secret(given) => {
+                "It looks like a secret and is not shown.".to_owned()
             }
-            Self::Signature(Refusal::FromTheFuture { timestamp, tolerance }) => {
-                Some(format!("It was made at {timestamp} (Unix seconds), more than {tolerance} seconds from now."))
-            }
-            Self::Body(Malformed::NotJson(place) | Malformed::NotAnEvent(place)) => Some(format!("{place}.")),
-            Self::TooLarge { size, limit } => Some(format!("It has {size} bytes; payments.max_body allows {limit}.")),
+            Self::Environment(Some(given)) => format!("It is {:?}.", given.chars().take(100).collect::<String>()),
+            Self::Environment(None) => "It is null.".to_owned(),
+            Self::Missing(argument) => format!("{argument} is null."),
+            Self::Signature(refusal) => detail_of(refusal),
+            Self::NoSecret(environment) => format!("No secret of {environment} is valid now."),
+            Self::LiveNotApproved => "Nobody has approved taking real money.".to_owned(),
+            Self::Body(Malformed::NotUtf8) => "Its bytes are no UTF-8.".to_owned(),
+            Self::Body(Malformed::NotJson(place) | Malformed::NotAnEvent(place)) => format!("{place}."),
+            Self::TooLarge { size, limit } => format!("It has {size} bytes; payments.max_body allows {limit}."),
             Self::Livemode { event_id, livemode, environment } => {
-                Some(format!("Event {event_id} says livemode {livemode}; it was posted to {environment}."))
+                format!("Event {event_id} says livemode {livemode}; it was posted to {environment}.")
             }
-            Self::BadSecret(why) => Some((*why).to_owned()),
-            Self::Argument(_, detail, _) => Some(detail.clone()),
-            _ => None,
-        }
+            Self::Isolation => "This transaction is repeatable read or serializable.".to_owned(),
+            Self::BadSecret(why) => return (*why).to_owned(),
+            Self::Argument(_, detail, _) => detail.clone(),
+        };
+        without_secrets(&detail)
     }
 
     fn hint(&self) -> &'static str {
@@ -125,13 +130,31 @@ impl Error {
 
     /// Raises it.
     pub(crate) fn raise(&self) -> ! {
-        let report = ErrorReport::new(self.sqlstate(), self.message(), "payments").set_hint(self.hint());
-        let report = match self.detail() {
-            Some(detail) => report.set_detail(detail),
-            None => report,
-        };
-        report.report(PgLogLevel::ERROR);
+        if matches!(self, Self::Environment(Some(given)) if looks_secret(given)) {
+            crate::secrets::hide_statement_from_log();
+        }
+        ErrorReport::new(self.sqlstate(), self.message(), "payments")
+            .set_detail(self.detail())
+            .set_hint(self.hint())
+            .report(PgLogLevel::ERROR);
         unreachable!("an error report does not return")
+    }
+}
+
+fn detail_of(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Missing => "There is no Stripe-Signature header, or it is empty.".to_owned(),
+        Refusal::Malformed => "It lacks t or v1, says t twice, or says something else in their place.".to_owned(),
+        Refusal::TooLarge => {
+            format!("It is longer than {MAX_HEADER} bytes, or has more than {MAX_SIGNATURES} v1 values.")
+        }
+        Refusal::NoMatch => "No v1 value is that of this body under a secret that is valid now.".to_owned(),
+        Refusal::TooOld { timestamp, tolerance } => {
+            format!("It was made at {timestamp} (Unix seconds), more than {tolerance} seconds ago.")
+        }
+        Refusal::FromTheFuture { timestamp, tolerance } => {
+            format!("It was made at {timestamp} (Unix seconds), more than {tolerance} seconds from now.")
+        }
     }
 }
 

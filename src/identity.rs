@@ -1,8 +1,11 @@
 //! Who is asking. Anyone who can run SQL can set claims, so they count only where the login role is a gateway: a role that
 //! checked the token before it set them.
 
+use std::collections::HashMap;
+
 use pgrx::prelude::*;
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::db;
 
@@ -17,12 +20,21 @@ pub(crate) fn current_user_id() -> Option<String> {
         return None;
     }
     let claimed = match db::setting(c"request.jwt.claims").filter(|claims| !claims.trim().is_empty()) {
-        Some(claims) => match serde_json::from_str::<Value>(&claims).ok()?.get("sub") {
-            Some(Value::String(sub)) => Some(sub.clone()),
-            Some(Value::Number(sub)) => Some(sub.to_string()),
-            _ => None,
-        },
+        Some(claims) => claimed_sub(&claims).ok()?,
         None => None,
     };
     claimed.filter(|id| !id.is_empty()).or_else(|| db::setting(c"request.jwt.claim.sub").filter(|id| !id.is_empty()))
+}
+
+/// The claim `sub`, a number as it is written, however large; an error where the claims are no JSON.
+fn claimed_sub(claims: &str) -> Result<Option<String>, serde_json::Error> {
+    let Ok(claims) = serde_json::from_str::<HashMap<String, &RawValue>>(claims) else {
+        return serde_json::from_str::<IgnoredAny>(claims).map(|_| None);
+    };
+    let sub = claims.get("sub").map(|sub| sub.get());
+    Ok(sub.and_then(|sub| match sub.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(sub).ok(),
+        Some(b'-' | b'0'..=b'9') => Some(sub.to_owned()),
+        _ => None,
+    }))
 }

@@ -46,6 +46,7 @@ pub(crate) fn define() {
 
 /// The reserved prefix of metadata keys: setting `payments.metadata_prefix`, `insforge_` by default.
 #[pg_extern(name = "metadata_prefix", stable, parallel_safe)]
+#[search_path(pg_catalog, pg_temp)]
 pub(crate) fn metadata_prefix() -> String {
     METADATA_PREFIX.get().map_or_else(String::new, |prefix| prefix.to_string_lossy().into_owned())
 }

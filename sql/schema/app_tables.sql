@@ -95,6 +95,7 @@ create function payments.secure_default_table(kind text, target regclass) return
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
+  given record;
   admin constant text := $policy$(select has_column_privilege(current_user, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT'))$policy$;
   own constant text := case kind
     when 'orders' then $policy$user_id = (select payments.caller())
@@ -108,7 +109,14 @@ declare
   end;
 begin
   execute format('alter table %s enable row level security', target);
-  execute format('revoke all on %s from public', target);
+  -- Default privileges of the database may have granted anything, to anyone.
+  for given in
+    select distinct case e.grantee when 0 then 'public' else e.grantee::regrole::text end as grantee
+      from pg_class c, aclexplode(c.relacl) e
+     where c.oid = target and e.grantee <> c.relowner
+  loop
+    execute format('revoke all on %s from %s', target, given.grantee);
+  end loop;
   if own is not null then
     execute format('create policy own_rows on %s for select using (%s)', target, own);
   end if;

@@ -16,7 +16,8 @@ declare
   end;
 begin
   if wrong is not null then
-    raise exception 'such a benefit cannot be set' using errcode = 'invalid_parameter_value', detail = format('Given: %s.', wrong),
+    raise exception 'such a benefit cannot be set' using errcode = 'invalid_parameter_value',
+      detail = payments.without_secrets(format('Given: %s.', wrong)),
       hint = 'Name environment test or live, a price_… or prod_… id, and credits above zero or an entitlement''s key.';
   end if;
   insert into payments.benefits as b (environment, stripe_price_id, stripe_product_id, credits_per_unit, key, duration, past_due)

@@ -23,6 +23,7 @@ as $$
     ('guest', 'payments.check_checkout_session(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
     ('guest', 'payments.check_portal_session(text,text,text,text,text)'),
     ('guest', 'payments.request_content(jsonb)'),
+    ('guest', 'payments.without_secrets(text)'),
     ('guest', 'payments.metadata_prefix()'),
     ('guest', 'payments.ordinary_search_path()'),
 
@@ -112,7 +113,8 @@ as $$
     ('admin', 'payments.subject_types', 'select'),
     ('admin', 'payments.facts', 'select'),
     ('admin', 'payments.links', 'select'),
-    ('admin', 'payments.mapping_claims', 'select')
+    ('admin', 'payments.mapping_claims', 'select'),
+    ('admin', 'payments.active_entitlements', 'select')
 $$;
 
 -- What each includes: a member is also a guest, an admin is all but a webhook's caller.
@@ -134,7 +136,7 @@ declare
 begin
   if as_ is null or as_ not in ('guest', 'member', 'admin', 'webhook', 'gateway') then
     raise exception 'role can be granted as guest, member, admin, webhook or gateway'
-      using errcode = '22023', detail = format('Asked for: %s.', coalesce(as_, 'null')), hint = 'Pass one of these words.';
+      using errcode = '22023', detail = payments.without_secrets(format('Asked for: %s.', coalesce(as_, 'null'))), hint = 'Pass one of these words.';
   end if;
   if role is null or role::oid = 0 or role::text = 'payments_owner' then
     raise exception 'role % cannot be granted anything', coalesce(role::text, 'null')
@@ -156,8 +158,10 @@ begin
   end loop;
   if as_ = 'admin' then
     for wanted in
-      select distinct p.relation, format('admin_%s', left(trim(both '"' from role::text), 50))::name as policy
+      select distinct p.relation,
+             format('admin_%s', case when octet_length(r.rolname) <= 50 then r.rolname else md5(r.rolname) end)::name as policy
         from payments.granted_privileges() p
+        join pg_roles r on r.oid = grant_role.role::oid
        where p.as_ = 'admin' and exists (select from pg_class where oid = to_regclass(p.relation) and relkind = 'r')
     loop
       if not exists (select from pg_policy where polrelid = wanted.relation::regclass and polname = wanted.policy) then

@@ -6,36 +6,43 @@ create function payments.gateway() returns boolean
 as $$ select true $$;
 
 -- The callers' side of policies. Not members of the extension (see ownership.sql): a policy that depended on a member would
--- keep DROP EXTENSION from working. Without the extension they fail, and so the policies deny.
+-- keep DROP EXTENSION from working. Without the extension they fail, and so the policies deny. Those that an earlier install
+-- left are replaced, whatever they say; a script may replace only members, so each joins for as long as that takes.
 do $install$
+declare
+  kept regprocedure[];
+  left_over regprocedure;
 begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
   set local check_function_bodies = off;
-  if to_regprocedure('payments.caller()') is null then
-    create function payments.caller() returns text
-      language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
-    as $$ select payments.current_user_id() $$;
-  end if;
-  if to_regprocedure('payments.caller_subjects(text)') is null then
-    create function payments.caller_subjects(subject_type text) returns setof text
-      language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
-    as $$ select s from payments.my_subjects($1) s $$;
-  end if;
-  if to_regprocedure('payments.caller_subjects()') is null then
-    create function payments.caller_subjects() returns table (subject_type text, subject_id text)
-      language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
-    as $$
-      select t.subject_type, s
-        from (select 'user'::text as subject_type union all select r.subject_type from payments.subject_types r) t
-       cross join lateral payments.my_subjects(t.subject_type) s
-    $$;
-  end if;
-  if to_regprocedure('payments.caller_owns(text,text)') is null then
-    create function payments.caller_owns(subject_type text, subject_id text) returns boolean
-      language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp
-    as $$ select payments.owns_subject($1, $2) $$;
-  end if;
+  kept := array(select p.oid::regprocedure from pg_catalog.pg_proc p
+                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns'));
+  foreach left_over in array kept loop
+    execute format('alter extension payments add function %s', left_over);
+  end loop;
+  create or replace function payments.caller() returns text
+    language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+  as $$ select payments.current_user_id() $$;
+  create or replace function payments.caller_subjects(subject_type text) returns setof text
+    language sql stable security definer set search_path = pg_catalog, pg_temp
+  as $$ select s from payments.my_subjects($1) s $$;
+  create or replace function payments.caller_subjects() returns table (subject_type text, subject_id text)
+    language sql stable security definer set search_path = pg_catalog, pg_temp
+  as $$
+    select t.subject_type, s
+      from (select 'user'::text as subject_type union all select r.subject_type from payments.subject_types r) t
+     cross join lateral payments.my_subjects(t.subject_type) s
+  $$;
+  create or replace function payments.caller_owns(subject_type text, subject_id text) returns boolean
+    language sql stable security definer set search_path = pg_catalog, pg_temp
+  as $$ select payments.owns_subject($1, $2) $$;
+  -- What was kept keeps its grants too; ownership.sql resets those of members alone.
+  foreach left_over in array kept loop
+    execute format('alter function %s owner to payments_owner', left_over);
+    execute format('revoke all on function %s from public', left_over);
+    execute format('alter extension payments drop function %s', left_over);
+  end loop;
 end
 $install$;

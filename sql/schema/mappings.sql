@@ -7,7 +7,8 @@ as $function$
 begin
   if tg_relid is distinct from to_regclass('payments.stripe_customer_mappings') then
     raise exception 'note_mapping() is made for payments.stripe_customer_mappings'
-      using errcode = 'trigger_protocol_violated', hint = 'Do not put it on another table.';
+      using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
+            hint = 'Do not put it on another table.';
   end if;
   if tg_when = 'BEFORE' and tg_op = 'INSERT' then
     -- An admin's own word stands above what was derived, and takes its place.

@@ -1,11 +1,38 @@
--- Last of all: what the script made is given to payments_owner, row security is on, nothing is executable by PUBLIC, the app's
--- roles get theirs, and the tables stop being members of the extension.
+-- Last of all: what the script made is nobody's but payments_owner's, row security is on, the app's roles get theirs, and
+-- the tables stop being members of the extension.
 
 do $install$
 declare
   object record;
   known record;
 begin
+  -- Default privileges of the database may have granted anything on what the script made (all of it members now; a table that
+  -- was found is none, and keeps what was granted on it). Nobody but the owner has any before the app's roles get theirs.
+  for object in
+    select distinct format('revoke all on %s %s from %s cascade', m.kind, m.name,
+                           case e.grantee when 0 then 'public' else e.grantee::regrole::text end) as revoke
+      from (
+        select d.classid, d.objid from pg_catalog.pg_depend d join pg_catalog.pg_extension x on x.oid = d.refobjid
+         where x.extname = 'payments' and d.refclassid = 'pg_extension'::regclass and d.deptype = 'e') made
+     cross join lateral (
+        select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text, c.relowner,
+               coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner))
+          from pg_catalog.pg_class c
+         where made.classid = 'pg_class'::regclass and c.oid = made.objid and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+        union all
+        select 'routine', p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+          from pg_catalog.pg_proc p where made.classid = 'pg_proc'::regclass and p.oid = made.objid
+        union all
+        select 'type', format_type(t.oid, null), t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+          from pg_catalog.pg_type t
+         where made.classid = 'pg_type'::regclass and t.oid = made.objid
+      ) m (kind, name, owner, acl)
+     cross join lateral aclexplode(m.acl) e
+     where e.grantee <> m.owner
+  loop
+    execute object.revoke;
+  end loop;
+
   for object in
     select c.oid::regclass as name, c.relkind
       from pg_catalog.pg_class c
@@ -23,7 +50,6 @@ begin
       join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname = 'payments'
   loop
     execute format('alter function %s owner to payments_owner', object.name);
-    execute format('revoke all on function %s from public', object.name);
   end loop;
 
   if current_setting('row_security') <> 'off' then

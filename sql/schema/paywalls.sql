@@ -118,12 +118,12 @@ declare
 begin
   if coalesce(idempotency_key, '') = '' or length(idempotency_key) > 200 then
     raise exception 'an idempotency key is needed' using errcode = 'invalid_parameter_value',
-      detail = format('Key: %s.', coalesce(left(idempotency_key, 200), 'NULL')),
+      detail = payments.without_secrets(format('Key: %s.', coalesce(left(idempotency_key, 200), 'NULL'))),
       hint = 'Pass an id of what is bought with the credits, at most 200 characters: the same key spends once.';
   end if;
   if subject_type is null or subject_id is null or not payments.caller_may_use(subject_type, subject_id) then
     raise exception 'the caller may not use the credits of this subject' using errcode = 'insufficient_privilege',
-      detail = format('Subject: %s %s.', coalesce(subject_type, 'NULL'), coalesce(subject_id, 'NULL')),
+      detail = payments.without_secrets(format('Subject: %s %s.', coalesce(subject_type, 'NULL'), coalesce(subject_id, 'NULL'))),
       hint = 'Name a subject of the caller''s, or call it from the backend.';
   end if;
   changed := payments.change_balance(subject_type, subject_id, delta, reason,
@@ -135,7 +135,7 @@ begin
         hint = 'Buy more credits.';
     when 'conflict' then
       raise exception 'idempotency key used for another request' using errcode = 'PT409',
-        detail = format('Key: %s.', idempotency_key), hint = 'Use a new key for another amount.';
+        detail = payments.without_secrets(format('Key: %s.', idempotency_key)), hint = 'Use a new key for another amount.';
     else
       return (changed ->> 'balance')::bigint;
   end case;

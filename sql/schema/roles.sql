@@ -3,6 +3,9 @@
 -- tables runs as payments_owner at most.
 
 do $install$
+declare
+  foreign_objects text;
+  grantee text;
 begin
   if current_setting('server_encoding') <> 'UTF8' then
     raise exception 'payments needs a database whose encoding is UTF8'
@@ -37,19 +40,30 @@ begin
             hint = 'Look at what is in the schema; drop it or ALTER SCHEMA payments OWNER TO payments_owner, then install again.';
   end if;
 
-  if exists (select from pg_catalog.pg_class c join pg_catalog.pg_roles r on r.oid = c.relowner
-              where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
-                and not (r.rolsuper or r.rolname = 'payments_owner'))
-  then
-    raise exception 'schema payments holds relations that belong to a role that cannot be trusted'
-      using errcode = 'insufficient_privilege',
-            detail = (select string_agg(format('%s is owned by %s', c.oid::regclass, r.rolname), ', ')
-                        from pg_catalog.pg_class c join pg_catalog.pg_roles r on r.oid = c.relowner
-                       where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
-                         and not (r.rolsuper or r.rolname = 'payments_owner')),
+  -- Whoever may create something in a schema that is there before us could leave a function in the place of one of ours, and
+  -- policies would call it. Whatever hangs on the schema counts: relations, functions, types, operators and the rest.
+  select string_agg(format('%s is owned by %s', pg_catalog.pg_describe_object(d.classid, d.objid, 0), r.rolname), ', '
+                    order by d.classid, d.objid) into foreign_objects
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_shdepend o on o.classid = d.classid and o.objid = d.objid and o.deptype = 'o'
+     and o.dbid = (select oid from pg_catalog.pg_database where datname = current_database())
+    join pg_catalog.pg_roles r on r.oid = o.refobjid
+   where d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = 'payments'::regnamespace
+     and not (r.rolsuper or r.rolname = 'payments_owner');
+  if foreign_objects is not null then
+    raise exception 'schema payments holds objects that belong to a role that cannot be trusted'
+      using errcode = 'insufficient_privilege', detail = foreign_objects,
             hint = 'Give them to payments_owner if you trust them, or drop them, then install again.';
   end if;
 
   alter schema payments owner to payments_owner;
+  -- And nobody else creates anything in it from now on, whatever was granted or is granted by default.
+  for grantee in
+    select distinct case e.grantee when 0 then 'public' else e.grantee::regrole::text end
+      from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) e
+     where n.nspname = 'payments' and e.privilege_type = 'CREATE' and e.grantee <> n.nspowner
+  loop
+    execute format('revoke create on schema payments from %s cascade', grantee);
+  end loop;
 end
 $install$;

@@ -1,7 +1,7 @@
 -- Asking to pay: the callers' functions, the request to Stripe, and what Stripe answered. The guards are in src/session/.
 
--- A session as the functions return it: the columns of the table, in their order. A type of its own, since no member of the
--- extension may depend on a table.
+-- A session as the functions return it: the columns of the table, in their order, but for the request. A type of its own,
+-- since no member of the extension may depend on a table.
 create type payments.checkout_session as (
   id uuid,
   environment text,
@@ -115,7 +115,7 @@ begin
     if first is null or payments.request_content(first) is distinct from payments.request_content(asked) then
       raise exception 'idempotency key was used for another request'
         using errcode = 'PT409',
-              detail = format('Environment %s, key %s.', $1, $10),
+              detail = payments.without_secrets(format('Environment %s, key %s.', $1, $10)),
               hint = 'Use a new key for a new request; repeat a request unchanged to get its session again.';
     end if;
     made := first;
@@ -140,7 +140,7 @@ begin
   if not payments.check_portal_session($1, $2, $3, $4, $5) then
     raise exception 'subject has no stripe customer'
       using errcode = 'PT404',
-            detail = format('Subject %s %s, environment %s.', $2, $3, $1),
+            detail = payments.without_secrets(format('Subject %s %s, environment %s.', $2, $3, $1)),
             hint = 'It gets one with its first completed checkout.';
   end if;
   perform set_config('search_path', payments.ordinary_search_path(), true);
@@ -231,19 +231,48 @@ begin
 end
 $$;
 
+create function payments.portal_params(session payments.customer_portal_session) returns jsonb
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  customer text := (
+    select m.stripe_customer_id
+      from payments.stripe_customer_mappings m
+     where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id);
+begin
+  if customer is null then
+    raise exception 'subject has no stripe customer'
+      using errcode = 'PT404',
+            detail = format('Subject %s %s, environment %s.', session.subject_type, session.subject_id, session.environment),
+            hint = 'It gets one with its first completed checkout.';
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'customer', customer, 'return_url', session.return_url, 'configuration', session.configuration_id));
+end
+$$;
+
 /* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key and params, nested as
-   Stripe's API names them. The same session gives the same request, so that it may be sent again.
+   Stripe's API names them. The same session gives the same request, so that it may be sent again under its key: what was
+   said first is kept with the row, whatever becomes of the subject's customer or of payments.metadata_prefix meanwhile.
+   (Where nothing can be written, on a standby, it is said and not kept.)
 
    Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
    customer). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
 create function payments.stripe_request(session_id uuid) returns jsonb
-  language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   checkout payments.checkout_session;
   portal payments.customer_portal_session;
-  customer text;
+  kept jsonb;
+  said jsonb;
+  may_write boolean := current_setting('transaction_read_only') = 'off';
 begin
+  if may_write then
+    -- Of two who ask at once the second waits, and is told what the first was.
+    perform from payments.checkout_sessions s where s.id = session_id for no key update;
+    perform from payments.customer_portal_sessions s where s.id = session_id for no key update;
+  end if;
   select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
     from payments.checkout_sessions s where s.id = session_id;
   if found then
@@ -252,30 +281,29 @@ begin
         using errcode = '55000', detail = format('Session %s.', session_id), hint = 'Make a new session.';
     end if;
     perform payments.require_open_environment(checkout.environment);
-    return jsonb_build_object(
+    select s.request into kept from payments.checkout_sessions s where s.id = session_id;
+    said := coalesce(kept, jsonb_build_object(
       'method', 'POST', 'path', '/v1/checkout/sessions', 'idempotency_key', 'checkout_session_' || session_id,
-      'params', payments.checkout_params(checkout));
+      'params', payments.checkout_params(checkout)));
+  else
+    select (jsonb_populate_record(null::payments.customer_portal_session, to_jsonb(s.*))).* into portal
+      from payments.customer_portal_sessions s where s.id = session_id;
+    if not found then
+      perform payments.no_such_session(session_id);
+    end if;
+    perform payments.require_open_environment(portal.environment);
+    select s.request into kept from payments.customer_portal_sessions s where s.id = session_id;
+    said := coalesce(kept, jsonb_build_object(
+      'method', 'POST', 'path', '/v1/billing_portal/sessions', 'idempotency_key', 'portal_session_' || session_id,
+      'params', payments.portal_params(portal)));
   end if;
-
-  select (jsonb_populate_record(null::payments.customer_portal_session, to_jsonb(s.*))).* into portal
-    from payments.customer_portal_sessions s where s.id = session_id;
-  if not found then
-    perform payments.no_such_session(session_id);
+  if kept is null and may_write then
+    perform set_config('search_path', payments.ordinary_search_path(), true);
+    update payments.checkout_sessions as s set request = said where s.id = session_id;
+    update payments.customer_portal_sessions as s set request = said where s.id = session_id and checkout.id is null;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   end if;
-  perform payments.require_open_environment(portal.environment);
-  select m.stripe_customer_id into customer
-    from payments.stripe_customer_mappings m
-   where m.environment = portal.environment and m.subject_type = portal.subject_type and m.subject_id = portal.subject_id;
-  if customer is null then
-    raise exception 'subject has no stripe customer'
-      using errcode = 'PT404',
-            detail = format('Subject %s %s, environment %s.', portal.subject_type, portal.subject_id, portal.environment),
-            hint = 'It gets one with its first completed checkout.';
-  end if;
-  return jsonb_build_object(
-    'method', 'POST', 'path', '/v1/billing_portal/sessions', 'idempotency_key', 'portal_session_' || session_id,
-    'params', jsonb_strip_nulls(jsonb_build_object(
-      'customer', customer, 'return_url', portal.return_url, 'configuration', portal.configuration_id)));
+  return said;
 end
 $$;
 
@@ -284,7 +312,7 @@ create function payments.refuse_response(session_id uuid, why text) returns void
 as $$
 begin
   raise exception 'response does not belong to this session'
-    using errcode = '22023', detail = format('Session %s: %s', session_id, why),
+    using errcode = '22023', detail = format('Session %s: %s', session_id, payments.without_secrets(why)),
           hint = 'Record the JSON that Stripe answered to this session''s own request; an error with payments.record_stripe_error().';
 end
 $$;
@@ -302,6 +330,7 @@ declare
   is_checkout boolean;
   environment text;
   known text;
+  mapped text;
   row_now jsonb;
   customer text := case jsonb_typeof(response -> 'customer')
     when 'object' then response -> 'customer' ->> 'id' else response ->> 'customer' end;
@@ -315,6 +344,12 @@ begin
     if not found then
       perform payments.no_such_session(session_id);
     end if;
+    -- Whose portal it is: the customer that the request named, or the subject's as long as nobody has asked for it.
+    select coalesce(s.stripe_customer_id, s.request #>> '{params,customer}', (
+             select m.stripe_customer_id
+               from payments.stripe_customer_mappings m
+              where m.environment = s.environment and m.subject_type = s.subject_type and m.subject_id = s.subject_id)) into mapped
+      from payments.customer_portal_sessions s where s.id = session_id;
   end if;
   environment := coalesce(checkout.environment, portal.environment);
   known := coalesce(checkout.stripe_checkout_session_id, portal.raw ->> 'id');
@@ -330,27 +365,32 @@ begin
     perform payments.refuse_response(session_id, format('%s is recorded, and it says %s.', known, response ->> 'id'));
   elsif is_checkout and response ->> 'client_reference_id' <> session_id::text then
     perform payments.refuse_response(session_id, format('it is the response to session %s.', response ->> 'client_reference_id'));
-  elsif not is_checkout and portal.stripe_customer_id <> customer then
-    perform payments.refuse_response(session_id, format('%s is recorded, and it says %s.', portal.stripe_customer_id, customer));
+  elsif not is_checkout and mapped is not null and customer is distinct from mapped then
+    perform payments.refuse_response(session_id, format('its customer is %s, and it says %s.', mapped, coalesce(customer, 'none')));
+  elsif is_checkout and exists (
+    select from payments.checkout_sessions s
+     where s.environment = checkout.environment and s.stripe_checkout_session_id = response ->> 'id' and s.id <> session_id)
+  then
+    perform payments.refuse_response(session_id, format('%s is recorded for another session.', response ->> 'id'));
   end if;
 
   perform set_config('search_path', payments.ordinary_search_path(), true);
   if is_checkout then
     -- Only a webhook makes a session completed, expired or paid.
     update payments.checkout_sessions as s
-       set status = case when s.status in ('initialized'::text, 'failed'::text) then 'open'::text else s.status end,
-           stripe_checkout_session_id = response ->> 'id'::text,
-           url = coalesce(response ->> 'url'::text, s.url),
+       set status = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) then 'open'::pg_catalog.text else s.status end,
+           stripe_checkout_session_id = response ->> 'id'::pg_catalog.text,
+           url = coalesce(response ->> 'url'::pg_catalog.text, s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
-           payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::text when 'unpaid'::text then 'unpaid'::text end),
-           last_error = case when s.status in ('initialized'::text, 'failed'::text) then null else s.last_error end,
-           raw = case when s.status in ('initialized'::text, 'failed'::text) or s.raw = '{}'::jsonb then response else s.raw end
+           payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::pg_catalog.text when 'unpaid'::pg_catalog.text then 'unpaid'::pg_catalog.text end),
+           last_error = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) then null else s.last_error end,
+           raw = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) or s.raw = '{}'::pg_catalog.jsonb then response else s.raw end
      where s.id = session_id
     returning pg_catalog.to_jsonb(s.*) into row_now;
   else
     update payments.customer_portal_sessions as s
-       set status = 'created'::text,
-           url = response ->> 'url'::text,
+       set status = 'created'::pg_catalog.text,
+           url = response ->> 'url'::pg_catalog.text,
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
            last_error = null,
            raw = response
@@ -375,13 +415,13 @@ declare
 begin
   perform set_config('search_path', payments.ordinary_search_path(), true);
   update payments.checkout_sessions as s
-     set status = 'failed'::text, last_error = reason
-   where s.id = session_id and s.status in ('initialized'::text, 'failed'::text) and s.stripe_checkout_session_id is null
+     set status = 'failed'::pg_catalog.text, last_error = reason
+   where s.id = session_id and s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) and s.stripe_checkout_session_id is null
   returning pg_catalog.to_jsonb(s.*) into row_now;
   if row_now is null then
     update payments.customer_portal_sessions as s
-       set status = 'failed'::text, last_error = reason
-     where s.id = session_id and s.status in ('initialized'::text, 'failed'::text)
+       set status = 'failed'::pg_catalog.text, last_error = reason
+     where s.id = session_id and s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text)
     returning pg_catalog.to_jsonb(s.*) into row_now;
   end if;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -424,7 +464,8 @@ begin
 end
 $$;
 
-/* Takes the approval back: from now on live is refused. Events of live are still heard. */
+/* Takes the approval back: from now on live is refused, sessions and Stripe's events alike. Stripe sends an event again for
+   three days, so what is approved by then is not lost. */
 create function payments.revoke_live() returns void
   language sql security definer set search_path = pg_catalog, pg_temp
 as $$

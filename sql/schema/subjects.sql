@@ -89,7 +89,8 @@ as $$
 begin
   if subject_type is null or btrim(subject_type) = '' or char_length(subject_type) > 255 or subject_type ~ '[[:cntrl:]]' then
     raise exception 'subject type is not usable'
-      using errcode = '22023', detail = format('Subject type: %s.', coalesce(quote_literal(left(subject_type, 100)), 'null')),
+      using errcode = '22023',
+            detail = payments.without_secrets(format('Subject type: %s.', coalesce(quote_literal(left(subject_type, 100)), 'null'))),
             hint = 'Pass the word that sessions use, for example ''team''.';
   end if;
   if subject_type = 'user' then
@@ -139,7 +140,8 @@ begin
   end if;
   if (role_column is null) <> (roles is null) or cardinality(roles) = 0 or array_position(roles, null) is not null then
     raise exception 'role_column and roles go together'
-      using errcode = '22023', detail = format('Column %s, roles %s.', coalesce(role_column, 'null'), coalesce(roles::text, 'null')),
+      using errcode = '22023',
+            detail = payments.without_secrets(format('Column %s, roles %s.', coalesce(role_column, 'null'), coalesce(roles::text, 'null'))),
             hint = 'Pass both, for example ''role'' and array[''owner'', ''billing''], or neither.';
   end if;
   foreach wanted in array array_remove(array[subject_column, user_column, role_column], null) loop

@@ -140,6 +140,7 @@ begin
     create index mapping_claims_customer_idx on payments.mapping_claims (stripe_customer_id, environment);
   end if;
 
+  -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
   if to_regclass('payments.checkout_sessions') is null then
     create table payments.checkout_sessions (
       id uuid primary key default gen_random_uuid(),
@@ -165,6 +166,7 @@ begin
       raw jsonb not null default '{}',
       created_by text,
       guest boolean not null default false,
+      request jsonb,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       check ((subject_type is null) = (subject_id is null)),
@@ -194,6 +196,7 @@ begin
       last_error text,
       raw jsonb not null default '{}',
       created_by text,
+      request jsonb,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now()
     );

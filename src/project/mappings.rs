@@ -7,7 +7,7 @@ use payments_core::stripe::object::Subject;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::db::{json, statement, text};
+use crate::db::{self, json, statement, text};
 use crate::error::OrRaise;
 use crate::project::groups::{self, Also};
 use crate::project::payments;
@@ -137,16 +137,19 @@ fn attribute(environment: Environment, customer: &str) {
 /// What the trigger on `stripe_customer_mappings` calls for each mapping that came or went; `by_admin` where it is not derived
 /// from a session, so that the claims around it are resolved again.
 #[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
 fn mapping_changed(environment: &str, subject_type: &str, subject_id: &str, stripe_customer_id: &str, by_admin: bool) {
     let environment = environment_of(Some(environment)).or_raise();
-    if by_admin {
-        let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
-        if is_contested(environment, &subject, stripe_customer_id) {
-            project::lock_projection();
+    db::with_ordinary_search_path(|| {
+        if by_admin {
+            let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
+            if is_contested(environment, &subject, stripe_customer_id) {
+                project::lock_projection();
+            }
+            settle(environment, &subject, stripe_customer_id, Notes::Always, true);
         }
-        settle(environment, &subject, stripe_customer_id, Notes::Always, true);
-    }
-    attribute(environment, stripe_customer_id);
+        attribute(environment, stripe_customer_id);
+    });
 }
 
 /// Resolves every claim of an environment again.

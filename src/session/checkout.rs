@@ -1,11 +1,11 @@
 //! The guard of `payments.checkout_sessions`: what is asked holds for plain INSERTs and for the functions alike.
 
-use payments_core::session::{Checkout, LineItem, Refusal, set_aside};
+use payments_core::session::{Checkout, LineItem, Refusal, set_aside, set_aside_for_good};
 use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Caller, Row, guarded, refuse};
+use super::{Caller, Row, guarded, is_request, refuse};
 use crate::db::{self, Path, statement, text};
 use crate::settings::metadata_prefix;
 
@@ -13,6 +13,8 @@ statement!(CATALOG_SAYS, "catalog_says");
 statement!(LOCK_KEY, "lock_key");
 statement!(FIND_KEY, "find_key");
 statement!(MOVE_KEY, "move_key");
+statement!(SHOW_TO_GUEST, "show_to_guest");
+statement!(LIVE_APPROVAL, "live_approval");
 
 const TABLE: &str = "payments.checkout_sessions";
 /// Who may insert this is a backend.
@@ -29,8 +31,11 @@ const NOT_YOURS: [&str; 7] = [
 
 /// Checks a new checkout session, stamps its creator and sees to its idempotency key.
 ///
-/// A backend may write any state; of its rows only the forms are checked. Callers may only ask, for subjects that are theirs.
-#[pg_trigger]
+/// A backend may write any state; of its rows only the forms are checked and, where it asks to pay, that live is approved.
+/// Callers may only ask, for subjects that are theirs.
+#[pg_trigger(
+    sql = "create function payments.guard_checkout_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
 fn guard_checkout_session<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
@@ -62,7 +67,12 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
     db::as_role(owner, Path::Pinned, || {
         caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
         let repeated = asked.idempotency_key.as_deref().is_some_and(|key| claim_key(key, row, &asked));
-        if *caller == Caller::Trusted || repeated { Ok(()) } else { can_be_sold(&asked, &items) }
+        match caller {
+            _ if repeated => Ok(()),
+            Caller::Trusted if !is_request(row) => Ok(()),
+            Caller::Trusted => live_is_approved(&asked),
+            Caller::User(_) | Caller::Guest => can_be_sold(&asked, &items),
+        }
     })
 }
 
@@ -151,6 +161,11 @@ struct Price {
     recurring: bool,
 }
 
+fn live_is_approved(asked: &Checkout) -> Result<(), Refusal> {
+    let refused = asked.environment.as_deref() == Some("live") && LIVE_APPROVAL.one::<bool>(&[]) != Some(true);
+    if refused { Err(Refusal::LiveNotApproved) } else { Ok(()) }
+}
+
 /// Whether the environment takes money and every price that the catalog knows can be sold in this mode.
 fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Refusal> {
     let prices: Vec<&str> = items.iter().map(|item| item.price.as_str()).collect();
@@ -183,8 +198,19 @@ struct Holder {
     mine: bool,
     same: bool,
     plain: bool,
+    untouched: bool,
+    ours: bool,
+    id_taken: bool,
     created_by: Option<String>,
     guest: bool,
+}
+
+impl Holder {
+    /// Whether the row is what the caller asked for before. Guests have no names: to one of them a row is his own only while
+    /// his transaction lasts, or as long as it says nothing that he does not say himself, in the same request.
+    fn is_own(&self) -> bool {
+        self.mine && (!self.guest || self.ours || (self.same && self.untouched))
+    }
 }
 
 /// Sees to it that the presented key is the caller's to use, and tells whether a row of his holds it already.
@@ -205,23 +231,38 @@ fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
         text(created_by.as_deref()),
         guest.into(),
         db::json(&content(asked)),
+        text(asked.id.as_str()),
     ]);
-    let mine = holders.iter().find(|holder| holder.mine);
-    let other = holders.iter().find(|holder| !holder.mine && holder.plain);
-    db::with_ordinary_search_path(|| {
-        if let Some(other) = other {
-            let aside = set_aside(key, other.created_by.as_deref(), other.guest);
-            MOVE_KEY.execute(&[text(other.id.as_str()), text(aside.as_str())]);
-        }
-        if let Some(mine) = mine {
-            // A guest sees only what his own transaction wrote: writing the row again shows it to him who can repeat the
-            // whole request.
-            if !mine.plain || (guest && mine.same) {
-                MOVE_KEY.execute(&[text(mine.id.as_str()), text(key)]);
-            }
-        }
-    });
+    let mine = holders.iter().find(|holder| holder.is_own());
+    // An INSERT whose id another row has comes to nothing, and so takes no key from anyone.
+    let another_has_the_id =
+        holders.iter().any(|holder| holder.id_taken) && mine.is_none_or(|mine| mine.id != asked.id);
+    if !another_has_the_id {
+        db::with_ordinary_search_path(|| hand_over(key, &holders, mine));
+    }
     mine.is_some()
+}
+
+fn hand_over(key: &str, holders: &[Holder], mine: Option<&Holder>) {
+    for other in holders.iter().filter(|holder| !holder.is_own()) {
+        // Another guest's row has nobody who could ask for it again.
+        let aside = if other.mine {
+            set_aside_for_good(key, &other.id)
+        } else if other.plain {
+            set_aside(key, other.created_by.as_deref(), other.guest)
+        } else {
+            continue;
+        };
+        MOVE_KEY.execute(&[text(other.id.as_str()), text(aside.as_str())]);
+    }
+    if let Some(mine) = mine {
+        // A guest sees only what his own transaction wrote: writing the row again shows it to him.
+        if mine.guest && !mine.ours {
+            SHOW_TO_GUEST.execute(&[text(mine.id.as_str()), text(key)]);
+        } else if !mine.plain {
+            MOVE_KEY.execute(&[text(mine.id.as_str()), text(key)]);
+        }
+    }
 }
 
 /// What makes two requests the same.

@@ -121,6 +121,11 @@ impl Row<'_> {
     }
 }
 
+/// Whether a row asks for something that is yet to happen, rather than telling what did.
+fn is_request(row: &Row) -> bool {
+    row.text("status").as_deref() == Some("initialized")
+}
+
 /// A text with everything that looks like a Stripe secret taken out.
 #[pg_extern(immutable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]

@@ -3,7 +3,7 @@
 use payments_core::session::{Portal, Refusal};
 use pgrx::prelude::*;
 
-use super::{Caller, Row, guarded, refuse};
+use super::{Caller, Row, guarded, is_request, refuse};
 use crate::db::{self, Path, statement, text};
 
 statement!(PORTAL_MAY_OPEN, "portal_may_open");
@@ -12,8 +12,11 @@ const TABLE: &str = "payments.customer_portal_sessions";
 /// Who may insert this is a backend.
 const ONLY_BACKENDS_WRITE: &std::ffi::CStr = c"stripe_customer_id";
 
-/// Checks a new portal session and stamps its creator. A backend may write any state; of its rows only the forms are checked.
-#[pg_trigger]
+/// Checks a new portal session and stamps its creator. A backend may write any state; of its rows only the forms are
+/// checked and, where it asks, that live is approved.
+#[pg_trigger(
+    sql = "create function payments.guard_portal_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
 fn guard_portal_session<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
@@ -26,7 +29,8 @@ fn guard_portal_session<'a>(
         return_url: row.text("return_url"),
         configuration_id: row.text("configuration_id"),
     };
-    if let Err(refusal) = untouched(&caller, &row).and_then(|()| admit(&caller, relation, &asked).map(|_| ())) {
+    let asks = is_request(&row);
+    if let Err(refusal) = untouched(&caller, &row).and_then(|()| admit(&caller, relation, &asked, asks).map(|_| ())) {
         refuse(&refusal);
     }
     if let Caller::User(id) = caller {
@@ -51,11 +55,7 @@ fn check_portal_session(
     let relation = db::our_table(c"customer_portal_sessions");
     let asked = Portal { environment, subject_type, subject_id, return_url, configuration_id };
     let caller = Caller::of(relation, ONLY_BACKENDS_WRITE);
-    let verdict = admit(&caller, relation, &asked).and_then(|answer| {
-        // The guard leaves a backend its own judgement; whoever asks through the function is told.
-        if answer.live_refused { Err(Refusal::LiveNotApproved) } else { Ok(answer.mapped) }
-    });
-    verdict.unwrap_or_else(|refusal| refuse(&refusal))
+    admit(&caller, relation, &asked, true).map_or_else(|refusal| refuse(&refusal), |answer| answer.mapped)
 }
 
 /// What the database says of a request.
@@ -81,7 +81,7 @@ fn untouched(caller: &Caller, row: &Row) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn admit(caller: &Caller, relation: pg_sys::Oid, asked: &Portal) -> Result<Answer, Refusal> {
+fn admit(caller: &Caller, relation: pg_sys::Oid, asked: &Portal, asks: bool) -> Result<Answer, Refusal> {
     if *caller == Caller::Guest {
         return Err(Refusal::Anonymous);
     }
@@ -93,9 +93,6 @@ fn admit(caller: &Caller, relation: pg_sys::Oid, asked: &Portal) -> Result<Answe
         let answer = PORTAL_MAY_OPEN
             .one::<Answer>(&[text(asked.environment.as_deref()), text(kind), text(id)])
             .unwrap_or_default();
-        if *caller != Caller::Trusted && answer.live_refused {
-            return Err(Refusal::LiveNotApproved);
-        }
-        Ok(answer)
+        if answer.live_refused && asks { Err(Refusal::LiveNotApproved) } else { Ok(answer) }
     })
 }

@@ -2,7 +2,8 @@
 //!
 //! The look-up runs as the owner of that table (or function), in a security-restricted operation. So nobody has to be
 //! granted anything on it, its row security neither hides a membership nor is asked in a circle, and it can do no more than
-//! its owner could. Whatever is missing, raises or says NULL denies.
+//! its owner could. Whatever is missing, raises or says NULL denies; so none of this may run in a parallel query, where there
+//! are no savepoints and an error would have to pass.
 
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
@@ -50,7 +51,7 @@ pub(crate) enum Verdict {
 }
 
 /// Whether the caller may bill for a subject; false for nobody, for unregistered types and for ids that are none.
-#[pg_extern(stable, parallel_restricted, security_definer)]
+#[pg_extern(stable, security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn owns_subject(subject_type: Option<&str>, subject_id: Option<&str>) -> bool {
     let (Some(kind), Some(id), Some(user)) = (subject_type, subject_id, current_user_id()) else {
@@ -63,7 +64,7 @@ fn owns_subject(subject_type: Option<&str>, subject_id: Option<&str>) -> bool {
 ///
 /// Made for policies: `team_id::text in (select payments.my_subjects('team'))` is looked up once per query. Of a type with a
 /// predicate of the app's own, it tries those subjects that a session, a mapping or a subscription names.
-#[pg_extern(stable, parallel_safe, security_definer)]
+#[pg_extern(stable, security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn my_subjects(subject_type: Option<&str>) -> SetOfIterator<'static, String> {
     let subjects = match (subject_type, current_user_id()) {

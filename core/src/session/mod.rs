@@ -3,10 +3,13 @@
 
 mod refusal;
 mod secret;
+mod url;
 
 pub use refusal::Refusal;
 pub use secret::{looks_secret, without_secrets};
+pub use url::MAX_URL;
 
+use secret::json_looks_secret;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -22,10 +25,10 @@ pub const MAX_METADATA_KEY: usize = 40;
 pub const MAX_METADATA_VALUE: usize = 500;
 /// The longest idempotency key, in characters.
 pub const MAX_KEY: usize = 200;
-/// The longest URL, in characters (Stripe's own limit).
-pub const MAX_URL: usize = 5_000;
 /// The longest subject type, subject id or portal configuration, in characters.
 pub const MAX_NAME: usize = 255;
+/// The reserved keys, without their prefix.
+const LINKS: [&str; 4] = ["checkout_session_id", "checkout_mode", "subject_type", "subject_id"];
 /// Stands between a key and the caller it is set aside for; no presented key can hold it.
 const ASIDE: char = '\u{1f}';
 
@@ -83,21 +86,26 @@ pub struct LineItem {
 impl Checkout {
     /// Checks everything that can be told from the request alone, and returns what is bought.
     ///
-    /// `prefix` is the reserved prefix of metadata keys.
+    /// `prefix` is the reserved prefix of metadata keys; for a backend, which may write them, it is empty.
     ///
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self, prefix: &str) -> Result<Vec<LineItem>, Refusal> {
         no_secret(&[
+            ("environment", self.environment.as_deref()),
+            ("mode", self.mode.as_deref()),
             ("subject_type", self.subject_type.as_deref()),
             ("subject_id", self.subject_id.as_deref()),
             ("customer_email", self.customer_email.as_deref()),
-            ("line_items", self.line_items.as_deref()),
             ("success_url", self.success_url.as_deref()),
             ("cancel_url", self.cancel_url.as_deref()),
             ("idempotency_key", self.idempotency_key.as_deref()),
-            ("metadata", self.metadata.as_deref()),
         ])?;
+        for (column, json) in [("line_items", &self.line_items), ("metadata", &self.metadata)] {
+            if json.as_deref().is_some_and(json_looks_secret) {
+                return Err(Refusal::Secret(column));
+            }
+        }
         environment(self.environment.as_deref())?;
         match self.mode.as_deref() {
             Some("payment" | "subscription") => {}
@@ -121,8 +129,9 @@ impl Checkout {
         else {
             return Err(Refusal::MetadataShape);
         };
-        if metadata.len() > MAX_METADATA_KEYS {
-            return Err(Refusal::MetadataKeys(metadata.len()));
+        let keys = metadata.len() + self.links_missing(&metadata, prefix);
+        if keys > MAX_METADATA_KEYS {
+            return Err(Refusal::MetadataKeys(keys));
         }
         for (key, value) in &metadata {
             let Value::String(value) = value else {
@@ -135,14 +144,24 @@ impl Checkout {
             if value.chars().count() > MAX_METADATA_VALUE {
                 return Err(Refusal::MetadataTooLong(key.clone()));
             }
-            if !prefix.is_empty()
-                && key.starts_with(prefix)
-                && self.implied(&key[prefix.len()..]) != Some(value.as_str())
+            if is_reserved(key, prefix)
+                && key.strip_prefix(prefix).and_then(|name| self.implied(name)) != Some(value.as_str())
             {
                 return Err(Refusal::Reserved { key: key.clone(), prefix: prefix.to_owned() });
             }
         }
         Ok(())
+    }
+
+    /// How many of the keys that link Stripe's objects to the row are yet to be added; they count, as Stripe counts them.
+    fn links_missing(&self, metadata: &Map<String, Value>, prefix: &str) -> usize {
+        if prefix.is_empty() {
+            return 0;
+        }
+        LINKS
+            .iter()
+            .filter(|name| self.implied(name).is_some() && !metadata.contains_key(&format!("{prefix}{name}")))
+            .count()
     }
 
     /// The value of a reserved key that the row itself implies.
@@ -164,6 +183,7 @@ impl Portal {
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), Refusal> {
         no_secret(&[
+            ("environment", self.environment.as_deref()),
             ("subject_type", self.subject_type.as_deref()),
             ("subject_id", self.subject_id.as_deref()),
             ("return_url", self.return_url.as_deref()),
@@ -191,6 +211,17 @@ pub fn set_aside(key: &str, created_by: Option<&str>, guest: bool) -> String {
         None => "backend".to_owned(),
     };
     format!("{key}{ASIDE}{}", hex::encode(Sha256::digest(caller)))
+}
+
+/// The form of a key that nobody will ask for again: of another guest's row.
+#[must_use]
+pub fn set_aside_for_good(key: &str, id: &str) -> String {
+    format!("{key}{ASIDE}{}", hex::encode(Sha256::digest(format!("row {id}"))))
+}
+
+/// Whether a key begins with the reserved prefix, in whatever case.
+fn is_reserved(key: &str, prefix: &str) -> bool {
+    !prefix.is_empty() && key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 fn no_secret(columns: &[(&'static str, Option<&str>)]) -> Result<(), Refusal> {
@@ -229,27 +260,8 @@ fn key(value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a URL is absolute, of the web, and free of what no URL holds. Stripe's template `{CHECKOUT_SESSION_ID}` may be in it.
 fn url(column: &'static str, value: &str) -> Result<(), Refusal> {
-    let lower = value.get(..8).unwrap_or(value).to_ascii_lowercase();
-    let rest = if lower.starts_with("https://") {
-        &value[8..]
-    } else if lower.starts_with("http://") {
-        &value[7..]
-    } else {
-        return Err(Refusal::Url { column, given: value.to_owned() });
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.split(':').next().unwrap_or_default();
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\');
-    // Whoever reads user@host sees the user first: no address that a payer is sent to may hide its host behind one.
-    if (host.is_empty() && !authority.starts_with('[')) || authority.contains('@') || value.chars().any(odd) {
-        return Err(Refusal::Url { column, given: value.to_owned() });
-    }
-    if value.chars().count() > MAX_URL {
-        return Err(Refusal::Url { column, given: value.to_owned() });
-    }
-    Ok(())
+    if url::is_url(value) { Ok(()) } else { Err(Refusal::Url { column, given: value.to_owned() }) }
 }
 
 fn email(value: &str) -> Result<(), Refusal> {

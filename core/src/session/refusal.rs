@@ -1,6 +1,6 @@
 //! Why a session is refused: message, SQLSTATE, DETAIL and HINT of each reason. No value that could be a secret is in any.
 
-use super::{MAX_KEY, MAX_LINE_ITEMS, MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VALUE};
+use super::{MAX_KEY, MAX_LINE_ITEMS, MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VALUE, without_secrets};
 
 /// Why a session is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +135,10 @@ impl Refusal {
     /// The DETAIL: the offending values, never one that could be a secret.
     #[must_use]
     pub fn detail(&self) -> String {
+        without_secrets(&self.particulars())
+    }
+
+    fn particulars(&self) -> String {
         match self {
             Self::Secret(column) => {
                 format!("Its value, which is not shown, begins as Stripe's keys do; {column} is readable by others.")
@@ -148,7 +152,8 @@ impl Refusal {
                 format!("{column} is blank, longer than 255 characters, or holds control characters.")
             }
             Self::LineItemsShape => "line_items is not a JSON array.".to_owned(),
-            Self::LineItemsCount(count) | Self::MetadataKeys(count) => format!("It has {count}."),
+            Self::LineItemsCount(count) => format!("It has {count}."),
+            Self::MetadataKeys(count) => format!("It has {count}, those that link back to the session among them."),
             Self::LineItem { place, why } => format!("Item {place}: {why}"),
             Self::PriceInactive(price) | Self::PriceElsewhere(price) => format!("Price {price}."),
             Self::PriceMode { price, recurring: true } => format!("Price {price} recurs."),

@@ -1,51 +1,178 @@
 //! What looks like one of Stripe's secrets. It has no business in a session, and a message that quotes one leaks it.
 
-const PREFIXES: [&str; 6] = ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "rk_", "whsec_"];
-/// `rk_` alone begins ordinary words too; a key that long does not.
-const LONG_ENOUGH: usize = 16;
+use serde_json::Value;
 
-/// Whether a text holds something that looks like a Stripe secret key, restricted key or webhook secret.
+const PREFIXES: [&str; 7] = ["sk_live_", "sk_test_", "sk_org_", "rk_live_", "rk_test_", "rk_", "whsec_"];
+/// `rk_` alone begins other names too; a key that long does not.
+const LONG_ENOUGH: usize = 8;
+/// Within a word (`desk_live_music`) only what is as long as a key, and in one piece, is taken for one.
+const LONG_ENOUGH_WITHIN_A_WORD: usize = 16;
+/// How often a text is percent-decoded: an address within an address within an address.
+const DEPTH: usize = 3;
+
+/// Whether a text holds something that looks like a Stripe secret key, restricted key or webhook secret, percent-encoded
+/// or not.
 #[must_use]
 pub fn looks_secret(text: &str) -> bool {
-    find(text).is_some()
+    if find(text).is_some() {
+        return true;
+    }
+    let mut decoded = text.to_owned();
+    for _ in 0..DEPTH {
+        match percent_decoded(&decoded) {
+            Some(next) => decoded = next,
+            None => return false,
+        }
+        if find(&decoded).is_some() {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether any key or value of a JSON text does, as they read once they are decoded.
+#[must_use]
+pub(super) fn json_looks_secret(text: &str) -> bool {
+    serde_json::from_str(text).map_or_else(|_| looks_secret(text), |value| holds_secret(&value))
+}
+
+fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::String(text) => looks_secret(text),
+        Value::Array(items) => items.iter().any(holds_secret),
+        Value::Object(fields) => fields.iter().any(|(key, value)| looks_secret(key) || holds_secret(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// The text with every such thing taken out.
 #[must_use]
 pub fn without_secrets(text: &str) -> String {
-    let mut rest = text;
     let mut clean = String::with_capacity(text.len());
-    while let Some((start, end)) = find(rest) {
-        clean.push_str(&rest[..start]);
+    let mut done = 0;
+    while let Some((start, end)) = find_from(text, done) {
+        clean.push_str(&text[done..start]);
         clean.push_str("[removed]");
-        rest = &rest[end..];
+        done = end;
     }
-    clean.push_str(rest);
-    clean
+    clean.push_str(&text[done..]);
+    // What shows only after decoding cannot be cut out: nothing of such a text is shown.
+    if looks_secret(&clean) { "[removed]".to_owned() } else { clean }
 }
 
 /// Where the first one begins and ends.
 fn find(text: &str) -> Option<(usize, usize)> {
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    while let Some(found) =
-        bytes[from..].iter().position(|byte| matches!(byte, b's' | b'r' | b'w' | b'S' | b'R' | b'W'))
-    {
-        let start = from + found;
-        let fresh = start == 0 || !bytes[start - 1].is_ascii_alphanumeric();
-        if fresh && let Some(length) = length_at(&bytes[start..]) {
-            return Some((start, start + length));
-        }
-        from = start + 1;
-    }
-    None
+    find_from(text, 0)
 }
 
-fn length_at(bytes: &[u8]) -> Option<usize> {
+fn find_from(text: &str, from: usize) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    (from..bytes.len())
+        .filter(|start| matches!(bytes[*start], b's' | b'r' | b'w' | b'S' | b'R' | b'W'))
+        .find_map(|start| length_at(bytes, start).map(|length| (start, start + length)))
+}
+
+fn length_at(bytes: &[u8], start: usize) -> Option<usize> {
+    let rest = &bytes[start..];
     let prefix = PREFIXES
         .iter()
-        .find(|prefix| bytes.len() >= prefix.len() && bytes[..prefix.len()].eq_ignore_ascii_case(prefix.as_bytes()))?;
+        .find(|prefix| rest.len() >= prefix.len() && rest[..prefix.len()].eq_ignore_ascii_case(prefix.as_bytes()))?;
+    let after = &rest[prefix.len()..];
+    let in_one_piece = after.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let within_a_word = start > 0 && bytes[start - 1].is_ascii_alphanumeric();
+    let enough = match (*prefix, within_a_word) {
+        ("rk_", true) => false,
+        ("rk_", false) => in_one_piece >= LONG_ENOUGH,
+        (_, true) => in_one_piece >= LONG_ENOUGH_WITHIN_A_WORD,
+        (_, false) => true,
+    };
     let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'*');
-    let tail = bytes[prefix.len()..].iter().take_while(is_part).count();
-    (*prefix != "rk_" || tail >= LONG_ENOUGH).then_some(prefix.len() + tail)
+    enough.then(|| prefix.len() + after.iter().take_while(is_part).count())
+}
+
+/// The text with its percent-encoding undone once; `None` where there is none.
+fn percent_decoded(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut place = 0;
+    while place < bytes.len() {
+        let mut byte = [0];
+        let encoded = bytes.get(place + 1..place + 3).filter(|_| bytes[place] == b'%');
+        if encoded.is_some_and(|digits| hex::decode_to_slice(digits, &mut byte).is_ok()) {
+            decoded.push(byte[0]);
+            place += 3;
+        } else {
+            decoded.push(bytes[place]);
+            place += 1;
+        }
+    }
+    (decoded.len() < bytes.len()).then(|| String::from_utf8_lossy(&decoded).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_secret() {
+        for secret in [
+            "sk_live_abc",
+            "my key is SK_LIVE_abc",
+            "\nsk_live_abcdefghijklmnop",
+            "xsk_live_abcdefghijklmnop",
+            "rk_live_x",
+            "rk_test_x",
+            "rk_abcdefgh",
+            "RK_51H8zKLabcdefghijk",
+            "whsec_x",
+            "sk_org_live_x",
+            "https://a.b/?k%3Dsk_live_abcdef",
+            "https://a.b/?u=https%3A%2F%2Fc.d%2F%3Fk%253Dsk_live_abcdef",
+            "%73k_live_abc",
+        ] {
+            assert!(looks_secret(secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn words_that_only_look_alike() {
+        for harmless in [
+            "desk_live_music",
+            "task_live_view",
+            "disk_test_results_of_the_year",
+            "work_item_number_of_the_order",
+            "network_abcdefghijklmnopqrstuvwxyz",
+            "rk_1",
+            "rk_item",
+            "sk_liver",
+            "price_whsecond",
+            "100%25",
+            "pk_live_abcdefghijklmnop",
+        ] {
+            assert!(!looks_secret(harmless), "{harmless}");
+        }
+    }
+
+    #[test]
+    fn json_is_read_as_it_decodes() {
+        for secret in [
+            r#"{"a":"\nsk_live_abc"}"#,
+            r#"{"a\tsk_live_abc":"x"}"#,
+            r#"[{"a":["\u0073k_live_abc"]}]"#,
+            r#"{"a":"k%3Dsk_live_abc"}"#,
+            "sk_live_abc, not json",
+        ] {
+            assert!(json_looks_secret(secret), "{secret}");
+        }
+        assert!(!json_looks_secret(r#"{"note":"a desk_live_music\nfestival","n":1,"x":null}"#));
+    }
+
+    #[test]
+    fn secrets_are_taken_out() {
+        assert_eq!(without_secrets("Invalid API Key: sk_test_****abc."), "Invalid API Key: [removed].");
+        assert_eq!(without_secrets("sk_live_a, whsec_b"), "[removed], [removed]");
+        assert_eq!(without_secrets("xsk_live_abcdefghijklmnop."), "x[removed].");
+        assert_eq!(without_secrets("k%3Dsk_live_abc"), "[removed]");
+        assert_eq!(without_secrets("nothing"), "nothing");
+    }
 }

@@ -36,7 +36,8 @@ fn reserved_keys_pass_only_with_what_the_row_implies() {
             .to_owned(),
     );
     assert!(checkout.check("insforge_").is_ok());
-    for forged in [r#"{"insforge_subject_id":"t2"}"#, r#"{"insforge_anything":"x"}"#] {
+    for forged in [r#"{"insforge_subject_id":"t2"}"#, r#"{"insforge_anything":"x"}"#, r#"{"Insforge_Subject_Id":"t1"}"#]
+    {
         assert!(matches!(refused(|c| c.metadata = Some(forged.to_owned())), Refusal::Reserved { .. }));
     }
 }
@@ -96,11 +97,13 @@ fn what_looks_like_a_secret_is_refused_everywhere() {
     assert_eq!(refused(|c| c.metadata = Some(format!(r#"{{"k":"{secret}"}}"#))), Refusal::Secret("metadata"));
     assert_eq!(refused(|c| c.idempotency_key = Some("whsec_x".to_owned())), Refusal::Secret("idempotency_key"));
     assert_eq!(refused(|c| c.subject_id = Some("rk_test_x".to_owned())), Refusal::Secret("subject_id"));
-    assert!(looks_secret("RK_51H8zKLabcdefghijk"));
-    for harmless in ["task_live_view", "work_item", "rk_1", "sk_liver", "price_whsecond"] {
-        assert!(!looks_secret(harmless), "{harmless}");
-    }
-    assert_eq!(without_secrets("Invalid API Key: sk_test_****abc."), "Invalid API Key: [removed].");
+    assert_eq!(refused(|c| c.environment = Some(secret.to_owned())), Refusal::Secret("environment"));
+    assert_eq!(refused(|c| c.mode = Some(secret.to_owned())), Refusal::Secret("mode"));
+    assert_eq!(refused(|c| c.metadata = Some(r#"{"a":"\nsk_live_abc"}"#.to_owned())), Refusal::Secret("metadata"));
+    assert_eq!(refused(|c| c.line_items = Some(format!(r#"[{{"{secret}":1}}]"#))), Refusal::Secret("line_items"));
+    let portal = Portal { environment: Some(secret.to_owned()), ..Portal::default() };
+    assert_eq!(portal.check(), Err(Refusal::Secret("environment")));
+    assert!(!Refusal::Environment(Some(secret.to_owned())).detail().contains(secret));
 }
 
 #[test]
@@ -108,9 +111,17 @@ fn metadata_has_stripes_limits() {
     let keys =
         |count: usize| format!("{{{}}}", (0..count).map(|n| format!(r#""k{n}":"v""#)).collect::<Vec<_>>().join(","));
     let mut checkout = asked();
-    checkout.metadata = Some(keys(50));
+    // Four keys link back to the session, unless they are there already; a backend says itself what it sends.
+    checkout.metadata = Some(keys(46));
     assert!(checkout.check("insforge_").is_ok());
-    assert_eq!(refused(|c| c.metadata = Some(keys(51))), Refusal::MetadataKeys(51));
+    assert_eq!(refused(|c| c.metadata = Some(keys(47))), Refusal::MetadataKeys(51));
+    (checkout.subject_type, checkout.subject_id) = (None, None);
+    checkout.metadata = Some(keys(48));
+    assert!(checkout.check("insforge_").is_ok());
+    checkout.metadata = Some(keys(50));
+    assert!(checkout.check("").is_ok());
+    checkout.metadata = Some(keys(49).replace("k0\":\"v", "insforge_checkout_mode\":\"payment"));
+    assert!(checkout.check("insforge_").is_ok());
     assert!(matches!(refused(|c| c.metadata = Some(r#"{"n":1}"#.to_owned())), Refusal::MetadataValue(_)));
     assert!(matches!(
         refused(|c| c.metadata = Some(format!(r#"{{"{}":"v"}}"#, "k".repeat(41)))),

@@ -14,13 +14,13 @@ use super::body;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Malformed {
     /// It is not UTF-8.
-    #[error("webhook body is not UTF-8")]
+    #[error("webhook body is not utf-8")]
     NotUtf8,
     /// It is not JSON, or nests too deep.
-    #[error("webhook body is not valid JSON")]
+    #[error("webhook body is not valid json")]
     NotJson(String),
     /// It is JSON, but not an event.
-    #[error("webhook body is not a Stripe event")]
+    #[error("webhook body is not a stripe event")]
     NotAnEvent(String),
 }
 

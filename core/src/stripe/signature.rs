@@ -143,7 +143,8 @@ impl<'a> Header<'a> {
         let mut stamp = None;
         let mut signatures = Vec::new();
         let mut counted = 0;
-        for item in header.split(',') {
+        // As Stripe's own libraries, which pass over what is empty, such as after a comma at the end.
+        for item in header.split(',').filter(|item| !item.trim().is_empty()) {
             let (key, value) = item.trim().split_once('=').ok_or(Refusal::Malformed)?;
             match key {
                 "t" if stamp.is_some() => return Err(Refusal::Malformed),
@@ -206,6 +207,8 @@ mod tests {
         assert_eq!(refusal("", 1000), Refusal::Missing);
         assert_eq!(refusal("  ", 1000), Refusal::Missing);
         assert_eq!(refusal("nonsense", 1000), Refusal::Malformed);
+        assert_eq!(refusal(",", 1000), Refusal::Malformed);
+        assert!(Signed::new(BODY.as_bytes(), &format!("{good},")).verify(&[SECRET], 1000, 300).is_ok());
         assert_eq!(refusal("t=1000", 1000), Refusal::Malformed);
         assert_eq!(refusal(&format!("v1={v1}"), 1000), Refusal::Malformed);
         assert_eq!(refusal(&format!("t=1e3,v1={v1}"), 1000), Refusal::Malformed);

@@ -75,6 +75,24 @@ select pg_temp.ask(metadata => '{"note": "my key is sk_live_abc"}');
 select pg_temp.ask(metadata => '{"sk_test_abc": "x"}');
 select pg_temp.ask(idempotency_key => 'rk_test_abc');
 
+select pg_temp.ask(environment => 'sk_live_abc');
+select pg_temp.ask(mode => 'sk_live_abc');
+-- However it is written: escaped, encoded, within a word; as restricted keys are, short or long. What is only a word passes.
+select pg_temp.ask(metadata => '{"a": "\nsk_live_abcdefghijklmnop"}');
+select pg_temp.ask(metadata => '{"a\tsk_live_abc": "x"}');
+select pg_temp.ask(metadata => '{"a": "xsk_live_abcdefghijklmnop"}');
+select pg_temp.ask(metadata => '{"a": "\u0073k_live_abc"}');
+select pg_temp.ask(success_url => 'https://a.b/?k%3Dsk_live_abcdef');
+select pg_temp.ask(idempotency_key => 'rk_abcdefgh');
+select pg_temp.ask(metadata => '{"a": "desk_live_music", "b": "rk_item", "c": "task_test_results"}');
+-- A host that is none; a reserved key in other letters; no room for the keys that link back.
+select pg_temp.ask(success_url => 'https://[');
+select pg_temp.ask(success_url => 'https://a:b');
+select pg_temp.ask(success_url => 'https://.');
+select pg_temp.ask(metadata => '{"Insforge_subject_id": "u1"}');
+select pg_temp.ask(metadata => (select jsonb_object_agg('k' || n, 'v') from generate_series(1, 46) n));
+select pg_temp.ask(metadata => (select jsonb_object_agg('k' || n, 'v') from generate_series(1, 47) n));
+
 -- A guest asks for a one-time checkout without a subject, and for nothing else.
 set local role anon;
 set local request.jwt.claims = '';

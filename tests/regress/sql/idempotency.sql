@@ -55,3 +55,43 @@ set local role authenticated;
 set local request.jwt.claims = '{"sub": "u3"}';
 select pg_temp.ask(E'k\x1fc4e8ff8abc0beed6b55051648db0f4d0eba3eafeb1d76412c057a019cffbf1e7');
 rollback;
+
+-- Guests have no names: what Stripe said of one's session is shown to no other, who gets a session of his own; before that, the
+-- same request is the same session. Each in a transaction of its own, as guests come.
+\unset ON_ERROR_ROLLBACK
+create function ask_as_guest(email text) returns text language sql as $$
+  select format('%s %s', id, coalesce(url, 'no url')) from payments.create_checkout_session('test', 'payment', '[{"price": "p", "quantity": 1}]',
+    'https://app.example.com/paid', 'https://app.example.com/cart', null, null, $1, '{}', 'guests') $$;
+set role anon;
+select ask_as_guest('a@example.com') as first \gset
+select ask_as_guest('a@example.com') = :'first' as the_same_before_stripe_answered;
+-- Another request under that key is another guest's.
+select ask_as_guest('b@example.com') <> :'first' as another;
+select ask_as_guest('a@example.com') as again \gset
+reset role;
+update payments.checkout_sessions set status = 'open', url = 'https://checkout.stripe.com/x', stripe_checkout_session_id = 'cs_' || id;
+set role anon;
+select ask_as_guest('a@example.com') like '% no url' as nothing_revealed;
+-- A user has the key meanwhile; then another guest.
+set role authenticated;
+set request.jwt.claims = '{"sub": "u1"}';
+select count(*) from payments.create_checkout_session('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', 'user', 'u1', idempotency_key => 'guests');
+set role anon;
+set request.jwt.claims = '';
+select ask_as_guest('c@example.com') like '% no url' as a_new_one;
+set role authenticated;
+set request.jwt.claims = '{"sub": "u1"}';
+select count(*) from payments.create_checkout_session('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', 'user', 'u1', idempotency_key => 'guests');
+reset role;
+select created_by, guest, count(*), count(url) as answered, count(distinct idempotency_key) as keys from payments.checkout_sessions group by 1, 2 order by 1, 2;
+
+-- An INSERT that comes to nothing, since another row has its id, takes the key from nobody.
+select id as taken_id, idempotency_key from payments.checkout_sessions where created_by = 'u1' \gset
+set role authenticated;
+set request.jwt.claims = '{"sub": "u2"}';
+insert into payments.checkout_sessions (id, environment, mode, line_items, success_url, cancel_url, subject_type, subject_id, idempotency_key)
+select id, 'test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', 'user', 'u2', 'guests'
+  from (values (:'taken_id'::uuid)) as v(id)
+on conflict do nothing;
+reset role;
+select idempotency_key from payments.checkout_sessions where created_by = 'u1';

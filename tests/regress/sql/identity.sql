@@ -20,6 +20,8 @@ set local request.jwt.claims = '{"sub": ""}';
 select payments.current_user_id();
 set local request.jwt.claims = '{"sub": 42}';
 select payments.current_user_id();
+set local request.jwt.claims = '{"sub": 123456789012345678901234567890}';
+select payments.current_user_id();
 -- What is no claim is nobody, and raises nothing.
 set local request.jwt.claims = 'sub=u1';
 select payments.current_user_id();

@@ -39,7 +39,43 @@ alter table payments.products owner to squatter;
 create extension payments;
 rollback;
 
--- So is an owner role that could do more than own tables.
+-- So is anything else: policies would call a function that stands in the place of ours.
+begin;
+create role squatter;
+create schema payments;
+grant all on schema payments to squatter;
+set local role squatter;
+create function payments.caller() returns text language sql as $$ select 'victim' $$;
+create function payments.caller_owns(text, text) returns boolean language sql as $$ select true $$;
+reset role;
+create extension payments;
+rollback;
+begin;
+create role squatter;
+create schema payments;
+grant all on schema payments to squatter;
+set local role squatter;
+create type payments.checkout_session as (id uuid);
+create operator payments.= (leftarg = text, rightarg = text, function = pg_catalog.texteq);
+reset role;
+create extension payments;
+rollback;
+
+-- From then on nobody else creates anything there, and what a trusted role left is replaced.
+begin;
+create role squatter;
+create schema payments;
+grant all on schema payments to squatter with grant option;
+set local role squatter;
+grant create on schema payments to public;
+reset role;
+create function payments.caller() returns text language sql as $$ select 'whoever' $$;
+create extension payments;
+select has_schema_privilege('squatter', 'payments', 'CREATE') as creates, has_schema_privilege('anon', 'payments', 'CREATE') as anyone_creates;
+select payments.caller();
+rollback;
+
+-- An owner role that could do more than own tables is refused.
 begin;
 alter role payments_owner login;
 create extension payments;

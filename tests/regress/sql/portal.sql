@@ -15,6 +15,7 @@ select payments.create_customer_portal_session('test', null, null);
 select payments.create_customer_portal_session('test', 'user', 'u1', 'app.example.com');
 select payments.create_customer_portal_session('test', 'user', 'u1', 'https://app.example.com/?k=sk_live_abc');
 select payments.create_customer_portal_session('test', 'user', 'u1', null, 'whsec_abc');
+select payments.create_customer_portal_session('sk_live_x', 'user', 'u1');
 -- A subject without a customer; and one of another caller, of whom nothing is told.
 set local request.jwt.claims = '{"sub": "u2"}';
 select payments.create_customer_portal_session('test', 'user', 'u2');

@@ -24,14 +24,32 @@ select p.oid::regprocedure as function,
 select count(*) as granted_to_public
   from (select proacl from pg_proc where pronamespace = 'payments'::regnamespace
         union all select relacl from pg_class where relnamespace = 'payments'::regnamespace
+        union all select typacl from pg_type where typnamespace = 'payments'::regnamespace
         union all select nspacl from pg_namespace where nspname = 'payments') as a(acl), aclexplode(a.acl) e
  where e.grantee = 0;
 select count(*) as open_by_default from pg_proc where pronamespace = 'payments'::regnamespace and proacl is null;
 -- Every function pins its path, and none belongs to a superuser.
 select p.oid::regprocedure as unpinned from pg_proc p
- where p.pronamespace = 'payments'::regnamespace and p.prosecdef and not coalesce(p.proconfig::text like '%search_path%', false);
+ where p.pronamespace = 'payments'::regnamespace and not coalesce(p.proconfig::text like '%search_path%', false);
 select p.oid::regprocedure as of_a_superuser from pg_proc p join pg_roles r on r.oid = p.proowner
  where p.pronamespace = 'payments'::regnamespace and r.rolsuper;
+-- Types are used by creating something with them, which nobody has to.
+select t.typname, e.grantee::regrole from pg_type t join pg_class c on c.oid = t.typrelid and c.relkind = 'c',
+       aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) e
+ where t.typnamespace = 'payments'::regnamespace and e.grantee <> t.typowner;
 -- Row security is on everywhere, forced on the sessions.
 select c.relname, c.relrowsecurity, c.relforcerowsecurity from pg_class c
  where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r' order by 1;
+-- Two roles whose long names begin alike have a policy each.
+begin;
+create role a_role_with_a_very_long_name_that_goes_on_and_on_and_on_1;
+create role a_role_with_a_very_long_name_that_goes_on_and_on_and_on_2;
+select payments.grant_role('a_role_with_a_very_long_name_that_goes_on_and_on_and_on_1', 'admin');
+select payments.grant_role('a_role_with_a_very_long_name_that_goes_on_and_on_and_on_2', 'admin');
+set local role a_role_with_a_very_long_name_that_goes_on_and_on_and_on_2;
+insert into payments.products (environment, stripe_product_id, name) values ('test', 'prod_1', 'one');
+select name from payments.products;
+rollback;
+-- What is none of the words is told, unless it is a secret.
+select payments.grant_role('anon', 'root');
+select payments.grant_role('anon', 'sk_live_abc');

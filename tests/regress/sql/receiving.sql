@@ -4,6 +4,13 @@ select payments.has_webhook_secret('test');
 select payments.set_webhook_secret('test', ' ');
 select payments.set_webhook_secret('test', 'sk_test_123');
 select payments.set_webhook_secret('staging', 'whsec_story');
+-- The arguments swapped: what may be the secret is not shown. Nor is one that is no secret at all.
+select payments.set_webhook_secret('whsec_swapped', 'test');
+select payments.receive_stripe_webhook('whsec_swapped', '{}', 't=1,v1=00');
+select payments.set_webhook_secret('test', 'whsec_');
+select payments.set_webhook_secret('test', E'whsec_a\x07b');
+select payments.set_webhook_secret('test', 'whsec_story', '300000 years');
+select payments.set_webhook_secret('test', 'whsec_story', '-1 day');
 select payments.set_webhook_secret('test', 'whsec_story');
 select payments.has_webhook_secret('test'), payments.has_webhook_secret('live');
 \set event '{"id": "evt_1", "object": "event", "type": "customer.created", "created": 1752000000, "livemode": false, "data": {"object": {"id": "cus_1", "object": "customer", "email": "ada@example.com", "metadata": {}, "name": "Zoë 💳"}}}'
@@ -32,6 +39,14 @@ select refused(replace(:'event', '1752000000', '1.5'), now());
 select refused(replace(:'event', '"livemode": false', '"livemode": true'), now());
 select refused(:'event' || repeat(' ', 1024 * 1024), now());
 select payments.receive_stripe_webhook('test', '\xff'::bytea, 't=1,v1=00');
+create function refused_bytes(body bytea) returns text language plpgsql as $$
+declare t text := extract(epoch from now())::bigint; detail text; begin
+  perform payments.receive_stripe_webhook('test', body, format('t=%s,v1=%s', t, encode(public.hmac(convert_to(t || '.', 'UTF8') || body, 'whsec_story'::bytea, 'sha256'), 'hex'))); return 'accepted';
+exception when others then get stacked diagnostics detail = pg_exception_detail; return format('%s: %s (%s)', sqlstate, sqlerrm, detail);
+end $$;
+select refused_bytes('\xff');
+select payments.set_webhook_secret('test', null);
+select payments.apply_stripe_event('test', null);
 select payments.receive_stripe_webhook('staging', :'event', 't=1,v1=00');
 select payments.receive_stripe_webhook(null, :'event', 't=1,v1=00');
 select payments.receive_stripe_webhook('test', null::text, 't=1,v1=00');
@@ -69,6 +84,9 @@ select payments.set_webhook_secret('test', 'whsec_rolled', '1 hour');
 select payments.receive_stripe_webhook('test', :'event', signed(:'event', now())) ->> 'duplicate' as under_the_old;
 select payments.set_webhook_secret('test', 'whsec_last', '0 seconds');
 select refused(:'event', now());
+-- Set again it stands once; what has ended is forgotten.
+select payments.set_webhook_secret('test', 'whsec_last');
+select environment, count(*), count(valid_until) as ending from payments.webhook_secrets group by 1;
 set role service_role;
 select * from payments.webhook_secrets;
 reset role;

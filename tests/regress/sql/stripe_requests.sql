@@ -19,6 +19,23 @@ select payments.stripe_request('00000000-0000-4000-8000-000000000007');
 select payments.stripe_request('00000000-0000-4000-8000-000000000000');
 select payments.stripe_request(null);
 
+-- The same session gives the same request, whatever becomes of its subject or of the setting.
+savepoint same;
+reset role;
+insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id) values ('test', 'user', 'new', 'cus_late');
+update payments.stripe_customer_mappings set stripe_customer_id = 'cus_other' where subject_id = 'known';
+set local payments.metadata_prefix = 'other_';
+set local role project_admin;
+select r ->> 'idempotency_key' as key, r #>> '{params,customer}' as customer, r #>> '{params,customer_creation}' as creation, r #> '{params,metadata}' as metadata
+  from payments.stripe_request('00000000-0000-4000-8000-000000000001') r;
+select payments.stripe_request('00000000-0000-4000-8000-000000000005') -> 'params';
+rollback to same;
+-- Where nothing can be written it is said all the same.
+savepoint standby;
+set transaction read only;
+select payments.stripe_request('00000000-0000-4000-8000-000000000005') ->> 'idempotency_key' as key;
+rollback to standby;
+
 -- What Stripe answered.
 create function pg_temp.answer(n int, given jsonb default '{}') returns text language sql as $$
   select concat_ws(' ', r ->> 'status', r ->> 'payment_status', r ->> 'stripe_checkout_session_id', r ->> 'stripe_customer_id', r ->> 'url', r ->> 'last_error')
@@ -35,6 +52,7 @@ select pg_temp.answer(2, '{"object": "payment_intent", "id": "pi_1"}');
 select payments.record_stripe_response('00000000-0000-4000-8000-000000000002', '{"error": {"message": "No such price"}}');
 select payments.record_stripe_response('00000000-0000-4000-8000-000000000002', null);
 select pg_temp.answer(0);
+select pg_temp.answer(2, '{"id": "cs_1"}');
 -- A webhook came first: nothing goes back.
 update payments.checkout_sessions set status = 'completed', payment_status = 'paid', stripe_checkout_session_id = 'cs_4', stripe_customer_id = 'cus_4'
  where id = '00000000-0000-4000-8000-000000000004';
@@ -48,6 +66,8 @@ select r ->> 'status' as status, r ->> 'url' as url, r ->> 'stripe_customer_id' 
   from payments.record_stripe_response('00000000-0000-4000-8000-000000000005', '{"id": "bps_1", "object": "billing_portal.session",
     "livemode": false, "customer": "cus_1", "url": "https://billing.stripe.com/p/session/x"}') r;
 select payments.record_stripe_response('00000000-0000-4000-8000-000000000005', '{"id": "bps_2", "object": "billing_portal.session", "livemode": false, "customer": "cus_1"}');
+select payments.record_stripe_response('00000000-0000-4000-8000-000000000006', '{"id": "bps_3", "object": "billing_portal.session", "livemode": false, "customer": "cus_elses", "url": "https://billing.stripe.com/p/session/elses"}');
+select payments.record_stripe_response('00000000-0000-4000-8000-000000000006', '{"id": "bps_3", "object": "billing_portal.session", "livemode": false}');
 select payments.record_stripe_error('00000000-0000-4000-8000-000000000007', 'no customer') ->> 'status' as status;
 select payments.record_stripe_error('00000000-0000-4000-8000-000000000000', 'nothing');
 rollback;

@@ -136,3 +136,23 @@ alter table public.private_members enable row level security;
 set local role project_admin;
 select payments.protect_subject_type('team', 'public.private_members', 'team_id', 'user_id');
 rollback;
+
+-- An error denies in a query that would rather run in parallel, too: workers have no savepoints.
+begin;
+create function public.errs(user_id text, subject_id text) returns boolean language plpgsql parallel safe as $$ begin raise exception 'oops'; end $$;
+select payments.protect_subject_type('errs', 'public.errs(text,text)');
+insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+values ('test', 'payment', 'errs', 'e1', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/');
+create table public.things as select n::text as owner from generate_series(1, 10000) n;
+grant select on public.things to authenticated;
+analyze public.things;
+set local parallel_setup_cost = 0;
+set local parallel_tuple_cost = 0;
+set local min_parallel_table_scan_size = 0;
+set local role authenticated;
+set local request.jwt.claims = '{"sub": "u1"}';
+explain (costs off) select count(*) from public.things where owner in (select payments.my_subjects('errs'));
+select count(*) from public.things where owner in (select payments.my_subjects('errs'));
+select count(*) from public.things where payments.owns_subject('errs', owner);
+select count(*) from payments.checkout_sessions;
+rollback;

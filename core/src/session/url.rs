@@ -1,0 +1,91 @@
+//! What an address that a payer is sent to looks like.
+
+use std::net::Ipv6Addr;
+
+/// The longest URL, in characters (Stripe's own limit).
+pub const MAX_URL: usize = 5_000;
+
+/// Whether a URL is absolute, of the web, and free of what no URL holds. Stripe's template `{CHECKOUT_SESSION_ID}` may be in it.
+pub(super) fn is_url(value: &str) -> bool {
+    let scheme = ["https://", "http://"]
+        .into_iter()
+        .find(|scheme| value.get(..scheme.len()).is_some_and(|given| given.eq_ignore_ascii_case(scheme)));
+    let Some(rest) = scheme.and_then(|scheme| value.get(scheme.len()..)) else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\');
+    is_authority(authority) && !value.chars().any(odd) && value.chars().count() <= MAX_URL
+}
+
+/// A host and perhaps a port. No user: whoever reads user@host sees the user first, and an address that a payer is sent to
+/// may not hide its host behind one.
+fn is_authority(authority: &str) -> bool {
+    if let Some(rest) = authority.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else {
+            return false;
+        };
+        return address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
+    }
+    match authority.split_once(':') {
+        Some((host, port)) => is_host(host) && is_port(port),
+        None => is_host(authority),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let named = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_') || !c.is_ascii();
+    let host = host.strip_suffix('.').unwrap_or(host);
+    !host.is_empty() && host.split('.').all(|label| !label.is_empty() && label.chars().all(named))
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_url;
+
+    #[test]
+    fn hosts_are_real() {
+        for url in [
+            "https://app.example.com/paid?s={CHECKOUT_SESSION_ID}",
+            "http://localhost:3000",
+            "HTTPS://a.b./",
+            "http://127.0.0.1:8080/",
+            "http://[::1]:3000/x",
+            "https://[2001:db8::1]",
+            "https://bücher.example/#top",
+        ] {
+            assert!(is_url(url), "{url}");
+        }
+        for url in [
+            "",
+            "/paid",
+            "app.example.com",
+            "ftp://a/b",
+            "javascript:alert(1)",
+            "https://",
+            "https:///x",
+            "https://a b",
+            "https://good@evil.com/",
+            "https://[",
+            "https://[]",
+            "https://[::1",
+            "https://[::1]x",
+            "https://a:b",
+            "https://a:",
+            "https://a:0",
+            "https://a:65536",
+            "https://.",
+            "https://a..b",
+            "https://..",
+            "https://%61",
+            "https://a\\b",
+            "https://{CHECKOUT_SESSION_ID}/",
+        ] {
+            assert!(!is_url(url), "{url}");
+        }
+    }
+}
