@@ -36,6 +36,9 @@ macro_rules! statement {
 }
 pub(crate) use statement;
 
+/// Where our own functions look up what they do not qualify.
+const PINNED_PATH: &std::ffi::CStr = c"pg_catalog, pg_temp";
+
 thread_local! {
     static ORDINARY_PATH: OnceCell<std::ffi::CString> = const { OnceCell::new() };
     static LOOK_UPS: RefCell<HashMap<String, pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
@@ -332,13 +335,17 @@ pub(crate) fn as_role<T>(role: pg_sys::Oid, path: Path, work: impl FnOnce() -> T
         pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
         pg_sys::SetUserIdAndSecContext(role, context | flags as i32);
     }
+    // What code of that role's sets for the session must not reach our own statements after it, search_path above all.
     let result = match path {
-        Path::Ordinary => with_ordinary_search_path(work),
+        Path::Ordinary => nested(false, work),
         Path::Pinned => {
             let level = unsafe { pg_sys::NewGUCNestLevel() };
-            set_for_nest(c"search_path", c"pg_catalog, pg_temp");
+            // Setting it costs look-ups in the catalog, and our functions have it so.
+            if setting(c"search_path").as_deref() != PINNED_PATH.to_str().ok() {
+                set_for_nest(c"search_path", PINNED_PATH);
+            }
             let result = work();
-            unsafe { pg_sys::AtEOXact_GUC(true, level) };
+            unsafe { pg_sys::AtEOXact_GUC(false, level) };
             result
         }
     };

@@ -237,7 +237,7 @@ fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
     // An INSERT whose id another row has comes to nothing, and so takes no key from anyone.
     let another_has_the_id =
         holders.iter().any(|holder| holder.id_taken) && mine.is_none_or(|mine| mine.id != asked.id);
-    if !another_has_the_id {
+    if !holders.is_empty() && !another_has_the_id {
         db::with_ordinary_search_path(|| hand_over(key, &holders, mine));
     }
     mine.is_some()

@@ -70,6 +70,23 @@ select payments.record_stripe_error('00000000-0000-4000-8000-000000000001', 'no'
 select payments.record_stripe_response('00000000-0000-4000-8000-000000000001', '{"id": "cs_1", "object": "checkout.session", "livemode": false}') operator(pg_catalog.->>) 'status' as status;
 select payments.replay_events('test', array['evt_1']);
 
+-- A predicate of the app's that leaves a search_path behind: our own statements after it do not run under it.
+\c
+set client_min_messages = warning;
+set role attack_app;
+create function public.leaves_a_path(user_id text, subject_id text) returns boolean language plpgsql as
+  $$ begin perform set_config('search_path', 'pg_temp, public, pg_catalog', false); return true; end $$;
+reset role;
+select payments.protect_subject_type('loose', 'public.leaves_a_path(text,text)');
+set role authenticated;
+set request.jwt.claims = '{"sub": "mallory"}';
+\i :evil
+create domain pg_temp.text as pg_catalog.text check (pg_temp.evil(value));
+create domain pg_temp.jsonb as pg_catalog.jsonb check (pg_temp.evil(value::pg_catalog.text));
+create domain pg_temp.json as pg_catalog.json check (pg_temp.evil(value::pg_catalog.text));
+select status from payments.create_checkout_session('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', 'loose', 'l1', idempotency_key => 'loose');
+show search_path;
+
 -- Temporary tables in the place of the app's.
 \c
 set client_min_messages = warning;
