@@ -31,6 +31,7 @@ extension_sql_file!(
     name = "sessions",
     requires = ["subjects", session::checkout::guard_checkout_session, session::portal::guard_portal_session]
 );
+extension_sql_file!("../sql/schema/live.sql", name = "live", requires = ["sessions"]);
 extension_sql_file!("../sql/schema/policies.sql", name = "policies", requires = ["sessions"]);
 extension_sql_file!("../sql/schema/grants.sql", name = "grants", requires = ["policies"]);
 extension_sql_file!("../sql/schema/secrets.sql", name = "secrets", requires = ["tables"]);

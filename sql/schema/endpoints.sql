@@ -67,4 +67,4 @@ $function$;
 comment on function payments.stripe_webhook_test(json) is
   'Endpoint for Stripe''s test events through PostgREST. 403: the signature is refused. 400: the body is not an event. 500: the event failed and is recorded.';
 comment on function payments.stripe_webhook_live(json) is
-  'Endpoint for Stripe''s live events through PostgREST. 403: the signature is refused, or live is not approved. 400: the body is not an event. 500: the event failed and is recorded.';
+  'Endpoint for Stripe''s live events through PostgREST. 403: a bad signature, or live is not approved. 400: not an event. 500: the event failed and is recorded.';

@@ -12,6 +12,7 @@ do $install$
 declare
   kept regprocedure[];
   left_over regprocedure;
+  definition text;
 begin
   if current_setting('row_security') = 'off' then
     return;
@@ -22,22 +23,35 @@ begin
   foreach left_over in array kept loop
     execute format('alter extension payments add function %s', left_over);
   end loop;
-  create or replace function payments.caller() returns text
-    language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
-  as $$ select payments.current_user_id() $$;
-  create or replace function payments.caller_subjects(subject_type text) returns setof text
-    language sql stable security definer set search_path = pg_catalog, pg_temp
-  as $$ select s from payments.my_subjects($1) s $$;
-  create or replace function payments.caller_subjects() returns table (subject_type text, subject_id text)
-    language sql stable security definer set search_path = pg_catalog, pg_temp
-  as $$
-    select t.subject_type, s
-      from (select 'user'::text as subject_type union all select r.subject_type from payments.subject_types r) t
-     cross join lateral payments.my_subjects(t.subject_type) s
-  $$;
-  create or replace function payments.caller_owns(subject_type text, subject_id text) returns boolean
-    language sql stable security definer set search_path = pg_catalog, pg_temp
-  as $$ select payments.owns_subject($1, $2) $$;
+  -- Whatever of these is there is a member by now, and belongs to a role that is trusted (roles.sql).
+  foreach definition in array array[
+    $ddl$
+      function payments.caller() returns text
+        language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+      as $body$ select payments.current_user_id() $body$
+    $ddl$,
+    $ddl$
+      function payments.caller_subjects(subject_type text) returns setof text
+        language sql stable security definer set search_path = pg_catalog, pg_temp
+      as $body$ select s from payments.my_subjects($1) s $body$
+    $ddl$,
+    $ddl$
+      function payments.caller_subjects() returns table (subject_type text, subject_id text)
+        language sql stable security definer set search_path = pg_catalog, pg_temp
+      as $body$
+        select t.subject_type, s
+          from (select 'user'::text as subject_type union all select r.subject_type from payments.subject_types r) t
+         cross join lateral payments.my_subjects(t.subject_type) s
+      $body$
+    $ddl$,
+    $ddl$
+      function payments.caller_owns(subject_type text, subject_id text) returns boolean
+        language sql stable security definer set search_path = pg_catalog, pg_temp
+      as $body$ select payments.owns_subject($1, $2) $body$
+    $ddl$]
+  loop
+    execute 'create or replace' || definition;
+  end loop;
   -- What was kept keeps its grants too; ownership.sql resets those of members alone.
   foreach left_over in array kept loop
     execute format('alter function %s owner to payments_owner', left_over);

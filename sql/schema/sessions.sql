@@ -162,20 +162,6 @@ begin
 end
 $$;
 
-create function payments.require_open_environment(environment text) returns void
-  language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if environment = 'live' and not exists (
-    select from payments.environments e where e.environment = 'live' and e.live_approved_at is not null)
-  then
-    raise exception 'live is not approved'
-      using errcode = '55000', detail = 'Nobody has approved taking real money.',
-            hint = 'An admin approves it with payments.approve_live(approved_by).';
-  end if;
-end
-$$;
-
 -- The metadata by which Stripe's objects are found again (projection.md): stamped here, refused from callers.
 create function payments.linking_metadata(session payments.checkout_session) returns jsonb
   language sql stable set search_path = pg_catalog, pg_temp
@@ -382,7 +368,8 @@ begin
            stripe_checkout_session_id = response ->> 'id'::pg_catalog.text,
            url = coalesce(response ->> 'url'::pg_catalog.text, s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
-           payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::pg_catalog.text when 'unpaid'::pg_catalog.text then 'unpaid'::pg_catalog.text end),
+           payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::pg_catalog.text
+                                                       when 'unpaid'::pg_catalog.text then 'unpaid'::pg_catalog.text end),
            last_error = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) then null else s.last_error end,
            raw = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) or s.raw = '{}'::pg_catalog.jsonb then response else s.raw end
      where s.id = session_id
@@ -436,40 +423,6 @@ begin
   end if;
   return row_now;
 end
-$$;
-
-/* Approves taking real money. Needs a webhook secret of live and an active price of live: without the first no payment
-   would be heard of, without the second there is nothing to sell. Raises 22023 (nobody's name), 55000. */
-create function payments.approve_live(approved_by text) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if approved_by is null or btrim(approved_by) = '' then
-    raise exception 'approved_by must name who approves'
-      using errcode = '22023', detail = 'It is null or blank.', hint = 'Pass a name or an e-mail address.';
-  end if;
-  if not payments.has_webhook_secret('live') then
-    raise exception 'live has no webhook secret'
-      using errcode = '55000', detail = 'Payments would be taken and never heard of.',
-            hint = 'Set it with payments.set_webhook_secret(''live'', secret).';
-  end if;
-  if not exists (select from payments.prices p where p.environment = 'live' and p.active) then
-    raise exception 'live has no active price'
-      using errcode = '55000', detail = 'No row of payments.prices is active in live.',
-            hint = 'Sync the catalog with payments.sync_stripe_objects(''live'', objects).';
-  end if;
-  update payments.environments e
-     set live_approved_by = approve_live.approved_by, live_approved_at = now()
-   where e.environment = 'live';
-end
-$$;
-
-/* Takes the approval back: from now on live is refused, sessions and Stripe's events alike. Stripe sends an event again for
-   three days, so what is approved by then is not lost. */
-create function payments.revoke_live() returns void
-  language sql security definer set search_path = pg_catalog, pg_temp
-as $$
-  update payments.environments set live_approved_by = null, live_approved_at = null where environment = 'live'
 $$;
 
 do $install$

@@ -1,0 +1,49 @@
+-- Live: refused until someone approves it by name.
+
+create function payments.require_open_environment(environment text) returns void
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if environment = 'live' and not exists (
+    select from payments.environments e where e.environment = 'live' and e.live_approved_at is not null)
+  then
+    raise exception 'live is not approved'
+      using errcode = '55000', detail = 'Nobody has approved taking real money.',
+            hint = 'An admin approves it with payments.approve_live(approved_by).';
+  end if;
+end
+$$;
+
+/* Approves taking real money. Needs a webhook secret of live and an active price of live: without the first no payment
+   would be heard of, without the second there is nothing to sell. Raises 22023 (nobody's name), 55000. */
+create function payments.approve_live(approved_by text) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if approved_by is null or btrim(approved_by) = '' then
+    raise exception 'approved_by must name who approves'
+      using errcode = '22023', detail = 'It is null or blank.', hint = 'Pass a name or an e-mail address.';
+  end if;
+  if not payments.has_webhook_secret('live') then
+    raise exception 'live has no webhook secret'
+      using errcode = '55000', detail = 'Payments would be taken and never heard of.',
+            hint = 'Set it with payments.set_webhook_secret(''live'', secret).';
+  end if;
+  if not exists (select from payments.prices p where p.environment = 'live' and p.active) then
+    raise exception 'live has no active price'
+      using errcode = '55000', detail = 'No row of payments.prices is active in live.',
+            hint = 'Sync the catalog with payments.sync_stripe_objects(''live'', objects).';
+  end if;
+  update payments.environments e
+     set live_approved_by = approve_live.approved_by, live_approved_at = now()
+   where e.environment = 'live';
+end
+$$;
+
+/* Takes the approval back: from now on live is refused, sessions and Stripe's events alike. Stripe sends an event again for
+   three days, so what is approved by then is not lost. */
+create function payments.revoke_live() returns void
+  language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  update payments.environments set live_approved_by = null, live_approved_at = null where environment = 'live'
+$$;
