@@ -39,7 +39,7 @@ $$;
 create function stripe.intent(s payments.checkout_sessions, total bigint, customer text) returns jsonb language sql as $$
   select jsonb_build_object('id', 'pi_' || left(s.id::text, 8), 'object', 'payment_intent', 'status', 'succeeded', 'amount', total,
     'amount_received', total, 'currency', 'usd', 'customer', customer, 'latest_charge', 'ch_' || left(s.id::text, 8),
-    'metadata', payments.stripe_request(s.id) #> '{params,payment_intent_data,metadata}', 'created', 1752000010)
+    'metadata', s.request #> '{params,payment_intent_data,metadata}', 'created', 1752000010)
 $$;
 
 create function stripe.charge(s payments.checkout_sessions, total bigint, refunded bigint default 0) returns jsonb language sql as $$
