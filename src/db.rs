@@ -98,6 +98,15 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// Its DETAIL.
     pub(crate) detail: Option<String>,
+    /// Whether the server itself raised it, and not a RAISE of somebody's function that chose its SQLSTATE.
+    by_server: bool,
+}
+
+impl Failure {
+    /// Something that is known beforehand to fail.
+    pub(crate) fn because(sqlstate: &str, message: impl Into<String>) -> Self {
+        Self { sqlstate: sqlstate.into(), message: message.into(), detail: None, by_server: false }
+    }
 }
 
 impl std::fmt::Display for Failure {
@@ -110,7 +119,8 @@ impl std::fmt::Display for Failure {
 /// Runs `work` in a subtransaction: all that it did stays, or, where it raised, nothing of it.
 ///
 /// Errors that say nothing of the work itself (a cancel, a shutdown, a deadlock, a serialization failure, a resource that
-/// ran out) are raised again: they must abort the whole transaction, so that it is tried again.
+/// ran out) are raised again: they must abort the whole transaction, so that it is tried again. A function of the app's that
+/// raises with such a code of its own choice is no reason to lose a payment.
 #[allow(clippy::result_large_err, reason = "the error is pgrx's own, and lives no longer than this function")]
 pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
     // SAFETY: the pattern of PL/pgSQL's exception blocks: context and owner are put back on either exit.
@@ -130,7 +140,7 @@ pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
     }
     outcome.map_err(|caught| {
         let failure = failure_of(&caught);
-        if ["57", "40", "53"].iter().any(|class| failure.sqlstate.starts_with(class)) {
+        if failure.by_server && ["57", "40", "53"].iter().any(|class| failure.sqlstate.starts_with(class)) {
             caught.rethrow();
         }
         failure
@@ -146,6 +156,8 @@ fn failure_of(caught: &CaughtError) -> Failure {
         sqlstate: sqlstate(report.sql_error_code()),
         message: report.message().to_owned(),
         detail: report.detail().map(ToOwned::to_owned),
+        // Languages have a message domain of their own; that of the server is "postgres15-15" and the like.
+        by_server: report.domain().is_none_or(|domain| domain.starts_with("postgres")),
     }
 }
 
@@ -201,7 +213,11 @@ fn set_for_nest(name: &std::ffi::CStr, value: &std::ffi::CStr) {
 ///
 /// Returns `None` where the relation is gone. Where `work` raises, the abort puts user and settings back.
 pub(crate) fn as_owner_of<T>(relation: pg_sys::Oid, work: impl FnOnce() -> T) -> Option<T> {
-    let owner = owner_of(relation)?;
+    Some(as_user(owner_of(relation)?, work))
+}
+
+/// The same for a user who is known to own what `work` writes to.
+pub(crate) fn as_user<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     let mut user = pg_sys::InvalidOid;
     let mut context = 0;
     unsafe {
@@ -214,19 +230,49 @@ pub(crate) fn as_owner_of<T>(relation: pg_sys::Oid, work: impl FnOnce() -> T) ->
     // As the server does around an index function: a plain SET in there would outlive its nest level otherwise.
     let result = nested(false, work);
     unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
-    Some(result)
+    result
+}
+
+/// Runs `work` so that it waits for no lock longer than `limit` milliseconds; a lower limit of the session's stays.
+pub(crate) fn waiting_at_most<T>(limit: i32, work: impl FnOnce() -> T) -> T {
+    // SAFETY: a global of this backend.
+    let before = unsafe { pg_sys::LockTimeout };
+    if before > 0 && before <= limit {
+        return work();
+    }
+    let level = unsafe { pg_sys::NewGUCNestLevel() };
+    set_for_nest(c"lock_timeout", &std::ffi::CString::new(limit.to_string()).unwrap_or_default());
+    let result = work();
+    unsafe { pg_sys::AtEOXact_GUC(true, level) };
+    result
+}
+
+/// Whether a role is a superuser.
+pub(crate) fn is_superuser(role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the server's caches.
+    unsafe { pg_sys::superuser_arg(role) }
 }
 
 /// Waits for an advisory lock on these words, which is held until the transaction ends.
 pub(crate) fn lock_until_end(words: &[&str]) {
+    // SAFETY: the function takes one bigint and returns nothing.
+    unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int8, &[lock_key(words).into_datum()]) };
+}
+
+/// The same beside others who share it.
+pub(crate) fn share_until_end(words: &[&str]) {
+    let key = lock_key(words);
+    // SAFETY: the function takes one bigint and returns nothing.
+    unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_shared_int8, &[key.into_datum()]) };
+}
+
+fn lock_key(words: &[&str]) -> i64 {
     // FNV-1a, which every backend and version computes alike; the words are kept apart by a byte that no text has.
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in words.iter().flat_map(|word| word.bytes().chain([0xFF])) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
-    let key = hash.cast_signed();
-    // SAFETY: the function takes one bigint and returns nothing.
-    unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int8, &[key.into_datum()]) };
+    hash.cast_signed()
 }
 
 /// Who owns a relation; `None` where it is gone.
@@ -244,9 +290,13 @@ pub(crate) fn owner_of(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
 
 /// Under repeatable read a delivery could not see what another wrote while it waited, and would lose it.
 pub(crate) fn require_read_committed() -> Result<(), crate::error::Error> {
+    if sees_the_newest() { Ok(()) } else { Err(crate::error::Error::Isolation) }
+}
+
+/// Whether each statement sees what others committed before it, so that what a lock was waited for is seen too.
+pub(crate) fn sees_the_newest() -> bool {
     // SAFETY: a global of this backend.
-    let level = unsafe { pg_sys::XactIsoLevel };
-    if level <= pg_sys::XACT_READ_COMMITTED as i32 { Ok(()) } else { Err(crate::error::Error::Isolation) }
+    unsafe { pg_sys::XactIsoLevel <= pg_sys::XACT_READ_COMMITTED as i32 }
 }
 
 /// What is answered must be durable, whatever the session has set. A SET clause on the function would be undone before the

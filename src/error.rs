@@ -38,6 +38,8 @@ pub(crate) enum Error {
     },
     /// The transaction's isolation level hides what other deliveries have written.
     Isolation,
+    /// The same of a balance.
+    IsolationOfBalance,
     /// A webhook secret that is none.
     BadSecret(&'static str),
     /// An argument that cannot be used, with a detail and a hint.
@@ -50,7 +52,7 @@ impl Error {
             Self::Signature(_) => PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
             Self::NoSecret(_) | Self::LiveNotApproved => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Body(Malformed::NotUtf8 | Malformed::NotJson(_)) => PgSqlErrorCode::ERRCODE_INVALID_JSON_TEXT,
-            Self::Isolation => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
+            Self::Isolation | Self::IsolationOfBalance => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
             Self::Environment(_)
             | Self::Missing(_)
             | Self::Body(Malformed::NotAnEvent(_))
@@ -72,6 +74,7 @@ impl Error {
             Self::TooLarge { .. } => "webhook body is too large".to_owned(),
             Self::Livemode { environment, .. } => format!("event is not of the {environment} environment"),
             Self::Isolation => "events are projected under read committed only".to_owned(),
+            Self::IsolationOfBalance => "balances change under read committed only".to_owned(),
             Self::BadSecret(_) => "webhook secret is not usable".to_owned(),
             Self::Argument(message, ..) => (*message).to_owned(),
         }
@@ -117,7 +120,7 @@ impl Error {
             Self::Body(_) => "Pass the body that Stripe sent, byte for byte.",
             Self::TooLarge { .. } => "Raise payments.max_body if Stripe really sends such events.",
             Self::Livemode { .. } => "Point test and live endpoints at their own environment.",
-            Self::Isolation => "Begin the transaction with isolation level read committed.",
+            Self::Isolation | Self::IsolationOfBalance => "Begin the transaction with isolation level read committed.",
             Self::BadSecret(_) => "Copy the whole signing secret, which begins with whsec_, from the endpoint's page.",
             Self::Argument(_, _, hint) => hint,
         }
