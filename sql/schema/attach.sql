@@ -201,11 +201,13 @@ as $$
                         where f.adrelid = a.attrelid and f.adnum = a.attnum)))
 $$;
 
--- Which triggers on our own tables serve a kind.
-create function payments.projection_triggers(kind text) returns table (name text, relation text, events text)
+-- Which triggers on our own tables serve a kind. Of a payment only a purchase is looked at.
+create function payments.projection_triggers(kind text) returns table (name text, relation text, events text, condition text)
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
-  select w.name, w.relation, w.events
+  select w.name, w.relation, w.events,
+         case when w.relation = 'payment_history' then
+           $when$when (new.type = 'one_time_payment' and new.status in ('succeeded', 'partially_refunded', 'refunded'))$when$ else '' end
     from (values
       ('orders', 'project_order', 'payment_history', 'insert or update'),
       ('orders', 'project_late_session', 'checkout_sessions', 'insert or update'),
@@ -238,8 +240,8 @@ begin
      where not exists (select from pg_trigger t
                         where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)
   loop
-    execute format('create trigger %I after %s on payments.%I for each row execute function payments.%I()',
-                   wanted.name, wanted.events, wanted.relation, wanted.name);
+    execute format('create trigger %I after %s on payments.%I for each row %s execute function payments.%I()',
+                   wanted.name, wanted.events, wanted.relation, wanted.condition, wanted.name);
     execute format('alter trigger %I on payments.%I depends on extension payments', wanted.name, wanted.relation);
   end loop;
 end

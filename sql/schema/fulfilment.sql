@@ -54,7 +54,7 @@ begin
   -- product is not known yet.
   if to_regclass('payments.fulfillments') is null then
     create table payments.fulfillments (
-      id uuid primary key default gen_random_uuid(),
+      id uuid not null default gen_random_uuid(),
       environment text not null check (environment in ('test', 'live')),
       source text collate "C" not null,
       kind text collate "C" not null,
@@ -76,7 +76,7 @@ begin
       held text,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (source, kind, target, what, environment)
+      primary key (source, kind, target, what, environment)
     );
     create index fulfillments_order_idx on payments.fulfillments (target, what) where kind = 'orders';
     create index fulfillments_undecided_idx on payments.fulfillments (what) where starts_with(what, 'undecided:');

@@ -97,20 +97,12 @@ fn give_in(target: &Target, purchase: &Purchase, dues: &[Due]) {
             return;
         }
     };
-    let decisions: Vec<Credits> =
-        dues.iter().map(|due| decide(due.due, due.granted, due.taken_back, &purchase.money)).collect();
+    let decisions = decisions(dues, purchase);
     let written = write_all(target, purchase, &subject, dues, &decisions);
-    for (due, decision) in dues.iter().zip(decisions) {
-        let record = Record {
-            via: Some(&due.via),
-            due: Some(due.due),
-            granted: Some(due.due),
-            taken_back: Some(decision.taken_back),
-            ..Record::new(purchase, Kind::CreditLedger, target, &due.what, decision.verdict)
-        };
+    for (due, decision) in dues.iter().zip(&decisions) {
         match &written {
-            Ok(()) => record.keep(),
-            Err(failure) => record.keep_failure(failure),
+            Ok(()) => record(purchase, target, due, decision).keep(),
+            Err(failure) => record(purchase, target, due, decision).keep_failure(failure),
         }
     }
 }
@@ -138,23 +130,73 @@ fn write_all(
         return Err(Failure::because("25001", "balances change under read committed only"));
     }
     lock(target, &subject.subject_type, &subject.subject_id);
-    target.attempt(|| {
-        for (due, decision) in dues.iter().zip(decisions) {
-            let source = format!("{}:{}", purchase.source, due.via);
-            if decision.grant != 0 && due.granted == 0 {
-                write_once(target, subject, decision.grant, "purchase", &source);
-            } else if decision.grant != 0 {
-                let more = format!("{source}:more:{}-{}", due.granted, due.due);
-                write_once(target, subject, decision.grant, "purchase", &more);
-            }
-            if decision.change != 0 {
-                let step = format!("{source}:{}:{}-{}", decision.reason, due.taken_back, decision.taken_back);
-                // The same step can be taken again after it was undone (a refund that failed, then a new one).
-                let mut steps = std::iter::once(step.clone()).chain((2..10_000).map(|again| format!("{step}:{again}")));
-                steps.find(|step| write(target, subject, decision.change, decision.reason, step, None).is_some());
-            }
+    target.attempt(|| write_lines(target, purchase, subject, dues, decisions))
+}
+
+fn write_lines(target: &Target, purchase: &Purchase, subject: &Subject, dues: &[Due], decisions: &[Credits]) {
+    for (due, decision) in dues.iter().zip(decisions) {
+        let source = format!("{}:{}", purchase.source, due.via);
+        if decision.grant != 0 && due.granted == 0 {
+            write_once(target, subject, decision.grant, "purchase", &source);
+        } else if decision.grant != 0 {
+            let more = format!("{source}:more:{}-{}", due.granted, due.due);
+            write_once(target, subject, decision.grant, "purchase", &more);
         }
-    })
+        if decision.change != 0 {
+            let step = format!("{source}:{}:{}-{}", decision.reason, due.taken_back, decision.taken_back);
+            // The same step can be taken again after it was undone (a refund that failed, then a new one).
+            let mut steps = std::iter::once(step.clone()).chain((2..10_000).map(|again| format!("{step}:{again}")));
+            steps.find(|step| write(target, subject, decision.change, decision.reason, step, None).is_some());
+        }
+    }
+}
+
+/// What a payment grants at first.
+pub(super) struct Grant {
+    subject: Subject,
+    dues: Vec<Due>,
+    decisions: Vec<Credits>,
+}
+
+/// What a payment grants of which nothing was decided yet; none where that is not plain.
+pub(super) fn first(purchase: &Purchase, target: &Target) -> Option<Grant> {
+    let (promised, undecided) = promise::credits(purchase.benefits().iter());
+    let subject = beneficiary(purchase).filter(|subject| target.can_name("subject_id", &subject.subject_id))?;
+    if promised.is_empty() || !undecided.is_empty() {
+        return None;
+    }
+    let mut dues = Vec::new();
+    add(&mut dues, promised);
+    let decisions = decisions(&dues, purchase);
+    Some(Grant { subject, dues, decisions })
+}
+
+impl Grant {
+    pub(super) fn lock(&self, target: &Target) {
+        lock(target, &self.subject.subject_type, &self.subject.subject_id);
+    }
+
+    pub(super) fn write(&self, target: &Target, purchase: &Purchase) {
+        write_lines(target, purchase, &self.subject, &self.dues, &self.decisions);
+    }
+
+    pub(super) fn records<'a>(&'a self, purchase: &'a Purchase, target: &'a Target) -> Vec<Record<'a>> {
+        self.dues.iter().zip(&self.decisions).map(|(due, decision)| record(purchase, target, due, decision)).collect()
+    }
+}
+
+fn decisions(dues: &[Due], purchase: &Purchase) -> Vec<Credits> {
+    dues.iter().map(|due| decide(due.due, due.granted, due.taken_back, &purchase.money)).collect()
+}
+
+fn record<'a>(purchase: &'a Purchase, target: &'a Target, due: &'a Due, decision: &Credits) -> Record<'a> {
+    Record {
+        via: Some(&due.via),
+        due: Some(due.due),
+        granted: Some(due.due),
+        taken_back: Some(decision.taken_back),
+        ..Record::new(purchase, Kind::CreditLedger, target, &due.what, decision.verdict.clone())
+    }
 }
 
 /// Writes a line that may be there already from an earlier time, and must be there afterwards.

@@ -95,16 +95,8 @@ fn promised_before(given: &Given) -> Option<(String, Promised)> {
 
 /// Gives one key; `known` says that its row is probably there.
 fn give(target: &Target, purchase: &Purchase, key: &str, due: &Promised, now: &Entitlement, known: bool) {
-    let start = purchase.money.paid_at;
-    let record = Record {
-        via: Some(&due.via),
-        lasts: due.lasts.as_deref(),
-        starts_at: Some(start),
-        expires_at: due.expires_at,
-        ..Record::new(purchase, Kind::UserEntitlements, target, key, now.verdict.clone())
-    };
-    let holder =
-        Holder::of(purchase.subject_type.as_deref(), purchase.subject_id.as_deref(), purchase.created_by.as_deref());
+    let record = record(purchase, target, key, due, now);
+    let holder = holder_of(purchase);
     let unable = match (holder.can_hold(target), holder.is_well_formed(target)) {
         (false, _) => Some("the checkout session names nobody to give it to"),
         (true, false) => Some("the id of who gets it is none that the table can name"),
@@ -115,10 +107,62 @@ fn give(target: &Target, purchase: &Purchase, key: &str, due: &Promised, now: &E
         Record { verdict, ..record }.keep();
         return;
     }
-    let term = Term { active: now.active, starts_at: Some(start), expires_at: due.expires_at };
+    let term = term_of(purchase, due, now);
     match target.attempt(|| write(target, &purchase.source, key, &holder, &term, known)) {
         Ok(()) => record.keep(),
         Err(failure) => record.keep_failure(&failure),
+    }
+}
+
+fn holder_of(purchase: &Purchase) -> Holder<'_> {
+    Holder::of(purchase.subject_type.as_deref(), purchase.subject_id.as_deref(), purchase.created_by.as_deref())
+}
+
+fn term_of(purchase: &Purchase, due: &Promised, now: &Entitlement) -> Term {
+    Term { active: now.active, starts_at: Some(purchase.money.paid_at), expires_at: due.expires_at }
+}
+
+fn record<'a>(
+    purchase: &'a Purchase,
+    target: &'a Target,
+    key: &'a str,
+    due: &'a Promised,
+    now: &Entitlement,
+) -> Record<'a> {
+    Record {
+        via: Some(&due.via),
+        lasts: due.lasts.as_deref(),
+        starts_at: Some(purchase.money.paid_at),
+        expires_at: due.expires_at,
+        ..Record::new(purchase, Kind::UserEntitlements, target, key, now.verdict.clone())
+    }
+}
+
+/// The keys that a payment gives at first.
+pub(super) struct Keys {
+    promised: BTreeMap<String, Promised>,
+    now: Entitlement,
+}
+
+/// The keys of a payment on which nothing was decided yet; none where that is not plain.
+pub(super) fn first(purchase: &Purchase, target: &Target) -> Option<Keys> {
+    let (promised, undecided) = promise::entitlements(purchase.benefits().iter());
+    let holder = holder_of(purchase);
+    let plain = !promised.is_empty() && undecided.is_empty();
+    (plain && holder.can_hold(target) && holder.is_well_formed(target))
+        .then(|| Keys { promised, now: of_payment(&purchase.money) })
+}
+
+impl Keys {
+    pub(super) fn write(&self, target: &Target, purchase: &Purchase) {
+        for (key, due) in &self.promised {
+            let term = term_of(purchase, due, &self.now);
+            write(target, &purchase.source, key, &holder_of(purchase), &term, false);
+        }
+    }
+
+    pub(super) fn records<'a>(&'a self, purchase: &'a Purchase, target: &'a Target) -> Vec<Record<'a>> {
+        self.promised.iter().map(|(key, due)| record(purchase, target, key, due, &self.now)).collect()
     }
 }
 

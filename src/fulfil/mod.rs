@@ -5,6 +5,7 @@
 
 mod credits;
 mod entitlements;
+mod first;
 mod jobs;
 mod known;
 mod order;
@@ -147,26 +148,40 @@ impl<'a> Record<'a> {
     }
 
     fn keep(&self) {
-        let args: [DatumWithOid; 17] = [
-            text(self.environment),
-            text(self.source),
-            text(self.kind.name()),
-            text(self.target),
-            text(self.what),
-            text(self.verdict.state.name()),
-            text(self.verdict.reason.as_deref()),
-            text(self.via),
-            self.due.into(),
-            self.granted.into(),
-            self.taken_back.into(),
-            text(self.currency),
-            self.starts_at.into(),
-            self.expires_at.into(),
-            self.matches.into(),
-            text(self.held),
-            text(self.lasts),
-        ];
-        RECORD_FULFILLMENT.execute(&args);
+        Self::keep_all(std::slice::from_ref(self));
+    }
+
+    /// Keeps decisions on one source, four in a statement.
+    fn keep_all(records: &[Self]) {
+        for some in records.chunks(4) {
+            let Some(first) = some.first() else { return };
+            let mut args: Vec<DatumWithOid> = Vec::with_capacity(2 + 4 * 15);
+            args.extend([text(first.environment), text(first.source)]);
+            (0..4).for_each(|place| args.extend(Self::args(some.get(place))));
+            RECORD_FULFILLMENT.execute(&args);
+        }
+    }
+
+    fn args(record: Option<&Self>) -> [DatumWithOid<'_>; 15] {
+        let word = |of: fn(&Self) -> Option<&str>| text(record.and_then(of));
+        let number = |of: fn(&Self) -> Option<i64>| record.and_then(of).into();
+        [
+            word(|record| Some(record.kind.name())),
+            word(|record| Some(record.target)),
+            word(|record| Some(record.what)),
+            word(|record| Some(record.verdict.state.name())),
+            word(|record| record.verdict.reason.as_deref()),
+            word(|record| record.via),
+            number(|record| record.due),
+            number(|record| record.granted),
+            number(|record| record.taken_back),
+            word(|record| record.currency),
+            number(|record| record.starts_at),
+            number(|record| record.expires_at),
+            record.is_some_and(|record| record.matches).into(),
+            word(|record| record.held),
+            word(|record| record.lasts),
+        ]
     }
 
     /// Records instead that the target could not be written.

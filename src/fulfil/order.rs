@@ -1,6 +1,7 @@
 //! Orders: reads the order that a payment names, and writes what the payments that name it make of it.
 
-use payments_core::fulfil::order::{Before, Claim, Decision, Order, Write, settle};
+pub(super) use payments_core::fulfil::order::Decision;
+use payments_core::fulfil::order::{Before, Claim, Order, Write, settle};
 use payments_core::fulfil::{State, Verdict};
 use pgrx::prelude::*;
 
@@ -158,19 +159,36 @@ fn put(target: &Target, key: &str, write: Option<&Write>, purchases: &[&Purchase
     }
 }
 
+/// Settles an order that waits for a payment on which nothing was decided yet; none where that is not so.
+pub(super) fn settle_first(target: &Target, purchase: &Purchase, key: &str) -> Option<Decision> {
+    let order = lock(target, key).filter(|order| order.status.as_deref() == Some("pending"))?;
+    let (write, decisions) = settle(&order, &[claim_of(purchase, target, key)]);
+    put(target, key, write.as_ref(), &[purchase]);
+    decisions.into_iter().next()
+}
+
+/// What is recorded of a decision.
+pub(super) fn record<'a>(
+    purchase: &'a Purchase,
+    target: &'a Target,
+    key: &'a str,
+    decision: &'a Decision,
+) -> Record<'a> {
+    let money = &purchase.money;
+    Record {
+        due: money.amount,
+        granted: if decision.holds { money.amount.or(Some(0)) } else { None },
+        taken_back: decision.holds.then(|| if money.lost() { money.amount.unwrap_or(0) } else { money.refunded() }),
+        currency: money.currency.as_deref(),
+        matches: decision.matches,
+        held: decision.held.as_deref(),
+        ..Record::new(purchase, Kind::Orders, target, key, decision.verdict.clone())
+    }
+}
+
 fn keep(target: &Target, key: &str, purchases: &[&Purchase], decisions: &[Decision]) {
     for (purchase, decision) in purchases.iter().zip(decisions) {
-        let money = &purchase.money;
-        Record {
-            due: money.amount,
-            granted: if decision.holds { money.amount.or(Some(0)) } else { None },
-            taken_back: decision.holds.then(|| if money.lost() { money.amount.unwrap_or(0) } else { money.refunded() }),
-            currency: money.currency.as_deref(),
-            matches: decision.matches,
-            held: decision.held.as_deref(),
-            ..Record::new(purchase, Kind::Orders, target, key, decision.verdict.clone())
-        }
-        .keep();
+        record(purchase, target, key, decision).keep();
         let held = purchase.given(Kind::Orders, target).any(|given| given.what == key && given.granted.is_some());
         if held != decision.holds {
             jobs::retell(purchase, decision.holds);

@@ -38,6 +38,11 @@ pub(super) struct Purchase {
     /// Whether it holds the order that it names, once that is settled.
     #[serde(skip)]
     pub(super) holds: Cell<Option<bool>>,
+    /// Whether it was tried to give all kinds at once, and which of them are done so.
+    #[serde(skip)]
+    pub(super) tried: Cell<bool>,
+    #[serde(skip)]
+    pub(super) done: RefCell<Vec<Kind>>,
 }
 
 /// An earlier decision, as `payments.fulfillments` keeps it.
@@ -70,6 +75,11 @@ impl Purchase {
     /// Reads it, unless the payment is no purchase of a local session.
     pub(super) fn find(payment: pgrx::Uuid) -> Option<Self> {
         FIND_PURCHASE.one(&[payment.into()])
+    }
+
+    /// Whether nothing was ever decided on it.
+    pub(super) fn is_new(&self) -> bool {
+        self.given.is_none()
     }
 
     pub(super) fn subject(&self) -> Option<Subject> {

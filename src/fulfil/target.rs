@@ -15,7 +15,7 @@ use crate::db::{Failure, as_user, dynamic, is_superuser, kept, owner_of, read, s
 
 /// How long a write waits for a lock that somebody else has on the app's table or row, in milliseconds: then it is `failed`,
 /// and the payment is not kept waiting.
-const PATIENCE: i32 = 5000;
+pub(super) const PATIENCE: i32 = 5000;
 
 const NUMBERED: &str = include_str!("../../sql/target/balance_numbered.sql");
 const SUMMED: &str = include_str!("../../sql/target/balance_summed.sql");
@@ -42,7 +42,7 @@ pub(super) struct Target {
     deferred: Option<Vec<String>>,
     /// Its statements, by the place of their template.
     #[serde(skip)]
-    rendered: RefCell<HashMap<usize, Rc<str>>>,
+    rendered: Rc<RefCell<HashMap<usize, Rc<str>>>>,
 }
 
 /// A column of such a table, quoted, and its type; of a domain that below it.
@@ -61,7 +61,7 @@ impl Target {
 
     /// The first table of a kind that is still there.
     pub(super) fn first_of(kind: Kind) -> Option<Self> {
-        known::targets(kind).iter().find(|target| target.name.is_some()).cloned()
+        known::targets(kind).iter().find(|target| target.is_there()).cloned()
     }
 
     /// The same; raises 55000 where there is none.
@@ -87,6 +87,11 @@ impl Target {
     /// Whether a value can be in this column at all, or the table has no such column.
     pub(super) fn can_name(&self, column: &str, value: &str) -> bool {
         !self.has(column) || self.key(column, value).is_some()
+    }
+
+    /// Whether the table is still there.
+    pub(super) fn is_there(&self) -> bool {
+        self.name.is_some()
     }
 
     /// Whether the table has this column.
@@ -161,7 +166,7 @@ impl Target {
 
     /// Does `work` as the table's owner, in a savepoint: all of it, or nothing and why.
     pub(super) fn attempt<T>(&self, work: impl FnOnce() -> T) -> Result<T, Failure> {
-        if self.name.is_none() {
+        if !self.is_there() {
             return Err(self.gone());
         }
         savepoint(|| waiting_at_most(PATIENCE, || self.as_owner(work)))?
@@ -181,17 +186,19 @@ impl Target {
 
     fn as_owner<T>(&self, work: impl FnOnce() -> T) -> Result<T, Failure> {
         let owner = self.owner()?;
-        Ok(as_user(owner, || {
-            // A constraint left to the commit would run outside of this operation, with somebody else's rights.
-            set_constraints(IMMEDIATE, self.deferrable.as_ref());
-            let result = work();
-            set_constraints(DEFERRED, self.deferred.as_ref());
-            result
-        }))
+        Ok(as_user(owner, || self.checking_at_once(work)))
+    }
+
+    /// A constraint left to the commit would run outside of this operation, with somebody else's rights.
+    pub(super) fn checking_at_once<T>(&self, work: impl FnOnce() -> T) -> T {
+        set_constraints(IMMEDIATE, self.deferrable.as_ref());
+        let result = work();
+        set_constraints(DEFERRED, self.deferred.as_ref());
+        result
     }
 
     /// Who owns it now, if that may be: a table can be given to a superuser after it was attached.
-    fn owner(&self) -> Result<pg_sys::Oid, Failure> {
+    pub(super) fn owner(&self) -> Result<pg_sys::Oid, Failure> {
         let owner = owner_of(self.oid()).ok_or_else(|| self.gone())?;
         if is_superuser(owner) && !self.superuser_owner {
             return Err(Failure::because(

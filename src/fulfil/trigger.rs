@@ -7,8 +7,9 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{AllocatedByRust, WhoAllocated};
 
+use super::first::give_or_fulfil;
 use super::purchase::{Version, of_version};
-use super::{Kind, PAID_FOR, fulfil, known, order, retry, subscription};
+use super::{Kind, PAID_FOR, known, order, retry, subscription};
 
 type Row<'a, A> = PgHeapTuple<'a, A>;
 
@@ -196,9 +197,43 @@ fn on_payment<'a>(
     if let Some(version) = version(trigger, &new)
         && let Some(purchase) = of_version(version, changed)
     {
-        fulfil(kind, &purchase);
+        give_or_fulfil(&purchase, kind, || kinds_of(trigger));
     }
     nothing()
+}
+
+/// The kinds whose triggers will be called for the same change of a row.
+fn kinds_of(trigger: &PgTrigger) -> Vec<Kind> {
+    // SAFETY: the server keeps the relation open, with its triggers described, while it calls one of them.
+    unsafe {
+        let data = trigger.trigger_data();
+        let (this, all) = (&*data.tg_trigger, &*(*data.tg_relation).trigdesc);
+        let ours = pg_sys::get_func_namespace(this.tgfoid);
+        let count = usize::try_from(all.numtriggers).unwrap_or_default();
+        std::slice::from_raw_parts(all.triggers, count)
+            .iter()
+            .filter(|other| {
+                (other.tgtype, other.tgenabled, other.tgnattr) == (this.tgtype, this.tgenabled, this.tgnattr)
+                    && other.tgqual.is_null() == this.tgqual.is_null()
+                    && pg_sys::get_func_namespace(other.tgfoid) == ours
+            })
+            .filter_map(|other| {
+                let name = pg_sys::get_func_name(other.tgfoid);
+                (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_bytes()).and_then(kind_of)
+            })
+            .collect()
+    }
+}
+
+/// The kind that a trigger function of ours serves on payments.
+fn kind_of(function: &[u8]) -> Option<Kind> {
+    Some(match function {
+        b"project_order" => Kind::Orders,
+        b"project_credits" => Kind::CreditLedger,
+        b"project_entitlements" => Kind::UserEntitlements,
+        b"project_fulfillment_job" => Kind::FulfillmentJobs,
+        _ => return None,
+    })
 }
 
 /// Which version of its row a trigger sees; the other triggers of the same change see the same one.
