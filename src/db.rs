@@ -101,6 +101,15 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// Its DETAIL.
     pub(crate) detail: Option<String>,
+    /// Whether the server itself raised it, and not a RAISE of somebody's function that chose its SQLSTATE.
+    by_server: bool,
+}
+
+impl Failure {
+    /// Something that is known beforehand to fail.
+    pub(crate) fn because(sqlstate: &str, message: impl Into<String>) -> Self {
+        Self { sqlstate: sqlstate.into(), message: message.into(), detail: None, by_server: false }
+    }
 }
 
 impl std::fmt::Display for Failure {
@@ -113,7 +122,8 @@ impl std::fmt::Display for Failure {
 /// Runs `work` in a subtransaction: all that it did stays, or, where it raised, nothing of it.
 ///
 /// Errors that say nothing of the work itself (a cancel, a shutdown, a deadlock, a serialization failure, a resource that
-/// ran out) are raised again: they must abort the whole transaction, so that it is tried again.
+/// ran out) are raised again: they must abort the whole transaction, so that it is tried again. A function of the app's that
+/// raises with such a code of its own choice is no reason to lose a payment.
 #[allow(clippy::result_large_err, reason = "the error is pgrx's own, and lives no longer than this function")]
 pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
     // SAFETY: the pattern of PL/pgSQL's exception blocks: context and owner are put back on either exit.
@@ -133,7 +143,7 @@ pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
     }
     outcome.map_err(|caught| {
         let failure = failure_of(&caught);
-        if ["57", "40", "53"].iter().any(|class| failure.sqlstate.starts_with(class)) {
+        if failure.by_server && ["57", "40", "53"].iter().any(|class| failure.sqlstate.starts_with(class)) {
             caught.rethrow();
         }
         failure
@@ -149,6 +159,8 @@ fn failure_of(caught: &CaughtError) -> Failure {
         sqlstate: sqlstate(report.sql_error_code()),
         message: report.message().to_owned(),
         detail: report.detail().map(ToOwned::to_owned),
+        // Languages have a message domain of their own; that of the server is "postgres15-15" and the like.
+        by_server: report.domain().is_none_or(|domain| domain.starts_with("postgres")),
     }
 }
 
@@ -199,13 +211,11 @@ fn set_for_nest(name: &std::ffi::CStr, value: &std::ffi::CStr) {
     }
 }
 
-/// Runs `work` as the owner of `relation`, in a security-restricted operation with a GUC nest level of its own: a trigger,
-/// default, check, policy or rule of that table gains nothing that its owner has not, and leaves no setting behind
-/// (what logical replication's apply does since PostgreSQL 16).
-///
-/// Returns `None` where the relation is gone. Where `work` raises, the abort puts user and settings back.
-pub(crate) fn as_owner_of<T>(relation: pg_sys::Oid, work: impl FnOnce() -> T) -> Option<T> {
-    let owner = owner_of(relation)?;
+/// Runs `work` as the owner of the table that it writes to, in a security-restricted operation with a GUC nest level of its
+/// own: a trigger, default, check, policy or rule of that table gains nothing that its owner has not, and leaves no setting
+/// behind (what logical replication's apply does since PostgreSQL 16). Where `work` raises, the abort puts user and
+/// settings back.
+pub(crate) fn as_user<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     let mut user = pg_sys::InvalidOid;
     let mut context = 0;
     unsafe {
@@ -218,7 +228,27 @@ pub(crate) fn as_owner_of<T>(relation: pg_sys::Oid, work: impl FnOnce() -> T) ->
     // As the server does around an index function: a plain SET in there would outlive its nest level otherwise.
     let result = nested(false, work);
     unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
-    Some(result)
+    result
+}
+
+/// Runs `work` so that it waits for no lock longer than `limit` milliseconds; a lower limit of the session's stays.
+pub(crate) fn waiting_at_most<T>(limit: i32, work: impl FnOnce() -> T) -> T {
+    // SAFETY: a global of this backend.
+    let before = unsafe { pg_sys::LockTimeout };
+    if before > 0 && before <= limit {
+        return work();
+    }
+    let level = unsafe { pg_sys::NewGUCNestLevel() };
+    set_for_nest(c"lock_timeout", &std::ffi::CString::new(limit.to_string()).unwrap_or_default());
+    let result = work();
+    unsafe { pg_sys::AtEOXact_GUC(true, level) };
+    result
+}
+
+/// Whether a role is a superuser.
+pub(crate) fn is_superuser(role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the server's caches.
+    unsafe { pg_sys::superuser_arg(role) }
 }
 
 /// Who owns a relation; `None` where it is gone.
@@ -236,9 +266,13 @@ pub(crate) fn owner_of(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
 
 /// Under repeatable read a delivery could not see what another wrote while it waited, and would lose it.
 pub(crate) fn require_read_committed() -> Result<(), crate::error::Error> {
+    if sees_the_newest() { Ok(()) } else { Err(crate::error::Error::Isolation) }
+}
+
+/// Whether each statement sees what others committed before it, so that what a lock was waited for is seen too.
+pub(crate) fn sees_the_newest() -> bool {
     // SAFETY: a global of this backend.
-    let level = unsafe { pg_sys::XactIsoLevel };
-    if level <= pg_sys::XACT_READ_COMMITTED as i32 { Ok(()) } else { Err(crate::error::Error::Isolation) }
+    unsafe { pg_sys::XactIsoLevel <= pg_sys::XACT_READ_COMMITTED as i32 }
 }
 
 /// What is answered must be durable, whatever the session has set. A SET clause on the function would be undone before the

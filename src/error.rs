@@ -39,6 +39,8 @@ pub(crate) enum Error {
     },
     /// The transaction's isolation level hides what other deliveries have written.
     Isolation,
+    /// The same of a balance.
+    IsolationOfBalance,
     /// A webhook secret that is none.
     BadSecret(&'static str),
     /// An argument that cannot be used, with a detail and a hint.
@@ -51,7 +53,7 @@ impl Error {
             Self::Signature(_) => PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
             Self::NoSecret(_) | Self::LiveNotApproved => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Body(Malformed::NotUtf8 | Malformed::NotJson(_)) => PgSqlErrorCode::ERRCODE_INVALID_JSON_TEXT,
-            Self::Isolation => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
+            Self::Isolation | Self::IsolationOfBalance => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
             Self::Environment(_)
             | Self::Missing(_)
             | Self::Body(Malformed::NotAnEvent(_))
@@ -73,6 +75,7 @@ impl Error {
             Self::TooLarge { .. } => "webhook body is too large".to_owned(),
             Self::Livemode { environment, .. } => format!("event is not of the {environment} environment"),
             Self::Isolation => "events are projected under read committed only".to_owned(),
+            Self::IsolationOfBalance => "balances change under read committed only".to_owned(),
             Self::BadSecret(_) => "webhook secret is not usable".to_owned(),
             Self::Argument(message, ..) => (*message).to_owned(),
         }
@@ -96,7 +99,9 @@ impl Error {
             Self::Livemode { event_id, livemode, environment } => {
                 format!("Event {event_id} says livemode {livemode}; it was posted to {environment}.")
             }
-            Self::Isolation => "This transaction is repeatable read or serializable.".to_owned(),
+            Self::Isolation | Self::IsolationOfBalance => {
+                "This transaction is repeatable read or serializable.".to_owned()
+            }
             Self::BadSecret(why) => return (*why).to_owned(),
             Self::Argument(_, detail, _) => detail.clone(),
         };
@@ -122,7 +127,7 @@ impl Error {
             Self::Body(_) => "Pass the body that Stripe sent, byte for byte.",
             Self::TooLarge { .. } => "Raise payments.max_body if Stripe really sends such events.",
             Self::Livemode { .. } => "Point test and live endpoints at their own environment.",
-            Self::Isolation => "Begin the transaction with isolation level read committed.",
+            Self::Isolation | Self::IsolationOfBalance => "Begin the transaction with isolation level read committed.",
             Self::BadSecret(_) => "Copy the whole signing secret, which begins with whsec_, from the endpoint's page.",
             Self::Argument(_, _, hint) => hint,
         }

@@ -55,6 +55,7 @@ extension_sql_file!(
         fulfil::trigger::project_billing_status,
         fulfil::trigger::project_fulfillment_job,
         fulfil::trigger::project_late_session,
+        fulfil::trigger::project_late_price,
         fulfil::trigger::tell_attachments
     ]
 );

@@ -51,6 +51,13 @@ pub(crate) fn exactly(words: &[&str]) {
     unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int8, &[key.into_datum()]) };
 }
 
+/// The same, beside others who share it.
+pub(crate) fn beside(words: &[&str]) {
+    let key = hash(words).cast_signed();
+    // SAFETY: the function takes one bigint and returns nothing.
+    unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_shared_int8, &[key.into_datum()]) };
+}
+
 /// Waits for whoever has the whole projection to itself (`lock_projection.sql`), and keeps the next one waiting.
 pub(crate) fn beside_others() {
     let lock = i32::try_from(pg_sys::RowExclusiveLock).unwrap_or_default();

@@ -39,7 +39,10 @@ pub(crate) fn run(key: &str, sql: &str, args: &[DatumWithOid], writes: bool) -> 
     // SAFETY: values and nulls are as many as the plan's parameters, which were prepared from arguments of these types.
     let ran = unsafe {
         pg_sys::SPI_tuptable = std::ptr::null_mut();
-        pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), !writes, 0);
+        let outcome = pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), !writes, 0);
+        if outcome == pg_sys::SPI_OK_REWRITTEN as i32 {
+            forget(key);
+        }
         Ran { touched: pg_sys::SPI_processed, texts: texts(pg_sys::SPI_tuptable) }
     };
     unsafe { pg_sys::SPI_finish() };
@@ -65,6 +68,14 @@ fn kept(key: &str, sql: &str, args: &[DatumWithOid]) -> (pg_sys::SPIPlanPtr, boo
     };
     PLANS.with(|plans| plans.borrow_mut().insert(key.to_owned(), plan));
     (plan, true)
+}
+
+/// A rule may leave nothing of a statement. Such a plan depends on no table any more, and would never be made anew.
+fn forget(key: &str) {
+    if let Some(plan) = PLANS.with(|plans| plans.borrow_mut().remove(key)) {
+        // SAFETY: a kept plan that nobody knows any more.
+        unsafe { pg_sys::SPI_freeplan(plan) };
+    }
 }
 
 /// Puts `enable_seqscan` back however planning ends.

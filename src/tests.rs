@@ -182,10 +182,11 @@ mod tests {
         Spi::run("create role shop_owner").unwrap();
         Spi::run("create table public.shop (n int); alter table public.shop owner to shop_owner").unwrap();
         let shop = Spi::get_one::<pg_sys::Oid>("select 'public.shop'::regclass::oid").unwrap().unwrap();
+        let owner = db::owner_of(shop).unwrap();
         let user = || Spi::get_one::<String>("select current_user::text").unwrap().unwrap();
         let before = user();
-        assert_eq!(db::as_owner_of(shop, user).as_deref(), Some("shop_owner"));
-        let refused = db::savepoint(|| db::as_owner_of(shop, || Spi::run("set role postgres").unwrap()));
+        assert_eq!(db::as_user(owner, user), "shop_owner");
+        let refused = db::savepoint(|| db::as_user(owner, || Spi::run("set role postgres").unwrap()));
         assert_eq!(refused.unwrap_err().sqlstate, "42501");
         assert_eq!(user(), before);
     }

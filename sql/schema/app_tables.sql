@@ -90,12 +90,12 @@ as $$
   end, '{table}', table_name)
 $$;
 
--- Who may read which rows of it: end users their own, admins all and, where the app itself writes, also that.
+-- Who may read which rows of it: end users their own, admins all and, where the app itself writes, also that. What the
+-- database's default privileges gave to others is taken back first.
 create function payments.secure_default_table(kind text, target regclass) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-  given record;
   admin constant text := $policy$(select has_column_privilege(current_user, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT'))$policy$;
   own constant text := case kind
     when 'orders' then $policy$user_id = (select payments.caller())
@@ -107,20 +107,30 @@ declare
     when 'billing_status' then
       $policy$team_id in (select s.subject_id from payments.caller_subjects() s where s.subject_type = 'team')$policy$
   end;
+  granted record;
 begin
   execute format('alter table %s enable row level security', target);
-  -- Default privileges of the database may have granted anything, to anyone.
-  for given in
-    select distinct case e.grantee when 0 then 'public' else e.grantee::regrole::text end as grantee
-      from pg_class c, aclexplode(c.relacl) e
-     where c.oid = target and e.grantee <> c.relowner
+  for granted in
+    select distinct case c.relkind when 'S' then 'sequence' else 'table' end as what, c.oid::regclass as name,
+           case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee
+      from pg_class c
+     cross join lateral aclexplode(c.relacl) a
+     where a.grantee <> c.relowner
+       and (c.oid = target or c.oid in (select d.objid from pg_depend d
+                                         where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+                                           and d.refobjid = target and d.deptype in ('a', 'i')))
   loop
-    execute format('revoke all on %s from %s', target, given.grantee);
+    execute format('revoke all on %s %s from %s', granted.what, granted.name, granted.grantee);
   end loop;
   if own is not null then
     execute format('create policy own_rows on %s for select using (%s)', target, own);
   end if;
-  execute format('create policy admin on %s using (%s) with check (%s)', target, admin, admin);
+  if kind = 'credit_ledger' then
+    -- Money's own record is appended to by payments alone.
+    execute format('create policy admin on %s for select using (%s)', target, admin);
+  else
+    execute format('create policy admin on %s using (%s) with check (%s)', target, admin, admin);
+  end if;
 end
 $$;
 
@@ -182,7 +192,8 @@ begin
       perform payments.grant_default_table(wanted.kind, target::regclass);
     end if;
     if not payments.is_attached(wanted.kind, target::regclass) then
-      perform payments.attach(wanted.kind, target::regclass, '{"allow_superuser_owner": true}');
+      perform payments.attach(wanted.kind, target::regclass, jsonb_build_object('allow_superuser_owner',
+        (select r.rolsuper from pg_roles r where r.rolname = current_user)));
     end if;
   end loop;
 end

@@ -57,8 +57,96 @@ as $$
    where c.kind = attachable_columns.kind
 $$;
 
--- The app's columns under the names we know, with their types: {"id": {"column": "ref", "type": "bigint"}, …}. Raises 42703
--- naming every column that is missing, of the wrong type or not known to this kind.
+-- The type below a domain, or the type itself.
+create function payments.base_type(type oid) returns oid
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recursive below(oid, base) as (
+    select t.oid, t.typbasetype from pg_type t where t.oid = $1
+    union all
+    select t.oid, t.typbasetype from below b join pg_type t on t.oid = b.base
+  )
+  select b.oid from below b where b.base = 0
+$$;
+
+-- Whether we write a column of a kind; its other columns are only read.
+create function payments.writes_column(kind text, name text) returns boolean
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select $2 <> 'id'
+     and not ($1 = 'orders' and $2 in ('amount', 'currency', 'environment', 'user_id', 'subject_type', 'subject_id'))
+$$;
+
+-- The words that we write into a column, where that is an enum of the app's.
+create function payments.written_words(kind text, name text) returns text[]
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select case $1 || '.' || $2
+    when 'orders.status' then '{pending,paid,refunded}'::text[]
+    when 'credit_ledger.reason' then '{purchase,refund,dispute,spend,adjustment}'
+    when 'billing_status.status' then
+      '{incomplete,incomplete_expired,trialing,active,past_due,canceled,unpaid,paused}'
+    when 'billing_status.environment' then '{test,live}'
+    else '{}' end
+$$;
+
+-- The columns of a kind as a table has them: under the names we know, with the app's names and types.
+create function payments.columns_there(kind text, target regclass, columns jsonb)
+  returns table (name text, column_name text, required boolean, named boolean, types text[], attnum smallint,
+                 base oid, type text, full_type text, generated boolean)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with wanted as (
+    select n.name, n.required, n.types,
+           case when columns ? n.name then columns ->> n.name else n.name end as column_name,
+           columns ? n.name and columns ->> n.name is not null as named
+      from payments.attachable_columns(kind) n
+  )
+  select w.name, w.column_name, w.required, w.named, w.types, a.attnum, t.oid,
+         case when t.typtype = 'e' then 'enum' else format_type(t.oid, null) end,
+         format_type(a.atttypid, a.atttypmod), a.attgenerated <> ''
+    from wanted w
+    left join pg_attribute a on a.attrelid = target and a.attname = w.column_name and a.attnum > 0 and not a.attisdropped
+    left join pg_type t on t.oid = payments.base_type(a.atttypid)
+$$;
+
+-- What stands against writing to a table, beside columns that are missing: one line for each thing.
+create function payments.unwritable(kind text, target regclass, columns jsonb) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with there as (
+    select * from payments.columns_there(kind, target, columns) c where c.attnum is not null
+  )
+  select format('Temporary: %s is gone when its session ends.', target)
+    from pg_class c where c.oid = target and c.relpersistence = 't'
+  union all
+  select format('Generated, and so not to be written: %s.', string_agg(t.column_name, ', ' order by t.column_name))
+    from there t where t.generated and payments.writes_column(kind, t.name) having count(*) > 0
+  union all
+  select format('%s lacks %s.', t.column_name, string_agg(w.word, ', ' order by w.word))
+    from there t cross join lateral unnest(payments.written_words(kind, t.name)) as w(word)
+   where t.type = 'enum' and not exists (select from pg_enum e where e.enumtypid = t.base and e.enumlabel = w.word)
+   group by t.column_name
+  union all
+  select format('Not null and without a default, though nothing is written there: %s.', string_agg(a.attname, ', ' order by a.attname))
+    from pg_attribute a
+   where a.attrelid = target and a.attnum > 0 and not a.attisdropped and kind <> 'orders'
+     and a.attnotnull and not a.atthasdef and a.attidentity = ''
+     and not exists (select from there t where t.attnum = a.attnum and payments.writes_column(kind, t.name))
+  having count(*) > 0
+  union all
+  select format('No unique index on %s that is valid and not deferrable, so that one payment grants once.', t.column_name)
+    from there t
+   where kind = 'credit_ledger' and t.name = 'source'
+     and not exists (select from pg_index i
+                      where i.indrelid = target and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null
+                        and i.indnkeyatts = 1 and i.indkey[0] = t.attnum)
+$$;
+
+/* The app's columns under the names we know, with the types below their domains: {"id": {"column": "ref", "type":
+   "bigint"}, …}. A type has no length there, so that a text that is too long raises instead of being cut. Raises, naming
+   everything at once: 42703 (a column is missing, of the wrong type or not known to this kind), 42P16 (the table can't be
+   written as it must be). */
 create function payments.checked_columns(kind text, target regclass, columns jsonb) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -67,70 +155,68 @@ declare
   wrong text;
   unknown text;
   absent text;
+  against text;
   known jsonb;
 begin
   select string_agg(k, ', ' order by k) into unknown
     from jsonb_object_keys(columns) k
    where k not in ('for', 'allow_superuser_owner')
      and k not in (select n.name from payments.attachable_columns(kind) n);
-
-  with wanted as (
-    select n.name, n.required, n.types,
-           case when columns ? n.name then columns ->> n.name else n.name end as column_name,
-           columns ? n.name and columns ->> n.name is not null as named
-      from payments.attachable_columns(kind) n
-  ), there as (
-    select w.*, a.attname, format_type(a.atttypid, a.atttypmod) as full_type,
-           case when t.typtype = 'e' then 'enum' else format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), null) end as type
-      from wanted w
-      left join pg_attribute a on a.attrelid = target and a.attname = w.column_name and a.attnum > 0 and not a.attisdropped
-      left join pg_type t on t.oid = a.atttypid
-  )
   select string_agg(format(case when name = column_name then '%s' else '%s (as %s)' end, name, column_name), ', ' order by name)
-           filter (where attname is null and (required or named)),
+           filter (where attnum is null and (required or named)),
          string_agg(format('%s is %s, not %s', column_name, full_type, array_to_string(types, ' or ')), '; ' order by name)
-           filter (where attname is not null and not type = any (types)),
-         string_agg(name, ', ' order by name) filter (where attname is null and not required and not named),
-         jsonb_object_agg(name, jsonb_build_object('column', quote_ident(attname), 'type', full_type))
-           filter (where attname is not null)
+           filter (where attnum is not null and not type = any (types)),
+         string_agg(name, ', ' order by name) filter (where attnum is null and not required and not named),
+         jsonb_object_agg(name, jsonb_build_object('column', quote_ident(column_name), 'type', format_type(base, -1)))
+           filter (where attnum is not null)
     into missing, wrong, absent, known
-    from there;
+    from payments.columns_there(kind, target, columns);
+  select string_agg(u, E'\n') into against from payments.unwritable(kind, target, columns) u;
 
-  if missing is not null or wrong is not null or unknown is not null then
+  if missing is not null or wrong is not null or unknown is not null or against is not null then
     raise exception 'table % lacks what % needs', target, kind
-      using errcode = 'undefined_column',
+      using errcode = case when coalesce(missing, wrong, unknown) is null then 'invalid_table_definition' else 'undefined_column' end,
             detail = concat_ws(E'\n', 'Missing: ' || missing || '.', 'Of the wrong type: ' || wrong || '.',
-                               'Not known here: ' || unknown || '.',
+                               'Not known here: ' || unknown || '.', against,
                                'Not there either, and so not used: ' || absent || '.'),
-            hint = 'Add the columns, or name yours in the third argument: {"amount": "total_cents"}.';
-  end if;
-  if kind = 'credit_ledger' and not exists (
-    select from pg_index i
-     where i.indrelid = target and i.indisunique and i.indpred is null and i.indnkeyatts = 1
-       and (select quote_ident(a.attname) from pg_attribute a where a.attrelid = target and a.attnum = i.indkey[0])
-           = known -> 'source' ->> 'column')
-  then
-    raise exception 'table % has no unique index on %', target, known -> 'source' ->> 'column'
-      using errcode = 'invalid_table_definition',
-            detail = 'The source of a line is unique, so that one payment grants once.',
-            hint = format('Run: ALTER TABLE %s ADD UNIQUE (%s).', target, known -> 'source' ->> 'column');
+            hint = 'Change the table, or name its columns in the third argument: {"amount": "total_cents"}.';
   end if;
   return known;
 end
 $$;
 
--- Which triggers on our own tables serve a kind.
-create function payments.projection_triggers(kind text) returns table (name text, relation text, events text)
+-- Whether a column's values grow with every row: its sequence hands them out one by one and upwards.
+create function payments.grows(target regclass, column_name text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from pg_attribute a
+      join pg_depend d on d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+                      and d.refobjid = a.attrelid and d.refobjsubid = a.attnum and d.deptype in ('a', 'i')
+      join pg_sequence s on s.seqrelid = d.objid and s.seqcache = 1 and s.seqincrement > 0 and not s.seqcycle
+     where a.attrelid = $1 and quote_ident(a.attname) = $2 and a.attnum > 0 and not a.attisdropped
+       and (a.attidentity <> ''
+            or exists (select from pg_attrdef f
+                         join pg_depend o on o.classid = 'pg_attrdef'::regclass and o.objid = f.oid and o.refobjid = d.objid
+                        where f.adrelid = a.attrelid and f.adnum = a.attnum)))
+$$;
+
+-- Which triggers on our own tables serve a kind. Of a payment only a purchase is looked at.
+create function payments.projection_triggers(kind text) returns table (name text, relation text, events text, condition text)
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
-  select w.name, w.relation, w.events
+  select w.name, w.relation, w.events,
+         case when w.relation = 'payment_history' then
+           $when$when (new.type = 'one_time_payment' and new.status in ('succeeded', 'partially_refunded', 'refunded'))$when$ else '' end
     from (values
       ('orders', 'project_order', 'payment_history', 'insert or update'),
       ('orders', 'project_late_session', 'checkout_sessions', 'insert or update'),
       ('credit_ledger', 'project_credits', 'payment_history', 'insert or update'),
       ('credit_ledger', 'project_late_session', 'checkout_sessions', 'insert or update'),
+      ('credit_ledger', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
       ('user_entitlements', 'project_entitlements', 'payment_history', 'insert or update'),
       ('user_entitlements', 'project_late_session', 'checkout_sessions', 'insert or update'),
+      ('user_entitlements', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
       ('user_entitlements', 'project_entitlements', 'subscriptions', 'insert or update or delete'),
       ('user_entitlements', 'project_entitlements', 'subscription_items', 'insert or update or delete'),
       ('billing_status', 'project_billing_status', 'subscriptions', 'insert or update or delete'),
@@ -154,8 +240,8 @@ begin
      where not exists (select from pg_trigger t
                         where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)
   loop
-    execute format('create trigger %I after %s on payments.%I for each row execute function payments.%I()',
-                   wanted.name, wanted.events, wanted.relation, wanted.name);
+    execute format('create trigger %I after %s on payments.%I for each row %s execute function payments.%I()',
+                   wanted.name, wanted.events, wanted.relation, wanted.condition, wanted.name);
     execute format('alter trigger %I on payments.%I depends on extension payments', wanted.name, wanted.relation);
   end loop;
 end
@@ -184,7 +270,8 @@ $$;
    "for" (billing_status: which type of subject, default team) and "allow_superuser_owner". Whoever calls must own the table.
    Run again, it checks the columns again and keeps the new names.
 
-   Raises 22023 (kind), 42501 (not the owner; the owner is a superuser), 42809 (not a table), 42703 (columns). */
+   Raises 22023 (kind), 42501 (not the owner; the owner is a superuser), 42809 (not a table), 42703 (columns), 42P16 (the
+   table can't be written as it must be). Warns where an order has nothing to compare the money with. */
 create function payments.attach(kind text, target regclass, columns jsonb default '{}') returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -226,17 +313,23 @@ begin
             hint = 'ALTER TABLE … OWNER TO a role of the app, or pass {"allow_superuser_owner": true} if nobody else can change the table.';
   end if;
 
+  if kind = 'orders' and not (known ? 'amount' and known ? 'currency') then
+    raise warning 'orders in % have no %, with which to compare what was paid', target,
+      array_to_string(array(select c from unnest('{amount,currency}'::text[]) c where not known ? c), ' and no ')
+      using detail = 'Any payment that names such an order pays it, if the rest fits.',
+            hint = 'Add the columns, or name yours in the third argument, and attach the table again.';
+  end if;
+
   delete from payments.attachments a
    where a.kind = attach.kind and a.target = attach.target and a.relation <> format('%I.%I', relation.nspname, relation.relname);
-  insert into payments.attachments as a (kind, relation, target, columns, key_type, subject_type, numbered)
+  insert into payments.attachments as a (kind, relation, target, columns, subject_type, numbered, superuser_owner)
   values (kind, format('%I.%I', relation.nspname, relation.relname), target, known,
-          case when known -> 'id' ->> 'type' = 'uuid' then 'uuid'
-               when known -> 'id' ->> 'type' in ('bigint', 'integer', 'smallint') then 'bigint' else 'text' end,
           case when kind = 'billing_status' then coalesce(columns ->> 'for', 'team') end,
-          coalesce(known -> 'id' ->> 'type' in ('bigint', 'integer'), false))
+          kind = 'credit_ledger' and payments.grows(target, known -> 'id' ->> 'column'),
+          columns ->> 'allow_superuser_owner' is not distinct from 'true')
   on conflict on constraint attachments_pkey do update
-     set target = excluded.target, columns = excluded.columns, key_type = excluded.key_type,
-         subject_type = excluded.subject_type, numbered = excluded.numbered, updated_at = now();
+     set target = excluded.target, columns = excluded.columns, subject_type = excluded.subject_type,
+         numbered = excluded.numbered, superuser_owner = excluded.superuser_owner, updated_at = now();
   perform payments.make_projection_triggers(kind);
 end
 $$;
@@ -261,6 +354,13 @@ begin
   end if;
   return detached;
 end
+$$;
+
+/* The same for a table that may be gone: by its name when it was attached, as payments.attachments has it. Raises 42501. */
+create function payments.detach_by_name(kind text, relation text) returns boolean
+  language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((select payments.detach(a.kind, a.target) from payments.attachments a where a.kind = $1 and a.relation = $2), false)
 $$;
 
 -- Whether the projection is on a table already; if so, its triggers are made again where they are missing.

@@ -25,9 +25,11 @@ begin
     );
     create unique index benefits_given_by_idx on payments.benefits
       (environment, (coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, '')));
+    create index benefits_by_product_idx on payments.benefits (environment) where stripe_product_id is not null;
   end if;
 
-  -- relation is the table's name when it was attached: the ledger keeps it, whatever the table is called later.
+  -- relation is the table's name when it was attached: the ledger keeps it, whatever the table is called later. numbered: its
+  -- last line tells a balance. superuser_owner: somebody said that a superuser may own it.
   if to_regclass('payments.attachments') is null then
     create table payments.attachments (
       kind text not null
@@ -35,9 +37,9 @@ begin
       relation text not null,
       target regclass not null,
       columns jsonb not null,
-      key_type text not null default 'text' check (key_type in ('uuid', 'bigint', 'text')),
       subject_type text,
       numbered boolean not null default false,
+      superuser_owner boolean not null default false,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       primary key (kind, relation)
@@ -47,10 +49,12 @@ begin
 
   -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local
   -- session>' or 'subscription:<Stripe's id>'. due, granted, taken_back: credits, or the order's amount. matches: the
-  -- payment could pay the order. lasts: for how long from the time it was paid, as it was promised. held: what the app had made of the order before its money went back.
+  -- payment could pay the order. lasts: for how long from the time it was paid, as it was promised. held: what the order was
+  -- before its money went back. what: the order, the benefit, the key, the job, or 'undecided:<price>' of a line whose
+  -- product is not known yet.
   if to_regclass('payments.fulfillments') is null then
     create table payments.fulfillments (
-      id uuid primary key default gen_random_uuid(),
+      id uuid not null default gen_random_uuid(),
       environment text not null check (environment in ('test', 'live')),
       source text collate "C" not null,
       kind text collate "C" not null,
@@ -72,9 +76,10 @@ begin
       held text,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (source, kind, target, what, environment)
+      primary key (source, kind, target, what, environment)
     );
     create index fulfillments_order_idx on payments.fulfillments (target, what) where kind = 'orders';
+    create index fulfillments_undecided_idx on payments.fulfillments (what) where starts_with(what, 'undecided:');
     create index fulfillments_open_idx on payments.fulfillments (environment, state) where state in ('needs_review', 'failed');
   end if;
 end

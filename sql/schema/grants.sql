@@ -17,6 +17,8 @@ as $$
     ('guest', 'payments.has_active_subscription(text,text,boolean)'),
     ('guest', 'payments.my_entitlements()'),
     ('guest', 'payments.my_active_subscriptions(text,boolean)'),
+    ('guest', 'payments.credit_balance(text,text)'),
+    ('guest', 'payments.my_credit_balances(text)'),
     -- Asking to pay; what a guest may not ask for is refused with its reason.
     ('guest', 'payments.create_checkout_session(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
     ('guest', 'payments.create_customer_portal_session(text,text,text,text,text)'),
@@ -27,8 +29,6 @@ as $$
     ('guest', 'payments.metadata_prefix()'),
     ('guest', 'payments.ordinary_search_path()'),
 
-    ('member', 'payments.credit_balance(text,text)'),
-    ('member', 'payments.my_credit_balances(text)'),
     ('member', 'payments.spend_credits(text,text,bigint,text,text)'),
 
     ('gateway', 'payments.gateway()'),
@@ -61,6 +61,7 @@ as $$
     ('admin', 'payments.create_app_tables(name)'),
     ('admin', 'payments.attach(text,regclass,jsonb)'),
     ('admin', 'payments.detach(text,regclass)'),
+    ('admin', 'payments.detach_by_name(text,text)'),
     ('admin', 'payments.set_credit_benefit(text,text,bigint)'),
     ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean)'),
     ('admin', 'payments.remove_benefit(text,text,text)'),

@@ -30,10 +30,10 @@ begin
            s.metadata ->> 'order_id' as order_id, f.created_at, f.updated_at
       from payments.fulfillments f
       left join payments.checkout_sessions s
-        on f.source like 'checkout:%' and s.id = substr(f.source, 10)::uuid
+        on s.id = case when f.source ~ '^checkout:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(f.source, 10)::uuid end
      where f.state in ('needs_review', 'failed');
   end if;
-  -- Money that arrived and gave nothing at all: another app's checkout, or one whose session is not here.
+  -- Money that arrived and gave nothing at all: another app's checkout, or one whose session is not here. A job gives nothing.
   if to_regclass('payments.unfulfilled_payments') is null then
     create view payments.unfulfilled_payments with (security_invoker = false) as
     select p.*
@@ -45,7 +45,7 @@ begin
           where s.environment = p.environment
             and (s.stripe_checkout_session_id = p.stripe_checkout_session_id
                  or s.stripe_payment_intent_id = p.stripe_payment_intent_id)
-            and f.state in ('applied', 'reversed'));
+            and f.kind <> 'fulfillment_jobs' and f.state in ('applied', 'reversed'));
   end if;
 end
 $install$;

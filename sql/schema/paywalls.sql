@@ -24,12 +24,12 @@ as $$
     array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id)))
 $$;
 
-/* Whether the caller holds an entitlement now. In a policy write (select payments.has_entitlement('course')), so that it is
+/* Whether the caller holds an entitlement now; nobody holds none (null). In a policy write (select payments.has_entitlement('course')), so that it is
    asked once a statement. */
 create function payments.has_entitlement(key text) returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-  select cardinality(payments.keys_of(payments.current_user_id(), $1,
+  select $1 is not null and cardinality(payments.keys_of(payments.current_user_id(), $1,
     array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
     array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id))) > 0
 $$;
@@ -77,7 +77,8 @@ as $$ select m, payments.balance_of($1, m) from payments.my_subjects($1) m $$;
    below zero, whatever the concurrency. The same key of the same subject spends once, and returns what it returned then.
 
    Raises 22023 (amount, key), 42501 (not the caller's subject), PT402 (not enough credits; 402 through PostgREST), PT409
-   (the key was used for another amount), 55000 (no ledger is attached). */
+   (the key was used for another amount), 55000 (no ledger is attached), 25001 (the isolation level is not read committed,
+   and so would hide what others spend). */
 create function payments.spend_credits(subject_type text, subject_id text, amount bigint, idempotency_key text, reason text default null)
   returns bigint
   language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -109,6 +110,13 @@ begin
 end
 $$;
 
+-- A source that no other subject or key can have: within type and id, colons and backslashes are escaped.
+create function payments.source_of_change(reason text, subject_type text, subject_id text, idempotency_key text) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select concat_ws(':', $1, regexp_replace($2, '([:\\])', '\\\1', 'g'), regexp_replace($3, '([:\\])', '\\\1', 'g'), $4)
+$$;
+
 create function payments.change_credits(subject_type text, subject_id text, delta bigint, reason text, idempotency_key text, note text)
   returns bigint
   language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -127,7 +135,7 @@ begin
       hint = 'Name a subject of the caller''s, or call it from the backend.';
   end if;
   changed := payments.change_balance(subject_type, subject_id, delta, reason,
-                                     format('%s:%s:%s:%s', reason, subject_type, subject_id, idempotency_key), note);
+                                     payments.source_of_change(reason, subject_type, subject_id, idempotency_key), note);
   case changed ->> 'outcome'
     when 'short' then
       raise exception 'not enough credits' using errcode = 'PT402',

@@ -1,4 +1,4 @@
--- find_purchase: a one-time payment whose money arrived, what its local session says was bought, and what was given before. $1 payment uuid, $2 kind text
+-- find_purchase: a one-time payment whose money arrived, what its local session says was bought, and what was given before. $1 payment uuid
 select pg_catalog.json_build_object(
   'environment', p.environment,
   'source', 'checkout:'::text || s.id::text,
@@ -10,24 +10,24 @@ select pg_catalog.json_build_object(
     'amount_refunded', p.amount_refunded,
     'currency', p.currency,
     'dispute_status', p.dispute_status,
-    'paid_at', (extract(epoch from coalesce(p.paid_at, p.stripe_created_at, p.created_at)) * 1000000)::bigint),
+    'paid_at', (extract(epoch from paid.at) * 1000000)::bigint),
   'stripe_checkout_session_id', coalesce(p.stripe_checkout_session_id, s.stripe_checkout_session_id),
   'stripe_payment_intent_id', coalesce(p.stripe_payment_intent_id, s.stripe_payment_intent_id),
   'created_by', s.created_by,
   'subject_type', s.subject_type,
   'subject_id', s.subject_id,
   'order_id', s.metadata ->> 'order_id'::text,
+  'live_approved', coalesce((select e.live_approved_at is not null from payments.environments e where e.environment = 'live'::text), false),
   'line_items', s.line_items,
   'given', (select pg_catalog.json_agg(pg_catalog.json_build_object(
-                     'target', f.target, 'what', f.what, 'state', f.state, 'via', f.via, 'due', f.due, 'granted', f.granted,
-                     'taken_back', f.taken_back, 'currency', f.currency, 'held', f.held,
+                     'kind', f.kind, 'target', f.target, 'what', f.what, 'state', f.state, 'via', f.via, 'due', f.due,
+                     'granted', f.granted, 'taken_back', f.taken_back, 'currency', f.currency, 'held', f.held,
                      'lasts', f.lasts::text,
+                     'decided_at', (extract(epoch from f.created_at) * 1000000)::bigint,
                      -- months are counted in UTC, so that no session's time zone matters
-                     'expires_at', (extract(epoch from
-                        (coalesce(p.paid_at, p.stripe_created_at, p.created_at) at time zone 'UTC'::text) + f.lasts)
-                        * 1000000)::bigint))
+                     'expires_at', (extract(epoch from (paid.at at time zone 'UTC'::text) + f.lasts) * 1000000)::bigint))
               from payments.fulfillments f
-             where f.environment = p.environment and f.source = 'checkout:'::text || s.id::text and f.kind = $2)
+             where f.environment = p.environment and f.source = 'checkout:'::text || s.id::text)
 )::text
   from payments.payment_history p
  cross join lateral (
@@ -40,6 +40,11 @@ select pg_catalog.json_build_object(
        and c.mode = 'payment'::text
      order by c.id)
    limit 1) s
+ -- a time that is none, or so far away that nothing could be counted from it, is as good as the last one
+ cross join lateral (
+   select least(coalesce(p.paid_at, p.stripe_created_at, p.created_at), timestamptz '9999-12-31 00:00:00+00') as any_at) told
+ cross join lateral (
+   select case when pg_catalog.isfinite(told.any_at) then told.any_at else timestamptz 'epoch' end as at) paid
  where p.id = $1
    and p.type = 'one_time_payment'::text
    and p.status in ('succeeded'::text, 'partially_refunded'::text, 'refunded'::text)

@@ -1,15 +1,19 @@
 -- find_targets: the app's tables of one kind, one a row. $1 kind text
 select pg_catalog.json_build_object(
-  'relation', a.relation, 'oid', a.target::oid::bigint, 'columns', a.columns, 'key_type', a.key_type,
-  'numbered', a.numbered, 'subject_type', a.subject_type,
+  'relation', a.relation, 'oid', a.target::oid::bigint, 'columns', a.columns,
+  'numbered', a.numbered, 'subject_type', a.subject_type, 'superuser_owner', a.superuser_owner,
   'name', pg_catalog.quote_ident(n.nspname) || '.'::text || pg_catalog.quote_ident(t.relname),
-  'deferrable', (select pg_catalog.json_agg(pg_catalog.format('%I.%I'::text, cn.nspname, c.conname))
-                   from pg_catalog.pg_trigger g
-                   join pg_catalog.pg_constraint c on c.oid = g.tgconstraint
-                   join pg_catalog.pg_namespace cn on cn.oid = c.connamespace
-                  where g.tgrelid = a.target and g.tgdeferrable))::text
+  'deferrable', g.deferrable,
+  'deferred', g.deferred)::text
   from payments.attachments a
   left join pg_catalog.pg_class t on t.oid = a.target
   left join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+ cross join lateral (
+   select pg_catalog.json_agg(pg_catalog.format('%I.%I'::text, cn.nspname, c.conname)) as deferrable,
+          pg_catalog.json_agg(pg_catalog.format('%I.%I'::text, cn.nspname, c.conname)) filter (where g.tginitdeferred) as deferred
+     from pg_catalog.pg_trigger g
+     join pg_catalog.pg_constraint c on c.oid = g.tgconstraint
+     join pg_catalog.pg_namespace cn on cn.oid = c.connamespace
+    where g.tgrelid = a.target and g.tgdeferrable) g
  where a.kind = $1
  order by a.created_at, a.relation

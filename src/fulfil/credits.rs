@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use payments_core::fulfil::Subject;
 use payments_core::fulfil::credits::{Credits, decide};
+use payments_core::fulfil::promise::{self, Waiting};
+use pgrx::prelude::*;
+use serde::Deserialize;
 
+use super::purchase::{Given, Purchase, UNDECIDED};
 use super::target::Target;
-use super::{Benefit, Given, Kind, Purchase, Record};
-use crate::db::{Failure, text};
+use super::{Kind, Record, forget, keep_undecided, known};
+use crate::db::{Failure, sees_the_newest, text};
 use crate::lock;
 
 const WRITE_CREDIT: &str = include_str!("../../sql/target/write_credit.sql");
 const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
-const BALANCE_NUMBERED: &str = include_str!("../../sql/target/balance_numbered.sql");
-const BALANCE_SUMMED: &str = include_str!("../../sql/target/balance_summed.sql");
+const FIND_CREDIT: &str = include_str!("../../sql/target/find_credit.sql");
 
 /// Credits of one benefit: due, and what the ledger has of them.
 struct Due {
@@ -26,24 +29,38 @@ struct Due {
 
 /// Brings every ledger to what the payment gives now.
 pub(super) fn fulfil(purchase: &Purchase) {
-    for target in purchase.targets() {
-        // What was promised once stays so; only a payment that is new here is looked up in the benefits of today.
-        let mut dues: Vec<Due> = purchase.given(target).filter_map(known).collect();
-        if dues.is_empty() {
-            if purchase.given(target).next().is_some() {
-                continue;
-            }
-            dues = promised(&purchase.benefits(Kind::CreditLedger));
-            if dues.is_empty() {
-                purchase.nothing_to_give(Kind::CreditLedger, target);
-                continue;
-            }
+    for target in known::targets(Kind::CreditLedger).iter() {
+        let given: Vec<&Given> = purchase.given(Kind::CreditLedger, target).collect();
+        let waiting: Vec<Waiting> = given.iter().filter_map(|given| given.waiting()).collect();
+        // What was promised once stays so; only what is new or waits is looked up in the benefits of today.
+        let mut dues: Vec<Due> = given.iter().filter_map(|given| promised_before(given)).collect();
+        let undecided = if given.is_empty() {
+            let (promised, undecided) = promise::credits(purchase.benefits().iter());
+            add(&mut dues, promised);
+            undecided
+        } else if waiting.is_empty() {
+            BTreeMap::new()
+        } else {
+            let (promised, undecided) = promise::credits(promise::of_waiting(purchase.benefits(), &waiting).iter());
+            add(&mut dues, promised);
+            undecided
+        };
+        if !dues.is_empty() {
+            give_in(target, purchase, &dues);
+        } else if undecided.is_empty() && given.len() == waiting.len() {
+            purchase.nothing_to_give(Kind::CreditLedger, target);
         }
-        give_in(target, purchase, &dues);
+        for (price, why) in &undecided {
+            keep_undecided(purchase, Kind::CreditLedger, target, price, *why);
+        }
+        for line in waiting.iter().filter(|line| !undecided.contains_key(&line.price)) {
+            let what = format!("{UNDECIDED}{}", line.price);
+            forget(&purchase.source, Kind::CreditLedger, target, &what, None);
+        }
     }
 }
 
-fn known(given: &Given) -> Option<Due> {
+fn promised_before(given: &Given) -> Option<Due> {
     Some(Due {
         what: given.what.clone(),
         via: given.via.clone()?,
@@ -53,44 +70,40 @@ fn known(given: &Given) -> Option<Due> {
     })
 }
 
-fn promised(benefits: &[Benefit]) -> Vec<Due> {
-    let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
-    for benefit in benefits {
-        let sum = sums.entry(&benefit.via).or_default();
-        *sum = sum.saturating_add(benefit.credits.unwrap_or(0));
+fn add(dues: &mut Vec<Due>, promised: BTreeMap<String, i64>) {
+    for (via, credits) in promised {
+        match dues.iter_mut().find(|due| due.via == via) {
+            Some(due) => due.due = due.due.saturating_add(credits),
+            None => dues.push(Due { what: format!("credits:{via}"), via, due: credits, granted: 0, taken_back: 0 }),
+        }
     }
-    sums.into_iter()
-        .map(|(via, due)| Due { what: format!("credits:{via}"), via: via.into(), due, granted: 0, taken_back: 0 })
-        .collect()
 }
 
 fn give_in(target: &Target, purchase: &Purchase, dues: &[Due]) {
-    let Some(subject) = beneficiary(purchase) else {
-        let verdict = purchase.needs_review("the checkout session names nobody to give the credits to");
-        for due in dues {
-            Record {
-                via: Some(&due.via),
-                due: Some(due.due),
-                ..Record::new(purchase, Kind::CreditLedger, target, &due.what, verdict.clone())
-            }
-            .keep();
-        }
-        return;
+    let nobody = "the checkout session names nobody to give the credits to";
+    let nameable = |subject: &Subject| target.can_name("subject_id", &subject.subject_id);
+    let subject = match beneficiary(purchase) {
+        None => Err(nobody),
+        Some(subject) if nameable(&subject) => Ok(subject),
+        Some(_) => Err("the subject's id is none that the ledger can name"),
     };
-    let decisions: Vec<Credits> =
-        dues.iter().map(|due| decide(due.due, due.granted, due.taken_back, &purchase.money)).collect();
+    let subject = match subject {
+        Ok(subject) => subject,
+        Err(reason) => {
+            let verdict = purchase.needs_review(reason);
+            for due in dues {
+                let record = Record::new(purchase, Kind::CreditLedger, target, &due.what, verdict.clone());
+                Record { via: Some(&due.via), due: Some(due.due), ..record }.keep();
+            }
+            return;
+        }
+    };
+    let decisions = decisions(dues, purchase);
     let written = write_all(target, purchase, &subject, dues, &decisions);
-    for (due, decision) in dues.iter().zip(decisions) {
-        let record = Record {
-            via: Some(&due.via),
-            due: Some(due.due),
-            granted: Some(due.due),
-            taken_back: Some(decision.taken_back),
-            ..Record::new(purchase, Kind::CreditLedger, target, &due.what, decision.verdict)
-        };
+    for (due, decision) in dues.iter().zip(&decisions) {
         match &written {
-            Ok(()) => record.keep(),
-            Err(failure) => record.keep_failure(failure),
+            Ok(()) => record(purchase, target, due, decision).keep(),
+            Err(failure) => record(purchase, target, due, decision).keep_failure(failure),
         }
     }
 }
@@ -113,21 +126,87 @@ fn write_all(
     if decisions.iter().all(|decision| decision.grant == 0 && decision.change == 0) {
         return Ok(());
     }
+    // A snapshot that is older than the lock would not see what others wrote while we waited for it.
+    if !sees_the_newest() {
+        return Err(Failure::because("25001", "balances change under read committed only"));
+    }
     lock(target, &subject.subject_type, &subject.subject_id);
-    target.attempt(|| {
-        for (due, decision) in dues.iter().zip(decisions) {
-            let source = format!("{}:{}", purchase.source, due.via);
-            if decision.grant != 0 {
-                write(target, subject, decision.grant, "purchase", &source, None);
-            }
-            if decision.change != 0 {
-                let step = format!("{source}:{}:{}-{}", decision.reason, due.taken_back, decision.taken_back);
-                // The same step can be taken again after it was undone (a refund that failed, then a new one).
-                let mut steps = std::iter::once(step.clone()).chain((2..10_000).map(|again| format!("{step}:{again}")));
-                steps.find(|step| write(target, subject, decision.change, decision.reason, step, None).is_some());
-            }
+    target.attempt(|| write_lines(target, purchase, subject, dues, decisions))
+}
+
+fn write_lines(target: &Target, purchase: &Purchase, subject: &Subject, dues: &[Due], decisions: &[Credits]) {
+    for (due, decision) in dues.iter().zip(decisions) {
+        let source = format!("{}:{}", purchase.source, due.via);
+        if decision.grant != 0 && due.granted == 0 {
+            write_once(target, subject, decision.grant, "purchase", &source);
+        } else if decision.grant != 0 {
+            let more = format!("{source}:more:{}-{}", due.granted, due.due);
+            write_once(target, subject, decision.grant, "purchase", &more);
         }
-    })
+        if decision.change != 0 {
+            let step = format!("{source}:{}:{}-{}", decision.reason, due.taken_back, decision.taken_back);
+            // The same step can be taken again after it was undone (a refund that failed, then a new one).
+            let mut steps = std::iter::once(step.clone()).chain((2..10_000).map(|again| format!("{step}:{again}")));
+            steps.find(|step| write(target, subject, decision.change, decision.reason, step, None).is_some());
+        }
+    }
+}
+
+/// What a payment grants at first.
+pub(super) struct Grant {
+    subject: Subject,
+    dues: Vec<Due>,
+    decisions: Vec<Credits>,
+}
+
+/// What a payment grants of which nothing was decided yet; none where that is not plain.
+pub(super) fn first(purchase: &Purchase, target: &Target) -> Option<Grant> {
+    let (promised, undecided) = promise::credits(purchase.benefits().iter());
+    let subject = beneficiary(purchase).filter(|subject| target.can_name("subject_id", &subject.subject_id))?;
+    if promised.is_empty() || !undecided.is_empty() {
+        return None;
+    }
+    let mut dues = Vec::new();
+    add(&mut dues, promised);
+    let decisions = decisions(&dues, purchase);
+    Some(Grant { subject, dues, decisions })
+}
+
+impl Grant {
+    pub(super) fn lock(&self, target: &Target) {
+        lock(target, &self.subject.subject_type, &self.subject.subject_id);
+    }
+
+    pub(super) fn write(&self, target: &Target, purchase: &Purchase) {
+        write_lines(target, purchase, &self.subject, &self.dues, &self.decisions);
+    }
+
+    pub(super) fn records<'a>(&'a self, purchase: &'a Purchase, target: &'a Target) -> Vec<Record<'a>> {
+        self.dues.iter().zip(&self.decisions).map(|(due, decision)| record(purchase, target, due, decision)).collect()
+    }
+}
+
+fn decisions(dues: &[Due], purchase: &Purchase) -> Vec<Credits> {
+    dues.iter().map(|due| decide(due.due, due.granted, due.taken_back, &purchase.money)).collect()
+}
+
+fn record<'a>(purchase: &'a Purchase, target: &'a Target, due: &'a Due, decision: &Credits) -> Record<'a> {
+    Record {
+        via: Some(&due.via),
+        due: Some(due.due),
+        granted: Some(due.due),
+        taken_back: Some(decision.taken_back),
+        ..Record::new(purchase, Kind::CreditLedger, target, &due.what, decision.verdict.clone())
+    }
+}
+
+/// Writes a line that may be there already from an earlier time, and must be there afterwards.
+fn write_once(target: &Target, subject: &Subject, delta: i64, reason: &str, source: &str) {
+    if write(target, subject, delta, reason, source, None).is_none()
+        && find(target, subject, source).is_none_or(|line| line.delta != delta)
+    {
+        error!("the ledger has a line of {source} that says otherwise");
+    }
 }
 
 /// One writer at a time for a subject's balance.
@@ -135,24 +214,36 @@ pub(super) fn lock(target: &Target, subject_type: &str, subject_id: &str) {
     lock::exactly(&[&target.relation, subject_type, subject_id]);
 }
 
-fn with_balance(target: &Target, template: &str) -> String {
-    let balance = if target.numbered { BALANCE_NUMBERED } else { BALANCE_SUMMED };
-    template.replace("{balance}", balance.trim_end())
-}
-
 /// A subject's balance as the calling statement sees it. Reads only.
 pub(super) fn read_balance(target: &Target, subject: &Subject) -> Option<i64> {
     let args = [text(subject.subject_type.as_str()), text(subject.subject_id.as_str())];
-    target.read(&with_balance(target, READ_BALANCE), &args).and_then(|balance| balance.parse().ok())
+    target.read(READ_BALANCE, &args).and_then(|balance| balance.parse().ok())
 }
 
 /// A subject's balance as it is now, under its lock: what others wrote while we waited counts.
 pub(super) fn newest_balance(target: &Target, subject: &Subject) -> Option<i64> {
     let args = [text(subject.subject_type.as_str()), text(subject.subject_id.as_str())];
-    target.run(&with_balance(target, READ_BALANCE), &args).1.and_then(|balance| balance.parse().ok())
+    target.run(READ_BALANCE, &args).1.and_then(|balance| balance.parse().ok())
 }
 
-/// Writes one line; the balance after it, or none where a line of this source is there already.
+/// A line of the ledger.
+#[derive(Deserialize)]
+pub(super) struct Line {
+    pub(super) delta: i64,
+    pub(super) balance_after: i64,
+    /// Whether it is of the subject that was asked for.
+    pub(super) same_subject: bool,
+}
+
+/// The line of a source, whoever's it is.
+pub(super) fn find(target: &Target, subject: &Subject, source: &str) -> Option<Line> {
+    let args = [text(source), text(subject.subject_type.as_str()), text(subject.subject_id.as_str())];
+    let (_, line) = target.run(FIND_CREDIT, &args);
+    line.map(|line| serde_json::from_str(&line).unwrap_or_else(|error| error!("a line has another shape: {error}")))
+}
+
+/// Writes one line; the balance after it, or none where a line of this source is there already. Raises where none is there
+/// afterwards.
 pub(super) fn write(
     target: &Target,
     subject: &Subject,
@@ -162,7 +253,7 @@ pub(super) fn write(
     note: Option<&str>,
 ) -> Option<i64> {
     let (_, balance_after) = target.run(
-        &with_balance(target, WRITE_CREDIT),
+        WRITE_CREDIT,
         &[
             text(subject.subject_type.as_str()),
             text(subject.subject_id.as_str()),
@@ -172,5 +263,8 @@ pub(super) fn write(
             text(note),
         ],
     );
+    if balance_after.is_none() && find(target, subject, source).is_none() {
+        target.had_no_effect();
+    }
     balance_after.and_then(|balance| balance.parse().ok())
 }

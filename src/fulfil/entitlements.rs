@@ -2,23 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use payments_core::fulfil::entitlements::{Entitlement, later, of_payment};
+use payments_core::fulfil::entitlements::{Entitlement, of_payment};
+use payments_core::fulfil::promise::{self, Term as Promised, Waiting};
 
+use super::purchase::{Given, Purchase, UNDECIDED};
 use super::target::Target;
-use super::{Benefit, Given, Kind, Purchase, Record};
+use super::{Kind, Record, forget, keep_undecided, known};
 use crate::db::text;
 
 const UPDATE_ENTITLEMENT: &str = include_str!("../../sql/target/update_entitlement.sql");
 const DROP_ENTITLEMENT: &str = include_str!("../../sql/target/drop_entitlement.sql");
+const FIND_ENTITLEMENT: &str = include_str!("../../sql/target/find_entitlement.sql");
 const INSERT_ENTITLEMENT: &str = include_str!("../../sql/target/insert_entitlement.sql");
-
-/// One key from one payment.
-struct Due {
-    key: String,
-    via: String,
-    lasts: Option<String>,
-    expires_at: Option<i64>,
-}
 
 /// Who gets it.
 pub(super) struct Holder<'a> {
@@ -38,6 +33,12 @@ impl<'a> Holder<'a> {
     pub(super) fn can_hold(&self, target: &Target) -> bool {
         self.user.is_some() || (target.has("subject_id") && self.subject_id.is_some())
     }
+
+    /// Whether the ids are such as the table's columns can hold.
+    fn is_well_formed(&self, target: &Target) -> bool {
+        self.user.is_none_or(|id| target.can_name("user_id", id))
+            && self.subject_id.is_none_or(|id| target.can_name("subject_id", id))
+    }
 }
 
 /// Whether it is given, and from when to when.
@@ -50,68 +51,118 @@ pub(super) struct Term {
 /// Brings every table of entitlements to what the payment gives now.
 pub(super) fn fulfil(purchase: &Purchase) {
     let now = of_payment(&purchase.money);
-    for target in purchase.targets() {
-        let mut dues: Vec<Due> = purchase.given(target).filter_map(known).collect();
-        if dues.is_empty() {
-            if purchase.given(target).next().is_some() {
-                continue;
-            }
-            dues = promised(purchase.benefits(Kind::UserEntitlements));
-            if dues.is_empty() {
-                purchase.nothing_to_give(Kind::UserEntitlements, target);
-                continue;
-            }
+    for target in known::targets(Kind::UserEntitlements).iter() {
+        let given: Vec<&Given> = purchase.given(Kind::UserEntitlements, target).collect();
+        let waiting: Vec<Waiting> = given.iter().filter_map(|given| given.waiting()).collect();
+        let mut dues: BTreeMap<String, Promised> = given.iter().filter_map(|given| promised_before(given)).collect();
+        let (promised, undecided) = if given.is_empty() {
+            promise::entitlements(purchase.benefits().iter())
+        } else if waiting.is_empty() {
+            (BTreeMap::new(), BTreeMap::new())
+        } else {
+            promise::entitlements(promise::of_waiting(purchase.benefits(), &waiting).iter())
+        };
+        for (key, term) in promised {
+            let term = match dues.remove(&key) {
+                Some(known) => known.longer(term),
+                None => term,
+            };
+            dues.insert(key, term);
         }
-        for due in &dues {
-            give(target, purchase, due, &now);
+        for (key, term) in &dues {
+            give(target, purchase, key, term, &now, !given.is_empty());
         }
-    }
-}
-
-fn known(given: &Given) -> Option<Due> {
-    Some(Due {
-        key: given.what.clone(),
-        via: given.via.clone()?,
-        lasts: given.lasts.clone(),
-        expires_at: given.expires_at,
-    })
-}
-
-/// One row a key: where two lines give the same, the one that lasts longer.
-fn promised(benefits: Vec<Benefit>) -> Vec<Due> {
-    let mut keys: BTreeMap<String, Due> = BTreeMap::new();
-    for benefit in benefits {
-        let Some(key) = benefit.key else { continue };
-        let due = Due { key: key.clone(), via: benefit.via, lasts: benefit.lasts, expires_at: benefit.expires_at };
-        match keys.get(&key) {
-            Some(known) if later(known.expires_at, due.expires_at) == known.expires_at => {}
-            _ => drop(keys.insert(key, due)),
+        if dues.is_empty() && undecided.is_empty() && given.len() == waiting.len() {
+            purchase.nothing_to_give(Kind::UserEntitlements, target);
+        }
+        for (price, why) in &undecided {
+            keep_undecided(purchase, Kind::UserEntitlements, target, price, *why);
+        }
+        for line in waiting.iter().filter(|line| !undecided.contains_key(&line.price)) {
+            let what = format!("{UNDECIDED}{}", line.price);
+            forget(&purchase.source, Kind::UserEntitlements, target, &what, None);
         }
     }
-    keys.into_values().collect()
 }
 
-fn give(target: &Target, purchase: &Purchase, due: &Due, now: &Entitlement) {
-    let start = purchase.money.paid_at;
-    let record = Record {
-        via: Some(&due.via),
-        lasts: due.lasts.as_deref(),
-        starts_at: Some(start),
-        expires_at: due.expires_at,
-        ..Record::new(purchase, Kind::UserEntitlements, target, &due.key, now.verdict.clone())
+fn promised_before(given: &Given) -> Option<(String, Promised)> {
+    if given.waiting().is_some() {
+        return None;
+    }
+    let term = Promised { via: given.via.clone()?, lasts: given.lasts.clone(), expires_at: given.expires_at };
+    Some((given.what.clone(), term))
+}
+
+/// Gives one key; `known` says that its row is probably there.
+fn give(target: &Target, purchase: &Purchase, key: &str, due: &Promised, now: &Entitlement, known: bool) {
+    let record = record(purchase, target, key, due, now);
+    let holder = holder_of(purchase);
+    let unable = match (holder.can_hold(target), holder.is_well_formed(target)) {
+        (false, _) => Some("the checkout session names nobody to give it to"),
+        (true, false) => Some("the id of who gets it is none that the table can name"),
+        (true, true) => None,
     };
-    let holder =
-        Holder::of(purchase.subject_type.as_deref(), purchase.subject_id.as_deref(), purchase.created_by.as_deref());
-    if !holder.can_hold(target) {
-        let verdict = purchase.needs_review("the checkout session names nobody to give it to");
+    if let Some(reason) = unable {
+        let verdict = purchase.needs_review(reason);
         Record { verdict, ..record }.keep();
         return;
     }
-    let term = Term { active: now.active, starts_at: Some(start), expires_at: due.expires_at };
-    let known = purchase.given(target).next().is_some();
-    match target.attempt(|| write(target, &purchase.source, &due.key, &holder, &term, known)) {
+    let term = term_of(purchase, due, now);
+    match target.attempt(|| write(target, &purchase.source, key, &holder, &term, known)) {
         Ok(()) => record.keep(),
         Err(failure) => record.keep_failure(&failure),
+    }
+}
+
+fn holder_of(purchase: &Purchase) -> Holder<'_> {
+    Holder::of(purchase.subject_type.as_deref(), purchase.subject_id.as_deref(), purchase.created_by.as_deref())
+}
+
+fn term_of(purchase: &Purchase, due: &Promised, now: &Entitlement) -> Term {
+    Term { active: now.active, starts_at: Some(purchase.money.paid_at), expires_at: due.expires_at }
+}
+
+fn record<'a>(
+    purchase: &'a Purchase,
+    target: &'a Target,
+    key: &'a str,
+    due: &'a Promised,
+    now: &Entitlement,
+) -> Record<'a> {
+    Record {
+        via: Some(&due.via),
+        lasts: due.lasts.as_deref(),
+        starts_at: Some(purchase.money.paid_at),
+        expires_at: due.expires_at,
+        ..Record::new(purchase, Kind::UserEntitlements, target, key, now.verdict.clone())
+    }
+}
+
+/// The keys that a payment gives at first.
+pub(super) struct Keys {
+    promised: BTreeMap<String, Promised>,
+    now: Entitlement,
+}
+
+/// The keys of a payment on which nothing was decided yet; none where that is not plain.
+pub(super) fn first(purchase: &Purchase, target: &Target) -> Option<Keys> {
+    let (promised, undecided) = promise::entitlements(purchase.benefits().iter());
+    let holder = holder_of(purchase);
+    let plain = !promised.is_empty() && undecided.is_empty();
+    (plain && holder.can_hold(target) && holder.is_well_formed(target))
+        .then(|| Keys { promised, now: of_payment(&purchase.money) })
+}
+
+impl Keys {
+    pub(super) fn write(&self, target: &Target, purchase: &Purchase) {
+        for (key, due) in &self.promised {
+            let term = term_of(purchase, due, &self.now);
+            write(target, &purchase.source, key, &holder_of(purchase), &term, false);
+        }
+    }
+
+    pub(super) fn records<'a>(&'a self, purchase: &'a Purchase, target: &'a Target) -> Vec<Record<'a>> {
+        self.promised.iter().map(|(key, due)| record(purchase, target, key, due, &self.now)).collect()
     }
 }
 
@@ -129,12 +180,15 @@ pub(super) fn write(target: &Target, source: &str, key: &str, holder: &Holder, t
     ];
     let [first, second] =
         if known { [UPDATE_ENTITLEMENT, INSERT_ENTITLEMENT] } else { [INSERT_ENTITLEMENT, UPDATE_ENTITLEMENT] };
-    if target.run(first, &args).0 == 0 {
-        target.run(second, &args);
+    if target.run(first, &args).0 == 0 && target.run(second, &args).0 == 0 {
+        target.had_no_effect();
     }
 }
 
 /// Removes the row of one source and key.
 pub(super) fn remove(target: &Target, source: &str, key: &str) {
-    target.run(DROP_ENTITLEMENT, &[text(source), text(key)]);
+    let args = [text(source), text(key)];
+    if target.run(DROP_ENTITLEMENT, &args).0 == 0 && target.run(FIND_ENTITLEMENT, &args).1.is_some() {
+        target.had_no_effect();
+    }
 }

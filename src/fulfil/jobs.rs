@@ -4,17 +4,22 @@ use payments_core::fulfil::{State, Verdict};
 use pgrx::prelude::*;
 use serde_json::json;
 
+use super::purchase::Purchase;
 use super::target::Target;
-use super::{Kind, Purchase, Record};
+use super::{Kind, Record, known, order};
 use crate::db::{self, statement, text};
 
 statement!(NOTIFY_JOBS, "notify_jobs");
 statement!(FORGET_PAYMENT_JOB, "forget_payment_job");
 
+/// What a job is called that tells of money that arrived.
+const SUCCEEDED: &str = "payment_succeeded";
 /// What a job is called that tells of money gone back.
 const RETURNED: &str = "payment_returned";
 
 const ADD_JOB: &str = include_str!("../../sql/target/add_job.sql");
+const FIND_JOB: &str = include_str!("../../sql/target/find_job.sql");
+const RETELL_JOB: &str = include_str!("../../sql/target/retell_job.sql");
 const WITHDRAW_JOB: &str = include_str!("../../sql/target/withdraw_job.sql");
 const BURY_JOBS: &str = include_str!("../../sql/target/bury_jobs.sql");
 const CLAIM_JOBS: &str = include_str!("../../sql/target/claim_jobs.sql");
@@ -29,16 +34,19 @@ const LEASE: i32 = 300;
 /// Adds the jobs that a payment gives rise to: one when it is paid, one when all of its money is gone back.
 pub(super) fn fulfil(purchase: &Purchase) {
     let returned = purchase.money.returned().then_some(RETURNED);
-    for target in purchase.targets() {
+    for target in known::targets(Kind::FulfillmentJobs).iter() {
         if returned.is_none() {
             withdraw(target, purchase);
         }
-        for job in std::iter::once("payment_succeeded").chain(returned) {
-            if purchase.given(target).any(|given| given.what == job && given.state != State::Failed) {
+        for job in std::iter::once(SUCCEEDED).chain(returned) {
+            let known = |given: &super::purchase::Given| given.what == job && given.state != State::Failed;
+            if purchase.given(Kind::FulfillmentJobs, target).any(known) {
                 continue;
             }
+            // An order that another payment holds, or that is somebody else's, is none of the worker's business.
+            let order_id = purchase.order_id.as_deref().filter(|_| order::holds(purchase));
             let record = Record::new(purchase, Kind::FulfillmentJobs, target, job, Verdict::applied());
-            match target.attempt(|| add(target, job, purchase)) {
+            match target.attempt(|| add(target, job, purchase, order_id)) {
                 Ok(()) => {
                     record.keep();
                     NOTIFY_JOBS.one::<bool>(&[text(job)]);
@@ -49,9 +57,39 @@ pub(super) fn fulfil(purchase: &Purchase) {
     }
 }
 
+/// Adds the job of a payment on which nothing was decided yet.
+pub(super) fn add_first(target: &Target, purchase: &Purchase, order_id: Option<&str>) {
+    add(target, SUCCEEDED, purchase, order_id);
+}
+
+pub(super) fn first_record<'a>(purchase: &'a Purchase, target: &'a Target) -> Record<'a> {
+    Record::new(purchase, Kind::FulfillmentJobs, target, SUCCEEDED, Verdict::applied())
+}
+
+/// Wakes the workers for it.
+pub(super) fn tell_first() {
+    NOTIFY_JOBS.one::<bool>(&[text(SUCCEEDED)]);
+}
+
+/// Says in the jobs of a payment that it holds its order now, or holds it no longer.
+pub(super) fn retell(purchase: &Purchase, holds: bool) {
+    let order_id = purchase.order_id.as_deref().filter(|_| holds);
+    for target in known::targets(Kind::FulfillmentJobs).iter() {
+        for job in [SUCCEEDED, RETURNED] {
+            if purchase.given(Kind::FulfillmentJobs, target).all(|given| given.what != job) {
+                continue;
+            }
+            let args = [text(job), text(purchase.source.as_str()), text(order_id)];
+            if let Err(failure) = target.attempt(|| target.run(RETELL_JOB, &args).0) {
+                Record::new(purchase, Kind::FulfillmentJobs, target, job, Verdict::applied()).keep_failure(&failure);
+            }
+        }
+    }
+}
+
 /// A refund that failed, or a dispute that was won, takes back the job that told of it, unless a worker has begun it.
 fn withdraw(target: &Target, purchase: &Purchase) {
-    if !purchase.given(target).any(|given| given.what == RETURNED) {
+    if !purchase.given(Kind::FulfillmentJobs, target).any(|given| given.what == RETURNED) {
         return;
     }
     let args = [text(RETURNED), text(purchase.source.as_str())];
@@ -62,11 +100,11 @@ fn withdraw(target: &Target, purchase: &Purchase) {
     }
 }
 
-fn add(target: &Target, job: &str, purchase: &Purchase) {
+fn add(target: &Target, job: &str, purchase: &Purchase, order_id: Option<&str>) {
     let payload = json!({
         "environment": purchase.environment,
         "stripe_checkout_session_id": purchase.stripe_checkout_session_id,
-        "order_id": purchase.order_id,
+        "order_id": order_id,
         "user_id": purchase.user(),
         "subject_type": purchase.subject_type,
         "subject_id": purchase.subject_id,
@@ -74,7 +112,12 @@ fn add(target: &Target, job: &str, purchase: &Purchase) {
         "currency": purchase.money.currency,
         "line_items": purchase.line_items,
     });
-    target.run(ADD_JOB, &[text(job), text(purchase.source.as_str()), db::json(&payload)]);
+    let source = text(purchase.source.as_str());
+    if target.run(ADD_JOB, &[text(job), source, db::json(&payload)]).0 == 0
+        && target.run(FIND_JOB, &[text(job), text(purchase.source.as_str())]).1.is_none()
+    {
+        target.had_no_effect();
+    }
 }
 
 /// The table that workers work on: the first that was attached.

@@ -5,28 +5,28 @@
 
 mod credits;
 mod entitlements;
+mod first;
 mod jobs;
 mod known;
 mod order;
+mod purchase;
 mod retry;
 mod subscription;
 mod target;
 pub(crate) mod trigger;
 mod wallet;
 
-use std::rc::Rc;
-
-use payments_core::fulfil::{Line, Money, State, Subject, Verdict};
+use payments_core::fulfil::promise::Undecided;
+use payments_core::fulfil::{State, Subject, Verdict};
 use pgrx::datum::DatumWithOid;
-use serde::Deserialize;
 
-use crate::db::{Failure, json, statement, text};
+use crate::db::{Failure, statement, text};
+use purchase::{Purchase, UNDECIDED};
 use target::Target;
 
-statement!(FIND_PURCHASE, "find_purchase");
 statement!(RECORD_FULFILLMENT, "record_fulfillment");
 statement!(RECORD_FAILURE, "record_failure");
-statement!(FIND_BENEFITS, "find_benefits");
+statement!(FORGET_FULFILLMENT, "forget_fulfillment");
 
 /// What the app's tables are for; the `kind` of an attachment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,106 +58,46 @@ impl Kind {
 /// What one payment can give.
 const PAID_FOR: [Kind; 4] = [Kind::Orders, Kind::CreditLedger, Kind::UserEntitlements, Kind::FulfillmentJobs];
 
-/// A payment whose money arrived, with what its local checkout session says was bought.
-#[derive(Debug, Clone, Deserialize)]
-struct Purchase {
-    environment: String,
-    source: String,
-    money: Money,
-    stripe_checkout_session_id: Option<String>,
-    stripe_payment_intent_id: Option<String>,
-    created_by: Option<String>,
-    subject_type: Option<String>,
-    subject_id: Option<String>,
-    order_id: Option<String>,
-    line_items: serde_json::Value,
-    #[serde(skip)]
-    targets: Rc<Vec<Target>>,
-    given: Option<Vec<Given>>,
-}
-
-/// An earlier decision, as `payments.fulfillments` keeps it.
-#[derive(Debug, Clone, Deserialize)]
-struct Given {
-    target: String,
-    what: String,
-    state: State,
-    via: Option<String>,
-    due: Option<i64>,
-    granted: Option<i64>,
-    taken_back: Option<i64>,
-    currency: Option<String>,
-    held: Option<String>,
-    lasts: Option<String>,
-    expires_at: Option<i64>,
-}
-
-impl Purchase {
-    fn subject(&self) -> Option<Subject> {
-        let (subject_type, subject_id) = self.subject_type.clone().zip(self.subject_id.clone())?;
-        Some(Subject { subject_type, subject_id })
-    }
-
-    /// The user who gets what one person owns: the subject where it is a user, else who opened the session.
-    fn user(&self) -> Option<&str> {
-        match self.subject_type.as_deref() {
-            Some("user") => self.subject_id.as_deref(),
-            _ => self.created_by.as_deref(),
-        }
-    }
-
-    fn lines(&self) -> Vec<Line> {
-        payments_core::fulfil::lines(&self.line_items)
-    }
-
-    fn targets(&self) -> &[Target] {
-        &self.targets
-    }
-
-    /// What its lines give now, of one kind.
-    fn benefits(&self, kind: Kind) -> Vec<Benefit> {
-        Benefit::of(&self.environment, &self.lines(), kind, self.money.paid_at)
-    }
-
-    /// Records that nothing is given, so that a benefit which is set later does not reach back to this payment.
-    fn nothing_to_give(&self, kind: Kind, target: &Target) {
-        let prices: Vec<String> = self.lines().into_iter().map(|line| line.price).collect();
-        let reason = format!("no benefit of this kind is set for {}", prices.join(", "));
-        Record::new(self, kind, target, "nothing", Verdict::because(State::Skipped, reason)).keep();
-    }
-
-    /// Something can't be given as things are: a person must look, unless the money is gone back anyway.
-    fn needs_review(&self, reason: &str) -> Verdict {
-        if self.money.returned() {
-            return Verdict::because(State::Skipped, format!("{reason}; {}", self.money.way_back()));
-        }
-        Verdict::because(State::NeedsReview, reason)
-    }
-
-    fn given(&self, target: &Target) -> impl Iterator<Item = &Given> {
-        self.given.iter().flatten().filter(|given| given.target == target.relation)
-    }
-}
-
 /// Gives what one payment bought to every table of one kind. Running it again changes nothing.
 fn fulfil_payment(kind: Kind, payment: pgrx::Uuid) {
-    let targets = known::targets(kind);
-    if targets.is_empty() {
+    purchase::forget_version();
+    if known::targets(kind).is_empty() {
         return;
     }
-    let Some(purchase) = find_purchase(kind, payment, &targets) else { return };
+    if let Some(purchase) = Purchase::find(payment) {
+        fulfil(kind, &purchase);
+    }
+}
+
+fn fulfil(kind: Kind, purchase: &Purchase) {
     match kind {
-        Kind::Orders => order::fulfil(&purchase),
-        Kind::CreditLedger => credits::fulfil(&purchase),
-        Kind::UserEntitlements => entitlements::fulfil(&purchase),
-        Kind::FulfillmentJobs => jobs::fulfil(&purchase),
+        Kind::Orders => order::fulfil(purchase),
+        Kind::CreditLedger => credits::fulfil(purchase),
+        Kind::UserEntitlements => entitlements::fulfil(purchase),
+        Kind::FulfillmentJobs => jobs::fulfil(purchase),
         Kind::BillingStatus => {}
     }
 }
 
-fn find_purchase(kind: Kind, payment: pgrx::Uuid, targets: &Rc<Vec<Target>>) -> Option<Purchase> {
-    let found = FIND_PURCHASE.one::<Purchase>(&[payment.into(), text(kind.name())])?;
-    Some(Purchase { targets: Rc::clone(targets), ..found })
+/// Records that a line can't be decided yet, and why.
+fn keep_undecided(purchase: &Purchase, kind: Kind, target: &Target, price: &str, undecided: Undecided) {
+    let what = format!("{UNDECIDED}{price}");
+    let reason = format!("the product of {price} is not known yet, and products give something of this kind");
+    let verdict = Verdict::because(State::Skipped, reason);
+    let record = Record { via: Some(price), ..Record::new(purchase, kind, target, &what, verdict) };
+    match undecided {
+        Undecided::UnknownProduct => record.keep(),
+        Undecided::OutOfRange => {
+            let reason = format!("so many of {price} give more than can be written");
+            record.keep_failure(&Failure::because("22003", reason));
+        }
+    }
+}
+
+/// There is nothing to say any more.
+fn forget(source: &str, kind: Kind, target: &Target, what: &str, except: Option<&str>) {
+    let relation = target.relation.as_str();
+    FORGET_FULFILLMENT.execute(&[text(source), text(kind.name()), text(relation), text(what), text(except)]);
 }
 
 /// A decision on its way to `payments.fulfillments`.
@@ -208,26 +148,40 @@ impl<'a> Record<'a> {
     }
 
     fn keep(&self) {
-        let args: [DatumWithOid; 17] = [
-            text(self.environment),
-            text(self.source),
-            text(self.kind.name()),
-            text(self.target),
-            text(self.what),
-            text(self.verdict.state.name()),
-            text(self.verdict.reason.as_deref()),
-            text(self.via),
-            self.due.into(),
-            self.granted.into(),
-            self.taken_back.into(),
-            text(self.currency),
-            self.starts_at.into(),
-            self.expires_at.into(),
-            self.matches.into(),
-            text(self.held),
-            text(self.lasts),
-        ];
-        RECORD_FULFILLMENT.execute(&args);
+        Self::keep_all(std::slice::from_ref(self));
+    }
+
+    /// Keeps decisions on one source, four in a statement.
+    fn keep_all(records: &[Self]) {
+        for some in records.chunks(4) {
+            let Some(first) = some.first() else { return };
+            let mut args: Vec<DatumWithOid> = Vec::with_capacity(2 + 4 * 15);
+            args.extend([text(first.environment), text(first.source)]);
+            (0..4).for_each(|place| args.extend(Self::args(some.get(place))));
+            RECORD_FULFILLMENT.execute(&args);
+        }
+    }
+
+    fn args(record: Option<&Self>) -> [DatumWithOid<'_>; 15] {
+        let word = |of: fn(&Self) -> Option<&str>| text(record.and_then(of));
+        let number = |of: fn(&Self) -> Option<i64>| record.and_then(of).into();
+        [
+            word(|record| Some(record.kind.name())),
+            word(|record| Some(record.target)),
+            word(|record| Some(record.what)),
+            word(|record| Some(record.verdict.state.name())),
+            word(|record| record.verdict.reason.as_deref()),
+            word(|record| record.via),
+            number(|record| record.due),
+            number(|record| record.granted),
+            number(|record| record.taken_back),
+            word(|record| record.currency),
+            number(|record| record.starts_at),
+            number(|record| record.expires_at),
+            record.is_some_and(|record| record.matches).into(),
+            word(|record| record.held),
+            word(|record| record.lasts),
+        ]
     }
 
     /// Records instead that the target could not be written.
@@ -249,30 +203,6 @@ impl<'a> Record<'a> {
             self.expires_at.into(),
             text(self.lasts),
         ]);
-    }
-}
-
-/// What one price (or product) gives for the quantity bought.
-#[derive(Debug, Clone, Deserialize)]
-struct Benefit {
-    via: String,
-    credits: Option<i64>,
-    key: Option<String>,
-    past_due: bool,
-    lasts: Option<String>,
-    expires_at: Option<i64>,
-}
-
-impl Benefit {
-    /// What these lines give now, of one kind, counted from `start`.
-    fn of(environment: &str, lines: &[Line], kind: Kind, start: i64) -> Vec<Self> {
-        let lines = lines.iter().map(|line| (line.price.clone(), line.quantity, None)).collect::<Vec<_>>();
-        Self::of_lines(environment, &lines, kind, start)
-    }
-
-    /// The same for lines whose product is known: price, quantity, product.
-    fn of_lines(environment: &str, lines: &[(String, i64, Option<String>)], kind: Kind, start: i64) -> Vec<Self> {
-        FIND_BENEFITS.all(&[text(environment), json(lines), text(kind.name()), start.into()])
     }
 }
 

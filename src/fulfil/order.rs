@@ -1,35 +1,52 @@
 //! Orders: reads the order that a payment names, and writes what the payments that name it make of it.
 
-use payments_core::fulfil::Verdict;
-use payments_core::fulfil::order::{Before, Claim, Decision, Order, Write, key, settle};
+pub(super) use payments_core::fulfil::order::Decision;
+use payments_core::fulfil::order::{Before, Claim, Order, Write, settle};
+use payments_core::fulfil::{State, Verdict};
 use pgrx::prelude::*;
 
+use super::purchase::Purchase;
 use super::target::Target;
-use super::{Kind, Purchase, Record, find_purchase};
+use super::{Kind, Record, jobs, known};
 use crate::db::{statement, text};
 
 statement!(FIND_RIVALS, "find_rivals");
 
 const LOCK_ORDER: &str = include_str!("../../sql/target/lock_order.sql");
+const ORDER_STANDS: &str = include_str!("../../sql/target/order_stands.sql");
 const WRITE_ORDER: &str = include_str!("../../sql/target/write_order.sql");
 
-/// Settles the order that a payment names, in the first of the app's order tables that has it.
+/// Settles the order that a payment names, in the first of the app's order tables that has it. Another trigger of the same
+/// change may have done so already.
 pub(super) fn fulfil(purchase: &Purchase) {
-    let Some(order_id) = &purchase.order_id else { return };
+    if purchase.holds.get().is_none() {
+        purchase.holds.set(Some(settle_named(purchase)));
+    }
+}
+
+/// Whether this payment holds the order that it names.
+pub(super) fn holds(purchase: &Purchase) -> bool {
+    fulfil(purchase);
+    purchase.holds.get() == Some(true)
+}
+
+fn settle_named(purchase: &Purchase) -> bool {
+    let Some(order_id) = &purchase.order_id else { return false };
+    let targets = known::targets(Kind::Orders);
     let mut missing = None;
-    for target in purchase.targets() {
-        let Some(key) = key(order_id, target.key_type) else {
+    for target in targets.iter() {
+        let Some(key) = target.key("id", order_id) else {
             missing.get_or_insert((target, order_id.clone()));
             continue;
         };
         match settle_in(target, purchase, &key) {
-            Ok(true) => return,
-            Ok(false) => {
+            Ok(Some(holds)) => return holds,
+            Ok(None) => {
                 missing.get_or_insert((target, key));
             }
             Err(failure) => {
                 Record::new(purchase, Kind::Orders, target, &key, Verdict::applied()).keep_failure(&failure);
-                return;
+                return false;
             }
         }
     }
@@ -37,10 +54,21 @@ pub(super) fn fulfil(purchase: &Purchase) {
         let reason = format!("no order has the id {order_id}");
         Record::new(purchase, Kind::Orders, target, &what, purchase.needs_review(&reason)).keep();
     }
+    false
 }
 
-/// Settles it in one table; whether the order is there.
-fn settle_in(target: &Target, purchase: &Purchase, key: &str) -> Result<bool, crate::db::Failure> {
+/// Says of a subscription's checkout session that the order it names is none of its business.
+pub(super) fn refuse_subscription(environment: &str, session: &str, order_id: &str) {
+    let source = format!("checkout:{session}");
+    if let Some(target) = known::targets(Kind::Orders).first() {
+        let reason = "an order is paid by a one-time payment; this checkout session is a subscription's";
+        let verdict = Verdict::because(State::Skipped, reason);
+        Record::of(environment, &source, Kind::Orders, &target.relation, order_id, verdict).keep();
+    }
+}
+
+/// Settles it in one table; whether the payment holds it then, if the order is there.
+fn settle_in(target: &Target, purchase: &Purchase, key: &str) -> Result<Option<bool>, crate::db::Failure> {
     let alone = [claim_of(purchase, target, key)];
     // The usual case in one go: an order that waits, and the first payment that names it.
     let first = target.attempt(|| {
@@ -53,15 +81,12 @@ fn settle_in(target: &Target, purchase: &Purchase, key: &str) -> Result<bool, cr
         Some(Ok(decisions))
     })?;
     match first {
-        None => Ok(false),
+        None => Ok(None),
         Some(Ok(decisions)) => {
             keep(target, key, &[purchase], &decisions);
-            Ok(true)
+            Ok(decisions.first().map(|decision| decision.holds))
         }
-        Some(Err(order)) => {
-            settle_among_rivals(target, purchase, key, &order)?;
-            Ok(true)
-        }
+        Some(Err(order)) => settle_among_rivals(target, purchase, key, &order).map(Some),
     }
 }
 
@@ -71,18 +96,18 @@ fn settle_among_rivals(
     purchase: &Purchase,
     key: &str,
     order: &Order,
-) -> Result<(), crate::db::Failure> {
+) -> Result<bool, crate::db::Failure> {
     let rivals: Vec<Purchase> = FIND_RIVALS
         .all::<String>(&[text(target.relation.as_str()), text(key), text(purchase.source.as_str())])
         .iter()
-        .filter_map(|id| find_purchase(Kind::Orders, uuid(id), &purchase.targets))
+        .filter_map(|id| Purchase::find(uuid(id)))
         .collect();
     let purchases: Vec<&Purchase> = std::iter::once(purchase).chain(&rivals).collect();
     let claims: Vec<Claim> = purchases.iter().map(|one| claim_of(one, target, key)).collect();
     let (write, decisions) = settle(order, &claims);
     target.attempt(|| put(target, key, write.as_ref(), &purchases))?;
     keep(target, key, &purchases, &decisions);
-    Ok(())
+    Ok(decisions.first().is_some_and(|decision| decision.holds))
 }
 
 /// A uuid that Postgres printed.
@@ -102,7 +127,8 @@ fn claim_of(purchase: &Purchase, target: &Target, key: &str) -> Claim {
         money: purchase.money.clone(),
         created_by: purchase.created_by.clone(),
         subject: purchase.subject(),
-        before: purchase.given(target).find(|given| given.what == key).map(|given| Before {
+        live_approved: purchase.live_approved,
+        before: purchase.given(Kind::Orders, target).find(|given| given.what == key).map(|given| Before {
             state: given.state,
             due: given.due,
             currency: given.currency.clone(),
@@ -120,31 +146,52 @@ fn lock(target: &Target, key: &str) -> Option<Order> {
 fn put(target: &Target, key: &str, write: Option<&Write>, purchases: &[&Purchase]) {
     let Some(write) = write else { return };
     let holder = write.holder.map(|place| purchases[place]);
-    target.run(
-        WRITE_ORDER,
-        &[
-            text(key),
-            text(write.status.as_str()),
-            holder.map_or(0, |purchase| purchase.money.refunded()).into(),
-            holder.map(|purchase| purchase.money.paid_at).into(),
-            text(holder.and_then(|purchase| purchase.stripe_checkout_session_id.as_deref())),
-            text(holder.and_then(|purchase| purchase.stripe_payment_intent_id.as_deref())),
-        ],
-    );
+    let args = [
+        text(key),
+        text(write.status.as_str()),
+        holder.map_or(0, |purchase| purchase.money.refunded()).into(),
+        holder.map(|purchase| purchase.money.paid_at).into(),
+        text(holder.and_then(|purchase| purchase.stripe_checkout_session_id.as_deref())),
+        text(holder.and_then(|purchase| purchase.stripe_payment_intent_id.as_deref())),
+    ];
+    if target.run(WRITE_ORDER, &args).0 == 0 && target.run(ORDER_STANDS, &args).1.is_none() {
+        target.had_no_effect();
+    }
+}
+
+/// Settles an order that waits for a payment on which nothing was decided yet; none where that is not so.
+pub(super) fn settle_first(target: &Target, purchase: &Purchase, key: &str) -> Option<Decision> {
+    let order = lock(target, key).filter(|order| order.status.as_deref() == Some("pending"))?;
+    let (write, decisions) = settle(&order, &[claim_of(purchase, target, key)]);
+    put(target, key, write.as_ref(), &[purchase]);
+    decisions.into_iter().next()
+}
+
+/// What is recorded of a decision.
+pub(super) fn record<'a>(
+    purchase: &'a Purchase,
+    target: &'a Target,
+    key: &'a str,
+    decision: &'a Decision,
+) -> Record<'a> {
+    let money = &purchase.money;
+    Record {
+        due: money.amount,
+        granted: if decision.holds { money.amount.or(Some(0)) } else { None },
+        taken_back: decision.holds.then(|| if money.lost() { money.amount.unwrap_or(0) } else { money.refunded() }),
+        currency: money.currency.as_deref(),
+        matches: decision.matches,
+        held: decision.held.as_deref(),
+        ..Record::new(purchase, Kind::Orders, target, key, decision.verdict.clone())
+    }
 }
 
 fn keep(target: &Target, key: &str, purchases: &[&Purchase], decisions: &[Decision]) {
     for (purchase, decision) in purchases.iter().zip(decisions) {
-        let money = &purchase.money;
-        Record {
-            due: money.amount,
-            granted: if decision.holds { money.amount.or(Some(0)) } else { None },
-            taken_back: decision.holds.then(|| if money.lost() { money.amount.unwrap_or(0) } else { money.refunded() }),
-            currency: money.currency.as_deref(),
-            matches: decision.matches,
-            held: decision.held.as_deref(),
-            ..Record::new(purchase, Kind::Orders, target, key, decision.verdict.clone())
+        record(purchase, target, key, decision).keep();
+        let held = purchase.given(Kind::Orders, target).any(|given| given.what == key && given.granted.is_some());
+        if held != decision.holds {
+            jobs::retell(purchase, decision.holds);
         }
-        .keep();
     }
 }

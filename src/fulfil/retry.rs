@@ -3,13 +3,19 @@
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Kind, fulfil_payment, order::uuid, subscription};
+use super::purchase::price_lock;
+use super::{Kind, PAID_FOR, fulfil_payment, order::uuid, subscription};
 use crate::db::{statement, text};
+use crate::lock;
 
 statement!(FIND_OPEN_FULFILLMENTS, "find_open_fulfillments");
 statement!(COUNT_OPEN_FULFILLMENTS, "count_open_fulfillments");
 statement!(FORGET_SKIPPED, "forget_skipped");
 statement!(FIND_PAYMENTS_OF_SESSION, "find_payments_of_session");
+statement!(FIND_PAYMENTS_OF_PRICE, "find_payments_of_price");
+statement!(FIND_REFERENCED_SESSIONS, "find_referenced_sessions");
+statement!(FIND_SESSIONS_OF_ORDER, "find_sessions_of_order");
+statement!(FIND_REFERENCED_SUBSCRIPTIONS, "find_referenced_subscriptions");
 
 #[derive(Deserialize)]
 struct Open {
@@ -18,23 +24,32 @@ struct Open {
     kind: String,
 }
 
+#[derive(Deserialize)]
+struct Session {
+    environment: String,
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Subscription {
+    environment: String,
+    id: String,
+    subject_type: Option<String>,
+    subject_id: Option<String>,
+}
+
 /// Tries again what failed or waits for review, of one environment or of both; a reference (an order, a session, a payment
-/// intent, a subscription) narrows it to one purchase, which is then looked at as if it were new, with the benefits of today.
+/// intent, a subscription) narrows it to one purchase, which is then looked at as if it were new, with the benefits of today
+/// and the tables of today.
 ///
 /// Returns how many fewer things are open afterwards. Safe to run at any time: what was given is not given twice.
 #[pg_extern(security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: default!(Option<&str>, "null")) -> i64 {
     let before = open(environment);
-    for one in FIND_OPEN_FULFILLMENTS.all::<Open>(&[text(environment), text(reference)]) {
-        if reference.is_some() {
-            FORGET_SKIPPED.execute(&[
-                text(one.environment.as_str()),
-                text(one.source.as_str()),
-                text(one.kind.as_str()),
-            ]);
-        }
-        again(&one);
+    match reference {
+        None => FIND_OPEN_FULFILLMENTS.all::<Open>(&[text(environment)]).iter().for_each(again),
+        Some(reference) => anew(environment, reference),
     }
     before - open(environment)
 }
@@ -61,11 +76,45 @@ fn again(one: &Open) {
     }
 }
 
+/// Looks at what a reference names as if it were new, whether something was decided on it before or not.
+fn anew(environment: Option<&str>, reference: &str) {
+    let args = [text(environment), text(reference)];
+    let mut sessions: Vec<Session> = FIND_REFERENCED_SESSIONS.all(&args);
+    if sessions.is_empty() {
+        sessions = FIND_SESSIONS_OF_ORDER.all(&args);
+    }
+    for session in sessions {
+        FORGET_SKIPPED
+            .execute(&[text(session.environment.as_str()), text(format!("checkout:{}", session.id).as_str())]);
+        fulfil_session(&PAID_FOR, uuid(&session.id));
+    }
+    for one in FIND_REFERENCED_SUBSCRIPTIONS.all::<Subscription>(&args) {
+        subscription::fulfil_entitlements(&one.environment, &one.id);
+        if let Some((subject_type, subject_id)) = one.subject_type.zip(one.subject_id) {
+            subscription::fulfil_billing_status(&one.environment, &subject_type, &subject_id);
+        }
+    }
+}
+
 /// Gives what the payments of one local session bought.
 pub(super) fn fulfil_session(kinds: &[Kind], session: pgrx::Uuid) {
-    for payment in FIND_PAYMENTS_OF_SESSION.all::<String>(&[session.into()]) {
+    fulfil_payments(kinds, &FIND_PAYMENTS_OF_SESSION.all::<String>(&[session.into()]));
+}
+
+/// Decides the lines that waited for a price's product.
+///
+/// Who decides on a payment meanwhile shares the price's lock, so that either we see that a line waits, or it sees the
+/// price. The payments' rows are locked before anything is written for one of them, as every delivery does it.
+pub(super) fn fulfil_price(environment: &str, price: &str) {
+    lock::exactly(&price_lock(environment, price));
+    let payments: Vec<String> = FIND_PAYMENTS_OF_PRICE.all(&[text(environment), text(price)]);
+    fulfil_payments(&[Kind::CreditLedger, Kind::UserEntitlements], &payments);
+}
+
+fn fulfil_payments(kinds: &[Kind], payments: &[String]) {
+    for payment in payments {
         for kind in kinds {
-            fulfil_payment(*kind, uuid(&payment));
+            fulfil_payment(*kind, uuid(payment));
         }
     }
 }

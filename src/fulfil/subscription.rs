@@ -3,19 +3,21 @@
 use payments_core::fulfil::Verdict;
 use payments_core::fulfil::billing_status::{Standing, best};
 use payments_core::fulfil::entitlements::of_subscription;
+use payments_core::fulfil::promise::Benefit;
 use serde::Deserialize;
 
 use super::entitlements::{self, Holder, Term};
+use super::purchase::benefits_of;
 use super::target::Target;
-use super::{Benefit, Kind, Record, known};
+use super::{Kind, Record, forget, known};
 use crate::db::{Failure, statement, text};
 
 statement!(FIND_SUBSCRIPTION, "find_subscription");
 statement!(FIND_SUBSCRIPTIONS_OF_SUBJECT, "find_subscriptions_of_subject");
-statement!(FORGET_FULFILLMENT, "forget_fulfillment");
 
 const PUT_BILLING_STATUS: &str = include_str!("../../sql/target/put_billing_status.sql");
 const ADD_BILLING_STATUS: &str = include_str!("../../sql/target/add_billing_status.sql");
+const FIND_BILLING_STATUS: &str = include_str!("../../sql/target/find_billing_status.sql");
 const DROP_BILLING_STATUS: &str = include_str!("../../sql/target/drop_billing_status.sql");
 
 /// A subscription, its items, and what it gave before.
@@ -58,15 +60,11 @@ impl Subscription {
     fn dues(&self, target: &Target, benefits: &[Benefit]) -> Vec<Due> {
         let mut dues: Vec<Due> = Vec::new();
         for benefit in benefits {
-            let Some(key) = &benefit.key else { continue };
-            match dues.iter_mut().find(|due| due.key == *key) {
-                Some(due) => due.past_due |= benefit.past_due,
-                None => dues.push(Due {
-                    key: key.clone(),
-                    via: benefit.via.clone(),
-                    past_due: benefit.past_due,
-                    held: true,
-                }),
+            let Some((key, via)) = benefit.key.clone().zip(benefit.via.clone()) else { continue };
+            let past_due = benefit.past_due == Some(true);
+            match dues.iter_mut().find(|due| due.key == key) {
+                Some(due) => due.past_due |= past_due,
+                None => dues.push(Due { key, via, past_due, held: true }),
             }
         }
         for given in self.given.iter().flatten().filter(|given| given.target == target.relation) {
@@ -91,7 +89,7 @@ pub(super) fn fulfil_entitlements(environment: &str, stripe_subscription_id: &st
         return;
     };
     let lines = subscription.items.clone().unwrap_or_default();
-    let benefits = Benefit::of_lines(environment, &lines, Kind::UserEntitlements, 0);
+    let benefits = benefits_of(environment, &lines, 0);
     for target in targets.iter() {
         for due in subscription.dues(target, &benefits) {
             give(target, &subscription, &due);
@@ -138,11 +136,6 @@ fn give(target: &Target, subscription: &Subscription, due: &Due) {
     }
 }
 
-fn forget(source: &str, kind: Kind, target: &Target, what: &str, except: Option<&str>) {
-    let relation = target.relation.as_str();
-    FORGET_FULFILLMENT.execute(&[text(source), text(kind.name()), text(relation), text(what), text(except)]);
-}
-
 /// One of a subject's subscriptions.
 #[derive(Debug, Deserialize)]
 struct Row {
@@ -181,7 +174,11 @@ pub(super) fn fulfil_billing_status(environment: &str, subject_type: &str, subje
 
 fn write_status(target: &Target, subject_id: &str, best: Option<&Row>) {
     let Some(row) = best else {
-        target.run(DROP_BILLING_STATUS, &[text(subject_id)]);
+        if target.run(DROP_BILLING_STATUS, &[text(subject_id)]).0 == 0
+            && target.run(FIND_BILLING_STATUS, &[text(subject_id)]).1.is_some()
+        {
+            target.had_no_effect();
+        }
         return;
     };
     let args = [
@@ -193,8 +190,8 @@ fn write_status(target: &Target, subject_id: &str, best: Option<&Row>) {
         row.cancel_at_period_end.into(),
         text(row.environment.as_str()),
     ];
-    if target.run(PUT_BILLING_STATUS, &args).0 == 0 {
-        target.run(ADD_BILLING_STATUS, &args);
+    if target.run(PUT_BILLING_STATUS, &args).0 == 0 && target.run(ADD_BILLING_STATUS, &args).0 == 0 {
+        target.had_no_effect();
     }
 }
 

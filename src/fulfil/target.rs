@@ -1,15 +1,26 @@
 //! One of the app's tables: its statements with its own names in them, and writing to it as its owner.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
-use payments_core::fulfil::order::KeyType;
+use payments_core::fulfil::order::{KeyType, key};
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Kind, known, wallet};
-use crate::db::{Failure, as_owner_of, dynamic, kept, read, savepoint};
+use super::{Kind, known};
+use crate::db::{Failure, as_user, dynamic, is_superuser, kept, owner_of, read, savepoint, waiting_at_most};
+
+/// How long a write waits for a lock that somebody else has on the app's table or row, in milliseconds: then it is `failed`,
+/// and the payment is not kept waiting.
+pub(super) const PATIENCE: i32 = 5000;
+
+const NUMBERED: &str = include_str!("../../sql/target/balance_numbered.sql");
+const SUMMED: &str = include_str!("../../sql/target/balance_summed.sql");
+const IMMEDIATE: &str = include_str!("../../sql/target/constraints_immediate.sql");
+const DEFERRED: &str = include_str!("../../sql/target/constraints_deferred.sql");
 
 /// A table that the projection was attached to.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,16 +31,21 @@ pub(super) struct Target {
     /// Its quoted name now; none when it is gone.
     name: Option<String>,
     columns: BTreeMap<String, Column>,
-    /// The type of its key, for orders.
-    pub(super) key_type: KeyType,
     /// Whether its id grows with every row, so that the last row tells the balance.
     pub(super) numbered: bool,
     /// Which subjects a billing status is for.
     pub(super) subject_type: Option<String>,
+    /// Whether a superuser may own it, as somebody has said.
+    superuser_owner: bool,
+    /// Its constraints that can be left to the commit, and of these those that are.
     deferrable: Option<Vec<String>>,
+    deferred: Option<Vec<String>>,
+    /// Its statements, by the place of their template.
+    #[serde(skip)]
+    rendered: Rc<RefCell<HashMap<usize, Rc<str>>>>,
 }
 
-/// A column of such a table, quoted, and its type.
+/// A column of such a table, quoted, and its type; of a domain that below it.
 #[derive(Debug, Clone, Deserialize)]
 struct Column {
     column: String,
@@ -43,9 +59,14 @@ impl Target {
         pg_sys::Oid::from_u32(self.oid)
     }
 
-    /// The first table of a kind; raises 55000 where there is none.
+    /// The first table of a kind that is still there.
+    pub(super) fn first_of(kind: Kind) -> Option<Self> {
+        known::targets(kind).iter().find(|target| target.is_there()).cloned()
+    }
+
+    /// The same; raises 55000 where there is none.
     pub(super) fn first(kind: Kind) -> Self {
-        known::targets(kind).first().cloned().unwrap_or_else(|| {
+        Self::first_of(kind).unwrap_or_else(|| {
             ErrorReport::new(
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("no table is attached as {}", kind.name()),
@@ -58,9 +79,19 @@ impl Target {
         })
     }
 
-    /// Whether a value can be in this column at all; a malformed id names nothing.
+    /// The value as a key of this column's type; none where it is malformed and so names nothing.
+    pub(super) fn key(&self, column: &str, value: &str) -> Option<String> {
+        key(value, self.columns.get(column).map_or(KeyType::Text, |column| KeyType::of(&column.kind)))
+    }
+
+    /// Whether a value can be in this column at all, or the table has no such column.
     pub(super) fn can_name(&self, column: &str, value: &str) -> bool {
-        self.columns.get(column).is_none_or(|column| wallet::is_key(value, &column.kind))
+        !self.has(column) || self.key(column, value).is_some()
+    }
+
+    /// Whether the table is still there.
+    pub(super) fn is_there(&self) -> bool {
+        self.name.is_some()
     }
 
     /// Whether the table has this column.
@@ -69,7 +100,17 @@ impl Target {
     }
 
     /// A template of `sql/target` with this table's names. A line that names a column the table lacks is left out.
-    pub(super) fn render(&self, template: &str) -> String {
+    fn render(&self, template: &'static str) -> Rc<str> {
+        let place = template.as_ptr().addr();
+        if let Some(known) = self.rendered.borrow().get(&place) {
+            return Rc::clone(known);
+        }
+        let sql: Rc<str> = self.render_anew(template).into();
+        self.rendered.borrow_mut().insert(place, Rc::clone(&sql));
+        sql
+    }
+
+    fn render_anew(&self, template: &str) -> String {
         let mut sql = String::with_capacity(template.len() + 64);
         for line in template.lines().filter(|line| !line.starts_with("--")) {
             if let Some(line) = self.render_line(line) {
@@ -86,6 +127,12 @@ impl Target {
         while let Some((before, after)) = rest.split_once('{') {
             let (placeholder, after) = after.split_once('}')?;
             rendered.push_str(before);
+            if placeholder == "balance" {
+                let balance = if self.numbered { NUMBERED } else { SUMMED };
+                rendered.push_str(self.render_anew(balance).trim_end());
+                rest = after;
+                continue;
+            }
             rendered.push_str(match placeholder.split_once(':') {
                 Some((column, _)) => &self.columns.get(column)?.kind,
                 None if placeholder == "target" => self.name.as_deref().unwrap_or("gone"),
@@ -98,42 +145,92 @@ impl Target {
     }
 
     /// Runs one of its statements: how many rows it touched, and its first value.
-    pub(super) fn run(&self, template: &str, args: &[DatumWithOid]) -> (u64, Option<String>) {
+    pub(super) fn run(&self, template: &'static str, args: &[DatumWithOid]) -> (u64, Option<String>) {
         kept(&self.render(template), args)
     }
 
     /// Reads with one of its statements: the first value. Assigns no transaction id.
-    pub(super) fn read(&self, template: &str, args: &[DatumWithOid]) -> Option<String> {
+    pub(super) fn read(&self, template: &'static str, args: &[DatumWithOid]) -> Option<String> {
         read(&self.render(template), args).into_iter().next()
+    }
+
+    /// Does `work`, which only reads, as the table's owner; what fails, fails the caller.
+    pub(super) fn reads<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.owner().map_or_else(|failure| raise(&failure), |owner| as_user(owner, work))
     }
 
     /// Does `work` as the table's owner; what fails, fails the caller.
     pub(super) fn must<T>(&self, work: impl FnOnce() -> T) -> T {
-        as_owner_of(self.oid(), work).unwrap_or_else(|| error!("table {} is gone", self.relation))
+        self.as_owner(work).unwrap_or_else(|failure| raise(&failure))
     }
 
     /// Does `work` as the table's owner, in a savepoint: all of it, or nothing and why.
     pub(super) fn attempt<T>(&self, work: impl FnOnce() -> T) -> Result<T, Failure> {
-        let gone =
-            || Failure { sqlstate: "42P01".into(), message: format!("table {} is gone", self.relation), detail: None };
-        if self.name.is_none() {
-            return Err(gone());
+        if !self.is_there() {
+            return Err(self.gone());
         }
-        savepoint(|| {
-            as_owner_of(self.oid(), || {
-                // A constraint left to the commit would run outside of this operation, with somebody else's rights.
-                self.constraints(include_str!("../../sql/target/constraints_immediate.sql"));
-                let result = work();
-                self.constraints(include_str!("../../sql/target/constraints_deferred.sql"));
-                result
-            })
-        })?
-        .ok_or_else(gone)
+        savepoint(|| waiting_at_most(PATIENCE, || self.as_owner(work)))?
     }
 
-    fn constraints(&self, template: &str) {
-        if let Some(names) = &self.deferrable {
-            dynamic(&template.replace("{constraints}", &names.join(", ")), &[]);
-        }
+    /// Undoes an attempt in which a row should have been written and was not.
+    pub(super) fn had_no_effect(&self) -> ! {
+        ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
+            format!("writing to {} had no effect", self.relation),
+            "payments",
+        )
+        .set_detail("A trigger, rule or policy of the table left the row as it was.")
+        .report(PgLogLevel::ERROR);
+        unreachable!("an error was raised")
     }
+
+    fn as_owner<T>(&self, work: impl FnOnce() -> T) -> Result<T, Failure> {
+        let owner = self.owner()?;
+        Ok(as_user(owner, || self.checking_at_once(work)))
+    }
+
+    /// A constraint left to the commit would run outside of this operation, with somebody else's rights.
+    pub(super) fn checking_at_once<T>(&self, work: impl FnOnce() -> T) -> T {
+        set_constraints(IMMEDIATE, self.deferrable.as_ref());
+        let result = work();
+        set_constraints(DEFERRED, self.deferred.as_ref());
+        result
+    }
+
+    /// Who owns it now, if that may be: a table can be given to a superuser after it was attached.
+    pub(super) fn owner(&self) -> Result<pg_sys::Oid, Failure> {
+        let owner = owner_of(self.oid()).ok_or_else(|| self.gone())?;
+        if is_superuser(owner) && !self.superuser_owner {
+            return Err(Failure::because(
+                "42501",
+                format!(
+                    "table {} belongs to a superuser now, which was not allowed when it was attached",
+                    self.relation
+                ),
+            ));
+        }
+        Ok(owner)
+    }
+
+    fn gone(&self) -> Failure {
+        Failure::because("42P01", format!("table {} is gone", self.relation))
+    }
+}
+
+fn set_constraints(template: &str, names: Option<&Vec<String>>) {
+    if let Some(names) = names {
+        dynamic(&template.replace("{constraints}", &names.join(", ")), &[]);
+    }
+}
+
+/// Raises what failed where there is nobody to record it for.
+fn raise(failure: &Failure) -> ! {
+    let code = match failure.sqlstate.as_str() {
+        "42501" => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        _ => PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+    };
+    ErrorReport::new(code, failure.message.clone(), "payments")
+        .set_hint("Attach the table again, or another one.")
+        .report(PgLogLevel::ERROR);
+    unreachable!("an error was raised")
 }

@@ -1,12 +1,15 @@
 //! The trigger functions. Each first makes sure that it was called by the trigger it is made for: on somebody else's table
 //! it gives nothing.
+#![allow(unsafe_code)]
 
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{AllocatedByRust, WhoAllocated};
 
-use super::{Kind, PAID_FOR, fulfil_payment, known, retry, subscription};
+use super::first::give_or_fulfil;
+use super::purchase::{Version, of_version};
+use super::{Kind, PAID_FOR, known, order, retry, subscription};
 
 type Row<'a, A> = PgHeapTuple<'a, A>;
 
@@ -108,13 +111,51 @@ fn project_late_session<'a>(
 ) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     require(trigger, "project_late_session", &["checkout_sessions"]);
     let ids = |row: &Row<_>| [column(row, "stripe_checkout_session_id"), column(row, "stripe_payment_intent_id")];
+    let Some(new) = trigger.new() else { return nothing() };
+    if column(&new, "mode").as_deref() == Some("payment") {
+        if ids(&new).iter().any(Option::is_some)
+            && trigger.old().is_none_or(|old| ids(&old) != ids(&new))
+            && let Ok(Some(session)) = new.get_by_name::<pgrx::Uuid>("id")
+        {
+            retry::fulfil_session(&PAID_FOR, session);
+        }
+    } else if completed(&new) && !trigger.old().is_some_and(|old| completed(&old)) {
+        refuse_order(&new);
+    }
+    nothing()
+}
+
+fn completed<A: WhoAllocated>(row: &Row<A>) -> bool {
+    column(row, "status").as_deref() == Some("completed")
+}
+
+/// A subscription's session that names an order leaves a word about it.
+fn refuse_order<A: WhoAllocated>(session: &Row<A>) {
+    let metadata: Option<pgrx::JsonB> = session.get_by_name("metadata").ok().flatten();
+    let order_id = metadata.as_ref().and_then(|metadata| metadata.0.get("order_id")).and_then(|id| id.as_str());
+    let id: Option<pgrx::Uuid> = session.get_by_name("id").ok().flatten();
+    if let Some(((environment, id), order_id)) = column(session, "environment").zip(id).zip(order_id) {
+        order::refuse_subscription(&environment, &id.to_string(), order_id);
+    }
+}
+
+/// Decides what waited for a price's product when that becomes known.
+///
+/// An AFTER INSERT OR UPDATE row trigger of `payments.prices`; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_late_price() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_late_price<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    require(trigger, "project_late_price", &["prices"]);
+    let product = |row: &Row<_>| column(row, "stripe_product_id");
     if let Some(new) = trigger.new()
-        && ids(&new).iter().any(Option::is_some)
-        && trigger.old().is_none_or(|old| ids(&old) != ids(&new))
-        && column(&new, "mode").as_deref() == Some("payment")
-        && let Ok(Some(session)) = new.get_by_name::<pgrx::Uuid>("id")
+        && product(&new).is_some()
+        && trigger.old().is_none_or(|old| product(&old) != product(&new))
+        && let Some((environment, price)) = column(&new, "environment").zip(column(&new, "stripe_price_id"))
     {
-        retry::fulfil_session(&PAID_FOR, session);
+        retry::fulfil_price(&environment, &price);
     }
     nothing()
 }
@@ -148,14 +189,70 @@ fn on_payment<'a>(
     kind: Kind,
 ) -> Result<Option<Row<'a, AllocatedByRust>>, TriggerFailed> {
     require(trigger, name, &["payment_history"]);
-    if let Some(new) = trigger.new()
-        && is_purchase(&new)
-        && trigger.old().is_none_or(|old| differs(&old, &new))
-        && let Ok(Some(payment)) = new.get_by_name::<pgrx::Uuid>("id")
+    if known::targets(kind).is_empty() {
+        return nothing();
+    }
+    let Some(new) = trigger.new() else { return nothing() };
+    let changed = || is_purchase(&new) && trigger.old().is_none_or(|old| differs(&old, &new));
+    if let Some(version) = version(trigger, &new)
+        && let Some(purchase) = of_version(version, changed)
     {
-        fulfil_payment(kind, payment);
+        give_or_fulfil(&purchase, kind, || kinds_of(trigger));
     }
     nothing()
+}
+
+/// The kinds whose triggers will be called for the same change of a row.
+fn kinds_of(trigger: &PgTrigger) -> Vec<Kind> {
+    // SAFETY: the server keeps the relation open, with its triggers described, while it calls one of them.
+    unsafe {
+        let data = trigger.trigger_data();
+        let (this, all) = (&*data.tg_trigger, &*(*data.tg_relation).trigdesc);
+        let ours = pg_sys::get_func_namespace(this.tgfoid);
+        let count = usize::try_from(all.numtriggers).unwrap_or_default();
+        std::slice::from_raw_parts(all.triggers, count)
+            .iter()
+            .filter(|other| {
+                (other.tgtype, other.tgenabled, other.tgnattr) == (this.tgtype, this.tgenabled, this.tgnattr)
+                    && other.tgqual.is_null() == this.tgqual.is_null()
+                    && pg_sys::get_func_namespace(other.tgfoid) == ours
+            })
+            .filter_map(|other| {
+                let name = pg_sys::get_func_name(other.tgfoid);
+                (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_bytes()).and_then(kind_of)
+            })
+            .collect()
+    }
+}
+
+/// The kind that a trigger function of ours serves on payments.
+fn kind_of(function: &[u8]) -> Option<Kind> {
+    Some(match function {
+        b"project_order" => Kind::Orders,
+        b"project_credits" => Kind::CreditLedger,
+        b"project_entitlements" => Kind::UserEntitlements,
+        b"project_fulfillment_job" => Kind::FulfillmentJobs,
+        _ => return None,
+    })
+}
+
+/// Which version of its row a trigger sees; the other triggers of the same change see the same one.
+fn version<A: WhoAllocated>(trigger: &PgTrigger, new: &Row<A>) -> Option<Version> {
+    let payment = new.get_by_name::<pgrx::Uuid>("id").ok().flatten()?;
+    let updated = trigger.event().fired_by_update();
+    // SAFETY: the server keeps the rows that it called the trigger with as long as that runs; an AFTER trigger's are stored.
+    unsafe {
+        let data = trigger.trigger_data();
+        let row = if updated { data.tg_newtuple } else { data.tg_trigtuple };
+        let (header, place) = ((*row).t_data, (*row).t_self);
+        Some(Version {
+            payment: *payment.as_bytes(),
+            writer: (*header).t_choice.t_heap.t_xmin.into_inner(),
+            command: (*header).t_choice.t_heap.t_field3.t_cid,
+            block: (u32::from(place.ip_blkid.bi_hi) << 16) | u32::from(place.ip_blkid.bi_lo),
+            item: place.ip_posid,
+        })
+    }
 }
 
 /// What an AFTER trigger returns is not looked at.

@@ -1,34 +1,26 @@
 //! What a subject has: credits to read and to spend, entitlements to read. The public functions around these, which check
 //! the caller, are in `sql/schema/paywalls.sql`.
 
-use payments_core::fulfil::order::KeyType;
 use pgrx::prelude::*;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::credits::{self, newest_balance, read_balance};
 use super::target::Target;
-use super::{Kind, known, subject};
-use crate::db::text;
+use super::{Kind, subject};
+use crate::db::{sees_the_newest, text};
+use crate::error::Error;
 
-const FIND_CREDIT: &str = include_str!("../../sql/target/find_credit.sql");
 const ENTITLED_KEYS: &str = include_str!("../../sql/target/entitled_keys.sql");
 
 /// A subject's balance in the first ledger that was attached; null where there is none.
 #[pg_extern(security_definer, stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn balance_of(subject_type: &str, subject_id: &str) -> Option<i64> {
-    let ledger = known::targets(Kind::CreditLedger).first().cloned()?;
+    let ledger = Target::first_of(Kind::CreditLedger)?;
     if !ledger.can_name("subject_id", subject_id) {
         return None;
     }
-    ledger.must(|| read_balance(&ledger, &subject(subject_type, subject_id)))
-}
-
-#[derive(Deserialize)]
-struct Line {
-    delta: i64,
-    balance_after: i64,
+    ledger.reads(|| read_balance(&ledger, &subject(subject_type, subject_id)))
 }
 
 /// Writes a change of a balance once: `{"outcome": "written" | "repeated" | "conflict" | "short", "balance": …}`.
@@ -42,13 +34,16 @@ fn change_balance(
     source: &str,
     note: Option<&str>,
 ) -> pgrx::JsonB {
+    // A snapshot that is older than the lock would not see what others spent while we waited for it.
+    if !sees_the_newest() {
+        Error::IsolationOfBalance.raise();
+    }
     let ledger = Target::first(Kind::CreditLedger);
     let subject = subject(subject_type, subject_id);
     credits::lock(&ledger, subject_type, subject_id);
     let (outcome, balance) = ledger.must(|| {
-        if let Some(line) = ledger.run(FIND_CREDIT, &[text(source)]).1 {
-            let line: Line = serde_json::from_str(&line).unwrap_or(Line { delta: 0, balance_after: 0 });
-            let outcome = if line.delta == delta { "repeated" } else { "conflict" };
+        if let Some(line) = credits::find(&ledger, &subject, source) {
+            let outcome = if line.delta == delta && line.same_subject { "repeated" } else { "conflict" };
             return (outcome, Some(line.balance_after));
         }
         let balance = newest_balance(&ledger, &subject);
@@ -72,7 +67,7 @@ fn keys_of(
     subject_types: Option<Vec<Option<String>>>,
     subject_ids: Option<Vec<Option<String>>>,
 ) -> Vec<String> {
-    let Some(table) = known::targets(Kind::UserEntitlements).first().cloned() else { return Vec::new() };
+    let Some(table) = Target::first_of(Kind::UserEntitlements) else { return Vec::new() };
     let user_id = user_id.filter(|id| table.can_name("user_id", id));
     let subjects: (Vec<String>, Vec<String>) = subject_types
         .into_iter()
@@ -81,18 +76,8 @@ fn keys_of(
         .filter_map(|(kind, id)| kind.zip(id))
         .filter(|(_, id)| table.can_name("subject_id", id))
         .unzip();
-    let keys = table.must(|| {
+    let keys = table.reads(|| {
         table.run(ENTITLED_KEYS, &[text(user_id), text(key), subjects.0.clone().into(), subjects.1.clone().into()]).1
     });
     keys.and_then(|keys| serde_json::from_str(&keys).ok()).unwrap_or_default()
-}
-
-/// Whether a text can be a key of a column's type.
-pub(super) fn is_key(value: &str, kind: &str) -> bool {
-    let kind = match kind {
-        "uuid" => KeyType::Uuid,
-        "bigint" | "integer" | "smallint" => KeyType::Bigint,
-        _ => KeyType::Text,
-    };
-    payments_core::fulfil::order::key(value, kind).is_some()
 }

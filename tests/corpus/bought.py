@@ -2,7 +2,7 @@
 
 from expected import at
 from generated import (
-    charge, dispute, event, intent, invoice, local, refunded, session, stamped, subscription, subscription_session,
+    charge, dispute, event, intent, invoice, local, price, refunded, session, stamped, subscription, subscription_session,
 )
 from story import Story
 
@@ -122,6 +122,15 @@ def stories():
         {"public.user_entitlements": [
             {"user_id": "u_1001", "key": "course", "active": True}, {"user_id": "u_1001", "key": "course", "active": False},
         ]},
+    )
+    yield Story(
+        "a pack and a course of a product whose price may be told late", [
+            PAID, event("price.created", price(), 1), REFUND, event("charge.succeeded", charge(), 62),
+        ],
+        """select payments.set_credit_benefit('test', 'prod_a', 500);
+           select payments.set_entitlement_benefit('test', 'prod_a', 'course', '1 month');""" + local(1),
+        {"balances": [" user u_1001: 300"],
+         "public.user_entitlements": [{"user_id": "u_1001", "key": "course", "active": True}]},
     )
     far = 4000000000 - 1752000000
     team = local(1, "subscription", ("team", "t_1"))

@@ -7,6 +7,7 @@ pub mod billing_status;
 pub mod credits;
 pub mod entitlements;
 pub mod order;
+pub mod promise;
 
 use serde::{Deserialize, Serialize};
 

@@ -48,6 +48,8 @@ pub struct Claim {
     pub created_by: Option<String>,
     /// For whom.
     pub subject: Option<Subject>,
+    /// Whether payments of the live environment are approved by now.
+    pub live_approved: bool,
     /// What was decided on it before.
     pub before: Option<Before>,
 }
@@ -63,7 +65,7 @@ pub struct Before {
     pub currency: Option<String>,
     /// Set where this payment held the order.
     pub granted: Option<i64>,
-    /// The status that the app had given the order before it became `refunded`.
+    /// What the order was, or would have been, before we made it `refunded`: the status that the app had given it, else `paid`.
     pub held: Option<String>,
 }
 
@@ -93,18 +95,21 @@ pub struct Decision {
 ///
 /// The payment that pays the order is the one that was paid first (then the smallest source) of those that match and whose
 /// money is still there; if the money of all went back, the first of all. That is a property of the set, so the order in
-/// which the payments became known leaves no trace.
+/// which the payments became known leaves no trace. Only once the app went on with the order (`fulfilled`, `canceled`) it
+/// stays with the payment that paid it then: another one would be taken for goods that it never bought.
 #[must_use]
 pub fn settle(order: &Order, claims: &[Claim]) -> (Option<Write>, Vec<Decision>) {
     let status = order.status.as_deref().unwrap_or_default();
     let ours = claims.iter().any(holds_already);
     let mismatches: Vec<Option<String>> = claims.iter().map(|claim| mismatch(order, claim)).collect();
     let open = status == "pending" || ours;
+    let held = claims.iter().find_map(|claim| claim.before.as_ref().and_then(|before| before.held.clone()));
+    let went_on = kept(if status == "refunded" { held.as_deref().unwrap_or(status) } else { status });
     let holder = (0..claims.len())
         .filter(|place| open && mismatches[*place].is_none())
+        .filter(|place| went_on.is_none() || holds_already(&claims[*place]))
         .min_by_key(|place| (claims[*place].money.returned(), claims[*place].money.paid_at, &claims[*place].source));
 
-    let held = claims.iter().find_map(|claim| claim.before.as_ref().and_then(|before| before.held.clone()));
     let write = match holder {
         Some(place) => {
             next_status(status, &claims[place], claims, held.as_deref()).map(|next| Write { status: next, holder })
@@ -126,7 +131,7 @@ pub fn settle(order: &Order, claims: &[Claim]) -> (Option<Write>, Vec<Decision>)
             holds: holder == Some(place),
             matches: mismatch.is_none(),
             held: (holder == Some(place) && claim.money.returned())
-                .then(|| if status == "refunded" { held.clone() } else { kept(status) })
+                .then(|| if status == "refunded" { held.clone() } else { kept(status).or(Some("paid".into())) })
                 .flatten(),
         })
         .collect();
@@ -141,8 +146,12 @@ fn next_status(status: &str, holder: &Claim, claims: &[Claim], held: Option<&str
     match status {
         "pending" => Some("paid".into()),
         "refunded" => {
-            let by_us =
-                claims.iter().filter_map(|claim| claim.before.as_ref()).any(|before| before.state == State::Reversed);
+            // A write that failed in between leaves the state `failed`, and what was held as it is.
+            let by_us = held.is_some()
+                || claims
+                    .iter()
+                    .filter_map(|claim| claim.before.as_ref())
+                    .any(|before| before.state == State::Reversed);
             by_us.then(|| held.unwrap_or("paid").to_owned())
         }
         other => Some(other.to_owned()),
@@ -191,6 +200,9 @@ pub fn mismatch(order: &Order, claim: &Claim) -> Option<String> {
     if let Some(environment) = order.environment.as_ref().filter(|environment| **environment != claim.environment) {
         return Some(format!("the order belongs to {environment}, the payment to {}", claim.environment));
     }
+    if order.environment.is_none() && claim.environment == "test" && claim.live_approved {
+        return Some("the order names no environment, and live is approved: a test payment does not pay it".into());
+    }
     if let Some(due) = order.amount
         && (due.is_none() || (due != money.amount && due != money.subtotal))
     {
@@ -217,8 +229,9 @@ fn shown(amount: Option<i64>) -> String {
 /// Whether the order's owner is the session's creator or subject. An order without an owner is anyone's to pay.
 fn owned(order: &Order, claim: &Claim) -> bool {
     let user = order.user_id.clone().flatten();
-    let subject = order.subject_type.clone().flatten().zip(order.subject_id.clone().flatten());
-    if user.is_none() && subject.is_none() {
+    let id = order.subject_id.clone().flatten();
+    let kind = order.subject_type.clone().flatten();
+    if user.is_none() && id.is_none() {
         return true;
     }
     let is_user = |id: &String| {
@@ -228,11 +241,13 @@ fn owned(order: &Order, claim: &Claim) -> bool {
                 .as_ref()
                 .is_some_and(|billed| billed.subject_type == "user" && same(&billed.subject_id, id))
     };
-    let is_subject = |(kind, id): &(String, String)| {
-        claim.subject.as_ref().is_some_and(|billed| billed.subject_type == *kind && same(&billed.subject_id, id))
-            || (kind == "user" && is_user(id))
+    // An id without a type is compared with whoever is there.
+    let is_subject = |id: &String| {
+        claim.subject.as_ref().is_some_and(|billed| {
+            kind.as_ref().is_none_or(|kind| billed.subject_type == *kind) && same(&billed.subject_id, id)
+        }) || (kind.as_ref().is_none_or(|kind| kind == "user") && is_user(id))
     };
-    user.as_ref().is_some_and(is_user) || subject.as_ref().is_some_and(is_subject)
+    user.as_ref().is_some_and(is_user) || id.as_ref().is_some_and(is_subject)
 }
 
 /// Whether two ids name the same: equal, or the same uuid written differently.
@@ -241,24 +256,44 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 /// The type of an app's key column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyType {
     /// `uuid`
     Uuid,
-    /// `bigint` or a smaller integer
+    /// `bigint`
     Bigint,
+    /// `integer`
+    Integer,
+    /// `smallint`
+    Smallint,
     /// `text` or the like
     Text,
+}
+
+impl KeyType {
+    /// The type that Postgres calls by this name; of a domain it is the type below.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name {
+            "uuid" => Self::Uuid,
+            "bigint" => Self::Bigint,
+            "integer" => Self::Integer,
+            "smallint" => Self::Smallint,
+            _ => Self::Text,
+        }
+    }
 }
 
 /// The key as Postgres would print it, or none where the text is not a key of that type: such an id names no order, and
 /// must not raise.
 #[must_use]
 pub fn key(text: &str, kind: KeyType) -> Option<String> {
+    let number = || text.trim_matches(' ').parse::<i64>().ok();
     match kind {
         KeyType::Text => (!text.is_empty() && !text.contains('\0')).then(|| text.to_owned()),
-        KeyType::Bigint => text.trim_matches(' ').parse::<i64>().ok().map(|number| number.to_string()),
+        KeyType::Bigint => number().map(|number| number.to_string()),
+        KeyType::Integer => number().and_then(|number| i32::try_from(number).ok()).map(|number| number.to_string()),
+        KeyType::Smallint => number().and_then(|number| i16::try_from(number).ok()).map(|number| number.to_string()),
         KeyType::Uuid => uuid(text),
     }
 }

@@ -63,3 +63,7 @@ select state, reason from payments.fulfillments where source like '%3' and kind 
 select payments.credit_balance('team', '8');
 select payments.retry_fulfillments(reference => 'cs_3') >= 0 as tried;
 select payments.credit_balance('team', '8');
+
+-- two subjects whose names run together are two
+select payments.adjust_credits('user', 'a', 5, 'b:c'), payments.adjust_credits('user', 'a:b', 7, 'c');
+select payments.adjust_credits('user', 'a', 5, 'b:c'), payments.adjust_credits('user', 'a:b', 7, 'c');

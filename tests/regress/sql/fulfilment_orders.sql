@@ -107,6 +107,66 @@ call open_session('refunded', order_id('refunded')::text);
 call pay('refunded', status => 'refunded');
 select * from story where session = 'refunded';
 
+-- what the app went on with stays with the payment that paid it
+begin;
+call make_order('gone_on');
+call open_session('one', order_id('gone_on')::text); call open_session('two', order_id('gone_on')::text);
+call pay('one'); call pay('two', paid_at => '2026-01-02 00:00+00');
+update orders set status = 'fulfilled' where id = order_id('gone_on');
+update payments.payment_history set status = 'refunded', amount_refunded = amount where stripe_checkout_session_id = 'cs_one';
+select * from story where session in ('one', 'two');
+rollback;
+
+-- a refund that fails later brings the order back, though a write failed in between
+begin;
+call make_order('back');
+call open_session('back', order_id('back')::text);
+call pay('back');
+update payments.payment_history set status = 'refunded', amount_refunded = amount where stripe_checkout_session_id = 'cs_back';
+create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$;
+create trigger refuse before update on orders for each row execute function refuse();
+update payments.payment_history set status = 'succeeded', amount_refunded = 0 where stripe_checkout_session_id = 'cs_back';
+select * from story where session = 'back';
+drop trigger refuse on orders;
+select payments.retry_fulfillments(reference => 'cs_back');
+select * from story where session = 'back';
+rollback;
+
+-- a job knows only the order that its payment holds
+begin;
+call make_order('held'); call make_order('stolen', 'bob');
+call open_session('later', order_id('held')::text); call open_session('sooner', order_id('held')::text); call open_session('thief', order_id('stolen')::text);
+call pay('later', paid_at => '2026-01-02 00:00+00');
+create view jobs as select substr(s.stripe_checkout_session_id, 4) as session, j.payload ->> 'order_id' = s.metadata ->> 'order_id' as knows_its_order
+  from fulfillment_jobs j join payments.checkout_sessions s on j.source = 'checkout:' || s.id where substr(s.stripe_checkout_session_id, 4) in ('later', 'sooner', 'thief') order by 1;
+table jobs;
+call pay('sooner'); call pay('thief');
+table jobs;
+rollback;
+
+-- a subscription's session that names an order
+call make_order('subscribed');
+insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id)
+values (md5('subscribed')::uuid, 'test', 'subscription', 'open', 'user', 'ada', '[{"price": "price_x", "quantity": 1}]', 'https://a.example', 'https://a.example',
+        jsonb_build_object('order_id', order_id('subscribed')), 'cs_subscribed');
+update payments.checkout_sessions set status = 'completed' where stripe_checkout_session_id = 'cs_subscribed';
+select * from story where session = 'subscribed';
+
+-- once live is approved, a test payment pays no order that may be meant for live
+begin;
+update payments.environments set live_approved_at = now() where environment = 'live';
+call make_order('whose'); call open_session('whose', order_id('whose')::text); call pay('whose');
+call make_order('tests'); update orders set environment = 'test' where id = order_id('tests');
+call open_session('tests', order_id('tests')::text); call pay('tests');
+select * from story where session in ('whose', 'tests');
+rollback;
+
+-- the view of what needs a person reads whatever the source is
+insert into payments.fulfillments (environment, source, kind, target, what, state) values ('test', 'subject:team:7', 'billing_status', 'public.plans', '7', 'failed');
+select source, what from payments.review where kind = 'billing_status';
+-- money whose only trace is a job is money that gave nothing
+select stripe_checkout_session_id from payments.unfulfilled_payments where stripe_checkout_session_id in ('cs_honest', 'cs_overtaken', 'cs_wall') order by 1;
+
 -- the function gives nothing from anywhere else
 create table mine as table payments.payment_history with no data;
 create trigger project_order after insert on mine for each row execute function payments.project_order();

@@ -51,6 +51,22 @@ begin; call look_as('bob'); table mine; rollback;
 begin; call look_as('eve'); table mine; rollback;
 begin; call look_as(null); table mine; rollback;
 
+-- a guest gets an answer, namely nothing; null is a key that nobody holds
+begin; set local role anon; select payments.credit_balance('user', 'ada'), (select count(*) from payments.my_credit_balances('user')) as balances; rollback;
+begin; call look_as('ada'); select payments.has_entitlement(null); rollback;
+
+-- what a database's default privileges give away is taken back: nobody but payments appends to the ledger
+begin;
+alter default privileges grant all on tables to anon, authenticated, service_role;
+alter default privileges grant all on sequences to anon, authenticated, service_role;
+create schema other;
+select payments.create_app_tables('other');
+select c.relname, a.grantee::regrole, string_agg(a.privilege_type, ' ' order by a.privilege_type) as privileges
+  from pg_class c cross join lateral aclexplode(c.relacl) a
+ where c.relnamespace = 'other'::regnamespace and c.relkind in ('r', 'S') and a.grantee <> c.relowner group by 1, 2 order by 1, 2;
+select tablename, policyname, cmd from pg_policies where schemaname = 'other' and policyname = 'admin' order by 1;
+rollback;
+
 -- nobody but the owner writes them
 begin; call look_as('ada'); update orders set status = 'paid'; rollback;
 begin; call look_as('ada'); insert into credit_ledger (subject_type, subject_id, delta, balance_after, reason, source) values ('user', 'ada', 1, 1, 'purchase', 'x'); rollback;

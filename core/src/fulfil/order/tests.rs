@@ -28,6 +28,7 @@ fn claim(source: &str, status: &str) -> Claim {
         },
         created_by: Some("ada".into()),
         subject: None,
+        live_approved: false,
         before: None,
     }
 }
@@ -170,6 +171,66 @@ fn a_second_payment_waits_for_review_and_takes_over_when_the_first_goes_back() {
 }
 
 #[test]
+fn a_failed_refund_brings_the_order_back_though_a_write_failed_in_between() {
+    let mut refunded = claim("a", "refunded");
+    refunded.before = before(State::Applied);
+    let (_, decisions) = settle(&order("paid"), &[refunded]);
+    let mut again = claim("a", "succeeded");
+    again.before = before(State::Failed);
+    again.before.as_mut().unwrap().held = decisions[0].held.clone();
+    assert_eq!(one(&order("refunded"), again).0.as_deref(), Some("paid"));
+    let mut by_the_app = claim("a", "succeeded");
+    by_the_app.before = before(State::Failed);
+    assert_eq!(one(&order("refunded"), by_the_app).0, None);
+}
+
+#[test]
+fn a_second_payment_does_not_take_over_what_the_app_went_on_with() {
+    for status in ["fulfilled", "canceled"] {
+        let (mut first, mut second) = (claim("a", "refunded"), claim("b", "succeeded"));
+        second.money.paid_at = 200;
+        first.before = before(State::Applied);
+        let (write, decisions) = settle(&order(status), &[first.clone(), second.clone()]);
+        assert_eq!(write.unwrap(), Write { status: "refunded".into(), holder: Some(0) });
+        assert_eq!(decisions[1].verdict.state, State::NeedsReview);
+        // Told again, and when the refund fails after all.
+        first.before = before(State::Reversed);
+        first.before.as_mut().unwrap().held = decisions[0].held.clone();
+        let (_, decisions) = settle(&order("refunded"), &[first.clone(), second.clone()]);
+        assert_eq!(decisions[1].verdict.state, State::NeedsReview);
+        first.money.status = "succeeded".into();
+        let (write, decisions) = settle(&order("refunded"), &[first, second]);
+        assert_eq!(write.unwrap(), Write { status: status.into(), holder: Some(0) });
+        assert_eq!(decisions[1].verdict.state, State::NeedsReview);
+    }
+}
+
+#[test]
+fn an_owner_without_a_type_is_compared_too() {
+    let mut order = order("pending");
+    order.user_id = None;
+    order.subject_type = None;
+    order.subject_id = Some(Some("7".into()));
+    assert_eq!(one(&order, claim("a", "succeeded")).1, State::NeedsReview);
+    let mut team = claim("a", "succeeded");
+    team.subject = Some(Subject { subject_type: "team".into(), subject_id: "7".into() });
+    assert_eq!(one(&order, team).1, State::Applied);
+    order.subject_id = Some(Some("ada".into()));
+    assert_eq!(one(&order, claim("a", "succeeded")).1, State::Applied);
+}
+
+#[test]
+fn once_live_is_approved_a_test_payment_needs_an_order_that_says_test() {
+    let mut late = claim("a", "succeeded");
+    late.live_approved = true;
+    assert!(one(&order("pending"), late.clone()).2.contains("live is approved"));
+    let of_test = Order { environment: Some("test".into()), ..order("pending") };
+    assert_eq!(one(&of_test, late.clone()).1, State::Applied);
+    late.environment = "live".into();
+    assert_eq!(one(&order("pending"), late).1, State::Applied);
+}
+
+#[test]
 fn keys_are_read_and_never_raise() {
     let id = "d936ca56-6cc9-4608-a940-4bbe0d2abd26";
     for written in [id.to_owned(), id.to_uppercase(), format!("{{{id}}}"), id.replace('-', "")] {
@@ -181,6 +242,11 @@ fn keys_are_read_and_never_raise() {
         assert_eq!(key(wrong, KeyType::Uuid), None, "{wrong}");
     }
     assert_eq!(key("0042", KeyType::Bigint).as_deref(), Some("42"));
+    assert_eq!(key("2147483647", KeyType::Integer).as_deref(), Some("2147483647"));
+    assert_eq!(key("2147483648", KeyType::Integer), None);
+    assert_eq!(key("-32769", KeyType::Smallint), None);
+    assert_eq!(KeyType::of("integer"), KeyType::Integer);
+    assert_eq!(KeyType::of("character varying"), KeyType::Text);
     for wrong in ["", "4.0", "1e3", "9223372036854775808", "four"] {
         assert_eq!(key(wrong, KeyType::Bigint), None, "{wrong}");
     }

@@ -1,0 +1,13 @@
+-- find_referenced_sessions: the local one-time sessions that an id names: Stripe's, its payment intent's or their own. $1 environment or null, $2 reference text
+select pg_catalog.json_build_object('environment', s.environment, 'id', s.id)::text
+  from payments.checkout_sessions s
+ where s.id in (
+         select o.id from payments.checkout_sessions o where o.stripe_checkout_session_id = $2
+         union all
+         select o.id from payments.checkout_sessions o where o.stripe_payment_intent_id = $2
+         union all
+         select case when pg_catalog.regexp_replace($2, '^checkout:'::text, ''::text) ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'::text
+                     then pg_catalog.regexp_replace($2, '^checkout:'::text, ''::text)::uuid end)
+   and s.mode = 'payment'::text
+   and ($1 is null or s.environment = $1)
+ order by s.id

@@ -1,0 +1,191 @@
+//! A purchase: a payment whose money arrived, what its local checkout session says was bought, and what was given before.
+//! It is read once for each change of the payment's row, whichever triggers ask.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use payments_core::fulfil::promise::{Benefit, Waiting};
+use payments_core::fulfil::{Line, Money, State, Subject, Verdict};
+use serde::Deserialize;
+
+use super::target::Target;
+use super::{Kind, Record};
+use crate::db::{json, statement, text};
+use crate::lock;
+
+statement!(FIND_PURCHASE, "find_purchase");
+statement!(FIND_BENEFITS, "find_benefits");
+
+/// How the record of a line begins that can't be decided yet; its price follows.
+pub(super) const UNDECIDED: &str = "undecided:";
+
+/// A payment whose money arrived, with what its local checkout session says was bought.
+#[derive(Debug, Deserialize)]
+pub(super) struct Purchase {
+    pub(super) environment: String,
+    pub(super) source: String,
+    pub(super) money: Money,
+    pub(super) stripe_checkout_session_id: Option<String>,
+    pub(super) stripe_payment_intent_id: Option<String>,
+    pub(super) created_by: Option<String>,
+    pub(super) subject_type: Option<String>,
+    pub(super) subject_id: Option<String>,
+    pub(super) order_id: Option<String>,
+    pub(super) live_approved: bool,
+    pub(super) line_items: serde_json::Value,
+    given: Option<Vec<Given>>,
+    #[serde(skip)]
+    benefits: OnceCell<Vec<Benefit>>,
+    /// Whether it holds the order that it names, once that is settled.
+    #[serde(skip)]
+    pub(super) holds: Cell<Option<bool>>,
+    /// Whether it was tried to give all kinds at once, and which of them are done so.
+    #[serde(skip)]
+    pub(super) tried: Cell<bool>,
+    #[serde(skip)]
+    pub(super) done: RefCell<Vec<Kind>>,
+}
+
+/// An earlier decision, as `payments.fulfillments` keeps it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Given {
+    kind: String,
+    target: String,
+    pub(super) what: String,
+    pub(super) state: State,
+    pub(super) via: Option<String>,
+    pub(super) due: Option<i64>,
+    pub(super) granted: Option<i64>,
+    pub(super) taken_back: Option<i64>,
+    pub(super) currency: Option<String>,
+    pub(super) held: Option<String>,
+    pub(super) lasts: Option<String>,
+    pub(super) expires_at: Option<i64>,
+    decided_at: i64,
+}
+
+impl Given {
+    /// The line that it says is undecided, if it says so.
+    pub(super) fn waiting(&self) -> Option<Waiting> {
+        let price = self.what.strip_prefix(UNDECIDED)?.to_owned();
+        Some(Waiting { price, decided_at: (self.state != State::Failed).then_some(self.decided_at) })
+    }
+}
+
+impl Purchase {
+    /// Reads it, unless the payment is no purchase of a local session.
+    pub(super) fn find(payment: pgrx::Uuid) -> Option<Self> {
+        FIND_PURCHASE.one(&[payment.into()])
+    }
+
+    /// Whether nothing was ever decided on it.
+    pub(super) fn is_new(&self) -> bool {
+        self.given.is_none()
+    }
+
+    pub(super) fn subject(&self) -> Option<Subject> {
+        let (subject_type, subject_id) = self.subject_type.clone().zip(self.subject_id.clone())?;
+        Some(Subject { subject_type, subject_id })
+    }
+
+    /// The user who gets what one person owns: the subject where it is a user, else who opened the session.
+    pub(super) fn user(&self) -> Option<&str> {
+        match self.subject_type.as_deref() {
+            Some("user") => self.subject_id.as_deref(),
+            _ => self.created_by.as_deref(),
+        }
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        payments_core::fulfil::lines(&self.line_items)
+    }
+
+    /// What its lines give now, of every kind.
+    ///
+    /// Where a line's product is unknown, whoever writes its price is waited for, and waits for us: one of both sees the other.
+    /// Nothing of this payment is written to a ledger yet, so that nobody waits for us meanwhile.
+    pub(super) fn benefits(&self) -> &[Benefit] {
+        self.benefits.get_or_init(|| {
+            let lines: Vec<_> = self.lines().into_iter().map(|line| (line.price, line.quantity, None)).collect();
+            let benefits = benefits_of(&self.environment, &lines, self.money.paid_at);
+            let mut new: Vec<&str> = benefits
+                .iter()
+                .filter(|benefit| benefit.unknown_credits == Some(true) || benefit.unknown_keys == Some(true))
+                .map(|benefit| benefit.price.as_str())
+                .filter(|price| {
+                    self.given.iter().flatten().all(|given| given.what.strip_prefix(UNDECIDED) != Some(price))
+                })
+                .collect();
+            if new.is_empty() {
+                return benefits;
+            }
+            new.sort_unstable();
+            new.dedup();
+            for price in new {
+                lock::beside(&price_lock(&self.environment, price));
+            }
+            benefits_of(&self.environment, &lines, self.money.paid_at)
+        })
+    }
+
+    /// Records that nothing is given, so that a benefit which is set later does not reach back to this payment.
+    pub(super) fn nothing_to_give(&self, kind: Kind, target: &Target) {
+        let prices: Vec<String> = self.lines().into_iter().map(|line| line.price).collect();
+        let reason = format!("no benefit of this kind is set for {}", prices.join(", "));
+        Record::new(self, kind, target, "nothing", Verdict::because(State::Skipped, reason)).keep();
+    }
+
+    /// Something can't be given as things are: a person must look, unless the money is gone back anyway.
+    pub(super) fn needs_review(&self, reason: &str) -> Verdict {
+        if self.money.returned() {
+            return Verdict::because(State::Skipped, format!("{reason}; {}", self.money.way_back()));
+        }
+        Verdict::because(State::NeedsReview, reason)
+    }
+
+    /// What was decided before on one table.
+    pub(super) fn given(&self, kind: Kind, target: &Target) -> impl Iterator<Item = &Given> {
+        self.given.iter().flatten().filter(move |given| given.kind == kind.name() && given.target == target.relation)
+    }
+}
+
+/// What lines of price, quantity and product, where that is known, give now; counted from `start`.
+pub(super) fn benefits_of(environment: &str, lines: &[(String, i64, Option<String>)], start: i64) -> Vec<Benefit> {
+    FIND_BENEFITS.all(&[text(environment), json(lines), start.into()])
+}
+
+/// What stands for a price among the locks.
+pub(super) fn price_lock<'a>(environment: &'a str, price: &'a str) -> [&'a str; 3] {
+    ["price", environment, price]
+}
+
+/// One version of a payment's row: no other has the same place, writer and command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) payment: [u8; 16],
+    pub(super) writer: u32,
+    pub(super) command: u32,
+    pub(super) block: u32,
+    pub(super) item: u16,
+}
+
+thread_local! {
+    static LAST: RefCell<Option<(Version, Option<Rc<Purchase>>)>> = const { RefCell::new(None) };
+}
+
+/// The purchase of this version of a row, read by whichever trigger of it comes first; `changed` says whether there is one to
+/// look for.
+pub(super) fn of_version(version: Version, changed: impl FnOnce() -> bool) -> Option<Rc<Purchase>> {
+    let known =
+        LAST.with_borrow(|last| last.as_ref().filter(|(known, _)| *known == version).map(|(_, found)| found.clone()));
+    known.unwrap_or_else(|| {
+        let found = changed().then(|| Purchase::find(pgrx::Uuid::from_bytes(version.payment)).map(Rc::new)).flatten();
+        LAST.set(Some((version, found.clone())));
+        found
+    })
+}
+
+/// Something else decides on purchases: what was read before may be outdated.
+pub(super) fn forget_version() {
+    LAST.set(None);
+}
