@@ -23,17 +23,18 @@ begin
   foreach left_over in array kept loop
     execute format('alter extension payments add function %s', left_over);
   end loop;
-  -- Whatever of these is there is a member by now, and belongs to a role that is trusted (roles.sql).
+  -- Whatever of these is there is a member by now, and belongs to a role that is trusted (roles.sql). PL/pgSQL keeps its plans
+  -- for a session, where a function in SQL that can't be inlined is planned anew in every query.
   foreach definition in array array[
     $ddl$
       function payments.caller() returns text
-        language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
-      as $body$ select payments.current_user_id() $body$
+        language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+      as $body$ begin return payments.current_user_id(); end $body$
     $ddl$,
     $ddl$
       function payments.caller_subjects(subject_type text) returns setof text
-        language sql stable security definer set search_path = pg_catalog, pg_temp
-      as $body$ select s from payments.my_subjects($1) s $body$
+        language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+      as $body$ begin return query select s from payments.my_subjects($1) s; end $body$
     $ddl$,
     $ddl$
       function payments.caller_subjects() returns table (subject_type text, subject_id text)
@@ -46,8 +47,8 @@ begin
     $ddl$,
     $ddl$
       function payments.caller_owns(subject_type text, subject_id text) returns boolean
-        language sql stable security definer set search_path = pg_catalog, pg_temp
-      as $body$ select payments.owns_subject($1, $2) $body$
+        language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+      as $body$ begin return payments.owns_subject($1, $2); end $body$
     $ddl$]
   loop
     execute 'create or replace' || definition;

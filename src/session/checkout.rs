@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Caller, Row, guarded, is_request, refuse};
 use crate::db::{self, Path, statement, text};
+use crate::lock;
 use crate::settings::metadata_prefix;
 
 statement!(CATALOG_SAYS, "catalog_says");
-statement!(LOCK_KEY, "lock_key");
 statement!(FIND_KEY, "find_key");
 statement!(MOVE_KEY, "move_key");
 statement!(SHOW_TO_GUEST, "show_to_guest");
@@ -223,7 +223,8 @@ fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
     let created_by = row.text("created_by");
     let guest = row.0.get_by_name::<bool>("guest").ok().flatten().unwrap_or(false);
     let environment = asked.environment.as_deref();
-    LOCK_KEY.execute(&[text(environment), text(key)]);
+    // All who present one key take turns.
+    lock::exactly(&["idempotency key", environment.unwrap_or_default(), key]);
     let holders = FIND_KEY.all::<Holder>(&[
         text(environment),
         text(key),

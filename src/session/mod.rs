@@ -2,6 +2,7 @@
 
 pub(crate) mod checkout;
 pub(crate) mod portal;
+mod registry;
 pub(crate) mod subject;
 
 use payments_core::session::Refusal;

@@ -9,10 +9,10 @@ use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
+use super::registry::{SubjectType, registered};
 use crate::db::{self, Path};
 use crate::identity::current_user_id;
 
-const REGISTERED: &str = include_str!("../../sql/statement/registered_subject_type.sql");
 const PREDICATE: &str = include_str!("../../sql/statement/predicate.sql");
 const KNOWN_SUBJECTS: &str = include_str!("../../sql/statement/known_subjects.sql");
 const MEMBERSHIP: &str = include_str!("../../sql/target/membership.sql");
@@ -20,17 +20,6 @@ const ASK_PREDICATE: &str = include_str!("../../sql/target/ask_predicate.sql");
 
 /// The type of subject that is built in: the caller.
 const USER: &str = "user";
-
-/// How an app said who may bill for a type of subject.
-#[derive(Debug, Deserialize)]
-struct SubjectType {
-    members: Option<u32>,
-    subject_column: Option<String>,
-    user_column: Option<String>,
-    role_column: Option<String>,
-    roles: Option<Vec<String>>,
-    predicate: Option<String>,
-}
 
 /// The app's own predicate.
 #[derive(Debug, Deserialize)]
@@ -103,11 +92,6 @@ fn subjects_of(user: &str, kind: &str) -> Vec<String> {
         return known.iter().zip(answers).filter(|(_, owns)| *owns).map(|(id, _)| id.clone()).collect();
     }
     memberships(&registered, user, None).unwrap_or_default()
-}
-
-fn registered(kind: &str) -> Option<SubjectType> {
-    let found = db::look_up(REGISTERED, &[kind]);
-    serde_json::from_str(found.first()?.as_deref()?).ok()
 }
 
 /// The subjects that the membership table gives a user, or the one asked for.
