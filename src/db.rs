@@ -3,17 +3,15 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 
 use pgrx::datum::DatumWithOid;
-use pgrx::pg_sys::PgTryBuilder;
-use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 use serde::de::DeserializeOwned;
 
 use crate::plan;
 pub(crate) use crate::plan::{json, jsonb, text};
+pub(crate) use crate::savepoint::{Failure, savepoint, undone};
 
 /// One file of `sql/statement`, prepared at its first use and kept for the life of the backend.
 ///
@@ -92,84 +90,6 @@ pub(crate) fn dynamic(sql: &str, args: &[DatumWithOid]) -> Option<String> {
     .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
 }
 
-/// Why a savepoint was rolled back.
-#[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    /// The error's SQLSTATE; XX000 where it was one that pgrx does not know.
-    pub(crate) sqlstate: String,
-    /// Its message.
-    pub(crate) message: String,
-    /// Its DETAIL.
-    pub(crate) detail: Option<String>,
-    /// Whether the server itself raised it, and not a RAISE of somebody's function that chose its SQLSTATE.
-    by_server: bool,
-}
-
-impl Failure {
-    /// Something that is known beforehand to fail.
-    pub(crate) fn because(sqlstate: &str, message: impl Into<String>) -> Self {
-        Self { sqlstate: sqlstate.into(), message: message.into(), detail: None, by_server: false }
-    }
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}: {}", self.sqlstate, self.message)?;
-        self.detail.as_ref().map_or(Ok(()), |detail| write!(out, " ({detail})"))
-    }
-}
-
-/// Runs `work` in a subtransaction: all that it did stays, or, where it raised, nothing of it.
-///
-/// Errors that say nothing of the work itself (a cancel, a shutdown, a deadlock, a serialization failure, a resource that
-/// ran out) are raised again: they must abort the whole transaction, so that it is tried again. A function of the app's that
-/// raises with such a code of its own choice is no reason to lose a payment.
-#[allow(clippy::result_large_err, reason = "the error is pgrx's own, and lives no longer than this function")]
-pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
-    // SAFETY: the pattern of PL/pgSQL's exception blocks: context and owner are put back on either exit.
-    let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
-    unsafe {
-        pg_sys::BeginInternalSubTransaction(std::ptr::null());
-        pg_sys::MemoryContextSwitchTo(context);
-    }
-    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work()))).catch_rust_panic(Err).catch_others(Err).execute();
-    unsafe {
-        match outcome {
-            Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
-            Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
-        }
-        pg_sys::MemoryContextSwitchTo(context);
-        pg_sys::CurrentResourceOwner = owner;
-    }
-    outcome.map_err(|caught| {
-        let failure = failure_of(&caught);
-        if failure.by_server && ["57", "40", "53"].iter().any(|class| failure.sqlstate.starts_with(class)) {
-            caught.rethrow();
-        }
-        failure
-    })
-}
-
-fn failure_of(caught: &CaughtError) -> Failure {
-    let report: &ErrorReportWithLevel = match caught {
-        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report,
-        CaughtError::RustPanic { ereport, .. } => ereport,
-    };
-    Failure {
-        sqlstate: sqlstate(report.sql_error_code()),
-        message: report.message().to_owned(),
-        detail: report.detail().map(ToOwned::to_owned),
-        // Languages have a message domain of their own; that of the server is "postgres15-15" and the like.
-        by_server: report.domain().is_none_or(|domain| domain.starts_with("postgres")),
-    }
-}
-
-/// The five characters of an error code (`MAKE_SQLSTATE` of the server packs six bits for each).
-fn sqlstate(code: PgSqlErrorCode) -> String {
-    let packed = code as i32;
-    (0..5).map(|place| char::from(u8::try_from((packed >> (6 * place)) & 0x3F).unwrap_or(0) + b'0')).collect()
-}
-
 /// Runs `work` with the `search_path` that an ordinary session of this database has, so that the unqualified names in an
 /// app's triggers resolve; but temporary objects, which are the caller's, are found last. Our own statements are qualified
 /// and depend on no path.
@@ -185,7 +105,8 @@ fn nested<T>(settings_stay: bool, work: impl FnOnce() -> T) -> T {
     ORDINARY_PATH.with(|path| {
         let path = path.get_or_init(|| {
             let path = ORDINARY_SEARCH_PATH.one::<String>(&[]).unwrap_or_default();
-            std::ffi::CString::new(payments_core::search_path::with_temporary_last(&path)).unwrap_or_default()
+            std::ffi::CString::new(payments_core::search_path::with_system_first_and_temporary_last(&path))
+                .unwrap_or_default()
         });
         set_for_nest(c"search_path", path);
     });
@@ -295,23 +216,6 @@ pub(crate) fn commit_durably() {
             false,
         );
     }
-}
-
-/// Runs `work` in a subtransaction and undoes all that it did; its result stays.
-pub(crate) fn undone<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: as in `savepoint`.
-    let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
-    unsafe {
-        pg_sys::BeginInternalSubTransaction(std::ptr::null());
-        pg_sys::MemoryContextSwitchTo(context);
-    }
-    let result = work();
-    unsafe {
-        pg_sys::RollbackAndReleaseCurrentSubTransaction();
-        pg_sys::MemoryContextSwitchTo(context);
-        pg_sys::CurrentResourceOwner = owner;
-    }
-    result
 }
 
 /// Until the subtransaction ends, rows are written without any trigger firing, as in a replica.

@@ -10,6 +10,7 @@ mod identity;
 mod lock;
 mod plan;
 mod project;
+mod savepoint;
 mod secrets;
 mod session;
 mod settings;

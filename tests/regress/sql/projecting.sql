@@ -20,6 +20,11 @@ create function delivered(object text, id text) returns text language sql as $$
 select delivered('{"id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "canceled", "status": "active", "metadata": {}}', 'evt_3');
 select delivered('{"id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "active", "metadata": {"insforge_subject_type": "user", "insforge_subject_id": "me", "insforge_subject_id": "victim"}}', 'evt_4');
 select count(*) as subscriptions from payments.subscriptions;
+-- An app's trigger may raise with any code; that is the code on record.
+create function picky() returns trigger language plpgsql as $$ begin raise exception 'too picky' using errcode = 'PT409'; end $$;
+create trigger picky before insert on payments.customers for each row execute function picky();
+select said('customer.created', '{"id": "cus_7", "object": "customer"}', 'evt_7');
+drop trigger picky on payments.customers;
 -- A thin event may leave livemode out.
 select payments.apply_stripe_event('test', '{"id": "evt_5", "object": "v2.core.event", "type": "v1.billing.meter.error_report_triggered", "created": "2025-01-01T00:00:00Z", "related_object": {"id": "mtr_1", "type": "billing.meter"}}') ->> 'status' as thin;
 -- A completed session maps its customer; an admin's own word goes before it, whichever way it is written, and when it goes the
