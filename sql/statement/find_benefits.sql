@@ -12,12 +12,7 @@ select pg_catalog.json_build_object(
   'lasts', (case when b.fits then b.duration * b.quantity end)::text,
   'expires_at', case when b.fits then
      (extract(epoch from timestamp 'epoch' + $3 * interval '1 microsecond' + b.duration * b.quantity) * 1000000)::bigint end,
-  'unknown_credits', case when b.product is null then exists (
-     select from payments.benefits o
-      where o.environment = $1 and o.stripe_product_id is not null and o.key is null) end,
-  'unknown_keys', case when b.product is null then exists (
-     select from payments.benefits o
-      where o.environment = $1 and o.stripe_product_id is not null and o.key is not null) end)::text
+  'unknown', b.product is null)::text
   from (select distinct on (l.price, g.key)
                l.price, l.quantity, l.product, coalesce(g.stripe_price_id, g.stripe_product_id) as via,
                g.stripe_product_id is not null as by_product, g.credits_per_unit, g.key, g.past_due, g.duration,

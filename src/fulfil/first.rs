@@ -50,10 +50,16 @@ pub(super) fn give(purchase: &Purchase, kinds: &[Kind]) {
                 Kind::FulfillmentJobs => settled.job = write_job(target, purchase, settled.decision.as_ref()),
                 Kind::BillingStatus => {}
             })
-        })
+        })?;
+        Record::keep_first(&gifts.records(purchase, &settled));
+        Ok::<(), Failure>(())
     });
     if let Ok(Ok(())) = written {
-        gifts.keep(purchase, &settled);
+        purchase.holds.set(settled.decision.as_ref().map(|decision| decision.holds));
+        purchase.done.replace(gifts.done(&settled));
+        if settled.job {
+            jobs::tell_first();
+        }
     }
 }
 
@@ -83,31 +89,27 @@ impl Gifts {
         [ledger, entitlements, order, jobs].into_iter().flatten().collect()
     }
 
-    fn keep(&self, purchase: &Purchase, settled: &Settled) {
+    fn records<'a>(&'a self, purchase: &'a Purchase, settled: &'a Settled) -> Vec<Record<'a>> {
         let mut records: Vec<Record> = Vec::new();
-        let mut done: Vec<Kind> = Vec::new();
         if let Some((target, grant)) = &self.ledger {
             records.extend(grant.records(purchase, target));
-            done.push(Kind::CreditLedger);
         }
         if let Some((target, keys)) = &self.entitlements {
             records.extend(keys.records(purchase, target));
-            done.push(Kind::UserEntitlements);
         }
         if let Some(((target, key), decision)) = self.order.as_ref().zip(settled.decision.as_ref()) {
             records.push(order::record(purchase, target, key, decision));
-            purchase.holds.set(Some(decision.holds));
-            done.push(Kind::Orders);
         }
-        if let Some(target) = self.jobs.as_ref().filter(|_| settled.job) {
-            records.push(jobs::first_record(purchase, target));
-            done.push(Kind::FulfillmentJobs);
-        }
-        Record::keep_all(&records);
-        if settled.job {
-            jobs::tell_first();
-        }
-        purchase.done.replace(done);
+        records.extend(self.jobs.iter().filter(|_| settled.job).map(|target| jobs::first_record(purchase, target)));
+        records
+    }
+
+    fn done(&self, settled: &Settled) -> Vec<Kind> {
+        let ledger = self.ledger.as_ref().map(|_| Kind::CreditLedger);
+        let entitlements = self.entitlements.as_ref().map(|_| Kind::UserEntitlements);
+        let order = settled.decision.as_ref().map(|_| Kind::Orders);
+        let jobs = settled.job.then_some(Kind::FulfillmentJobs);
+        [ledger, entitlements, order, jobs].into_iter().flatten().collect()
     }
 }
 
