@@ -1,4 +1,4 @@
--- record_first: keeps up to four decisions on a source on which there was none. Parameters as in record_fulfillment
+-- record_first: keeps up to four decisions on a source on which there was none; one that is there is left. Parameters as in record_fulfillment
 insert into payments.fulfillments
   (environment, source, kind, target, what, state, reason, via, due, granted, taken_back, currency, starts_at, expires_at,
    matches, held, lasts)
@@ -16,3 +16,4 @@ select $1::text, $2::text, r.kind, r.target, r.what, r.state, r.reason, r.via, r
      $56::bigint, $57::text, $58::bigint, $59::bigint, $60::boolean, $61::text, $62::text)
   ) as r (kind, target, what, state, reason, via, due, granted, taken_back, currency, starts_at, expires_at, matches, held, lasts)
  where r.kind is not null
+on conflict do nothing

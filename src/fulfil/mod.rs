@@ -152,11 +152,13 @@ impl<'a> Record<'a> {
         RECORD_FULFILLMENT.execute(&Self::all_args(std::slice::from_ref(self)));
     }
 
-    /// Keeps what was decided on one source of which nothing is on record, four decisions in a statement; raises where
-    /// something is.
+    /// Keeps what was decided on one source of which nothing is on record, four decisions in a statement.
     fn keep_first(records: &[Self]) {
         for some in records.chunks(4) {
-            RECORD_FIRST.execute(&Self::all_args(some));
+            let kept = RECORD_FIRST.execute(&Self::all_args(some));
+            if usize::try_from(kept) != Ok(some.len()) {
+                some.iter().for_each(Self::keep);
+            }
         }
     }
 
