@@ -4,7 +4,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
-use payments_core::fulfil::promise::{Benefit, Waiting};
+use payments_core::fulfil::promise::{Benefit, Waiting, own_first};
 use payments_core::fulfil::{Line, Money, State, Subject, Verdict};
 use serde::Deserialize;
 
@@ -152,6 +152,7 @@ impl Purchase {
 /// What lines of price, quantity and product, where that is known, give now; counted from `start`.
 pub(super) fn benefits_of(environment: &str, lines: &[(String, i64, Option<String>)], start: i64) -> Vec<Benefit> {
     let mut benefits: Vec<Benefit> = FIND_BENEFITS.all(&[text(environment), json(lines), start.into()]);
+    own_first(&mut benefits);
     if benefits.iter().any(|benefit| benefit.unknown)
         && let Some(products) = PRODUCTS_GIVE.one::<Products>(&[text(environment)])
     {

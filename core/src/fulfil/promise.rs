@@ -85,6 +85,19 @@ impl Term {
     }
 }
 
+/// A price's own benefit goes before its product's; in an order that does not depend on how they were found.
+pub fn own_first(benefits: &mut Vec<Benefit>) {
+    let own: Vec<(String, Option<String>)> = benefits
+        .iter()
+        .filter(|benefit| benefit.via.is_some() && !benefit.by_product)
+        .map(|benefit| (benefit.price.clone(), benefit.key.clone()))
+        .collect();
+    benefits.retain(|benefit| {
+        !benefit.by_product || own.iter().all(|(price, key)| *price != benefit.price || *key != benefit.key)
+    });
+    benefits.sort_by(|one, other| (&one.via, &one.key).cmp(&(&other.via, &other.key)));
+}
+
 /// Credits, summed by the price or product that gives them.
 #[must_use]
 pub fn credits<'a>(benefits: impl Iterator<Item = &'a Benefit> + Clone) -> Promise<i64> {
@@ -184,6 +197,17 @@ mod tests {
         let (given, undecided) = credits(lines.iter());
         assert_eq!(given.into_iter().collect::<Vec<_>>(), [("price_c".into(), 7), ("prod_x".into(), 15)]);
         assert!(undecided.is_empty());
+    }
+
+    #[test]
+    fn a_prices_own_benefit_goes_before_its_products() {
+        let mut found =
+            vec![gives("price_a", 1, "prod_x", 5), gives("price_a", 1, "price_a", 7), gives("price_b", 1, "prod_x", 5)];
+        own_first(&mut found);
+        assert_eq!(
+            credits(found.iter()).0.into_iter().collect::<Vec<_>>(),
+            [("price_a".into(), 7), ("prod_x".into(), 5)]
+        );
     }
 
     #[test]
