@@ -2,6 +2,7 @@
 set client_min_messages = warning;
 insert into payments.benefits (environment, stripe_price_id, credits_per_unit) values ('test', 'price_pack', 100);
 insert into payments.benefits (environment, stripe_price_id, key, duration) values ('test', 'price_course', 'course', '1 year');
+insert into payments.prices (environment, stripe_price_id, stripe_product_id) values ('test', 'price_pack', 'prod_pack'), ('test', 'price_course', 'prod_course');
 insert into orders (id, user_id, amount, currency)
 select md5(n::text)::uuid, 'user_' || n % 10000, 2000, 'eur' from generate_series(1, :payments) n;
 alter table payments.checkout_sessions disable trigger user;

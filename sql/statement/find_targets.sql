@@ -3,14 +3,14 @@ select pg_catalog.json_build_object(
   'relation', a.relation, 'oid', a.target::oid::bigint, 'columns', a.columns,
   'numbered', a.numbered, 'subject_type', a.subject_type, 'superuser_owner', a.superuser_owner,
   'name', pg_catalog.quote_ident(n.nspname) || '.'::text || pg_catalog.quote_ident(t.relname),
-  'deferrable', g.deferrable,
-  'deferred', g.deferred)::text
+  'deferrable', g.may_wait,
+  'deferred', g.waiting)::text
   from payments.attachments a
   left join pg_catalog.pg_class t on t.oid = a.target
   left join pg_catalog.pg_namespace n on n.oid = t.relnamespace
  cross join lateral (
-   select pg_catalog.json_agg(pg_catalog.format('%I.%I'::text, cn.nspname, c.conname)) as deferrable,
-          pg_catalog.json_agg(pg_catalog.format('%I.%I'::text, cn.nspname, c.conname)) filter (where g.tginitdeferred) as deferred
+   select pg_catalog.json_agg(pg_catalog.format('%I.%I'::text, cn.nspname, c.conname)) as may_wait,
+          pg_catalog.json_agg(pg_catalog.format('%I.%I'::text, cn.nspname, c.conname)) filter (where g.tginitdeferred) as waiting
      from pg_catalog.pg_trigger g
      join pg_catalog.pg_constraint c on c.oid = g.tgconstraint
      join pg_catalog.pg_namespace cn on cn.oid = c.connamespace

@@ -1,5 +1,7 @@
 //! The usual case in one go: a payment on which nothing was decided before is given to all tables in one savepoint, and what was
-//! decided is recorded at once. What is not usual, or fails, goes the long way afterwards: each table by itself.
+//! decided is recorded at once. What is not usual, or fails, goes the long way afterwards: each table by itself. So do jobs, and
+//! the record is kept outside of the savepoint: when one ends that took more than 15 locks, the server goes through all that
+//! the transaction holds, which a transaction of many payments would pay for each of them.
 
 use std::rc::Rc;
 
@@ -7,7 +9,7 @@ use pgrx::prelude::*;
 
 use super::purchase::Purchase;
 use super::target::{PATIENCE, Target};
-use super::{Kind, PAID_FOR, Record, credits, entitlements, jobs, known, order};
+use super::{Kind, Record, credits, entitlements, known, order};
 use crate::db::{Failure, as_user, savepoint, sees_the_newest, waiting_at_most};
 
 /// What one payment gives to the only table of each kind.
@@ -15,13 +17,6 @@ struct Gifts {
     ledger: Option<(Target, credits::Grant)>,
     entitlements: Option<(Target, entitlements::Keys)>,
     order: Option<(Target, String)>,
-    jobs: Option<Target>,
-}
-
-/// What became of the order and its job, which wait for each other.
-struct Settled {
-    decision: Option<order::Decision>,
-    job: bool,
 }
 
 /// Gives what is usual of these kinds, and marks them as done with this purchase.
@@ -37,23 +32,23 @@ pub(super) fn give(purchase: &Purchase, kinds: &[Kind]) {
     if let Some((target, grant)) = &gifts.ledger {
         grant.lock(target);
     }
-    let mut settled = Settled { decision: None, job: false };
+    let mut decision = None;
     let written = savepoint(|| {
         waiting_at_most(PATIENCE, || {
             as_owners(&targets, |kind, target| match kind {
                 Kind::CreditLedger => gifts.ledger.iter().for_each(|(_, grant)| grant.write(target, purchase)),
                 Kind::UserEntitlements => gifts.entitlements.iter().for_each(|(_, keys)| keys.write(target, purchase)),
                 Kind::Orders => {
-                    settled.decision =
-                        gifts.order.as_ref().and_then(|(_, key)| order::settle_first(target, purchase, key));
+                    decision = gifts.order.as_ref().and_then(|(_, key)| order::settle_first(target, purchase, key));
                 }
-                Kind::FulfillmentJobs => settled.job = write_job(target, purchase, settled.decision.as_ref()),
-                Kind::BillingStatus => {}
+                Kind::BillingStatus | Kind::FulfillmentJobs => {}
             })
         })
     });
     if let Ok(Ok(())) = written {
-        gifts.keep(purchase, &settled);
+        Record::keep_first(&gifts.records(purchase, decision.as_ref()));
+        purchase.holds.set(decision.as_ref().map(|decision| decision.holds));
+        purchase.done.replace(gifts.done(decision.as_ref()));
     }
 }
 
@@ -70,55 +65,36 @@ impl Gifts {
             entitlements: only(Kind::UserEntitlements)
                 .and_then(|target| entitlements::first(purchase, &target).map(|keys| (target, keys))),
             order: order.and_then(|(target, id)| target.key("id", id).map(|key| (target, key))),
-            jobs: only(Kind::FulfillmentJobs).filter(|_| !purchase.money.returned()),
         }
     }
 
-    /// In the order in which triggers of their own would write them, save that a job is written after its order.
+    /// In the order in which triggers of their own would write them.
     fn targets(&self) -> Vec<(Kind, &Target)> {
         let ledger = self.ledger.as_ref().map(|(target, _)| (Kind::CreditLedger, target));
         let entitlements = self.entitlements.as_ref().map(|(target, _)| (Kind::UserEntitlements, target));
         let order = self.order.as_ref().map(|(target, _)| (Kind::Orders, target));
-        let jobs = self.jobs.as_ref().map(|target| (Kind::FulfillmentJobs, target));
-        [ledger, entitlements, order, jobs].into_iter().flatten().collect()
+        [ledger, entitlements, order].into_iter().flatten().collect()
     }
 
-    fn keep(&self, purchase: &Purchase, settled: &Settled) {
+    fn records<'a>(&'a self, purchase: &'a Purchase, decision: Option<&'a order::Decision>) -> Vec<Record<'a>> {
         let mut records: Vec<Record> = Vec::new();
-        let mut done: Vec<Kind> = Vec::new();
         if let Some((target, grant)) = &self.ledger {
             records.extend(grant.records(purchase, target));
-            done.push(Kind::CreditLedger);
         }
         if let Some((target, keys)) = &self.entitlements {
             records.extend(keys.records(purchase, target));
-            done.push(Kind::UserEntitlements);
         }
-        if let Some(((target, key), decision)) = self.order.as_ref().zip(settled.decision.as_ref()) {
+        if let Some(((target, key), decision)) = self.order.as_ref().zip(decision) {
             records.push(order::record(purchase, target, key, decision));
-            purchase.holds.set(Some(decision.holds));
-            done.push(Kind::Orders);
         }
-        if let Some(target) = self.jobs.as_ref().filter(|_| settled.job) {
-            records.push(jobs::first_record(purchase, target));
-            done.push(Kind::FulfillmentJobs);
-        }
-        Record::keep_all(&records);
-        if settled.job {
-            jobs::tell_first();
-        }
-        purchase.done.replace(done);
+        records
     }
-}
 
-/// A job that must tell of an order is written only when it is known who holds that.
-fn write_job(target: &Target, purchase: &Purchase, order: Option<&order::Decision>) -> bool {
-    match (purchase.order_id.as_deref(), order) {
-        (None, _) => jobs::add_first(target, purchase, None),
-        (Some(id), Some(decision)) => jobs::add_first(target, purchase, decision.holds.then_some(id)),
-        (Some(_), None) => return false,
+    fn done(&self, decision: Option<&order::Decision>) -> Vec<Kind> {
+        let ledger = self.ledger.as_ref().map(|_| Kind::CreditLedger);
+        let entitlements = self.entitlements.as_ref().map(|_| Kind::UserEntitlements);
+        [ledger, entitlements, decision.map(|_| Kind::Orders)].into_iter().flatten().collect()
     }
-    true
 }
 
 /// Works on each table as its owner; where all have the same one, without changing to and fro.
@@ -139,10 +115,7 @@ fn as_owners(targets: &[(Kind, &Target)], mut work: impl FnMut(Kind, &Target)) -
 /// The purchase's part of one kind, where that was not done with the others.
 pub(super) fn give_or_fulfil(purchase: &Rc<Purchase>, kind: Kind, others: impl FnOnce() -> Vec<Kind>) {
     if purchase.is_new() && !purchase.tried.replace(true) {
-        let kinds = others();
-        if PAID_FOR.iter().filter(|kind| kinds.contains(kind)).count() > 1 {
-            give(purchase, &kinds);
-        }
+        give(purchase, &others());
     }
     if !purchase.done.borrow().contains(&kind) {
         super::fulfil(kind, purchase);

@@ -57,20 +57,6 @@ pub(super) fn fulfil(purchase: &Purchase) {
     }
 }
 
-/// Adds the job of a payment on which nothing was decided yet.
-pub(super) fn add_first(target: &Target, purchase: &Purchase, order_id: Option<&str>) {
-    add(target, SUCCEEDED, purchase, order_id);
-}
-
-pub(super) fn first_record<'a>(purchase: &'a Purchase, target: &'a Target) -> Record<'a> {
-    Record::new(purchase, Kind::FulfillmentJobs, target, SUCCEEDED, Verdict::applied())
-}
-
-/// Wakes the workers for it.
-pub(super) fn tell_first() {
-    NOTIFY_JOBS.one::<bool>(&[text(SUCCEEDED)]);
-}
-
 /// Says in the jobs of a payment that it holds its order now, or holds it no longer.
 pub(super) fn retell(purchase: &Purchase, holds: bool) {
     let order_id = purchase.order_id.as_deref().filter(|_| holds);

@@ -25,6 +25,7 @@ use purchase::{Purchase, UNDECIDED};
 use target::Target;
 
 statement!(RECORD_FULFILLMENT, "record_fulfillment");
+statement!(RECORD_FIRST, "record_first");
 statement!(RECORD_FAILURE, "record_failure");
 statement!(FORGET_FULFILLMENT, "forget_fulfillment");
 
@@ -148,18 +149,26 @@ impl<'a> Record<'a> {
     }
 
     fn keep(&self) {
-        Self::keep_all(std::slice::from_ref(self));
+        RECORD_FULFILLMENT.execute(&Self::all_args(std::slice::from_ref(self)));
     }
 
-    /// Keeps decisions on one source, four in a statement.
-    fn keep_all(records: &[Self]) {
+    /// Keeps what was decided on one source of which nothing is on record, four decisions in a statement.
+    fn keep_first(records: &[Self]) {
         for some in records.chunks(4) {
-            let Some(first) = some.first() else { return };
-            let mut args: Vec<DatumWithOid> = Vec::with_capacity(2 + 4 * 15);
-            args.extend([text(first.environment), text(first.source)]);
-            (0..4).for_each(|place| args.extend(Self::args(some.get(place))));
-            RECORD_FULFILLMENT.execute(&args);
+            let kept = RECORD_FIRST.execute(&Self::all_args(some));
+            if usize::try_from(kept) != Ok(some.len()) {
+                some.iter().for_each(Self::keep);
+            }
         }
+    }
+
+    /// The arguments of at most four, which are of one source.
+    fn all_args(some: &[Self]) -> Vec<DatumWithOid<'_>> {
+        let mut args: Vec<DatumWithOid> = Vec::with_capacity(2 + 4 * 15);
+        args.push(text(some.first().map(|first| first.environment)));
+        args.push(text(some.first().map(|first| first.source)));
+        (0..4).for_each(|place| args.extend(Self::args(some.get(place))));
+        args
     }
 
     fn args(record: Option<&Self>) -> [DatumWithOid<'_>; 15] {

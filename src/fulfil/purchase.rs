@@ -4,7 +4,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
-use payments_core::fulfil::promise::{Benefit, Waiting};
+use payments_core::fulfil::promise::{Benefit, Waiting, own_first};
 use payments_core::fulfil::{Line, Money, State, Subject, Verdict};
 use serde::Deserialize;
 
@@ -15,6 +15,7 @@ use crate::lock;
 
 statement!(FIND_PURCHASE, "find_purchase");
 statement!(FIND_BENEFITS, "find_benefits");
+statement!(PRODUCTS_GIVE, "products_give");
 
 /// How the record of a line begins that can't be decided yet; its price follows.
 pub(super) const UNDECIDED: &str = "undecided:";
@@ -110,7 +111,7 @@ impl Purchase {
             let benefits = benefits_of(&self.environment, &lines, self.money.paid_at);
             let mut new: Vec<&str> = benefits
                 .iter()
-                .filter(|benefit| benefit.unknown_credits == Some(true) || benefit.unknown_keys == Some(true))
+                .filter(|benefit| benefit.unknown_credits || benefit.unknown_keys)
                 .map(|benefit| benefit.price.as_str())
                 .filter(|price| {
                     self.given.iter().flatten().all(|given| given.what.strip_prefix(UNDECIDED) != Some(price))
@@ -151,7 +152,23 @@ impl Purchase {
 
 /// What lines of price, quantity and product, where that is known, give now; counted from `start`.
 pub(super) fn benefits_of(environment: &str, lines: &[(String, i64, Option<String>)], start: i64) -> Vec<Benefit> {
-    FIND_BENEFITS.all(&[text(environment), json(lines), start.into()])
+    let mut benefits: Vec<Benefit> = FIND_BENEFITS.all(&[text(environment), json(lines), start.into()]);
+    own_first(&mut benefits);
+    if benefits.iter().any(|benefit| benefit.unknown)
+        && let Some(products) = PRODUCTS_GIVE.one::<Products>(&[text(environment)])
+    {
+        for benefit in benefits.iter_mut().filter(|benefit| benefit.unknown) {
+            (benefit.unknown_credits, benefit.unknown_keys) = (products.credits, products.keys);
+        }
+    }
+    benefits
+}
+
+/// Whether a line whose product is unknown may be missing something.
+#[derive(Deserialize)]
+struct Products {
+    credits: bool,
+    keys: bool,
 }
 
 /// What stands for a price among the locks.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 /// What is known of one line of a purchase: one of the benefits of its price, or that there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "a row of a statement, whose columns these are")]
 pub struct Benefit {
     /// The line's price.
     pub price: String,
@@ -29,10 +30,14 @@ pub struct Benefit {
     pub lasts: Option<String>,
     /// Until when, in microseconds since 1970.
     pub expires_at: Option<i64>,
-    /// Whether its product is unknown while products give credits.
-    pub unknown_credits: Option<bool>,
+    /// Whether its product is unknown.
+    pub unknown: bool,
+    /// Whether it is, while products give credits.
+    #[serde(skip)]
+    pub unknown_credits: bool,
     /// The same of keys.
-    pub unknown_keys: Option<bool>,
+    #[serde(skip)]
+    pub unknown_keys: bool,
 }
 
 /// Why it can't be told yet what a line gives.
@@ -80,6 +85,19 @@ impl Term {
     }
 }
 
+/// A price's own benefit goes before its product's; in an order that does not depend on how they were found.
+pub fn own_first(benefits: &mut Vec<Benefit>) {
+    let own: Vec<(String, Option<String>)> = benefits
+        .iter()
+        .filter(|benefit| benefit.via.is_some() && !benefit.by_product)
+        .map(|benefit| (benefit.price.clone(), benefit.key.clone()))
+        .collect();
+    benefits.retain(|benefit| {
+        !benefit.by_product || own.iter().all(|(price, key)| *price != benefit.price || *key != benefit.key)
+    });
+    benefits.sort_by(|one, other| (&one.via, &one.key).cmp(&(&other.via, &other.key)));
+}
+
 /// Credits, summed by the price or product that gives them.
 #[must_use]
 pub fn credits<'a>(benefits: impl Iterator<Item = &'a Benefit> + Clone) -> Promise<i64> {
@@ -98,7 +116,7 @@ pub fn credits<'a>(benefits: impl Iterator<Item = &'a Benefit> + Clone) -> Promi
         }
     }
     // A price's own credits go before its product's.
-    for benefit in benefits.filter(|benefit| benefit.unknown_credits == Some(true)) {
+    for benefit in benefits.filter(|benefit| benefit.unknown_credits) {
         if !decided.contains(&benefit.price.as_str()) {
             undecided.insert(benefit.price.clone(), Undecided::UnknownProduct);
         }
@@ -112,7 +130,7 @@ pub fn entitlements<'a>(benefits: impl Iterator<Item = &'a Benefit>) -> Promise<
     let mut undecided = BTreeMap::new();
     let mut given: BTreeMap<String, Term> = BTreeMap::new();
     for benefit in benefits {
-        if benefit.unknown_keys == Some(true) {
+        if benefit.unknown_keys {
             undecided.entry(benefit.price.clone()).or_insert(Undecided::UnknownProduct);
         }
         let Some((via, key)) = benefit.via.as_ref().zip(benefit.key.as_ref()) else { continue };
@@ -182,6 +200,17 @@ mod tests {
     }
 
     #[test]
+    fn a_prices_own_benefit_goes_before_its_products() {
+        let mut found =
+            vec![gives("price_a", 1, "prod_x", 5), gives("price_a", 1, "price_a", 7), gives("price_b", 1, "prod_x", 5)];
+        own_first(&mut found);
+        assert_eq!(
+            credits(found.iter()).0.into_iter().collect::<Vec<_>>(),
+            [("price_a".into(), 7), ("prod_x".into(), 5)]
+        );
+    }
+
+    #[test]
     fn what_is_too_much_is_undecided_and_the_rest_is_given() {
         let lines = [gives("price_a", 3, "price_a", i64::MAX / 2), gives("price_b", 1, "price_b", 7)];
         let (given, undecided) = credits(lines.iter());
@@ -195,7 +224,7 @@ mod tests {
 
     #[test]
     fn an_unknown_product_leaves_a_line_undecided_unless_its_price_gives_credits_itself() {
-        let unknown = Benefit { unknown_credits: Some(true), unknown_keys: Some(true), ..line("price_a", 1) };
+        let unknown = Benefit { unknown_credits: true, unknown_keys: true, ..line("price_a", 1) };
         assert_eq!(credits([unknown.clone()].iter()).1.get("price_a"), Some(&Undecided::UnknownProduct));
         assert_eq!(entitlements([unknown.clone()].iter()).1.get("price_a"), Some(&Undecided::UnknownProduct));
         let own = Benefit { via: Some("price_a".into()), credits: Some(3), ..unknown };
@@ -212,7 +241,7 @@ mod tests {
         assert!(of(&waited("price_b", Some(99))).is_empty());
         assert_eq!(of(&waited("price_b", None)).get("price_b"), Some(&7));
         // A benefit of the price itself that was set since gives nothing, and the line goes on waiting.
-        let unknown = Benefit { unknown_credits: Some(true), ..gives("price_c", 1, "price_c", 7) };
+        let unknown = Benefit { unknown_credits: true, ..gives("price_c", 1, "price_c", 7) };
         let (given, undecided) = credits(of_waiting(&[unknown], &waited("price_c", Some(99))).iter());
         assert!(given.is_empty() && undecided.contains_key("price_c"));
     }
