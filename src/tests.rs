@@ -63,8 +63,16 @@ fn types_of(sql: &str) -> Vec<String> {
     parameter_types(&head)
 }
 
+/// How many parameters a statement has.
+fn parameters(sql: &str) -> usize {
+    let numbers = sql.split('$').skip(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+    numbers.filter_map(|number| number.parse().ok()).max().unwrap_or(0)
+}
+
+/// Where the first lines do not tell the type of each parameter, the statement itself casts them.
 fn prepare(name: &str, types: &[String], sql: &str) {
-    let types = if types.is_empty() { String::new() } else { format!("({})", types.join(", ")) };
+    let told = !types.is_empty() && types.len() == parameters(sql);
+    let types = if told { format!("({})", types.join(", ")) } else { String::new() };
     Spi::run(&format!("prepare s_{name} {types} as {sql}")).unwrap();
 }
 
@@ -129,8 +137,8 @@ mod tests {
         for (name, sql) in statements().into_iter().filter(|(name, _)| !READ_ALL_BY_PURPOSE.contains(&name.as_str())) {
             let types = types_of(&sql);
             prepare(&name, &types, &sql);
-            let arguments = vec!["null"; types.len()].join(", ");
-            let arguments = if types.is_empty() { arguments } else { format!("({arguments})") };
+            let arguments = vec!["null"; parameters(&sql)].join(", ");
+            let arguments = if arguments.is_empty() { arguments } else { format!("({arguments})") };
             let mut ours = false;
             for line in plan(&format!("explain (costs off) execute s_{name}{arguments}")) {
                 if line.contains(" Scan ") {

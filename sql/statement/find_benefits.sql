@@ -15,7 +15,9 @@ select pg_catalog.json_build_object(
   'unknown', l.product is null)::text
   from (select j.line ->> 0 as price, (j.line ->> 1)::bigint as quantity, coalesce(j.line ->> 2, p.stripe_product_id) as product
           from pg_catalog.json_array_elements($2::json) as j(line)
-          left join payments.prices p on p.stripe_price_id = j.line ->> 0 and p.environment = $1) l
+          left join lateral (
+            select o.stripe_product_id from payments.prices o
+             where o.stripe_price_id = j.line ->> 0 and o.environment = $1 offset 0) as p on true) l
   left join payments.benefits g
     on g.environment = $1 and coalesce(g.stripe_price_id, g.stripe_product_id) in (l.price, l.product)
  -- what ends after the last timestamp, or is more than Stripe sells at once, is for a person
