@@ -111,8 +111,7 @@ declare
 begin
   execute format('alter table %s enable row level security', target);
   for granted in
-    select distinct case c.relkind when 'S' then 'sequence' else 'table' end as what, c.oid::regclass as name,
-           case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee
+    select distinct c.relkind, c.oid::regclass as name, a.grantee
       from pg_class c
      cross join lateral aclexplode(c.relacl) a
      where a.grantee <> c.relowner
@@ -120,7 +119,8 @@ begin
                                          where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
                                            and d.refobjid = target and d.deptype in ('a', 'i')))
   loop
-    execute format('revoke all on %s %s from %s', granted.what, granted.name, granted.grantee);
+    execute format('revoke all on %s %s from %s', case granted.relkind when 'S' then 'sequence' else 'table' end, granted.name,
+                   case granted.grantee when 0 then 'public' else granted.grantee::regrole::text end);
   end loop;
   if own is not null then
     execute format('create policy own_rows on %s for select using (%s)', target, own);

@@ -21,4 +21,5 @@ select pg_catalog.json_build_object('relation'::text, 'subscription_items'::text
 union all
 select pg_catalog.json_build_object('relation'::text, 'active_entitlements'::text, 'key'::text, m.lookup_key,
          'row'::text, pg_catalog.to_jsonb(m.*) - '{id,created_at,updated_at}'::text[])::text
-  from payments.active_entitlements m where m.environment = $1 and m.stripe_customer_id = pg_catalog.substr($2, 14) and pg_catalog.starts_with($2, 'entitlements:'::text)
+  from payments.active_entitlements m where m.environment = $1 and pg_catalog.starts_with($2, 'entitlements:'::text)
+   and m.stripe_customer_id = pg_catalog.substr($2, 14)

@@ -7,7 +7,8 @@ select $1, r.stripe_customer_id, r.email, r.name, r.phone, r.deleted, r.metadata
        bigint)
 on conflict (environment, stripe_customer_id) do update
    set (email, name, phone, deleted, metadata, stripe_created_at, raw, synced_at, updated_at)
-     = (excluded.email, excluded.name, excluded.phone, excluded.deleted, excluded.metadata, excluded.stripe_created_at, excluded.raw, excluded.synced_at, pg_catalog.now())
+     = (excluded.email, excluded.name, excluded.phone, excluded.deleted, excluded.metadata, excluded.stripe_created_at, excluded.raw,
+        excluded.synced_at, pg_catalog.now())
  where (m.email, m.name, m.phone, m.deleted, m.metadata, m.stripe_created_at, m.raw)
        is distinct from
        (excluded.email, excluded.name, excluded.phone, excluded.deleted, excluded.metadata, excluded.stripe_created_at, excluded.raw)

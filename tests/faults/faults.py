@@ -20,6 +20,8 @@ def crash_during(name, write, seconds):
     stop = threading.Event()
     acknowledged, threads = load(name, write, stop)
     time.sleep(seconds)
+    server.hold_walwriter()
+    time.sleep(0.3)
     server.kill_everything()
     stop.set()
     for thread in threads:

@@ -62,6 +62,13 @@ def kill_everything():
         time.sleep(0.05)
 
 
+def hold_walwriter():
+    """From now on nobody writes WAL but the commits that wait for it."""
+    for pid in children(postmaster()):
+        if b"walwriter" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGSTOP)
+
+
 def start():
     subprocess.run([HERE / "start-server.sh"], check=True)
 
