@@ -21,7 +21,7 @@ create function bench.fill(stream text, events int) returns void language sql as
   )
   insert into bench.events (n, event_id, payload)
   select n, payload::jsonb ->> 'id', payload
-    from (select n, regexp_replace(regexp_replace(replace(k.event, '"u_1001"', format('"u_%s"', (n - 1) / k.places)),
+    from (select n, regexp_replace(regexp_replace(replace(replace(k.event, '"u_1001"', format('"u_%s"', (n - 1) / k.places)), '"team_1"', format('"team_%s"', (n - 1) / k.places)),
                    '"((evt|pi|ch|py|cs|cus|in|sub|si|il|re|dp|prod|price|inpay)_[A-Za-z0-9_]+)"', format('"\1%s"', (n - 1) / k.places), 'g'),
                    '"[0-9a-f]{8}-[0-9a-f]{4}-4', format('"%s-0000-4', lpad(to_hex((n - 1) / k.places), 8, '0')), 'g') as payload
             from generate_series(1, events) n join kept k on k.place = (n - 1) % k.places) made

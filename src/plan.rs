@@ -1,8 +1,10 @@
 //! Kept plans: a statement is prepared at its first use and its plan kept for the life of the backend.
 //!
 //! One generic plan each, made without sequential scans: a plan made while the tables are empty would else scan them, and
-//! go on so through a long transaction that fills them. Only our own statements are planned so; what an app's trigger runs
-//! is planned as ever.
+//! go on so through a long transaction that fills them. For the same reason the statements ask for an environment by
+//! `is not distinct from`, which no index knows: on an empty table an index read for its second column alone looks as good
+//! as one read for the id that is asked for. Only our own statements are planned so; what an app's trigger runs is planned
+//! as ever.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;

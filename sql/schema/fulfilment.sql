@@ -24,7 +24,7 @@ begin
       check (num_nonnulls(credits_per_unit, key) = 1)
     );
     create unique index benefits_given_by_idx on payments.benefits
-      (environment, (coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, '')));
+      ((coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, '')), environment);
     create index benefits_by_product_idx on payments.benefits (environment) where stripe_product_id is not null;
   end if;
 

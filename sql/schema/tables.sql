@@ -4,7 +4,7 @@
 -- (its scripts set row_security = off) nothing is made, because the dump brings it all.
 --
 -- No index begins with the environment: while a table is small, a plan would rather read all of such an index than look
--- for one key, and a kept plan would go on so.
+-- for one key, and a kept plan would go on so (src/plan.rs).
 
 do $install$
 begin

@@ -9,8 +9,8 @@ with whose as materialized (
       select coalesce(s.metadata ->> ($3 || 'subject_type'::text) <> ''::text
                       and s.metadata ->> ($3 || 'subject_id'::text) <> ''::text, false)) as n (named)
     left join payments.stripe_customer_mappings m
-      on m.environment = $1 and m.stripe_customer_id = s.stripe_customer_id
-   where s.environment = $1 and s.stripe_customer_id = $2
+      on m.environment is not distinct from $1 and m.stripe_customer_id = s.stripe_customer_id
+   where s.environment is not distinct from $1 and s.stripe_customer_id = $2
 )
 update payments.subscriptions s
    set subject_type = w.subject_type, subject_id = w.subject_id, updated_at = pg_catalog.now()

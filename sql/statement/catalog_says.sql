@@ -7,6 +7,5 @@ select pg_catalog.json_build_object(
                      'price', p.stripe_price_id, 'environment', p.environment, 'active', p.active,
                      'recurring', coalesce(p.type = 'recurring'::text, p.recurring_interval is not null)))
               from payments.prices p
-             where p.environment = any (array['test', 'live']::text[])
-               and p.stripe_price_id = any (array(select pg_catalog.jsonb_array_elements_text($1::jsonb)))),
+             where p.stripe_price_id = any (array(select pg_catalog.jsonb_array_elements_text($1::jsonb)))),
            '[]'::json))::text

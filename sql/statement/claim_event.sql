@@ -7,5 +7,5 @@ select pg_catalog.json_build_object(
            or e.payload - 'pending_webhooks'::text - 'request'::text
             = $3::jsonb - 'pending_webhooks'::text - 'request'::text)::text
   from payments.webhook_events e
- where e.environment = $1 and e.stripe_event_id = $2
+ where e.environment is not distinct from $1 and e.stripe_event_id = $2
    for no key update

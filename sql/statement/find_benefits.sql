@@ -17,9 +17,9 @@ select pg_catalog.json_build_object(
           from pg_catalog.json_array_elements($2::json) as j(line)
           left join lateral (
             select o.stripe_product_id from payments.prices o
-             where o.stripe_price_id = j.line ->> 0 and o.environment = $1 offset 0) as p on true) l
+             where o.stripe_price_id = j.line ->> 0 and o.environment is not distinct from $1 offset 0) as p on true) l
   left join payments.benefits g
-    on g.environment = $1 and coalesce(g.stripe_price_id, g.stripe_product_id) in (l.price, l.product)
+    on g.environment is not distinct from $1 and coalesce(g.stripe_price_id, g.stripe_product_id) in (l.price, l.product)
  -- what ends after the last timestamp, or is more than Stripe sells at once, is for a person
  cross join lateral (
    select l.quantity <= 1000000 and extract(epoch from g.duration) * l.quantity < 8000000000000 as fits) t

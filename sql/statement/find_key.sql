@@ -1,9 +1,9 @@
 -- find_key: the row that holds an idempotency key, and the caller's own that has it set aside. $1 environment text, $2 key text, $3 key set aside text, $4 created_by text, $5 guest boolean, $6 the request, JSON as text, $7 id of the row to insert text
 -- Two look-ups, not one with ANY: that one reads all the keys of an environment where the planner believes there are few.
 with found as (
-  select s.*, s.xmin as written_by from payments.checkout_sessions s where s.environment = $1 and s.idempotency_key = $2
+  select s.*, s.xmin as written_by from payments.checkout_sessions s where s.environment is not distinct from $1 and s.idempotency_key = $2
   union all
-  select s.*, s.xmin as written_by from payments.checkout_sessions s where s.environment = $1 and s.idempotency_key = $3
+  select s.*, s.xmin as written_by from payments.checkout_sessions s where s.environment is not distinct from $1 and s.idempotency_key = $3
 )
 select pg_catalog.json_build_object(
          'id', f.id,

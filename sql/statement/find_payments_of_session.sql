@@ -2,7 +2,7 @@
 select pg_catalog.to_json(p.id)::text
   from payments.checkout_sessions s
   join payments.payment_history p
-    on p.environment = s.environment
+    on p.environment is not distinct from s.environment
    and (p.stripe_checkout_session_id = s.stripe_checkout_session_id or p.stripe_payment_intent_id = s.stripe_payment_intent_id)
  where s.id = $1
    and p.type = 'one_time_payment'::text

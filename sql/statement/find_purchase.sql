@@ -27,16 +27,16 @@ select pg_catalog.json_build_object(
                      -- months are counted in UTC, so that no session's time zone matters
                      'expires_at', (extract(epoch from (paid.at at time zone 'UTC'::text) + f.lasts) * 1000000)::bigint))
               from payments.fulfillments f
-             where f.environment = p.environment and f.source = 'checkout:'::text || s.id::text)
+             where f.environment is not distinct from p.environment and f.source = 'checkout:'::text || s.id::text)
 )::text
   from payments.payment_history p
  cross join lateral (
    (select c.* from payments.checkout_sessions c
-     where c.environment = p.environment and c.stripe_checkout_session_id = p.stripe_checkout_session_id
+     where c.environment is not distinct from p.environment and c.stripe_checkout_session_id = p.stripe_checkout_session_id
        and c.mode = 'payment'::text)
    union all
    (select c.* from payments.checkout_sessions c
-     where c.environment = p.environment and c.stripe_payment_intent_id = p.stripe_payment_intent_id
+     where c.environment is not distinct from p.environment and c.stripe_payment_intent_id = p.stripe_payment_intent_id
        and c.mode = 'payment'::text
      order by c.id)
    limit 1) s

@@ -9,5 +9,5 @@ select pg_catalog.json_build_object('environment', s.environment, 'id', s.id)::t
          select case when pg_catalog.regexp_replace($2, '^checkout:'::text, ''::text) ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'::text
                      then pg_catalog.regexp_replace($2, '^checkout:'::text, ''::text)::uuid end)
    and s.mode = 'payment'::text
-   and ($1 is null or s.environment = $1)
+   and ($1 is null or s.environment is not distinct from $1)
  order by s.id

@@ -4,14 +4,14 @@
 with found as (
   select s.id, s.subject_type, s.subject_id, s.line_items, 0 as place
     from payments.checkout_sessions s
-   where s.environment = $1 and s.stripe_checkout_session_id = $2
+   where s.environment is not distinct from $1 and s.stripe_checkout_session_id = $2
   union all
   select s.id, s.subject_type, s.subject_id, s.line_items, n.place
     from pg_catalog.unnest(array[$3, $4]) with ordinality as n (id, place)
    cross join lateral (
      select o.id, o.subject_type, o.subject_id, o.line_items
        from payments.checkout_sessions o
-      where o.environment = $1 and o.mode = $5 and o.stripe_checkout_session_id is null
+      where o.environment is not distinct from $1 and o.mode = $5 and o.stripe_checkout_session_id is null
         and o.id = case when n.id ~ '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'::text then n.id::uuid end
    ) as s
 )

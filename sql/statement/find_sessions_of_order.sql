@@ -3,5 +3,5 @@ select pg_catalog.json_build_object('environment', s.environment, 'id', s.id)::t
   from payments.checkout_sessions s
  where s.metadata ->> 'order_id'::text = $2
    and s.mode = 'payment'::text
-   and ($1 is null or s.environment = $1)
+   and ($1 is null or s.environment is not distinct from $1)
  order by s.id

@@ -10,12 +10,12 @@ select pg_catalog.json_build_object(
   'items', (select pg_catalog.json_agg(pg_catalog.json_build_array(i.stripe_price_id, 1, i.stripe_product_id)
                                        order by i.stripe_subscription_item_id)
               from payments.subscription_items i
-             where i.environment = $1 and i.stripe_subscription_id = $2 and i.stripe_price_id is not null
+             where i.environment is not distinct from $1 and i.stripe_subscription_id = $2 and i.stripe_price_id is not null
                and s.id is not null),
   'given', (select pg_catalog.json_agg(pg_catalog.json_build_object(
                      'target', f.target, 'what', f.what, 'state', f.state, 'via', f.via))
               from payments.fulfillments f
-             where f.environment = $1 and f.source = 'subscription:'::text || $2 and f.kind = 'user_entitlements'::text)
+             where f.environment is not distinct from $1 and f.source = 'subscription:'::text || $2 and f.kind = 'user_entitlements'::text)
 )::text
   from (select 1) one
-  left join payments.subscriptions s on s.environment = $1 and s.stripe_subscription_id = $2
+  left join payments.subscriptions s on s.environment is not distinct from $1 and s.stripe_subscription_id = $2

@@ -2,5 +2,5 @@
 -- $1 environment text, $2 stripe_checkout_session_id text, $3 the event that is the evidence text, $4 conflict text
 update payments.webhook_events e
    set conflict = case when e.stripe_event_id = $3 then $4 end
- where e.environment = $1 and e.object_id = $2
+ where e.environment is not distinct from $1 and e.object_id = $2
    and e.conflict is distinct from case when e.stripe_event_id = $3 then $4 end

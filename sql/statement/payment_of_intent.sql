@@ -1,4 +1,4 @@
 -- payment_of_intent: the row of a payment by its payment intent (a JSON string). $1 environment text, $2 stripe_payment_intent_id text
 select pg_catalog.to_json(p.id)::text
   from payments.payment_history p
- where p.environment = $1 and p.stripe_payment_intent_id = $2 and p.type <> 'refund'::text and p.type <> 'dispute'::text
+ where p.environment is not distinct from $1 and p.stripe_payment_intent_id = $2 and p.type <> 'refund'::text and p.type <> 'dispute'::text

@@ -4,4 +4,4 @@ select pg_catalog.json_build_object(
             select from payments.environments e where e.environment = 'live'::text and e.live_approved_at is not null),
          'mapped', exists (
             select from payments.stripe_customer_mappings m
-             where m.environment = $1 and m.subject_type = $2 and m.subject_id = $3))::text
+             where m.environment is not distinct from $1 and m.subject_type = $2 and m.subject_id = $3))::text

@@ -5,4 +5,4 @@ update payments.webhook_events e
        last_error = $4,
        attempt_count = e.attempt_count + case when e.processing_status = 'failed'::text then 1 else 0 end,
        processed_at = case when $3 = 'failed'::text then null else pg_catalog.now() end
- where e.environment = $1 and e.stripe_event_id = $2
+ where e.environment is not distinct from $1 and e.stripe_event_id = $2

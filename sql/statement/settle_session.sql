@@ -13,7 +13,7 @@ with said as materialized (
          coalesce(said.stripe_payment_intent_id, s.stripe_payment_intent_id) as stripe_payment_intent_id,
          coalesce(said.stripe_subscription_id, s.stripe_subscription_id) as stripe_subscription_id
     from payments.checkout_sessions s, said
-   where s.id = $2::uuid and s.environment = $1
+   where s.id = $2::uuid and s.environment is not distinct from $1
 )
 update payments.checkout_sessions s
    set updated_at = pg_catalog.now(),

@@ -5,7 +5,7 @@ with listed as materialized (
    order by r.lookup_key, r.stripe_entitlement_id
 ), gone as (
   delete from payments.active_entitlements e
-   where e.environment = $1 and e.stripe_customer_id = $2
+   where e.environment is not distinct from $1 and e.stripe_customer_id = $2
      and not exists (select from listed l where l.lookup_key = e.lookup_key)
 )
 insert into payments.active_entitlements as e

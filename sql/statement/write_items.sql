@@ -5,7 +5,7 @@ with listed as materialized (
     quantity bigint, metadata jsonb, raw jsonb)
 ), gone as (
   delete from payments.subscription_items i
-   where i.environment = $1 and i.stripe_subscription_id = $2
+   where i.environment is not distinct from $1 and i.stripe_subscription_id = $2
      and not exists (select from listed l where l.stripe_subscription_item_id = i.stripe_subscription_item_id)
 )
 insert into payments.subscription_items as i

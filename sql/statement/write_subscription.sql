@@ -15,7 +15,7 @@ select $1, r.stripe_subscription_id, r.stripe_customer_id,
   left join lateral (
     select o.subject_type, o.subject_id
       from payments.stripe_customer_mappings o
-     where o.environment = $1 and o.stripe_customer_id = r.stripe_customer_id offset 0
+     where o.environment is not distinct from $1 and o.stripe_customer_id = r.stripe_customer_id offset 0
   ) as c on true
 on conflict (environment, stripe_subscription_id) do update
    set (stripe_customer_id, subject_type, subject_id, status, current_period_start, current_period_end,
