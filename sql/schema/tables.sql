@@ -141,6 +141,7 @@ begin
   end if;
 
   -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
+  -- What its policies look at stands first: a scan takes each row apart up to the last column that it needs.
   if to_regclass('payments.checkout_sessions') is null then
     create table payments.checkout_sessions (
       id uuid primary key default gen_random_uuid(),
@@ -151,6 +152,10 @@ begin
       payment_status text check (payment_status in ('paid', 'unpaid', 'no_payment_required')),
       subject_type text,
       subject_id text,
+      created_by text,
+      guest boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
       customer_email text,
       line_items jsonb not null check (jsonb_typeof(line_items) = 'array'),
       success_url text not null,
@@ -164,11 +169,7 @@ begin
       url text,
       last_error text,
       raw jsonb not null default '{}',
-      created_by text,
-      guest boolean not null default false,
       request jsonb,
-      created_at timestamptz not null default now(),
-      updated_at timestamptz not null default now(),
       check ((subject_type is null) = (subject_id is null)),
       unique (stripe_checkout_session_id, environment)
     );
