@@ -5,7 +5,7 @@
 #   BENCH_SCALE    1 is a million payments and five million events already there (0.1)
 #   BENCH_OBJECTS  objects of the back-fill (100000) BENCH_ONLY     one of: empty mixed million backfill sessions fulfilment
 if [ -z "${SERVER_DATA:-}" ]; then
-  export SERVER_SETTINGS='fsync=on synchronous_commit=on shared_buffers=1GB max_wal_size=8GB checkpoint_timeout=30min autovacuum_naptime=10s'
+  export SERVER_SETTINGS='fsync=on synchronous_commit=on shared_buffers=5GB max_wal_size=8GB checkpoint_timeout=30min autovacuum_naptime=10s'
   exec "$(dirname "$0")/../scripts/with-server.sh" "$0" "$@"
 fi
 . "$(dirname "$0")/../scripts/project.sh"
