@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 
 use super::Kind;
 use super::target::Target;
-use crate::db::{statement, text};
+use crate::db::{self, statement, text};
 
 statement!(FIND_TARGETS, "find_targets");
 
@@ -41,8 +41,7 @@ pub(super) fn targets(kind: Kind) -> Rc<Vec<Target>> {
 }
 
 fn attachments() -> pg_sys::Oid {
-    // SAFETY: look-ups in the server's caches by name.
-    unsafe { pg_sys::get_relname_relid(c"attachments".as_ptr(), pg_sys::get_namespace_oid(c"payments".as_ptr(), true)) }
+    db::our_table(c"attachments")
 }
 
 /// Registers with the server, once in a backend's life, to be told when a relation or schema changes.

@@ -85,7 +85,7 @@ pub(crate) fn join(environment: Environment, keys: &[String], also: Also) -> Opt
         // Nobody else can name a group of which every id was added here, until this transaction ends.
         return Some(Joined { anchor, since: Since::Now });
     }
-    let before = if added == 0 && missing.is_empty() { known } else { links(environment, keys) };
+    let before = if missing.is_empty() { known } else { links(environment, keys) };
     let others = also.anchors(environment);
     lock_groups(environment, before.iter().map(|link| &link.anchor).chain(&others));
     if !others.is_empty() && also.anchors(environment) != others {
