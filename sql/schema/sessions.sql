@@ -366,6 +366,7 @@ begin
     update payments.checkout_sessions as s
        set status = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) then 'open'::pg_catalog.text else s.status end,
            stripe_checkout_session_id = response ->> 'id'::pg_catalog.text,
+           named_by = null,
            url = coalesce(response ->> 'url'::pg_catalog.text, s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
            payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::pg_catalog.text

@@ -141,6 +141,8 @@ begin
   end if;
 
   -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
+  -- named_by: the Stripe session that has this row only because it names it; where several do, the best of them has it
+  -- (payment/rival.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
   -- What its policies look at stands first: a scan takes each row apart up to the last column that it needs.
   if to_regclass('payments.checkout_sessions') is null then
     create table payments.checkout_sessions (
@@ -166,6 +168,7 @@ begin
       stripe_customer_id text,
       stripe_payment_intent_id text,
       stripe_subscription_id text,
+      named_by text,
       url text,
       last_error text,
       raw jsonb not null default '{}',

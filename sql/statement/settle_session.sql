@@ -1,5 +1,6 @@
 -- settle_session: moves a local session to what Stripe's newest word of it is, where it differs.
--- An open session takes nothing back. $1 environment text, $2 id text, $3 what is said text (JSON)
+-- An open session takes nothing back. One that has the row because it names it has it from nobody, or from the one that had it so,
+-- of which nothing stays. $1 environment text, $2 id text, $3 what is said text (JSON), $4 the one that had it text
 with said as materialized (
   select r.* from pg_catalog.jsonb_to_record($3::jsonb) as r (
     stripe_checkout_session_id text, status text, payment_status text, stripe_customer_id text,
@@ -7,17 +8,20 @@ with said as materialized (
 ), now_is as (
   select s.id,
          said.stripe_checkout_session_id,
+         case when s.stripe_checkout_session_id = said.stripe_checkout_session_id then s.named_by
+              else said.stripe_checkout_session_id end as named_by,
          case when said.status = 'open'::text and s.status <> 'initialized'::text then s.status else said.status end as status,
          coalesce(said.payment_status, s.payment_status) as payment_status,
-         coalesce(said.stripe_customer_id, s.stripe_customer_id) as stripe_customer_id,
-         coalesce(said.stripe_payment_intent_id, s.stripe_payment_intent_id) as stripe_payment_intent_id,
-         coalesce(said.stripe_subscription_id, s.stripe_subscription_id) as stripe_subscription_id
+         coalesce(said.stripe_customer_id, case when $4 is null then s.stripe_customer_id end) as stripe_customer_id,
+         coalesce(said.stripe_payment_intent_id, case when $4 is null then s.stripe_payment_intent_id end) as stripe_payment_intent_id,
+         coalesce(said.stripe_subscription_id, case when $4 is null then s.stripe_subscription_id end) as stripe_subscription_id
     from payments.checkout_sessions s, said
    where s.id = $2::uuid and s.environment is not distinct from $1
 )
 update payments.checkout_sessions s
    set updated_at = pg_catalog.now(),
        stripe_checkout_session_id = n.stripe_checkout_session_id,
+       named_by = n.named_by,
        status = n.status,
        payment_status = n.payment_status,
        stripe_customer_id = n.stripe_customer_id,
@@ -26,6 +30,7 @@ update payments.checkout_sessions s
        last_error = case when n.status = 'completed'::text then null else s.last_error end
   from now_is n
  where s.id = n.id
+   and coalesce(s.stripe_checkout_session_id, n.stripe_checkout_session_id) in (n.stripe_checkout_session_id, $4)
    and (s.stripe_checkout_session_id, s.status, s.payment_status, s.stripe_customer_id, s.stripe_payment_intent_id,
         s.stripe_subscription_id)
        is distinct from

@@ -124,6 +124,11 @@ pub(crate) fn lock_groups_of(environment: Environment, whose: Also) -> Vec<Strin
     }
 }
 
+/// The group that an id belongs to, if a fact has named it.
+pub(crate) fn anchor_of(environment: Environment, key: &str) -> Option<String> {
+    links(environment, &[key.to_owned()]).pop().map(|link| link.anchor)
+}
+
 fn lock_groups<'a>(environment: Environment, anchors: impl IntoIterator<Item = &'a String>) {
     Slots::Groups.lock(environment.name(), anchors.into_iter().map(String::as_str));
 }

@@ -17,6 +17,7 @@ use crate::{project, settings};
 statement!(IS_CONTESTED, "is_contested");
 statement!(MAPPING_STANDS, "mapping_stands");
 statement!(KEEP_CLAIM, "keep_claim");
+statement!(DROP_CLAIM, "drop_claim");
 statement!(CLAIMS_AROUND, "claims_around");
 statement!(DROP_MAPPING, "drop_mapping");
 statement!(WRITE_MAPPING, "write_mapping");
@@ -54,6 +55,13 @@ pub(crate) fn claim(environment: Environment, claim: &Claim, alone: bool) -> boo
     }
     settle(environment, &claim.subject, &claim.stripe_customer_id, Notes::IfContested, alone);
     true
+}
+
+/// Takes back a session's claim. The whole projection must be locked.
+pub(crate) fn withdraw(environment: Environment, session: &str) {
+    let Some(claim) = DROP_CLAIM.one::<Claim>(&[text(environment.name()), text(session)]) else { return };
+    note(environment, &claim, None);
+    settle(environment, &claim.subject, &claim.stripe_customer_id, Notes::Always, true);
 }
 
 /// Whether the events of the claims around are told how they fared.

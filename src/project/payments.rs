@@ -7,6 +7,7 @@ use payments_core::payment::fact::{Fact, State, Statement};
 use payments_core::payment::fold::{self, Context, Folded, Payment, by_object, fold};
 use payments_core::payment::mapping::Claim;
 use payments_core::payment::refunds::Told;
+use payments_core::payment::rival::Standing;
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::Subject;
 use payments_core::stripe::object::session::Session;
@@ -14,6 +15,7 @@ use pgrx::datum::DatumWithOid;
 use serde::{Deserialize, Serialize};
 
 use crate::db::{self, json, jsonb, statement, text};
+use crate::lock;
 use crate::project::groups::{self, Also, Joined, Since};
 use crate::project::{Incoming, do_again_alone, mappings};
 use crate::settings;
@@ -40,27 +42,43 @@ struct Local {
     #[serde(flatten)]
     subject: Option<Subject>,
     price: Option<String>,
+    /// The session names the row, which does not carry its id.
+    by_name: bool,
+    /// Another session that has the row, because it names it too.
+    holder: Option<String>,
 }
 
-/// The local rows of Stripe's sessions, each looked up once. What is kept of one never changes.
+/// The local rows of Stripe's sessions, each looked up once.
 struct Locals {
     environment: Environment,
-    known: HashMap<String, Option<Local>>,
+    found: HashMap<String, Vec<Local>>,
 }
 
 impl Locals {
     fn new(environment: Environment) -> Self {
-        Self { environment, known: HashMap::new() }
+        Self { environment, found: HashMap::new() }
     }
 
-    /// The row that carries the session's id, else one that the session names and that carries none yet.
-    fn of(&mut self, session: &Session) -> Option<&Local> {
+    /// The row that carries the session's id, else those that it names, the better word first.
+    fn candidates(&mut self, session: &Session) -> &mut Vec<Local> {
         let find = || {
             let [first, second] = session.local_ids();
             let (environment, id) = (self.environment.name(), session.id.as_str());
-            FIND_SESSION.one(&[text(environment), text(id), text(first), text(second), text(session.mode.as_str())])
+            FIND_SESSION.all(&[text(environment), text(id), text(first), text(second), text(session.mode.as_str())])
         };
-        self.known.entry(session.id.clone()).or_insert_with(find).as_ref()
+        self.found.entry(session.id.clone()).or_insert_with(find)
+    }
+
+    /// The first of them that no other session has with better reason; `statements` are all that is said of its payment.
+    fn of(&mut self, session: &Session, statements: &[Statement]) -> Option<&Local> {
+        let environment = self.environment;
+        self.candidates(session).iter().find(|local| {
+            let other = local.holder.as_deref();
+            other.is_none_or(|holder| {
+                let its = groups::anchor_of(environment, holder).map(|anchor| groups::facts_of(environment, &anchor));
+                Standing::of(&session.id, statements) > Standing::of(holder, &its.unwrap_or_default())
+            })
+        })
     }
 }
 
@@ -68,8 +86,10 @@ impl Locals {
 pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     let environment = incoming.environment;
     let fact = &statement.fact;
+    // Whoever may take a session's row away has the projection to itself.
+    lock::beside_others();
     let mut locals = Locals::new(environment);
-    let claimed = claimable(&mut locals, fact);
+    let claimed = claimable(&mut locals, fact, incoming.alone);
     let mut objects: Vec<String> =
         fact.customer().into_iter().chain(fact.subscription()).map(ToOwned::to_owned).collect();
     if let Some((subject, customer)) = &claimed {
@@ -101,12 +121,16 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
 }
 
 /// The subject and the customer that a completed session may bring together.
-fn claimable(locals: &mut Locals, fact: &Fact) -> Option<(Subject, String)> {
+fn claimable(locals: &mut Locals, fact: &Fact, alone: bool) -> Option<(Subject, String)> {
     let Fact::CheckoutSession(session) = fact else { return None };
     if !session.is_complete() {
         return None;
     }
-    Some((agreed(locals.of(session)?, session)?, session.customer.clone()?))
+    let local = locals.candidates(session).first()?;
+    if local.holder.is_some() && !alone {
+        do_again_alone();
+    }
+    Some((agreed(local, session)?, session.customer.clone()?))
 }
 
 /// The local row's subject, unless the session's metadata names another.
@@ -166,7 +190,7 @@ fn derive(locals: &mut Locals, statements: &[Statement], place: &Place, alone: b
     let mut mapped = false;
     for told in by_object(statements) {
         if let Fact::CheckoutSession(newest) = &told.newest.fact {
-            mapped |= settle_session(locals, newest, &told, alone);
+            mapped |= settle_session(locals, newest, &told, statements, alone);
         }
     }
     let folded = fold(statements, &context(locals, statements));
@@ -190,9 +214,9 @@ struct Settled<'a> {
 
 /// Moves a session's local row to what its newest snapshot says, and lets it claim its customer for its subject. Whether the
 /// mappings may be others now.
-fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, alone: bool) -> bool {
+fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, statements: &[Statement], alone: bool) -> bool {
     let environment = locals.environment;
-    let Some(local) = locals.of(newest) else { return false };
+    let Some(local) = locals.of(newest, statements).cloned() else { return false };
     let sessions = || told.statements.iter().filter_map(|statement| as_session(statement).map(|s| (*statement, s)));
     let paid = sessions().map(|(_, session)| session).find(|session| session.state == State::Succeeded);
     let completed = sessions().find(|(_, session)| session.is_complete());
@@ -212,8 +236,23 @@ fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, alone: boo
         stripe_payment_intent_id: latest(|session| session.payment_intent.as_deref()),
         stripe_subscription_id: latest(|session| session.subscription.as_deref()),
     };
-    SETTLE_SESSION.execute(&[text(environment.name()), text(local.id.as_str()), json(&settled)]);
-    let (Some((first, _)), Some(customer), Some(subject)) = (completed, &newest.customer, agreed(local, newest)) else {
+    if local.holder.is_some() && !alone {
+        do_again_alone();
+    }
+    let args = [text(environment.name()), text(local.id.as_str()), json(&settled), text(local.holder.as_deref())];
+    if SETTLE_SESSION.execute(&args) == 0 && local.by_name {
+        if !alone {
+            do_again_alone();
+        }
+        // A backend recorded another session there meanwhile.
+        locals.candidates(newest).retain(|other| other.id != local.id);
+        return settle_session(locals, newest, told, statements, alone);
+    }
+    if let Some(holder) = &local.holder {
+        let_go(environment, holder);
+    }
+    let (Some((first, _)), Some(customer), Some(subject)) = (completed, &newest.customer, agreed(&local, newest))
+    else {
         return false;
     };
     let claim = Claim {
@@ -224,6 +263,14 @@ fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, alone: boo
         evidence_event_id: first.event_id.clone(),
     };
     mappings::claim(environment, &claim, alone)
+}
+
+/// A session has lost the local row that it names to another: it claims nothing any more, and its payment is no purchase here.
+fn let_go(environment: Environment, session: &str) {
+    mappings::withdraw(environment, session);
+    if let Some(anchor) = groups::anchor_of(environment, session) {
+        refold(environment, &anchor, true);
+    }
 }
 
 fn as_session(statement: &Statement) -> Option<&Session> {
@@ -267,7 +314,7 @@ fn context(locals: &mut Locals, statements: &[Statement]) -> Context {
         context.subscriptions = subjects_of_subscriptions(environment, subscriptions);
     }
     for session in statements.iter().filter_map(as_session) {
-        if let Some(local) = locals.of(session) {
+        if let Some(local) = locals.of(session, statements) {
             let local = fold::Local { subject: local.subject.clone(), price: local.price.clone() };
             context.locals.insert(session.id.clone(), local);
         }

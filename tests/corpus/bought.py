@@ -1,6 +1,6 @@
 """Stories of what was bought: the app's own tables end the same in every order too."""
 
-from expected import at
+from expected import at, paid, refund, user
 from generated import (
     charge, dispute, event, intent, invoice, local, price, refunded, session, stamped, subscription, subscription_session,
 )
@@ -132,6 +132,7 @@ def stories():
         {"balances": [" user u_1001: 300"],
          "public.user_entitlements": [{"user_id": "u_1001", "key": "course", "active": True}]},
     )
+    yield from rivals()
     far = 4000000000 - 1752000000
     team = local(1, "subscription", ("team", "t_1"))
     of_team = {**stamped(1, "subscription"), "insforge_subject_type": "team", "insforge_subject_id": "t_1"}
@@ -158,4 +159,57 @@ def stories():
         COURSE + team,
         {"public.team_billing_status": [{"team_id": "t_1", "status": "canceled"}],
          "public.user_entitlements": [{"key": "course", "active": False}]},
+    )
+
+
+def rivals():
+    """Several of Stripe's sessions name one local row: a backend that lost the first answer asked again a day later."""
+    def of(letter, made, **more):
+        return session(1, f"cs_{letter}", payment_intent=f"pi_{letter}", created=1752000000 + made, **more)
+
+    everything = CREDITS + COURSE + order(1) + ordered(1, 1)
+    yield Story(
+        "a session expired, the one after it was paid", [
+            event("checkout.session.expired", of("a", 0, status="expired", payment_status="unpaid", customer=None), 86400),
+            event("checkout.session.completed", of("b", 90000), 90063),
+            event("payment_intent.succeeded", intent("pi_b", stamped(1)), 90062),
+        ],
+        everything,
+        {"public.orders": [bought("paid", stripe_payment_intent_id="pi_b")], "balances": [" user u_1001: 500"],
+         "checkout_sessions": [{"status": "completed", "stripe_checkout_session_id": "cs_b"}]},
+    )
+    yield Story(
+        "two sessions of one row are both paid", [
+            event("checkout.session.completed", of("a", 0), 90100),
+            event("checkout.session.completed", of("b", 90000, customer="cus_b"), 90063),
+            event("refund.created", refunded(amount=2000, charge="ch_b", payment_intent="pi_b"), 95000),
+        ],
+        everything,
+        {"public.orders": [bought("paid", stripe_payment_intent_id="pi_a")], "balances": [" user u_1001: 500"],
+         "public.user_entitlements": [{"user_id": "u_1001", "key": "course", "active": True}],
+         "stripe_customer_mappings": [user(stripe_customer_id="cus_a")],
+         "payment_history": [
+             paid(stripe_checkout_session_id="cs_a", stripe_price_id="price_a"),
+             paid(stripe_checkout_session_id="cs_b", stripe_price_id=None, status="refunded", amount_refunded=2000),
+             refund(2000)]},
+    )
+    yield Story(
+        "of two sessions of one row the later is paid first", [
+            event("checkout.session.completed", of("a", 0, payment_status="unpaid"), 63),
+            event("checkout.session.completed", of("b", 100), 163),
+            event("checkout.session.async_payment_succeeded", of("a", 0), 5000),
+        ],
+        everything,
+        {"public.orders": [bought("paid", stripe_payment_intent_id="pi_a")], "balances": [" user u_1001: 500"]},
+    )
+    yield Story(
+        "of three sessions of one row none is paid", [
+            event("checkout.session.completed", of("a", 0, payment_status="unpaid"), 63),
+            event("checkout.session.async_payment_failed", of("a", 0, payment_status="unpaid"), 5000),
+            event("checkout.session.expired", of("b", 100, status="expired", payment_status="unpaid"), 163),
+            event("checkout.session.completed", of("c", 100, payment_status="unpaid", customer="cus_b"), 163),
+        ],
+        everything,
+        {"public.orders": [bought("pending")], "balances": [],
+         "checkout_sessions": [{"status": "completed", "payment_status": "unpaid", "stripe_checkout_session_id": "cs_a"}]},
     )

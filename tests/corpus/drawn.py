@@ -8,9 +8,11 @@ import generated as g
 from story import Story
 
 
-# What is of letter a is of a one-time checkout, what is of letter b of a subscription; in_a is of one without a checkout.
+# What is of letter a is of a one-time checkout, what is of letter b of a subscription; in_a is of one without a checkout. What is of
+# letter c is of another session of Stripe's that was made for the local row of a.
+NUMBERS = {"a": 1, "b": 2, "c": 1}
 MODES = ("payment", "subscription")
-INVOICES = {"a": "in_c", "b": "in_b"}
+INVOICES = {"a": "in_c", "b": "in_b", "c": "in_d"}
 
 
 class Draw(random.Random):
@@ -72,8 +74,8 @@ def metadata(chance, number):
 
 
 def session_itself(chance, own):
-    """Stripe gives each session a payment intent and an invoice of its own, and each local row has one session."""
-    number = "ab".index(own) + 1
+    """Stripe gives each session a payment intent and an invoice of its own."""
+    number = NUMBERS[own]
     mode = MODES[number - 1]
     return {
         "mode": mode, "customer": maybe(chance, f"cus_{letter(chance)}"),
@@ -95,18 +97,19 @@ ENDS = {
 
 
 def session(chance):
-    id_ = f"cs_{letter(chance)}"
+    id_ = f"cs_{chance.choice('aabc')}"
     life = chance.fixed((id_, "life"), lambda c: ENDS[c.choice(sorted(ENDS))])
     kind, status, paid = chance.choice(life)
-    thing = g.session(1, id_, status=status, payment_status=paid, **chance.fixed(id_, lambda c: session_itself(c, id_[-1])))
+    made = 1752000000 + "ab_c".index(id_[-1])
+    thing = g.session(1, id_, status=status, payment_status=paid, created=made, **chance.fixed(id_, lambda c: session_itself(c, id_[-1])))
     time = 60 if kind == "completed" else chance.choice([60, 61, 5000])
     return g.event(f"checkout.session.{kind}", thing, time)
 
 
 def intent(chance):
-    id_ = f"pi_{letter(chance)}"
+    id_ = f"pi_{chance.choice('aaabbc')}"
     itself = chance.fixed(id_, lambda c: {
-        "metadata": metadata(c, "ab".index(id_[-1]) + 1), "customer": maybe(c, f"cus_{letter(c)}"), "invoice": maybe(c, INVOICES[id_[-1]], 0.2),
+        "metadata": metadata(c, NUMBERS[id_[-1]]), "customer": maybe(c, f"cus_{letter(c)}"), "invoice": maybe(c, INVOICES[id_[-1]], 0.2),
         "receipt_email": maybe(c, "receipt@example.com", 0.3),
     })
     kind, status, received = chance.choice([
@@ -121,7 +124,7 @@ def intent(chance):
 def charge(chance):
     id_ = f"ch_{letter(chance)}"
     itself = chance.fixed(id_, lambda c: {
-        "metadata": metadata(c, "ab".index(id_[-1]) + 1), "customer": maybe(c, f"cus_{letter(c)}"),
+        "metadata": metadata(c, NUMBERS[id_[-1]]), "customer": maybe(c, f"cus_{letter(c)}"),
         "payment_intent": maybe(c, f"pi_{id_[-1]}", 0.8), "invoice": maybe(c, INVOICES[id_[-1]], 0.2),
     })
     kind = chance.choice(["succeeded", "succeeded", "failed", "refunded"])
@@ -150,7 +153,8 @@ def dispute(chance):
         ("created", "needs_response"), ("updated", "under_review"), ("closed", "lost"), ("closed", "won"),
         ("funds_withdrawn", "needs_response"), ("funds_reinstated", "won"),
     ])
-    return g.event(f"charge.dispute.{kind}", g.dispute(status, charge=chance.fixed("dp_a", lambda c: f"ch_{letter(c)}")), moment(chance))
+    whose = chance.fixed("dp_a", letter)
+    return g.event(f"charge.dispute.{kind}", g.dispute(status, charge=f"ch_{whose}", payment_intent=f"pi_{whose}"), moment(chance))
 
 
 def invoice_itself(chance, id_):

@@ -321,6 +321,12 @@ pub fn fold(statements: &[Statement], context: &Context) -> Folded {
     Folded { payment, refunds, disputes }
 }
 
+/// Whether the money arrived, whatever became of it since.
+#[must_use]
+pub fn is_paid(statements: &[Statement]) -> bool {
+    Group::of(statements).state() == State::Succeeded
+}
+
 /// What a payment's row and those of its refunds and disputes have in common.
 fn shared_columns(group: &Group, context: &Context) -> Payment {
     let subject = group.subject(context);

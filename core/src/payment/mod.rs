@@ -7,3 +7,4 @@ pub mod fold;
 pub mod mapping;
 pub mod newest;
 pub mod refunds;
+pub mod rival;
