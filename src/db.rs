@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::plan;
 pub(crate) use crate::plan::{json, jsonb, text};
-pub(crate) use crate::savepoint::{Failure, savepoint, undone};
+pub(crate) use crate::savepoint::{Failure, savepoint, undone, unless_raised};
 
 /// One file of `sql/statement`, prepared at its first use and kept for the life of the backend.
 ///

@@ -12,6 +12,8 @@ use crate::db;
 /// What the slots of one kind stand for. The kinds are locked in this order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Slots {
+    /// Stripe's checkout sessions, whose local rows are looked for.
+    Sessions,
     /// What rows of several payments depend on: customers, subscriptions, subjects, the catalog.
     Objects,
     /// Groups of facts, by their anchors.
@@ -25,6 +27,7 @@ impl Slots {
     /// The first of the two numbers of an advisory lock: a name space of our own for each kind.
     fn space(self) -> i32 {
         match self {
+            Self::Sessions => 1_886_943_604,
             Self::Objects => 1_886_943_605,
             Self::Groups => 1_886_943_606,
         }

@@ -40,8 +40,27 @@ impl std::fmt::Display for Failure {
 /// Errors that say nothing of the work itself (a cancel, a shutdown, a deadlock, a serialization failure, a resource that
 /// ran out) are raised again: they must abort the whole transaction, so that it is tried again. A function of the app's that
 /// raises with such a code of its own choice is no reason to lose a payment.
-#[allow(clippy::result_large_err, reason = "the error is pgrx's own, and lives no longer than this function")]
 pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
+    subtransaction(work).map_err(|caught| {
+        let failure = failure_of(&caught);
+        if failure.by_server && ["57", "40", "53"].iter().any(|class| failure.sqlstate.starts_with(class)) {
+            caught.rethrow();
+        }
+        failure
+    })
+}
+
+/// The same for work that may raise `message`: then nothing of it stays, and there is no result. Any other error is raised again.
+pub(crate) fn unless_raised<T>(message: &str, work: impl FnOnce() -> T) -> Option<T> {
+    match subtransaction(work) {
+        Ok(done) => Some(done),
+        Err(caught) if failure_of(&caught).message == message => None,
+        Err(caught) => caught.rethrow(),
+    }
+}
+
+#[allow(clippy::result_large_err, reason = "the error is pgrx's own, and lives no longer than who asks for it")]
+fn subtransaction<T>(work: impl FnOnce() -> T) -> Result<T, CaughtError> {
     // SAFETY: the pattern of PL/pgSQL's exception blocks: context and owner are put back on either exit.
     let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
     unsafe {
@@ -59,13 +78,7 @@ pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
     }
-    outcome.map_err(|caught| {
-        let failure = failure_of(&caught);
-        if failure.by_server && ["57", "40", "53"].iter().any(|class| failure.sqlstate.starts_with(class)) {
-            caught.rethrow();
-        }
-        failure
-    })
+    outcome
 }
 
 fn failure_of(caught: &CaughtError) -> Failure {

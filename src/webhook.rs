@@ -138,8 +138,8 @@ fn settle(environment: Environment, event: &Event) -> JsonB {
         let args = [text(environment.name()), text(event.id.as_str()), text(status), text(error)];
         SETTLE_EVENT.execute(&args);
     };
-    let outcome = project::at_once_or_alone(|whole| {
-        let verdict = project::event(environment, event, whole);
+    let outcome = project::at_once_or_alone(|| {
+        let verdict = project::event(environment, event);
         match &verdict {
             Verdict::Projected => finish("processed", None),
             Verdict::Ignored(reason) => finish("ignored", Some(reason)),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::db::{self, json, statement, text};
 use crate::error::OrRaise;
+use crate::lock;
 use crate::project::groups::{self, Also};
 use crate::project::payments;
 use crate::webhook::environment_of;
@@ -49,11 +50,11 @@ fn pair<'a>(environment: Environment, subject: &'a Subject, customer: &'a str) -
 }
 
 /// Keeps a session's claim and, where that is news, lets the mappings around it follow. Whether it was news.
-pub(crate) fn claim(environment: Environment, claim: &Claim, alone: bool) -> bool {
+pub(crate) fn claim(environment: Environment, claim: &Claim) -> bool {
     if KEEP_CLAIM.execute(&[text(environment.name()), json(claim)]) == 0 {
         return false;
     }
-    settle(environment, &claim.subject, &claim.stripe_customer_id, Notes::IfContested, alone);
+    settle(environment, &claim.subject, &claim.stripe_customer_id, Notes::IfContested);
     true
 }
 
@@ -61,7 +62,7 @@ pub(crate) fn claim(environment: Environment, claim: &Claim, alone: bool) -> boo
 pub(crate) fn withdraw(environment: Environment, session: &str) {
     let Some(claim) = DROP_CLAIM.one::<Claim>(&[text(environment.name()), text(session)]) else { return };
     note(environment, &claim, None);
-    settle(environment, &claim.subject, &claim.stripe_customer_id, Notes::Always, true);
+    settle(environment, &claim.subject, &claim.stripe_customer_id, Notes::Always);
 }
 
 /// Whether the events of the claims around are told how they fared.
@@ -74,7 +75,7 @@ enum Notes {
 }
 
 /// Makes the mappings around a subject and a customer what the claims about them come to.
-fn settle(environment: Environment, subject: &Subject, customer: &str, notes: Notes, alone: bool) {
+fn settle(environment: Environment, subject: &Subject, customer: &str, notes: Notes) {
     let around: Around = CLAIMS_AROUND.one(&pair(environment, subject, customer)).unwrap_or_default();
     let (standing, refused) = resolve(&around.claims, &around.fixed);
     let stands = |mapping: &&Fixed| {
@@ -82,8 +83,8 @@ fn settle(environment: Environment, subject: &Subject, customer: &str, notes: No
     };
     let fallen: Vec<&Fixed> = around.derived.iter().filter(|mapping| !stands(mapping)).collect();
     let contested = !refused.is_empty() || !fallen.is_empty() || standing.len() > 1;
-    if contested && !alone {
-        project::do_again_alone();
+    if contested {
+        project::must_be_alone();
     }
     for mapping in fallen {
         DROP_MAPPING.execute(&pair(environment, &mapping.subject, &mapping.stripe_customer_id));
@@ -117,7 +118,7 @@ fn conflict_text(claim: &Claim) -> String {
 }
 
 /// A customer is deleted: whatever mapped it goes, an admin's own mapping too, and claims that it stood in the way of stand.
-pub(crate) fn forget_customer(environment: Environment, customer: &str, alone: bool) {
+pub(crate) fn forget_customer(environment: Environment, customer: &str) {
     let claims: Vec<Claim> = CLAIMS_OF_CUSTOMER.all(&[text(environment.name()), text(customer)]);
     let mut subjects: Vec<Subject> = DROP_CUSTOMER_MAPPING.all(&[text(environment.name()), text(customer)]);
     for claim in claims {
@@ -128,7 +129,7 @@ pub(crate) fn forget_customer(environment: Environment, customer: &str, alone: b
     subjects.sort();
     subjects.dedup();
     for subject in subjects {
-        settle(environment, &subject, customer, Notes::Always, alone);
+        settle(environment, &subject, customer, Notes::Always);
     }
 }
 
@@ -136,7 +137,7 @@ pub(crate) fn forget_customer(environment: Environment, customer: &str, alone: b
 fn attribute(environment: Environment, customer: &str) {
     groups::lock_objects(environment, &[customer.to_owned()]);
     for anchor in groups::lock_groups_of(environment, Also::Customer(customer)) {
-        payments::refold(environment, &anchor, false);
+        payments::refold(environment, &anchor);
     }
     let prefix = settings::metadata_prefix();
     ATTRIBUTE_SUBSCRIPTIONS.execute(&[text(environment.name()), text(customer), text(prefix.as_str())]);
@@ -148,22 +149,24 @@ fn attribute(environment: Environment, customer: &str) {
 #[search_path(pg_catalog, pg_temp)]
 fn mapping_changed(environment: &str, subject_type: &str, subject_id: &str, stripe_customer_id: &str, by_admin: bool) {
     let environment = environment_of(Some(environment)).or_raise();
-    db::with_ordinary_search_path(|| {
+    let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
+    let follow = || {
+        lock::beside_others();
         if by_admin {
-            let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
             if is_contested(environment, &subject, stripe_customer_id) {
-                project::lock_projection();
+                project::must_be_alone();
             }
-            settle(environment, &subject, stripe_customer_id, Notes::Always, true);
+            settle(environment, &subject, stripe_customer_id, Notes::Always);
         }
         attribute(environment, stripe_customer_id);
-    });
+    };
+    db::with_ordinary_search_path(|| project::follow(follow));
 }
 
 /// Resolves every claim of an environment again.
 pub(crate) fn settle_all(environment: Environment) {
     statement!(ALL_CLAIMS, "all_claims");
     for claim in ALL_CLAIMS.all::<Claim>(&[text(environment.name())]) {
-        settle(environment, &claim.subject, &claim.stripe_customer_id, Notes::Always, true);
+        settle(environment, &claim.subject, &claim.stripe_customer_id, Notes::Always);
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn project(kind: Kind, incoming: &Incoming, prefix: &str) -> Result<(
     let locked: Vec<String> = customer.into_iter().chain([named.id.clone()]).collect();
     groups::lock_objects(environment, &locked);
     let kept = keep(environment, object_type(kind), &named.id, snapshot);
-    write(environment, kind, &named.id, &kept, incoming.alone)
+    write(environment, kind, &named.id, &kept)
 }
 
 fn previous(incoming: &Incoming) -> Map<String, Value> {
@@ -122,13 +122,7 @@ fn keep(environment: Environment, object_type: &str, id: &str, snapshot: Mirrore
 }
 
 /// Writes what an object's snapshots come to, where it differs from what is there. The object must be locked.
-pub(crate) fn write(
-    environment: Environment,
-    kind: Kind,
-    id: &str,
-    snapshots: &[Mirrored],
-    alone: bool,
-) -> Result<(), Unreadable> {
+pub(crate) fn write(environment: Environment, kind: Kind, id: &str, snapshots: &[Mirrored]) -> Result<(), Unreadable> {
     let Some((newest, _)) = newest_and_kept(snapshots) else { return Ok(()) };
     let object = newest.object.to_string();
     let args = |row: pgrx::datum::DatumWithOid<'static>| [text(environment.name()), row, json(&newest.object)];
@@ -136,7 +130,7 @@ pub(crate) fn write(
         Kind::Customer => {
             WRITE_CUSTOMER.execute(&args(json(&Customer::read(&object, newest.deleted)?)));
             if newest.deleted {
-                mappings::forget_customer(environment, id, alone);
+                mappings::forget_customer(environment, id);
             }
         }
         Kind::Product => {
@@ -174,7 +168,7 @@ fn write_subscription(environment: Environment, newest: &Mirrored, snapshots: &[
     ]);
     WRITE_ITEMS.execute(&[text(environment.name()), text(id), json(&items(snapshots, &prefix)?)]);
     for anchor in moved {
-        payments::refold(environment, &anchor, false);
+        payments::refold(environment, &anchor);
     }
     Ok(())
 }
@@ -193,7 +187,7 @@ pub(crate) fn entitlements(incoming: &Incoming, summary: &Summary) -> Result<(),
         object: read("entitlement summary", incoming.object)?,
     };
     let kept = keep(environment, object_type(Kind::Entitlements), &id, snapshot);
-    write(environment, Kind::Entitlements, &id, &kept, incoming.alone)
+    write(environment, Kind::Entitlements, &id, &kept)
 }
 
 fn write_entitlements(environment: Environment, summary: &Summary) {

@@ -16,6 +16,8 @@ pub(crate) mod sync;
 
 use payments_core::payment::fact::{Fact, Statement};
 use payments_core::payment::newest::rank;
+use std::cell::Cell;
+
 use payments_core::stripe::event::{Environment, Event};
 use payments_core::stripe::object::charge::Charge;
 use payments_core::stripe::object::dispute::Dispute;
@@ -134,8 +136,6 @@ pub(crate) struct Incoming<'a> {
     pub(crate) previous: Option<&'a str>,
     /// Whether the object is deleted.
     pub(crate) deleted: bool,
-    /// Whether the whole projection is locked, so that nothing else runs.
-    pub(crate) alone: bool,
 }
 
 impl Incoming<'_> {
@@ -146,7 +146,7 @@ impl Incoming<'_> {
 }
 
 /// Projects an event.
-pub(crate) fn event(environment: Environment, event: &Event, alone: bool) -> Verdict {
+pub(crate) fn event(environment: Environment, event: &Event) -> Verdict {
     if event.thin {
         return Verdict::Ignored("a thin event carries no object; subscribe to snapshot events".to_owned());
     }
@@ -167,7 +167,6 @@ pub(crate) fn event(environment: Environment, event: &Event, alone: bool) -> Ver
         object: &event.object,
         previous: event.previous_attributes.as_deref(),
         deleted: event.event_type.ends_with(".deleted"),
-        alone,
     };
     match project(kind, &incoming) {
         Ok(()) => Verdict::Projected,
@@ -205,28 +204,81 @@ pub(crate) fn project(kind: Kind, incoming: &Incoming) -> Result<(), Unreadable>
     Ok(())
 }
 
+/// How the present work of this backend holds the projection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    /// Nothing is projected.
+    Nothing,
+    /// Beside other work.
+    Beside,
+    /// Alone: what runs waits, and what comes waits.
+    Alone,
+}
+
+thread_local! {
+    static HOLD: Cell<Hold> = const { Cell::new(Hold::Nothing) };
+}
+
+/// What the hold was before, which it is again on every exit.
+struct Before(Hold);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        HOLD.set(self.0);
+    }
+}
+
+fn holding<T>(hold: Hold, work: impl FnOnce() -> T) -> T {
+    let _before = Before(HOLD.replace(hold));
+    work()
+}
+
 /// The message by which work asks to be done again alone.
 const ALONE: &str = "payments: this needs the whole projection to itself";
 
-/// Undoes the work so far, back to the savepoint of [`at_once_or_alone`], which then does it again alone.
+/// Whether a webhook or a back-fill is being projected, so that what a trigger sees is its doing.
+pub(crate) fn is_at_work() -> bool {
+    HOLD.get() != Hold::Nothing
+}
+
+/// Whether the work has the whole projection to itself.
+pub(crate) fn is_alone() -> bool {
+    HOLD.get() == Hold::Alone
+}
+
+/// For work that needs more locks than may be taken in order: goes on where it is alone, else does all again alone.
+pub(crate) fn must_be_alone() {
+    if !is_alone() {
+        do_again_alone();
+    }
+}
+
+/// Undoes what was done so far, back to where the work began, which then does it again alone.
 pub(crate) fn do_again_alone() -> ! {
     ErrorReport::new(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, ALONE, "payments").report(PgLogLevel::ERROR);
     unreachable!("an error report does not return")
 }
 
-/// Does `work` in a savepoint beside other work; where it turns out to need more locks than may be taken in order, again
-/// with the whole projection locked.
-pub(crate) fn at_once_or_alone<T>(mut work: impl FnMut(bool) -> T) -> Result<T, Failure> {
-    match db::savepoint(|| work(false)) {
-        Err(failure) if failure.message == ALONE => db::savepoint(|| {
-            lock_projection();
-            work(true)
-        }),
+/// Does `work` in a savepoint beside other work; where it turns out to need the whole projection, again alone.
+pub(crate) fn at_once_or_alone<T>(mut work: impl FnMut() -> T) -> Result<T, Failure> {
+    match db::savepoint(|| holding(Hold::Beside, &mut work)) {
+        Err(failure) if failure.message == ALONE => db::savepoint(|| alone(work)),
         outcome => outcome,
     }
 }
 
-/// Locks the whole projection until the end of the transaction: what runs waits, and what comes waits.
-pub(crate) fn lock_projection() {
+/// The same for what follows from somebody's own statement, which fails where the work does. Within other work of the
+/// projection it is part of that.
+pub(crate) fn follow(mut work: impl FnMut()) {
+    if is_at_work() {
+        work();
+    } else if db::unless_raised(ALONE, || holding(Hold::Beside, &mut work)).is_none() {
+        alone(work);
+    }
+}
+
+/// Does `work` with the whole projection locked, until the end of the transaction: what runs waits, and what comes waits.
+pub(crate) fn alone<T>(work: impl FnOnce() -> T) -> T {
     LOCK_PROJECTION.execute(&[]);
+    holding(Hold::Alone, work)
 }

@@ -12,13 +12,16 @@ use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::Subject;
 use payments_core::stripe::object::session::Session;
 use pgrx::datum::DatumWithOid;
+use pgrx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::db::{self, json, jsonb, statement, text};
-use crate::lock;
+use crate::error::OrRaise;
+use crate::lock::{self, Slots};
 use crate::project::groups::{self, Also, Joined, Since};
-use crate::project::{Incoming, do_again_alone, mappings};
+use crate::project::{self, Incoming, do_again_alone, is_alone, mappings, must_be_alone};
 use crate::settings;
+use crate::webhook::environment_of;
 
 statement!(KEEP_FACT, "keep_fact");
 statement!(FIND_SESSION, "find_session");
@@ -86,15 +89,18 @@ impl Locals {
 pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     let environment = incoming.environment;
     let fact = &statement.fact;
+    if let Fact::CheckoutSession(session) = fact {
+        lock_session(environment, &session.id);
+    }
     // Whoever may take a session's row away has the projection to itself.
     lock::beside_others();
     let mut locals = Locals::new(environment);
-    let claimed = claimable(&mut locals, fact, incoming.alone);
+    let claimed = claimable(&mut locals, fact);
     let mut objects: Vec<String> =
         fact.customer().into_iter().chain(fact.subscription()).map(ToOwned::to_owned).collect();
     if let Some((subject, customer)) = &claimed {
-        if !incoming.alone && mappings::is_contested(environment, subject, customer) {
-            do_again_alone();
+        if !is_alone() && mappings::is_contested(environment, subject, customer) {
+            must_be_alone();
         }
         objects.push(groups::subject_key(&subject.subject_type, &subject.subject_id));
     }
@@ -105,8 +111,8 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     };
     let Some(Joined { anchor, since }) = groups::join(environment, &fact.keys(), also) else { do_again_alone() };
     let mut statements = if since == Since::Now { Vec::new() } else { groups::facts_of(environment, &anchor) };
-    if since == Since::Before && statements.is_empty() && !incoming.alone {
-        do_again_alone();
+    if since == Since::Before && statements.is_empty() {
+        must_be_alone();
     }
     let place = match since {
         Since::Now => Place::New,
@@ -117,18 +123,39 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     let same = |known: &Statement| (&known.event_id, known.fact.object_id()) == (&statement.event_id, fact.object_id());
     statements.retain(|known| !same(known));
     statements.push(statement.clone());
-    derive(&mut locals, &statements, &place, incoming.alone);
+    derive(&mut locals, &statements, &place);
+}
+
+/// Who looks for a session's row, and who tells a row its session, take turns: one of them sees what the other did.
+fn lock_session(environment: Environment, id: &str) {
+    Slots::Sessions.lock(environment.name(), [id]);
+}
+
+/// What the trigger on `checkout_sessions` calls for a row that learned from elsewhere which Stripe session is its: what was said
+/// of that so far is derived again.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn session_linked(environment: &str, stripe_checkout_session_id: &str) {
+    let environment = environment_of(Some(environment)).or_raise();
+    let follow = || {
+        lock_session(environment, stripe_checkout_session_id);
+        if let Some(anchor) = groups::anchor_of(environment, stripe_checkout_session_id) {
+            must_be_alone();
+            refold(environment, &anchor);
+        }
+    };
+    db::with_ordinary_search_path(|| project::follow(follow));
 }
 
 /// The subject and the customer that a completed session may bring together.
-fn claimable(locals: &mut Locals, fact: &Fact, alone: bool) -> Option<(Subject, String)> {
+fn claimable(locals: &mut Locals, fact: &Fact) -> Option<(Subject, String)> {
     let Fact::CheckoutSession(session) = fact else { return None };
     if !session.is_complete() {
         return None;
     }
     let local = locals.candidates(session).first()?;
-    if local.holder.is_some() && !alone {
-        do_again_alone();
+    if local.holder.is_some() {
+        must_be_alone();
     }
     Some((agreed(local, session)?, session.customer.clone()?))
 }
@@ -156,9 +183,9 @@ fn keep(environment: Environment, anchor: &str, statement: &Statement) {
 }
 
 /// Folds a group, which must be locked, and writes what differs.
-pub(crate) fn refold(environment: Environment, anchor: &str, alone: bool) {
+pub(crate) fn refold(environment: Environment, anchor: &str) {
     let statements = groups::facts_of(environment, anchor);
-    derive(&mut Locals::new(environment), &statements, &Place::Unknown, alone);
+    derive(&mut Locals::new(environment), &statements, &Place::Unknown);
 }
 
 /// Where a payment's row is.
@@ -185,12 +212,12 @@ impl Place {
     }
 }
 
-fn derive(locals: &mut Locals, statements: &[Statement], place: &Place, alone: bool) {
+fn derive(locals: &mut Locals, statements: &[Statement], place: &Place) {
     let environment = locals.environment;
     let mut mapped = false;
     for told in by_object(statements) {
         if let Fact::CheckoutSession(newest) = &told.newest.fact {
-            mapped |= settle_session(locals, newest, &told, statements, alone);
+            mapped |= settle_session(locals, newest, &told, statements);
         }
     }
     let folded = fold(statements, &context(locals, statements));
@@ -214,7 +241,7 @@ struct Settled<'a> {
 
 /// Moves a session's local row to what its newest snapshot says, and lets it claim its customer for its subject. Whether the
 /// mappings may be others now.
-fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, statements: &[Statement], alone: bool) -> bool {
+fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, statements: &[Statement]) -> bool {
     let environment = locals.environment;
     let Some(local) = locals.of(newest, statements).cloned() else { return false };
     let sessions = || told.statements.iter().filter_map(|statement| as_session(statement).map(|s| (*statement, s)));
@@ -236,17 +263,15 @@ fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, statements
         stripe_payment_intent_id: latest(|session| session.payment_intent.as_deref()),
         stripe_subscription_id: latest(|session| session.subscription.as_deref()),
     };
-    if local.holder.is_some() && !alone {
-        do_again_alone();
+    if local.holder.is_some() {
+        must_be_alone();
     }
     let args = [text(environment.name()), text(local.id.as_str()), json(&settled), text(local.holder.as_deref())];
     if SETTLE_SESSION.execute(&args) == 0 && local.by_name {
-        if !alone {
-            do_again_alone();
-        }
+        must_be_alone();
         // A backend recorded another session there meanwhile.
         locals.candidates(newest).retain(|other| other.id != local.id);
-        return settle_session(locals, newest, told, statements, alone);
+        return settle_session(locals, newest, told, statements);
     }
     if let Some(holder) = &local.holder {
         let_go(environment, holder);
@@ -262,14 +287,14 @@ fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, statements
         evidence_created: newest.created.filter(|_| first.is_sync()).unwrap_or(first.created),
         evidence_event_id: first.event_id.clone(),
     };
-    mappings::claim(environment, &claim, alone)
+    mappings::claim(environment, &claim)
 }
 
 /// A session has lost the local row that it names to another: it claims nothing any more, and its payment is no purchase here.
 fn let_go(environment: Environment, session: &str) {
     mappings::withdraw(environment, session);
     if let Some(anchor) = groups::anchor_of(environment, session) {
-        refold(environment, &anchor, true);
+        refold(environment, &anchor);
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::db::{self, statement, text};
 use crate::error::OrRaise;
-use crate::project::{groups, lock_projection, mappings, mirrors, payments};
+use crate::project::{alone, groups, mappings, mirrors, payments};
 use crate::webhook::environment_of;
 
 statement!(ALL_ANCHORS, "all_anchors");
@@ -45,8 +45,7 @@ type Difference = (String, String, String, Option<String>, Option<String>);
 fn rebuild_projections(environment: Option<&str>) -> i64 {
     let environment = environment_of(environment).or_raise();
     db::require_read_committed().or_raise();
-    db::with_ordinary_search_path(|| {
-        lock_projection();
+    let rebuild = || {
         let mut done = 0;
         for object in objects(environment) {
             derive_object(environment, &object);
@@ -54,11 +53,12 @@ fn rebuild_projections(environment: Option<&str>) -> i64 {
         }
         mappings::settle_all(environment);
         for anchor in anchors(environment) {
-            payments::refold(environment, &anchor, true);
+            payments::refold(environment, &anchor);
             progress(&mut done, "objects and groups derived");
         }
         i64::try_from(done).unwrap_or(i64::MAX)
-    })
+    };
+    db::with_ordinary_search_path(|| alone(rebuild))
 }
 
 /// Names every row and column that differs from what its facts say: none, on a healthy database. Changes nothing.
@@ -82,8 +82,7 @@ fn verify_projections(
     let environment = environment_of(environment).or_raise();
     db::require_read_committed().or_raise();
     let mut found: Vec<Difference> = Vec::new();
-    db::with_ordinary_search_path(|| {
-        lock_projection();
+    let verify = || {
         let mut done = 0;
         for object in objects(environment) {
             let rows = || ROWS_OF_OBJECT.all(&[text(environment.name()), text(object.object_id.as_str())]);
@@ -95,10 +94,11 @@ fn verify_projections(
         for anchor in anchors(environment) {
             let ids = payments::ids(&groups::facts_of(environment, &anchor));
             let rows = || ROWS_OF_GROUP.all(&[text(environment.name()), ids.clone().into()]);
-            compare(&mut found, rows, || payments::refold(environment, &anchor, true));
+            compare(&mut found, rows, || payments::refold(environment, &anchor));
             progress(&mut done, "objects and groups verified");
         }
-    });
+    };
+    db::with_ordinary_search_path(|| alone(verify));
     TableIterator::new(found)
 }
 
@@ -120,7 +120,7 @@ fn progress(done: &mut usize, what: &str) {
 fn derive_object(environment: Environment, object: &Object) {
     let Some(kind) = mirrors::kind_of(&object.object_type) else { return };
     let snapshots = payments::mirrored(environment, &object.object_id);
-    if let Err(unreadable) = mirrors::write(environment, kind, &object.object_id, &snapshots, true) {
+    if let Err(unreadable) = mirrors::write(environment, kind, &object.object_id, &snapshots) {
         pgrx::warning!("{}: {unreadable}", object.object_id);
     }
 }

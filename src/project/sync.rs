@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::db::{self, Failure, statement, text};
 use crate::error::{Error, OrRaise};
-use crate::project::{Incoming, Kind, kind_of_object, lock_projection, project};
+use crate::project::{Incoming, Kind, alone, kind_of_object, project};
 use crate::webhook::environment_of;
 use crate::{clock, db::json as as_json};
 
@@ -52,8 +52,7 @@ fn sync_stripe_objects(environment: Option<&str>, objects: Option<JsonB>) -> Jso
         same_livemode(environment, object).or_raise();
     }
     db::commit_durably();
-    let counts = db::with_ordinary_search_path(|| {
-        lock_projection();
+    let back_fill = || {
         let now = clock::now();
         let mut counts = Counts::default();
         let total = objects.len();
@@ -66,8 +65,8 @@ fn sync_stripe_objects(environment: Option<&str>, objects: Option<JsonB>) -> Jso
         let summary = summary(&counts);
         NOTE_SYNC.execute(&[text(environment.name()), as_json(&summary)]);
         summary
-    });
-    JsonB(counts)
+    };
+    JsonB(db::with_ordinary_search_path(|| alone(back_fill)))
 }
 
 fn flatten(value: Value, into: &mut Vec<Value>) -> Result<(), Error> {
@@ -136,7 +135,6 @@ fn sync_all(environment: Environment, now: i64, kind: Kind, object: &Value) -> R
         object: &text,
         previous: None,
         deleted: object.get("deleted").and_then(Value::as_bool) == Some(true),
-        alone: true,
     };
     project(kind, &incoming).map_err(|unreadable| unreadable.to_string())?;
     let embedded = match kind {

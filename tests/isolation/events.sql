@@ -11,6 +11,10 @@ create function public.session_completed() returns text language sql as $$
     "client_reference_id": "00000000-0000-4000-8000-000000000001"}}}'
 $$;
 
+create function public.session_completed_without_a_word() returns text language sql as $$
+  select (public.session_completed()::jsonb #- '{data,object,client_reference_id}')::text
+$$;
+
 create function public.refund_created() returns text language sql as $$
   select '{"id": "evt_refund", "object": "event", "type": "refund.created", "created": 1752005000, "livemode": false,
     "data": {"object": {"id": "re_1", "object": "refund", "amount": 500, "currency": "usd", "payment_intent": "pi_1",

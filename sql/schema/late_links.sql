@@ -1,0 +1,39 @@
+-- A local session usually knows its Stripe session before any webhook, or is named by it. Where it learns of it later, from the
+-- backend, what Stripe said meanwhile is derived again, in the same transaction.
+
+create function payments.note_session() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if tg_relid is distinct from to_regclass('payments.checkout_sessions') then
+    raise exception 'note_session() is made for payments.checkout_sessions'
+      using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
+            hint = 'Do not put it on another table.';
+  end if;
+  perform payments.session_linked(new.environment, new.stripe_checkout_session_id);
+  return null;
+end
+$function$;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass
+                   and tgname = 'payments_note_new_session') then
+    create trigger payments_note_new_session
+      after insert on payments.checkout_sessions for each row
+      when (new.stripe_checkout_session_id is not null)
+      execute function payments.note_session();
+    alter trigger payments_note_new_session on payments.checkout_sessions depends on extension payments;
+    -- A session that took the row because it names it is being projected anyway.
+    create trigger payments_note_session
+      after update of stripe_checkout_session_id on payments.checkout_sessions for each row
+      when (new.stripe_checkout_session_id is not null and new.named_by is null
+            and new.stripe_checkout_session_id is distinct from old.stripe_checkout_session_id)
+      execute function payments.note_session();
+    alter trigger payments_note_session on payments.checkout_sessions depends on extension payments;
+  end if;
+end
+$install$;
