@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::payment::newest::{Snapshot, newest};
 use crate::stripe::object::Unreadable;
+use crate::stripe::object::entitlements::{ActiveEntitlement, Summary};
 use crate::stripe::object::subscription::{Item, Snapshot as Subscription};
 
 /// One snapshot of a mirrored object, kept whole.
@@ -29,7 +30,7 @@ pub struct Mirrored {
 }
 
 impl Snapshot for Mirrored {
-    fn deleted(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.deleted
     }
     fn created(&self) -> i64 {
@@ -54,20 +55,49 @@ impl Mirrored {
         (self.deleted, self.created, self.rank)
     }
 
-    fn embeds_all_items(&self) -> bool {
-        self.object.pointer("/items/data").is_some_and(Value::is_array)
-            && self.object.pointer("/items/has_more").and_then(Value::as_bool) != Some(true)
+    /// Whether it embeds its whole list: a subscription's items, or what a customer is entitled to. Other objects have none.
+    fn embeds_all(&self) -> bool {
+        let Some(list) = self.object.get("items").or(self.object.get("entitlements")) else {
+            return self.object.get("object").and_then(Value::as_str) != Some("subscription");
+        };
+        list.get("data").is_some_and(Value::is_array) && list.get("has_more").and_then(Value::as_bool) != Some(true)
     }
 }
 
-/// The newest of an object's snapshots, and those that may still matter: the ones that tie with it, and for a
-/// subscription whose newest snapshots embed only some of the items, all since the last that embedded them all.
+/// The newest of an object's snapshots, and those that may still matter: the ones that tie with it, and for one whose newest
+/// snapshots embed only some of its list, all since the last that embedded all of it.
 #[must_use]
 pub fn newest_and_kept(snapshots: &[Mirrored]) -> Option<(&Mirrored, Vec<&Mirrored>)> {
     let newest = newest(snapshots)?;
-    let whole = snapshots.iter().filter(|snapshot| snapshot.embeds_all_items()).map(Mirrored::place).max();
+    let whole = snapshots.iter().filter(|snapshot| snapshot.embeds_all()).map(Mirrored::place).max();
     let floor = whole.map_or((false, i64::MIN, i16::MIN), |whole| whole.min(newest.place()));
     Some((newest, snapshots.iter().filter(|snapshot| snapshot.place() >= floor).collect()))
+}
+
+/// The snapshots that together say what is in an embedded list: the newest that embeds all of it, and the later ones.
+fn listing(snapshots: &[Mirrored]) -> impl Iterator<Item = &Mirrored> {
+    let base = newest(snapshots.iter().filter(|snapshot| snapshot.embeds_all()));
+    let floor = base.map(Mirrored::place);
+    let mut later: Vec<&Mirrored> = snapshots
+        .iter()
+        .filter(|snapshot| !snapshot.embeds_all() && floor.is_none_or(|floor| snapshot.place() >= floor))
+        .collect();
+    let last = newest(snapshots).map(|newest| &newest.event_id);
+    later.sort_by_key(|snapshot| (snapshot.place(), Some(&snapshot.event_id) == last, &snapshot.event_id));
+    base.into_iter().chain(later)
+}
+
+/// What a customer is entitled to, put together in the same way.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn entitlements(snapshots: &[Mirrored]) -> Result<Vec<ActiveEntitlement>, Unreadable> {
+    let mut all = BTreeMap::new();
+    for snapshot in listing(snapshots) {
+        let read = Summary::read(&snapshot.object.to_string())?;
+        all.extend(read.entitlements.into_iter().map(|one| (one.lookup_key.clone(), one)));
+    }
+    Ok(all.into_values().collect())
 }
 
 /// The items of a subscription: those of the newest snapshot that embeds them all, overlaid by the later ones.
@@ -75,16 +105,8 @@ pub fn newest_and_kept(snapshots: &[Mirrored]) -> Option<(&Mirrored, Vec<&Mirror
 /// # Errors
 /// [`Unreadable`].
 pub fn items(snapshots: &[Mirrored], prefix: &str) -> Result<Vec<Item>, Unreadable> {
-    let base = newest(snapshots.iter().filter(|snapshot| snapshot.embeds_all_items()));
-    let floor = base.map(Mirrored::place);
-    let mut later: Vec<&Mirrored> = snapshots
-        .iter()
-        .filter(|snapshot| !snapshot.embeds_all_items() && floor.is_none_or(|floor| snapshot.place() >= floor))
-        .collect();
-    let last = newest(snapshots).map(|newest| &newest.event_id);
-    later.sort_by_key(|snapshot| (snapshot.place(), Some(&snapshot.event_id) == last, &snapshot.event_id));
     let mut items = BTreeMap::new();
-    for snapshot in base.into_iter().chain(later) {
+    for snapshot in listing(snapshots) {
         let read = Subscription::read(&snapshot.object.to_string(), snapshot.deleted, prefix)?;
         items.extend(read.items.into_iter().map(|item| (item.stripe_subscription_item_id.clone(), item)));
     }

@@ -1,6 +1,6 @@
 //! Mirrors: customers, subscriptions with their items, products, prices and entitlements, each its own newest snapshot.
 
-use payments_core::mirror::{Mirrored, items, newest_and_kept};
+use payments_core::mirror::{Mirrored, entitlements as entitlements_of, items, newest_and_kept};
 use payments_core::payment::fact::SYNC;
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::customer::Customer;
@@ -32,8 +32,7 @@ struct Named {
     id: String,
     #[serde(default, deserialize_with = "customer_id")]
     customer: Option<String>,
-    #[serde(default)]
-    deleted: bool,
+    deleted: Option<bool>,
 }
 
 fn customer_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -49,7 +48,7 @@ pub(crate) fn project(kind: Kind, incoming: &Incoming, prefix: &str) -> Result<(
         event_id: incoming.event_id.to_owned(),
         created: incoming.created,
         rank: incoming.rank(),
-        deleted: incoming.deleted || named.deleted,
+        deleted: incoming.deleted || named.deleted == Some(true),
         previous: previous(incoming),
         object: read("object", incoming.object)?,
     };
@@ -140,7 +139,9 @@ pub(crate) fn write(environment: Environment, kind: Kind, id: &str, snapshots: &
             WRITE_PRICE.execute(&args(json(&Price::read(&object, newest.deleted)?)));
         }
         Kind::Entitlements => {
-            write_entitlements(environment, &Summary::read(&object)?);
+            let customer = Summary::read(&object)?.customer;
+            let all = entitlements_of(snapshots)?;
+            WRITE_ENTITLEMENTS.execute(&[text(environment.name()), text(customer.as_str()), json(&all)]);
         }
         _ => write_subscription(environment, newest, snapshots)?,
     }
@@ -188,12 +189,4 @@ pub(crate) fn entitlements(incoming: &Incoming, summary: &Summary) -> Result<(),
     };
     let kept = keep(environment, object_type(Kind::Entitlements), &id, snapshot);
     write(environment, Kind::Entitlements, &id, &kept)
-}
-
-fn write_entitlements(environment: Environment, summary: &Summary) {
-    WRITE_ENTITLEMENTS.execute(&[
-        text(environment.name()),
-        text(summary.customer.as_str()),
-        json(&summary.entitlements),
-    ]);
 }

@@ -276,14 +276,14 @@ fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, statements
     if let Some(holder) = &local.holder {
         let_go(environment, holder);
     }
-    let (Some((first, _)), Some(customer), Some(subject)) = (completed, &newest.customer, agreed(&local, newest))
-    else {
+    let customer = settled.stripe_customer_id;
+    let (Some((first, _)), Some(customer), Some(subject)) = (completed, customer, agreed(&local, newest)) else {
         return false;
     };
     let claim = Claim {
         stripe_checkout_session_id: newest.id.clone(),
         subject,
-        stripe_customer_id: customer.clone(),
+        stripe_customer_id: customer.to_owned(),
         evidence_created: newest.created.filter(|_| first.is_sync()).unwrap_or(first.created),
         evidence_event_id: first.event_id.clone(),
     };

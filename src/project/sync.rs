@@ -75,7 +75,10 @@ fn flatten(value: Value, into: &mut Vec<Value>) -> Result<(), Error> {
         Value::Object(mut page)
             if matches!(page.get("object").and_then(Value::as_str), Some("list" | "search_result")) =>
         {
-            flatten(page.remove("data").unwrap_or(Value::Array(Vec::new())), into)
+            match page.remove("data") {
+                None | Some(Value::Null) => Ok(()),
+                Some(data) => flatten(data, into),
+            }
         }
         object @ Value::Object(_) => {
             into.push(object);

@@ -226,8 +226,11 @@ impl<'a> Group<'a> {
         let by_event =
             |told: &&Told| told.statements.iter().any(|s| !s.is_sync() && s.fact.state() == State::Succeeded);
         let first = |told: &Told| told.first(State::Succeeded);
+        // Of objects that only a back-fill told, the charge was made when the money came, the intent or session before.
         by_invoice
             .or_else(|| self.money().filter(by_event).filter_map(first).min())
+            .or_else(|| self.charges.iter().filter_map(|(_, told)| first(told)).min())
+            .or_else(|| self.intents.iter().filter_map(|(_, told)| first(told)).min())
             .or_else(|| self.money().filter_map(first).min())
     }
 

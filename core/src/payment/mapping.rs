@@ -35,7 +35,11 @@ pub struct Fixed {
 #[must_use]
 pub fn resolve<'a>(claims: &'a [Claim], fixed: &[Fixed]) -> (Vec<&'a Claim>, Vec<&'a Claim>) {
     let mut ordered: Vec<&Claim> = claims.iter().collect();
-    ordered.sort_by(|a, b| (a.evidence_created, &a.evidence_event_id).cmp(&(b.evidence_created, &b.evidence_event_id)));
+    // Back-filled claims have one event id in common.
+    let evidence = |claim: &&Claim| {
+        (claim.evidence_created, claim.evidence_event_id.clone(), claim.stripe_checkout_session_id.clone())
+    };
+    ordered.sort_by_key(evidence);
     let mut taken: Vec<(&Subject, &str)> =
         fixed.iter().map(|mapping| (&mapping.subject, mapping.stripe_customer_id.as_str())).collect();
     let (mut standing, mut refused) = (Vec::new(), Vec::new());

@@ -1,12 +1,12 @@
 //! Which of an object's snapshots is the newest: a choice from a set, whatever the order in which they came.
 //!
-//! The order is `(deleted, created, rank, …)`. Stripe's times are whole seconds, so two updates can tie; then
+//! The order is `(is over, created, rank, …)`. Stripe's times are whole seconds, so two updates can tie; then
 //! `previous_attributes` tell which came after which where they can, and the event id where they cannot. Deciding ties in
 //! pairs would not be transitive, so a tie is decided over all that tie at once.
 
 use serde_json::{Map, Value};
 
-use super::fact::Statement;
+use super::fact::{Fact, Statement};
 
 /// Where in an object's life an event type stands: `created` before what changes it, before what ends it.
 #[must_use]
@@ -26,8 +26,9 @@ pub fn rank(event_type: &str) -> i16 {
 
 /// One snapshot of an object, as far as its place among the others goes.
 pub trait Snapshot {
-    /// Whether it says that the object is deleted; a deleted object stays so.
-    fn deleted(&self) -> bool {
+    /// Whether it says that the object's life is over: a deleted object stays so, and a session that was completed or expired
+    /// is never open again.
+    fn is_over(&self) -> bool {
         false
     }
     /// Unix seconds.
@@ -43,6 +44,9 @@ pub trait Snapshot {
 }
 
 impl Snapshot for Statement {
+    fn is_over(&self) -> bool {
+        matches!(&self.fact, Fact::CheckoutSession(session) if session.is_over())
+    }
     fn created(&self) -> i64 {
         self.created
     }
@@ -67,7 +71,7 @@ const MAX_CHAIN: usize = 7;
 pub fn newest<'a, S: Snapshot>(snapshots: impl IntoIterator<Item = &'a S>) -> Option<&'a S> {
     let mut tied: Vec<&S> = Vec::new();
     for snapshot in snapshots {
-        let place = |s: &S| (s.deleted(), s.created(), s.rank());
+        let place = |s: &S| (s.is_over(), s.created(), s.rank());
         match tied.first().map(|first| place(snapshot).cmp(&place(first))) {
             Some(std::cmp::Ordering::Less) => {}
             Some(std::cmp::Ordering::Equal) => tied.push(snapshot),
@@ -84,8 +88,9 @@ pub fn newest<'a, S: Snapshot>(snapshots: impl IntoIterator<Item = &'a S>) -> Op
     }
 }
 
-/// The last link of the chains in which each snapshot follows the one before: those that use the most of the tied, and
-/// among their ends the greatest event id. With no links at all, every snapshot is a chain of its own.
+/// The last link of the chains in which each snapshot follows the one before: those that use the most of the tied, of these
+/// those in which the most agree in what is not named too, and among their ends the greatest event id. With no links at all,
+/// every snapshot is a chain of its own.
 fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
     let values: Vec<Value> = tied.iter().map(|snapshot| snapshot.value()).collect();
     let named = |later: usize, earlier: usize| {
@@ -99,17 +104,22 @@ fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
     let wholly = |later: usize, earlier: usize| {
         named(later, earlier) && unnamed_is_same(&values[earlier], &values[later], tied[later].previous())
     };
-    let links = matrix(tied.len(), |later, earlier| {
-        named(later, earlier) && (wholly(later, earlier) || !wholly(earlier, later))
+    let links = matrix(tied.len(), |later, earlier| match (named(later, earlier), wholly(later, earlier)) {
+        (true, true) => Some(1),
+        (true, false) if !wholly(earlier, later) => Some(0),
+        _ => None,
     });
-    let mut best = (0, 0);
+    let mut best = (0, 0, 0);
     for start in 0..tied.len() {
-        best = best.max(longest(&links, start, 1 << start, 1));
+        best = best.max(longest(&links, start, 1 << start, (1, 0)));
     }
-    tied[best.1]
+    tied[best.2]
 }
 
-fn matrix(size: usize, follows: impl Fn(usize, usize) -> bool) -> Vec<Vec<bool>> {
+/// How well one follows the other: 1 where they agree in all that is not named; none where it does not follow.
+type Links = Vec<Vec<Option<usize>>>;
+
+fn matrix(size: usize, follows: impl Fn(usize, usize) -> Option<usize>) -> Links {
     (0..size).map(|later| (0..size).map(|earlier| follows(later, earlier)).collect()).collect()
 }
 
@@ -121,12 +131,14 @@ fn unnamed_is_same(earlier: &Value, later: &Value, named: &Map<String, Value>) -
         .all(|key| earlier.get(key).unwrap_or(&Value::Null) == later.get(key).unwrap_or(&Value::Null))
 }
 
-/// The length and the end of the longest chain that goes on from `at`, and the greatest end of those equally long.
-fn longest(links: &[Vec<bool>], at: usize, used: u32, length: usize) -> (usize, usize) {
-    let mut best = (length, at);
+/// The length, the agreement and the end of the best chain that goes on from `at`, where it has come to `(length, agreement)`.
+fn longest(links: &Links, at: usize, used: u32, so_far: (usize, usize)) -> (usize, usize, usize) {
+    let mut best = (so_far.0, so_far.1, at);
     for next in 0..links.len() {
-        if used & (1 << next) == 0 && links[next][at] {
-            best = best.max(longest(links, next, used | (1 << next), length + 1));
+        if used & (1 << next) == 0
+            && let Some(agrees) = links[next][at]
+        {
+            best = best.max(longest(links, next, used | (1 << next), (so_far.0 + 1, so_far.1 + agrees)));
         }
     }
     best

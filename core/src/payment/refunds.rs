@@ -32,13 +32,14 @@ impl<'a> Told<'a> {
     }
 
     /// Its state: success once said stands, else what the newest says. A session's failure stands too: it says `complete`
-    /// and `unpaid` before and after, so that a later look at it cannot tell.
+    /// and `unpaid` before and after, so that a later look at it cannot tell. So does the failure of an invoice that is open.
     #[must_use]
     pub fn state(&self) -> State {
         let said = |state: State| self.statements.iter().any(|statement| statement.fact.state() == state);
         match &self.newest.fact {
             _ if said(State::Succeeded) => State::Succeeded,
             Fact::CheckoutSession(_) if said(State::Failed) => State::Failed,
+            Fact::Invoice(invoice) if invoice.state == State::Pending && said(State::Failed) => State::Failed,
             fact => fact.state(),
         }
     }

@@ -203,6 +203,10 @@ fn paid_when_stripe_says() {
     // An event's time counts before what a back-fill finds; 0 is a time.
     assert_eq!(row(&[bought, sync(900, &intent(json!({})))]).paid_at, Some(111));
     assert_eq!(row(&[sync(900, &session(json!({})))]).paid_at, Some(100));
+    // Where only a back-fill tells, a charge was made when the money came; the session was opened long before.
+    let opened = sync(900, &session(json!({"created": 3})));
+    let charged = sync(900, &charge(json!({"created": 70_000})));
+    assert_eq!(row(&[opened, sync(900, &intent(json!({"created": 4}))), charged]).paid_at, Some(70_000));
     let epoch = invoice(json!({"status_transitions": {"paid_at": 0}}));
     assert_eq!(row(&[say("invoice.paid", 112, &epoch)]).paid_at, Some(0));
 }
@@ -227,6 +231,27 @@ fn an_invoice_is_bridged_to_its_intent() {
     let by_charge =
         invoice_payment(json!({"payment": {"type": "charge", "charge": {"id": "ch_1", "object": "charge"}}}));
     assert_eq!(row(&[say("invoice_payment.paid", 202, &by_charge)]).stripe_charge_id, some("ch_1"));
+}
+
+#[test]
+fn several_payments_of_an_invoice_add_up_where_it_says_nothing_itself() {
+    let part = |id: &str, amount: Value, status: &str| {
+        let paid = json!({"id": id, "amount_paid": amount, "status": status, "payment": {"payment_intent": format!("pi_{id}")}});
+        say("invoice_payment.paid", 202, &invoice_payment(paid))
+    };
+    let facts = [part("inpay_1", json!(500), "paid"), part("inpay_2", json!(1000), "paid")];
+    assert_eq!(row(&facts).amount, Some(1500));
+    let facts = [part("inpay_1", Value::Null, "canceled"), part("inpay_2", json!(1000), "paid")];
+    assert_eq!(row(&facts).amount, Some(1000));
+}
+
+#[test]
+fn an_open_invoice_that_failed_stays_so_whoever_looks_at_it() {
+    let open = invoice(json!({"status": "open", "amount_paid": 0, "attempted": true, "status_transitions": null}));
+    let failed = say("invoice.payment_failed", 300, &open);
+    let payment = row(&[failed.clone(), sync(900, &open)]);
+    assert_eq!((payment.status.as_str(), payment.failed_at), ("failed", Some(300)));
+    assert_eq!(row(&[failed, sync(900, &invoice(json!({})))]).status, "succeeded");
 }
 
 #[test]

@@ -75,6 +75,14 @@ fn the_event_id_decides_within_a_second() {
 }
 
 #[test]
+fn of_back_filled_claims_of_one_second_the_session_decides() {
+    let synced = |who: &str| Claim { evidence_event_id: "sync".to_owned(), ..claim(10, who, "cus_1") };
+    permutations(&[synced("b"), synced("c"), synced("a")], &mut |order| {
+        assert_eq!(resolved(order, &[]), (pairs(&[("a", "cus_1")]), pairs(&[("b", "cus_1"), ("c", "cus_1")])));
+    });
+}
+
+#[test]
 fn an_admins_mapping_stands_above_every_claim() {
     let claims = [claim(1, "a", "cus_1"), claim(2, "b", "cus_2"), claim(3, "c", "cus_3"), claim(4, "z", "cus_9")];
     let admin = [fixed("a", "cus_2"), fixed("c", "cus_3")];

@@ -1,6 +1,6 @@
 //! Mirrors: forgetting what can no longer matter forgets nothing; items in parts.
 
-use payments_core::mirror::{Mirrored, items, newest_and_kept};
+use payments_core::mirror::{Mirrored, entitlements, items, newest_and_kept};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -97,9 +97,35 @@ fn a_deleted_subscription_keeps_its_last_items() {
 }
 
 #[test]
+fn a_part_of_what_a_customer_is_entitled_to_takes_nothing_away() {
+    let summary = |id: &str, created: i64, keys: &[&str], has_more: bool| {
+        let data: Vec<Value> = keys.iter().map(|key| json!({"id": format!("ent_{key}"), "lookup_key": key})).collect();
+        let object = json!({"object": "entitlements.active_entitlement_summary", "customer": "cus_1",
+                            "entitlements": {"data": data, "has_more": has_more}});
+        snapshot(id, created, "entitlements.active_entitlement_summary.updated", object, Value::Null)
+    };
+    let all = [summary("evt_1", 1, &["a", "b"], false), summary("evt_2", 2, &["c"], true)];
+    permutations(&all, &mut |order| {
+        let keys: Vec<String> = entitlements(order).unwrap().into_iter().map(|one| one.lookup_key).collect();
+        assert_eq!(keys, ["a", "b", "c"]);
+    });
+    let none = snapshot("evt_3", 3, "x", json!({"customer": "cus_1", "entitlements": null}), Value::Null);
+    assert_eq!(entitlements(&[none]).unwrap(), []);
+}
+
+#[test]
+fn of_an_object_without_a_list_only_the_newest_is_kept() {
+    let customer =
+        |id: &str, at: i64| snapshot(id, at, "customer.updated", json!({"id": "cus_1", "n": at}), Value::Null);
+    let (newest, kept) = (customer("evt_2", 2), [customer("evt_1", 1), customer("evt_2", 2)]);
+    assert_eq!(newest_and_kept(&kept), Some((&newest, vec![&newest])));
+}
+
+#[test]
 fn an_object_without_items_has_none() {
-    let customer = snapshot("evt_1", 1, "customer.updated", json!({"id": "sub_1", "items": null}), Value::Null);
-    assert_eq!(quantities(&[customer]), []);
+    let bare =
+        snapshot("evt_1", 1, "customer.subscription.updated", json!({"id": "sub_1", "items": null}), Value::Null);
+    assert_eq!(quantities(&[bare]), []);
     assert!(newest_and_kept(&[]).is_none());
 }
 

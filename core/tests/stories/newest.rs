@@ -5,7 +5,7 @@ use payments_core::payment::newest::{newest, rank};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::make::permutations;
+use crate::make::{permutations, say, session, sync};
 
 pub(crate) fn snapshot(id: &str, created: i64, event_type: &str, object: Value, previous: Value) -> Mirrored {
     Mirrored {
@@ -115,6 +115,24 @@ fn a_toggle_within_a_second_ends_where_its_chain_ends() {
     let off = updated("evt_b", json!({"flag": false, "seats": 1}), json!({"flag": true}));
     let last = updated("evt_a", json!({"flag": true, "seats": 2}), json!({"flag": false, "seats": 1}));
     assert_eq!(chosen(&[on, off, last]), "evt_a");
+}
+
+#[test]
+fn of_two_chains_the_one_that_agrees_in_all_else_is_followed() {
+    // off → on → off, then a note is added: by what is named alone, the switch could have come after the note.
+    let on = updated("evt_9", json!({"flag": true, "metadata": {}}), json!({"flag": false}));
+    let off = updated("evt_8", json!({"flag": false, "metadata": {}}), json!({"flag": true}));
+    let noted = updated("evt_7", json!({"flag": false, "metadata": {"x": "1"}}), json!({"metadata": {"x": null}}));
+    permutations(&[on, off, noted], &mut |order| assert_eq!(chosen(order), "evt_7"));
+}
+
+#[test]
+fn a_session_that_is_over_is_never_open_again() {
+    let completed = say("checkout.session.completed", 10, &session(json!({})));
+    let looked = sync(20, &session(json!({"status": "open", "payment_status": "unpaid", "payment_intent": null})));
+    permutations(&[completed, looked], &mut |order| {
+        assert_eq!(newest(order).unwrap().event_id, "evt_checkout.session.completed_10_cs_1");
+    });
 }
 
 #[test]

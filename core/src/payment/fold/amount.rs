@@ -18,7 +18,7 @@ impl Group<'_> {
         let of_invoice = self
             .invoice()
             .map(|i| (if i.state == State::Succeeded { i.amount_paid } else { i.amount_due }, i.currency.clone()));
-        let of_payment = self.invoice_payments.first().map(|(p, _)| (p.amount_paid, p.currency.clone()));
+        let of_payment = self.of_invoice_payments(paid);
         let invoice_speaks = match self.session() {
             // Its session can total something else (a trial, a balance), but where the payer was shown another currency it
             // alone knows the app's.
@@ -50,6 +50,13 @@ impl Group<'_> {
             }),
             paid,
         )
+    }
+
+    /// What invoice payments say was paid by them; one that was cancelled says nothing.
+    fn of_invoice_payments(&self, paid: bool) -> Option<Sum> {
+        let speaks = |state: State| !paid || state == State::Succeeded;
+        let payments = self.invoice_payments.iter().map(|(payment, _)| *payment);
+        total(payments.filter(|p| speaks(p.state)).map(|p| (p.amount_paid, p.currency.clone())), paid)
     }
 
     /// The same of charges.

@@ -34,7 +34,7 @@ pub struct Dispute {
 #[derive(Deserialize)]
 struct Shape {
     id: String,
-    status: String,
+    status: Option<String>,
     amount: Option<i64>,
     currency: Option<String>,
     #[serde(default, deserialize_with = "reference")]
@@ -54,7 +54,7 @@ impl Dispute {
         let shape: Shape = read("dispute", text)?;
         Ok(Self {
             id: shape.id,
-            status: shape.status,
+            status: shape.status.unwrap_or_else(|| "needs_response".to_owned()),
             amount: shape.amount,
             currency: shape.currency,
             charge: shape.charge,

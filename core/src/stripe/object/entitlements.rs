@@ -29,7 +29,7 @@ pub struct Summary {
 struct Shape {
     #[serde(default, deserialize_with = "reference")]
     customer: Option<String>,
-    entitlements: List<Entitlement>,
+    entitlements: Option<List<Entitlement>>,
 }
 
 #[derive(Deserialize)]
@@ -47,11 +47,12 @@ impl Summary {
     /// [`Unreadable`].
     pub fn read(text: &str) -> Result<Self, Unreadable> {
         let shape: Shape = read("entitlement summary", text)?;
-        let entitlements = shape.entitlements.data.into_iter().map(|entitlement| ActiveEntitlement {
-            stripe_entitlement_id: entitlement.id,
-            stripe_feature_id: entitlement.feature,
-            lookup_key: entitlement.lookup_key,
-        });
+        let entitlements =
+            shape.entitlements.into_iter().flat_map(|list| list.data).map(|entitlement| ActiveEntitlement {
+                stripe_entitlement_id: entitlement.id,
+                stripe_feature_id: entitlement.feature,
+                lookup_key: entitlement.lookup_key,
+            });
         Ok(Self { customer: shape.customer.unwrap_or_default(), entitlements: entitlements.collect() })
     }
 }

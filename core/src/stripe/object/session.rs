@@ -148,6 +148,12 @@ impl Session {
         self.status.as_deref() == Some("complete")
     }
 
+    /// Whether nothing more can happen on its page.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_complete() || self.status.as_deref() == Some("expired")
+    }
+
     /// The ids of the local row that it says it was made for, the better word first.
     #[must_use]
     pub fn local_ids(&self) -> [Option<&str>; 2] {
