@@ -372,6 +372,11 @@ pub(crate) fn our_table(name: &std::ffi::CStr) -> pg_sys::Oid {
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"payments".as_ptr(), true)) }
 }
 
+/// Whether anything on a table of ours waits for the commit.
+pub(crate) fn has_deferred(name: &std::ffi::CStr) -> bool {
+    unsafe { pg_sys::AfterTriggerPendingOnRel(our_table(name)) }
+}
+
 /// The `search_path` that a session of this database starts with, temporary objects last: our own functions write to our
 /// tables under it, so that the app's triggers there find what they find in any session.
 #[pg_extern(stable)]

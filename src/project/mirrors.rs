@@ -100,6 +100,13 @@ fn check(kind: Kind, object: &str, deleted: bool, prefix: &str) -> Result<(), Un
 /// Keeps a snapshot if it may decide which is the newest, and drops those that no longer can; returns those that stay.
 fn keep(environment: Environment, object_type: &str, id: &str, snapshot: Mirrored) -> Vec<Mirrored> {
     let mut snapshots = payments::mirrored(environment, id);
+    // Of back-fills only the last look is kept; an older one, which was late, says nothing.
+    if snapshots
+        .iter()
+        .any(|known| known.event_id == SYNC && snapshot.event_id == SYNC && known.created > snapshot.created)
+    {
+        return snapshots;
+    }
     snapshots.retain(|known| known.event_id != snapshot.event_id);
     let event_id = snapshot.event_id.clone();
     snapshots.push(snapshot);

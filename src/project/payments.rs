@@ -119,8 +119,12 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
         Since::Before => Place::of(&statements),
         Since::Merged => Place::Unknown,
     };
-    keep(environment, &anchor, statement);
     let same = |known: &Statement| (&known.event_id, known.fact.object_id()) == (&statement.event_id, fact.object_id());
+    // Of back-fills only the last look is kept; an older one, which was late, says nothing.
+    if statements.iter().any(|known| same(known) && statement.is_sync() && known.created > statement.created) {
+        return;
+    }
+    keep(environment, &anchor, statement);
     statements.retain(|known| !same(known));
     statements.push(statement.clone());
     derive(&mut locals, &statements, &place);

@@ -1,7 +1,8 @@
 //! Back-fill: Stripe's own objects, as its API returns them, through the same projection as events.
 
 use payments_core::payment::fact::SYNC;
-use payments_core::stripe::event::Environment;
+use payments_core::stripe::body::{TooDeep, readable};
+use payments_core::stripe::event::{Environment, Malformed};
 use pgrx::JsonB;
 use pgrx::prelude::*;
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::db::{self, Failure, statement, text};
 use crate::error::{Error, OrRaise};
+use crate::jsonb::JsonbText;
 use crate::project::{Incoming, Kind, alone, kind_of_object, project};
 use crate::webhook::environment_of;
 use crate::{clock, db::json as as_json};
@@ -34,17 +36,33 @@ struct Counts {
 }
 
 /// Back-fills from Stripe: an array of API objects or list pages (or one of either), through the same projection as
-/// webhooks, so that missing history is repaired. What is given counts as looked at now: newer than any event so far.
+/// webhooks, so that missing history is repaired. What is given counts as looked at `as_of`, the time when it was fetched (now,
+/// where that is left out): newer than any event before.
 ///
 /// Returns counts by object type, with `failed`, `ignored` and `error`; the same is kept in `stripe_connections`.
 ///
 /// # Errors
-/// 22023: the argument is not an object or an array, or an object says the other livemode (nothing is written then).
+/// 22023: the argument is not an object or an array, or an object says the other livemode (nothing is written then), or
+/// `as_of` is in the future. 22032: it nests too deep.
 #[pg_extern(security_definer)]
 #[search_path(pg_catalog, pg_temp)]
-fn sync_stripe_objects(environment: Option<&str>, objects: Option<JsonB>) -> JsonB {
+fn sync_stripe_objects(
+    environment: Option<&str>,
+    objects: Option<JsonbText>,
+    as_of: default!(Option<TimestampWithTimeZone>, "null"),
+) -> JsonB {
     let environment = environment_of(environment).or_raise();
-    let given = objects.ok_or(Error::Missing("objects")).or_raise().0;
+    let given = read(&objects.ok_or(Error::Missing("objects")).or_raise().0).or_raise();
+    let now = clock::now();
+    let looked = as_of.map_or(now, seconds);
+    if looked > now {
+        Error::Argument(
+            "objects cannot have been fetched in the future",
+            format!("as_of is {looked} in Unix seconds, which is later than now."),
+            "Pass the time at which the objects were fetched, or leave it out.",
+        )
+        .raise();
+    }
     db::require_read_committed().or_raise();
     let mut objects = Vec::new();
     flatten(given, &mut objects).or_raise();
@@ -53,11 +71,10 @@ fn sync_stripe_objects(environment: Option<&str>, objects: Option<JsonB>) -> Jso
     }
     db::commit_durably();
     let back_fill = || {
-        let now = clock::now();
         let mut counts = Counts::default();
         let total = objects.len();
         for (done, object) in objects.into_iter().enumerate() {
-            sync_one(environment, now, &object, &mut counts);
+            sync_one(environment, looked, &object, &mut counts);
             if (done + 1) % PROGRESS == 0 {
                 pgrx::notice!("{} of {total} objects", done + 1);
             }
@@ -67,6 +84,18 @@ fn sync_stripe_objects(environment: Option<&str>, objects: Option<JsonB>) -> Jso
         summary
     };
     JsonB(db::with_ordinary_search_path(|| alone(back_fill)))
+}
+
+fn read(objects: &str) -> Result<Value, Error> {
+    let readable =
+        readable(objects).map_err(|TooDeep| Error::Body(Malformed::NotJson("it nests deeper than 128".to_owned())))?;
+    serde_json::from_str(&readable).map_err(|error| Error::Body(Malformed::NotJson(error.to_string())))
+}
+
+/// Whole Unix seconds.
+fn seconds(time: TimestampWithTimeZone) -> i64 {
+    const EPOCH_OF_POSTGRES: i64 = 946_684_800;
+    i64::from(time).div_euclid(1_000_000) + EPOCH_OF_POSTGRES
 }
 
 fn flatten(value: Value, into: &mut Vec<Value>) -> Result<(), Error> {

@@ -9,14 +9,18 @@ pub const MAX_DEPTH: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooDeep;
 
+/// The longest number, in characters, that is read as a number; of powers of ten, those of two digits. More overflows a double.
+const MAX_NUMBER: usize = 300;
+
 /// The body as it can be read: every escaped NUL and every lone surrogate, which JSON can write but `text` of the server
-/// and `jsonb` cannot hold, is shown as U+FFFD. Nearly every body is returned as it is.
+/// and `jsonb` cannot hold, is shown as U+FFFD, and a number that neither can hold as a string of it. Nearly every body is
+/// returned as it is.
 ///
 /// # Errors
 /// [`TooDeep`], before any recursive reader sees it.
 pub fn readable(body: &str) -> Result<Cow<'_, str>, TooDeep> {
     let bytes = body.as_bytes();
-    let mut replaced: Vec<usize> = Vec::new();
+    let mut replaced: Vec<Unreadable> = Vec::new();
     let (mut depth, mut in_string, mut at) = (0_usize, false, 0);
     while at < bytes.len() {
         match bytes[at] {
@@ -32,6 +36,10 @@ pub fn readable(body: &str) -> Result<Cow<'_, str>, TooDeep> {
                 }
             }
             b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            b'0'..=b'9' if !in_string => {
+                at += number(bytes, at, &mut replaced);
+                continue;
+            }
             _ => {}
         }
         at += 1;
@@ -39,13 +47,38 @@ pub fn readable(body: &str) -> Result<Cow<'_, str>, TooDeep> {
     Ok(if replaced.is_empty() { Cow::Borrowed(body) } else { Cow::Owned(substitute(body, &replaced)) })
 }
 
+/// What is shown otherwise.
+enum Unreadable {
+    /// A `\uXXXX` at this place that stands for no character.
+    Escape(usize),
+    /// A number from here to there.
+    Number(usize, usize),
+}
+
+/// The length of the number at `at`, without its sign; notes one that nothing can hold.
+fn number(bytes: &[u8], at: usize, replaced: &mut Vec<Unreadable>) -> usize {
+    let part = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+    let length = bytes[at..].iter().take_while(part).count();
+    let text = &bytes[at..at + length];
+    let power = text.iter().position(|byte| byte.eq_ignore_ascii_case(&b'e')).map(|e| &text[e + 1..]);
+    let too_great = power.is_some_and(|power| {
+        let digits = power.iter().skip_while(|byte| matches!(byte, b'+' | b'-' | b'0'));
+        digits.count() > 2
+    });
+    if too_great || length > MAX_NUMBER {
+        let from = if at > 0 && bytes[at - 1] == b'-' { at - 1 } else { at };
+        replaced.push(Unreadable::Number(from, at + length));
+    }
+    length
+}
+
 /// The length of the escape at `at`; notes in `replaced` a `\uXXXX` that stands for no character.
-fn escape(bytes: &[u8], at: usize, replaced: &mut Vec<usize>) -> usize {
+fn escape(bytes: &[u8], at: usize, replaced: &mut Vec<Unreadable>) -> usize {
     match code_unit(bytes, at) {
         None => 2,
         Some(0xD800..=0xDBFF) if matches!(code_unit(bytes, at + 6), Some(0xDC00..=0xDFFF)) => 12,
         Some(0 | 0xD800..=0xDFFF) => {
-            replaced.push(at);
+            replaced.push(Unreadable::Escape(at));
             6
         }
         Some(_) => 6,
@@ -60,13 +93,22 @@ fn code_unit(bytes: &[u8], at: usize) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(&escape[2..]).ok()?, 16).ok()
 }
 
-fn substitute(body: &str, replaced: &[usize]) -> String {
+fn substitute(body: &str, replaced: &[Unreadable]) -> String {
     let mut text = String::with_capacity(body.len());
     let mut from = 0;
-    for &at in replaced {
-        text.push_str(&body[from..at]);
-        text.push_str("\\ufffd");
-        from = at + 6;
+    for one in replaced {
+        match *one {
+            Unreadable::Escape(at) => {
+                text.push_str(&body[from..at]);
+                text.push_str("\\ufffd");
+                from = at + 6;
+            }
+            Unreadable::Number(start, end) => {
+                text.push_str(&body[from..start]);
+                text.extend(["\"", &body[start..end], "\""]);
+                from = end;
+            }
+        }
     }
     text.push_str(&body[from..]);
     text
@@ -82,6 +124,16 @@ mod tests {
         assert_eq!(readable(r#"{"a":"\ud83d"}"#).unwrap(), r#"{"a":"\ufffd"}"#);
         assert_eq!(readable(r#"{"a":"\udc00\ud83d"}"#).unwrap(), r#"{"a":"\ufffd\ufffd"}"#);
         for same in [r#"{"a":"\ud83d\udcb3"}"#, r#"{"a":"\\u0000"}"#, r#"{"a":"\"\u0041"}"#, "{}", "\\", "\"\\u00"] {
+            assert!(matches!(readable(same), Ok(Cow::Borrowed(text)) if text == same), "{same}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_nothing_can_hold_is_a_string() {
+        assert_eq!(readable(r#"{"a":-1e999999,"b":[1.5E+12345]}"#).unwrap(), r#"{"a":"-1e999999","b":["1.5E+12345"]}"#);
+        let long = "7".repeat(301);
+        assert_eq!(readable(&format!("[{long}]")).unwrap(), format!("[\"{long}\"]"));
+        for same in ["[1e99,-1e-099,123456789012345678901234567890]", "\"1e9999\"", "[1e", "-"] {
             assert!(matches!(readable(same), Ok(Cow::Borrowed(text)) if text == same), "{same}");
         }
     }

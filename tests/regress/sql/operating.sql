@@ -35,6 +35,20 @@ select last_sync_status, last_sync_error, last_sync_counts ->> 'synced' as synce
 select type, status, amount, amount_refunded from payments.payment_history order by type;
 select stripe_price_id, unit_amount from payments.prices;
 select payments.sync_stripe_objects('test', '7');
+-- What was fetched an hour ago knows nothing of the hour since, nor of a later look.
+create function looked(name text, ago interval) returns text language sql as $$
+  select payments.sync_stripe_objects('test', jsonb_build_array(jsonb_build_object('id', 'prod_7', 'object', 'product', 'name', name),
+           jsonb_build_object('id', 'pi_7', 'object', 'payment_intent', 'amount', 7, 'currency', 'usd', 'status', 'canceled',
+                              'description', name, 'metadata', '{"insforge_checkout_mode": "payment"}'::jsonb)), now() - ago) ->> 'synced' $$;
+select payments.apply_stripe_event('test', jsonb_build_object('id', 'evt_minutes_ago', 'object', 'event', 'type', 'product.updated',
+         'created', extract(epoch from now())::bigint - 600, 'livemode', false,
+         'data', '{"object": {"id": "prod_7", "object": "product", "name": "Minutes ago"}}'::jsonb)) ->> 'status' as status;
+select looked('An hour ago', '1 hour');
+select name from payments.products where stripe_product_id = 'prod_7';
+select looked('A minute ago', '1 minute'), looked('Two minutes ago', '2 minutes');
+select p.name, h.description from payments.products p, payments.payment_history h
+ where p.stripe_product_id = 'prod_7' and h.stripe_payment_intent_id = 'pi_7';
+select payments.sync_stripe_objects('test', '[]', as_of => 'infinity');
 select payments.sync_stripe_objects('test', '{"id": "prod_2", "object": "product", "livemode": true}');
 select * from payments.verify_projections('test');
 

@@ -66,6 +66,22 @@ select payments.receive_stripe_webhook('test', body, signed(body, now())) ->> 's
   from replace(replace(:'event', 'evt_1', 'evt_2'), '"Zoë 💳"', '"a\u0000b"') as body;
 select name from payments.customers;
 select position('\u0000' in body) > 0 as stored from payments.webhook_events where stripe_event_id = 'evt_2';
+-- So is a number that nothing can hold: it is shown as the string that it was.
+select payments.receive_stripe_webhook('test', body, signed(body, now())) ->> 'status'
+  from replace(replace(:'event', 'evt_1', 'evt_2b'), '"Zoë 💳"', '"Zoë", "balance": -1e999999') as body;
+select payload #> '{data,object,balance}' as shown, position('-1e999999' in body) > 0 as stored, payments.stored_event_verifies('test', 'evt_2b')
+  from payments.webhook_events where stripe_event_id = 'evt_2b';
+-- What jsonb takes and no reader of ours does is refused with a word, or read all the same.
+select payments.apply_stripe_event('test', (repeat('[', 1000) || repeat(']', 1000))::jsonb);
+select payments.sync_stripe_objects('test', (repeat('[', 1000) || repeat(']', 1000))::jsonb);
+select payments.sign_test_event((repeat('[', 1000) || repeat(']', 1000))::jsonb) is not null as signed;
+select payments.apply_stripe_event('test', '{"id": "evt_2c", "object": "event", "type": "customer.created", "created": 1, "livemode": false, "data": {"object": {"id": "cus_2c", "object": "customer", "balance": 1e400}}}') ->> 'status' as status;
+select payments.sync_stripe_objects('test', '[{"id": "cus_2d", "object": "customer", "balance": 1e400}]') ->> 'synced' as synced;
+select length(raw ->> 'balance') as digits from payments.customers where stripe_customer_id in ('cus_2c', 'cus_2d');
+-- A number is kept as it was written.
+select payments.apply_stripe_event('test', '{"id": "evt_2e", "object": "event", "type": "payout.paid", "created": 1, "livemode": false, "data": {"object": {"id": "po_2", "rate": 1.10, "big": 123456789012345678901234567890}}}') ->> 'status' as status;
+select payload #>> '{data,object}' as object from payments.webhook_events where stripe_event_id = 'evt_2e';
+delete from payments.customers where stripe_customer_id in ('cus_2c', 'cus_2d');
 -- Unknown types and thin events are stored and ignored, with the reason.
 select payments.apply_stripe_event('test', '{"id": "evt_3", "object": "event", "type": "payout.paid", "created": 1, "livemode": false, "data": {"object": {"id": "po_1"}}}');
 select payments.apply_stripe_event('test', '{"id": "evt_4", "object": "v2.core.event", "type": "v1.billing.meter.error_report_triggered", "created": "2025-01-01T00:00:00Z", "livemode": false, "related_object": {"id": "mtr_1", "type": "billing.meter"}}');
@@ -79,6 +95,13 @@ drop trigger no_customers on payments.customers;
 select payments.replay_events('test');
 select stripe_event_id, processing_status, attempt_count, last_error from payments.webhook_events where stripe_event_id in ('evt_5', 'evt_6') order by 1;
 select stripe_customer_id from payments.customers order by 1;
+-- What the app's constraint trigger puts off until the commit fails the event, not the call.
+create constraint trigger no_customers after insert on payments.customers deferrable initially deferred for each row execute function no_customers();
+begin;
+select payments.apply_stripe_event('test', '{"id": "evt_7", "object": "event", "type": "customer.created", "created": 1, "livemode": false, "data": {"object": {"id": "cus_7", "object": "customer"}}}');
+commit;
+select processing_status, last_error from payments.webhook_events where stripe_event_id = 'evt_7';
+drop trigger no_customers on payments.customers;
 -- The secret is rolled: both verify for a while, and neither shows.
 select payments.set_webhook_secret('test', 'whsec_rolled', '1 hour');
 select payments.receive_stripe_webhook('test', :'event', signed(:'event', now())) ->> 'duplicate' as under_the_old;
