@@ -92,8 +92,6 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     if let Fact::CheckoutSession(session) = fact {
         lock_session(environment, &session.id);
     }
-    // Whoever may take a session's row away has the projection to itself.
-    lock::beside_others();
     let mut locals = Locals::new(environment);
     let claimed = claimable(&mut locals, fact);
     let mut objects: Vec<String> =
@@ -130,9 +128,13 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     derive(&mut locals, &statements, &place);
 }
 
-/// Who looks for a session's row, and who tells a row its session, take turns: one of them sees what the other did.
+/// Who looks for a session's row, and who tells a row its session, take turns: one of them sees what the other did. Whoever may
+/// take a session's row away has the projection to itself, and is waited for before anything is looked up.
 fn lock_session(environment: Environment, id: &str) {
-    Slots::Sessions.lock(environment.name(), [id]);
+    if !is_alone() {
+        Slots::Sessions.lock(environment.name(), [id]);
+        lock::beside_others();
+    }
 }
 
 /// What the trigger on `checkout_sessions` calls for a row that learned from elsewhere which Stripe session is its: what was said

@@ -110,6 +110,45 @@ def concurrently(database, events, chance):
     return errors
 
 
+def fetched(one):
+    """What Stripe's API would return after the story: each object as the last event has it, and when."""
+    objects = {}
+    for event in sorted(one.distinct(), key=lambda event: event.get("created") if isinstance(event.get("created"), int) else 0):
+        thing = event.get("data", {}).get("object", {})
+        if thing.get("id") and not event.get("account") and not event.get("livemode"):
+            objects[thing["id"]] = thing
+            at = event["created"]
+    return (list(objects.values()), at + 1) if objects else ([], 0)
+
+
+def with_back_fill(connection, one, names, problems, chance):
+    """A back-fill before the events, after them, or somewhere among them: the same end."""
+    objects, at = fetched(one)
+    ends = []
+    if not objects:
+        return 0
+    for place in ("after", "before", "among"):
+        events = one.distinct()
+        if place == "among":
+            chance.shuffle(events)
+        where = {"after": len(events), "before": 0}.get(place, chance.randrange(len(events) + 1))
+        if one.setup:
+            connection.execute(one.setup)
+        for number in range(len(events) + 1):
+            if number == where:
+                connection.execute(
+                    "select payments.sync_stripe_objects('test', %s::jsonb, to_timestamp(%s))",
+                    (json.dumps(objects, ensure_ascii=False), at))
+            if number < len(events):
+                apply(connection, events[number])
+        ends.append(snapshot(connection, names))
+        connection.rollback()
+        wrong = differences(ends[0], ends[-1])
+        if wrong:
+            problems.append(f"back-filled {place} {where} of {told(events)}\n{wrong}")
+    return len(ends)
+
+
 def told(events):
     return " → ".join(f"{event['type']} {event['id'][-6:]}" for event in events)
 
@@ -179,6 +218,7 @@ def check(one, worker, limit, maintained):
 
     connection = database.fresh(dataclasses.replace(one, setup=""))
     connection.autocommit = False
+    runs += with_back_fill(connection, one, names, problems, chance)
     diverged = 0
     for number, order in enumerate(orders(one, limit, chance)):
         events = list(order)

@@ -15,6 +15,14 @@ MODES = ("payment", "subscription")
 INVOICES = {"a": "in_c", "b": "in_b", "c": "in_d"}
 
 
+ORDER = "99999999-0000-4000-8000-000000000001"
+ORDERED = f"""
+    insert into public.orders (id, user_id, amount, currency) values ('{ORDER}', 'u_1001', 2000, 'usd');
+    select payments.set_credit_benefit('test', 'price_a', 500);
+    select payments.set_entitlement_benefit('test', 'price_a', 'course', '1 year');
+"""
+
+
 class Draw(random.Random):
     """Chance that remembers: fixed(key, draw) is drawn once a story."""
 
@@ -35,13 +43,13 @@ def stories(count, first=0):
 
 def draw(seed):
     chance = Draw(seed)
-    setup = ""
+    setup = ORDERED if chance.random() < 0.7 else ""
     for number in (1, 2):
         if chance.random() < 0.7:
             mode = MODES[number - 1]
             subjects = [("user", "u_1001"), ("user", "u_2"), ("team", "t_1")] + [None] * (mode == "payment")
             setup += g.local(
-                number, mode, chance.choice(subjects),
+                number, mode, chance.choice(subjects), metadata=f'{{"order_id": "{ORDER}"}}' if number == 1 else "{}",
                 stripe_id=chance.choice([None, f"cs_{'ab'[number - 1]}"]))
     if chance.random() < 0.25:
         setup += """insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id)
