@@ -40,7 +40,7 @@ pub(super) struct Purchase {
     /// Whether it holds the order that it names, once that is settled.
     #[serde(skip)]
     pub(super) holds: Cell<Option<bool>>,
-    /// Whether it was tried to give all kinds at once, and which of them are done so.
+    /// Whether it was tried to give all kinds at once, and which kinds are done.
     #[serde(skip)]
     pub(super) tried: Cell<bool>,
     #[serde(skip)]

@@ -155,7 +155,7 @@ pub(super) fn fulfil_billing_status(environment: &str, subject_type: &str, subje
             continue;
         }
         // Two of its subscriptions may change at once: the second sees what the first wrote.
-        super::credits::lock(target, subject_type, subject_id);
+        let locked = super::credits::lock_patiently(subject_type, subject_id);
         let rows: Vec<Row> = FIND_SUBSCRIPTIONS_OF_SUBJECT.all(&[text(subject_type), text(subject_id)]);
         let standings: Vec<Standing> = rows
             .iter()
@@ -167,7 +167,7 @@ pub(super) fn fulfil_billing_status(environment: &str, subject_type: &str, subje
             })
             .collect();
         let best = best(&standings).map(|place| &rows[place]);
-        let written = target.attempt(|| write_status(target, subject_id, best));
+        let written = locked.and_then(|()| target.attempt(|| write_status(target, subject_id, best)));
         keep_status(target, environment, &source, subject_id, best, written.err().as_ref());
     }
 }
