@@ -173,9 +173,42 @@ call buy('view');
 select * from outcome('view');
 table harm;
 
--- The control: what a projection that simply updates the table as its own user (here a superuser) would have allowed.
+-- What is done in there with our own functions is done on the owner's word: not on that of the superuser who delivers, nor as
+-- the user whose claims the session has, or is given.
 drop view app.orders;
 alter table app.orders_table rename to orders;
+select payments.attach('orders', 'app.orders');
+grant authenticated to app_owner;
+select payments.adjust_credits('user', 'victim', 50, 'k', 'a gift');
+set role app_owner;
+create table app.words (word text);
+create function app.steal() returns trigger language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', '{"sub": "victim"}', true);
+  insert into app.words values (concat_ws(' ', 'user', payments.current_user_id(), 'balance', payments.credit_balance('user', 'victim')));
+  perform payments.spend_credits('user', 'victim', 50, 'stolen', 'mine now');
+  return new;
+end $$;
+create trigger steal before update on app.orders for each row execute function app.steal();
+reset role;
+insert into app.orders (id, user_id, amount, currency) values ('thief', 'ada', 100, 'eur');
+call buy('thief');
+select * from outcome('thief');
+select payments.credit_balance('user', 'victim');
+alter function app.steal() rename to peek;
+create or replace function app.peek() returns trigger language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', '{"sub": "victim"}', true);
+  insert into app.words values (concat_ws(' ', 'user', payments.current_user_id(), 'balance', payments.credit_balance('user', 'victim')));
+  return new;
+end $$;
+insert into app.orders (id, user_id, amount, currency) values ('peeper', 'ada', 100, 'eur');
+call buy('peeper');
+select * from outcome('peeper');
+table app.words;
+drop trigger steal on app.orders;
+
+-- The control: what a projection that simply updates the table as its own user (here a superuser) would have allowed.
 alter table app.orders enable trigger a_trigger;
 truncate app.canary;
 update app.arm set armed = true;
