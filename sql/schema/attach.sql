@@ -52,7 +52,8 @@ as $$
       ('fulfillment_jobs', 'state', true, '{text,character varying}'),
       ('fulfillment_jobs', 'attempts', true, '{integer,bigint}'),
       ('fulfillment_jobs', 'run_at', true, '{timestamp with time zone}'),
-      ('fulfillment_jobs', 'last_error', true, '{text}')
+      ('fulfillment_jobs', 'last_error', true, '{text}'),
+      ('fulfillment_jobs', 'updated_at', false, '{timestamp with time zone}')
     ) as c(kind, name, required, types)
    where c.kind = attachable_columns.kind
 $$;
