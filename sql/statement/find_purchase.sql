@@ -5,8 +5,11 @@ select pg_catalog.json_build_object(
   'money', pg_catalog.json_build_object(
     'status', p.status,
     'amount', p.amount,
-    'subtotal', coalesce(p.raw -> p.stripe_checkout_session_id -> 'amount_subtotal'::text, p.raw -> 'amount_subtotal'::text,
-                         s.raw -> 'amount_subtotal'::text),
+    -- what the goods cost is what was paid for only where all of the total was charged
+    'subtotal', case when pg_catalog.to_jsonb(p.amount) = coalesce(p.raw -> p.stripe_checkout_session_id -> 'amount_total'::text,
+                            p.raw -> 'amount_total'::text, s.raw -> 'amount_total'::text)
+                     then coalesce(p.raw -> p.stripe_checkout_session_id -> 'amount_subtotal'::text,
+                            p.raw -> 'amount_subtotal'::text, s.raw -> 'amount_subtotal'::text) end,
     'amount_refunded', p.amount_refunded,
     'currency', p.currency,
     'dispute_status', p.dispute_status,

@@ -51,7 +51,7 @@ pub(super) struct Purchase {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Given {
     kind: String,
-    target: String,
+    pub(super) target: String,
     pub(super) what: String,
     pub(super) state: State,
     pub(super) via: Option<String>,
@@ -174,6 +174,14 @@ struct Products {
 /// What stands for a price among the locks.
 pub(super) fn price_lock<'a>(environment: &'a str, price: &'a str) -> [&'a str; 3] {
     ["price", environment, price]
+    /// What was decided before of a kind, but on something else or on another table.
+    pub(super) fn given_elsewhere(&self, kind: Kind, target: &Target, what: &str) -> impl Iterator<Item = &Given> {
+        self.given.iter().flatten().filter(move |given| {
+            given.kind == kind.name()
+                && (given.target.as_str(), given.what.as_str()) != (target.relation.as_str(), what)
+        })
+    }
+
 }
 
 /// One version of a payment's row: no other has the same place, writer and command.

@@ -114,7 +114,9 @@ pub fn settle(order: &Order, claims: &[Claim]) -> (Option<Write>, Vec<Decision>)
         Some(place) => {
             next_status(status, &claims[place], claims, held.as_deref()).map(|next| Write { status: next, holder })
         }
-        None if ours && status == "paid" => Some(Write { status: "pending".into(), holder: None }),
+        None if ours && (status == "paid" || (status == "refunded" && held.as_deref() == Some("paid"))) => {
+            Some(Write { status: "pending".into(), holder: None })
+        }
         None => None,
     };
     let decisions = claims
