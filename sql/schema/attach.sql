@@ -215,6 +215,8 @@ as $$
       ('credit_ledger', 'project_credits', 'payment_history', 'insert or update'),
       ('credit_ledger', 'project_late_session', 'checkout_sessions', 'insert or update'),
       ('credit_ledger', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
+      ('credit_ledger', 'project_entitlements', 'subscriptions', 'insert or update or delete'),
+      ('credit_ledger', 'project_entitlements', 'subscription_items', 'insert or update or delete'),
       ('user_entitlements', 'project_entitlements', 'payment_history', 'insert or update'),
       ('user_entitlements', 'project_late_session', 'checkout_sessions', 'insert or update'),
       ('user_entitlements', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),

@@ -20,7 +20,7 @@ select pg_catalog.json_build_object(
   'subject_type', s.subject_type,
   'subject_id', s.subject_id,
   'order_id', s.metadata ->> 'order_id'::text,
-  'live_approved', coalesce((select e.live_approved_at is not null from payments.environments e where e.environment = 'live'::text), false),
+  'live_approved', coalesce((select e.went_live_at is not null from payments.environments e where e.environment = 'live'::text), false),
   'line_items', s.line_items,
   'given', (select pg_catalog.json_agg(pg_catalog.json_build_object(
                      'kind', f.kind, 'target', f.target, 'what', f.what, 'state', f.state, 'via', f.via, 'due', f.due,

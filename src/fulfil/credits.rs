@@ -30,6 +30,10 @@ struct Due {
 /// Brings every ledger to what the payment gives now.
 pub(super) fn fulfil(purchase: &Purchase) {
     for target in known::targets(Kind::CreditLedger).iter() {
+        if purchase.only_takes_back() {
+            take_back(target, purchase);
+            continue;
+        }
         let given: Vec<&Given> = purchase.given(Kind::CreditLedger, target).collect();
         let waiting: Vec<Waiting> = given.iter().filter_map(|given| given.waiting()).collect();
         // What was promised once stays so; only what is new or waits is looked up in the benefits of today.
@@ -57,6 +61,22 @@ pub(super) fn fulfil(purchase: &Purchase) {
             let what = format!("{UNDECIDED}{}", line.price);
             forget(&purchase.source, Kind::CreditLedger, target, &what, None);
         }
+    }
+}
+
+/// What a test payment granted before live was approved follows its money; nothing else is granted.
+fn take_back(target: &Target, purchase: &Purchase) {
+    let given: Vec<&Given> = purchase.given(Kind::CreditLedger, target).collect();
+    let granted = given.iter().filter_map(|given| promised_before(given)).filter(|due| due.granted > 0);
+    let dues: Vec<Due> = granted.map(|due| Due { due: due.granted, ..due }).collect();
+    if !dues.is_empty() {
+        give_in(target, purchase, &dues);
+    }
+    for tried in given.iter().filter(|given| given.is_open() && given.granted.unwrap_or(0) == 0) {
+        purchase.refuse_test(Kind::CreditLedger, target, Some(tried));
+    }
+    if given.is_empty() {
+        purchase.refuse_test(Kind::CreditLedger, target, None);
     }
 }
 

@@ -21,7 +21,7 @@ struct Gifts {
 
 /// Gives what is usual of these kinds, and marks them as done with this purchase.
 pub(super) fn give(purchase: &Purchase, kinds: &[Kind]) {
-    if !purchase.is_new() || !sees_the_newest() {
+    if !purchase.is_new() || purchase.only_takes_back() || !sees_the_newest() {
         return;
     }
     let gifts = Gifts::of(purchase, kinds);

@@ -16,6 +16,7 @@ statement!(FIND_PAYMENTS_OF_PRICE, "find_payments_of_price");
 statement!(FIND_REFERENCED_SESSIONS, "find_referenced_sessions");
 statement!(FIND_SESSIONS_OF_ORDER, "find_sessions_of_order");
 statement!(FIND_REFERENCED_SUBSCRIPTIONS, "find_referenced_subscriptions");
+statement!(FIND_SUBSCRIPTIONS, "find_subscriptions");
 
 #[derive(Deserialize)]
 struct Open {
@@ -88,17 +89,26 @@ fn anew(environment: Option<&str>, reference: &str) {
     if sessions.is_empty() {
         sessions = FIND_SESSIONS_OF_ORDER.all(&args);
     }
-    for session in sessions {
     payments_of(sessions.iter().map(|session| session.id.as_str()).collect());
+    for session in sessions {
         FORGET_SKIPPED
             .execute(&[text(session.environment.as_str()), text(format!("checkout:{}", session.id).as_str())]);
         fulfil_session(&PAID_FOR, &session.id);
     }
-    for one in FIND_REFERENCED_SUBSCRIPTIONS.all::<Subscription>(&args) {
-        subscription::fulfil_entitlements(&one.environment, &one.id);
-        if let Some((subject_type, subject_id)) = one.subject_type.zip(one.subject_id) {
-            subscription::fulfil_billing_status(&one.environment, &subject_type, &subject_id);
-        }
+    FIND_REFERENCED_SUBSCRIPTIONS.all(&args).into_iter().for_each(settle_subscription);
+}
+
+/// Gives what the subscriptions of an environment give as things are now.
+#[pg_extern(security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn settle_subscriptions(environment: &str) {
+    FIND_SUBSCRIPTIONS.all(&[text(environment)]).into_iter().for_each(settle_subscription);
+}
+
+fn settle_subscription(one: Subscription) {
+    subscription::fulfil_entitlements(&one.environment, &one.id);
+    if let Some((subject_type, subject_id)) = one.subject_type.zip(one.subject_id) {
+        subscription::fulfil_billing_status(&one.environment, &subject_type, &subject_id);
     }
 }
 

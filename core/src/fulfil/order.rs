@@ -48,7 +48,7 @@ pub struct Claim {
     pub created_by: Option<String>,
     /// For whom.
     pub subject: Option<Subject>,
-    /// Whether payments of the live environment are approved by now.
+    /// Whether payments of the live environment are approved by now, or were.
     pub live_approved: bool,
     /// What was decided on it before.
     pub before: Option<Before>,
