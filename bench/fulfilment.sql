@@ -4,11 +4,11 @@ insert into payments.benefits (environment, stripe_price_id, credits_per_unit) v
 insert into payments.benefits (environment, stripe_price_id, key, duration) values ('test', 'price_course', 'course', '1 year');
 insert into payments.prices (environment, stripe_price_id, stripe_product_id) values ('test', 'price_pack', 'prod_pack'), ('test', 'price_course', 'prod_course');
 insert into orders (id, user_id, amount, currency)
-select md5(n::text)::uuid, 'user_' || n % 10000, 2000, 'eur' from generate_series(1, :payments) n;
+select md5(n::text)::uuid, 'user_' || n, 2000, 'eur' from generate_series(1, :payments) n;
 alter table payments.checkout_sessions disable trigger user;
 insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, created_by, line_items, success_url, cancel_url, metadata,
                                         stripe_checkout_session_id, stripe_payment_intent_id)
-select md5('session ' || n)::uuid, 'test', 'payment', 'open', 'user', 'user_' || n % 10000, 'user_' || n % 10000,
+select md5('session ' || n)::uuid, 'test', 'payment', 'open', 'user', 'user_' || n, 'user_' || n,
        '[{"stripePriceId": "price_pack", "quantity": 1}, {"stripePriceId": "price_course", "quantity": 1}]', 'https://a.example', 'https://a.example',
        jsonb_build_object('order_id', md5(n::text)::uuid), 'cs_' || n, 'pi_' || n
   from generate_series(1, :payments) n;

@@ -1,7 +1,7 @@
 //! The one door to the server's SPI: prepared statements, typed rows, savepoints, and acting as a table's owner.
 #![allow(unsafe_code)]
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 
 use pgrx::datum::DatumWithOid;
@@ -39,6 +39,8 @@ const PINNED_PATH: &std::ffi::CStr = c"pg_catalog, pg_temp";
 
 thread_local! {
     static ORDINARY_PATH: OnceCell<std::ffi::CString> = const { OnceCell::new() };
+    /// The owner of the table that is written to, while that is so.
+    static ACTING: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
     static LOOK_UPS: RefCell<HashMap<String, pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
 }
 
@@ -134,8 +136,8 @@ fn set_for_nest(name: &std::ffi::CStr, value: &std::ffi::CStr) {
 
 /// Runs `work` as the owner of the table that it writes to, in a security-restricted operation with a GUC nest level of its
 /// own: a trigger, default, check, policy or rule of that table gains nothing that its owner has not, and leaves no setting
-/// behind (what logical replication's apply does since PostgreSQL 16). Where `work` raises, the abort puts user and
-/// settings back.
+/// behind (what logical replication's apply does since PostgreSQL 16). Our own functions, called from there, take the owner's
+/// word and not that of who delivers, nor claims. Where `work` raises, the abort puts user and settings back.
 pub(crate) fn as_user<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     let mut user = pg_sys::InvalidOid;
     let mut context = 0;
@@ -146,10 +148,36 @@ pub(crate) fn as_user<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
             context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32 | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32,
         );
     }
+    let acting = Acting(ACTING.replace(owner));
     // As the server does around an index function: a plain SET in there would outlive its nest level otherwise.
     let result = nested(false, work);
+    drop(acting);
     unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
     result
+}
+
+/// Puts back who acted before, however the work ends.
+struct Acting(pg_sys::Oid);
+
+impl Drop for Acting {
+    fn drop(&mut self) {
+        ACTING.set(self.0);
+    }
+}
+
+/// The owner of the table that is written to, while we act as that; null otherwise.
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+pub(crate) fn acting_owner() -> Option<String> {
+    let owner = ACTING.get();
+    if owner == pg_sys::InvalidOid {
+        return None;
+    }
+    // SAFETY: the name is a copy in the current memory context; none where the role is gone.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(owner, true);
+        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
 }
 
 /// Runs `work` so that it waits for no lock longer than `limit` milliseconds; a lower limit of the session's stays.
@@ -311,9 +339,10 @@ pub(crate) fn current_role() -> pg_sys::Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
-/// The role that logged in.
+/// The role that logged in; while we act as a table's owner, that one.
 pub(crate) fn login_role() -> pg_sys::Oid {
-    unsafe { pg_sys::GetSessionUserId() }
+    let owner = ACTING.get();
+    if owner == pg_sys::InvalidOid { unsafe { pg_sys::GetSessionUserId() } } else { owner }
 }
 
 /// A setting's text, whoever set it; `None` where it is not set.

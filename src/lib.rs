@@ -27,7 +27,7 @@ use pgrx::prelude::*;
 extension_sql_file!("../sql/schema/roles.sql", name = "roles", bootstrap);
 extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["roles"]);
 extension_sql_file!("../sql/schema/identity.sql", name = "identity", requires = ["tables"]);
-extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = ["identity"]);
+extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = ["identity", db::acting_owner]);
 extension_sql_file!(
     "../sql/schema/sessions.sql",
     name = "sessions",

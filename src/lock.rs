@@ -7,7 +7,7 @@
 use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
-use crate::db;
+use crate::db::{self, Failure, savepoint, waiting_at_most};
 
 /// What the slots of one kind stand for. The kinds are locked in this order.
 #[derive(Debug, Clone, Copy)]
@@ -18,9 +18,11 @@ pub(crate) enum Slots {
     Objects,
     /// Groups of facts, by their anchors.
     Groups,
+    /// What a subject has in the app's own tables: its balances, its billing status.
+    Belongings,
 }
 
-/// How many slots there are of each kind.
+/// How many slots there are of each kind: all of all kinds together are less than half of what a default server has room for.
 const SLOTS: u64 = 1024;
 
 impl Slots {
@@ -30,20 +32,42 @@ impl Slots {
             Self::Sessions => 1_886_943_604,
             Self::Objects => 1_886_943_605,
             Self::Groups => 1_886_943_606,
+            Self::Belongings => 1_886_943_607,
         }
     }
 
+    /// The two numbers of the advisory lock that a word has under its first one: an environment, a type of subject.
+    fn key(self, first: &str, word: &str) -> (i32, i32) {
+        (self.space(), i32::try_from(hash(&[first, word]) % SLOTS).unwrap_or_default())
+    }
+
     /// Waits for the slots of these words, in one order for everybody.
-    pub(crate) fn lock<'a>(self, environment: &str, words: impl IntoIterator<Item = &'a str>) {
-        let slot = |word: &str| i32::try_from(hash(&[environment, word]) % SLOTS).unwrap_or_default();
-        let mut slots: Vec<i32> = words.into_iter().map(slot).collect();
-        slots.sort_unstable();
-        slots.dedup();
-        for slot in slots {
-            let key = [self.space().into_datum(), slot.into_datum()];
+    pub(crate) fn lock<'a>(self, first: &str, words: impl IntoIterator<Item = &'a str>) {
+        let mut keys: Vec<(i32, i32)> = words.into_iter().map(|word| self.key(first, word)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for (space, slot) in keys {
+            let key = [space.into_datum(), slot.into_datum()];
             // SAFETY: the function takes two integers and returns nothing.
             unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int4, &key) };
         }
+    }
+
+    /// Takes the slot of a word if nobody has it.
+    pub(crate) fn try_lock(self, first: &str, word: &str) -> bool {
+        let (space, slot) = self.key(first, word);
+        let key = [space.into_datum(), slot.into_datum()];
+        // SAFETY: the function takes two integers and returns a boolean.
+        unsafe { pgrx::direct_function_call::<bool>(pg_sys::pg_try_advisory_xact_lock_int4, &key) }.unwrap_or(false)
+    }
+
+    /// Waits for the slot of a word, but no longer than so many milliseconds. A savepoint that ends is dear in a transaction
+    /// that holds many locks, so it is made only where somebody has the slot.
+    pub(crate) fn lock_within(self, limit: i32, first: &str, word: &str) -> Result<(), Failure> {
+        if self.try_lock(first, word) {
+            return Ok(());
+        }
+        savepoint(|| waiting_at_most(limit, || self.lock(first, [word])))
     }
 }
 

@@ -122,13 +122,14 @@ mod tests {
     /// Plans are kept from when the tables are empty; one that reads a whole table or a whole environment then would go on so.
     #[pg_test]
     fn no_statement_of_the_path_reads_a_whole_table() {
-        const READ_ALL_BY_PURPOSE: [&str; 8] = [
+        const READ_ALL_BY_PURPOSE: [&str; 9] = [
             "all_anchors",
             "all_claims",
             "all_mirrored",
             "count_open_fulfillments",
             "events_to_replay",
             "find_open_fulfillments",
+            "find_subscriptions",
             "prune_events",
             "rows_of_mappings",
         ];

@@ -161,16 +161,20 @@ $$;
 
 /* Makes the app's own tables (orders, credit_ledger, user_entitlements, team_billing_status, fulfillment_jobs) where they
    are missing, owned by whoever calls, with row security, indexes, grants and the projection's triggers. Tables that are
-   there already are attached as they are, after their columns were checked. Can be run again.
+   there already are attached as they are, after their columns were checked. Can be run again: a table that it made and that
+   was renamed since stays attached, and no second one is made.
 
-   Called by a superuser it makes tables that belong to that superuser; the call is taken as the explicit word that
-   attach() asks for. Raises 3F000 (no such schema), 42703 (a table of that name lacks columns). */
+   Called by a superuser it makes tables that belong to that superuser; of these, and of no others, the call is taken as the
+   explicit word that attach() asks for. Raises 3F000 (no such schema), 42703 (a table of that name lacks columns), 42501 (a
+   table of that name belongs to a superuser). */
 create function payments.create_app_tables(schema name default 'public') returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   wanted record;
   target text;
+  renamed text;
+  made boolean;
 begin
   if to_regnamespace(quote_ident(schema)) is null then
     raise exception 'schema % does not exist', schema
@@ -183,7 +187,18 @@ begin
      order by w.place
   loop
     target := format('%I.%I', schema, wanted.name);
-    if to_regclass(target) is null then
+    made := to_regclass(target) is null;
+    if made then
+      -- One that was made here is known by its policy, whatever it is called now.
+      select a.target::regclass into renamed
+        from payments.attachments a join pg_class c on c.oid = a.target
+       where a.kind = wanted.kind and exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'admin')
+         and (a.relation = format('%I.%I', schema, wanted.name) or c.relnamespace = to_regnamespace(quote_ident(schema)))
+       limit 1;
+      if renamed is not null then
+        raise notice 'table % was renamed to % and stays attached; no other is made', target, renamed;
+        continue;
+      end if;
       execute payments.default_table(wanted.kind, target);
       perform payments.secure_default_table(wanted.kind, target::regclass);
     end if;
@@ -193,7 +208,7 @@ begin
     end if;
     if not payments.is_attached(wanted.kind, target::regclass) then
       perform payments.attach(wanted.kind, target::regclass, jsonb_build_object('allow_superuser_owner',
-        (select r.rolsuper from pg_roles r where r.rolname = current_user)));
+        made and (select r.rolsuper from pg_roles r where r.rolname = current_user)));
     end if;
   end loop;
 end

@@ -52,7 +52,8 @@ as $$
       ('fulfillment_jobs', 'state', true, '{text,character varying}'),
       ('fulfillment_jobs', 'attempts', true, '{integer,bigint}'),
       ('fulfillment_jobs', 'run_at', true, '{timestamp with time zone}'),
-      ('fulfillment_jobs', 'last_error', true, '{text}')
+      ('fulfillment_jobs', 'last_error', true, '{text}'),
+      ('fulfillment_jobs', 'updated_at', false, '{timestamp with time zone}')
     ) as c(kind, name, required, types)
    where c.kind = attachable_columns.kind
 $$;
@@ -214,6 +215,8 @@ as $$
       ('credit_ledger', 'project_credits', 'payment_history', 'insert or update'),
       ('credit_ledger', 'project_late_session', 'checkout_sessions', 'insert or update'),
       ('credit_ledger', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
+      ('credit_ledger', 'project_entitlements', 'subscriptions', 'insert or update or delete'),
+      ('credit_ledger', 'project_entitlements', 'subscription_items', 'insert or update or delete'),
       ('user_entitlements', 'project_entitlements', 'payment_history', 'insert or update'),
       ('user_entitlements', 'project_late_session', 'checkout_sessions', 'insert or update'),
       ('user_entitlements', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
@@ -263,15 +266,61 @@ begin
 end
 $$;
 
+-- The fulfilments know a table by its name: what stands under one is put under another.
+create function payments.rename_target(kind text, old_name text, new_name text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update payments.fulfillments f set target = new_name where f.kind = rename_target.kind and f.target = old_name;
+  update payments.attachments a set relation = new_name, updated_at = now() where a.kind = rename_target.kind and a.relation = old_name;
+end
+$$;
+
+-- A table is not attached any more: what waits for it waits for nothing.
+create function payments.let_go(kind text, relation text) returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$
+  update payments.fulfillments f
+     set state = 'skipped', reason = concat_ws('; ', 'the table was detached', f.reason), updated_at = now()
+   where f.kind = $1 and f.target = $2 and f.state in ('needs_review', 'failed')
+$$;
+
+-- Tables that were renamed since they were attached are known by the names they have now, with all that was given to them.
+-- What another one left under such a name, a table that is gone or not attached any more, is set aside.
+create function payments.follow_renames(kind text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  renamed record;
+begin
+  loop
+    select a.relation, format('%I.%I', n.nspname, c.relname) as name_now into renamed
+      from payments.attachments a join pg_class c on c.oid = a.target join pg_namespace n on n.oid = c.relnamespace
+     where a.kind = follow_renames.kind and a.relation <> format('%I.%I', n.nspname, c.relname)
+     order by exists (select from payments.attachments o where o.kind = a.kind and o.relation = format('%I.%I', n.nspname, c.relname)),
+              a.relation
+     limit 1;
+    exit when not found;
+    delete from payments.attachments a
+     where a.kind = follow_renames.kind and a.relation = renamed.name_now and not exists (select from pg_class c where c.oid = a.target);
+    if found then
+      perform payments.let_go(kind, renamed.name_now);
+    end if;
+    perform payments.rename_target(kind, renamed.name_now, format('%s until %s', renamed.name_now, now()));
+    perform payments.rename_target(kind, renamed.relation, renamed.name_now);
+  end loop;
+end
+$$;
+
 /* Puts the projection onto a table that the app already has.
 
    kind: orders, credit_ledger, user_entitlements, billing_status or fulfillment_jobs. columns: the app's names where they
    differ, e.g. {"id": "ref", "amount": "total_cents"}; null for a column that is not to be used. Two keys are options:
    "for" (billing_status: which type of subject, default team) and "allow_superuser_owner". Whoever calls must own the table.
-   Run again, it checks the columns again and keeps the new names.
+   Run again, it checks the columns again and keeps the new names; a table that was renamed keeps what was given to it.
 
    Raises 22023 (kind), 42501 (not the owner; the owner is a superuser), 42809 (not a table), 42703 (columns), 42P16 (the
-   table can't be written as it must be). Warns where an order has nothing to compare the money with. */
+   table can't be written as it must be). Warns where an order has nothing to compare the money or the payer with. */
 create function payments.attach(kind text, target regclass, columns jsonb default '{}') returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -320,8 +369,13 @@ begin
             hint = 'Add the columns, or name yours in the third argument, and attach the table again.';
   end if;
 
-  delete from payments.attachments a
-   where a.kind = attach.kind and a.target = attach.target and a.relation <> format('%I.%I', relation.nspname, relation.relname);
+  if kind = 'orders' and not (known ? 'user_id' or known ? 'subject_id') then
+    raise warning 'orders in % have no owner, with whom to compare who paid', target
+      using detail = 'Whoever opens a checkout session may pay any order there, if the rest fits.',
+            hint = 'Add user_id or subject_id, or name your column in the third argument, and attach the table again.';
+  end if;
+
+  perform payments.follow_renames(kind);
   insert into payments.attachments as a (kind, relation, target, columns, subject_type, numbered, superuser_owner)
   values (kind, format('%I.%I', relation.nspname, relation.relname), target, known,
           case when kind = 'billing_status' then coalesce(columns ->> 'for', 'team') end,
@@ -334,25 +388,26 @@ begin
 end
 $$;
 
-/* Takes the projection off a table; what was given stays as it is. Whoever calls must own the table, or it is gone.
+/* Takes the projection off a table; what was given stays as it is, and what failed or waits for a person is skipped. Whoever
+   calls must own the table, or it is gone.
    Returns whether it was attached. Raises 42501. */
 create function payments.detach(kind text, target regclass) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  detached boolean;
+  detached text;
 begin
   if exists (select from pg_class c where c.oid = target and not pg_has_role(payments.outer_role(), c.relowner, 'USAGE')) then
     raise exception 'you do not own table %', target
       using errcode = 'insufficient_privilege', detail = 'Only its owner can take the projection off it.',
             hint = 'Let its owner call detach.';
   end if;
-  delete from payments.attachments a where a.kind = detach.kind and a.target = detach.target;
-  detached := found;
+  delete from payments.attachments a where a.kind = detach.kind and a.target = detach.target returning a.relation into detached;
+  perform payments.let_go(kind, detached);
   if not exists (select from payments.attachments a where a.kind = detach.kind) then
     perform payments.drop_projection_triggers(kind);
   end if;
-  return detached;
+  return detached is not null;
 end
 $$;
 

@@ -1,6 +1,14 @@
 -- Giving what was bought: what a price gives (benefits), which of the app's tables it is written to (attachments), and what
 -- became of each of those writes (fulfillments).
 
+-- Whose subscriptions count where a table or a question names no environment: live's, once it was approved, else test's.
+create function payments.counted_environment() returns text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select case when exists (select from payments.environments e where e.environment = 'live' and e.went_live_at is not null)
+              then 'live' else 'test' end
+$$;
+
 do $install$
 begin
   if current_setting('row_security') = 'off' then

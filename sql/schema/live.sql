@@ -15,7 +15,8 @@ end
 $$;
 
 /* Approves taking real money. Needs a webhook secret of live and an active price of live: without the first no payment
-   would be heard of, without the second there is nothing to sell. Raises 22023 (nobody's name), 55000. */
+   would be heard of, without the second there is nothing to sell. From now on no test payment or subscription gives anything
+   that counts for live; what test subscriptions gave ends. Raises 22023 (nobody's name), 55000. */
 create function payments.approve_live(approved_by text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -35,13 +36,14 @@ begin
             hint = 'Sync the catalog with payments.sync_stripe_objects(''live'', objects).';
   end if;
   update payments.environments e
-     set live_approved_by = approve_live.approved_by, live_approved_at = now()
+     set live_approved_by = approve_live.approved_by, live_approved_at = now(), went_live_at = coalesce(e.went_live_at, now())
    where e.environment = 'live';
+  perform payments.settle_subscriptions('test');
 end
 $$;
 
 /* Takes the approval back: from now on live is refused, sessions and Stripe's events alike. Stripe sends an event again for
-   three days, so what is approved by then is not lost. */
+   three days, so what is approved by then is not lost. What was paid for in live goes on to count, and test does not. */
 create function payments.revoke_live() returns void
   language sql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -42,13 +42,15 @@ as $$
 $$;
 
 /* Whether a subject has a subscription that gives access now: trialing or active, with past_due also while Stripe tries to
-   collect, until its period ends. Of a subject that is not the caller's it says false. */
+   collect, until its period ends. Once live was approved, only subscriptions of live do. Of a subject that is not the caller's
+   it says false. */
 create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
   select payments.caller_may_use($1, $2) and exists (
     select from payments.subscriptions s
-     where s.subject_type = $1 and s.subject_id = $2 and payments.gives_access(s.status, s.current_period_end, $3))
+     where s.subject_type = $1 and s.subject_id = $2 and s.environment = (select payments.counted_environment())
+      and payments.gives_access(s.status, s.current_period_end, $3))
 $$;
 
 /* The ids of the caller's subjects of a type that have such a subscription. For large scans:
@@ -59,7 +61,7 @@ as $$
   select distinct s.subject_id
     from payments.subscriptions s
    where s.subject_type = $1 and s.subject_id in (select m from payments.my_subjects($1) m)
-     and payments.gives_access(s.status, s.current_period_end, $2)
+     and s.environment = (select payments.counted_environment()) and payments.gives_access(s.status, s.current_period_end, $2)
 $$;
 
 /* A subject's credits; null where the subject is not the caller's. */

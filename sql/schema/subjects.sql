@@ -26,11 +26,14 @@ begin
 end
 $install$;
 
--- The role whose word a call is: what SET ROLE made of the login role. Inside a function that runs as its owner,
--- current_user is that owner.
+-- The role whose word a call is: what SET ROLE made of the login role, or the owner of a table that we write to as that, from
+-- whose triggers the call comes. Inside a function that runs as its owner, current_user is that owner.
 create function payments.outer_role() returns name
   language sql stable set search_path = pg_catalog, pg_temp
-as $$ select case current_setting('role') when 'none' then session_user else current_setting('role')::name end $$;
+as $$
+  select coalesce(payments.acting_owner()::name,
+                  case current_setting('role') when 'none' then session_user else current_setting('role')::name end)
+$$;
 
 -- The name of one of the policies that a subject type has on each session table.
 create function payments.subject_policy(subject_type text, command text) returns name

@@ -17,6 +17,7 @@ begin
       environment text primary key check (environment in ('test', 'live')),
       live_approved_by text,
       live_approved_at timestamptz,
+      went_live_at timestamptz,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now()
     );

@@ -5,8 +5,11 @@ select pg_catalog.json_build_object(
   'money', pg_catalog.json_build_object(
     'status', p.status,
     'amount', p.amount,
-    'subtotal', coalesce(p.raw -> p.stripe_checkout_session_id -> 'amount_subtotal'::text, p.raw -> 'amount_subtotal'::text,
-                         s.raw -> 'amount_subtotal'::text),
+    -- what the goods cost is what was paid for only where all of the total was charged
+    'subtotal', case when pg_catalog.to_jsonb(p.amount) = coalesce(p.raw -> p.stripe_checkout_session_id -> 'amount_total'::text,
+                            p.raw -> 'amount_total'::text, s.raw -> 'amount_total'::text)
+                     then coalesce(p.raw -> p.stripe_checkout_session_id -> 'amount_subtotal'::text,
+                            p.raw -> 'amount_subtotal'::text, s.raw -> 'amount_subtotal'::text) end,
     'amount_refunded', p.amount_refunded,
     'currency', p.currency,
     'dispute_status', p.dispute_status,
@@ -17,7 +20,7 @@ select pg_catalog.json_build_object(
   'subject_type', s.subject_type,
   'subject_id', s.subject_id,
   'order_id', s.metadata ->> 'order_id'::text,
-  'live_approved', coalesce((select e.live_approved_at is not null from payments.environments e where e.environment = 'live'::text), false),
+  'live_approved', coalesce((select e.went_live_at is not null from payments.environments e where e.environment = 'live'::text), false),
   'line_items', s.line_items,
   'given', (select pg_catalog.json_agg(pg_catalog.json_build_object(
                      'kind', f.kind, 'target', f.target, 'what', f.what, 'state', f.state, 'via', f.via, 'due', f.due,

@@ -7,4 +7,4 @@ select pg_catalog.json_build_object(
   'cancel_at', (extract(epoch from s.cancel_at) * 1000000)::bigint,
   'cancel_at_period_end', s.cancel_at_period_end)::text
   from payments.subscriptions s
- where s.subject_type = $1 and s.subject_id = $2
+ where s.subject_type = $1 and s.subject_id = $2 and s.environment is not distinct from (select payments.counted_environment())

@@ -9,10 +9,10 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::purchase::{Given, Purchase, UNDECIDED};
-use super::target::Target;
+use super::target::{PATIENCE, Target};
 use super::{Kind, Record, forget, keep_undecided, known};
 use crate::db::{Failure, sees_the_newest, text};
-use crate::lock;
+use crate::lock::Slots;
 
 const WRITE_CREDIT: &str = include_str!("../../sql/target/write_credit.sql");
 const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
@@ -30,6 +30,10 @@ struct Due {
 /// Brings every ledger to what the payment gives now.
 pub(super) fn fulfil(purchase: &Purchase) {
     for target in known::targets(Kind::CreditLedger).iter() {
+        if purchase.only_takes_back() {
+            take_back(target, purchase);
+            continue;
+        }
         let given: Vec<&Given> = purchase.given(Kind::CreditLedger, target).collect();
         let waiting: Vec<Waiting> = given.iter().filter_map(|given| given.waiting()).collect();
         // What was promised once stays so; only what is new or waits is looked up in the benefits of today.
@@ -57,6 +61,22 @@ pub(super) fn fulfil(purchase: &Purchase) {
             let what = format!("{UNDECIDED}{}", line.price);
             forget(&purchase.source, Kind::CreditLedger, target, &what, None);
         }
+    }
+}
+
+/// What a test payment granted before live was approved follows its money; nothing else is granted.
+fn take_back(target: &Target, purchase: &Purchase) {
+    let given: Vec<&Given> = purchase.given(Kind::CreditLedger, target).collect();
+    let granted = given.iter().filter_map(|given| promised_before(given)).filter(|due| due.granted > 0);
+    let dues: Vec<Due> = granted.map(|due| Due { due: due.granted, ..due }).collect();
+    if !dues.is_empty() {
+        give_in(target, purchase, &dues);
+    }
+    for tried in given.iter().filter(|given| given.is_open() && given.granted.unwrap_or(0) == 0) {
+        purchase.refuse_test(Kind::CreditLedger, target, Some(tried));
+    }
+    if given.is_empty() {
+        purchase.refuse_test(Kind::CreditLedger, target, None);
     }
 }
 
@@ -130,7 +150,7 @@ fn write_all(
     if !sees_the_newest() {
         return Err(Failure::because("25001", "balances change under read committed only"));
     }
-    lock(target, &subject.subject_type, &subject.subject_id);
+    lock_patiently(&subject.subject_type, &subject.subject_id)?;
     target.attempt(|| write_lines(target, purchase, subject, dues, decisions))
 }
 
@@ -173,8 +193,9 @@ pub(super) fn first(purchase: &Purchase, target: &Target) -> Option<Grant> {
 }
 
 impl Grant {
-    pub(super) fn lock(&self, target: &Target) {
-        lock(target, &self.subject.subject_type, &self.subject.subject_id);
+    /// Takes the lock of the subject's balance if nobody has it.
+    pub(super) fn try_lock(&self) -> bool {
+        Slots::Belongings.try_lock(&self.subject.subject_type, &self.subject.subject_id)
     }
 
     pub(super) fn write(&self, target: &Target, purchase: &Purchase) {
@@ -209,9 +230,15 @@ fn write_once(target: &Target, subject: &Subject, delta: i64, reason: &str, sour
     }
 }
 
-/// One writer at a time for a subject's balance.
-pub(super) fn lock(target: &Target, subject_type: &str, subject_id: &str) {
-    lock::exactly(&[&target.relation, subject_type, subject_id]);
+/// One writer at a time for a subject's balances and billing status, in whichever tables: so a payment has one lock to wait
+/// for, and needs no order.
+pub(super) fn lock(subject_type: &str, subject_id: &str) {
+    Slots::Belongings.lock(subject_type, [subject_id]);
+}
+
+/// The same with the patience of a write: who holds it, a spender that does not commit, keeps no payment waiting.
+pub(super) fn lock_patiently(subject_type: &str, subject_id: &str) -> Result<(), Failure> {
+    Slots::Belongings.lock_within(PATIENCE, subject_type, subject_id)
 }
 
 /// A subject's balance as the calling statement sees it. Reads only.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use payments_core::fulfil::State;
 use payments_core::fulfil::entitlements::{Entitlement, of_payment};
 use payments_core::fulfil::promise::{self, Term as Promised, Waiting};
 
@@ -52,6 +53,10 @@ pub(super) struct Term {
 pub(super) fn fulfil(purchase: &Purchase) {
     let now = of_payment(&purchase.money);
     for target in known::targets(Kind::UserEntitlements).iter() {
+        if purchase.only_takes_back() {
+            take_back(target, purchase, &now);
+            continue;
+        }
         let given: Vec<&Given> = purchase.given(Kind::UserEntitlements, target).collect();
         let waiting: Vec<Waiting> = given.iter().filter_map(|given| given.waiting()).collect();
         let mut dues: BTreeMap<String, Promised> = given.iter().filter_map(|given| promised_before(given)).collect();
@@ -82,6 +87,28 @@ pub(super) fn fulfil(purchase: &Purchase) {
             let what = format!("{UNDECIDED}{}", line.price);
             forget(&purchase.source, Kind::UserEntitlements, target, &what, None);
         }
+    }
+}
+
+/// What a test payment gave before live was approved follows its money; nothing else is given.
+fn take_back(target: &Target, purchase: &Purchase, now: &Entitlement) {
+    let given: Vec<&Given> = purchase.given(Kind::UserEntitlements, target).collect();
+    for tried in &given {
+        match (promised_before(tried), tried.is_open()) {
+            (Some((key, term)), false) if tried.state != State::Skipped => {
+                give(target, purchase, &key, &term, now, true);
+            }
+            // It may have been given once, and failed to be taken back.
+            (Some((key, term)), true) => match target.attempt(|| remove(target, &purchase.source, &key)) {
+                Ok(()) => purchase.refuse_test(Kind::UserEntitlements, target, Some(tried)),
+                Err(failure) => record(purchase, target, &key, &term, now).keep_failure(&failure),
+            },
+            (None, true) => purchase.refuse_test(Kind::UserEntitlements, target, Some(tried)),
+            _ => {}
+        }
+    }
+    if given.is_empty() {
+        purchase.refuse_test(Kind::UserEntitlements, target, None);
     }
 }
 

@@ -21,7 +21,7 @@ struct Gifts {
 
 /// Gives what is usual of these kinds, and marks them as done with this purchase.
 pub(super) fn give(purchase: &Purchase, kinds: &[Kind]) {
-    if !purchase.is_new() || !sees_the_newest() {
+    if !purchase.is_new() || purchase.only_takes_back() || !sees_the_newest() {
         return;
     }
     let gifts = Gifts::of(purchase, kinds);
@@ -29,8 +29,9 @@ pub(super) fn give(purchase: &Purchase, kinds: &[Kind]) {
     if targets.len() < 2 {
         return;
     }
-    if let Some((target, grant)) = &gifts.ledger {
-        grant.lock(target);
+    // Who has to wait for the balance does that the long way, where a wait that is too long fails nothing else.
+    if gifts.ledger.as_ref().is_some_and(|(_, grant)| !grant.try_lock()) {
+        return;
     }
     let mut decision = None;
     let written = savepoint(|| {
@@ -117,7 +118,9 @@ pub(super) fn give_or_fulfil(purchase: &Rc<Purchase>, kind: Kind, others: impl F
     if purchase.is_new() && !purchase.tried.replace(true) {
         give(purchase, &others());
     }
+    // Another trigger of the same change has nothing to add: the purchase does not say yet what this one gave.
     if !purchase.done.borrow().contains(&kind) {
         super::fulfil(kind, purchase);
+        purchase.done.borrow_mut().push(kind);
     }
 }

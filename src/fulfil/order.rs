@@ -7,7 +7,7 @@ use pgrx::prelude::*;
 
 use super::purchase::Purchase;
 use super::target::Target;
-use super::{Kind, Record, jobs, known};
+use super::{FORGET_FULFILLMENT, Kind, Record, jobs, known};
 use crate::db::{statement, text};
 
 statement!(FIND_RIVALS, "find_rivals");
@@ -40,12 +40,16 @@ fn settle_named(purchase: &Purchase) -> bool {
             continue;
         };
         match settle_in(target, purchase, &key) {
-            Ok(Some(holds)) => return holds,
+            Ok(Some(holds)) => {
+                forget_others(purchase, target, &key);
+                return holds;
+            }
             Ok(None) => {
                 missing.get_or_insert((target, key));
             }
             Err(failure) => {
                 Record::new(purchase, Kind::Orders, target, &key, Verdict::applied()).keep_failure(&failure);
+                forget_others(purchase, target, &key);
                 return false;
             }
         }
@@ -53,8 +57,19 @@ fn settle_named(purchase: &Purchase) -> bool {
     if let Some((target, what)) = missing {
         let reason = format!("no order has the id {order_id}");
         Record::new(purchase, Kind::Orders, target, &what, purchase.needs_review(&reason)).keep();
+        forget_others(purchase, target, &what);
     }
     false
+}
+
+/// What was said of another order that its session named before, or of a table in which this one was looked for, is outdated;
+/// not what it paid.
+fn forget_others(purchase: &Purchase, target: &Target, key: &str) {
+    for given in purchase.given_elsewhere(Kind::Orders, target, key).filter(|given| given.granted.is_none()) {
+        let words = [purchase.source.as_str(), Kind::Orders.name(), &given.target, &given.what];
+        let [source, kind, relation, what] = words.map(|word| text(word));
+        FORGET_FULFILLMENT.execute(&[source, kind, relation, what, text(None)]);
+    }
 }
 
 /// Says of a subscription's checkout session that the order it names is none of its business.

@@ -40,7 +40,7 @@ pub(super) struct Purchase {
     /// Whether it holds the order that it names, once that is settled.
     #[serde(skip)]
     pub(super) holds: Cell<Option<bool>>,
-    /// Whether it was tried to give all kinds at once, and which of them are done so.
+    /// Whether it was tried to give all kinds at once, and which kinds are done.
     #[serde(skip)]
     pub(super) tried: Cell<bool>,
     #[serde(skip)]
@@ -51,7 +51,7 @@ pub(super) struct Purchase {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Given {
     kind: String,
-    target: String,
+    pub(super) target: String,
     pub(super) what: String,
     pub(super) state: State,
     pub(super) via: Option<String>,
@@ -66,6 +66,11 @@ pub(super) struct Given {
 }
 
 impl Given {
+    /// Whether a person or another try is waited for.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::NeedsReview | State::Failed)
+    }
+
     /// The line that it says is undecided, if it says so.
     pub(super) fn waiting(&self) -> Option<Waiting> {
         let price = self.what.strip_prefix(UNDECIDED)?.to_owned();
@@ -95,6 +100,12 @@ impl Purchase {
             Some("user") => self.subject_id.as_deref(),
             _ => self.created_by.as_deref(),
         }
+    }
+
+    /// Whether it is of test while live is approved, or was: what it gave is taken back as ever, but it gives nothing more that
+    /// live could use.
+    pub(super) fn only_takes_back(&self) -> bool {
+        self.environment == "test" && self.live_approved
     }
 
     fn lines(&self) -> Vec<Line> {
@@ -136,12 +147,39 @@ impl Purchase {
         Record::new(self, kind, target, "nothing", Verdict::because(State::Skipped, reason)).keep();
     }
 
+    /// Records that a test payment gives nothing any more: at all, or of what was tried before.
+    pub(super) fn refuse_test(&self, kind: Kind, target: &Target, tried: Option<&Given>) {
+        let reason = "the table names no environment, and live is approved: a test payment gives nothing to it";
+        let verdict = Verdict::because(State::Skipped, reason);
+        let what = tried.map_or("nothing", |given| given.what.as_str());
+        let record = Record::new(self, kind, target, what, verdict);
+        match tried {
+            Some(given) => Record {
+                via: given.via.as_deref(),
+                due: given.due,
+                lasts: given.lasts.as_deref(),
+                expires_at: given.expires_at,
+                ..record
+            }
+            .keep(),
+            None => record.keep(),
+        }
+    }
+
     /// Something can't be given as things are: a person must look, unless the money is gone back anyway.
     pub(super) fn needs_review(&self, reason: &str) -> Verdict {
         if self.money.returned() {
             return Verdict::because(State::Skipped, format!("{reason}; {}", self.money.way_back()));
         }
         Verdict::because(State::NeedsReview, reason)
+    }
+
+    /// What was decided before of a kind, but on something else or on another table.
+    pub(super) fn given_elsewhere(&self, kind: Kind, target: &Target, what: &str) -> impl Iterator<Item = &Given> {
+        self.given.iter().flatten().filter(move |given| {
+            given.kind == kind.name()
+                && (given.target.as_str(), given.what.as_str()) != (target.relation.as_str(), what)
+        })
     }
 
     /// What was decided before on one table.

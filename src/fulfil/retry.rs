@@ -11,11 +11,12 @@ use crate::lock;
 statement!(FIND_OPEN_FULFILLMENTS, "find_open_fulfillments");
 statement!(COUNT_OPEN_FULFILLMENTS, "count_open_fulfillments");
 statement!(FORGET_SKIPPED, "forget_skipped");
-statement!(FIND_PAYMENTS_OF_SESSION, "find_payments_of_session");
+statement!(FIND_PAYMENTS_OF_SESSIONS, "find_payments_of_sessions");
 statement!(FIND_PAYMENTS_OF_PRICE, "find_payments_of_price");
 statement!(FIND_REFERENCED_SESSIONS, "find_referenced_sessions");
 statement!(FIND_SESSIONS_OF_ORDER, "find_sessions_of_order");
 statement!(FIND_REFERENCED_SUBSCRIPTIONS, "find_referenced_subscriptions");
+statement!(FIND_SUBSCRIPTIONS, "find_subscriptions");
 
 #[derive(Deserialize)]
 struct Open {
@@ -48,7 +49,12 @@ struct Subscription {
 fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: default!(Option<&str>, "null")) -> i64 {
     let before = open(environment);
     match reference {
-        None => FIND_OPEN_FULFILLMENTS.all::<Open>(&[text(environment)]).iter().for_each(again),
+        None => {
+            let open: Vec<Open> = FIND_OPEN_FULFILLMENTS.all(&[text(environment)]);
+            let sessions = open.iter().filter_map(|one| one.source.strip_prefix("checkout:")).collect();
+            payments_of(sessions);
+            open.iter().for_each(again);
+        }
         Some(reference) => anew(environment, reference),
     }
     before - open(environment)
@@ -63,7 +69,7 @@ fn again(one: &Open) {
     match wing {
         "checkout" => {
             if let Some(kind) = Kind::named(&one.kind) {
-                fulfil_session(&[kind], uuid(id));
+                fulfil_session(&[kind], id);
             }
         }
         "subscription" => subscription::fulfil_entitlements(&one.environment, id),
@@ -83,22 +89,38 @@ fn anew(environment: Option<&str>, reference: &str) {
     if sessions.is_empty() {
         sessions = FIND_SESSIONS_OF_ORDER.all(&args);
     }
+    payments_of(sessions.iter().map(|session| session.id.as_str()).collect());
     for session in sessions {
         FORGET_SKIPPED
             .execute(&[text(session.environment.as_str()), text(format!("checkout:{}", session.id).as_str())]);
-        fulfil_session(&PAID_FOR, uuid(&session.id));
+        fulfil_session(&PAID_FOR, &session.id);
     }
-    for one in FIND_REFERENCED_SUBSCRIPTIONS.all::<Subscription>(&args) {
-        subscription::fulfil_entitlements(&one.environment, &one.id);
-        if let Some((subject_type, subject_id)) = one.subject_type.zip(one.subject_id) {
-            subscription::fulfil_billing_status(&one.environment, &subject_type, &subject_id);
-        }
+    FIND_REFERENCED_SUBSCRIPTIONS.all(&args).into_iter().for_each(settle_subscription);
+}
+
+/// Gives what the subscriptions of an environment give as things are now.
+#[pg_extern(security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn settle_subscriptions(environment: &str) {
+    FIND_SUBSCRIPTIONS.all(&[text(environment)]).into_iter().for_each(settle_subscription);
+}
+
+fn settle_subscription(one: Subscription) {
+    subscription::fulfil_entitlements(&one.environment, &one.id);
+    if let Some((subject_type, subject_id)) = one.subject_type.zip(one.subject_id) {
+        subscription::fulfil_billing_status(&one.environment, &subject_type, &subject_id);
     }
 }
 
 /// Gives what the payments of one local session bought.
-pub(super) fn fulfil_session(kinds: &[Kind], session: pgrx::Uuid) {
-    fulfil_payments(kinds, &FIND_PAYMENTS_OF_SESSION.all::<String>(&[session.into()]));
+pub(super) fn fulfil_session(kinds: &[Kind], session: &str) {
+    fulfil_payments(kinds, &payments_of(vec![session]));
+}
+
+/// The payments of local sessions. Their rows are locked, and so all of them must be before anything is given for one of
+/// them: a delivery locks its payment first, and then what that gives to.
+fn payments_of(sessions: Vec<&str>) -> Vec<String> {
+    FIND_PAYMENTS_OF_SESSIONS.all(&[sessions.into()])
 }
 
 /// Decides the lines that waited for a price's product.

@@ -1,9 +1,9 @@
 //! What a subscription gives: entitlements while its status grants access, and one billing status for its subject.
 
-use payments_core::fulfil::Verdict;
 use payments_core::fulfil::billing_status::{Standing, best};
 use payments_core::fulfil::entitlements::of_subscription;
 use payments_core::fulfil::promise::Benefit;
+use payments_core::fulfil::{State, Verdict};
 use serde::Deserialize;
 
 use super::entitlements::{self, Holder, Term};
@@ -25,6 +25,8 @@ const DROP_BILLING_STATUS: &str = include_str!("../../sql/target/drop_billing_st
 struct Subscription {
     environment: String,
     source: String,
+    /// Whether it is of test while live is approved, or was.
+    refused: bool,
     /// None where there is no such subscription any more.
     status: Option<String>,
     subject_type: Option<String>,
@@ -38,6 +40,7 @@ struct Subscription {
 
 #[derive(Debug, Deserialize)]
 struct Given {
+    kind: String,
     target: String,
     what: String,
     via: Option<String>,
@@ -56,6 +59,10 @@ impl Subscription {
         self.items.iter().flatten().any(|(price, _, product)| price == via || product.as_deref() == Some(via))
     }
 
+    fn given(&self, kind: Kind, target: &Target) -> impl Iterator<Item = &Given> {
+        self.given.iter().flatten().filter(move |given| given.kind == kind.name() && given.target == target.relation)
+    }
+
     /// What its items give today, and what they gave before.
     fn dues(&self, target: &Target, benefits: &[Benefit]) -> Vec<Due> {
         let mut dues: Vec<Due> = Vec::new();
@@ -67,7 +74,7 @@ impl Subscription {
                 None => dues.push(Due { key, via, past_due, held: true }),
             }
         }
-        for given in self.given.iter().flatten().filter(|given| given.target == target.relation) {
+        for given in self.given(Kind::UserEntitlements, target) {
             if dues.iter().all(|due| due.key != given.what) {
                 let via = given.via.clone().unwrap_or_default();
                 let held = self.holds(&via);
@@ -80,8 +87,8 @@ impl Subscription {
 
 /// Gives and ends what one subscription's items give. Running it again changes nothing.
 pub(super) fn fulfil_entitlements(environment: &str, stripe_subscription_id: &str) {
-    let targets = known::targets(Kind::UserEntitlements);
-    if targets.is_empty() {
+    let (targets, ledgers) = (known::targets(Kind::UserEntitlements), known::targets(Kind::CreditLedger));
+    if targets.is_empty() && ledgers.is_empty() {
         return;
     }
     let Some(subscription) = FIND_SUBSCRIPTION.one::<Subscription>(&[text(environment), text(stripe_subscription_id)])
@@ -95,6 +102,42 @@ pub(super) fn fulfil_entitlements(environment: &str, stripe_subscription_id: &st
             give(target, &subscription, &due);
         }
     }
+    for ledger in ledgers.iter() {
+        refuse_credits(ledger, &subscription, &benefits);
+    }
+}
+
+/// Says of the credits that its prices give where they are bought once that a subscription gives none.
+fn refuse_credits(ledger: &Target, subscription: &Subscription, benefits: &[Benefit]) {
+    let giving = benefits.iter().filter(|benefit| benefit.credits.is_some());
+    let refused: Vec<(String, &String)> = giving
+        .filter_map(|benefit| Some((format!("credits:{}", benefit.via.as_ref()?), benefit.via.as_ref()?)))
+        .collect();
+    for (what, via) in &refused {
+        let verdict = Verdict::because(State::Skipped, "credits are given by one-time payments, not by a subscription");
+        let (environment, source) = (&subscription.environment, &subscription.source);
+        let record = Record::of(environment, source, Kind::CreditLedger, &ledger.relation, what, verdict);
+        Record { via: Some(via), ..record }.keep();
+    }
+    for given in subscription.given(Kind::CreditLedger, ledger) {
+        if refused.iter().all(|(what, _)| *what != given.what) {
+            forget(&subscription.source, Kind::CreditLedger, ledger, &given.what, None);
+        }
+    }
+}
+
+/// Why a key that the items give is given to nobody, if somebody should know.
+fn refusal(subscription: &Subscription, active: bool) -> Option<Verdict> {
+    if subscription.refused {
+        let reason = "the table names no environment, and live is approved: a test subscription gives nothing to it";
+        return Some(Verdict::because(State::Skipped, reason));
+    }
+    let reason = match subscription.subject_id {
+        Some(_) => "the subscription is billed to a subject that this table cannot name",
+        None if active => "the subscription names nobody to give it to",
+        None => return None,
+    };
+    Some(Verdict::because(State::NeedsReview, reason))
 }
 
 fn give(target: &Target, subscription: &Subscription, due: &Due) {
@@ -114,18 +157,14 @@ fn give(target: &Target, subscription: &Subscription, due: &Due) {
         )
     };
     let holder = Holder::of(subscription.subject_type.as_deref(), subscription.subject_id.as_deref(), None);
-    if !due.held || !holder.can_hold(target) {
+    if !due.held || subscription.refused || !holder.can_hold(target) {
         // Nothing remains of a key that the items no longer give, so that it does not matter who saw them before.
-        match target.attempt(|| entitlements::remove(target, &subscription.source, &due.key)) {
-            Ok(()) if due.held && subscription.subject_id.is_some() => {
-                let verdict = Verdict::because(
-                    payments_core::fulfil::State::NeedsReview,
-                    "the subscription is billed to a subject that this table cannot name",
-                );
-                Record { verdict, ..record }.keep();
-            }
-            Ok(()) => forget(&subscription.source, Kind::UserEntitlements, target, &due.key, None),
-            Err(failure) => record.keep_failure(&failure),
+        let removed = target.attempt(|| entitlements::remove(target, &subscription.source, &due.key));
+        let refusal = refusal(subscription, now.active).filter(|_| due.held);
+        match (removed, refusal) {
+            (Ok(()), Some(verdict)) => Record { verdict, ..record }.keep(),
+            (Ok(()), None) => forget(&subscription.source, Kind::UserEntitlements, target, &due.key, None),
+            (Err(failure), _) => record.keep_failure(&failure),
         }
         return;
     }
@@ -155,19 +194,14 @@ pub(super) fn fulfil_billing_status(environment: &str, subject_type: &str, subje
             continue;
         }
         // Two of its subscriptions may change at once: the second sees what the first wrote.
-        super::credits::lock(target, subject_type, subject_id);
+        let locked = super::credits::lock_patiently(subject_type, subject_id);
         let rows: Vec<Row> = FIND_SUBSCRIPTIONS_OF_SUBJECT.all(&[text(subject_type), text(subject_id)]);
         let standings: Vec<Standing> = rows
             .iter()
-            .map(|row| Standing {
-                status: &row.status,
-                environment: &row.environment,
-                current_period_end: row.current_period_end,
-                id: &row.id,
-            })
+            .map(|row| Standing { status: &row.status, current_period_end: row.current_period_end, id: &row.id })
             .collect();
         let best = best(&standings).map(|place| &rows[place]);
-        let written = target.attempt(|| write_status(target, subject_id, best));
+        let written = locked.and_then(|()| target.attempt(|| write_status(target, subject_id, best)));
         keep_status(target, environment, &source, subject_id, best, written.err().as_ref());
     }
 }

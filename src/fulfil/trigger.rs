@@ -117,7 +117,7 @@ fn project_late_session<'a>(
             && trigger.old().is_none_or(|old| ids(&old) != ids(&new))
             && let Ok(Some(session)) = new.get_by_name::<pgrx::Uuid>("id")
         {
-            retry::fulfil_session(&PAID_FOR, session);
+            retry::fulfil_session(&PAID_FOR, &session.to_string());
         }
     } else if completed(&new) && !trigger.old().is_some_and(|old| completed(&old)) {
         refuse_order(&new);

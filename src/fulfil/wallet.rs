@@ -40,7 +40,7 @@ fn change_balance(
     }
     let ledger = Target::first(Kind::CreditLedger);
     let subject = subject(subject_type, subject_id);
-    credits::lock(&ledger, subject_type, subject_id);
+    credits::lock(subject_type, subject_id);
     let (outcome, balance) = ledger.must(|| {
         if let Some(line) = credits::find(&ledger, &subject, source) {
             let outcome = if line.delta == delta && line.same_subject { "repeated" } else { "conflict" };

@@ -18,4 +18,14 @@ check 'the course ends with its refund' says '^ ada +│ course:sql │ f'
 check 'the team keeps its other subscription' says '^ acme +│ sub_old +│ active'
 check 'a person is asked to look' says 'needs_review.*100 was paid'
 check 'nothing differs from its facts' says '^ +0$'
+
+# The shop's jobs, which the worker of examples/ takes and finishes.
+works() { PGDATABASE=shop "$python" "$root/examples/worker.py" --once > "$work/worker.txt" 2>&1; }
+done_jobs() { psql -X -qtA -d shop -c "select string_agg(distinct state, ', ') from fulfillment_jobs"; }
+all_done() { [ "$(done_jobs)" = done ]; }
+
+check 'the worker works off what is due' works
+[ "$failed" = 0 ] || cat "$work/worker.txt"
+check 'it sends receipts' grep -qE 'send a receipt for 4900 [a-z]+ to user ada' "$work/worker.txt"
+check 'every job is done' all_done
 finish

@@ -7,8 +7,6 @@ use std::cmp::Reverse;
 pub struct Standing<'a> {
     /// Stripe's status.
     pub status: &'a str,
-    /// `live` counts before `test`.
-    pub environment: &'a str,
     /// The end of the paid period, in microseconds since 1970.
     pub current_period_end: Option<i64>,
     /// Stripe's id, which settles what nothing else does.
@@ -21,13 +19,12 @@ pub fn grants_access(status: &str) -> bool {
     matches!(status, "trialing" | "active")
 }
 
-/// The best of several: giving access, then past due, then the rest; live before test; then the latest period end; then
-/// the greatest id. The place in the slice, or none where it is empty.
+/// The best of several: giving access, then past due, then the rest; then the latest period end; then the greatest id. The place in the slice, or none where it is empty.
 #[must_use]
 pub fn best(subscriptions: &[Standing<'_>]) -> Option<usize> {
     (0..subscriptions.len()).max_by_key(|place| {
         let one = &subscriptions[*place];
-        (rank(one.status), one.environment == "live", one.current_period_end, one.id, Reverse(*place))
+        (rank(one.status), one.current_period_end, one.id, Reverse(*place))
     })
 }
 
@@ -45,7 +42,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn one<'a>(status: &'a str, end: Option<i64>, id: &'a str) -> Standing<'a> {
-        Standing { status, environment: "test", current_period_end: end, id }
+        Standing { status, current_period_end: end, id }
     }
 
     #[test]

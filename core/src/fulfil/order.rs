@@ -48,7 +48,7 @@ pub struct Claim {
     pub created_by: Option<String>,
     /// For whom.
     pub subject: Option<Subject>,
-    /// Whether payments of the live environment are approved by now.
+    /// Whether payments of the live environment are approved by now, or were.
     pub live_approved: bool,
     /// What was decided on it before.
     pub before: Option<Before>,
@@ -114,7 +114,9 @@ pub fn settle(order: &Order, claims: &[Claim]) -> (Option<Write>, Vec<Decision>)
         Some(place) => {
             next_status(status, &claims[place], claims, held.as_deref()).map(|next| Write { status: next, holder })
         }
-        None if ours && status == "paid" => Some(Write { status: "pending".into(), holder: None }),
+        None if ours && (status == "paid" || (status == "refunded" && held.as_deref() == Some("paid"))) => {
+            Some(Write { status: "pending".into(), holder: None })
+        }
         None => None,
     };
     let decisions = claims

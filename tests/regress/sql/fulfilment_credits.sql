@@ -67,3 +67,26 @@ select payments.credit_balance('team', '8');
 -- two subjects whose names run together are two
 select payments.adjust_credits('user', 'a', 5, 'b:c'), payments.adjust_credits('user', 'a:b', 7, 'c');
 select payments.adjust_credits('user', 'a', 5, 'b:c'), payments.adjust_credits('user', 'a:b', 7, 'c');
+
+-- a trigger of one's own with our function, beside ours: what it is told twice it does once
+create trigger zz_again after insert or update on payments.payment_history for each row
+  when (new.type = 'one_time_payment' and new.status in ('succeeded', 'partially_refunded', 'refunded')) execute function payments.project_credits();
+insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url, cancel_url, stripe_checkout_session_id)
+values ('10000000-0000-0000-0000-000000000004', 'test', 'payment', 'team', '9', '[{"price": "price_a", "quantity": 10}]', 'https://a.example', 'https://a.example', 'cs_4');
+insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency, paid_at)
+values ('test', 'one_time_payment', 'succeeded', 'cs_4', 1000, 'eur', '2026-01-01 00:00+00');
+update payments.payment_history set status = 'partially_refunded', amount_refunded = 500 where stripe_checkout_session_id = 'cs_4';
+select delta, balance_after, reason from credit_ledger where subject_id = '9' order by id;
+drop trigger zz_again on payments.payment_history;
+
+-- one statement that pays for many subjects: what it locks of theirs is bounded, since the server's room for locks is
+insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url, cancel_url, stripe_checkout_session_id)
+select md5('many ' || n)::uuid, 'test', 'payment', 'team', 'many ' || n, '[{"price": "price_a", "quantity": 1}]', 'https://a.example', 'https://a.example', 'cs_many_' || n
+  from generate_series(1, 3000) n;
+insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency)
+select 'test', 'one_time_payment', 'pending', 'cs_many_' || n, 1000, 'eur' from generate_series(1, 3000) n;
+begin;
+update payments.payment_history set status = 'succeeded', paid_at = '2026-01-01 00:00+00' where status = 'pending';
+select count(*) between 1 and 1024 as bounded from pg_locks where locktype = 'advisory' and pid = pg_backend_pid();
+commit;
+select count(*), sum(delta) from credit_ledger where subject_id like 'many %';

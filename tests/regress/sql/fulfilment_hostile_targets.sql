@@ -173,12 +173,82 @@ call buy('view');
 select * from outcome('view');
 table harm;
 
--- The control: what a projection that simply updates the table as its own user (here a superuser) would have allowed.
+-- What is done in there with our own functions is done on the owner's word: not on that of the superuser who delivers, nor as
+-- the user whose claims the session has, or is given.
 drop view app.orders;
 alter table app.orders_table rename to orders;
+select payments.attach('orders', 'app.orders');
+grant authenticated to app_owner;
+select payments.adjust_credits('user', 'victim', 50, 'k', 'a gift');
+set role app_owner;
+create table app.words (word text);
+create function app.steal() returns trigger language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', '{"sub": "victim"}', true);
+  insert into app.words values (concat_ws(' ', 'user', payments.current_user_id(), 'balance', payments.credit_balance('user', 'victim')));
+  perform payments.spend_credits('user', 'victim', 50, 'stolen', 'mine now');
+  return new;
+end $$;
+create trigger steal before update on app.orders for each row execute function app.steal();
+reset role;
+insert into app.orders (id, user_id, amount, currency) values ('thief', 'ada', 100, 'eur');
+call buy('thief');
+select * from outcome('thief');
+select payments.credit_balance('user', 'victim');
+alter function app.steal() rename to peek;
+create or replace function app.peek() returns trigger language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', '{"sub": "victim"}', true);
+  insert into app.words values (concat_ws(' ', 'user', payments.current_user_id(), 'balance', payments.credit_balance('user', 'victim')));
+  return new;
+end $$;
+insert into app.orders (id, user_id, amount, currency) values ('peeper', 'ada', 100, 'eur');
+call buy('peeper');
+select * from outcome('peeper');
+table app.words;
+drop trigger steal on app.orders;
+
+-- The control: what a projection that simply updates the table as its own user (here a superuser) would have allowed.
+create procedure by_hand(statement text) language plpgsql as $$
+begin
+  alter role app_owner nosuperuser;
+  set work_mem = '4MB';
+  truncate app.canary;
+  update app.arm set armed = true;
+  execute statement;
+  set constraints all immediate;
+  update app.arm set armed = false;
+end $$;
 alter table app.orders enable trigger a_trigger;
-truncate app.canary;
-update app.arm set armed = true;
-update app.orders set status = 'paid' where id = 'trigger';
-update app.arm set armed = false;
+call by_hand($$update app.orders set status = 'paid' where id = 'trigger'$$);
 table harm;
+alter table app.orders disable trigger a_trigger;
+-- the same of the others; only a policy asks nothing of a superuser
+create view harm_by_hand as select distinct hung_on, ran_as, superuser, got <> '' as got_something, setting_stayed, app_is_superuser_now from harm;
+alter table app.ledger alter whatever set default app.evil('a default');
+call by_hand($$insert into app.ledger (source) values ('by hand')$$);
+table harm_by_hand;
+alter table app.orders add constraint evil check (app.evil('a check')) not valid;
+call by_hand($$update app.orders set status = 'paid' where id = 'check'$$);
+table harm_by_hand;
+alter table app.orders drop constraint evil;
+alter table app.orders add made boolean generated always as (app.evil_immutable(status || ' generated')) stored;
+call by_hand($$update app.orders set status = 'refunded' where id = 'generated'$$);
+table harm_by_hand;
+alter table app.orders drop made;
+create index evil on app.orders (app.evil_immutable(status || ' indexed'));
+call by_hand($$update app.orders set status = 'refunded' where id = 'index'$$);
+table harm_by_hand;
+drop index app.evil;
+create rule evil as on update to app.orders do also select app.evil('a rule');
+call by_hand($$update app.orders set status = 'paid' where id = 'rule'$$);
+table harm_by_hand;
+drop rule evil on app.orders;
+create constraint trigger a_deferred_trigger after update on app.orders deferrable initially deferred
+  for each row execute function app.evil_trigger();
+call by_hand($$update app.orders set status = 'paid' where id = 'deferred'$$);
+table harm_by_hand;
+drop trigger a_deferred_trigger on app.orders;
+create view app.seen_orders as select id, status from app.orders where app.evil('a view');
+call by_hand($$update app.seen_orders set status = 'paid' where id = 'view'$$);
+table harm_by_hand;

@@ -154,11 +154,43 @@ select * from story where session = 'subscribed';
 
 -- once live is approved, a test payment pays no order that may be meant for live
 begin;
-update payments.environments set live_approved_at = now() where environment = 'live';
+update payments.environments set live_approved_at = now(), went_live_at = now() where environment = 'live';
 call make_order('whose'); call open_session('whose', order_id('whose')::text); call pay('whose');
 call make_order('tests'); update orders set environment = 'test' where id = order_id('tests');
 call open_session('tests', order_id('tests')::text); call pay('tests');
 select * from story where session in ('whose', 'tests');
+rollback;
+
+-- part of what a session asked for was captured: what its goods cost says nothing of that
+begin;
+call make_order('partial');
+call open_session('partial', order_id('partial')::text);
+update payments.checkout_sessions set raw = '{"amount_subtotal": 2000, "amount_total": 2000}' where stripe_checkout_session_id = 'cs_partial';
+call pay('partial', 500);
+call make_order('discounted');
+call open_session('discounted', order_id('discounted')::text);
+update payments.checkout_sessions set raw = '{"amount_subtotal": 2000, "amount_total": 500}' where stripe_checkout_session_id = 'cs_discounted';
+call pay('discounted', 500);
+select * from story where session in ('partial', 'discounted');
+rollback;
+
+-- an order id that is mended, and an order that is found in another table than the first: nothing is left to review
+begin;
+call make_order('meant');
+call open_session('mistyped', 'no such order');
+call pay('mistyped');
+select state, reason from payments.review where kind = 'orders' and stripe_checkout_session_id = 'cs_mistyped';
+update payments.checkout_sessions set metadata = jsonb_build_object('order_id', order_id('meant')) where stripe_checkout_session_id = 'cs_mistyped';
+select payments.retry_fulfillments(reference => 'cs_mistyped');
+select * from story where session = 'mistyped';
+create table other_orders (like orders including all);
+select payments.attach('orders', 'other_orders', '{"allow_superuser_owner": true}');
+call open_session('elsewhere', order_id('elsewhere')::text);
+call pay('elsewhere');
+select state, reason = 'no order has the id ' || order_id('elsewhere') as not_found from payments.review where stripe_checkout_session_id = 'cs_elsewhere';
+insert into other_orders (id, user_id, amount, currency) values (order_id('elsewhere'), 'ada', 2000, 'eur');
+select payments.retry_fulfillments(reference => 'cs_elsewhere');
+select target, state from payments.fulfillments where kind = 'orders' and what = order_id('elsewhere')::text;
 rollback;
 
 -- the view of what needs a person reads whatever the source is

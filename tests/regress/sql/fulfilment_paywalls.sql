@@ -89,7 +89,28 @@ begin; call look_as('eve'); select payments.spend_credits('team', '7', 1, 'k', '
 begin; set local role anon; select payments.spend_credits('team', '7', 1, 'k', 'report'); rollback;
 begin; set local role service_role; select payments.spend_credits('team', '7', 1, 'k', 'report'), payments.credit_balance('user', 'eve'); rollback;
 
+-- what was bought for a team is the team's: who paid for it loses it with the membership
+begin;
+call buy(20, 'team', '8', 'carol');
+call look_as('carol'); select payments.has_entitlement('course'); reset role;
+insert into team_members values ('8', 'carol');
+call look_as('carol'); select payments.has_entitlement('course');
+rollback;
+-- a clock that is behind Stripe's closes nothing
+begin;
+update user_entitlements set starts_at = now() + interval '10 seconds' where user_id = 'eve';
+call look_as('eve'); select payments.has_entitlement('course');
+rollback;
+
 -- jobs, for the backend
+begin;
+update payments.payment_history set status = 'refunded', amount_refunded = amount where stripe_checkout_session_id = 'cs_1';
+update fulfillment_jobs set run_at = now() - interval '1 hour', updated_at = now() - interval '1 hour' where source = 'checkout:' || md5('1')::uuid;
+set local role service_role;
+-- of one payment in the order in which it happened
+select kind from payments.claim_jobs(2);
+select bool_and(updated_at = now()) as touched from fulfillment_jobs where state = 'claimed';
+rollback;
 begin;
 set local role service_role;
 select kind, source, payload ->> 'order_id' as order_id, attempts from payments.claim_jobs(2) order by source;

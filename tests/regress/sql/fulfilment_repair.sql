@@ -76,3 +76,55 @@ select * from story('locked');
 
 select type, status, count(*) as payments from payments.payment_history group by 1, 2;
 select count(*) as open from payments.review;
+
+-- renamed and attached again: what was given stays known, and is taken back once
+call buy('moved');
+call pay('moved');
+alter table orders rename to purchases;
+alter table credit_ledger rename to points;
+set client_min_messages = notice;
+select payments.create_app_tables();
+set client_min_messages = warning;
+select to_regclass('orders') as orders, to_regclass('credit_ledger') as credit_ledger;
+select payments.attach('orders', 'purchases', '{"allow_superuser_owner": true}');
+select payments.attach('credit_ledger', 'points', '{"allow_superuser_owner": true}');
+select kind, relation, target from payments.attachments where kind in ('orders', 'credit_ledger') order by kind;
+update payments.payment_history set status = 'refunded', amount_refunded = 2000 where stripe_checkout_session_id = 'cs_moved';
+select status from purchases where id = md5('moved')::uuid;
+select delta, reason from points where source like 'checkout:' || md5('moved')::uuid || '%' order by id;
+select kind, target, state from payments.fulfillments where source = 'checkout:' || md5('moved')::uuid order by kind, target;
+-- so it is when two tables change names, and when a third takes the name of one that is gone
+create table returns (like purchases including all);
+select payments.attach('orders', 'returns', '{"allow_superuser_owner": true}');
+alter table purchases rename to passing;
+alter table returns rename to purchases;
+alter table passing rename to returns;
+select payments.attach('orders', 'returns', '{"allow_superuser_owner": true}');
+drop table purchases;
+alter table returns rename to purchases;
+select payments.attach('orders', 'purchases', '{"allow_superuser_owner": true}');
+select relation, exists (select from pg_class c where c.oid = target) as is_there
+  from payments.attachments where kind = 'orders' order by created_at, relation;
+select split_part(target, ' ', 1) as target, target like '% until %' as aside, count(*) from payments.fulfillments where kind = 'orders' group by 1, 2 order by 1, 2;
+
+-- detached: what waits for the table waits no longer
+call pay('without an order');
+select state, reason from payments.review;
+select payments.detach('orders', 'purchases');
+select count(*) from payments.review;
+select state, reason from payments.fulfillments where source = 'checkout:' || md5('without an order')::uuid and kind = 'orders';
+
+-- a superuser's word counts for the tables that are made upon it, not for one that was there
+create schema found;
+create role somebody superuser;
+create table found.orders (id uuid primary key, user_id text, status text, amount bigint, currency text);
+alter table found.orders owner to somebody;
+select payments.create_app_tables('found');
+select payments.attach('orders', 'found.orders', '{"allow_superuser_owner": true}');
+select payments.create_app_tables('found');
+drop schema found cascade;
+drop role somebody;
+
+-- orders that are nobody's are taken with a warning
+create table nobodys (id uuid primary key, status text, amount bigint, currency text);
+select payments.attach('orders', 'nobodys', '{"allow_superuser_owner": true}');

@@ -312,3 +312,20 @@ proptest! {
         prop_assert_eq!(by_event.status, at_once.status);
     }
 }
+
+#[test]
+fn a_refunded_order_waits_again_when_its_payment_turns_out_to_be_of_another_amount() {
+    let mut corrected = claim("a", "refunded");
+    corrected.money.amount = Some(1500);
+    corrected.before = Some(Before {
+        state: State::Reversed,
+        due: Some(2000),
+        currency: Some("eur".into()),
+        granted: Some(2000),
+        held: Some("paid".into()),
+    });
+    assert_eq!(one(&order("refunded"), corrected.clone()).0, Some("pending".into()));
+    // What the app did with it itself stays.
+    corrected.before.as_mut().unwrap().held = Some("fulfilled".into());
+    assert_eq!(one(&order("refunded"), corrected).0, None);
+}
