@@ -306,6 +306,12 @@ pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
     if unsafe { pg_sys::IsInParallelMode() } { Some(work()) } else { savepoint(work).ok() }
 }
 
+/// The present transaction, savepoints and all; it gets its number here if it has none. The numbers never come round.
+pub(crate) fn current_transaction() -> i64 {
+    // SAFETY: the caller writes, so that a number may be given.
+    unsafe { pg_sys::GetTopFullTransactionId() }.value.cast_signed()
+}
+
 /// The role that a statement runs as now.
 pub(crate) fn current_role() -> pg_sys::Oid {
     unsafe { pg_sys::GetUserId() }

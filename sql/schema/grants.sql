@@ -24,9 +24,8 @@ as $$
     ('guest', 'payments.create_customer_portal_session(text,text,text,text,text)'),
     ('guest', 'payments.check_checkout_session(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
     ('guest', 'payments.check_portal_session(text,text,text,text,text)'),
-    ('guest', 'payments.request_content(jsonb)'),
+    ('guest', 'payments.request_digest(text)'),
     ('guest', 'payments.without_secrets(text)'),
-    ('guest', 'payments.metadata_prefix()'),
     ('guest', 'payments.ordinary_search_path()'),
 
     ('member', 'payments.spend_credits(text,text,bigint,text,text)'),

@@ -10,7 +10,7 @@ pub use secret::{looks_secret, without_secrets};
 pub use url::MAX_URL;
 
 use secret::json_looks_secret;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 /// The most line items of one checkout (Stripe's own limit).
@@ -29,6 +29,9 @@ pub const MAX_KEY: usize = 200;
 pub const MAX_NAME: usize = 255;
 /// The reserved keys, without their prefix.
 const LINKS: [&str; 4] = ["checkout_session_id", "checkout_mode", "subject_type", "subject_id"];
+/// The columns that say what is asked for.
+const REQUEST: [&str; 8] =
+    ["mode", "subject_type", "subject_id", "customer_email", "line_items", "success_url", "cancel_url", "metadata"];
 /// Stands between a key and the caller it is set aside for; no presented key can hold it.
 const ASIDE: char = '\u{1f}';
 
@@ -124,6 +127,23 @@ impl Checkout {
         Ok(items)
     }
 
+    /// What is asked for, in short; see [`digest`].
+    #[must_use]
+    pub fn digest(&self, prefix: &str) -> String {
+        let parse = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let session = json!({
+            "mode": self.mode,
+            "subject_type": self.subject_type,
+            "subject_id": self.subject_id,
+            "customer_email": self.customer_email,
+            "line_items": parse(&self.line_items),
+            "success_url": self.success_url,
+            "cancel_url": self.cancel_url,
+            "metadata": parse(&self.metadata),
+        });
+        digest_of(&session, prefix)
+    }
+
     fn metadata(&self, prefix: &str) -> Result<(), Refusal> {
         let Some(Value::Object(metadata)) = self.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok())
         else {
@@ -200,6 +220,25 @@ impl Portal {
             _ => Ok(()),
         }
     }
+}
+
+/// What makes two requests the same, in short, of a session as JSON. The reserved keys of metadata, which the row implies, do
+/// not count.
+#[must_use]
+pub fn digest(session: &str, prefix: &str) -> String {
+    serde_json::from_str(session)
+        .map_or_else(|_| hex::encode(Sha256::digest(session)), |session| digest_of(&session, prefix))
+}
+
+fn digest_of(session: &Value, prefix: &str) -> String {
+    let mut content = Map::new();
+    for column in REQUEST {
+        content.insert(column.to_owned(), session.get(column).cloned().unwrap_or_default());
+    }
+    if let Some(Value::Object(metadata)) = content.get_mut("metadata") {
+        metadata.retain(|key, _| prefix.is_empty() || !key.starts_with(prefix));
+    }
+    hex::encode(Sha256::digest(Value::Object(content).to_string()))
 }
 
 /// The form that an idempotency key has while another caller's row holds the key itself: nobody can present it.

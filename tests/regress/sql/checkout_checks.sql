@@ -113,3 +113,20 @@ values ('live', 'payment', 'completed', 'paid', 'team', 't1', '[{"price": "price
 insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url, metadata)
 values ('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', '{"note": "sk_live_abc"}');
 rollback;
+
+-- What the functions return is the table's row, column for column, so that a row of the table takes it.
+select t.what, array_agg((a.attname, a.atttypid::regtype)::text order by a.attnum) filter (where a.attrelid = t.type_of) as of_type,
+       array_agg((a.attname, a.atttypid::regtype)::text order by a.attnum) filter (where a.attrelid = t.table_of) as of_table into temp columns
+  from (values ('checkout', 'payments.checkout_session'::regclass, 'payments.checkout_sessions'::regclass),
+               ('portal', 'payments.customer_portal_session', 'payments.customer_portal_sessions')) t (what, type_of, table_of)
+  join pg_attribute a on a.attrelid in (t.type_of, t.table_of) and a.attnum > 0 and not a.attisdropped
+ group by 1;
+select what, of_type = of_table as the_same, cardinality(of_type) > 10 as compared from columns order by 1;
+do $$
+declare
+  s payments.checkout_sessions;
+begin
+  select * into s from payments.create_checkout_session('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/');
+  raise notice '% %', s.status, s.success_url;
+end
+$$;
