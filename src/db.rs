@@ -9,6 +9,7 @@ use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 use serde::de::DeserializeOwned;
 
+pub(crate) use crate::jsonb::Jsonb;
 use crate::plan;
 pub(crate) use crate::plan::{json, jsonb, text};
 pub(crate) use crate::savepoint::{Failure, savepoint, undone};

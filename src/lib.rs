@@ -7,6 +7,7 @@ mod db;
 mod error;
 mod fulfil;
 mod identity;
+mod jsonb;
 mod lock;
 mod plan;
 mod project;
