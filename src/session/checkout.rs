@@ -5,7 +5,7 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::{Caller, Row, guarded, is_request, refuse};
-use crate::db::{self, Path, statement, text};
+use crate::db::{self, Jsonb, Path, statement, text};
 use crate::lock;
 use crate::settings::metadata_prefix;
 
@@ -79,21 +79,20 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
     })
 }
 
-/// Checks a request as strictly for a backend as for a caller, whose subject alone is the backend's affair. Returns
-/// whether the present role is a backend's.
+/// Checks a request as strictly for a backend as for a caller; whom it bills is the backend's affair.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::too_many_arguments)] // the columns of a request, as create_checkout_session takes them
 fn check_checkout_session(
     environment: Option<String>,
     mode: Option<String>,
-    line_items: Option<pgrx::JsonB>,
+    line_items: Option<Jsonb>,
     success_url: Option<String>,
     cancel_url: Option<String>,
     subject_type: Option<String>,
     subject_id: Option<String>,
     customer_email: Option<String>,
-    metadata: Option<pgrx::JsonB>,
+    metadata: Option<Jsonb>,
     idempotency_key: Option<String>,
 ) {
     let asked = Checkout {
@@ -103,11 +102,11 @@ fn check_checkout_session(
         subject_type,
         subject_id,
         customer_email,
-        line_items: line_items.map(|value| value.0.to_string()),
+        line_items: line_items.map(|value| value.0),
         success_url,
         cancel_url,
         idempotency_key,
-        metadata: metadata.map(|value| value.0.to_string()),
+        metadata: metadata.map(|value| value.0),
     };
     let table = db::our_table(c"checkout_sessions");
     let verdict = asked.check(&metadata_prefix()).and_then(|items| match db::owner_of(table) {

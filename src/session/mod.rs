@@ -10,7 +10,7 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use crate::db;
+use crate::db::{self, Jsonb};
 use crate::identity::current_user_id;
 
 /// Who inserts a session.
@@ -101,9 +101,9 @@ impl Row<'_> {
     }
 
     fn json(&self, column: &str) -> Option<String> {
-        let value: Option<pgrx::JsonB> =
+        let value: Option<Jsonb> =
             self.0.get_by_name(column).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
-        value.map(|value| value.0.to_string())
+        value.map(|value| value.0)
     }
 
     fn id(&self) -> String {

@@ -145,8 +145,7 @@ impl Checkout {
     }
 
     fn metadata(&self, prefix: &str) -> Result<(), Refusal> {
-        let Some(Value::Object(metadata)) = self.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok())
-        else {
+        let Value::Object(metadata) = json("metadata", self.metadata.as_deref())? else {
             return Err(Refusal::MetadataShape);
         };
         let keys = metadata.len() + self.links_missing(&metadata, prefix);
@@ -316,8 +315,12 @@ fn email(value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+fn json(column: &'static str, text: Option<&str>) -> Result<Value, Refusal> {
+    text.map_or(Ok(Value::Null), |text| serde_json::from_str(text).map_err(|_| Refusal::Json(column)))
+}
+
 fn line_items(text: Option<&str>) -> Result<Vec<LineItem>, Refusal> {
-    let Some(Value::Array(items)) = text.and_then(|text| serde_json::from_str(text).ok()) else {
+    let Value::Array(items) = json("line_items", text)? else {
         return Err(Refusal::LineItemsShape);
     };
     if items.is_empty() || items.len() > MAX_LINE_ITEMS {

@@ -52,6 +52,8 @@ pub enum Refusal {
     },
     /// An e-mail address that is none.
     Email(String),
+    /// A column whose JSON goes beyond what anyone reads.
+    Json(&'static str),
     /// Metadata that is no object.
     MetadataShape,
     /// Too many keys.
@@ -118,6 +120,7 @@ impl Refusal {
             Self::PriceMode { recurring: false, .. } => "a one-time price needs mode payment".to_owned(),
             Self::Url { column, .. } => format!("{column} must be an absolute http or https url"),
             Self::Email(_) => "customer_email is not an e-mail address".to_owned(),
+            Self::Json(column) => format!("{column} cannot be read"),
             Self::MetadataShape => "metadata must be an object".to_owned(),
             Self::MetadataKeys(_) => format!("metadata has more than {MAX_METADATA_KEYS} keys"),
             Self::MetadataKey(_) => "metadata key is not usable".to_owned(),
@@ -162,6 +165,7 @@ impl Refusal {
                 format!("{:?} has another scheme, no host, a user name or blanks, or is too long.", short(given))
             }
             Self::Email(given) => format!("{:?} is not of the form name@host.domain.", short(given)),
+            Self::Json(_) => "It holds a number beyond 1e308, or is nested deeper than 127 levels.".to_owned(),
             Self::MetadataShape => "metadata is not a JSON object.".to_owned(),
             Self::MetadataKey(key) => format!(
                 "Key {}: it is empty, longer than {MAX_METADATA_KEY} characters, or holds a square bracket.",
@@ -207,6 +211,7 @@ impl Refusal {
             Self::PriceMode { .. } => "Use the mode that fits the price, or a price that fits the mode.",
             Self::Url { .. } => "Pass a URL such as https://app.example.com/paid.",
             Self::Email(_) => "Pass an address, or null.",
+            Self::Json(_) => "Write large numbers as strings, and nest less.",
             Self::MetadataShape | Self::MetadataValue(_) => "Pass an object of strings; write numbers as strings.",
             Self::MetadataKeys(_) | Self::MetadataTooLong(_) => {
                 "Keep the data in a table of yours, and its id in metadata."

@@ -85,6 +85,12 @@ select pg_temp.ask(metadata => '{"a": "\u0073k_live_abc"}');
 select pg_temp.ask(success_url => 'https://a.b/?k%3Dsk_live_abcdef');
 select pg_temp.ask(idempotency_key => 'rk_abcdefgh');
 select pg_temp.ask(metadata => '{"a": "desk_live_music", "b": "rk_item", "c": "task_test_results"}');
+-- JSON that the server takes and nobody else reads.
+select pg_temp.ask(metadata => '{"a": 1e400}');
+select pg_temp.ask(line_items => '[{"price": "price_once", "quantity": 1e999}]');
+select pg_temp.ask(metadata => (repeat('{"a":', 200) || '1' || repeat('}', 200))::jsonb);
+insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url, metadata)
+values ('test', 'payment', 'user', 'u1', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', '{"a": 1e400}');
 -- A host that is none; a reserved key in other letters; no room for the keys that link back.
 select pg_temp.ask(success_url => 'https://[');
 select pg_temp.ask(success_url => 'https://a:b');
@@ -105,6 +111,10 @@ set local role project_admin;
 select pg_temp.ask(subject_type => 'team', subject_id => 'any');
 select pg_temp.ask(line_items => '[{"price": "price_old", "quantity": 1}]');
 select pg_temp.ask(metadata => '{"insforge_subject_id": "u2"}');
+insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url, metadata)
+values ('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', '{"a": 1e400}');
+insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url, raw)
+values ('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', '{"a": 1e400}') returning status;
 -- Its own INSERT may write any state, of any price. Forms and secrets are checked.
 insert into payments.checkout_sessions (environment, mode, status, payment_status, subject_type, subject_id, line_items, success_url, cancel_url,
     metadata, stripe_checkout_session_id, url, raw)
