@@ -134,6 +134,7 @@ as $$
 declare
   wanted record;
 begin
+  perform payments.hide_secrets_from_log(array[as_]);
   if as_ is null or as_ not in ('guest', 'member', 'admin', 'webhook', 'gateway') then
     raise exception 'role can be granted as guest, member, admin, webhook or gateway'
       using errcode = '22023', detail = payments.without_secrets(format('Asked for: %s.', coalesce(as_, 'null'))), hint = 'Pass one of these words.';

@@ -159,28 +159,36 @@ $$;
 create function payments.linking_metadata(session payments.checkout_session) returns jsonb
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_strip_nulls(jsonb_build_object(
+  select jsonb_build_object(
     p || 'checkout_session_id', session.id::text,
     p || 'checkout_mode', session.mode,
     p || 'subject_type', session.subject_type,
-    p || 'subject_id', session.subject_id))
+    p || 'subject_id', session.subject_id)
   from payments.metadata_prefix() p
+$$;
+
+-- The metadata that goes to Stripe, which takes 50 keys: those that link back, then of the row's own the first in their order. A
+-- linking key that the row does not imply (a backend may have written one) does not go.
+create function payments.metadata_to_send(session payments.checkout_session) returns jsonb
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select sent.linking || (
+    select coalesce(jsonb_object_agg(own.key, own.value), '{}')
+      from (select m.key, m.value
+              from jsonb_each(session.metadata - array(select jsonb_object_keys(links))) m
+             order by m.key collate "C"
+             limit 50 - (select count(*) from jsonb_object_keys(sent.linking))) own)
+    from payments.linking_metadata(session) links, jsonb_strip_nulls(links) as sent (linking)
 $$;
 
 create function payments.checkout_params(session payments.checkout_session) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-  metadata jsonb := session.metadata || payments.linking_metadata(session);
+  metadata jsonb := payments.metadata_to_send(session);
   customer text;
   params jsonb;
 begin
-  if (select count(*) from jsonb_object_keys(metadata)) > 50 then
-    raise exception 'metadata has no room for the keys that link back'
-      using errcode = '22023',
-            detail = format('Session %s: with the reserved keys it has more than the 50 that Stripe takes.', session.id),
-            hint = 'Keep the data in a table of yours, and its id in metadata.';
-  end if;
   select m.stripe_customer_id into customer
     from payments.stripe_customer_mappings m
    where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id;
@@ -233,7 +241,8 @@ $$;
 /* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key and params, nested as
    Stripe's API names them. The same session gives the same request, so that it may be sent again under its key: what was
    said first is kept with the row, whatever becomes of the subject's customer or of payments.metadata_prefix meanwhile.
-   (Where nothing can be written, on a standby, it is said and not kept.)
+   (Where nothing can be written, on a standby, it is said and not kept.) Stripe takes 50 keys of metadata: the keys that link
+   back go first, of the row's own as many as there is room for, in the order of their names; the others stay in the row.
 
    Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
    customer). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
@@ -286,6 +295,11 @@ begin
 end
 $$;
 
+-- An id in an answer of Stripe's, where it may stand alone or with its whole object.
+create function payments.stripe_id(value jsonb) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$ select case jsonb_typeof(value) when 'object' then value ->> 'id' when 'string' then value #>> '{}' end $$;
+
 create function payments.refuse_response(session_id uuid, why text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -296,7 +310,7 @@ begin
 end
 $$;
 
-/* Records what Stripe answered to stripe_request: its id, url and customer; the session is open (a portal session created).
+/* Records what Stripe answered to stripe_request: its id, url, customer and what it pays for; the session is open (a portal session created).
    A webhook may have come first: what is known stays, and no status goes back. Returns the row.
 
    Raises P0002 (no such session), 22023 (not the response to this session's request). */
@@ -311,9 +325,9 @@ declare
   known text;
   mapped text;
   row_now jsonb;
-  customer text := case jsonb_typeof(response -> 'customer')
-    when 'object' then response -> 'customer' ->> 'id' else response ->> 'customer' end;
+  customer text := payments.stripe_id(response -> 'customer');
 begin
+  perform payments.hide_secrets_from_log(array[response::text]);
   select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
     from payments.checkout_sessions s where s.id = session_id for update;
   is_checkout := found;
@@ -334,7 +348,7 @@ begin
   known := coalesce(checkout.stripe_checkout_session_id, portal.raw ->> 'id');
 
   if response ->> 'id' is null
-     or response ->> 'object' <> (case when is_checkout then 'checkout.session' else 'billing_portal.session' end) then
+     or response ->> 'object' is distinct from (case when is_checkout then 'checkout.session' else 'billing_portal.session' end) then
     perform payments.refuse_response(session_id, format('it is no %s.', case when is_checkout then 'checkout.session' else 'billing_portal.session' end));
   elsif (response -> 'livemode') <> to_jsonb(environment = 'live')
      or response ->> 'id' like (case environment when 'live' then 'cs\_test\_%' else 'cs\_live\_%' end) then
@@ -362,6 +376,8 @@ begin
            named_by = null,
            url = coalesce(response ->> 'url'::pg_catalog.text, s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
+           stripe_payment_intent_id = coalesce(s.stripe_payment_intent_id, payments.stripe_id(response -> 'payment_intent'::pg_catalog.text)),
+           stripe_subscription_id = coalesce(s.stripe_subscription_id, payments.stripe_id(response -> 'subscription'::pg_catalog.text)),
            payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::pg_catalog.text
                                                        when 'unpaid'::pg_catalog.text then 'unpaid'::pg_catalog.text end),
            last_error = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) then null else s.last_error end,
@@ -371,7 +387,7 @@ begin
   else
     update payments.customer_portal_sessions as s
        set status = 'created'::pg_catalog.text,
-           url = response ->> 'url'::pg_catalog.text,
+           url = coalesce(response ->> 'url'::pg_catalog.text, s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
            last_error = null,
            raw = response
@@ -394,6 +410,7 @@ declare
   row_now jsonb;
   reason text := left(payments.without_secrets(coalesce(error, 'unknown')), 2000);
 begin
+  perform payments.hide_secrets_from_log(array[error]);
   perform set_config('search_path', payments.ordinary_search_path(), true);
   update payments.checkout_sessions as s
      set status = 'failed'::pg_catalog.text, last_error = reason
@@ -433,6 +450,33 @@ begin
     create trigger payments_guard before insert on payments.customer_portal_sessions
       for each row execute function payments.guard_portal_session();
     alter trigger payments_guard on payments.customer_portal_sessions depends on extension payments;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass and tgname = 'payments_secrets') then
+    create trigger payments_secrets
+      before update of subject_type, subject_id, customer_email, line_items, success_url, cancel_url, metadata,
+        stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, last_error, raw
+      on payments.checkout_sessions for each row
+      when ((new.stripe_checkout_session_id, new.stripe_customer_id, new.stripe_payment_intent_id, new.stripe_subscription_id,
+             new.url, new.last_error, new.subject_type, new.subject_id, new.customer_email, new.success_url, new.cancel_url,
+             new.metadata, new.line_items, new.raw)
+            is distinct from
+            (old.stripe_checkout_session_id, old.stripe_customer_id, old.stripe_payment_intent_id, old.stripe_subscription_id,
+             old.url, old.last_error, old.subject_type, old.subject_id, old.customer_email, old.success_url, old.cancel_url,
+             old.metadata, old.line_items, old.raw))
+      execute function payments.keep_secrets_out();
+    alter trigger payments_secrets on payments.checkout_sessions depends on extension payments;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.customer_portal_sessions'::regclass and tgname = 'payments_secrets') then
+    create trigger payments_secrets
+      before update of subject_type, subject_id, stripe_customer_id, return_url, configuration_id, url, last_error, raw
+      on payments.customer_portal_sessions for each row
+      when ((new.subject_type, new.subject_id, new.stripe_customer_id, new.return_url, new.configuration_id, new.url,
+             new.last_error, new.raw)
+            is distinct from
+            (old.subject_type, old.subject_id, old.stripe_customer_id, old.return_url, old.configuration_id, old.url,
+             old.last_error, old.raw))
+      execute function payments.keep_secrets_out();
+    alter trigger payments_secrets on payments.customer_portal_sessions depends on extension payments;
   end if;
 end
 $install$;

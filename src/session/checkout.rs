@@ -4,7 +4,7 @@ use payments_core::session::{Checkout, LineItem, Refusal, digest, set_aside, set
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Caller, Row, guarded, is_request, refuse};
+use super::{Caller, Row, guarded, is_request, refuse, secrets};
 use crate::db::{self, Jsonb, Path, statement, text};
 use crate::lock;
 use crate::settings::metadata_prefix;
@@ -41,16 +41,14 @@ fn guard_checkout_session<'a>(
     let (relation, mut row) = guarded(trigger, TABLE);
     let caller = Caller::of(relation, ONLY_BACKENDS_WRITE);
     if let Err(refusal) = admit(relation, &caller, &mut row) {
-        refuse(&refusal);
+        refuse(&refusal, row.holds_secret());
     }
     Ok(Some(row.0))
 }
 
 fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
     let asked = asked(row);
-    let items = if *caller == Caller::Trusted {
-        asked.check("")?
-    } else {
+    if *caller != Caller::Trusted {
         row_is_untouched(row)?;
         row.set(
             "created_by",
@@ -61,8 +59,13 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
         );
         row.set("guest", *caller == Caller::Guest);
         row.set("guest_transaction", (*caller == Caller::Guest).then(db::current_transaction));
-        asked.check(&metadata_prefix())?
-    };
+        // Another snapshot than the newest would not show who got the key while we waited for him.
+        if asked.idempotency_key.is_some() && !db::sees_the_newest() {
+            return Err(Refusal::Isolation);
+        }
+    }
+    let items = asked.check(&metadata_prefix())?;
+    secrets::keep_out(row, None, &secrets::CHECKOUT)?;
     if asked.idempotency_key.is_some() && row.text("request_digest").is_none() {
         row.set("request_digest", asked.digest(&metadata_prefix()));
     }
@@ -114,7 +117,7 @@ fn check_checkout_session(
         None => Ok(()),
     });
     if let Err(refusal) = verdict {
-        refuse(&refusal);
+        refuse(&refusal, asked.holds_secret());
     }
 }
 

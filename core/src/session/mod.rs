@@ -6,10 +6,9 @@ mod secret;
 mod url;
 
 pub use refusal::Refusal;
-pub use secret::{looks_secret, without_secrets};
+pub use secret::{json_looks_secret, json_without_secrets, looks_secret, without_secrets};
 pub use url::MAX_URL;
 
-use secret::json_looks_secret;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -27,8 +26,6 @@ pub const MAX_METADATA_VALUE: usize = 500;
 pub const MAX_KEY: usize = 200;
 /// The longest subject type, subject id or portal configuration, in characters.
 pub const MAX_NAME: usize = 255;
-/// The reserved keys, without their prefix.
-const LINKS: [&str; 4] = ["checkout_session_id", "checkout_mode", "subject_type", "subject_id"];
 /// The columns that say what is asked for.
 const REQUEST: [&str; 8] =
     ["mode", "subject_type", "subject_id", "customer_email", "line_items", "success_url", "cancel_url", "metadata"];
@@ -89,26 +86,12 @@ pub struct LineItem {
 impl Checkout {
     /// Checks everything that can be told from the request alone, and returns what is bought.
     ///
-    /// `prefix` is the reserved prefix of metadata keys; for a backend, which may write them, it is empty.
+    /// `prefix` is the reserved prefix of metadata keys; where none is reserved, it is empty.
     ///
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self, prefix: &str) -> Result<Vec<LineItem>, Refusal> {
-        no_secret(&[
-            ("environment", self.environment.as_deref()),
-            ("mode", self.mode.as_deref()),
-            ("subject_type", self.subject_type.as_deref()),
-            ("subject_id", self.subject_id.as_deref()),
-            ("customer_email", self.customer_email.as_deref()),
-            ("success_url", self.success_url.as_deref()),
-            ("cancel_url", self.cancel_url.as_deref()),
-            ("idempotency_key", self.idempotency_key.as_deref()),
-        ])?;
-        for (column, json) in [("line_items", &self.line_items), ("metadata", &self.metadata)] {
-            if json.as_deref().is_some_and(json_looks_secret) {
-                return Err(Refusal::Secret(column));
-            }
-        }
+        self.no_secret()?;
         environment(self.environment.as_deref())?;
         match self.mode.as_deref() {
             Some("payment" | "subscription") => {}
@@ -125,6 +108,31 @@ impl Checkout {
         self.idempotency_key.as_deref().map_or(Ok(()), key)?;
         self.metadata(prefix)?;
         Ok(items)
+    }
+
+    /// Whether any column holds what looks like a Stripe secret.
+    #[must_use]
+    pub fn holds_secret(&self) -> bool {
+        self.no_secret().is_err()
+    }
+
+    fn no_secret(&self) -> Result<(), Refusal> {
+        no_secret(&[
+            ("environment", self.environment.as_deref()),
+            ("mode", self.mode.as_deref()),
+            ("subject_type", self.subject_type.as_deref()),
+            ("subject_id", self.subject_id.as_deref()),
+            ("customer_email", self.customer_email.as_deref()),
+            ("success_url", self.success_url.as_deref()),
+            ("cancel_url", self.cancel_url.as_deref()),
+            ("idempotency_key", self.idempotency_key.as_deref()),
+        ])?;
+        for (column, json) in [("line_items", &self.line_items), ("metadata", &self.metadata)] {
+            if json.as_deref().is_some_and(json_looks_secret) {
+                return Err(Refusal::Secret(column));
+            }
+        }
+        Ok(())
     }
 
     /// What is asked for, in short; see [`digest`].
@@ -148,9 +156,9 @@ impl Checkout {
         let Value::Object(metadata) = json("metadata", self.metadata.as_deref())? else {
             return Err(Refusal::MetadataShape);
         };
-        let keys = metadata.len() + self.links_missing(&metadata, prefix);
-        if keys > MAX_METADATA_KEYS {
-            return Err(Refusal::MetadataKeys(keys));
+        let own = metadata.keys().filter(|key| self.implied_by_key(key, prefix).is_none()).count();
+        if own > MAX_METADATA_KEYS {
+            return Err(Refusal::MetadataKeys(own));
         }
         for (key, value) in &metadata {
             let Value::String(value) = value else {
@@ -163,24 +171,16 @@ impl Checkout {
             if value.chars().count() > MAX_METADATA_VALUE {
                 return Err(Refusal::MetadataTooLong(key.clone()));
             }
-            if is_reserved(key, prefix)
-                && key.strip_prefix(prefix).and_then(|name| self.implied(name)) != Some(value.as_str())
-            {
+            if is_reserved(key, prefix) && self.implied_by_key(key, prefix) != Some(value.as_str()) {
                 return Err(Refusal::Reserved { key: key.clone(), prefix: prefix.to_owned() });
             }
         }
         Ok(())
     }
 
-    /// How many of the keys that link Stripe's objects to the row are yet to be added; they count, as Stripe counts them.
-    fn links_missing(&self, metadata: &Map<String, Value>, prefix: &str) -> usize {
-        if prefix.is_empty() {
-            return 0;
-        }
-        LINKS
-            .iter()
-            .filter(|name| self.implied(name).is_some() && !metadata.contains_key(&format!("{prefix}{name}")))
-            .count()
+    /// The value that the row itself implies for a key of metadata.
+    fn implied_by_key(&self, key: &str, prefix: &str) -> Option<&str> {
+        if prefix.is_empty() { None } else { key.strip_prefix(prefix).and_then(|name| self.implied(name)) }
     }
 
     /// The value of a reserved key that the row itself implies.
@@ -201,13 +201,7 @@ impl Portal {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), Refusal> {
-        no_secret(&[
-            ("environment", self.environment.as_deref()),
-            ("subject_type", self.subject_type.as_deref()),
-            ("subject_id", self.subject_id.as_deref()),
-            ("return_url", self.return_url.as_deref()),
-            ("configuration_id", self.configuration_id.as_deref()),
-        ])?;
+        self.no_secret()?;
         environment(self.environment.as_deref())?;
         if self.subject_type.is_none() && self.subject_id.is_none() {
             return Err(Refusal::Missing("subject_type"));
@@ -218,6 +212,22 @@ impl Portal {
             Some(value) if !is_name(value) => Err(Refusal::Name("configuration_id")),
             _ => Ok(()),
         }
+    }
+
+    /// Whether any column holds what looks like a Stripe secret.
+    #[must_use]
+    pub fn holds_secret(&self) -> bool {
+        self.no_secret().is_err()
+    }
+
+    fn no_secret(&self) -> Result<(), Refusal> {
+        no_secret(&[
+            ("environment", self.environment.as_deref()),
+            ("subject_type", self.subject_type.as_deref()),
+            ("subject_id", self.subject_id.as_deref()),
+            ("return_url", self.return_url.as_deref()),
+            ("configuration_id", self.configuration_id.as_deref()),
+        ])
     }
 }
 

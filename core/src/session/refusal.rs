@@ -75,6 +75,8 @@ pub enum Refusal {
     Key(usize),
     /// A column that only the backend and Stripe write.
     NotYours(&'static str),
+    /// The transaction's isolation level hides who holds an idempotency key.
+    Isolation,
     /// A subject that a caller without identity named.
     Anonymous,
     /// Nobody has said who may bill for this type of subject.
@@ -94,6 +96,7 @@ impl Refusal {
     pub fn sqlstate(&self) -> &'static str {
         match self {
             Self::LiveNotApproved => "55000",
+            Self::Isolation => "25001",
             Self::NotYours(_) | Self::Anonymous | Self::Unregistered(_) | Self::Foreign { .. } => "42501",
             _ => "22023",
         }
@@ -129,6 +132,7 @@ impl Refusal {
             Self::Reserved { .. } => "metadata key is reserved".to_owned(),
             Self::Key(_) => "idempotency_key is not usable".to_owned(),
             Self::NotYours(column) => format!("{column} is not written by callers"),
+            Self::Isolation => "idempotency keys are used under read committed only".to_owned(),
             Self::Anonymous => "caller is not signed in".to_owned(),
             Self::Unregistered(_) => "subject type is not registered".to_owned(),
             Self::Foreign { .. } => "caller may not bill for this subject".to_owned(),
@@ -156,7 +160,7 @@ impl Refusal {
             }
             Self::LineItemsShape => "line_items is not a JSON array.".to_owned(),
             Self::LineItemsCount(count) => format!("It has {count}."),
-            Self::MetadataKeys(count) => format!("It has {count}, those that link back to the session among them."),
+            Self::MetadataKeys(count) => format!("It has {count}, those that link back to the session not counted."),
             Self::LineItem { place, why } => format!("Item {place}: {why}"),
             Self::PriceInactive(price) | Self::PriceElsewhere(price) => format!("Price {price}."),
             Self::PriceMode { price, recurring: true } => format!("Price {price} recurs."),
@@ -179,6 +183,7 @@ impl Refusal {
                 format!("It is blank, longer than {MAX_KEY} characters, or holds control characters; it has {length}.")
             }
             Self::NotYours(column) => format!("{column} was given."),
+            Self::Isolation => "This transaction is repeatable read or serializable.".to_owned(),
             Self::Anonymous => {
                 "There is no user id in the request's claims, or the session's role is no gateway.".to_owned()
             }
@@ -220,6 +225,7 @@ impl Refusal {
             Self::Reserved { .. } => "Leave the key out: payments.stripe_request() adds it.",
             Self::Key(_) => "Pass 1 to 200 printable characters that name this one request.",
             Self::NotYours(_) => "Leave it out; the backend writes it with payments.record_stripe_response().",
+            Self::Isolation => "Begin the transaction with isolation level read committed.",
             Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
             Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
             Self::Foreign { .. } => "Ask as someone who may bill for it.",
