@@ -1,5 +1,20 @@
 -- The one place that grants. What a guest, member, admin, webhook or gateway may do is said here, as data.
 
+-- What grant_role() gave to whom, so that CREATE EXTENSION after DROP EXTENSION, which takes the functions and so what was
+-- granted on them, gives it again. By name: a dump goes to servers where the roles have other numbers.
+do $install$
+begin
+  if current_setting('row_security') <> 'off' and to_regclass('payments.granted_roles') is null then
+    create table payments.granted_roles (
+      role name not null,
+      as_ text not null check (as_ in ('guest', 'member', 'admin', 'webhook', 'gateway')),
+      created_at timestamptz not null default now(),
+      primary key (role, as_)
+    );
+  end if;
+end
+$install$;
+
 -- Functions by who may execute them; one that this version does not have is passed over.
 create function payments.granted_functions() returns table (as_ text, signature text)
   language sql immutable set search_path = pg_catalog, pg_temp
@@ -107,6 +122,7 @@ as $$
     -- These are written by payments alone.
     ('admin', 'payments.fulfillments', 'select, trigger'),
     ('admin', 'payments.attachments', 'select'),
+    ('admin', 'payments.granted_roles', 'select'),
     ('admin', 'payments.review', 'select'),
     ('admin', 'payments.unfulfilled_payments', 'select'),
     ('admin', 'payments.environments', 'select'),
@@ -126,7 +142,8 @@ as $$
                          else array[as_] end)
 $$;
 
-/* Gives an app's role what a guest, member, admin, webhook or gateway may do. Can be run again; take it back with REVOKE.
+/* Gives an app's role what a guest, member, admin, webhook or gateway may do. Can be run again; take it back with REVOKE, USAGE on
+   schema payments included, without which CREATE EXTENSION gives nothing again.
    Raises 22023 (another word), 42501 (a role that stands above these). */
 create function payments.grant_role(role regrole, as_ text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -169,6 +186,12 @@ begin
         execute format('create policy %I on %s to %s using (true) with check (true)', wanted.policy, wanted.relation, role);
       end if;
     end loop;
+  end if;
+  -- While a dump is being restored, it brings the table.
+  if to_regclass('payments.granted_roles') is not null then
+    insert into payments.granted_roles (role, as_)
+    select r.rolname, grant_role.as_ from pg_roles r where r.oid = grant_role.role::oid
+    on conflict do nothing;
   end if;
 end
 $$;

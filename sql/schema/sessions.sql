@@ -456,13 +456,6 @@ begin
       before update of subject_type, subject_id, customer_email, line_items, success_url, cancel_url, metadata,
         stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, last_error, raw
       on payments.checkout_sessions for each row
-      when ((new.stripe_checkout_session_id, new.stripe_customer_id, new.stripe_payment_intent_id, new.stripe_subscription_id,
-             new.url, new.last_error, new.subject_type, new.subject_id, new.customer_email, new.success_url, new.cancel_url,
-             new.metadata, new.line_items, new.raw)
-            is distinct from
-            (old.stripe_checkout_session_id, old.stripe_customer_id, old.stripe_payment_intent_id, old.stripe_subscription_id,
-             old.url, old.last_error, old.subject_type, old.subject_id, old.customer_email, old.success_url, old.cancel_url,
-             old.metadata, old.line_items, old.raw))
       execute function payments.keep_secrets_out();
     alter trigger payments_secrets on payments.checkout_sessions depends on extension payments;
   end if;
@@ -470,11 +463,6 @@ begin
     create trigger payments_secrets
       before update of subject_type, subject_id, stripe_customer_id, return_url, configuration_id, url, last_error, raw
       on payments.customer_portal_sessions for each row
-      when ((new.subject_type, new.subject_id, new.stripe_customer_id, new.return_url, new.configuration_id, new.url,
-             new.last_error, new.raw)
-            is distinct from
-            (old.subject_type, old.subject_id, old.stripe_customer_id, old.return_url, old.configuration_id, old.url,
-             old.last_error, old.raw))
       execute function payments.keep_secrets_out();
     alter trigger payments_secrets on payments.customer_portal_sessions depends on extension payments;
   end if;
