@@ -453,8 +453,8 @@ begin
   end if;
   if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass and tgname = 'payments_secrets') then
     create trigger payments_secrets
-      before update of subject_type, subject_id, customer_email, line_items, success_url, cancel_url, metadata,
-        stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, last_error, raw
+      before update of subject_type, subject_id, customer_email, line_items, success_url, cancel_url, idempotency_key,
+        metadata, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, last_error, raw
       on payments.checkout_sessions for each row
       execute function payments.keep_secrets_out();
     alter trigger payments_secrets on payments.checkout_sessions depends on extension payments;

@@ -18,7 +18,7 @@ statement!(LIVE_APPROVAL, "live_approval");
 const TABLE: &str = "payments.checkout_sessions";
 /// Who may insert this is a backend.
 const ONLY_BACKENDS_WRITE: &std::ffi::CStr = c"stripe_checkout_session_id";
-const NOT_YOURS: [&str; 7] = [
+const NOT_YOURS: [&str; 8] = [
     "payment_status",
     "stripe_checkout_session_id",
     "stripe_customer_id",
@@ -26,6 +26,7 @@ const NOT_YOURS: [&str; 7] = [
     "stripe_subscription_id",
     "url",
     "last_error",
+    "request_digest",
 ];
 
 /// Checks a new checkout session, stamps its creator and sees to its idempotency key.

@@ -21,6 +21,7 @@ pub(super) const CHECKOUT: Columns = Columns {
         "customer_email",
         "success_url",
         "cancel_url",
+        "idempotency_key",
         "stripe_checkout_session_id",
         "stripe_customer_id",
         "stripe_payment_intent_id",
@@ -88,7 +89,7 @@ fn keep_secrets_out<'a>(
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn hide_secrets_from_log(texts: Vec<Option<String>>) {
-    if texts.iter().flatten().any(|text| looks_secret(text)) {
+    if texts.into_iter().flatten().any(|text| looks_secret(&text)) {
         hide_statement_from_log();
     }
 }
