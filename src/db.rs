@@ -9,6 +9,7 @@ use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 use serde::de::DeserializeOwned;
 
+pub(crate) use crate::jsonb::Jsonb;
 use crate::plan;
 pub(crate) use crate::plan::{json, jsonb, text};
 pub(crate) use crate::savepoint::{Failure, savepoint, undone, unless_raised};
@@ -332,6 +333,12 @@ pub(crate) enum Path {
 /// calls this is not for one, but an app may have called a function of its own safe that asks it.
 pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
     if unsafe { pg_sys::IsInParallelMode() } { Some(work()) } else { savepoint(work).ok() }
+}
+
+/// The present transaction, savepoints and all; it gets its number here if it has none. The numbers never come round.
+pub(crate) fn current_transaction() -> i64 {
+    // SAFETY: the caller writes, so that a number may be given.
+    unsafe { pg_sys::GetTopFullTransactionId() }.value.cast_signed()
 }
 
 /// The role that a statement runs as now.

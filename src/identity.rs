@@ -23,6 +23,10 @@ pub(crate) fn current_user_id() -> Option<String> {
         Some(claims) => claimed_sub(&claims).ok()?,
         None => None,
     };
+    // No text of the server's can hold it, so it is no one's id.
+    if claimed.as_deref().is_some_and(|id| id.contains('\0')) {
+        return None;
+    }
     claimed.filter(|id| !id.is_empty()).or_else(|| db::setting(c"request.jwt.claim.sub").filter(|id| !id.is_empty()))
 }
 

@@ -1,41 +1,74 @@
-//! A `jsonb` argument as the text that the server prints of it: pgrx's own type parses it with a reader that panics at a depth
-//! or a number which `jsonb` itself accepts.
+//! `jsonb` as its text. What the server takes for JSON may be more than serde reads: a number beyond every float, or a nesting
+//! deeper than any that is let near the stack. So it is not parsed on the way in, where a failure would be a panic.
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use pgrx::callconv::{Arg, ArgAbi};
+use pgrx::datum::{Datum, UnboxDatum};
+use pgrx::nullable::Nullable;
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
-use pgrx::prelude::*;
+use pgrx::{FromDatum, IntoDatum, pg_sys};
 
-/// A `jsonb` value, printed.
-#[derive(Debug, Clone)]
-pub(crate) struct JsonbText(pub(crate) String);
+/// The text of a `jsonb`, as the server writes it.
+#[derive(Debug)]
+pub(crate) struct Jsonb(pub(crate) String);
 
-impl FromDatum for JsonbText {
+impl FromDatum for Jsonb {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
         if is_null {
             return None;
         }
-        // SAFETY: the caller says that the datum is a jsonb; the server's own function prints it, in the database's UTF-8.
-        let printed = unsafe { pgrx::direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(datum)]) }?;
-        Some(Self(printed.to_string_lossy().into_owned()))
+        // SAFETY: the caller says that the datum is a jsonb.
+        unsafe {
+            let text: Option<&CStr> = pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(datum)]);
+            text.map(|text| Self(text.to_string_lossy().into_owned()))
+        }
     }
 }
 
-// SAFETY: it is passed as `jsonb`, and read as such.
-unsafe impl SqlTranslatable for JsonbText {
-    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(JsonbText);
+impl IntoDatum for Jsonb {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        let text = CString::new(self.0).ok()?;
+        // SAFETY: jsonb_in takes a text that ends with a zero byte, and raises where it is no JSON.
+        unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.as_ptr().into())]) }
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::JSONBOID
+    }
+}
+
+unsafe impl UnboxDatum for Jsonb {
+    type As<'src> = Self;
+
+    unsafe fn unbox<'src>(datum: Datum<'src>) -> Self
+    where
+        Self: 'src,
+    {
+        // SAFETY: the caller says that the datum is a jsonb, and not null.
+        unsafe { Self::from_datum(datum.sans_lifetime(), false) }.unwrap_or_else(|| Self(String::new()))
+    }
+}
+
+unsafe impl<'fcx> ArgAbi<'fcx> for Jsonb {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: the server passes what the function's signature says.
+        unsafe { arg.unbox_arg_using_from_datum() }.unwrap_or_else(|| Self(String::new()))
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        // SAFETY: as above.
+        unsafe { arg.unbox_arg_using_from_datum() }.into()
+    }
+}
+
+// SAFETY: it is jsonb.
+unsafe impl SqlTranslatable for Jsonb {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Jsonb);
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
     const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
     const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
-}
-
-// SAFETY: as pgrx does for its own types that are read from a datum.
-unsafe impl<'fcx> ArgAbi<'fcx> for JsonbText {
-    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        unsafe { arg.unbox_arg_using_from_datum().unwrap_or_else(|| Self(String::new())) }
-    }
 }

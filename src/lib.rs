@@ -31,7 +31,12 @@ extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = 
 extension_sql_file!(
     "../sql/schema/sessions.sql",
     name = "sessions",
-    requires = ["subjects", session::checkout::guard_checkout_session, session::portal::guard_portal_session]
+    requires = [
+        "subjects",
+        session::checkout::guard_checkout_session,
+        session::portal::guard_portal_session,
+        session::secrets::keep_secrets_out
+    ]
 );
 extension_sql_file!("../sql/schema/live.sql", name = "live", requires = ["sessions"]);
 extension_sql_file!("../sql/schema/policies.sql", name = "policies", requires = ["sessions"]);

@@ -9,9 +9,8 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::db::{self, statement, text};
+use crate::db::{self, Jsonb, statement, text};
 use crate::error::{Error, OrRaise};
-use crate::jsonb::JsonbText;
 use crate::project::{self, Verdict};
 use crate::{clock, secrets, settings};
 
@@ -51,7 +50,7 @@ fn receive_stripe_webhook_bytes(environment: Option<&str>, payload: Option<&[u8]
 /// 22023: it is not a Stripe event, or of the other environment. 55000: live is not approved.
 #[pg_extern(security_definer)]
 #[search_path(pg_catalog, pg_temp)]
-fn apply_stripe_event(environment: Option<&str>, event: Option<JsonbText>) -> JsonB {
+fn apply_stripe_event(environment: Option<&str>, event: Option<Jsonb>) -> JsonB {
     let environment = environment_of(environment).or_raise();
     let body = event.ok_or(Error::Missing("event")).or_raise().0;
     let verified = Verified::by_the_caller(body.as_bytes());
@@ -218,9 +217,7 @@ pub(crate) fn environment_of(name: Option<&str>) -> Result<Environment, Error> {
 /// 55000: no test secret is configured. 22023: the event says `livemode: true`.
 #[pg_extern(security_definer)]
 #[search_path(pg_catalog, pg_temp)]
-fn sign_test_event(
-    event: Option<JsonbText>,
-) -> TableIterator<'static, (name!(payload, String), name!(signature, String))> {
+fn sign_test_event(event: Option<Jsonb>) -> TableIterator<'static, (name!(payload, String), name!(signature, String))> {
     let payload = event.ok_or(Error::Missing("event")).or_raise().0;
     if Event::parse(payload.as_bytes()).is_ok_and(|event| event.livemode == Some(true)) {
         Error::Argument(

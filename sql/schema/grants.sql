@@ -1,5 +1,20 @@
 -- The one place that grants. What a guest, member, admin, webhook or gateway may do is said here, as data.
 
+-- What grant_role() gave to whom, so that CREATE EXTENSION after DROP EXTENSION, which takes the functions and so what was
+-- granted on them, gives it again. By name: a dump goes to servers where the roles have other numbers.
+do $install$
+begin
+  if current_setting('row_security') <> 'off' and to_regclass('payments.granted_roles') is null then
+    create table payments.granted_roles (
+      role name not null,
+      as_ text not null check (as_ in ('guest', 'member', 'admin', 'webhook', 'gateway')),
+      created_at timestamptz not null default now(),
+      primary key (role, as_)
+    );
+  end if;
+end
+$install$;
+
 -- Functions by who may execute them; one that this version does not have is passed over.
 create function payments.granted_functions() returns table (as_ text, signature text)
   language sql immutable set search_path = pg_catalog, pg_temp
@@ -24,9 +39,8 @@ as $$
     ('guest', 'payments.create_customer_portal_session(text,text,text,text,text)'),
     ('guest', 'payments.check_checkout_session(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
     ('guest', 'payments.check_portal_session(text,text,text,text,text)'),
-    ('guest', 'payments.request_content(jsonb)'),
+    ('guest', 'payments.request_digest(text)'),
     ('guest', 'payments.without_secrets(text)'),
-    ('guest', 'payments.metadata_prefix()'),
     ('guest', 'payments.ordinary_search_path()'),
 
     ('member', 'payments.spend_credits(text,text,bigint,text,text)'),
@@ -108,6 +122,7 @@ as $$
     -- These are written by payments alone.
     ('admin', 'payments.fulfillments', 'select, trigger'),
     ('admin', 'payments.attachments', 'select'),
+    ('admin', 'payments.granted_roles', 'select'),
     ('admin', 'payments.review', 'select'),
     ('admin', 'payments.unfulfilled_payments', 'select'),
     ('admin', 'payments.environments', 'select'),
@@ -127,7 +142,8 @@ as $$
                          else array[as_] end)
 $$;
 
-/* Gives an app's role what a guest, member, admin, webhook or gateway may do. Can be run again; take it back with REVOKE.
+/* Gives an app's role what a guest, member, admin, webhook or gateway may do. Can be run again; take it back with REVOKE, USAGE on
+   schema payments included, without which CREATE EXTENSION gives nothing again.
    Raises 22023 (another word), 42501 (a role that stands above these). */
 create function payments.grant_role(role regrole, as_ text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -135,6 +151,7 @@ as $$
 declare
   wanted record;
 begin
+  perform payments.hide_secrets_from_log(array[as_]);
   if as_ is null or as_ not in ('guest', 'member', 'admin', 'webhook', 'gateway') then
     raise exception 'role can be granted as guest, member, admin, webhook or gateway'
       using errcode = '22023', detail = payments.without_secrets(format('Asked for: %s.', coalesce(as_, 'null'))), hint = 'Pass one of these words.';
@@ -169,6 +186,12 @@ begin
         execute format('create policy %I on %s to %s using (true) with check (true)', wanted.policy, wanted.relation, role);
       end if;
     end loop;
+  end if;
+  -- While a dump is being restored, it brings the table.
+  if to_regclass('payments.granted_roles') is not null then
+    insert into payments.granted_roles (role, as_)
+    select r.rolname, grant_role.as_ from pg_roles r where r.oid = grant_role.role::oid
+    on conflict do nothing;
   end if;
 end
 $$;

@@ -21,9 +21,14 @@ create function payments.approve_live(approved_by text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform payments.hide_secrets_from_log(array[approved_by]);
   if approved_by is null or btrim(approved_by) = '' then
     raise exception 'approved_by must name who approves'
       using errcode = '22023', detail = 'It is null or blank.', hint = 'Pass a name or an e-mail address.';
+  end if;
+  if approved_by <> payments.without_secrets(approved_by) then
+    raise exception 'approved_by looks like a stripe secret'
+      using errcode = '22023', detail = 'It is not shown.', hint = 'Pass a name or an e-mail address.';
   end if;
   if not payments.has_webhook_secret('live') then
     raise exception 'live has no webhook secret'

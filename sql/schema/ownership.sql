@@ -5,6 +5,7 @@ do $install$
 declare
   object record;
   known record;
+  known_roles constant name[] := array['anon', 'authenticated', 'project_admin', 'service_role', 'authenticator'];
 begin
   -- Default privileges of the database may have granted anything on what the script made (all of it members now; a table that
   -- was found is none, and keeps what was granted on it). Nobody but the owner has any before the app's roles get theirs.
@@ -75,12 +76,25 @@ begin
 
   for known in
     select r.oid::regrole as role, w.as_
-      from (values ('anon', 'guest'), ('authenticated', 'member'), ('project_admin', 'admin'), ('service_role', 'admin'),
-                   ('authenticator', 'gateway')) as w(name, as_)
+      from unnest(known_roles, array['guest', 'member', 'admin', 'admin', 'gateway']) as w(name, as_)
       join pg_catalog.pg_roles r on r.rolname = w.name
   loop
     perform payments.grant_role(known.role, known.as_);
   end loop;
+  -- Those that an app named before DROP EXTENSION, as far as what they had on the schema and its tables was not taken back since.
+  if current_setting('row_security') <> 'off' then
+    for known in
+      select r.oid::regrole as role, g.as_
+        from payments.granted_roles g
+        join pg_catalog.pg_roles r on r.rolname = g.role
+       where has_schema_privilege(r.oid, 'payments', 'USAGE')
+         and (g.as_ in ('webhook', 'gateway')
+              or exists (select from payments.granted_privileges() p
+                          where p.as_ = g.as_ and has_any_column_privilege(r.oid, p.relation, 'SELECT')))
+    loop
+      perform payments.grant_role(known.role, known.as_);
+    end loop;
+  end if;
 
   -- What an extension's script grants is taken by pg_dump for something that the script will grant again. On tables it will
   -- not, as a restore brings them. Leaving the extension wipes that record, so each joins, if it must, and leaves.
@@ -101,5 +115,22 @@ begin
     end if;
     execute format('alter extension payments drop %s', object.name);
   end loop;
+
+  -- The functions stay members, and of the schema that record is kept too. It holds what the script grants in any database, so
+  -- that the rest, which only this one knows, is in a dump.
+  update pg_catalog.pg_init_privs i
+     set initprivs = array(
+           select item from unnest(i.initprivs) item
+            where exists (select from pg_catalog.aclexplode(array[item]) e join pg_catalog.pg_roles r on r.oid = e.grantee
+                           where r.rolname = any (known_roles || 'payments_owner'::name)))
+   where i.classoid = 'pg_namespace'::regclass and i.objoid = 'payments'::regnamespace
+      or i.classoid = 'pg_proc'::regclass and i.objoid in (
+           select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'payments'::regnamespace);
+  delete from pg_catalog.pg_shdepend d
+   where d.deptype = 'i' and d.dbid = (select oid from pg_catalog.pg_database where datname = current_database())
+     and (d.classid = 'pg_namespace'::regclass and d.objid = 'payments'::regnamespace
+          or d.classid = 'pg_proc'::regclass and d.objid in (
+               select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'payments'::regnamespace))
+     and pg_catalog.pg_get_userbyid(d.refobjid) <> all (known_roles || 'payments_owner'::name);
 end
 $install$;

@@ -86,6 +86,7 @@ create function payments.spend_credits(subject_type text, subject_id text, amoun
   language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform payments.hide_secrets_from_log(array[subject_type, subject_id, idempotency_key, reason]);
   if coalesce(amount, 0) <= 0 then
     raise exception 'credits to spend must be more than zero' using errcode = 'invalid_parameter_value',
       detail = format('Amount: %s.', coalesce(amount::text, 'NULL')), hint = 'Use payments.adjust_credits as an admin to give credits.';
@@ -100,6 +101,7 @@ create function payments.adjust_credits(subject_type text, subject_id text, delt
   language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform payments.hide_secrets_from_log(array[subject_type, subject_id, idempotency_key, reason]);
   if not payments.caller_is_trusted() then
     raise exception 'credits can be adjusted by an admin only' using errcode = 'insufficient_privilege',
       detail = format('Acting role: %s.', payments.outer_role()), hint = 'Call it from the backend.';
@@ -141,7 +143,7 @@ begin
   case changed ->> 'outcome'
     when 'short' then
       raise exception 'not enough credits' using errcode = 'PT402',
-        detail = format('Subject %s %s has %s, %s were asked for.', subject_type, subject_id, changed ->> 'balance', -delta),
+        detail = payments.without_secrets(format('Subject %s %s has %s, %s were asked for.', subject_type, subject_id, changed ->> 'balance', -delta)),
         hint = 'Buy more credits.';
     when 'conflict' then
       raise exception 'idempotency key used for another request' using errcode = 'PT409',

@@ -1,7 +1,7 @@
 -- Asking to pay: the callers' functions, the request to Stripe, and what Stripe answered. The guards are in src/session/.
 
--- A session as the functions return it: the columns of the table, in their order, but for the request. A type of its own,
--- since no member of the extension may depend on a table.
+-- A session as the functions return it: the columns of the table, in their order. A type of its own, since no member of the
+-- extension may depend on a table.
 create type payments.checkout_session as (
   id uuid,
   environment text,
@@ -10,6 +10,11 @@ create type payments.checkout_session as (
   payment_status text,
   subject_type text,
   subject_id text,
+  created_by text,
+  guest boolean,
+  guest_transaction bigint,
+  created_at timestamptz,
+  updated_at timestamptz,
   customer_email text,
   line_items jsonb,
   success_url text,
@@ -20,13 +25,12 @@ create type payments.checkout_session as (
   stripe_customer_id text,
   stripe_payment_intent_id text,
   stripe_subscription_id text,
+  named_by text,
   url text,
   last_error text,
   raw jsonb,
-  created_by text,
-  guest boolean,
-  created_at timestamptz,
-  updated_at timestamptz
+  request jsonb,
+  request_digest text
 );
 
 create type payments.customer_portal_session as (
@@ -42,6 +46,7 @@ create type payments.customer_portal_session as (
   last_error text,
   raw jsonb,
   created_by text,
+  request jsonb,
   created_at timestamptz,
   updated_at timestamptz
 );
@@ -53,19 +58,6 @@ begin
   new.updated_at := now();
   return new;
 end
-$$;
-
--- What makes two requests the same; the reserved keys of metadata, which the row implies, do not count.
-create function payments.request_content(session jsonb) returns jsonb
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select jsonb_build_object(
-    'mode', session -> 'mode', 'subject_type', session -> 'subject_type', 'subject_id', session -> 'subject_id',
-    'customer_email', session -> 'customer_email', 'line_items', session -> 'line_items',
-    'success_url', session -> 'success_url', 'cancel_url', session -> 'cancel_url',
-    'metadata', (select coalesce(jsonb_object_agg(m.key, m.value), '{}') from jsonb_each(session -> 'metadata') m
-                  where not starts_with(m.key, p) or p = ''))
-  from payments.metadata_prefix() p
 $$;
 
 /* Inserts a checkout session as the caller and returns it. The same key and the same request by the same caller returns the
@@ -90,10 +82,11 @@ declare
     'cancel_url', $5, 'metadata', coalesce($9, '{}'));
 begin
   -- Of a backend's own INSERT the guard checks the forms only; through this function it asks as strictly as anyone. A
-  -- request that is repeated was judged before.
+  -- request that is repeated was judged before, also if another caller has the plain key meanwhile (set_aside() of the core).
   if trusted and not exists (
     select from payments.checkout_sessions s
-     where s.environment = $1 and s.idempotency_key = $10 and s.created_by is null and not s.guest)
+     where s.environment = $1 and s.idempotency_key in ($10, $10 || chr(31) || encode(sha256('backend'), 'hex'))
+       and s.created_by is null and not s.guest)
   then
     perform payments.check_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, '{}'), $10);
   end if;
@@ -112,7 +105,7 @@ begin
     select to_jsonb(s.*) into first
       from payments.checkout_sessions s
      where s.environment = $1 and s.idempotency_key = $10;
-    if first is null or payments.request_content(first) is distinct from payments.request_content(asked) then
+    if first is null or coalesce(first ->> 'request_digest', payments.request_digest(first::text)) is distinct from payments.request_digest(asked::text) then
       raise exception 'idempotency key was used for another request'
         using errcode = 'PT409',
               detail = payments.without_secrets(format('Environment %s, key %s.', $1, $10)),
@@ -166,28 +159,36 @@ $$;
 create function payments.linking_metadata(session payments.checkout_session) returns jsonb
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_strip_nulls(jsonb_build_object(
+  select jsonb_build_object(
     p || 'checkout_session_id', session.id::text,
     p || 'checkout_mode', session.mode,
     p || 'subject_type', session.subject_type,
-    p || 'subject_id', session.subject_id))
+    p || 'subject_id', session.subject_id)
   from payments.metadata_prefix() p
+$$;
+
+-- The metadata that goes to Stripe, which takes 50 keys: those that link back, then of the row's own the first in their order. A
+-- linking key that the row does not imply (a backend may have written one) does not go.
+create function payments.metadata_to_send(session payments.checkout_session) returns jsonb
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select sent.linking || (
+    select coalesce(jsonb_object_agg(own.key, own.value), '{}')
+      from (select m.key, m.value
+              from jsonb_each(session.metadata - array(select jsonb_object_keys(links))) m
+             order by m.key collate "C"
+             limit 50 - (select count(*) from jsonb_object_keys(sent.linking))) own)
+    from payments.linking_metadata(session) links, jsonb_strip_nulls(links) as sent (linking)
 $$;
 
 create function payments.checkout_params(session payments.checkout_session) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-  metadata jsonb := session.metadata || payments.linking_metadata(session);
+  metadata jsonb := payments.metadata_to_send(session);
   customer text;
   params jsonb;
 begin
-  if (select count(*) from jsonb_object_keys(metadata)) > 50 then
-    raise exception 'metadata has no room for the keys that link back'
-      using errcode = '22023',
-            detail = format('Session %s: with the reserved keys it has more than the 50 that Stripe takes.', session.id),
-            hint = 'Keep the data in a table of yours, and its id in metadata.';
-  end if;
   select m.stripe_customer_id into customer
     from payments.stripe_customer_mappings m
    where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id;
@@ -240,7 +241,8 @@ $$;
 /* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key and params, nested as
    Stripe's API names them. The same session gives the same request, so that it may be sent again under its key: what was
    said first is kept with the row, whatever becomes of the subject's customer or of payments.metadata_prefix meanwhile.
-   (Where nothing can be written, on a standby, it is said and not kept.)
+   (Where nothing can be written, on a standby, it is said and not kept.) Stripe takes 50 keys of metadata: the keys that link
+   back go first, of the row's own as many as there is room for, in the order of their names; the others stay in the row.
 
    Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
    customer). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
@@ -293,6 +295,11 @@ begin
 end
 $$;
 
+-- An id in an answer of Stripe's, where it may stand alone or with its whole object.
+create function payments.stripe_id(value jsonb) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$ select case jsonb_typeof(value) when 'object' then value ->> 'id' when 'string' then value #>> '{}' end $$;
+
 create function payments.refuse_response(session_id uuid, why text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -303,7 +310,7 @@ begin
 end
 $$;
 
-/* Records what Stripe answered to stripe_request: its id, url and customer; the session is open (a portal session created).
+/* Records what Stripe answered to stripe_request: its id, url, customer and what it pays for; the session is open (a portal session created).
    A webhook may have come first: what is known stays, and no status goes back. Returns the row.
 
    Raises P0002 (no such session), 22023 (not the response to this session's request). */
@@ -318,9 +325,9 @@ declare
   known text;
   mapped text;
   row_now jsonb;
-  customer text := case jsonb_typeof(response -> 'customer')
-    when 'object' then response -> 'customer' ->> 'id' else response ->> 'customer' end;
+  customer text := payments.stripe_id(response -> 'customer');
 begin
+  perform payments.hide_secrets_from_log(array[response::text]);
   select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
     from payments.checkout_sessions s where s.id = session_id for update;
   is_checkout := found;
@@ -341,7 +348,7 @@ begin
   known := coalesce(checkout.stripe_checkout_session_id, portal.raw ->> 'id');
 
   if response ->> 'id' is null
-     or response ->> 'object' <> (case when is_checkout then 'checkout.session' else 'billing_portal.session' end) then
+     or response ->> 'object' is distinct from (case when is_checkout then 'checkout.session' else 'billing_portal.session' end) then
     perform payments.refuse_response(session_id, format('it is no %s.', case when is_checkout then 'checkout.session' else 'billing_portal.session' end));
   elsif (response -> 'livemode') <> to_jsonb(environment = 'live')
      or response ->> 'id' like (case environment when 'live' then 'cs\_test\_%' else 'cs\_live\_%' end) then
@@ -369,16 +376,19 @@ begin
            named_by = null,
            url = coalesce(response ->> 'url'::pg_catalog.text, s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
+           stripe_payment_intent_id = coalesce(s.stripe_payment_intent_id, payments.stripe_id(response -> 'payment_intent'::pg_catalog.text)),
+           stripe_subscription_id = coalesce(s.stripe_subscription_id, payments.stripe_id(response -> 'subscription'::pg_catalog.text)),
            payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::pg_catalog.text
                                                        when 'unpaid'::pg_catalog.text then 'unpaid'::pg_catalog.text end),
            last_error = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) then null else s.last_error end,
            raw = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) or s.raw = '{}'::pg_catalog.jsonb then response else s.raw end
-     where s.id = session_id
-    returning pg_catalog.to_jsonb(s.*) into row_now;
+     where s.id = session_id;
+    -- What was said of it before follows in a trigger.
+    select pg_catalog.to_jsonb(s.*) into row_now from payments.checkout_sessions as s where s.id = session_id;
   else
     update payments.customer_portal_sessions as s
        set status = 'created'::pg_catalog.text,
-           url = response ->> 'url'::pg_catalog.text,
+           url = coalesce(response ->> 'url'::pg_catalog.text, s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
            last_error = null,
            raw = response
@@ -401,6 +411,7 @@ declare
   row_now jsonb;
   reason text := left(payments.without_secrets(coalesce(error, 'unknown')), 2000);
 begin
+  perform payments.hide_secrets_from_log(array[error]);
   perform set_config('search_path', payments.ordinary_search_path(), true);
   update payments.checkout_sessions as s
      set status = 'failed'::pg_catalog.text, last_error = reason
@@ -440,6 +451,21 @@ begin
     create trigger payments_guard before insert on payments.customer_portal_sessions
       for each row execute function payments.guard_portal_session();
     alter trigger payments_guard on payments.customer_portal_sessions depends on extension payments;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass and tgname = 'payments_secrets') then
+    create trigger payments_secrets
+      before update of subject_type, subject_id, customer_email, line_items, success_url, cancel_url, idempotency_key,
+        metadata, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, last_error, raw
+      on payments.checkout_sessions for each row
+      execute function payments.keep_secrets_out();
+    alter trigger payments_secrets on payments.checkout_sessions depends on extension payments;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.customer_portal_sessions'::regclass and tgname = 'payments_secrets') then
+    create trigger payments_secrets
+      before update of subject_type, subject_id, stripe_customer_id, return_url, configuration_id, url, last_error, raw
+      on payments.customer_portal_sessions for each row
+      execute function payments.keep_secrets_out();
+    alter trigger payments_secrets on payments.customer_portal_sessions depends on extension payments;
   end if;
 end
 $install$;

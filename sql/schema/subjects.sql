@@ -87,9 +87,10 @@ end
 $$;
 
 create function payments.check_subject_type_name(subject_type text) returns void
-  language plpgsql immutable set search_path = pg_catalog, pg_temp
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform payments.hide_secrets_from_log(array[subject_type]);
   if subject_type is null or btrim(subject_type) = '' or char_length(subject_type) > 255 or subject_type ~ '[[:cntrl:]]' then
     raise exception 'subject type is not usable'
       using errcode = '22023',

@@ -144,6 +144,8 @@ begin
   -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
   -- named_by: the Stripe session that has this row only because it names it; where several do, the best of them has it
   -- (payment/rival.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
+  -- guest_transaction: the transaction that a guest's row is shown to. request_digest: what was asked for under an idempotency
+  -- key, in short, whatever becomes of the row. Both are the guard's.
   -- What its policies look at stands first: a scan takes each row apart up to the last column that it needs.
   if to_regclass('payments.checkout_sessions') is null then
     create table payments.checkout_sessions (
@@ -157,6 +159,7 @@ begin
       subject_id text,
       created_by text,
       guest boolean not null default false,
+      guest_transaction bigint,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       customer_email text,
@@ -174,6 +177,7 @@ begin
       last_error text,
       raw jsonb not null default '{}',
       request jsonb,
+      request_digest text,
       check ((subject_type is null) = (subject_id is null)),
       unique (stripe_checkout_session_id, environment)
     );

@@ -8,9 +8,8 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::db::{self, Failure, statement, text};
+use crate::db::{self, Failure, Jsonb, statement, text};
 use crate::error::{Error, OrRaise};
-use crate::jsonb::JsonbText;
 use crate::project::{Incoming, Kind, alone, kind_of_object, project};
 use crate::webhook::environment_of;
 use crate::{clock, db::json as as_json};
@@ -48,7 +47,7 @@ struct Counts {
 #[search_path(pg_catalog, pg_temp)]
 fn sync_stripe_objects(
     environment: Option<&str>,
-    objects: Option<JsonbText>,
+    objects: Option<Jsonb>,
     as_of: default!(Option<TimestampWithTimeZone>, "null"),
 ) -> JsonB {
     let environment = environment_of(environment).or_raise();

@@ -1,12 +1,11 @@
 //! The guard of `payments.checkout_sessions`: what is asked holds for plain INSERTs and for the functions alike.
 
-use payments_core::session::{Checkout, LineItem, Refusal, set_aside, set_aside_for_good};
+use payments_core::session::{Checkout, LineItem, Refusal, digest, set_aside, set_aside_for_good};
 use pgrx::prelude::*;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
 
-use super::{Caller, Row, guarded, is_request, refuse};
-use crate::db::{self, Path, statement, text};
+use super::{Caller, Row, guarded, is_request, refuse, secrets};
+use crate::db::{self, Jsonb, Path, statement, text};
 use crate::lock;
 use crate::settings::metadata_prefix;
 
@@ -19,7 +18,7 @@ statement!(LIVE_APPROVAL, "live_approval");
 const TABLE: &str = "payments.checkout_sessions";
 /// Who may insert this is a backend.
 const ONLY_BACKENDS_WRITE: &std::ffi::CStr = c"stripe_checkout_session_id";
-const NOT_YOURS: [&str; 7] = [
+const NOT_YOURS: [&str; 8] = [
     "payment_status",
     "stripe_checkout_session_id",
     "stripe_customer_id",
@@ -27,6 +26,7 @@ const NOT_YOURS: [&str; 7] = [
     "stripe_subscription_id",
     "url",
     "last_error",
+    "request_digest",
 ];
 
 /// Checks a new checkout session, stamps its creator and sees to its idempotency key.
@@ -42,16 +42,14 @@ fn guard_checkout_session<'a>(
     let (relation, mut row) = guarded(trigger, TABLE);
     let caller = Caller::of(relation, ONLY_BACKENDS_WRITE);
     if let Err(refusal) = admit(relation, &caller, &mut row) {
-        refuse(&refusal);
+        refuse(&refusal, row.holds_secret());
     }
     Ok(Some(row.0))
 }
 
 fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
     let asked = asked(row);
-    let items = if *caller == Caller::Trusted {
-        asked.check("")?
-    } else {
+    if *caller != Caller::Trusted {
         row_is_untouched(row)?;
         row.set(
             "created_by",
@@ -61,8 +59,17 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
             },
         );
         row.set("guest", *caller == Caller::Guest);
-        asked.check(&metadata_prefix())?
-    };
+        row.set("guest_transaction", (*caller == Caller::Guest).then(db::current_transaction));
+        // Another snapshot than the newest would not show who got the key while we waited for him.
+        if asked.idempotency_key.is_some() && !db::sees_the_newest() {
+            return Err(Refusal::Isolation);
+        }
+    }
+    let items = asked.check(&metadata_prefix())?;
+    secrets::keep_out(row, None, &secrets::CHECKOUT)?;
+    if asked.idempotency_key.is_some() && row.text("request_digest").is_none() {
+        row.set("request_digest", asked.digest(&metadata_prefix()));
+    }
     let Some(owner) = db::owner_of(relation) else { return Ok(()) };
     db::as_role(owner, Path::Pinned, || {
         caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
@@ -76,21 +83,20 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
     })
 }
 
-/// Checks a request as strictly for a backend as for a caller, whose subject alone is the backend's affair. Returns
-/// whether the present role is a backend's.
+/// Checks a request as strictly for a backend as for a caller; whom it bills is the backend's affair.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::too_many_arguments)] // the columns of a request, as create_checkout_session takes them
 fn check_checkout_session(
     environment: Option<String>,
     mode: Option<String>,
-    line_items: Option<pgrx::JsonB>,
+    line_items: Option<Jsonb>,
     success_url: Option<String>,
     cancel_url: Option<String>,
     subject_type: Option<String>,
     subject_id: Option<String>,
     customer_email: Option<String>,
-    metadata: Option<pgrx::JsonB>,
+    metadata: Option<Jsonb>,
     idempotency_key: Option<String>,
 ) {
     let asked = Checkout {
@@ -100,11 +106,11 @@ fn check_checkout_session(
         subject_type,
         subject_id,
         customer_email,
-        line_items: line_items.map(|value| value.0.to_string()),
+        line_items: line_items.map(|value| value.0),
         success_url,
         cancel_url,
         idempotency_key,
-        metadata: metadata.map(|value| value.0.to_string()),
+        metadata: metadata.map(|value| value.0),
     };
     let table = db::our_table(c"checkout_sessions");
     let verdict = asked.check(&metadata_prefix()).and_then(|items| match db::owner_of(table) {
@@ -112,7 +118,7 @@ fn check_checkout_session(
         None => Ok(()),
     });
     if let Err(refusal) = verdict {
-        refuse(&refusal);
+        refuse(&refusal, asked.holds_secret());
     }
 }
 
@@ -196,10 +202,9 @@ fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Refusal> {
 struct Holder {
     id: String,
     mine: bool,
-    same: bool,
     plain: bool,
     untouched: bool,
-    ours: bool,
+    shown: bool,
     id_taken: bool,
     created_by: Option<String>,
     guest: bool,
@@ -207,9 +212,9 @@ struct Holder {
 
 impl Holder {
     /// Whether the row is what the caller asked for before. Guests have no names: to one of them a row is his own only while
-    /// his transaction lasts, or as long as it says nothing that he does not say himself, in the same request.
+    /// his transaction lasts, or as long as it says nothing that he does not say himself.
     fn is_own(&self) -> bool {
-        self.mine && (!self.guest || self.ours || (self.same && self.untouched))
+        self.mine && (!self.guest || self.shown || self.untouched)
     }
 }
 
@@ -223,6 +228,7 @@ fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
     let created_by = row.text("created_by");
     let guest = row.0.get_by_name::<bool>("guest").ok().flatten().unwrap_or(false);
     let environment = asked.environment.as_deref();
+    let digest = asked.digest(&metadata_prefix());
     // All who present one key take turns.
     lock::exactly(&["idempotency key", environment.unwrap_or_default(), key]);
     let holders = FIND_KEY.all::<Holder>(&[
@@ -231,7 +237,7 @@ fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
         text(set_aside(key, created_by.as_deref(), guest).as_str()),
         text(created_by.as_deref()),
         guest.into(),
-        db::json(&content(asked)),
+        text(digest.as_str()),
         text(asked.id.as_str()),
     ]);
     let mine = holders.iter().find(|holder| holder.is_own());
@@ -239,12 +245,12 @@ fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
     let another_has_the_id =
         holders.iter().any(|holder| holder.id_taken) && mine.is_none_or(|mine| mine.id != asked.id);
     if !holders.is_empty() && !another_has_the_id {
-        db::with_ordinary_search_path(|| hand_over(key, &holders, mine));
+        db::with_ordinary_search_path(|| hand_over(key, &digest, &holders, mine));
     }
     mine.is_some()
 }
 
-fn hand_over(key: &str, holders: &[Holder], mine: Option<&Holder>) {
+fn hand_over(key: &str, digest: &str, holders: &[Holder], mine: Option<&Holder>) {
     for other in holders.iter().filter(|holder| !holder.is_own()) {
         // Another guest's row has nobody who could ask for it again.
         let aside = if other.mine {
@@ -257,26 +263,17 @@ fn hand_over(key: &str, holders: &[Holder], mine: Option<&Holder>) {
         MOVE_KEY.execute(&[text(other.id.as_str()), text(aside.as_str())]);
     }
     if let Some(mine) = mine {
-        // A guest sees only what his own transaction wrote: writing the row again shows it to him.
-        if mine.guest && !mine.ours {
-            SHOW_TO_GUEST.execute(&[text(mine.id.as_str()), text(key)]);
+        if mine.guest && !mine.shown {
+            SHOW_TO_GUEST.execute(&[text(mine.id.as_str()), text(key), text(digest)]);
         } else if !mine.plain {
             MOVE_KEY.execute(&[text(mine.id.as_str()), text(key)]);
         }
     }
 }
 
-/// What makes two requests the same.
-fn content(asked: &Checkout) -> Value {
-    let parse = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let mut content = Map::new();
-    content.insert("mode".to_owned(), json!(asked.mode));
-    content.insert("subject_type".to_owned(), json!(asked.subject_type));
-    content.insert("subject_id".to_owned(), json!(asked.subject_id));
-    content.insert("customer_email".to_owned(), json!(asked.customer_email));
-    content.insert("line_items".to_owned(), json!(parse(&asked.line_items)));
-    content.insert("success_url".to_owned(), json!(asked.success_url));
-    content.insert("cancel_url".to_owned(), json!(asked.cancel_url));
-    content.insert("metadata".to_owned(), json!(parse(&asked.metadata)));
-    Value::Object(content)
+/// What makes two requests the same, in short. Takes the row, or the request, as JSON.
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn request_digest(session: &str) -> String {
+    digest(session, &metadata_prefix())
 }

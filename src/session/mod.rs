@@ -3,14 +3,15 @@
 pub(crate) mod checkout;
 pub(crate) mod portal;
 mod registry;
+pub(crate) mod secrets;
 pub(crate) mod subject;
 
-use payments_core::session::Refusal;
+use payments_core::session::{Refusal, json_looks_secret, looks_secret};
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use crate::db;
+use crate::db::{self, Jsonb};
 use crate::identity::current_user_id;
 
 /// Who inserts a session.
@@ -52,12 +53,13 @@ impl Caller {
     }
 }
 
-/// Raises a refusal. The statement of one that held a secret is kept out of the server's log.
-fn refuse(refusal: &Refusal) -> ! {
-    if matches!(refusal, Refusal::Secret(_)) {
+/// Raises a refusal. Whatever it is for, a statement that holds a secret is kept out of the server's log.
+fn refuse(refusal: &Refusal, holds_secret: bool) -> ! {
+    if holds_secret {
         crate::secrets::hide_statement_from_log();
     }
     let code = match refusal.sqlstate() {
+        "25001" => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
         "42501" => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         "55000" => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         _ => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -78,18 +80,20 @@ fn guarded<'a>(trigger: &'a PgTrigger<'a>, table: &str) -> (pg_sys::Oid, Row<'a>
         Some(new) if insert && before && db::name_of(relation).as_deref() == Some(table) => {
             (relation, Row(new.into_owned()))
         }
-        _ => {
-            ErrorReport::new(
-                PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                "a guard was put on a table or an event that it is not made for",
-                "payments",
-            )
-            .set_detail(format!("It is made for BEFORE INSERT FOR EACH ROW on {table}."))
-            .set_hint("Drop that trigger.")
-            .report(PgLogLevel::ERROR);
-            unreachable!("an error report does not return")
-        }
+        _ => misplaced(&format!("BEFORE INSERT FOR EACH ROW on {table}")),
     }
+}
+
+fn misplaced(made_for: &str) -> ! {
+    ErrorReport::new(
+        PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+        "a guard was put on a table or an event that it is not made for",
+        "payments",
+    )
+    .set_detail(format!("It is made for {made_for}."))
+    .set_hint("Drop that trigger.")
+    .report(PgLogLevel::ERROR);
+    unreachable!("an error report does not return")
 }
 
 /// A row that a guard may change.
@@ -101,9 +105,9 @@ impl Row<'_> {
     }
 
     fn json(&self, column: &str) -> Option<String> {
-        let value: Option<pgrx::JsonB> =
+        let value: Option<Jsonb> =
             self.0.get_by_name(column).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
-        value.map(|value| value.0.to_string())
+        value.map(|value| value.0)
     }
 
     fn id(&self) -> String {
@@ -114,6 +118,15 @@ impl Row<'_> {
 
     fn set<T: pgrx::IntoDatum>(&mut self, column: &str, value: T) {
         self.0.set_by_name(column, value).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
+    }
+
+    /// Whether any text or JSON of it holds what looks like a Stripe secret.
+    fn holds_secret(&self) -> bool {
+        self.0.attributes().any(|(_, column)| match column.atttypid {
+            pg_sys::TEXTOID => self.text(column.name()).as_deref().is_some_and(looks_secret),
+            pg_sys::JSONBOID => self.json(column.name()).as_deref().is_some_and(json_looks_secret),
+            _ => false,
+        })
     }
 
     /// The first of the columns that has a value.

@@ -3,7 +3,7 @@
 use payments_core::session::{Portal, Refusal};
 use pgrx::prelude::*;
 
-use super::{Caller, Row, guarded, is_request, refuse};
+use super::{Caller, Row, guarded, is_request, refuse, secrets};
 use crate::db::{self, Path, statement, text};
 
 statement!(PORTAL_MAY_OPEN, "portal_may_open");
@@ -30,8 +30,11 @@ fn guard_portal_session<'a>(
         configuration_id: row.text("configuration_id"),
     };
     let asks = is_request(&row);
-    if let Err(refusal) = untouched(&caller, &row).and_then(|()| admit(&caller, relation, &asked, asks).map(|_| ())) {
-        refuse(&refusal);
+    let verdict = untouched(&caller, &row)
+        .and_then(|()| admit(&caller, relation, &asked, asks))
+        .and_then(|_| secrets::keep_out(&mut row, None, &secrets::PORTAL));
+    if let Err(refusal) = verdict {
+        refuse(&refusal, row.holds_secret());
     }
     if let Caller::User(id) = caller {
         row.set("created_by", id);
@@ -55,7 +58,8 @@ fn check_portal_session(
     let relation = db::our_table(c"customer_portal_sessions");
     let asked = Portal { environment, subject_type, subject_id, return_url, configuration_id };
     let caller = Caller::of(relation, ONLY_BACKENDS_WRITE);
-    admit(&caller, relation, &asked, true).map_or_else(|refusal| refuse(&refusal), |answer| answer.mapped)
+    admit(&caller, relation, &asked, true)
+        .map_or_else(|refusal| refuse(&refusal, asked.holds_secret()), |answer| answer.mapped)
 }
 
 /// What the database says of a request.

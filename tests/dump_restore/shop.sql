@@ -27,5 +27,23 @@ create policy shop_readers_see_paid on payments.payment_history for select to sh
 create index shop_payment_description on payments.payment_history (lower(description));
 grant select (status, amount, currency) on payments.payment_history to shop_reader;
 grant usage on schema payments to shop_reader;
+-- Roles of its own, and a type of subject that one of them asks to pay for.
+create role shop_guest;
+create role shop_member;
+create role shop_backend;
+create role shop_hook;
+create role shop_pool;
+create role shop_fired;
+select payments.grant_role(r, w) from (values ('shop_guest'::regrole, 'guest'), ('shop_member', 'member'), ('shop_backend', 'admin'),
+  ('shop_hook', 'webhook'), ('shop_pool', 'gateway'), ('shop_fired', 'webhook')) as g(r, w);
+revoke usage on schema payments from shop_fired;
+revoke execute on all functions in schema payments from shop_fired;
+-- Taken from one whom the install script gives it.
+revoke execute on function payments.credit_balance(text, text) from anon;
+create table public.shop_members (team_id uuid, user_id text, role text);
+insert into public.shop_members values ('11111111-1111-1111-1111-111111111111', 'ada', 'owner');
+select payments.protect_subject_type('team', 'public.shop_members', 'team_id', 'user_id', 'role', array['owner']);
+create function public.shop_may_bill(user_id text, subject_id text) returns boolean language sql as $$ select $1 = $2 $$;
+select payments.protect_subject_type('guild', 'public.shop_may_bill(text,text)');
 set client_min_messages = error;
 create publication shop_payments for table payments.payment_history;

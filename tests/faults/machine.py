@@ -147,6 +147,14 @@ def no_secret_is_in_the_log_or_among_the_statements():
             refused(f"""select payments.create_checkout_session('test', 'payment', '[{{"price": "price_a", "quantity": 1}}]',
                 'https://a.example', 'https://a.example', metadata => '{{"key": "{secret}"}}')""")
             refused(f"select payments.create_checkout_session('{secret}', 'payment', '[]', 'https://a.example', 'https://a.example')")
+            # Another refusal comes first.
+            refused(f"select payments.create_customer_portal_session('test', 'user', '{secret}')")
+            refused(f"""insert into payments.checkout_sessions (environment, mode, status, line_items, success_url, cancel_url, metadata)
+                values ('test', 'none', 'open', '[]', 'https://a.example', 'https://a.example', '{{"key": "{secret}"}}')""")
+            refused(f"select payments.record_stripe_error('00000000-0000-4000-8000-000000000000', '{secret}')")
+            refused(f"select payments.approve_live('{secret}')")
+            refused(f"select payments.grant_role('anon', '{secret}')")
+            refused(f"select payments.spend_credits('user', '{secret}', 1, 'k')")
         told = "\n".join(query for (query,) in connection.execute("select query from pg_stat_statements"))
         control = one(connection, "select count(*) from pg_stat_statements where strpos(query, 'set_webhook_secret') > 0")
         assert control, "pg_stat_statements saw no call: it proves nothing"

@@ -6,11 +6,10 @@ mod secret;
 mod url;
 
 pub use refusal::Refusal;
-pub use secret::{looks_secret, without_secrets};
+pub use secret::{json_looks_secret, json_without_secrets, looks_secret, without_secrets};
 pub use url::MAX_URL;
 
-use secret::json_looks_secret;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 /// The most line items of one checkout (Stripe's own limit).
@@ -27,8 +26,9 @@ pub const MAX_METADATA_VALUE: usize = 500;
 pub const MAX_KEY: usize = 200;
 /// The longest subject type, subject id or portal configuration, in characters.
 pub const MAX_NAME: usize = 255;
-/// The reserved keys, without their prefix.
-const LINKS: [&str; 4] = ["checkout_session_id", "checkout_mode", "subject_type", "subject_id"];
+/// The columns that say what is asked for.
+const REQUEST: [&str; 8] =
+    ["mode", "subject_type", "subject_id", "customer_email", "line_items", "success_url", "cancel_url", "metadata"];
 /// Stands between a key and the caller it is set aside for; no presented key can hold it.
 const ASIDE: char = '\u{1f}';
 
@@ -86,26 +86,12 @@ pub struct LineItem {
 impl Checkout {
     /// Checks everything that can be told from the request alone, and returns what is bought.
     ///
-    /// `prefix` is the reserved prefix of metadata keys; for a backend, which may write them, it is empty.
+    /// `prefix` is the reserved prefix of metadata keys; where none is reserved, it is empty.
     ///
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self, prefix: &str) -> Result<Vec<LineItem>, Refusal> {
-        no_secret(&[
-            ("environment", self.environment.as_deref()),
-            ("mode", self.mode.as_deref()),
-            ("subject_type", self.subject_type.as_deref()),
-            ("subject_id", self.subject_id.as_deref()),
-            ("customer_email", self.customer_email.as_deref()),
-            ("success_url", self.success_url.as_deref()),
-            ("cancel_url", self.cancel_url.as_deref()),
-            ("idempotency_key", self.idempotency_key.as_deref()),
-        ])?;
-        for (column, json) in [("line_items", &self.line_items), ("metadata", &self.metadata)] {
-            if json.as_deref().is_some_and(json_looks_secret) {
-                return Err(Refusal::Secret(column));
-            }
-        }
+        self.no_secret()?;
         environment(self.environment.as_deref())?;
         match self.mode.as_deref() {
             Some("payment" | "subscription") => {}
@@ -124,14 +110,55 @@ impl Checkout {
         Ok(items)
     }
 
+    /// Whether any column holds what looks like a Stripe secret.
+    #[must_use]
+    pub fn holds_secret(&self) -> bool {
+        self.no_secret().is_err()
+    }
+
+    fn no_secret(&self) -> Result<(), Refusal> {
+        no_secret(&[
+            ("environment", self.environment.as_deref()),
+            ("mode", self.mode.as_deref()),
+            ("subject_type", self.subject_type.as_deref()),
+            ("subject_id", self.subject_id.as_deref()),
+            ("customer_email", self.customer_email.as_deref()),
+            ("success_url", self.success_url.as_deref()),
+            ("cancel_url", self.cancel_url.as_deref()),
+            ("idempotency_key", self.idempotency_key.as_deref()),
+        ])?;
+        for (column, json) in [("line_items", &self.line_items), ("metadata", &self.metadata)] {
+            if json.as_deref().is_some_and(json_looks_secret) {
+                return Err(Refusal::Secret(column));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is asked for, in short; see [`digest`].
+    #[must_use]
+    pub fn digest(&self, prefix: &str) -> String {
+        let parse = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let session = json!({
+            "mode": self.mode,
+            "subject_type": self.subject_type,
+            "subject_id": self.subject_id,
+            "customer_email": self.customer_email,
+            "line_items": parse(&self.line_items),
+            "success_url": self.success_url,
+            "cancel_url": self.cancel_url,
+            "metadata": parse(&self.metadata),
+        });
+        digest_of(&session, prefix)
+    }
+
     fn metadata(&self, prefix: &str) -> Result<(), Refusal> {
-        let Some(Value::Object(metadata)) = self.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok())
-        else {
+        let Value::Object(metadata) = json("metadata", self.metadata.as_deref())? else {
             return Err(Refusal::MetadataShape);
         };
-        let keys = metadata.len() + self.links_missing(&metadata, prefix);
-        if keys > MAX_METADATA_KEYS {
-            return Err(Refusal::MetadataKeys(keys));
+        let own = metadata.keys().filter(|key| self.implied_by_key(key, prefix).is_none()).count();
+        if own > MAX_METADATA_KEYS {
+            return Err(Refusal::MetadataKeys(own));
         }
         for (key, value) in &metadata {
             let Value::String(value) = value else {
@@ -144,24 +171,16 @@ impl Checkout {
             if value.chars().count() > MAX_METADATA_VALUE {
                 return Err(Refusal::MetadataTooLong(key.clone()));
             }
-            if is_reserved(key, prefix)
-                && key.strip_prefix(prefix).and_then(|name| self.implied(name)) != Some(value.as_str())
-            {
+            if is_reserved(key, prefix) && self.implied_by_key(key, prefix) != Some(value.as_str()) {
                 return Err(Refusal::Reserved { key: key.clone(), prefix: prefix.to_owned() });
             }
         }
         Ok(())
     }
 
-    /// How many of the keys that link Stripe's objects to the row are yet to be added; they count, as Stripe counts them.
-    fn links_missing(&self, metadata: &Map<String, Value>, prefix: &str) -> usize {
-        if prefix.is_empty() {
-            return 0;
-        }
-        LINKS
-            .iter()
-            .filter(|name| self.implied(name).is_some() && !metadata.contains_key(&format!("{prefix}{name}")))
-            .count()
+    /// The value that the row itself implies for a key of metadata.
+    fn implied_by_key(&self, key: &str, prefix: &str) -> Option<&str> {
+        if prefix.is_empty() { None } else { key.strip_prefix(prefix).and_then(|name| self.implied(name)) }
     }
 
     /// The value of a reserved key that the row itself implies.
@@ -182,13 +201,7 @@ impl Portal {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), Refusal> {
-        no_secret(&[
-            ("environment", self.environment.as_deref()),
-            ("subject_type", self.subject_type.as_deref()),
-            ("subject_id", self.subject_id.as_deref()),
-            ("return_url", self.return_url.as_deref()),
-            ("configuration_id", self.configuration_id.as_deref()),
-        ])?;
+        self.no_secret()?;
         environment(self.environment.as_deref())?;
         if self.subject_type.is_none() && self.subject_id.is_none() {
             return Err(Refusal::Missing("subject_type"));
@@ -200,6 +213,41 @@ impl Portal {
             _ => Ok(()),
         }
     }
+
+    /// Whether any column holds what looks like a Stripe secret.
+    #[must_use]
+    pub fn holds_secret(&self) -> bool {
+        self.no_secret().is_err()
+    }
+
+    fn no_secret(&self) -> Result<(), Refusal> {
+        no_secret(&[
+            ("environment", self.environment.as_deref()),
+            ("subject_type", self.subject_type.as_deref()),
+            ("subject_id", self.subject_id.as_deref()),
+            ("return_url", self.return_url.as_deref()),
+            ("configuration_id", self.configuration_id.as_deref()),
+        ])
+    }
+}
+
+/// What makes two requests the same, in short, of a session as JSON. The reserved keys of metadata, which the row implies, do
+/// not count.
+#[must_use]
+pub fn digest(session: &str, prefix: &str) -> String {
+    serde_json::from_str(session)
+        .map_or_else(|_| hex::encode(Sha256::digest(session)), |session| digest_of(&session, prefix))
+}
+
+fn digest_of(session: &Value, prefix: &str) -> String {
+    let mut content = Map::new();
+    for column in REQUEST {
+        content.insert(column.to_owned(), session.get(column).cloned().unwrap_or_default());
+    }
+    if let Some(Value::Object(metadata)) = content.get_mut("metadata") {
+        metadata.retain(|key, _| prefix.is_empty() || !key.starts_with(prefix));
+    }
+    hex::encode(Sha256::digest(Value::Object(content).to_string()))
 }
 
 /// The form that an idempotency key has while another caller's row holds the key itself: nobody can present it.
@@ -277,8 +325,12 @@ fn email(value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+fn json(column: &'static str, text: Option<&str>) -> Result<Value, Refusal> {
+    text.map_or(Ok(Value::Null), |text| serde_json::from_str(text).map_err(|_| Refusal::Json(column)))
+}
+
 fn line_items(text: Option<&str>) -> Result<Vec<LineItem>, Refusal> {
-    let Some(Value::Array(items)) = text.and_then(|text| serde_json::from_str(text).ok()) else {
+    let Value::Array(items) = json("line_items", text)? else {
         return Err(Refusal::LineItemsShape);
     };
     if items.is_empty() || items.len() > MAX_LINE_ITEMS {

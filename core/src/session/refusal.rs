@@ -52,6 +52,8 @@ pub enum Refusal {
     },
     /// An e-mail address that is none.
     Email(String),
+    /// A column whose JSON goes beyond what anyone reads.
+    Json(&'static str),
     /// Metadata that is no object.
     MetadataShape,
     /// Too many keys.
@@ -73,6 +75,8 @@ pub enum Refusal {
     Key(usize),
     /// A column that only the backend and Stripe write.
     NotYours(&'static str),
+    /// The transaction's isolation level hides who holds an idempotency key.
+    Isolation,
     /// A subject that a caller without identity named.
     Anonymous,
     /// Nobody has said who may bill for this type of subject.
@@ -92,6 +96,7 @@ impl Refusal {
     pub fn sqlstate(&self) -> &'static str {
         match self {
             Self::LiveNotApproved => "55000",
+            Self::Isolation => "25001",
             Self::NotYours(_) | Self::Anonymous | Self::Unregistered(_) | Self::Foreign { .. } => "42501",
             _ => "22023",
         }
@@ -118,6 +123,7 @@ impl Refusal {
             Self::PriceMode { recurring: false, .. } => "a one-time price needs mode payment".to_owned(),
             Self::Url { column, .. } => format!("{column} must be an absolute http or https url"),
             Self::Email(_) => "customer_email is not an e-mail address".to_owned(),
+            Self::Json(column) => format!("{column} cannot be read"),
             Self::MetadataShape => "metadata must be an object".to_owned(),
             Self::MetadataKeys(_) => format!("metadata has more than {MAX_METADATA_KEYS} keys"),
             Self::MetadataKey(_) => "metadata key is not usable".to_owned(),
@@ -126,6 +132,7 @@ impl Refusal {
             Self::Reserved { .. } => "metadata key is reserved".to_owned(),
             Self::Key(_) => "idempotency_key is not usable".to_owned(),
             Self::NotYours(column) => format!("{column} is not written by callers"),
+            Self::Isolation => "idempotency keys are used under read committed only".to_owned(),
             Self::Anonymous => "caller is not signed in".to_owned(),
             Self::Unregistered(_) => "subject type is not registered".to_owned(),
             Self::Foreign { .. } => "caller may not bill for this subject".to_owned(),
@@ -153,7 +160,7 @@ impl Refusal {
             }
             Self::LineItemsShape => "line_items is not a JSON array.".to_owned(),
             Self::LineItemsCount(count) => format!("It has {count}."),
-            Self::MetadataKeys(count) => format!("It has {count}, those that link back to the session among them."),
+            Self::MetadataKeys(count) => format!("It has {count}, those that link back to the session not counted."),
             Self::LineItem { place, why } => format!("Item {place}: {why}"),
             Self::PriceInactive(price) | Self::PriceElsewhere(price) => format!("Price {price}."),
             Self::PriceMode { price, recurring: true } => format!("Price {price} recurs."),
@@ -162,6 +169,7 @@ impl Refusal {
                 format!("{:?} has another scheme, no host, a user name or blanks, or is too long.", short(given))
             }
             Self::Email(given) => format!("{:?} is not of the form name@host.domain.", short(given)),
+            Self::Json(_) => "It holds a number beyond 1e308, or is nested deeper than 127 levels.".to_owned(),
             Self::MetadataShape => "metadata is not a JSON object.".to_owned(),
             Self::MetadataKey(key) => format!(
                 "Key {}: it is empty, longer than {MAX_METADATA_KEY} characters, or holds a square bracket.",
@@ -175,6 +183,7 @@ impl Refusal {
                 format!("It is blank, longer than {MAX_KEY} characters, or holds control characters; it has {length}.")
             }
             Self::NotYours(column) => format!("{column} was given."),
+            Self::Isolation => "This transaction is repeatable read or serializable.".to_owned(),
             Self::Anonymous => {
                 "There is no user id in the request's claims, or the session's role is no gateway.".to_owned()
             }
@@ -207,6 +216,7 @@ impl Refusal {
             Self::PriceMode { .. } => "Use the mode that fits the price, or a price that fits the mode.",
             Self::Url { .. } => "Pass a URL such as https://app.example.com/paid.",
             Self::Email(_) => "Pass an address, or null.",
+            Self::Json(_) => "Write large numbers as strings, and nest less.",
             Self::MetadataShape | Self::MetadataValue(_) => "Pass an object of strings; write numbers as strings.",
             Self::MetadataKeys(_) | Self::MetadataTooLong(_) => {
                 "Keep the data in a table of yours, and its id in metadata."
@@ -215,6 +225,7 @@ impl Refusal {
             Self::Reserved { .. } => "Leave the key out: payments.stripe_request() adds it.",
             Self::Key(_) => "Pass 1 to 200 printable characters that name this one request.",
             Self::NotYours(_) => "Leave it out; the backend writes it with payments.record_stripe_response().",
+            Self::Isolation => "Begin the transaction with isolation level read committed.",
             Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
             Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
             Self::Foreign { .. } => "Ask as someone who may bill for it.",

@@ -32,7 +32,7 @@ pub fn looks_secret(text: &str) -> bool {
 
 /// Whether any key or value of a JSON text does, as they read once they are decoded.
 #[must_use]
-pub(super) fn json_looks_secret(text: &str) -> bool {
+pub fn json_looks_secret(text: &str) -> bool {
     serde_json::from_str(text).map_or_else(|_| looks_secret(text), |value| holds_secret(&value))
 }
 
@@ -42,6 +42,25 @@ fn holds_secret(value: &Value) -> bool {
         Value::Array(items) => items.iter().any(holds_secret),
         Value::Object(fields) => fields.iter().any(|(key, value)| looks_secret(key) || holds_secret(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// The JSON text with every such thing taken out of its keys and values; `None` where there is none. Of what cannot be read
+/// nothing is left.
+#[must_use]
+pub fn json_without_secrets(text: &str) -> Option<String> {
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => holds_secret(&value).then(|| clean(value).to_string()),
+        Err(_) => looks_secret(text).then(|| "{}".to_owned()),
+    }
+}
+
+fn clean(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(without_secrets(&text)),
+        Value::Array(items) => items.into_iter().map(clean).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(key, value)| (without_secrets(&key), clean(value))).collect(),
+        other => other,
     }
 }
 
@@ -174,5 +193,11 @@ mod tests {
         assert_eq!(without_secrets("xsk_live_abcdefghijklmnop."), "x[removed].");
         assert_eq!(without_secrets("k%3Dsk_live_abc"), "[removed]");
         assert_eq!(without_secrets("nothing"), "nothing");
+        assert_eq!(
+            json_without_secrets(r#"{"a":["k: sk_live_abc",1],"rk_live_x":null}"#).as_deref(),
+            Some(r#"{"[removed]":null,"a":["k: [removed]",1]}"#)
+        );
+        assert_eq!(json_without_secrets(r#"{"client_secret":"pi_3O_secret_sk2","id":"cs_live_a1"}"#), None);
+        assert_eq!(json_without_secrets(r#"{"a":1e400,"b":"sk_live_abc"}"#).as_deref(), Some("{}"));
     }
 }

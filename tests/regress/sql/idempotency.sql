@@ -16,10 +16,11 @@ insert into made values ('u1', pg_temp.ask('k'));
 select pg_temp.ask('k') = id as again from made where who = 'u1';
 select pg_temp.ask('k', 'other@example.com');
 reset role;
-update payments.checkout_sessions set status = 'expired' where id in (select id from made);
+update payments.checkout_sessions set status = 'expired', metadata = metadata || '{"noted": "by the backend"}' where id in (select id from made);
 insert into payments.prices (environment, stripe_price_id, active) values ('test', 'p', false);
 set local role authenticated;
 select pg_temp.ask('k') = id as again, (select status from payments.checkout_sessions s where s.id = made.id) from made where who = 'u1';
+select pg_temp.ask('k', 'other@example.com');
 reset role;
 delete from payments.prices;
 
@@ -38,7 +39,14 @@ set local role project_admin;
 insert into made values ('backend', pg_temp.ask('k', null, 'u9'));
 select pg_temp.ask('k', null, 'u9') = id as again from made where who = 'backend';
 select pg_temp.ask('k', 'other@example.com', 'u9');
--- Each gets his own again.
+-- Each gets his own again; a backend too, whatever has become of the price since.
+set local role authenticated;
+set local request.jwt.claims = '{"sub": "u1"}';
+select pg_temp.ask('k') = id as again from made where who = 'u1';
+set local role project_admin;
+insert into payments.prices (environment, stripe_price_id, active) values ('test', 'p', false);
+select pg_temp.ask('k', null, 'u9') = id as again from made where who = 'backend';
+delete from payments.prices;
 set local role authenticated;
 set local request.jwt.claims = '{"sub": "u1"}';
 select pg_temp.ask('k') = id as again from made where who = 'u1';
@@ -72,6 +80,38 @@ reset role;
 update payments.checkout_sessions set status = 'open', url = 'https://checkout.stripe.com/x', stripe_checkout_session_id = 'cs_' || id;
 set role anon;
 select ask_as_guest('a@example.com') like '% no url' as nothing_revealed;
+-- Not even to one who looks in the transaction that took the key from it, savepoints or not.
+begin;
+set local role anon;
+savepoint before_asking;
+select count(*) from payments.create_checkout_session('test', 'payment', '[{"price": "q", "quantity": 1}]', 'https://a.example/', 'https://a.example/', idempotency_key => 'guests');
+select count(*) as his_own, count(url) as answered, count(stripe_checkout_session_id) as known from payments.checkout_sessions;
+release before_asking;
+select count(*) as his_own, count(url) as answered, count(stripe_checkout_session_id) as known from payments.checkout_sessions;
+savepoint once_more;
+insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url, idempotency_key)
+values ('test', 'payment', '[{"price": "q", "quantity": 1}]', 'https://a.example/', 'https://a.example/', 'guests')
+on conflict (environment, idempotency_key) where idempotency_key is not null do nothing returning idempotency_key;
+select count(*) as his_own, count(url) as answered, count(stripe_checkout_session_id) as known from payments.checkout_sessions;
+rollback to once_more;
+insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url)
+values ('test', 'payment', '[{"price": "q", "quantity": 1}]', 'https://a.example/', 'https://a.example/') returning guest;
+select count(*) as his_own, count(url) as answered, count(stripe_checkout_session_id) as known from payments.checkout_sessions;
+rollback;
+-- Nor is what a backend noted about a session that waits for Stripe's answer.
+begin;
+set local role anon;
+select id as noted from payments.create_checkout_session('test', 'payment', '[{"price": "q", "quantity": 1}]', 'https://a.example/', 'https://a.example/', idempotency_key => 'noted') \gset
+commit;
+reset role;
+update payments.checkout_sessions set metadata = '{"crm": "17"}' where id = :'noted';
+begin;
+set local role anon;
+select id <> :'noted' as another from payments.create_checkout_session('test', 'payment', '[{"price": "q", "quantity": 1}]', 'https://a.example/', 'https://a.example/', idempotency_key => 'noted');
+select count(*) as his_own, min(metadata::text) as metadata from payments.checkout_sessions;
+rollback;
+reset role;
+delete from payments.checkout_sessions where id = :'noted';
 -- A user has the key meanwhile; then another guest.
 set role authenticated;
 set request.jwt.claims = '{"sub": "u1"}';

@@ -29,6 +29,9 @@ set local request.jwt.claims = '{"sub": {"sub": "u1"}}';
 select payments.current_user_id();
 set local request.jwt.claims = '["u1"]';
 select payments.current_user_id();
+set local request.jwt.claim.sub = 'u2';
+set local request.jwt.claims = '{"sub": "u1\u0000"}';
+select payments.current_user_id(), payments.owns_subject('user', 'u1'), (select count(*) from payments.my_subjects('user'));
 rollback;
 
 -- Someone who logs in directly and sets claims is nobody.

@@ -6,6 +6,7 @@ create function pg_temp.ask() returns text language sql as $$
     'https://app.example.com/paid', 'https://app.example.com/cart') $$;
 set local role project_admin;
 select payments.approve_live(' ');
+select payments.approve_live('sk_live_abc');
 select payments.approve_live('ada@example.com');
 select payments.set_webhook_secret('live', 'whsec_of_live');
 select payments.approve_live('ada@example.com');

@@ -1,10 +1,15 @@
 -- The golden file of privileges: what every role of the app may do with every table, column and function, from the catalog. Nothing
 -- for PUBLIC, ever. A function or table that is missing here is nobody's.
+create role spec_guest;
+create role spec_member;
+create role spec_webhook;
+create role spec_gateway;
+select payments.grant_role(r, w) from (values ('spec_guest'::regrole, 'guest'), ('spec_member', 'member'), ('spec_webhook', 'webhook'), ('spec_gateway', 'gateway')) as g(r, w);
 select r.rolname, c.relname, string_agg(p.privilege, ', ' order by p.privilege) as privileges
   from pg_roles r
  cross join pg_class c
  cross join unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) as p(privilege)
- where r.rolname in ('anon', 'authenticated', 'project_admin', 'service_role', 'authenticator')
+ where r.rolname in ('anon', 'authenticated', 'project_admin', 'service_role', 'authenticator', 'spec_guest', 'spec_member', 'spec_webhook', 'spec_gateway')
    and c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v', 'S') and has_table_privilege(r.rolname, c.oid, p.privilege)
  group by 1, 2 order by 1, 2;
 select r.rolname, c.relname, p.privilege, string_agg(a.attname, ', ' order by a.attnum) as columns
@@ -12,13 +17,13 @@ select r.rolname, c.relname, p.privilege, string_agg(a.attname, ', ' order by a.
  cross join pg_class c
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
  cross join unnest(array['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) as p(privilege)
- where r.rolname in ('anon', 'authenticated', 'project_admin', 'service_role', 'authenticator')
+ where r.rolname in ('anon', 'authenticated', 'project_admin', 'service_role', 'authenticator', 'spec_guest', 'spec_member', 'spec_webhook', 'spec_gateway')
    and c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v')
    and has_column_privilege(r.rolname, c.oid, a.attnum, p.privilege) and not has_table_privilege(r.rolname, c.oid, p.privilege)
  group by 1, 2, 3 order by 1, 2, 3;
 select p.oid::regprocedure as function,
        (select string_agg(r.rolname, ', ' order by r.rolname) from pg_roles r
-         where r.rolname in ('anon', 'authenticated', 'project_admin', 'service_role', 'authenticator')
+         where r.rolname in ('anon', 'authenticated', 'project_admin', 'service_role', 'authenticator', 'spec_guest', 'spec_member', 'spec_webhook', 'spec_gateway')
            and has_function_privilege(r.rolname, p.oid, 'EXECUTE')) as executable_by
   from pg_proc p where p.pronamespace = 'payments'::regnamespace order by p.oid::regprocedure::text collate "C";
 select count(*) as granted_to_public
@@ -53,3 +58,5 @@ rollback;
 -- What is none of the words is told, unless it is a secret.
 select payments.grant_role('anon', 'root');
 select payments.grant_role('anon', 'sk_live_abc');
+drop owned by spec_guest, spec_member, spec_webhook, spec_gateway;
+drop role spec_guest, spec_member, spec_webhook, spec_gateway;

@@ -19,6 +19,20 @@ select payments.stripe_request('00000000-0000-4000-8000-000000000007');
 select payments.stripe_request('00000000-0000-4000-8000-000000000000');
 select payments.stripe_request(null);
 
+-- Stripe takes 50 keys of metadata: those that link back, then the first of the row's own. A link that the row does not imply goes
+-- to nobody.
+savepoint keys;
+insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url, cancel_url, metadata)
+select ('00000000-0000-4000-8000-00000000001' || n)::uuid, 'test', 'payment', subject_type, subject_id, '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/',
+       (select jsonb_object_agg('k' || to_char(k, 'FM00'), 'v') from generate_series(1, 50) k)
+  from (values (0, 'user', 'new'), (1, null, null)) as w(n, subject_type, subject_id);
+update payments.checkout_sessions set metadata = metadata || '{"insforge_subject_type": "user", "insforge_subject_id": "victim", "insforge_checkout_mode": "subscription"}'
+ where id = '00000000-0000-4000-8000-000000000011';
+select n, (select count(*) from jsonb_object_keys(m)) as keys, m ? 'k46' as k46, m ? 'k47' as k47, m ? 'k48' as k48, m ? 'k49' as k49,
+       m ->> 'insforge_checkout_mode' as mode, m ->> 'insforge_subject_id' as subject
+  from generate_series(0, 1) n, lateral (select payments.stripe_request(('00000000-0000-4000-8000-00000000001' || n)::uuid) #> '{params,metadata}') r(m);
+rollback to keys;
+
 -- The same session gives the same request, whatever becomes of its subject or of the setting.
 savepoint same;
 reset role;
@@ -53,6 +67,17 @@ select payments.record_stripe_response('00000000-0000-4000-8000-000000000002', '
 select payments.record_stripe_response('00000000-0000-4000-8000-000000000002', null);
 select pg_temp.answer(0);
 select pg_temp.answer(2, '{"id": "cs_1"}');
+-- What it is is said; livemode need not be, where the id does not say otherwise.
+select payments.record_stripe_response('00000000-0000-4000-8000-000000000002', '{"id": "cs_2", "livemode": false}');
+select payments.record_stripe_response('00000000-0000-4000-8000-000000000002', '{"id": "cs_live_2", "object": "checkout.session"}');
+savepoint lean;
+select r ->> 'status' as status, r ->> 'stripe_payment_intent_id' as payment_intent, r ->> 'stripe_subscription_id' as subscription
+  from payments.record_stripe_response('00000000-0000-4000-8000-000000000002', '{"id": "cs_test_2", "object": "checkout.session",
+    "payment_intent": {"id": "pi_2", "object": "payment_intent"}, "subscription": "sub_2"}') r;
+select r ->> 'stripe_payment_intent_id' as payment_intent, r ->> 'stripe_subscription_id' as subscription
+  from payments.record_stripe_response('00000000-0000-4000-8000-000000000002', '{"id": "cs_test_2", "object": "checkout.session",
+    "payment_intent": "pi_other", "subscription": null}') r;
+rollback to lean;
 -- A webhook came first: nothing goes back.
 update payments.checkout_sessions set status = 'completed', payment_status = 'paid', stripe_checkout_session_id = 'cs_4', stripe_customer_id = 'cus_4'
  where id = '00000000-0000-4000-8000-000000000004';
@@ -65,6 +90,8 @@ select pg_temp.answer(3, '{"id": "cs_3", "payment_status": "paid", "status": "co
 select r ->> 'status' as status, r ->> 'url' as url, r ->> 'stripe_customer_id' as customer
   from payments.record_stripe_response('00000000-0000-4000-8000-000000000005', '{"id": "bps_1", "object": "billing_portal.session",
     "livemode": false, "customer": "cus_1", "url": "https://billing.stripe.com/p/session/x"}') r;
+select r ->> 'url' as url
+  from payments.record_stripe_response('00000000-0000-4000-8000-000000000005', '{"id": "bps_1", "object": "billing_portal.session", "livemode": false, "customer": "cus_1"}') r;
 select payments.record_stripe_response('00000000-0000-4000-8000-000000000005', '{"id": "bps_2", "object": "billing_portal.session", "livemode": false, "customer": "cus_1"}');
 select payments.record_stripe_response('00000000-0000-4000-8000-000000000006', '{"id": "bps_3", "object": "billing_portal.session", "livemode": false, "customer": "cus_elses", "url": "https://billing.stripe.com/p/session/elses"}');
 select payments.record_stripe_response('00000000-0000-4000-8000-000000000006', '{"id": "bps_3", "object": "billing_portal.session", "livemode": false}');

@@ -137,6 +137,27 @@ set local role project_admin;
 select payments.protect_subject_type('team', 'public.private_members', 'team_id', 'user_id');
 rollback;
 
+-- A predicate in a schema that payments_owner may not use is found all the same, and one in a schema that its own owner may not
+-- use denies. Neither keeps anyone from reading what is his.
+begin;
+create role spec_owner;
+create schema private;
+create function private.may_bill(user_id text, subject_id text) returns boolean language sql as $$ select $1 = 'u1' $$;
+create function private.cannot_run(user_id text, subject_id text) returns boolean language sql as $$ select true $$;
+alter function private.cannot_run(text, text) owner to spec_owner;
+select payments.protect_subject_type('shop', 'private.may_bill(text,text)');
+select payments.protect_subject_type('stall', 'private.cannot_run(text,text)');
+insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+select 'test', 'payment', w, 's1', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/'
+  from unnest(array['shop', 'stall']) w;
+set local role authenticated;
+set local request.jwt.claims = '{"sub": "u1"}';
+select subject_type from payments.checkout_sessions;
+select payments.owns_subject('shop', 's1') as shop, payments.owns_subject('stall', 's1') as stall, array(select payments.my_subjects('shop')) as shops;
+set local request.jwt.claims = '{"sub": "u2"}';
+select count(*) from payments.checkout_sessions;
+rollback;
+
 -- An error denies in a query that would rather run in parallel, too: workers have no savepoints.
 begin;
 create function public.errs(user_id text, subject_id text) returns boolean language plpgsql parallel safe as $$ begin raise exception 'oops'; end $$;
