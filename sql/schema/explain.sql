@@ -13,7 +13,9 @@ as $function$
     when 'charge' then format('charge %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
            case when (fact ->> 'amount_refunded')::bigint > 0 then format(', %s of it refunded', fact ->> 'amount_refunded') else '' end)
     when 'invoice' then format('invoice %s is %s: %s of %s %s paid%s', fact ->> 'id', fact ->> 'status', fact ->> 'amount_paid',
-           fact ->> 'amount_due', fact ->> 'currency', coalesce(', for subscription ' || (fact ->> 'subscription'), ''))
+           fact ->> 'amount_due', fact ->> 'currency',
+           coalesce(', for subscription ' || (fact ->> 'subscription'), '')
+           || case when fact ->> 'state' = 'failed' and fact ->> 'status' = 'open' then '; the payment failed' else '' end)
     when 'invoice_payment' then format('invoice %s was paid with %s', fact ->> 'invoice',
            coalesce(fact ->> 'payment_intent', fact ->> 'charge', 'something else'))
     when 'refund' then format('refund %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
@@ -52,13 +54,19 @@ as $function$
     select f.environment, f.anchor from payments.facts f
      where f.environment in ('test', 'live') and f.stripe_subscription_id = reference and f.anchor is not null
   ), fact as (
-    select f.environment, f.object_id, f.object_type, f.event_id, f.keys, f.statement::text as said
+    select f.environment, f.object_id, f.object_type, f.event_id, f.keys, f.stripe_subscription_id, f.statement::text as said
       from anchor a join payments.facts f on f.environment = a.environment and f.anchor = a.anchor
+  ), mirrored as (
+    select w.environment, reference as key from (values ('test'), ('live')) as w (environment)
     union
-    select f.environment, f.object_id, f.object_type, f.event_id, f.keys, f.statement::text
-      from payments.facts f where f.environment in ('test', 'live') and f.object_id = reference
+    select f.environment, f.stripe_subscription_id from fact f where f.stripe_subscription_id is not null
+    union
+    select s.environment, s.stripe_subscription_id from payments.subscriptions s
+     where s.environment in ('test', 'live') and s.stripe_customer_id = reference
   ), named as (
     select distinct f.environment, k.key from fact f cross join lateral unnest(f.keys || f.object_id) as k (key)
+    union
+    select m.environment, m.key from mirrored m
   ), session as (
     select a.* from asked a
     union
@@ -85,6 +93,28 @@ as $function$
                 case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end)
     from fact f
     left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id
+  union all
+  -- Of a subscription or a customer only what may still be the newest is kept as a fact; the events tell the rest.
+  select e.environment, to_timestamp((e.payload ->> 'created')::bigint),
+         format('Stripe: %s [%s %s]',
+                payments.told(e.object_type, json_build_object('object', e.payload #> '{data,object}', 'deleted', e.event_type like '%.deleted')),
+                e.event_type, e.stripe_event_id)
+    from mirrored m
+    join payments.webhook_events e on e.environment = m.environment and e.object_id = m.key
+   where e.processing_status = 'processed' and e.object_type in ('customer', 'subscription', 'product', 'price')
+  union all
+  select f.environment, to_timestamp((f.statement ->> 'created')::bigint),
+         format('Stripe: %s [%s]', payments.told(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
+    from mirrored m
+    join payments.facts f on f.environment = m.environment and f.object_id = m.key
+   where f.anchor is null
+     and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id)
+  union all
+  select m.environment, coalesce(to_timestamp(m.evidence_created), m.created_at),
+         format('%s %s is customer %s, %s', m.subject_type, m.subject_id, m.stripe_customer_id,
+                coalesce('by event ' || m.evidence_event_id, 'by an admin''s word'))
+    from payments.stripe_customer_mappings m
+   where m.environment in ('test', 'live') and m.stripe_customer_id = reference
   union all
   select e.environment, e.received_at,
          format('event %s (%s) %s%s', e.stripe_event_id, e.event_type,

@@ -69,4 +69,16 @@ select * from payments.explain('ord_1') where story not like '%back-fill%';
 select count(distinct stories) as stories from (
   select (select count(*) from payments.explain(name)) as stories
     from unnest(array['ord_1', 'cs_1', 'pi_1', 'ch_1', 're_1', '00000000-0000-4000-8000-000000000001', 'cus_1']) as name) as told;
+-- A subscription's life and its customer's, with what is kept no longer.
+create function lived(type text, created bigint, object jsonb) returns text language sql as $$
+  select payments.apply_stripe_event('test', jsonb_build_object('id', 'evt_' || created, 'object', 'event', 'type', type, 'created', created,
+           'livemode', false, 'data', jsonb_build_object('object', object))) ->> 'status' $$;
+select lived('customer.created', 1752000000, '{"id": "cus_life", "object": "customer", "email": "life@example.com"}'),
+       lived('customer.subscription.created', 1752000001, '{"id": "sub_life", "object": "subscription", "customer": "cus_life", "status": "active"}'),
+       lived('customer.subscription.updated', 1752000002, '{"id": "sub_life", "object": "subscription", "customer": "cus_life", "status": "past_due"}'),
+       lived('invoice.payment_failed', 1752000003, '{"id": "in_life", "object": "invoice", "customer": "cus_life", "subscription": "sub_life", "status": "open", "amount_paid": 0, "amount_due": 1500, "currency": "usd"}'),
+       lived('customer.subscription.deleted', 1752000004, '{"id": "sub_life", "object": "subscription", "customer": "cus_life", "status": "canceled"}');
+insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id) values ('test', 'user', 'liv', 'cus_life');
+select story from payments.explain('sub_life');
+select regexp_replace(story, '^user liv', '(now) user liv') as story from payments.explain('cus_life');
 select count(*) from payments.explain('nothing');
