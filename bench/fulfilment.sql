@@ -5,6 +5,9 @@ insert into payments.benefits (environment, stripe_price_id, key, duration) valu
 insert into payments.prices (environment, stripe_price_id, stripe_product_id) values ('test', 'price_pack', 'prod_pack'), ('test', 'price_course', 'prod_course');
 insert into orders (id, user_id, amount, currency)
 select md5(n::text)::uuid, 'user_' || n, 2000, 'eur' from generate_series(1, :payments) n;
+-- Everyone has a history, so that the planner knows the ledger.
+insert into credit_ledger (subject_type, subject_id, delta, balance_after, reason, source)
+select 'user', 'user_' || n, 1, 1, 'adjustment', 'welcome:' || n from generate_series(1, :payments) n;
 alter table payments.checkout_sessions disable trigger user;
 insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, created_by, line_items, success_url, cancel_url, metadata,
                                         stripe_checkout_session_id, stripe_payment_intent_id)

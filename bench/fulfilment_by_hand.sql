@@ -65,7 +65,8 @@ begin
        and coalesce(g.stripe_price_id, g.stripe_product_id) = coalesce(l ->> 'stripePriceId', l ->> 'price')
      group by 1 order by 1
   loop
-    perform pg_advisory_xact_lock(hashtextextended(s.subject_type || ' ' || s.subject_id, 1));
+    -- a lock for each subject would fill the lock table in a bulk
+    perform pg_advisory_xact_lock(1, hashtext(s.subject_type || ' ' || s.subject_id) & 1023);
     insert into public.credit_ledger (subject_type, subject_id, delta, balance_after, reason, source)
     values (s.subject_type, s.subject_id, b.credits,
             coalesce((select l.balance_after from public.credit_ledger l where l.subject_type = s.subject_type and l.subject_id = s.subject_id order by l.id desc limit 1), 0) + b.credits,

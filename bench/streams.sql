@@ -16,7 +16,7 @@ create function bench.fill(stream text, events int) returns void language sql as
      where case stream
              when 'payments' then s.story = '01-onetime-pi-first'
              else s.story in ('01-onetime-pi-first', '02-onetime-checkout-first', '05-delayed-succeeded', '11-sub-lifecycle',
-                              '13-sub-trial', '14-sub-dunning', '27-refund-partial', '41-guest-no-subject', '44-customers')
+                              '13-sub-trial', '14-sub-dunning', '27-refund-partial', '41-guest-no-subject', '44-customers', '50-unknown-types')
            end
   )
   insert into bench.events (n, event_id, payload)
