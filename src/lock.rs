@@ -4,6 +4,8 @@
 //! events lock is folded into a fixed number of slots; two words of one slot wait for each other, and no more.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
+
 use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
@@ -18,7 +20,7 @@ pub(crate) enum Slots {
     Objects,
     /// Groups of facts, by their anchors.
     Groups,
-    /// What a subject has in the app's own tables: its balances, its billing status.
+    /// What subjects have in the app's own tables, of the subjects of one slot.
     Belongings,
 }
 
@@ -52,22 +54,77 @@ impl Slots {
             unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int4, &key) };
         }
     }
+}
 
-    /// Takes the slot of a word if nobody has it.
-    pub(crate) fn try_lock(self, first: &str, word: &str) -> bool {
-        let (space, slot) = self.key(first, word);
-        let key = [space.into_datum(), slot.into_datum()];
-        // SAFETY: the function takes two integers and returns a boolean.
-        unsafe { pgrx::direct_function_call::<bool>(pg_sys::pg_try_advisory_xact_lock_int4, &key) }.unwrap_or(false)
+/// How many subjects a transaction locks one by one, so that who takes them in one order meets no other; of more it locks slots.
+const ONE_BY_ONE: u32 = 500;
+
+thread_local! {
+    /// When the transaction began that locked subjects last, and how many it has locked.
+    static LOCKED: Cell<(i64, u32)> = const { Cell::new((0, 0)) };
+}
+
+/// What a subject has in the app's own tables: its balances, its billing status.
+///
+/// Who locks one subject shares its slot with those who lock another of it; who has locked many takes the slot for himself.
+pub(crate) struct Belongings {
+    slot: (i32, i32),
+    subject: i64,
+    whole_slot: bool,
+}
+
+impl Belongings {
+    /// Of this subject, to be locked once.
+    pub(crate) fn of(subject_type: &str, subject_id: &str) -> Self {
+        let began = unsafe { pg_sys::GetCurrentTransactionStartTimestamp() };
+        let (last, count) = LOCKED.get();
+        let count = if last == began { count } else { 0 };
+        LOCKED.set((began, count.saturating_add(1)));
+        Self {
+            slot: Slots::Belongings.key(subject_type, subject_id),
+            subject: hash(&["belongings", subject_type, subject_id]).cast_signed(),
+            whole_slot: count >= ONE_BY_ONE,
+        }
     }
 
-    /// Waits for the slot of a word, but no longer than so many milliseconds. A savepoint that ends is dear in a transaction
-    /// that holds many locks, so it is made only where somebody has the slot.
-    pub(crate) fn lock_within(self, limit: i32, first: &str, word: &str) -> Result<(), Failure> {
-        if self.try_lock(first, word) {
+    /// Waits until nobody else has them.
+    pub(crate) fn lock(&self) {
+        let slot = [self.slot.0.into_datum(), self.slot.1.into_datum()];
+        // SAFETY: the functions take two integers or one bigint, and return nothing.
+        unsafe {
+            if self.whole_slot {
+                pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int4, &slot);
+            } else {
+                pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_shared_int4, &slot);
+                pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int8, &[self.subject.into_datum()]);
+            }
+        }
+    }
+
+    /// Takes them if nobody else has them.
+    pub(crate) fn try_lock(&self) -> bool {
+        let slot = [self.slot.0.into_datum(), self.slot.1.into_datum()];
+        let subject = [self.subject.into_datum()];
+        // SAFETY: the functions take two integers or one bigint, and return a boolean.
+        let got = unsafe {
+            if self.whole_slot {
+                pgrx::direct_function_call::<bool>(pg_sys::pg_try_advisory_xact_lock_int4, &slot)
+            } else {
+                pgrx::direct_function_call::<bool>(pg_sys::pg_try_advisory_xact_lock_shared_int4, &slot)
+                    .filter(|shared| *shared)
+                    .and_then(|_| pgrx::direct_function_call::<bool>(pg_sys::pg_try_advisory_xact_lock_int8, &subject))
+            }
+        };
+        got.unwrap_or(false)
+    }
+
+    /// Waits for them, but no longer than so many milliseconds. A savepoint that ends is dear in a transaction that holds many
+    /// locks, so it is made only where somebody has them.
+    pub(crate) fn lock_within(&self, limit: i32) -> Result<(), Failure> {
+        if self.try_lock() {
             return Ok(());
         }
-        savepoint(|| waiting_at_most(limit, || self.lock(first, [word])))
+        savepoint(|| waiting_at_most(limit, || self.lock()))
     }
 }
 

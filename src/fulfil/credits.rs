@@ -12,7 +12,7 @@ use super::purchase::{Given, Purchase, UNDECIDED};
 use super::target::{PATIENCE, Target};
 use super::{Kind, Record, forget, keep_undecided, known};
 use crate::db::{Failure, sees_the_newest, text};
-use crate::lock::Slots;
+use crate::lock::Belongings;
 
 const WRITE_CREDIT: &str = include_str!("../../sql/target/write_credit.sql");
 const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
@@ -195,7 +195,7 @@ pub(super) fn first(purchase: &Purchase, target: &Target) -> Option<Grant> {
 impl Grant {
     /// Takes the lock of the subject's balance if nobody has it.
     pub(super) fn try_lock(&self) -> bool {
-        Slots::Belongings.try_lock(&self.subject.subject_type, &self.subject.subject_id)
+        Belongings::of(&self.subject.subject_type, &self.subject.subject_id).try_lock()
     }
 
     pub(super) fn write(&self, target: &Target, purchase: &Purchase) {
@@ -233,12 +233,12 @@ fn write_once(target: &Target, subject: &Subject, delta: i64, reason: &str, sour
 /// One writer at a time for a subject's balances and billing status, in whichever tables: so a payment has one lock to wait
 /// for, and needs no order.
 pub(super) fn lock(subject_type: &str, subject_id: &str) {
-    Slots::Belongings.lock(subject_type, [subject_id]);
+    Belongings::of(subject_type, subject_id).lock();
 }
 
 /// The same with the patience of a write: who holds it, a spender that does not commit, keeps no payment waiting.
 pub(super) fn lock_patiently(subject_type: &str, subject_id: &str) -> Result<(), Failure> {
-    Slots::Belongings.lock_within(PATIENCE, subject_type, subject_id)
+    Belongings::of(subject_type, subject_id).lock_within(PATIENCE)
 }
 
 /// A subject's balance as the calling statement sees it. Reads only.
