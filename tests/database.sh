@@ -25,7 +25,7 @@ fresh_database() {
 # remove_database NAME: with the roles that its story made, which would stay for the next.
 remove_database() {
   sql -d postgres -c "drop database if exists \"$1\"" &&
-    sql -d postgres -c "select format('drop role %I', rolname) from pg_roles
+    sql -d postgres -c "select format('drop role %I;', rolname) from pg_roles
       where oid >= 16384 and rolname not in ('payments_owner', 'anon', 'authenticated', 'project_admin', 'service_role', 'authenticator')" |
     sql -d postgres -f -
 }

@@ -87,10 +87,14 @@ begin
       select r.oid::regrole as role, g.as_
         from payments.granted_roles g
         join pg_catalog.pg_roles r on r.rolname = g.role
-       where has_schema_privilege(r.oid, 'payments', 'USAGE')
+       where exists (select from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+                      where n.oid = 'payments'::regnamespace and a.grantee = r.oid and a.privilege_type = 'USAGE')
          and (g.as_ in ('webhook', 'gateway')
-              or exists (select from payments.granted_privileges() p
-                          where p.as_ = g.as_ and has_any_column_privilege(r.oid, p.relation, 'SELECT')))
+              or exists (select from pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
+                          where a.grantee = r.oid
+                            and (c.oid, a.privilege_type) = (case g.as_ when 'admin' then 'payments.payment_history'::regclass
+                                                                        else 'payments.checkout_sessions'::regclass end,
+                                                             case g.as_ when 'admin' then 'UPDATE' else 'SELECT' end)))
     loop
       perform payments.grant_role(known.role, known.as_);
     end loop;
@@ -120,12 +124,14 @@ begin
   -- that the rest, which only this one knows, is in a dump.
   update pg_catalog.pg_init_privs i
      set initprivs = array(
-           select item from unnest(i.initprivs) item
+           select item from unnest(o.acl) item
             where exists (select from pg_catalog.aclexplode(array[item]) e join pg_catalog.pg_roles r on r.oid = e.grantee
                            where r.rolname = any (known_roles || 'payments_owner'::name)))
-   where i.classoid = 'pg_namespace'::regclass and i.objoid = 'payments'::regnamespace
-      or i.classoid = 'pg_proc'::regclass and i.objoid in (
-           select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'payments'::regnamespace);
+    from (select 'pg_namespace'::regclass as classoid, n.oid as objoid, n.nspacl as acl
+            from pg_catalog.pg_namespace n where n.nspname = 'payments'
+          union all
+          select 'pg_proc'::regclass, p.oid, p.proacl from pg_catalog.pg_proc p where p.pronamespace = 'payments'::regnamespace) o
+   where i.classoid = o.classoid and i.objoid = o.objoid and o.acl is not null;
   delete from pg_catalog.pg_shdepend d
    where d.deptype = 'i' and d.dbid = (select oid from pg_catalog.pg_database where datname = current_database())
      and (d.classid = 'pg_namespace'::regclass and d.objid = 'payments'::regnamespace

@@ -19,6 +19,21 @@ select stripe_product_id, name from payments.products;
 create extension payments;
 select stripe_product_id, name from payments.products;
 
+-- Who was an admin and is not any more does not become one again: not by what he may do otherwise, nor as the guest that he is now.
+create role once_admin;
+create role now_guest;
+grant authenticated to once_admin;
+select payments.grant_role(r::regrole, 'admin') from unnest(array['once_admin', 'now_guest']) r;
+revoke all on all tables in schema payments from once_admin, now_guest;
+revoke all on all functions in schema payments from once_admin, now_guest;
+revoke usage on schema payments from once_admin;
+select payments.grant_role('now_guest', 'guest');
+drop extension payments;
+create extension payments;
+select r, has_function_privilege(r, 'payments.approve_live(text)', 'EXECUTE') as approves,
+       has_table_privilege(r, 'payments.payment_history', 'UPDATE') as writes, has_function_privilege(r, 'payments.current_user_id()', 'EXECUTE') as asks
+  from unnest(array['once_admin', 'now_guest']) r;
+
 -- A schema of that name that belongs to someone else is refused: its owner could drop or replace what is in it.
 drop extension payments;
 set client_min_messages = error;
