@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 pub(crate) use crate::jsonb::Jsonb;
 use crate::plan;
 pub(crate) use crate::plan::{json, jsonb, text};
-pub(crate) use crate::savepoint::{Failure, savepoint, undone, unless_raised};
+pub(crate) use crate::savepoint::{AGAIN, Failure, first_try, savepoint, undone, unless_again};
 
 /// One file of `sql/statement`, prepared at its first use and kept for the life of the backend.
 ///
@@ -138,7 +138,7 @@ fn set_for_nest(name: &std::ffi::CStr, value: &std::ffi::CStr) {
 /// Runs `work` as the owner of the table that it writes to, in a security-restricted operation with a GUC nest level of its
 /// own: a trigger, default, check, policy or rule of that table gains nothing that its owner has not, and leaves no setting
 /// behind (what logical replication's apply does since PostgreSQL 16). Our own functions, called from there, take the owner's
-/// word and not that of who delivers, nor claims. Where `work` raises, the abort puts user and settings back.
+/// word and not that of who delivers. Where `work` raises, the abort puts user and settings back.
 pub(crate) fn as_user<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     let mut user = pg_sys::InvalidOid;
     let mut context = 0;

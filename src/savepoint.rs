@@ -26,6 +26,11 @@ impl Failure {
     pub(crate) fn because(sqlstate: &str, message: impl Into<String>) -> Self {
         Self { sqlstate: sqlstate.into(), message: message.into(), detail: None, by_server: false }
     }
+
+    /// Whether it says nothing of the work itself.
+    fn must_abort(&self) -> bool {
+        self.by_server && ["57", "40", "53"].iter().any(|class| self.sqlstate.starts_with(class))
+    }
 }
 
 impl std::fmt::Display for Failure {
@@ -43,18 +48,33 @@ impl std::fmt::Display for Failure {
 pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
     subtransaction(work).map_err(|caught| {
         let failure = failure_of(&caught);
-        if failure.by_server && ["57", "40", "53"].iter().any(|class| failure.sqlstate.starts_with(class)) {
+        if failure.must_abort() || failure.message == AGAIN {
             caught.rethrow();
         }
         failure
     })
 }
 
-/// The same for work that may raise `message`: then nothing of it stays, and there is no result. Any other error is raised again.
-pub(crate) fn unless_raised<T>(message: &str, work: impl FnOnce() -> T) -> Option<T> {
+/// The message by which work asks to be done again otherwise: no savepoint within it keeps that.
+pub(crate) const AGAIN: &str = "payments: this needs the whole projection to itself";
+
+/// The same for work that may ask to be done again: then nothing of it stays, and there is no outcome.
+pub(crate) fn first_try<T>(work: impl FnOnce() -> T) -> Option<Result<T, Failure>> {
+    match subtransaction(work) {
+        Ok(done) => Some(Ok(done)),
+        Err(caught) => match failure_of(&caught) {
+            failure if failure.message == AGAIN => None,
+            failure if failure.must_abort() => caught.rethrow(),
+            failure => Some(Err(failure)),
+        },
+    }
+}
+
+/// Work that may ask to be done again, without a savepoint for any other error: that is raised again.
+pub(crate) fn unless_again<T>(work: impl FnOnce() -> T) -> Option<T> {
     match subtransaction(work) {
         Ok(done) => Some(done),
-        Err(caught) if failure_of(&caught).message == message => None,
+        Err(caught) if failure_of(&caught).message == AGAIN => None,
         Err(caught) => caught.rethrow(),
     }
 }

@@ -1,7 +1,5 @@
 //! What happens to an event: verify → parse → record → project → settle. The only file that knows the whole route.
 
-use std::ffi::CStr;
-
 use payments_core::stripe::event::{Environment, Event};
 use payments_core::stripe::signature::{Refusal, Signed, Verified};
 use pgrx::JsonB;
@@ -19,7 +17,6 @@ statement!(CLAIM_EVENT, "claim_event");
 statement!(REFUSE_EVENT, "refuse_event");
 statement!(SETTLE_EVENT, "settle_event");
 statement!(LIVE_APPROVAL, "live_approval");
-statement!(FIRE_DEFERRED, "fire_deferred");
 
 /// Receives one webhook: verifies its signature, records the event, derives every row from it and gives what was bought,
 /// all in the caller's transaction.
@@ -135,20 +132,6 @@ fn record(environment: Environment, event: &Event, body: &[u8], signature: Optio
     }
 }
 
-/// The tables that events are projected to.
-const PROJECTED: [&CStr; 10] = [
-    c"payment_history",
-    c"webhook_events",
-    c"checkout_sessions",
-    c"stripe_customer_mappings",
-    c"subscriptions",
-    c"subscription_items",
-    c"customers",
-    c"products",
-    c"prices",
-    c"active_entitlements",
-];
-
 /// Derives what follows from the event, or, where that fails, undoes it all and says why.
 fn settle(environment: Environment, event: &Event) -> JsonB {
     let finish = |status: &str, error: Option<&str>| {
@@ -162,10 +145,7 @@ fn settle(environment: Environment, event: &Event) -> JsonB {
             Verdict::Ignored(reason) => finish("ignored", Some(reason)),
             Verdict::Unreadable(_) => {}
         }
-        // What an app's constraint trigger would say at the commit could fail no event, but the call.
-        if PROJECTED.into_iter().any(db::has_deferred) {
-            FIRE_DEFERRED.execute(&[]);
-        }
+        project::fire_deferred();
         verdict
     });
     let failed = |reason: String| {

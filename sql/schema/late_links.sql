@@ -1,3 +1,5 @@
+-- What follows on our own tables by triggers that are nobody's request.
+--
 -- A local session usually knows its Stripe session before any webhook, or is named by it. Where it learns of it later, from the
 -- backend, what Stripe said meanwhile is derived again, in the same transaction.
 
@@ -12,6 +14,21 @@ begin
   end if;
   perform payments.session_linked(new.environment, new.stripe_checkout_session_id);
   return null;
+end
+$function$;
+
+-- Of our own tables only, and as they were: what else waits for the commit is the caller's affair, and would run as whoever owns this.
+create function payments.fire_deferred() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  waiting text := (select string_agg(distinct format('payments.%I', c.conname), ', ')
+                     from pg_constraint c where c.connamespace = 'payments'::regnamespace and c.condeferred);
+begin
+  if waiting is not null then
+    execute 'set constraints ' || waiting || ' immediate';
+    execute 'set constraints ' || waiting || ' deferred';
+  end if;
 end
 $function$;
 

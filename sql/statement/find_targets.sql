@@ -15,8 +15,8 @@ select pg_catalog.json_build_object(
      join pg_catalog.pg_constraint c on c.oid = g.tgconstraint
      join pg_catalog.pg_namespace cn on cn.oid = c.connamespace
     where g.tgrelid = a.target and g.tgdeferrable
-      -- SET CONSTRAINTS would mean all of a name in its schema, and refuse where one of them cannot be deferred. A foreign key
-      -- is checked as the table's owner whenever that is, so it may be left alone.
+      -- SET CONSTRAINTS means all of a name in its schema, and refuses where one of them cannot be deferred. A foreign key of such
+      -- a name is left alone: writes that leave its columns alone go through.
       and not (c.contype = 'f' and exists (
             select from pg_catalog.pg_constraint o
              where o.connamespace = c.connamespace and o.conname = c.conname and not o.condeferrable))) g

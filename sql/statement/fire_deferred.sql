@@ -1,2 +1,2 @@
--- fire_deferred: what constraints and constraint triggers have put off until the commit happens now.
-set constraints all immediate
+-- fire_deferred: what constraint triggers on our tables have put off until the commit happens now
+select payments.fire_deferred()

@@ -17,6 +17,7 @@ pub(crate) mod sync;
 use payments_core::payment::fact::{Fact, Statement};
 use payments_core::payment::newest::rank;
 use std::cell::Cell;
+use std::ffi::CStr;
 
 use payments_core::stripe::event::{Environment, Event};
 use payments_core::stripe::object::charge::Charge;
@@ -34,6 +35,7 @@ use crate::db::{self, Failure, statement, text};
 use crate::settings;
 
 statement!(LOCK_PROJECTION, "lock_projection");
+statement!(FIRE_DEFERRED, "fire_deferred");
 statement!(OWN_ACCOUNT, "own_account");
 
 /// What became of an event.
@@ -233,9 +235,6 @@ fn holding<T>(hold: Hold, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// The message by which work asks to be done again alone.
-const ALONE: &str = "payments: this needs the whole projection to itself";
-
 /// Whether a webhook or a back-fill is being projected, so that what a trigger sees is its doing.
 pub(crate) fn is_at_work() -> bool {
     HOLD.get() != Hold::Nothing
@@ -255,16 +254,13 @@ pub(crate) fn must_be_alone() {
 
 /// Undoes what was done so far, back to where the work began, which then does it again alone.
 pub(crate) fn do_again_alone() -> ! {
-    ErrorReport::new(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, ALONE, "payments").report(PgLogLevel::ERROR);
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, db::AGAIN, "payments").report(PgLogLevel::ERROR);
     unreachable!("an error report does not return")
 }
 
 /// Does `work` in a savepoint beside other work; where it turns out to need the whole projection, again alone.
 pub(crate) fn at_once_or_alone<T>(mut work: impl FnMut() -> T) -> Result<T, Failure> {
-    match db::savepoint(|| holding(Hold::Beside, &mut work)) {
-        Err(failure) if failure.message == ALONE => db::savepoint(|| alone(work)),
-        outcome => outcome,
-    }
+    db::first_try(|| holding(Hold::Beside, &mut work)).unwrap_or_else(|| db::savepoint(|| alone(work)))
 }
 
 /// The same for what follows from somebody's own statement, which fails where the work does. Within other work of the
@@ -272,8 +268,31 @@ pub(crate) fn at_once_or_alone<T>(mut work: impl FnMut() -> T) -> Result<T, Fail
 pub(crate) fn follow(mut work: impl FnMut()) {
     if is_at_work() {
         work();
-    } else if db::unless_raised(ALONE, || holding(Hold::Beside, &mut work)).is_none() {
+    } else if db::unless_again(|| holding(Hold::Beside, &mut work)).is_none() {
         alone(work);
+    }
+}
+
+/// The tables that events are projected to, and what was given.
+const PROJECTED: [&CStr; 11] = [
+    c"payment_history",
+    c"webhook_events",
+    c"checkout_sessions",
+    c"fulfillments",
+    c"stripe_customer_mappings",
+    c"subscriptions",
+    c"subscription_items",
+    c"customers",
+    c"products",
+    c"prices",
+    c"active_entitlements",
+];
+
+/// What an app's constraint triggers on our tables put off until the commit is done now: there it could fail no event, but only the
+/// whole call.
+pub(crate) fn fire_deferred() {
+    if PROJECTED.into_iter().any(db::has_deferred) {
+        FIRE_DEFERRED.execute(&[]);
     }
 }
 

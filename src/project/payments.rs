@@ -89,10 +89,15 @@ impl Locals {
 pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     let environment = incoming.environment;
     let fact = &statement.fact;
-    if let Fact::CheckoutSession(session) = fact {
-        lock_session(environment, &session.id);
-    }
     let mut locals = Locals::new(environment);
+    if let Fact::CheckoutSession(session) = fact {
+        // Whoever has a row needs no turn: he who tells a row its session holds that row, which would be waited for crosswise.
+        lock::beside_others();
+        if locals.candidates(session).is_empty() {
+            take_turns(environment, &session.id);
+            locals = Locals::new(environment);
+        }
+    }
     let claimed = claimable(&mut locals, fact);
     let mut objects: Vec<String> =
         fact.customer().into_iter().chain(fact.subscription()).map(ToOwned::to_owned).collect();
@@ -128,11 +133,11 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     derive(&mut locals, &statements, &place);
 }
 
-/// Who looks for a session's row, and who tells a row its session, take turns: one of them sees what the other did. Whoever may
-/// take a session's row away has the projection to itself, and is waited for before anything is looked up.
-fn lock_session(environment: Environment, id: &str) {
+/// Who looks for a session's row and finds none, and who tells a row its session, take turns: one of them sees what the other did.
+/// Who may take a session's row away has the projection to itself, and is waited for.
+fn take_turns(environment: Environment, session: &str) {
     if !is_alone() {
-        Slots::Sessions.lock(environment.name(), [id]);
+        Slots::Sessions.lock(environment.name(), [session]);
         lock::beside_others();
     }
 }
@@ -144,7 +149,7 @@ fn lock_session(environment: Environment, id: &str) {
 fn session_linked(environment: &str, stripe_checkout_session_id: &str) {
     let environment = environment_of(Some(environment)).or_raise();
     let follow = || {
-        lock_session(environment, stripe_checkout_session_id);
+        take_turns(environment, stripe_checkout_session_id);
         if let Some(anchor) = groups::anchor_of(environment, stripe_checkout_session_id) {
             must_be_alone();
             refold(environment, &anchor);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::db::{self, Failure, Jsonb, statement, text};
 use crate::error::{Error, OrRaise};
-use crate::project::{Incoming, Kind, alone, kind_of_object, project};
+use crate::project::{Incoming, Kind, alone, fire_deferred, kind_of_object, project};
 use crate::webhook::environment_of;
 use crate::{clock, db::json as as_json};
 
@@ -42,7 +42,7 @@ struct Counts {
 ///
 /// # Errors
 /// 22023: the argument is not an object or an array, or an object says the other livemode (nothing is written then), or
-/// `as_of` is in the future. 22032: it nests too deep.
+/// `as_of` is in the future or before 1970. 22032: it nests too deep.
 #[pg_extern(security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn sync_stripe_objects(
@@ -54,10 +54,10 @@ fn sync_stripe_objects(
     let given = read(&objects.ok_or(Error::Missing("objects")).or_raise().0).or_raise();
     let now = clock::now();
     let looked = as_of.map_or(now, seconds);
-    if looked > now {
+    if !(0..=now).contains(&looked) {
         Error::Argument(
-            "objects cannot have been fetched in the future",
-            format!("as_of is {looked} in Unix seconds, which is later than now."),
+            "objects cannot have been fetched then",
+            format!("as_of is {looked} in Unix seconds, which is later than now or before Stripe."),
             "Pass the time at which the objects were fetched, or leave it out.",
         )
         .raise();
@@ -139,7 +139,11 @@ fn sync_one(environment: Environment, now: i64, object: &Value, counts: &mut Cou
         counts.ignored += 1;
         return;
     };
-    let outcome = db::savepoint(|| sync_all(environment, now, kind, object));
+    let outcome = db::savepoint(|| {
+        let synced = sync_all(environment, now, kind, object);
+        fire_deferred();
+        synced
+    });
     let error = match outcome {
         Ok(Ok(())) => None,
         Ok(Err(unreadable)) => Some(unreadable),

@@ -53,6 +53,22 @@ select * from payments.verify_projections('test');
 -- A customer that an admin mapped is deleted, while a session claims it for another: its own word and the claim go.
 select said('customer.deleted', '{"id": "cus_4", "object": "customer"}', 'evt_6', 1752000006);
 select * from mapped;
+-- An app's trigger on its orders that writes a contested mapping needs the whole projection; all is done again with that, once.
+select payments.create_app_tables() is null as made;
+insert into public.orders (id, user_id, amount, currency) values ('99999999-0000-4000-8000-000000000001', 'eve', 2000, 'usd');
+insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, created_by, line_items, success_url, cancel_url, metadata)
+values ('11111111-2222-4333-8444-000000000006', 'test', 'payment', 'open', 'user', 'eve', 'eve', '[{"price": "price_a", "quantity": 1}]', 'https://a.example', 'https://a.example',
+        '{"order_id": "99999999-0000-4000-8000-000000000001"}');
+create function maps() returns trigger language plpgsql as $$
+begin
+  insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id) values ('test', 'team', 'x', 'cus_1');
+  return new;
+end $$;
+create trigger maps before update on public.orders for each row execute function maps();
+select said('checkout.session.completed', completed('cs_6', 'pi_6', 'cus_6', '{"client_reference_id": "11111111-2222-4333-8444-000000000006"}'), 'evt_7', 1752000007);
+select status from public.orders;
+select * from mapped;
+select * from payments.verify_projections('test');
 -- On another table the trigger says no.
 create table elsewhere (environment text, stripe_checkout_session_id text);
 create trigger t after insert on elsewhere for each row execute function payments.note_session();

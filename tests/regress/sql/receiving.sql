@@ -101,6 +101,18 @@ begin;
 select payments.apply_stripe_event('test', '{"id": "evt_7", "object": "event", "type": "customer.created", "created": 1, "livemode": false, "data": {"object": {"id": "cus_7", "object": "customer"}}}');
 commit;
 select processing_status, last_error from payments.webhook_events where stripe_event_id = 'evt_7';
+-- Only that: what else the caller put off is his, and still waits.
+create table parents (id int primary key);
+create table children (parent int references parents deferrable initially deferred);
+create function who() returns trigger language plpgsql as $$ begin raise notice 'it runs as %', current_user; return null; end $$;
+create constraint trigger who after insert on children deferrable initially deferred for each row execute function who();
+begin;
+insert into children values (1);
+select payments.apply_stripe_event('test', '{"id": "evt_8", "object": "event", "type": "customer.created", "created": 1, "livemode": false, "data": {"object": {"id": "cus_8", "object": "customer"}}}') ->> 'error' as error;
+insert into parents values (1);
+commit;
+-- A back-fill counts the object that fails, and goes on.
+select payments.sync_stripe_objects('test', '[{"id": "cus_9", "object": "customer"}, {"id": "prod_9", "object": "product", "name": "Nine"}]');
 drop trigger no_customers on payments.customers;
 -- The secret is rolled: both verify for a while, and neither shows.
 select payments.set_webhook_secret('test', 'whsec_rolled', '1 hour');
