@@ -22,13 +22,14 @@ create function payments.fire_deferred() returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  waiting text := (select string_agg(distinct format('payments.%I', c.conname), ', ')
-                     from pg_constraint c where c.connamespace = 'payments'::regnamespace and c.condeferred);
+  name text;
 begin
-  if waiting is not null then
-    execute 'set constraints ' || waiting || ' immediate';
-    execute 'set constraints ' || waiting || ' deferred';
-  end if;
+  for name in
+    select distinct c.conname from pg_constraint c where c.connamespace = 'payments'::regnamespace and c.condeferred
+  loop
+    execute format('set constraints payments.%I immediate', name);
+    execute format('set constraints payments.%I deferred', name);
+  end loop;
 end
 $function$;
 

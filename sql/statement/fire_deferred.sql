@@ -1,2 +1,2 @@
--- fire_deferred: what constraint triggers on our tables have put off until the commit happens now
+-- fire_deferred: lets what constraint triggers on our tables have put off until the commit happen now.
 select payments.fire_deferred()

@@ -67,7 +67,7 @@ fn settle_named(purchase: &Purchase) -> bool {
 fn forget_others(purchase: &Purchase, target: &Target, key: &str) {
     for given in purchase.given_elsewhere(Kind::Orders, target, key).filter(|given| given.granted.is_none()) {
         let words = [purchase.source.as_str(), Kind::Orders.name(), &given.target, &given.what];
-        let [source, kind, relation, what] = words.map(|word| text(word));
+        let [source, kind, relation, what] = words.map(text);
         FORGET_FULFILLMENT.execute(&[source, kind, relation, what, text(None)]);
     }
 }
