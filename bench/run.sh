@@ -42,6 +42,7 @@ rate() {
 }
 
 declare -A empty
+families='all families, empty database'
 
 # compare TITLE CLIENTS…: floor and path in turn, over events that no run has seen before; and the path beside what it was on an
 # empty database, where that was measured.
@@ -78,7 +79,6 @@ if wanted empty; then
   compare 'one-time payments, empty database' 1 2 8
 fi
 
-families='all families, empty database'
 if wanted mixed || wanted million; then
   new_database
   sql -c "select bench.fill('mixed', $((events * rounds * 2)))" >/dev/null

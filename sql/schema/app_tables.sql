@@ -164,9 +164,9 @@ $$;
    there already are attached as they are, after their columns were checked. Can be run again: a table that it made and that
    was renamed since stays attached, and no second one is made.
 
-   Called by a superuser it makes tables that belong to that superuser; of these, and of no others, the call is taken as the
-   explicit word that attach() asks for. Raises 3F000 (no such schema), 42703 (a table of that name lacks columns), 42501 (a
-   table of that name belongs to a superuser). */
+   Called by a superuser it makes tables that belong to that superuser; of his own, and of no others, the call is taken as the
+   explicit word that attach() asks for. Raises 22023 (null), 3F000 (no such schema), 42703 (a table of that name lacks columns),
+   42501 (a table of that name belongs to another superuser). */
 create function payments.create_app_tables(schema name default 'public') returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -174,8 +174,11 @@ declare
   wanted record;
   target text;
   renamed text;
-  made boolean;
 begin
+  if schema is null then
+    raise exception 'schema must not be null'
+      using errcode = '22023', detail = 'schema is null.', hint = 'Pass the name of the schema that gets the tables.';
+  end if;
   if to_regnamespace(quote_ident(schema)) is null then
     raise exception 'schema % does not exist', schema
       using errcode = 'invalid_schema_name', detail = format('Schema: %s.', schema), hint = format('Run: CREATE SCHEMA %I.', schema);
@@ -187,8 +190,7 @@ begin
      order by w.place
   loop
     target := format('%I.%I', schema, wanted.name);
-    made := to_regclass(target) is null;
-    if made then
+    if to_regclass(target) is null then
       -- One that was made here is known by its policy, whatever it is called now.
       select a.target::regclass into renamed
         from payments.attachments a join pg_class c on c.oid = a.target
@@ -208,7 +210,8 @@ begin
     end if;
     if not payments.is_attached(wanted.kind, target::regclass) then
       perform payments.attach(wanted.kind, target::regclass, jsonb_build_object('allow_superuser_owner',
-        made and (select r.rolsuper from pg_roles r where r.rolname = current_user)));
+        (select r.rolsuper from pg_roles r join pg_class c on c.relowner = r.oid
+          where r.rolname = current_user and c.oid = target::regclass) is not distinct from true));
     end if;
   end loop;
 end

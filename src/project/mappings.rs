@@ -58,6 +58,14 @@ pub(crate) fn claim(environment: Environment, claim: &Claim) -> bool {
     true
 }
 
+/// An event that told of a session came again, perhaps because it was pruned meanwhile: its note is made again.
+pub(crate) fn note_again(environment: Environment, session: &str, customer: &str) {
+    let claims: Vec<Claim> = CLAIMS_OF_CUSTOMER.all(&[text(environment.name()), text(customer)]);
+    for claim in claims.iter().filter(|claim| claim.stripe_checkout_session_id == session) {
+        settle(environment, &claim.subject, customer, Notes::Always);
+    }
+}
+
 /// Takes back a session's claim. The whole projection must be locked.
 pub(crate) fn withdraw(environment: Environment, session: &str) {
     let Some(claim) = DROP_CLAIM.one::<Claim>(&[text(environment.name()), text(session)]) else { return };

@@ -127,10 +127,16 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     if statements.iter().any(|known| same(known) && statement.is_sync() && known.created > statement.created) {
         return;
     }
+    let again = statements.iter().any(same);
     keep(environment, &anchor, statement);
     statements.retain(|known| !same(known));
     statements.push(statement.clone());
     derive(&mut locals, &statements, &place);
+    if let (true, Fact::CheckoutSession(session)) = (again, fact)
+        && let Some(customer) = &session.customer
+    {
+        mappings::note_again(environment, &session.id, customer);
+    }
 }
 
 /// Who looks for a session's row and finds none, and who tells a row its session, take turns: one of them sees what the other did.

@@ -45,3 +45,20 @@ create function public.session_paid(n int) returns text language sql as $$
       'mode', 'payment', 'status', 'complete', 'payment_status', 'paid', 'amount_subtotal', 2000, 'amount_total', 2000, 'currency', 'usd',
       'payment_intent', 'pi_paid_' || n, 'livemode', false, 'client_reference_id', format('00000000-0000-4000-8000-00000000000%s', n))))::text
 $$;
+
+-- A test subscription that gives a key, on its way while live is approved.
+create function public.subscription_shop() returns void language plpgsql as $$
+begin
+  perform payments.create_app_tables();
+  perform payments.set_entitlement_benefit('test', 'price_pro', 'pro');
+  perform payments.set_webhook_secret('live', 'whsec_live');
+  insert into payments.prices (environment, stripe_price_id, active) values ('live', 'price_live', true);
+end
+$$;
+
+create function public.subscription_created() returns text language sql as $$
+  select '{"id": "evt_sub", "object": "event", "type": "customer.subscription.created", "created": 1752000063, "livemode": false,
+    "data": {"object": {"id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "active",
+    "metadata": {"insforge_subject_type": "user", "insforge_subject_id": "ada"},
+    "items": {"data": [{"id": "si_1", "quantity": 1, "current_period_end": 4000000000, "price": {"id": "price_pro", "product": "prod_pro"}}]}}}}'
+$$;

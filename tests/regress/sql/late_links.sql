@@ -47,6 +47,10 @@ select payments.record_stripe_response('11111111-2222-4333-8444-000000000004', '
 select said('checkout.session.completed', completed('cs_5', 'pi_5', 'cus_4', '{"client_reference_id": "11111111-2222-4333-8444-000000000005"}'), 'evt_5', 1752000005);
 select * from mapped;
 select stripe_event_id, conflict from payments.webhook_events where conflict is not null;
+-- An event that was pruned and comes again has its note again.
+delete from payments.webhook_events where stripe_event_id = 'evt_5';
+select said('checkout.session.completed', completed('cs_5', 'pi_5', 'cus_4', '{"client_reference_id": "11111111-2222-4333-8444-000000000005"}'), 'evt_5', 1752000005);
+select stripe_event_id from payments.webhook_events where conflict is not null;
 insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id) values ('test', 'team', 'other', 'cus_4');
 select * from mapped;
 select * from payments.verify_projections('test');
