@@ -289,6 +289,31 @@ pub(crate) fn look_up(sql: &str, args: &[&str]) -> Vec<Option<String>> {
     })
 }
 
+/// What the running query sees: two that are equal see the same, for a snapshot of one transaction only loses who was running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    transaction: i64,
+    command: u32,
+    running: (u32, u32, u32, i32),
+}
+
+/// What the running query sees now; none where nothing runs.
+pub(crate) fn seen() -> Option<Seen> {
+    // SAFETY: an active snapshot stays as long as the query that has it.
+    unsafe {
+        if !pg_sys::ActiveSnapshotSet() {
+            return None;
+        }
+        let snapshot = &*pg_sys::GetActiveSnapshot();
+        let (least, next) = (u32::from(snapshot.xmin), u32::from(snapshot.xmax));
+        Some(Seen {
+            transaction: pg_sys::GetCurrentTransactionStartTimestamp(),
+            command: snapshot.curcid,
+            running: (least, next, snapshot.xcnt, snapshot.subxcnt),
+        })
+    }
+}
+
 /// Runs `work` as `role`, in a security-restricted operation, with our own pinned `search_path` or the ordinary one.
 ///
 /// Rows of that role's own tables are read past their policies, forced ones too, as the server itself does for foreign

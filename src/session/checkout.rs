@@ -11,6 +11,7 @@ use crate::settings::metadata_prefix;
 
 statement!(CATALOG_SAYS, "catalog_says");
 statement!(FIND_KEY, "find_key");
+statement!(KEY_IS_KNOWN, "key_is_known");
 statement!(MOVE_KEY, "move_key");
 statement!(SHOW_TO_GUEST, "show_to_guest");
 statement!(LIVE_APPROVAL, "live_approval");
@@ -174,8 +175,8 @@ fn live_is_approved(asked: &Checkout) -> Result<(), Refusal> {
 
 /// Whether the environment takes money and every price that the catalog knows can be sold in this mode.
 fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Refusal> {
-    let prices: Vec<&str> = items.iter().map(|item| item.price.as_str()).collect();
-    let Some(catalog) = CATALOG_SAYS.one::<Catalog>(&[db::json(&prices)]) else { return Ok(()) };
+    let prices: Vec<String> = items.iter().map(|item| item.price.clone()).collect();
+    let Some(catalog) = CATALOG_SAYS.one::<Catalog>(&[prices.into()]) else { return Ok(()) };
     let environment = asked.environment.as_deref().unwrap_or_default();
     if environment == "live" && !catalog.live_approved {
         return Err(Refusal::LiveNotApproved);
@@ -228,13 +229,17 @@ fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
     let created_by = row.text("created_by");
     let guest = row.0.get_by_name::<bool>("guest").ok().flatten().unwrap_or(false);
     let environment = asked.environment.as_deref();
-    let digest = asked.digest(&metadata_prefix());
+    let aside = set_aside(key, created_by.as_deref(), guest);
     // All who present one key take turns.
     lock::exactly(&["idempotency key", environment.unwrap_or_default(), key]);
+    if KEY_IS_KNOWN.one::<bool>(&[text(environment), text(key), text(aside.as_str())]) != Some(true) {
+        return false;
+    }
+    let digest = asked.digest(&metadata_prefix());
     let holders = FIND_KEY.all::<Holder>(&[
         text(environment),
         text(key),
-        text(set_aside(key, created_by.as_deref(), guest).as_str()),
+        text(aside.as_str()),
         text(created_by.as_deref()),
         guest.into(),
         text(digest.as_str()),

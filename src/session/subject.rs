@@ -5,6 +5,9 @@
 //! its owner could. Whatever is missing, raises or says NULL denies; so none of this may run in a parallel query, where there
 //! are no savepoints and an error would have to pass.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 use serde::Deserialize;
@@ -75,7 +78,7 @@ pub(crate) fn owns(user: &str, kind: &str, id: &str) -> Verdict {
     if let Some(predicate) = registered.predicate.as_deref() {
         return said(asked(predicate, user, &[id]).first().is_some_and(|owns| *owns));
     }
-    said(memberships(&registered, user, Some(id)).is_some_and(|found| !found.is_empty()))
+    said(memberships(&registered, kind, user).is_some_and(|found| found.iter().any(|one| one == id)))
 }
 
 fn subjects_of(user: &str, kind: &str) -> Vec<String> {
@@ -91,24 +94,43 @@ fn subjects_of(user: &str, kind: &str) -> Vec<String> {
         let answers = asked(predicate, user, &ids);
         return known.iter().zip(answers).filter(|(_, owns)| *owns).map(|(id, _)| id.clone()).collect();
     }
-    memberships(&registered, user, None).unwrap_or_default()
+    memberships(&registered, kind, user).map(|found| found.to_vec()).unwrap_or_default()
 }
 
-/// The subjects that the membership table gives a user, or the one asked for.
-fn memberships(registered: &SubjectType, user: &str, id: Option<&str>) -> Option<Vec<String>> {
+/// Of whom what was looked up last, and what the query saw that asked.
+type Asked = (db::Seen, Option<u32>, String, String);
+
+thread_local! {
+    static LAST: RefCell<Option<(Asked, Rc<[String]>)>> = const { RefCell::new(None) };
+}
+
+/// The subjects that the membership table gives a user. What guard and policies of one statement ask is looked up once.
+fn memberships(registered: &SubjectType, kind: &str, user: &str) -> Option<Rc<[String]>> {
+    let asked = db::seen().map(|seen| (seen, registered.members, kind.to_owned(), user.to_owned()));
+    let known = LAST.with_borrow(|last| match (last, &asked) {
+        (Some((known, found)), Some(asked)) if known == asked => Some(found.clone()),
+        _ => None,
+    });
+    if known.is_some() {
+        return known;
+    }
+    let found: Rc<[String]> = looked_up(registered, user)?.into();
+    if let Some(asked) = asked {
+        LAST.set(Some((asked, found.clone())));
+    }
+    Some(found)
+}
+
+fn looked_up(registered: &SubjectType, user: &str) -> Option<Vec<String>> {
     let table = Oid::from(registered.members?);
     let owner = db::owner_of(table)?;
     let subject = Column::of(table, registered.subject_column.as_deref()?)?;
     let member = Column::of(table, registered.user_column.as_deref()?)?;
     let mut args = vec![user];
-    if !member.kind.holds(user) || id.is_some_and(|id| !subject.kind.holds(id)) {
+    if !member.kind.holds(user) {
         return None;
     }
     let mut conditions = vec![member.equals(args.len())];
-    if let Some(id) = id {
-        args.push(id);
-        conditions.push(subject.equals(args.len()));
-    }
     let roles = registered.roles.as_ref().and_then(|roles| serde_json::to_string(roles).ok());
     if let Some(column) = registered.role_column.as_deref() {
         args.push(roles.as_deref()?);
