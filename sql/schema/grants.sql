@@ -56,6 +56,7 @@ as $$
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
     ('admin', 'payments.record_stripe_error(uuid,text)'),
     ('admin', 'payments.apply_stripe_event(text,jsonb)'),
+    ('admin', 'payments.sync_stripe_objects(text,jsonb)'),
     ('admin', 'payments.sync_stripe_objects(text,jsonb,timestamptz)'),
     ('admin', 'payments.set_webhook_secret(text,text,interval)'),
     ('admin', 'payments.has_webhook_secret(text)'),

@@ -35,21 +35,34 @@ struct Counts {
 }
 
 /// Back-fills from Stripe: an array of API objects or list pages (or one of either), through the same projection as
-/// webhooks, so that missing history is repaired. What is given counts as looked at `as_of`, the time when it was fetched (now,
-/// where that is left out): newer than any event before.
+/// webhooks, so that missing history is repaired. What is given counts as looked at now: newer than any event so far.
 ///
 /// Returns counts by object type, with `failed`, `ignored` and `error`; the same is kept in `stripe_connections`.
 ///
 /// # Errors
-/// 22023: the argument is not an object or an array, or an object says the other livemode (nothing is written then), or
-/// `as_of` is in the future or before 1970. 22032: it nests too deep.
+/// 22023: the argument is not an object or an array, or an object says the other livemode (nothing is written then). 22032: it
+/// nests too deep.
 #[pg_extern(security_definer)]
 #[search_path(pg_catalog, pg_temp)]
-fn sync_stripe_objects(
+fn sync_stripe_objects(environment: Option<&str>, objects: Option<Jsonb>) -> JsonB {
+    back_fill(environment, objects, None)
+}
+
+/// The same of what was fetched earlier, `as_of` then: what webhooks told since goes before it.
+///
+/// # Errors
+/// As above; 22023 too: `as_of` is in the future or before 1970.
+#[pg_extern(name = "sync_stripe_objects", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn sync_stripe_objects_as_of(
     environment: Option<&str>,
     objects: Option<Jsonb>,
-    as_of: default!(Option<TimestampWithTimeZone>, "null"),
+    as_of: Option<TimestampWithTimeZone>,
 ) -> JsonB {
+    back_fill(environment, objects, as_of)
+}
+
+fn back_fill(environment: Option<&str>, objects: Option<Jsonb>, as_of: Option<TimestampWithTimeZone>) -> JsonB {
     let environment = environment_of(environment).or_raise();
     let given = read(&objects.ok_or(Error::Missing("objects")).or_raise().0).or_raise();
     let now = clock::now();
@@ -69,7 +82,7 @@ fn sync_stripe_objects(
         same_livemode(environment, object).or_raise();
     }
     db::commit_durably();
-    let back_fill = || {
+    let work = || {
         let mut counts = Counts::default();
         let total = objects.len();
         for (done, object) in objects.into_iter().enumerate() {
@@ -82,7 +95,7 @@ fn sync_stripe_objects(
         NOTE_SYNC.execute(&[text(environment.name()), as_json(&summary)]);
         summary
     };
-    JsonB(db::with_ordinary_search_path(|| alone(back_fill)))
+    JsonB(db::with_ordinary_search_path(|| alone(work)))
 }
 
 fn read(objects: &str) -> Result<Value, Error> {
