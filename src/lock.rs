@@ -24,7 +24,7 @@ pub(crate) enum Slots {
     Belongings,
 }
 
-/// How many slots there are of each kind: all of all kinds together are less than half of what a default server has room for.
+/// How many slots there are of each kind: a default server has room for all of all kinds.
 const SLOTS: u64 = 1024;
 
 impl Slots {

@@ -12,7 +12,7 @@ statement!(FIND_OPEN_FULFILLMENTS, "find_open_fulfillments");
 statement!(COUNT_OPEN_FULFILLMENTS, "count_open_fulfillments");
 statement!(FORGET_SKIPPED, "forget_skipped");
 statement!(FIND_PAYMENTS_OF_SESSIONS, "find_payments_of_sessions");
-statement!(FIND_PAYMENTS_OF_PRICE, "find_payments_of_price");
+statement!(FIND_SESSIONS_OF_PRICE, "find_sessions_of_price");
 statement!(FIND_REFERENCED_SESSIONS, "find_referenced_sessions");
 statement!(FIND_SESSIONS_OF_ORDER, "find_sessions_of_order");
 statement!(FIND_REFERENCED_SUBSCRIPTIONS, "find_referenced_subscriptions");
@@ -129,7 +129,8 @@ fn payments_of(sessions: Vec<&str>) -> Vec<String> {
 /// price. The payments' rows are locked before anything is written for one of them, as every delivery does it.
 pub(super) fn fulfil_price(environment: &str, price: &str) {
     lock::exactly(&price_lock(environment, price));
-    let payments: Vec<String> = FIND_PAYMENTS_OF_PRICE.all(&[text(environment), text(price)]);
+    let sessions: Vec<String> = FIND_SESSIONS_OF_PRICE.all(&[text(environment), text(price)]);
+    let payments = payments_of(sessions.iter().map(String::as_str).collect());
     fulfil_payments(&[Kind::CreditLedger, Kind::UserEntitlements], &payments);
 }
 

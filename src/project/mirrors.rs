@@ -2,6 +2,7 @@
 
 use payments_core::mirror::{Mirrored, entitlements as entitlements_of, items, newest_and_kept};
 use payments_core::payment::fact::SYNC;
+use payments_core::payment::newest::is_late;
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::customer::Customer;
 use payments_core::stripe::object::entitlements::Summary;
@@ -100,11 +101,7 @@ fn check(kind: Kind, object: &str, deleted: bool, prefix: &str) -> Result<(), Un
 /// Keeps a snapshot if it may decide which is the newest, and drops those that no longer can; returns those that stay.
 fn keep(environment: Environment, object_type: &str, id: &str, snapshot: Mirrored) -> Vec<Mirrored> {
     let mut snapshots = payments::mirrored(environment, id);
-    // Of back-fills only the last look is kept; an older one, which was late, says nothing.
-    if snapshots
-        .iter()
-        .any(|known| known.event_id == SYNC && snapshot.event_id == SYNC && known.created > snapshot.created)
-    {
+    if is_late(&snapshot, &snapshots) {
         return snapshots;
     }
     snapshots.retain(|known| known.event_id != snapshot.event_id);

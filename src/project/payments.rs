@@ -6,6 +6,7 @@ use payments_core::mirror::Mirrored;
 use payments_core::payment::fact::{Fact, State, Statement};
 use payments_core::payment::fold::{self, Context, Folded, Payment, by_object, fold};
 use payments_core::payment::mapping::Claim;
+use payments_core::payment::newest::is_late;
 use payments_core::payment::refunds::Told;
 use payments_core::payment::rival::Standing;
 use payments_core::stripe::event::Environment;
@@ -123,8 +124,7 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
         Since::Merged => Place::Unknown,
     };
     let same = |known: &Statement| (&known.event_id, known.fact.object_id()) == (&statement.event_id, fact.object_id());
-    // Of back-fills only the last look is kept; an older one, which was late, says nothing.
-    if statements.iter().any(|known| same(known) && statement.is_sync() && known.created > statement.created) {
+    if is_late(statement, statements.iter().filter(|known| same(known))) {
         return;
     }
     let again = statements.iter().any(same);

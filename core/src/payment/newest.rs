@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::fact::{Fact, Statement};
+use super::fact::{Fact, SYNC, Statement};
 
 /// Where in an object's life an event type stands: `created` before what changes it, before what ends it.
 #[must_use]
@@ -62,6 +62,12 @@ impl Snapshot for Statement {
     fn value(&self) -> Value {
         serde_json::to_value(&self.fact).unwrap_or(Value::Null)
     }
+}
+
+/// Whether a back-fill's snapshot is late: of back-fills only the last look at an object counts, and `known` has a later one.
+pub fn is_late<'a, S: Snapshot + 'a>(snapshot: &S, known: impl IntoIterator<Item = &'a S>) -> bool {
+    snapshot.event_id() == SYNC
+        && known.into_iter().any(|known| known.event_id() == SYNC && known.created() > snapshot.created())
 }
 
 /// How many snapshots of one second are ordered by what they say came before; a larger tie goes by event id.
