@@ -202,13 +202,14 @@ as $$
                         where f.adrelid = a.attrelid and f.adnum = a.attnum)))
 $$;
 
--- Which triggers on our own tables serve a kind. Of a payment only a purchase is looked at.
+-- Which triggers on our own tables serve a kind. Of a payment only a purchase is looked at, and what turned out to be none but a
+-- subscription's invoice.
 create function payments.projection_triggers(kind text) returns table (name text, relation text, events text, condition text)
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
   select w.name, w.relation, w.events,
          case when w.relation = 'payment_history' then
-           $when$when (new.type = 'one_time_payment' and new.status in ('succeeded', 'partially_refunded', 'refunded'))$when$ else '' end
+           $when$when (new.type in ('one_time_payment', 'subscription_invoice') and new.status in ('succeeded', 'partially_refunded', 'refunded'))$when$ else '' end
     from (values
       ('orders', 'project_order', 'payment_history', 'insert or update'),
       ('orders', 'project_late_session', 'checkout_sessions', 'insert or update'),

@@ -7,13 +7,13 @@ select pg_catalog.to_json(p.id)::text
           cross join lateral (
             select c.id from payments.payment_history c
              where c.environment is not distinct from s.environment and c.stripe_checkout_session_id = s.stripe_checkout_session_id
-               and c.type = 'one_time_payment'::text
+               and c.type in ('one_time_payment'::text, 'subscription_invoice'::text)
             union
             select i.id from payments.payment_history i
              where i.environment is not distinct from s.environment and i.stripe_payment_intent_id = s.stripe_payment_intent_id
-               and i.type = 'one_time_payment'::text) as h
+               and i.type in ('one_time_payment'::text, 'subscription_invoice'::text)) as h
           where s.id = any ($1::uuid[])))
-   and p.type = 'one_time_payment'::text
+   and p.type in ('one_time_payment'::text, 'subscription_invoice'::text)
    and p.status in ('succeeded'::text, 'partially_refunded'::text, 'refunded'::text)
  order by p.id
    for update

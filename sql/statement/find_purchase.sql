@@ -1,9 +1,10 @@
--- find_purchase: a one-time payment whose money arrived, what its local session says was bought, and what was given before. $1 payment uuid
+-- find_purchase: a payment whose money arrived, what its local session says was bought, and what was given before. $1 payment uuid
 select pg_catalog.json_build_object(
   'environment', p.environment,
   'source', 'checkout:'::text || s.id::text,
   'money', pg_catalog.json_build_object(
     'status', p.status,
+    'recurring', p.type = 'subscription_invoice'::text,
     'amount', p.amount,
     -- what the goods cost is what was paid for only where all of the total was charged
     'subtotal', case when pg_catalog.to_jsonb(p.amount) = coalesce(p.raw -> p.stripe_checkout_session_id -> 'amount_total'::text,
@@ -49,5 +50,5 @@ select pg_catalog.json_build_object(
  cross join lateral (
    select case when pg_catalog.isfinite(told.any_at) then told.any_at else timestamptz 'epoch' end as at) paid
  where p.id = $1
-   and p.type = 'one_time_payment'::text
+   and p.type in ('one_time_payment'::text, 'subscription_invoice'::text)
    and p.status in ('succeeded'::text, 'partially_refunded'::text, 'refunded'::text)

@@ -292,7 +292,7 @@ fn require(trigger: &PgTrigger, name: &'static str, tables: &[&str]) {
 }
 
 fn is_purchase<A: WhoAllocated>(row: &Row<A>) -> bool {
-    column(row, "type").as_deref() == Some("one_time_payment")
+    column(row, "type").is_some_and(|kind| ["one_time_payment", "subscription_invoice"].contains(&kind.as_str()))
         && column(row, "status")
             .is_some_and(|status| ["succeeded", "partially_refunded", "refunded"].contains(&status.as_str()))
 }

@@ -2,7 +2,8 @@
 
 from expected import at, paid, refund, user
 from generated import (
-    charge, dispute, event, intent, invoice, local, price, refunded, session, stamped, subscription, subscription_session,
+    charge, dispute, event, intent, invoice, invoice_payment, local, price, refunded, session, stamped, subscription,
+    subscription_session,
 )
 from story import Story
 
@@ -132,6 +133,7 @@ def stories():
         {"balances": [" user u_1001: 300"],
          "public.user_entitlements": [{"user_id": "u_1001", "key": "course", "active": True}]},
     )
+    yield from recurring()
     yield from rivals()
     far = 4000000000 - 1752000000
     team = local(1, "subscription", ("team", "t_1"))
@@ -159,6 +161,31 @@ def stories():
         COURSE + team,
         {"public.team_billing_status": [{"team_id": "t_1", "status": "canceled"}],
          "public.user_entitlements": [{"key": "course", "active": False}]},
+    )
+
+
+def recurring():
+    """A payment that gave something turns out to be a subscription's invoice."""
+    everything = CREDITS + COURSE + order(1) + ordered(1, 1)
+    nothing = {
+        "public.orders": [bought("pending", stripe_payment_intent_id=None)], "balances": [],
+        "public.user_entitlements": [{"user_id": "u_1001", "key": "course", "active": False}],
+    }
+    yield Story(
+        "a late invoice makes a payment a subscription's", [
+            event("checkout.session.completed", session(1, invoice="in_a"), 63),
+            event("invoice.paid", invoice(), 62),
+            event("charge.dispute.closed", dispute("lost"), 8000),
+        ],
+        everything, nothing,
+    )
+    yield Story(
+        "a late invoice payment makes a payment of two a subscription's", [
+            PAID, event("invoice.paid", invoice(), 62), event("invoice_payment.paid", invoice_payment(), 62),
+            event("checkout.session.completed", session(2, "cs_2", payment_intent="pi_2", metadata=stamped(2)), 70),
+        ],
+        everything + ordered(2, 1),
+        {"public.orders": [bought("paid", stripe_payment_intent_id="pi_2")], "balances": [" user u_1001: 500"]},
     )
 
 

@@ -100,6 +100,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_subscriptions_payment_gave_by_mistake_is_taken_back_once() {
+        let recurring = |dispute| Money { recurring: true, ..money(1000, 0, dispute) };
+        let taken = decide(100, 100, 0, &recurring(None));
+        assert_eq!((taken.grant, taken.change, taken.taken_back), (0, -100, 100));
+        assert_eq!(decide(100, 100, 100, &recurring(Some("lost"))).change, 0);
+    }
+
+    #[test]
     fn an_open_dispute_takes_nothing() {
         assert_eq!(decide(100, 100, 0, &money(1000, 0, Some("needs_response"))).change, 0);
     }

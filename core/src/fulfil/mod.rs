@@ -78,6 +78,9 @@ pub struct Subject {
 pub struct Money {
     /// `payment_history.status`.
     pub status: String,
+    /// Whether it turned out to be a subscription's invoice, which buys nothing by itself: the subscription gives.
+    #[serde(default)]
+    pub recurring: bool,
     /// What was charged, in the currency's smallest unit.
     pub amount: Option<i64>,
     /// The price of the goods before discounts and tax, where Stripe told it.
@@ -121,16 +124,23 @@ impl Money {
         self.dispute_status.as_deref() == Some("lost")
     }
 
-    /// Whether nothing of it is left: refunded in full, or lost to a dispute.
+    /// Whether nothing of it is left to buy anything: refunded in full, lost to a dispute, or a subscription's.
     #[must_use]
     pub fn returned(&self) -> bool {
-        self.lost() || self.status == "refunded" || (self.amount > Some(0) && Some(self.refunded()) == self.amount)
+        self.recurring
+            || self.lost()
+            || self.status == "refunded"
+            || (self.amount > Some(0) && Some(self.refunded()) == self.amount)
     }
 
     /// Why nothing of it is left, in words.
     #[must_use]
     pub fn way_back(&self) -> &'static str {
-        if self.lost() { "the money was lost to a dispute" } else { "the payment was refunded in full" }
+        match (self.recurring, self.lost()) {
+            (true, _) => "the payment is a subscription's, which gives by itself",
+            (_, true) => "the money was lost to a dispute",
+            _ => "the payment was refunded in full",
+        }
     }
 }
 

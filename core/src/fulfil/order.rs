@@ -194,6 +194,9 @@ fn verdict_of_holder(claim: &Claim) -> Verdict {
 #[must_use]
 pub fn mismatch(order: &Order, claim: &Claim) -> Option<String> {
     let money = &claim.money;
+    if money.recurring {
+        return Some("an order is paid by a one-time payment; this one is a subscription's".into());
+    }
     if claim.before.as_ref().is_some_and(|before| {
         before.granted.is_some() && before.due == money.amount && before.currency == money.currency
     }) {

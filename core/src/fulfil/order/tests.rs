@@ -111,6 +111,16 @@ fn fulfilled_canceled_and_paid_orders_are_left_alone() {
     }
 }
 
+#[test]
+fn a_payment_that_turns_out_to_be_a_subscriptions_lets_its_order_go() {
+    let mut recurring = claim("a", "succeeded");
+    recurring.money.recurring = true;
+    let (write, state, reason) = one(&order("pending"), recurring.clone());
+    assert_eq!((write, state), (None, State::Skipped));
+    recurring.before = before(State::Applied);
+    assert_eq!(one(&order("paid"), recurring), (Some("pending".into()), State::Skipped, reason));
+}
+
 fn before(state: State) -> Option<Before> {
     Some(Before { state, due: Some(2000), currency: Some("eur".into()), granted: Some(2000), held: None })
 }
