@@ -64,7 +64,7 @@ extension_sql_file!(
         fulfil::trigger::project_fulfillment_job,
         fulfil::trigger::project_late_session,
         fulfil::trigger::project_late_price,
-        fulfil::trigger::tell_attachments
+        fulfil::trigger::tell_backends
     ]
 );
 extension_sql_file!("../sql/schema/ownership.sql", name = "ownership", finalize);

@@ -1,4 +1,5 @@
-//! The attached tables, kept by each backend until an attachment, or a table that one points to, changes.
+//! The attached tables, kept by each backend until an attachment, or a table that one points to, changes; and who is told of
+//! such changes.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -7,45 +8,49 @@ use std::rc::Rc;
 
 use pgrx::prelude::*;
 
-use super::Kind;
 use super::target::Target;
+use super::{Kind, benefits};
 use crate::db::{self, statement, text};
 
 statement!(FIND_TARGETS, "find_targets");
 
 thread_local! {
     static KNOWN: RefCell<HashMap<&'static str, Rc<Vec<Target>>>> = RefCell::new(HashMap::new());
+    /// The tables that what is kept was read from, or is about.
     static WATCHED: RefCell<Vec<pg_sys::Oid>> = const { RefCell::new(Vec::new()) };
-    /// Counts invalidations: what was read while one came in is not kept.
     static CHANGES: Cell<u64> = const { Cell::new(0) };
     static WATCHING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The app's tables of one kind, the first that was attached first.
 pub(super) fn targets(kind: Kind) -> Rc<Vec<Target>> {
-    watch();
     if let Some(known) = KNOWN.with(|known| known.borrow().get(kind.name()).cloned()) {
         return known;
     }
-    let before = CHANGES.get();
+    watch(&[db::our_table(c"attachments")]);
+    let before = changes();
     let found: Rc<Vec<Target>> = Rc::new(FIND_TARGETS.read(&[text(kind.name())]));
-    if before == CHANGES.get() {
-        WATCHED.with(|watched| {
-            let mut watched = watched.borrow_mut();
-            watched.push(attachments());
-            watched.extend(found.iter().map(Target::oid));
-        });
+    if before == changes() {
+        found.iter().for_each(|target| watch(&[target.oid()]));
         KNOWN.with(|known| known.borrow_mut().insert(kind.name(), Rc::clone(&found)));
     }
     found
 }
 
-fn attachments() -> pg_sys::Oid {
-    db::our_table(c"attachments")
+/// How many changes this backend was told of: what was read while one came in is not kept.
+pub(super) fn changes() -> u64 {
+    CHANGES.get()
 }
 
-/// Registers with the server, once in a backend's life, to be told when a relation or schema changes.
-fn watch() {
+/// What is kept is forgotten when one of these tables changes, or says so (`tell_all`).
+pub(super) fn watch(relations: &[pg_sys::Oid]) {
+    WATCHED.with_borrow_mut(|watched| {
+        for relation in relations {
+            if !watched.contains(relation) {
+                watched.push(*relation);
+            }
+        }
+    });
     if WATCHING.replace(true) {
         return;
     }
@@ -74,10 +79,11 @@ unsafe extern "C-unwind" fn schema_changed(_: pg_sys::Datum, _: i32, _: u32) {
 fn forget() {
     KNOWN.with(|known| known.borrow_mut().clear());
     WATCHED.with(|watched| watched.borrow_mut().clear());
+    benefits::forget();
 }
 
-/// Tells every backend that the attachments changed, when the change commits.
-pub(super) fn tell_all() {
+/// Tells every backend that a table's rows changed, when the change commits.
+pub(super) fn tell_all(relation: pg_sys::Oid) {
     // SAFETY: queues an invalidation message for a relation that exists.
-    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(attachments()) };
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
 }

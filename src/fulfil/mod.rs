@@ -3,6 +3,7 @@
 //! What to do is decided in `payments_core::fulfil`; here it is read, done as the target table's owner inside a savepoint
 //! of its own, and kept in `payments.fulfillments`. A target that fails is recorded there and does not stop the others.
 
+mod benefits;
 mod credits;
 mod entitlements;
 mod first;

@@ -4,18 +4,16 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
-use payments_core::fulfil::promise::{Benefit, Waiting, own_first};
+use payments_core::fulfil::promise::{Benefit, Waiting};
 use payments_core::fulfil::{Line, Money, State, Subject, Verdict};
 use serde::Deserialize;
 
 use super::target::Target;
-use super::{Kind, Record};
-use crate::db::{json, statement, text};
+use super::{Kind, Record, benefits};
+use crate::db::statement;
 use crate::lock;
 
 statement!(FIND_PURCHASE, "find_purchase");
-statement!(FIND_BENEFITS, "find_benefits");
-statement!(PRODUCTS_GIVE, "products_give");
 
 /// How the record of a line begins that can't be decided yet; its price follows.
 pub(super) const UNDECIDED: &str = "undecided:";
@@ -119,7 +117,7 @@ impl Purchase {
     pub(super) fn benefits(&self) -> &[Benefit] {
         self.benefits.get_or_init(|| {
             let lines: Vec<_> = self.lines().into_iter().map(|line| (line.price, line.quantity, None)).collect();
-            let benefits = benefits_of(&self.environment, &lines, self.money.paid_at);
+            let benefits = benefits::of_lines(&self.environment, &lines, self.money.paid_at);
             let mut new: Vec<&str> = benefits
                 .iter()
                 .filter(|benefit| benefit.unknown_credits || benefit.unknown_keys)
@@ -136,7 +134,7 @@ impl Purchase {
             for price in new {
                 lock::beside(&price_lock(&self.environment, price));
             }
-            benefits_of(&self.environment, &lines, self.money.paid_at)
+            benefits::of_lines_now(&self.environment, &lines, self.money.paid_at)
         })
     }
 
@@ -186,27 +184,6 @@ impl Purchase {
     pub(super) fn given(&self, kind: Kind, target: &Target) -> impl Iterator<Item = &Given> {
         self.given.iter().flatten().filter(move |given| given.kind == kind.name() && given.target == target.relation)
     }
-}
-
-/// What lines of price, quantity and product, where that is known, give now; counted from `start`.
-pub(super) fn benefits_of(environment: &str, lines: &[(String, i64, Option<String>)], start: i64) -> Vec<Benefit> {
-    let mut benefits: Vec<Benefit> = FIND_BENEFITS.all(&[text(environment), json(lines), start.into()]);
-    own_first(&mut benefits);
-    if benefits.iter().any(|benefit| benefit.unknown)
-        && let Some(products) = PRODUCTS_GIVE.one::<Products>(&[text(environment)])
-    {
-        for benefit in benefits.iter_mut().filter(|benefit| benefit.unknown) {
-            (benefit.unknown_credits, benefit.unknown_keys) = (products.credits, products.keys);
-        }
-    }
-    benefits
-}
-
-/// Whether a line whose product is unknown may be missing something.
-#[derive(Deserialize)]
-struct Products {
-    credits: bool,
-    keys: bool,
 }
 
 /// What stands for a price among the locks.

@@ -6,8 +6,8 @@ use payments_core::fulfil::promise::Benefit;
 use payments_core::fulfil::{State, Verdict};
 use serde::Deserialize;
 
+use super::benefits;
 use super::entitlements::{self, Holder, Term};
-use super::purchase::benefits_of;
 use super::target::Target;
 use super::{Kind, Record, forget, known};
 use crate::db::{Failure, statement, text};
@@ -95,8 +95,7 @@ pub(super) fn fulfil_entitlements(environment: &str, stripe_subscription_id: &st
     else {
         return;
     };
-    let lines = subscription.items.clone().unwrap_or_default();
-    let benefits = benefits_of(environment, &lines, 0);
+    let benefits = benefits::of_lines(environment, subscription.items.as_deref().unwrap_or_default(), 0);
     for target in targets.iter() {
         for due in subscription.dues(target, &benefits) {
             give(target, &subscription, &due);

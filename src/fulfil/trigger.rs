@@ -160,14 +160,18 @@ fn project_late_price<'a>(
     nothing()
 }
 
-/// Makes every backend read the attachments anew.
+/// Makes every backend read anew what it keeps of a table: the attachments, or what prices give.
 ///
-/// An AFTER statement trigger of `payments.attachments`.
+/// An AFTER trigger of `payments.attachments`, `payments.benefits` and `payments.prices`.
 #[pg_trigger(
-    sql = "create function payments.tell_attachments() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+    sql = "create function payments.tell_backends() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
-fn tell_attachments<'a>(_: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    known::tell_all();
+fn tell_backends<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    if let Ok(relation) = trigger.relid() {
+        known::tell_all(relation);
+    }
     nothing()
 }
 
