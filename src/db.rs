@@ -67,9 +67,13 @@ impl Statement {
     }
 
     fn typed<T: DeserializeOwned>(&self, text: &str) -> T {
-        serde_json::from_str(text)
-            .unwrap_or_else(|error| pgrx::error!("statement {} returned a row of another shape: {error}", self.name))
+        typed(text, self.name)
     }
+}
+
+fn typed<T: DeserializeOwned>(row: &str, statement: &str) -> T {
+    serde_json::from_str(row)
+        .unwrap_or_else(|error| pgrx::error!("statement {statement} returned a row of another shape: {error}"))
 }
 
 /// Runs a statement whose text is only known at run time (its target table is the app's); its plan is kept like a file's.
@@ -77,6 +81,11 @@ impl Statement {
 pub(crate) fn kept(sql: &str, args: &[DatumWithOid]) -> (u64, Option<String>) {
     let ran = plan::run(sql, sql, args, true);
     (ran.touched, ran.texts.into_iter().next())
+}
+
+/// The rows of such a statement, as those of a file's.
+pub(crate) fn rows<T: DeserializeOwned>(sql: &str, args: &[DatumWithOid]) -> Vec<T> {
+    plan::run(sql, sql, args, true).texts.iter().map(|text| typed(text, sql)).collect()
 }
 
 /// The first column of what a statement finds, without assigning a transaction id; its plan is kept.

@@ -57,6 +57,7 @@ extension_sql_file!(
     name = "projection_triggers",
     requires = [
         "app_tables",
+        fulfil::trigger::project_all,
         fulfil::trigger::project_order,
         fulfil::trigger::project_credits,
         fulfil::trigger::project_entitlements,

@@ -202,31 +202,39 @@ as $$
                         where f.adrelid = a.attrelid and f.adnum = a.attnum)))
 $$;
 
--- Which triggers on our own tables serve a kind. Of a payment only a purchase is looked at, and what turned out to be none but a
--- subscription's invoice.
-create function payments.projection_triggers(kind text) returns table (name text, relation text, events text, condition text)
+-- Which triggers on our own tables serve a kind. The functions look themselves which payment is a purchase: a condition is read
+-- anew by every statement, so this one is short. project_all comes before its like: they are called in the order of their names.
+create function payments.projection_triggers(kind text) returns table (name text, relation text, definition text)
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
-  select w.name, w.relation, w.events,
-         case when w.relation = 'payment_history' then
-           $when$when (new.type in ('one_time_payment', 'subscription_invoice') and new.status in ('succeeded', 'partially_refunded', 'refunded'))$when$ else '' end
+  select w.name, w.relation,
+         format('after %s on payments.%I %s for each row %s execute function payments.%I()', w.events, w.relation,
+           case when w.function = 'project_all' then 'referencing new table as written' else '' end,
+           case when w.relation = 'payment_history' then $when$when (new.status <> 'pending')$when$ else '' end,
+           w.function)
     from (values
-      ('orders', 'project_order', 'payment_history', 'insert or update'),
-      ('orders', 'project_late_session', 'checkout_sessions', 'insert or update'),
-      ('credit_ledger', 'project_credits', 'payment_history', 'insert or update'),
-      ('credit_ledger', 'project_late_session', 'checkout_sessions', 'insert or update'),
-      ('credit_ledger', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
-      ('credit_ledger', 'project_entitlements', 'subscriptions', 'insert or update or delete'),
-      ('credit_ledger', 'project_entitlements', 'subscription_items', 'insert or update or delete'),
-      ('user_entitlements', 'project_entitlements', 'payment_history', 'insert or update'),
-      ('user_entitlements', 'project_late_session', 'checkout_sessions', 'insert or update'),
-      ('user_entitlements', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
-      ('user_entitlements', 'project_entitlements', 'subscriptions', 'insert or update or delete'),
-      ('user_entitlements', 'project_entitlements', 'subscription_items', 'insert or update or delete'),
-      ('billing_status', 'project_billing_status', 'subscriptions', 'insert or update or delete'),
-      ('fulfillment_jobs', 'project_fulfillment_job', 'payment_history', 'insert or update'),
-      ('fulfillment_jobs', 'project_late_session', 'checkout_sessions', 'insert or update')
-    ) as w(kind, name, relation, events)
+      ('orders', 'project_all_inserted', 'project_all', 'payment_history', 'insert'),
+      ('orders', 'project_all_updated', 'project_all', 'payment_history', 'update'),
+      ('orders', 'project_order', 'project_order', 'payment_history', 'insert or update'),
+      ('orders', 'project_late_session', 'project_late_session', 'checkout_sessions', 'insert or update'),
+      ('credit_ledger', 'project_all_inserted', 'project_all', 'payment_history', 'insert'),
+      ('credit_ledger', 'project_all_updated', 'project_all', 'payment_history', 'update'),
+      ('credit_ledger', 'project_credits', 'project_credits', 'payment_history', 'insert or update'),
+      ('credit_ledger', 'project_late_session', 'project_late_session', 'checkout_sessions', 'insert or update'),
+      ('credit_ledger', 'project_late_price', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
+      ('credit_ledger', 'project_entitlements', 'project_entitlements', 'subscriptions', 'insert or update or delete'),
+      ('credit_ledger', 'project_entitlements', 'project_entitlements', 'subscription_items', 'insert or update or delete'),
+      ('user_entitlements', 'project_all_inserted', 'project_all', 'payment_history', 'insert'),
+      ('user_entitlements', 'project_all_updated', 'project_all', 'payment_history', 'update'),
+      ('user_entitlements', 'project_entitlements', 'project_entitlements', 'payment_history', 'insert or update'),
+      ('user_entitlements', 'project_late_session', 'project_late_session', 'checkout_sessions', 'insert or update'),
+      ('user_entitlements', 'project_late_price', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
+      ('user_entitlements', 'project_entitlements', 'project_entitlements', 'subscriptions', 'insert or update or delete'),
+      ('user_entitlements', 'project_entitlements', 'project_entitlements', 'subscription_items', 'insert or update or delete'),
+      ('billing_status', 'project_billing_status', 'project_billing_status', 'subscriptions', 'insert or update or delete'),
+      ('fulfillment_jobs', 'project_fulfillment_job', 'project_fulfillment_job', 'payment_history', 'insert or update'),
+      ('fulfillment_jobs', 'project_late_session', 'project_late_session', 'checkout_sessions', 'insert or update')
+    ) as w(kind, name, function, relation, events)
    where w.kind = projection_triggers.kind
 $$;
 
@@ -244,8 +252,7 @@ begin
      where not exists (select from pg_trigger t
                         where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)
   loop
-    execute format('create trigger %I after %s on payments.%I for each row %s execute function payments.%I()',
-                   wanted.name, wanted.events, wanted.relation, wanted.condition, wanted.name);
+    execute format('create trigger %I %s', wanted.name, wanted.definition);
     execute format('alter trigger %I on payments.%I depends on extension payments', wanted.name, wanted.relation);
   end loop;
 end

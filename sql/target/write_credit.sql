@@ -3,8 +3,9 @@ insert into {target} (
        {subject_type}, {subject_id}, {delta}, {balance_after}, {reason}
      , {note}
      , {source})
-select ($1::text)::{subject_type:type}, ($2::text)::{subject_id:type}, $3::bigint, {balance} + $3::bigint, ($4::text)::{reason:type}
+select (s.subject_type)::{subject_type:type}, (s.subject_id)::{subject_id:type}, $3::bigint, {balance} + $3::bigint, ($4::text)::{reason:type}
      , /* {note} */ $6::text
      , $5::text
+  from (select $1::text as subject_type, $2::text as subject_id) as s
 on conflict ({source}) do nothing
 returning {balance_after}::text

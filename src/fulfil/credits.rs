@@ -7,6 +7,7 @@ use payments_core::fulfil::credits::{Credits, decide};
 use payments_core::fulfil::promise::{self, Waiting};
 use pgrx::prelude::*;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::purchase::{Given, Purchase, UNDECIDED};
 use super::target::{PATIENCE, Target};
@@ -15,6 +16,7 @@ use crate::db::{Failure, sees_the_newest, text};
 use crate::lock::Belongings;
 
 const WRITE_CREDIT: &str = include_str!("../../sql/target/write_credit.sql");
+const WRITE_CREDITS: &str = include_str!("../../sql/target/write_credits.sql");
 const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
 const FIND_CREDIT: &str = include_str!("../../sql/target/find_credit.sql");
 
@@ -156,7 +158,7 @@ fn write_all(
 
 fn write_lines(target: &Target, purchase: &Purchase, subject: &Subject, dues: &[Due], decisions: &[Credits]) {
     for (due, decision) in dues.iter().zip(decisions) {
-        let source = format!("{}:{}", purchase.source, due.via);
+        let source = source_of(purchase, due);
         if decision.grant != 0 && due.granted == 0 {
             write_once(target, subject, decision.grant, "purchase", &source);
         } else if decision.grant != 0 {
@@ -189,7 +191,7 @@ pub(super) fn first(purchase: &Purchase, target: &Target) -> Option<Grant> {
     let mut dues = Vec::new();
     add(&mut dues, promised);
     let decisions = decisions(&dues, purchase);
-    Some(Grant { subject, dues, decisions })
+    decisions.iter().all(|decision| decision.change == 0).then_some(Grant { subject, dues, decisions })
 }
 
 impl Grant {
@@ -205,6 +207,27 @@ impl Grant {
     pub(super) fn records<'a>(&'a self, purchase: &'a Purchase, target: &'a Target) -> Vec<Record<'a>> {
         self.dues.iter().zip(&self.decisions).map(|(due, decision)| record(purchase, target, due, decision)).collect()
     }
+}
+
+/// Writes what many payments grant, in their order, a line for each benefit; raises where one is there already.
+pub(super) fn write_many<'a>(target: &Target, grants: impl Iterator<Item = (&'a Purchase, &'a Grant)>) {
+    let mut lines = Vec::new();
+    for (purchase, grant) in grants {
+        for (due, decision) in grant.dues.iter().zip(&grant.decisions).filter(|(_, decision)| decision.grant != 0) {
+            lines.push(json!({
+                "n": lines.len(),
+                "subject_type": grant.subject.subject_type,
+                "subject_id": grant.subject.subject_id,
+                "delta": decision.grant,
+                "source": source_of(purchase, due),
+            }));
+        }
+    }
+    target.write_all(WRITE_CREDITS, &lines);
+}
+
+fn source_of(purchase: &Purchase, due: &Due) -> String {
+    format!("{}:{}", purchase.source, due.via)
 }
 
 fn decisions(dues: &[Due], purchase: &Purchase) -> Vec<Credits> {

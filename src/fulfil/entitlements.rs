@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use payments_core::fulfil::State;
 use payments_core::fulfil::entitlements::{Entitlement, of_payment};
 use payments_core::fulfil::promise::{self, Term as Promised, Waiting};
+use serde_json::json;
 
 use super::purchase::{Given, Purchase, UNDECIDED};
 use super::target::Target;
@@ -15,6 +16,7 @@ const UPDATE_ENTITLEMENT: &str = include_str!("../../sql/target/update_entitleme
 const DROP_ENTITLEMENT: &str = include_str!("../../sql/target/drop_entitlement.sql");
 const FIND_ENTITLEMENT: &str = include_str!("../../sql/target/find_entitlement.sql");
 const INSERT_ENTITLEMENT: &str = include_str!("../../sql/target/insert_entitlement.sql");
+const INSERT_ENTITLEMENTS: &str = include_str!("../../sql/target/insert_entitlements.sql");
 
 /// Who gets it.
 pub(super) struct Holder<'a> {
@@ -191,6 +193,28 @@ impl Keys {
     pub(super) fn records<'a>(&'a self, purchase: &'a Purchase, target: &'a Target) -> Vec<Record<'a>> {
         self.promised.iter().map(|(key, due)| record(purchase, target, key, due, &self.now)).collect()
     }
+}
+
+/// Writes what many payments give, a row for each key; raises where one is there already.
+pub(super) fn write_many<'a>(target: &Target, keys: impl Iterator<Item = (&'a Purchase, &'a Keys)>) {
+    let mut rows = Vec::new();
+    for (purchase, keys) in keys {
+        let holder = holder_of(purchase);
+        for (key, due) in &keys.promised {
+            let term = term_of(purchase, due, &keys.now);
+            rows.push(json!({
+                "source": purchase.source,
+                "key": key,
+                "user_id": holder.user,
+                "active": term.active,
+                "starts_at": term.starts_at,
+                "expires_at": term.expires_at,
+                "subject_type": holder.subject_type,
+                "subject_id": holder.subject_id,
+            }));
+        }
+    }
+    target.write_all(INSERT_ENTITLEMENTS, &rows);
 }
 
 /// Writes the row of one source and key: `known` says that it is probably there.

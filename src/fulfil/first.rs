@@ -1,8 +1,9 @@
-//! The usual case in one go: a payment on which nothing was decided before is given to all tables in one savepoint, and what was
-//! decided is recorded at once. What is not usual, or fails, goes the long way afterwards: each table by itself. So do jobs, and
-//! the record is kept outside of the savepoint: when one ends that took more than 15 locks, the server goes through all that
-//! the transaction holds, which a transaction of many payments would pay for each of them.
+//! The usual case in one go: payments on which nothing was decided before are given to all tables in one savepoint, and what was
+//! decided is recorded at once. What is not usual, or fails, goes the long way afterwards: each payment and each table by
+//! itself. So do jobs, and the record is kept outside of the savepoint: when one ends that took more than 15 locks, the server
+//! goes through all that the transaction holds, which a transaction of many payments would pay for each of them.
 
+use std::ops::Deref;
 use std::rc::Rc;
 
 use pgrx::prelude::*;
@@ -12,102 +13,148 @@ use super::target::{PATIENCE, Target};
 use super::{Kind, Record, credits, entitlements, known, order};
 use crate::db::{Failure, as_user, savepoint, sees_the_newest, waiting_at_most};
 
-/// What one payment gives to the only table of each kind.
-struct Gifts {
-    ledger: Option<(Target, credits::Grant)>,
-    entitlements: Option<(Target, entitlements::Keys)>,
-    order: Option<(Target, String)>,
+/// The only table of each kind, where there is one.
+pub(super) struct Tables {
+    ledger: Option<Only>,
+    entitlements: Option<Only>,
+    orders: Option<Only>,
 }
 
-/// Gives what is usual of these kinds, and marks them as done with this purchase.
-pub(super) fn give(purchase: &Purchase, kinds: &[Kind]) {
-    if !purchase.is_new() || purchase.only_takes_back() || !sees_the_newest() {
-        return;
-    }
-    let gifts = Gifts::of(purchase, kinds);
-    let targets = gifts.targets();
-    if targets.len() < 2 {
-        return;
-    }
-    // Who has to wait for the balance does that the long way, where a wait that is too long fails nothing else.
-    if gifts.ledger.as_ref().is_some_and(|(_, grant)| !grant.try_lock()) {
-        return;
-    }
-    let mut decision = None;
-    let written = savepoint(|| {
-        waiting_at_most(PATIENCE, || {
-            as_owners(&targets, |kind, target| match kind {
-                Kind::CreditLedger => gifts.ledger.iter().for_each(|(_, grant)| grant.write(target, purchase)),
-                Kind::UserEntitlements => gifts.entitlements.iter().for_each(|(_, keys)| keys.write(target, purchase)),
-                Kind::Orders => {
-                    decision = gifts.order.as_ref().and_then(|(_, key)| order::settle_first(target, purchase, key));
-                }
-                Kind::BillingStatus | Kind::FulfillmentJobs => {}
-            })
-        })
-    });
-    if let Ok(Ok(())) = written {
-        Record::keep_first(&gifts.records(purchase, decision.as_ref()));
-        purchase.holds.set(decision.as_ref().map(|decision| decision.holds));
-        purchase.done.replace(gifts.done(decision.as_ref()));
+/// The one table of a kind.
+struct Only(Rc<Vec<Target>>);
+
+impl Deref for Only {
+    type Target = Target;
+
+    fn deref(&self) -> &Target {
+        &self.0[0]
     }
 }
 
-impl Gifts {
-    fn of(purchase: &Purchase, kinds: &[Kind]) -> Self {
-        let only = |kind: Kind| match known::targets(kind).as_slice() {
-            [target] if kinds.contains(&kind) && target.is_there() => Some(target.clone()),
-            _ => None,
+impl Tables {
+    /// Of these kinds.
+    pub(super) fn of(kinds: &[Kind]) -> Self {
+        let only = |kind: Kind| {
+            let targets = known::targets(kind);
+            (kinds.contains(&kind) && targets.len() == 1 && targets[0].is_there()).then_some(Only(targets))
         };
-        let order = only(Kind::Orders).zip(purchase.order_id.as_deref());
         Self {
-            ledger: only(Kind::CreditLedger)
-                .and_then(|target| credits::first(purchase, &target).map(|grant| (target, grant))),
-            entitlements: only(Kind::UserEntitlements)
-                .and_then(|target| entitlements::first(purchase, &target).map(|keys| (target, keys))),
-            order: order.and_then(|(target, id)| target.key("id", id).map(|key| (target, key))),
+            ledger: only(Kind::CreditLedger),
+            entitlements: only(Kind::UserEntitlements),
+            orders: only(Kind::Orders),
         }
     }
 
     /// In the order in which triggers of their own would write them.
-    fn targets(&self) -> Vec<(Kind, &Target)> {
-        let ledger = self.ledger.as_ref().map(|(target, _)| (Kind::CreditLedger, target));
-        let entitlements = self.entitlements.as_ref().map(|(target, _)| (Kind::UserEntitlements, target));
-        let order = self.order.as_ref().map(|(target, _)| (Kind::Orders, target));
-        [ledger, entitlements, order].into_iter().flatten().collect()
+    fn all(&self) -> Vec<(Kind, &Target)> {
+        [(Kind::CreditLedger, &self.ledger), (Kind::UserEntitlements, &self.entitlements), (Kind::Orders, &self.orders)]
+            .into_iter()
+            .filter_map(|(kind, only)| only.as_ref().map(|only| (kind, &**only)))
+            .collect()
+    }
+}
+
+/// What one payment gives at first.
+pub(super) struct Gift {
+    pub(super) purchase: Rc<Purchase>,
+    credits: Option<credits::Grant>,
+    keys: Option<entitlements::Keys>,
+    order: Option<String>,
+    decision: Option<order::Decision>,
+}
+
+impl Gift {
+    /// What a payment gives to these tables, if that is plain; who has to wait for a balance does that the long way, where a wait
+    /// that is too long fails nothing else.
+    pub(super) fn of(purchase: &Rc<Purchase>, tables: &Tables) -> Option<Self> {
+        if !purchase.is_new() || purchase.only_takes_back() || !sees_the_newest() {
+            return None;
+        }
+        let credits = tables.ledger.as_ref().and_then(|table| credits::first(purchase, table));
+        let keys = tables.entitlements.as_ref().and_then(|table| entitlements::first(purchase, table));
+        let order =
+            tables.orders.as_ref().zip(purchase.order_id.as_deref()).and_then(|(table, id)| table.key("id", id));
+        let nothing = credits.is_none() && keys.is_none() && order.is_none();
+        let free = !nothing && credits.as_ref().is_none_or(credits::Grant::try_lock);
+        free.then(|| Self { purchase: Rc::clone(purchase), credits, keys, order, decision: None })
     }
 
-    fn records<'a>(&'a self, purchase: &'a Purchase, decision: Option<&'a order::Decision>) -> Vec<Record<'a>> {
+    fn records<'a>(&'a self, tables: &'a Tables) -> Vec<Record<'a>> {
         let mut records: Vec<Record> = Vec::new();
-        if let Some((target, grant)) = &self.ledger {
-            records.extend(grant.records(purchase, target));
+        if let Some((table, grant)) = tables.ledger.as_ref().zip(self.credits.as_ref()) {
+            records.extend(grant.records(&self.purchase, table));
         }
-        if let Some((target, keys)) = &self.entitlements {
-            records.extend(keys.records(purchase, target));
+        if let Some((table, keys)) = tables.entitlements.as_ref().zip(self.keys.as_ref()) {
+            records.extend(keys.records(&self.purchase, table));
         }
-        if let Some(((target, key), decision)) = self.order.as_ref().zip(decision) {
-            records.push(order::record(purchase, target, key, decision));
+        if let Some(((table, key), decision)) =
+            tables.orders.as_ref().zip(self.order.as_ref()).zip(self.decision.as_ref())
+        {
+            records.push(order::record(&self.purchase, table, key, decision));
         }
         records
     }
 
-    fn done(&self, decision: Option<&order::Decision>) -> Vec<Kind> {
-        let ledger = self.ledger.as_ref().map(|_| Kind::CreditLedger);
-        let entitlements = self.entitlements.as_ref().map(|_| Kind::UserEntitlements);
-        [ledger, entitlements, decision.map(|_| Kind::Orders)].into_iter().flatten().collect()
+    /// Whether the payment holds the order that it names, if that was settled.
+    pub(super) fn holds(&self) -> Option<bool> {
+        self.decision.as_ref().map(|decision| decision.holds)
+    }
+
+    /// The kinds of which nothing is left to do.
+    pub(super) fn done(&self) -> Vec<Kind> {
+        let ledger = self.credits.as_ref().map(|_| Kind::CreditLedger);
+        let entitlements = self.keys.as_ref().map(|_| Kind::UserEntitlements);
+        [ledger, entitlements, self.decision.as_ref().map(|_| Kind::Orders)].into_iter().flatten().collect()
+    }
+}
+
+/// Gives them all, and records it; or nothing of it.
+pub(super) fn give(gifts: &mut [Gift], tables: &Tables) -> Result<(), Failure> {
+    if gifts.is_empty() {
+        return Ok(());
+    }
+    savepoint(|| waiting_at_most(PATIENCE, || as_owners(&tables.all(), |kind, table| write(kind, table, gifts))))??;
+    match gifts {
+        [one] => Record::keep_first(&one.records(tables)),
+        many => Record::keep_all(&many.iter().flat_map(|gift| gift.records(tables)).collect::<Vec<_>>()),
+    }
+    Ok(())
+}
+
+fn write(kind: Kind, table: &Target, gifts: &mut [Gift]) {
+    match (kind, gifts) {
+        (Kind::CreditLedger, [one]) => one.credits.iter().for_each(|grant| grant.write(table, &one.purchase)),
+        (Kind::CreditLedger, many) => {
+            let grants = many.iter().filter_map(|gift| gift.credits.as_ref().map(|grant| (&*gift.purchase, grant)));
+            credits::write_many(table, grants);
+        }
+        (Kind::UserEntitlements, [one]) => one.keys.iter().for_each(|keys| keys.write(table, &one.purchase)),
+        (Kind::UserEntitlements, many) => {
+            let keys = many.iter().filter_map(|gift| gift.keys.as_ref().map(|keys| (&*gift.purchase, keys)));
+            entitlements::write_many(table, keys);
+        }
+        (Kind::Orders, [one]) => {
+            one.decision = one.order.as_ref().and_then(|key| order::settle_first(table, &one.purchase, key));
+        }
+        (Kind::Orders, many) => {
+            let named: Vec<_> = many.iter().map(|gift| (&*gift.purchase, gift.order.as_deref())).collect();
+            let decisions = order::settle_many(table, &named);
+            many.iter_mut().zip(decisions).for_each(|(gift, decision)| gift.decision = decision);
+        }
+        (Kind::BillingStatus | Kind::FulfillmentJobs, _) => {}
     }
 }
 
 /// Works on each table as its owner; where all have the same one, without changing to and fro.
-fn as_owners(targets: &[(Kind, &Target)], mut work: impl FnMut(Kind, &Target)) -> Result<(), Failure> {
-    let owners = targets.iter().map(|(_, target)| target.owner()).collect::<Result<Vec<pg_sys::Oid>, Failure>>()?;
-    let mut work = |(kind, target): &(Kind, &Target)| target.checking_at_once(|| work(*kind, target));
+fn as_owners(tables: &[(Kind, &Target)], mut work: impl FnMut(Kind, &Target)) -> Result<(), Failure> {
+    let owners = tables.iter().map(|(_, table)| table.owner()).collect::<Result<Vec<pg_sys::Oid>, Failure>>()?;
+    let mut work = |(kind, table): &(Kind, &Target)| table.checking_at_once(|| work(*kind, table));
     if owners.windows(2).all(|two| two[0] == two[1]) {
         let owner = owners.first().copied().unwrap_or(pg_sys::InvalidOid);
-        as_user(owner, || targets.iter().for_each(&mut work));
+        as_user(owner, || tables.iter().for_each(&mut work));
     } else {
-        for (target, owner) in targets.iter().zip(owners) {
-            as_user(owner, || work(target));
+        for (table, owner) in tables.iter().zip(owners) {
+            as_user(owner, || work(table));
         }
     }
     Ok(())
@@ -115,8 +162,15 @@ fn as_owners(targets: &[(Kind, &Target)], mut work: impl FnMut(Kind, &Target)) -
 
 /// The purchase's part of one kind, where that was not done with the others.
 pub(super) fn give_or_fulfil(purchase: &Rc<Purchase>, kind: Kind, others: impl FnOnce() -> Vec<Kind>) {
-    if purchase.is_new() && !purchase.tried.replace(true) {
-        give(purchase, &others());
+    if !purchase.tried.replace(true) {
+        let tables = Tables::of(&others());
+        let mut gifts: Vec<Gift> = Gift::of(purchase, &tables).into_iter().collect();
+        if give(&mut gifts, &tables).is_ok() {
+            for gift in &gifts {
+                purchase.holds.set(gift.holds());
+                purchase.done.replace(gift.done());
+            }
+        }
     }
     // Another trigger of the same change has nothing to add: the purchase does not say yet what this one gave.
     if !purchase.done.borrow().contains(&kind) {

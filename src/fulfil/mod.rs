@@ -4,6 +4,7 @@
 //! of its own, and kept in `payments.fulfillments`. A target that fails is recorded there and does not stop the others.
 
 mod benefits;
+mod bulk;
 mod credits;
 mod entitlements;
 mod first;
@@ -20,18 +21,21 @@ mod wallet;
 use payments_core::fulfil::promise::Undecided;
 use payments_core::fulfil::{State, Subject, Verdict};
 use pgrx::datum::DatumWithOid;
+use serde::Serialize;
 
-use crate::db::{Failure, statement, text};
+use crate::db::{Failure, json, statement, text};
 use purchase::{Purchase, UNDECIDED};
 use target::Target;
 
 statement!(RECORD_FULFILLMENT, "record_fulfillment");
 statement!(RECORD_FIRST, "record_first");
+statement!(RECORD_ALL, "record_all");
 statement!(RECORD_FAILURE, "record_failure");
 statement!(FORGET_FULFILLMENT, "forget_fulfillment");
 
 /// What the app's tables are for; the `kind` of an attachment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 enum Kind {
     Orders,
     CreditLedger,
@@ -103,13 +107,14 @@ fn forget(source: &str, kind: Kind, target: &Target, what: &str, except: Option<
 }
 
 /// A decision on its way to `payments.fulfillments`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 struct Record<'a> {
     environment: &'a str,
     source: &'a str,
     kind: Kind,
     target: &'a str,
     what: &'a str,
+    #[serde(flatten)]
     verdict: Verdict,
     via: Option<&'a str>,
     due: Option<i64>,
@@ -160,6 +165,13 @@ impl<'a> Record<'a> {
             if usize::try_from(kept) != Ok(some.len()) {
                 some.iter().for_each(Self::keep);
             }
+        }
+    }
+
+    /// The same of many sources.
+    fn keep_all(records: &[Self]) {
+        if usize::try_from(RECORD_ALL.execute(&[json(records)])) != Ok(records.len()) {
+            records.iter().for_each(Self::keep);
         }
     }
 

@@ -1,9 +1,13 @@
 //! Orders: reads the order that a payment names, and writes what the payments that name it make of it.
 
+use std::collections::HashMap;
+
 pub(super) use payments_core::fulfil::order::Decision;
 use payments_core::fulfil::order::{Before, Claim, Order, Write, settle};
 use payments_core::fulfil::{State, Verdict};
 use pgrx::prelude::*;
+use serde::Deserialize;
+use serde_json::json;
 
 use super::purchase::Purchase;
 use super::target::Target;
@@ -15,6 +19,8 @@ statement!(FIND_RIVALS, "find_rivals");
 const LOCK_ORDER: &str = include_str!("../../sql/target/lock_order.sql");
 const ORDER_STANDS: &str = include_str!("../../sql/target/order_stands.sql");
 const WRITE_ORDER: &str = include_str!("../../sql/target/write_order.sql");
+const LOCK_ORDERS: &str = include_str!("../../sql/target/lock_orders.sql");
+const WRITE_ORDERS: &str = include_str!("../../sql/target/write_orders.sql");
 
 /// Settles the order that a payment names, in the first of the app's order tables that has it. Another trigger of the same
 /// change may have done so already.
@@ -180,6 +186,47 @@ pub(super) fn settle_first(target: &Target, purchase: &Purchase, key: &str) -> O
     let (write, decisions) = settle(&order, &[claim_of(purchase, target, key)]);
     put(target, key, write.as_ref(), &[purchase]);
     decisions.into_iter().next()
+}
+
+/// The same for many payments, each order for the first of them that names it.
+pub(super) fn settle_many(target: &Target, payments: &[(&Purchase, Option<&str>)]) -> Vec<Option<Decision>> {
+    #[derive(Deserialize)]
+    struct Locked {
+        key: String,
+        #[serde(flatten)]
+        order: Order,
+    }
+    let keys: Vec<&str> = payments.iter().filter_map(|(_, key)| *key).collect();
+    if keys.is_empty() {
+        return payments.iter().map(|_| None).collect();
+    }
+    let mut orders: HashMap<String, Order> = target
+        .all::<Locked>(LOCK_ORDERS, &[keys.into()])
+        .into_iter()
+        .filter(|locked| locked.order.status.as_deref() == Some("pending"))
+        .map(|locked| (locked.key, locked.order))
+        .collect();
+    let mut rows = Vec::new();
+    let decisions = payments
+        .iter()
+        .map(|(purchase, key)| {
+            let key = (*key)?;
+            let (write, decisions) = settle(&orders.remove(key)?, &[claim_of(purchase, target, key)]);
+            rows.extend(write.map(|write| {
+                json!({
+                    "key": key,
+                    "status": write.status,
+                    "amount_refunded": purchase.money.refunded(),
+                    "paid_at": purchase.money.paid_at,
+                    "stripe_checkout_session_id": purchase.stripe_checkout_session_id,
+                    "stripe_payment_intent_id": purchase.stripe_payment_intent_id,
+                })
+            }));
+            decisions.into_iter().next()
+        })
+        .collect();
+    target.write_all(WRITE_ORDERS, &rows);
+    decisions
 }
 
 /// What is recorded of a decision.

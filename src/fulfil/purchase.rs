@@ -2,18 +2,20 @@
 //! It is read once for each change of the payment's row, whichever triggers ask.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use payments_core::fulfil::promise::{Benefit, Waiting};
 use payments_core::fulfil::{Line, Money, State, Subject, Verdict};
 use serde::Deserialize;
 
+use super::order::uuid;
 use super::target::Target;
 use super::{Kind, Record, benefits};
 use crate::db::statement;
 use crate::lock;
 
-statement!(FIND_PURCHASE, "find_purchase");
+statement!(FIND_PURCHASES, "find_purchases");
 
 /// How the record of a line begins that can't be decided yet; its price follows.
 pub(super) const UNDECIDED: &str = "undecided:";
@@ -21,6 +23,7 @@ pub(super) const UNDECIDED: &str = "undecided:";
 /// A payment whose money arrived, with what its local checkout session says was bought.
 #[derive(Debug, Deserialize)]
 pub(super) struct Purchase {
+    payment: String,
     pub(super) environment: String,
     pub(super) source: String,
     pub(super) money: Money,
@@ -79,7 +82,20 @@ impl Given {
 impl Purchase {
     /// Reads it, unless the payment is no purchase of a local session.
     pub(super) fn find(payment: pgrx::Uuid) -> Option<Self> {
-        FIND_PURCHASE.one(&[payment.into()])
+        FIND_PURCHASES.one(&[vec![payment].into()])
+    }
+
+    /// Reads those that are purchases of local sessions, in the order of their payments.
+    pub(super) fn find_all(payments: &[pgrx::Uuid]) -> Vec<Rc<Self>> {
+        let places: HashMap<&[u8; 16], usize> = payments.iter().map(pgrx::Uuid::as_bytes).zip(0..).collect();
+        let mut found: Vec<Self> = FIND_PURCHASES.all(&[payments.to_vec().into()]);
+        found.sort_by_key(|purchase| places.get(&purchase.payment()).copied());
+        found.into_iter().map(Rc::new).collect()
+    }
+
+    /// The id of its payment.
+    pub(super) fn payment(&self) -> [u8; 16] {
+        *uuid(&self.payment).as_bytes()
     }
 
     /// Whether nothing was ever decided on it.

@@ -9,9 +9,12 @@ use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{Kind, known};
-use crate::db::{Failure, as_user, dynamic, is_superuser, kept, owner_of, read, savepoint, waiting_at_most};
+use crate::db::{
+    Failure, as_user, dynamic, is_superuser, json, kept, owner_of, read, rows, savepoint, waiting_at_most,
+};
 
 /// How long a write waits for a lock that somebody else has on the app's table or row, in milliseconds: then it is `failed`,
 /// and the payment is not kept waiting.
@@ -147,6 +150,18 @@ impl Target {
     /// Runs one of its statements: how many rows it touched, and its first value.
     pub(super) fn run(&self, template: &'static str, args: &[DatumWithOid]) -> (u64, Option<String>) {
         kept(&self.render(template), args)
+    }
+
+    /// All rows of one of its statements.
+    pub(super) fn all<T: DeserializeOwned>(&self, template: &'static str, args: &[DatumWithOid]) -> Vec<T> {
+        rows(&self.render(template), args)
+    }
+
+    /// Writes rows with one of its statements; raises where that leaves one as it was.
+    pub(super) fn write_all(&self, template: &'static str, rows: &[serde_json::Value]) {
+        if !rows.is_empty() && usize::try_from(self.run(template, &[json(rows)]).0) != Ok(rows.len()) {
+            self.had_no_effect();
+        }
     }
 
     /// Reads with one of its statements: the first value. Assigns no transaction id.

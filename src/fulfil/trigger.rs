@@ -9,7 +9,7 @@ use pgrx::{AllocatedByRust, WhoAllocated};
 
 use super::first::give_or_fulfil;
 use super::purchase::{Version, of_version};
-use super::{Kind, PAID_FOR, known, order, retry, subscription};
+use super::{Kind, PAID_FOR, bulk, known, order, retry, subscription};
 
 type Row<'a, A> = PgHeapTuple<'a, A>;
 
@@ -61,6 +61,22 @@ fn project_entitlements<'a>(
     subscriptions.dedup();
     for (environment, subscription) in subscriptions {
         subscription::fulfil_entitlements(&environment, &subscription);
+    }
+    nothing()
+}
+
+/// Gives what many payments of one statement bought at its first row, as far as that is usual; the rest is left to the triggers
+/// that are called for each of them.
+///
+/// An AFTER INSERT or AFTER UPDATE row trigger of `payments.payment_history` with a transition table `written`; SQLSTATE 39P01
+/// anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_all() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_all<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    require(trigger, "project_all", &["payment_history"]);
+    if let Some(version) = trigger.new().and_then(|new| version(trigger, &new)) {
+        bulk::give_all(trigger, &version, || kinds_of(trigger, is_like_ours));
     }
     nothing()
 }
@@ -199,15 +215,16 @@ fn on_payment<'a>(
     let Some(new) = trigger.new() else { return nothing() };
     let changed = || is_purchase(&new) && trigger.old().is_none_or(|old| differs(&old, &new));
     if let Some(version) = version(trigger, &new)
+        && !bulk::gave(&version, kind)
         && let Some(purchase) = of_version(version, changed)
     {
-        give_or_fulfil(&purchase, kind, || kinds_of(trigger));
+        give_or_fulfil(&purchase, kind, || kinds_of(trigger, is_alike));
     }
     nothing()
 }
 
-/// The kinds whose triggers will be called for the same change of a row.
-fn kinds_of(trigger: &PgTrigger) -> Vec<Kind> {
+/// The kinds whose triggers will be called for the same change of a row, because they are like this one.
+fn kinds_of(trigger: &PgTrigger, alike: fn(&pg_sys::Trigger, &pg_sys::Trigger) -> bool) -> Vec<Kind> {
     // SAFETY: the server keeps the relation open, with its triggers described, while it calls one of them.
     unsafe {
         let data = trigger.trigger_data();
@@ -216,17 +233,35 @@ fn kinds_of(trigger: &PgTrigger) -> Vec<Kind> {
         let count = usize::try_from(all.numtriggers).unwrap_or_default();
         std::slice::from_raw_parts(all.triggers, count)
             .iter()
-            .filter(|other| {
-                (other.tgtype, other.tgenabled, other.tgnattr) == (this.tgtype, this.tgenabled, this.tgnattr)
-                    && other.tgqual.is_null() == this.tgqual.is_null()
-                    && pg_sys::get_func_namespace(other.tgfoid) == ours
-            })
+            .filter(|other| alike(this, other) && pg_sys::get_func_namespace(other.tgfoid) == ours)
             .filter_map(|other| {
                 let name = pg_sys::get_func_name(other.tgfoid);
                 (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_bytes()).and_then(kind_of)
             })
             .collect()
     }
+}
+
+fn is_alike(this: &pg_sys::Trigger, other: &pg_sys::Trigger) -> bool {
+    (other.tgtype, other.tgenabled, other.tgnattr) == (this.tgtype, this.tgenabled, this.tgnattr)
+        && other.tgqual.is_null() == this.tgqual.is_null()
+}
+
+/// Whether the other one was made by `payments.attach` too: under its function's name, for every purchase.
+fn is_like_ours(this: &pg_sys::Trigger, other: &pg_sys::Trigger) -> bool {
+    // SAFETY: the server's own description of a trigger, and a function's name as a copy.
+    let named_so = unsafe {
+        let function = pg_sys::get_func_name(other.tgfoid);
+        !function.is_null() && std::ffi::CStr::from_ptr(function) == std::ffi::CStr::from_ptr(other.tgname)
+    };
+    let never = pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSTEAD;
+    let events = u32::from(other.tgtype.cast_unsigned());
+    let wanted = u32::from(this.tgtype.cast_unsigned());
+    named_so
+        && other.tgenabled == this.tgenabled
+        && events & wanted == wanted
+        && events & never == 0
+        && other.tgnattr == 0
 }
 
 /// The kind that a trigger function of ours serves on payments.
@@ -249,10 +284,13 @@ fn version<A: WhoAllocated>(trigger: &PgTrigger, new: &Row<A>) -> Option<Version
         let data = trigger.trigger_data();
         let row = if updated { data.tg_newtuple } else { data.tg_trigtuple };
         let (header, place) = ((*row).t_data, (*row).t_self);
+        // A row that its own transaction changed again says no longer which command wrote it.
+        let combined = u32::from((*header).t_infomask) & pg_sys::HEAP_COMBOCID != 0;
+        let command = if combined { pg_sys::CommandId::MAX } else { (*header).t_choice.t_heap.t_field3.t_cid };
         Some(Version {
             payment: *payment.as_bytes(),
             writer: (*header).t_choice.t_heap.t_xmin.into_inner(),
-            command: (*header).t_choice.t_heap.t_field3.t_cid,
+            command,
             block: (u32::from(place.ip_blkid.bi_hi) << 16) | u32::from(place.ip_blkid.bi_lo),
             item: place.ip_posid,
         })

@@ -42,7 +42,7 @@ impl State {
 }
 
 /// A state and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// What became of it.
     pub state: State,

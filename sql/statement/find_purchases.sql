@@ -1,5 +1,6 @@
--- find_purchase: a payment whose money arrived, what its local session says was bought, and what was given before. $1 payment uuid
+-- find_purchases: payments whose money arrived, what their local sessions say was bought, and what was given before, one a row. $1 payments uuid[]
 select pg_catalog.json_build_object(
+  'payment', p.id,
   'environment', p.environment,
   'source', 'checkout:'::text || s.id::text,
   'money', pg_catalog.json_build_object(
@@ -49,6 +50,6 @@ select pg_catalog.json_build_object(
    select least(coalesce(p.paid_at, p.stripe_created_at, p.created_at), timestamptz '9999-12-31 00:00:00+00') as any_at) told
  cross join lateral (
    select case when pg_catalog.isfinite(told.any_at) then told.any_at else timestamptz 'epoch' end as at) paid
- where p.id = $1
+ where p.id = any ($1)
    and p.type in ('one_time_payment'::text, 'subscription_invoice'::text)
    and p.status in ('succeeded'::text, 'partially_refunded'::text, 'refunded'::text)

@@ -1,0 +1,16 @@
+-- insert_entitlements: what several sources give, for the first time. $1 JSON array of {source, key, user_id text, active boolean, starts_at, expires_at bigint (microseconds), subject_type, subject_id text}
+-- The key is compared as no index can: on a table that was empty when this was planned, an index on keys would look as good.
+insert into {target} (
+       {source}, {key}, {user_id}, {active}, {expires_at}
+     , {starts_at}
+     , {subject_type}
+     , {subject_id}
+       )
+select r.source, (r.key)::{key:type}, (r.user_id)::{user_id:type}, r.active,
+       timestamptz 'epoch' + r.expires_at * interval '1 microsecond'
+     , /* {starts_at} */ timestamptz 'epoch' + r.starts_at * interval '1 microsecond'
+     , (r.subject_type)::{subject_type:type}
+     , (r.subject_id)::{subject_id:type}
+  from pg_catalog.json_to_recordset($1::json) as r (
+         source text, key text, user_id text, active boolean, starts_at bigint, expires_at bigint, subject_type text, subject_id text)
+ where not exists (select from {target} e where e.{source} = r.source and pg_catalog.concat(e.{key}) = r.key offset 0)

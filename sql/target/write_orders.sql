@@ -1,0 +1,11 @@
+-- write_orders: what several orders say of their payments. $1 JSON array of {key, status text, amount_refunded, paid_at bigint (microseconds), stripe_checkout_session_id, stripe_payment_intent_id text}
+update {target} as o
+   set {status} = (r.status)::{status:type}
+     , {amount_refunded} = r.amount_refunded
+     , {paid_at} = timestamptz 'epoch' + r.paid_at * interval '1 microsecond'
+     , {stripe_checkout_session_id} = r.stripe_checkout_session_id
+     , {stripe_payment_intent_id} = r.stripe_payment_intent_id
+     , {updated_at} = pg_catalog.now()
+  from pg_catalog.json_to_recordset($1::json) as r (
+         key text, status text, amount_refunded bigint, paid_at bigint, stripe_checkout_session_id text, stripe_payment_intent_id text)
+ where o.{id} = (r.key)::{id:type}
