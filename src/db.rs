@@ -394,15 +394,29 @@ pub(crate) fn setting(name: &std::ffi::CStr) -> Option<String> {
     }
 }
 
-/// Whether a role may execute a function of ours.
-pub(crate) fn may_execute(role: pg_sys::Oid, function: &str) -> bool {
-    unsafe {
-        pgrx::direct_function_call::<bool>(
-            pg_sys::has_function_privilege_id_name,
-            &[role.into_datum(), function.into_datum(), "execute".into_datum()],
-        )
-        .unwrap_or(false)
+/// Whether a role may execute a function of ours that has no arguments.
+pub(crate) fn may_execute(role: pg_sys::Oid, function: &'static std::ffi::CStr) -> bool {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<&'static std::ffi::CStr, pg_sys::Oid>> = RefCell::new(HashMap::new());
     }
+    // SAFETY: look-ups in the server's caches. A name that is found is a copy, and null where the function is gone.
+    unsafe {
+        let is_it = |found: &pg_sys::Oid| {
+            let name = pg_sys::get_func_name(*found);
+            !name.is_null() && std::ffi::CStr::from_ptr(name) == function
+        };
+        let known = KNOWN.with_borrow(|known| known.get(function).copied()).filter(is_it);
+        let Some(found) = known.or_else(|| function_of_ours(function)) else { return false };
+        KNOWN.with_borrow_mut(|known| known.insert(function, found));
+        let args = [role.into_datum(), found.into_datum(), "execute".into_datum()];
+        pgrx::direct_function_call::<bool>(pg_sys::has_function_privilege_id_id, &args).unwrap_or(false)
+    }
+}
+
+unsafe fn function_of_ours(name: &std::ffi::CStr) -> Option<pg_sys::Oid> {
+    let signature = format!("payments.{}()", name.to_string_lossy());
+    // SAFETY: the function takes a text, and returns a regprocedure or NULL.
+    unsafe { pgrx::direct_function_call(pg_sys::to_regprocedure, &[signature.into_datum()]) }
 }
 
 /// Whether a role may insert a value of its own into a column.

@@ -16,7 +16,7 @@ use crate::db;
 #[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 pub(crate) fn current_user_id() -> Option<String> {
-    if !db::may_execute(db::login_role(), "payments.gateway()") {
+    if !db::may_execute(db::login_role(), c"gateway") {
         return None;
     }
     let claimed = match db::setting(c"request.jwt.claims").filter(|claims| !claims.trim().is_empty()) {

@@ -11,6 +11,7 @@ mod jsonb;
 mod lock;
 mod plan;
 mod project;
+mod row;
 mod savepoint;
 mod secrets;
 mod session;

@@ -10,6 +10,7 @@ use pgrx::{AllocatedByRust, WhoAllocated};
 use super::first::give_or_fulfil;
 use super::purchase::{Version, of_version};
 use super::{Kind, PAID_FOR, bulk, known, order, retry, subscription};
+use crate::row;
 
 type Row<'a, A> = PgHeapTuple<'a, A>;
 
@@ -131,7 +132,7 @@ fn project_late_session<'a>(
     if column(&new, "mode").as_deref() == Some("payment") {
         if ids(&new).iter().any(Option::is_some)
             && trigger.old().is_none_or(|old| ids(&old) != ids(&new))
-            && let Ok(Some(session)) = new.get_by_name::<pgrx::Uuid>("id")
+            && let Ok(Some(session)) = row::get::<pgrx::Uuid, _>(&new, "id")
         {
             retry::fulfil_session(&PAID_FOR, &session.to_string());
         }
@@ -147,9 +148,9 @@ fn completed<A: WhoAllocated>(row: &Row<A>) -> bool {
 
 /// A subscription's session that names an order leaves a word about it.
 fn refuse_order<A: WhoAllocated>(session: &Row<A>) {
-    let metadata: Option<pgrx::JsonB> = session.get_by_name("metadata").ok().flatten();
+    let metadata: Option<pgrx::JsonB> = row::get(session, "metadata").ok().flatten();
     let order_id = metadata.as_ref().and_then(|metadata| metadata.0.get("order_id")).and_then(|id| id.as_str());
-    let id: Option<pgrx::Uuid> = session.get_by_name("id").ok().flatten();
+    let id: Option<pgrx::Uuid> = row::get(session, "id").ok().flatten();
     if let Some(((environment, id), order_id)) = column(session, "environment").zip(id).zip(order_id) {
         order::refuse_subscription(&environment, &id.to_string(), order_id);
     }
@@ -277,7 +278,7 @@ fn kind_of(function: &[u8]) -> Option<Kind> {
 
 /// Which version of its row a trigger sees; the other triggers of the same change see the same one.
 fn version<A: WhoAllocated>(trigger: &PgTrigger, new: &Row<A>) -> Option<Version> {
-    let payment = new.get_by_name::<pgrx::Uuid>("id").ok().flatten()?;
+    let payment = row::get::<pgrx::Uuid, _>(new, "id").ok().flatten()?;
     let updated = trigger.event().fired_by_update();
     // SAFETY: the server keeps the rows that it called the trigger with as long as that runs; an AFTER trigger's are stored.
     unsafe {
@@ -302,8 +303,8 @@ fn nothing<'a>() -> Result<Option<Row<'a, AllocatedByRust>>, TriggerFailed> {
     Ok(None)
 }
 
-fn column<A: WhoAllocated>(row: &Row<A>, name: &str) -> Option<String> {
-    row.get_by_name(name).ok().flatten()
+fn column<A: WhoAllocated>(row: &Row<A>, name: &'static str) -> Option<String> {
+    row::get(row, name).ok().flatten()
 }
 
 /// Environment, type and id of a subscription's subject.
@@ -346,7 +347,7 @@ fn differs<A: WhoAllocated, B: WhoAllocated>(old: &Row<A>, new: &Row<B>) -> bool
     text.iter().any(|name| column(old, name) != column(new, name))
         || ["amount", "amount_refunded"]
             .iter()
-            .any(|name| old.get_by_name::<i64>(name).ok() != new.get_by_name::<i64>(name).ok())
-        || old.get_by_name::<TimestampWithTimeZone>("paid_at").ok()
-            != new.get_by_name::<TimestampWithTimeZone>("paid_at").ok()
+            .any(|name| row::get::<i64, _>(old, name).ok() != row::get::<i64, _>(new, name).ok())
+        || row::get::<TimestampWithTimeZone, _>(old, "paid_at").ok()
+            != row::get::<TimestampWithTimeZone, _>(new, "paid_at").ok()
 }

@@ -9,11 +9,10 @@ use crate::db::{self, Jsonb, Path, statement, text};
 use crate::lock;
 use crate::settings::metadata_prefix;
 
-statement!(CATALOG_SAYS, "catalog_says");
 statement!(FIND_KEY, "find_key");
-statement!(KEY_IS_KNOWN, "key_is_known");
 statement!(MOVE_KEY, "move_key");
 statement!(SHOW_TO_GUEST, "show_to_guest");
+statement!(REQUEST_SAYS, "request_says");
 statement!(LIVE_APPROVAL, "live_approval");
 
 const TABLE: &str = "payments.checkout_sessions";
@@ -74,12 +73,20 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
     let Some(owner) = db::owner_of(relation) else { return Ok(()) };
     db::as_role(owner, Path::Pinned, || {
         caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
-        let repeated = asked.idempotency_key.as_deref().is_some_and(|key| claim_key(key, row, &asked));
+        let asks = is_request(row);
+        let key = asked.idempotency_key.as_deref().map(|key| Key::presented(key, row, &asked));
+        // What a backend tells of the past asks for nothing.
+        if *caller == Caller::Trusted && !asks && key.is_none() {
+            return Ok(());
+        }
+        let known = Known::of(&asked, &items, key.as_ref());
+        if known.key_is_known && key.is_some_and(|key| key.claim(&asked)) {
+            return Ok(());
+        }
         match caller {
-            _ if repeated => Ok(()),
-            Caller::Trusted if !is_request(row) => Ok(()),
-            Caller::Trusted => live_is_approved(&asked),
-            Caller::User(_) | Caller::Guest => can_be_sold(&asked, &items),
+            Caller::Trusted if asks => live_is_approved(&asked),
+            Caller::Trusted => Ok(()),
+            Caller::User(_) | Caller::Guest => known.can_be_sold(&asked, &items),
         }
     })
 }
@@ -115,7 +122,7 @@ fn check_checkout_session(
     };
     let table = db::our_table(c"checkout_sessions");
     let verdict = asked.check(&metadata_prefix()).and_then(|items| match db::owner_of(table) {
-        Some(owner) => db::as_role(owner, Path::Pinned, || can_be_sold(&asked, &items)),
+        Some(owner) => db::as_role(owner, Path::Pinned, || Known::of(&asked, &items, None).can_be_sold(&asked, &items)),
         None => Ok(()),
     });
     if let Err(refusal) = verdict {
@@ -153,10 +160,15 @@ fn row_is_untouched(row: &Row) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What the catalog and the environments say of a request.
-#[derive(Debug, Deserialize)]
-struct Catalog {
-    live_approved: bool,
+fn live_is_approved(asked: &Checkout) -> Result<(), Refusal> {
+    let refused = asked.environment.as_deref() == Some("live") && LIVE_APPROVAL.one::<bool>(&[]) != Some(true);
+    if refused { Err(Refusal::LiveNotApproved) } else { Ok(()) }
+}
+
+/// What the database knows beforehand of a request.
+#[derive(Debug, Default, Deserialize)]
+struct Known {
+    key_is_known: bool,
     prices: Vec<Price>,
 }
 
@@ -168,33 +180,33 @@ struct Price {
     recurring: bool,
 }
 
-fn live_is_approved(asked: &Checkout) -> Result<(), Refusal> {
-    let refused = asked.environment.as_deref() == Some("live") && LIVE_APPROVAL.one::<bool>(&[]) != Some(true);
-    if refused { Err(Refusal::LiveNotApproved) } else { Ok(()) }
-}
+impl Known {
+    fn of(asked: &Checkout, items: &[LineItem], key: Option<&Key>) -> Self {
+        let prices: Vec<&str> = items.iter().map(|item| item.price.as_str()).collect();
+        let key = key.map(|key| (key.plain, key.aside.as_str())).unzip();
+        let args = [prices.into(), text(asked.environment.as_deref()), text(key.0), text(key.1)];
+        REQUEST_SAYS.one(&args).unwrap_or_default()
+    }
 
-/// Whether the environment takes money and every price that the catalog knows can be sold in this mode.
-fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Refusal> {
-    let prices: Vec<String> = items.iter().map(|item| item.price.clone()).collect();
-    let Some(catalog) = CATALOG_SAYS.one::<Catalog>(&[prices.into()]) else { return Ok(()) };
-    let environment = asked.environment.as_deref().unwrap_or_default();
-    if environment == "live" && !catalog.live_approved {
-        return Err(Refusal::LiveNotApproved);
-    }
-    for item in items {
-        let here = catalog.prices.iter().find(|known| known.price == item.price && known.environment == environment);
-        match here {
-            Some(known) if !known.active => return Err(Refusal::PriceInactive(item.price.clone())),
-            Some(known) if known.recurring != (asked.mode.as_deref() == Some("subscription")) => {
-                return Err(Refusal::PriceMode { price: item.price.clone(), recurring: known.recurring });
+    /// Whether the environment takes money and every price that the catalog knows can be sold in this mode.
+    fn can_be_sold(&self, asked: &Checkout, items: &[LineItem]) -> Result<(), Refusal> {
+        live_is_approved(asked)?;
+        let environment = asked.environment.as_deref().unwrap_or_default();
+        for item in items {
+            let here = self.prices.iter().find(|known| known.price == item.price && known.environment == environment);
+            match here {
+                Some(known) if !known.active => return Err(Refusal::PriceInactive(item.price.clone())),
+                Some(known) if known.recurring != (asked.mode.as_deref() == Some("subscription")) => {
+                    return Err(Refusal::PriceMode { price: item.price.clone(), recurring: known.recurring });
+                }
+                None if self.prices.iter().any(|known| known.price == item.price) => {
+                    return Err(Refusal::PriceElsewhere(item.price.clone()));
+                }
+                _ => {}
             }
-            None if catalog.prices.iter().any(|known| known.price == item.price) => {
-                return Err(Refusal::PriceElsewhere(item.price.clone()));
-            }
-            _ => {}
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// A row that holds the presented key, or that holds it set aside for the present caller.
@@ -219,40 +231,49 @@ impl Holder {
     }
 }
 
-/// Sees to it that the presented key is the caller's to use, and tells whether a row of his holds it already.
+/// An idempotency key that a caller presents.
 ///
 /// Keys belong to their caller, yet the unique index that existing backends name in ON CONFLICT knows only environment and
 /// key. So the plain key is with whoever asked last; a row of another caller that holds it keeps it set aside under a form
 /// that nobody can present, and gets it back when its own caller asks again. Thus every caller's INSERT and every SELECT
 /// back by key find the caller's own row and no other.
-fn claim_key(key: &str, row: &Row, asked: &Checkout) -> bool {
-    let created_by = row.text("created_by");
-    let guest = row.0.get_by_name::<bool>("guest").ok().flatten().unwrap_or(false);
-    let environment = asked.environment.as_deref();
-    let aside = set_aside(key, created_by.as_deref(), guest);
-    // All who present one key take turns.
-    lock::exactly(&["idempotency key", environment.unwrap_or_default(), key]);
-    if KEY_IS_KNOWN.one::<bool>(&[text(environment), text(key), text(aside.as_str())]) != Some(true) {
-        return false;
+struct Key<'a> {
+    plain: &'a str,
+    aside: String,
+    created_by: Option<String>,
+    guest: bool,
+}
+
+impl<'a> Key<'a> {
+    /// All who present one key take turns.
+    fn presented(plain: &'a str, row: &Row, asked: &Checkout) -> Self {
+        let created_by = row.text("created_by");
+        let guest = row.flag("guest");
+        lock::exactly(&["idempotency key", asked.environment.as_deref().unwrap_or_default(), plain]);
+        Self { plain, aside: set_aside(plain, created_by.as_deref(), guest), created_by, guest }
     }
-    let digest = asked.digest(&metadata_prefix());
-    let holders = FIND_KEY.all::<Holder>(&[
-        text(environment),
-        text(key),
-        text(aside.as_str()),
-        text(created_by.as_deref()),
-        guest.into(),
-        text(digest.as_str()),
-        text(asked.id.as_str()),
-    ]);
-    let mine = holders.iter().find(|holder| holder.is_own());
-    // An INSERT whose id another row has comes to nothing, and so takes no key from anyone.
-    let another_has_the_id =
-        holders.iter().any(|holder| holder.id_taken) && mine.is_none_or(|mine| mine.id != asked.id);
-    if !holders.is_empty() && !another_has_the_id {
-        db::with_ordinary_search_path(|| hand_over(key, &digest, &holders, mine));
+
+    /// Sees to it that the key is the caller's to use, and tells whether a row of his holds it already.
+    fn claim(&self, asked: &Checkout) -> bool {
+        let digest = asked.digest(&metadata_prefix());
+        let holders = FIND_KEY.all::<Holder>(&[
+            text(asked.environment.as_deref()),
+            text(self.plain),
+            text(self.aside.as_str()),
+            text(self.created_by.as_deref()),
+            self.guest.into(),
+            text(digest.as_str()),
+            text(asked.id.as_str()),
+        ]);
+        let mine = holders.iter().find(|holder| holder.is_own());
+        // An INSERT whose id another row has comes to nothing, and so takes no key from anyone.
+        let another_has_the_id =
+            holders.iter().any(|holder| holder.id_taken) && mine.is_none_or(|mine| mine.id != asked.id);
+        if !holders.is_empty() && !another_has_the_id {
+            db::with_ordinary_search_path(|| hand_over(self.plain, &digest, &holders, mine));
+        }
+        mine.is_some()
     }
-    mine.is_some()
 }
 
 fn hand_over(key: &str, digest: &str, holders: &[Holder], mine: Option<&Holder>) {

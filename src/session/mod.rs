@@ -7,12 +7,14 @@ pub(crate) mod secrets;
 pub(crate) mod subject;
 
 use payments_core::session::{Refusal, json_looks_secret, looks_secret};
+use pgrx::datum::UnboxDatum;
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::db::{self, Jsonb};
 use crate::identity::current_user_id;
+use crate::row;
 
 /// Who inserts a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,31 +102,42 @@ fn misplaced(made_for: &str) -> ! {
 struct Row<'a>(PgHeapTuple<'a, pgrx::AllocatedByRust>);
 
 impl Row<'_> {
-    fn text(&self, column: &str) -> Option<String> {
-        self.0.get_by_name(column).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"))
+    fn text(&self, column: &'static str) -> Option<String> {
+        self.get(column)
     }
 
-    fn json(&self, column: &str) -> Option<String> {
-        let value: Option<Jsonb> =
-            self.0.get_by_name(column).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
-        value.map(|value| value.0)
+    fn json(&self, column: &'static str) -> Option<String> {
+        self.get::<Jsonb>(column).map(|value| value.0)
+    }
+
+    fn flag(&self, column: &'static str) -> bool {
+        self.get(column).unwrap_or(false)
     }
 
     fn id(&self) -> String {
-        let value: Option<pgrx::Uuid> =
-            self.0.get_by_name("id").unwrap_or_else(|error| pgrx::error!("column id: {error}"));
-        value.map_or_else(String::new, |id| id.to_string())
+        self.get::<pgrx::Uuid>("id").map_or_else(String::new, |id| id.to_string())
     }
 
-    fn set<T: pgrx::IntoDatum>(&mut self, column: &str, value: T) {
-        self.0.set_by_name(column, value).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
+    fn get<'a, T>(&'a self, column: &'static str) -> Option<T>
+    where
+        T: FromDatum + IntoDatum + UnboxDatum<As<'a> = T> + 'a,
+    {
+        row::get(&self.0, column).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"))
+    }
+
+    fn set<T: IntoDatum>(&mut self, column: &'static str, value: T) {
+        row::set(&mut self.0, column, value).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
     }
 
     /// Whether any text or JSON of it holds what looks like a Stripe secret.
     fn holds_secret(&self) -> bool {
-        self.0.attributes().any(|(_, column)| match column.atttypid {
-            pg_sys::TEXTOID => self.text(column.name()).as_deref().is_some_and(looks_secret),
-            pg_sys::JSONBOID => self.json(column.name()).as_deref().is_some_and(json_looks_secret),
+        self.0.attributes().any(|(place, column)| match column.atttypid {
+            pg_sys::TEXTOID => {
+                self.0.get_by_index::<String>(place).ok().flatten().is_some_and(|text| looks_secret(&text))
+            }
+            pg_sys::JSONBOID => {
+                self.0.get_by_index::<Jsonb>(place).ok().flatten().is_some_and(|json| json_looks_secret(&json.0))
+            }
             _ => false,
         })
     }
