@@ -8,6 +8,7 @@ mod error;
 mod fulfil;
 mod identity;
 mod jsonb;
+mod kept;
 mod lock;
 mod plan;
 mod project;

@@ -8,17 +8,19 @@ begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  -- A backend keeps what it knows of these tables until it is told of a change. A price's product decides what the price gives;
-  -- one that becomes known is no change, for a price without one is not kept.
+  -- A backend keeps what it knows of these tables until it is told of a change. A price or its product that becomes known is no
+  -- change, for what is unknown is not kept.
   for wanted in
     select w.relation, w.name, format('after %s on payments.%I %s', w.events, w.relation, w.rows) as definition
       from (values
         ('attachments', 'tell_backends', 'insert or update or delete or truncate', 'for each statement'),
         ('benefits', 'tell_backends', 'insert or update or delete or truncate', 'for each statement'),
-        ('prices', 'tell_backends', 'delete or truncate', 'for each statement'),
-        ('prices', 'tell_backends_of_change', 'update', 'for each row when (old.stripe_product_id is not null'
-          || ' and (old.stripe_product_id is distinct from new.stripe_product_id'
-          || ' or old.environment <> new.environment or old.stripe_price_id <> new.stripe_price_id))')
+        ('prices', 'tell_backends', 'insert or delete or truncate', 'for each statement'),
+        ('prices', 'tell_backends_of_change', 'update', 'for each row when ('
+          || 'old.environment <> new.environment or old.stripe_price_id <> new.stripe_price_id'
+          || ' or (old.stripe_product_id is not null and old.stripe_product_id is distinct from new.stripe_product_id)'
+          || ' or old.active <> new.active or old.type is distinct from new.type'
+          || ' or old.recurring_interval is distinct from new.recurring_interval)')
       ) as w(relation, name, events, rows)
      where not exists (select from pg_trigger t
                         where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)

@@ -10,7 +10,7 @@ use pgrx::{AllocatedByRust, WhoAllocated};
 use super::first::give_or_fulfil;
 use super::purchase::{Version, of_version};
 use super::{Kind, PAID_FOR, bulk, known, order, retry, subscription};
-use crate::row;
+use crate::{kept, row};
 
 type Row<'a, A> = PgHeapTuple<'a, A>;
 
@@ -186,8 +186,12 @@ fn project_late_price<'a>(
 fn tell_backends<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    if let Ok(relation) = trigger.relid() {
-        known::tell_all(relation);
+    let new_price = trigger.event().fired_by_insert() && trigger.table_name().is_ok_and(|table| table == "prices");
+    match trigger.relid() {
+        // A price that is unknown is not kept as such.
+        Ok(_) if new_price => kept::wrote(),
+        Ok(relation) => kept::tell_all(relation),
+        Err(_) => {}
     }
     nothing()
 }

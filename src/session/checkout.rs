@@ -1,18 +1,23 @@
 //! The guard of `payments.checkout_sessions`: what is asked holds for plain INSERTs and for the functions alike.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use payments_core::session::{Checkout, LineItem, Refusal, digest, set_aside, set_aside_for_good};
 use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::{Caller, Row, guarded, is_request, refuse, secrets};
 use crate::db::{self, Jsonb, Path, statement, text};
+use crate::kept::{Kept, kept};
 use crate::lock;
 use crate::settings::metadata_prefix;
 
 statement!(FIND_KEY, "find_key");
 statement!(MOVE_KEY, "move_key");
 statement!(SHOW_TO_GUEST, "show_to_guest");
-statement!(REQUEST_SAYS, "request_says");
+statement!(FIND_PRICE, "find_price");
+statement!(KEY_IS_KNOWN, "key_is_known");
 statement!(LIVE_APPROVAL, "live_approval");
 
 const TABLE: &str = "payments.checkout_sessions";
@@ -66,7 +71,7 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
         }
     }
     let items = asked.check(&metadata_prefix())?;
-    secrets::keep_out(row, None, &secrets::CHECKOUT)?;
+    secrets::keep_out(row, None, &secrets::BESIDE_THE_REQUEST)?;
     if asked.idempotency_key.is_some() && row.text("request_digest").is_none() {
         row.set("request_digest", asked.digest(&metadata_prefix()));
     }
@@ -75,18 +80,12 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
         caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
         let asks = is_request(row);
         let key = asked.idempotency_key.as_deref().map(|key| Key::presented(key, row, &asked));
-        // What a backend tells of the past asks for nothing.
-        if *caller == Caller::Trusted && !asks && key.is_none() {
-            return Ok(());
-        }
-        let known = Known::of(&asked, &items, key.as_ref());
-        if known.key_is_known && key.is_some_and(|key| key.claim(&asked)) {
-            return Ok(());
-        }
         match caller {
-            Caller::Trusted if asks => live_is_approved(&asked),
-            Caller::Trusted => Ok(()),
-            Caller::User(_) | Caller::Guest => known.can_be_sold(&asked, &items),
+            _ if key.is_some_and(|key| key.is_known(&asked) && key.claim(&asked)) => Ok(()),
+            // What a backend tells of the past asks for nothing.
+            Caller::Trusted if !asks => Ok(()),
+            Caller::Trusted => live_is_approved(&asked),
+            Caller::User(_) | Caller::Guest => can_be_sold(&asked, &items),
         }
     })
 }
@@ -122,7 +121,7 @@ fn check_checkout_session(
     };
     let table = db::our_table(c"checkout_sessions");
     let verdict = asked.check(&metadata_prefix()).and_then(|items| match db::owner_of(table) {
-        Some(owner) => db::as_role(owner, Path::Pinned, || Known::of(&asked, &items, None).can_be_sold(&asked, &items)),
+        Some(owner) => db::as_role(owner, Path::Pinned, || can_be_sold(&asked, &items)),
         None => Ok(()),
     });
     if let Err(refusal) = verdict {
@@ -165,48 +164,48 @@ fn live_is_approved(asked: &Checkout) -> Result<(), Refusal> {
     if refused { Err(Refusal::LiveNotApproved) } else { Ok(()) }
 }
 
-/// What the database knows beforehand of a request.
-#[derive(Debug, Default, Deserialize)]
-struct Known {
-    key_is_known: bool,
-    prices: Vec<Price>,
-}
-
+/// What the catalog knows of a price in one environment.
 #[derive(Debug, Deserialize)]
 struct Price {
-    price: String,
     environment: String,
     active: bool,
     recurring: bool,
 }
 
-impl Known {
-    fn of(asked: &Checkout, items: &[LineItem], key: Option<&Key>) -> Self {
-        let prices: Vec<&str> = items.iter().map(|item| item.price.as_str()).collect();
-        let key = key.map(|key| (key.plain, key.aside.as_str())).unzip();
-        let args = [prices.into(), text(asked.environment.as_deref()), text(key.0), text(key.1)];
-        REQUEST_SAYS.one(&args).unwrap_or_default()
-    }
+type Prices = Rc<[Price]>;
 
-    /// Whether the environment takes money and every price that the catalog knows can be sold in this mode.
-    fn can_be_sold(&self, asked: &Checkout, items: &[LineItem]) -> Result<(), Refusal> {
-        live_is_approved(asked)?;
-        let environment = asked.environment.as_deref().unwrap_or_default();
-        for item in items {
-            let here = self.prices.iter().find(|known| known.price == item.price && known.environment == environment);
-            match here {
-                Some(known) if !known.active => return Err(Refusal::PriceInactive(item.price.clone())),
-                Some(known) if known.recurring != (asked.mode.as_deref() == Some("subscription")) => {
-                    return Err(Refusal::PriceMode { price: item.price.clone(), recurring: known.recurring });
-                }
-                None if self.prices.iter().any(|known| known.price == item.price) => {
-                    return Err(Refusal::PriceElsewhere(item.price.clone()));
-                }
-                _ => {}
+thread_local! {
+    /// By environment and price.
+    static PRICES: RefCell<Kept<(String, String), Prices>> = RefCell::default();
+}
+
+/// What the catalog knows of a price that is asked for in an environment.
+fn known(environment: &str, price: &str) -> Prices {
+    let key = (environment.to_owned(), price.to_owned());
+    kept(&PRICES, &[db::our_table(c"prices")], key, |(environment, price)| {
+        let found: Prices = FIND_PRICE.all(&[text(price.as_str())]).into();
+        // One that it does not know there becomes known without anybody being told.
+        let keep = found.iter().any(|known| known.environment == *environment);
+        (found, keep)
+    })
+}
+
+/// Whether the environment takes money and every price that the catalog knows can be sold in this mode.
+fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Refusal> {
+    live_is_approved(asked)?;
+    let environment = asked.environment.as_deref().unwrap_or_default();
+    for item in items {
+        let prices = known(environment, &item.price);
+        match prices.iter().find(|known| known.environment == environment) {
+            Some(known) if !known.active => return Err(Refusal::PriceInactive(item.price.clone())),
+            Some(known) if known.recurring != (asked.mode.as_deref() == Some("subscription")) => {
+                return Err(Refusal::PriceMode { price: item.price.clone(), recurring: known.recurring });
             }
+            None if !prices.is_empty() => return Err(Refusal::PriceElsewhere(item.price.clone())),
+            _ => {}
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// A row that holds the presented key, or that holds it set aside for the present caller.
@@ -251,6 +250,11 @@ impl<'a> Key<'a> {
         let guest = row.flag("guest");
         lock::exactly(&["idempotency key", asked.environment.as_deref().unwrap_or_default(), plain]);
         Self { plain, aside: set_aside(plain, created_by.as_deref(), guest), created_by, guest }
+    }
+
+    fn is_known(&self, asked: &Checkout) -> bool {
+        let args = [text(asked.environment.as_deref()), text(self.plain), text(self.aside.as_str())];
+        KEY_IS_KNOWN.one::<bool>(&args) == Some(true)
     }
 
     /// Sees to it that the key is the caller's to use, and tells whether a row of his holds it already.

@@ -15,7 +15,7 @@ pub(super) struct Columns {
     json: &'static [&'static str],
 }
 
-pub(super) const CHECKOUT: Columns = Columns {
+const CHECKOUT: Columns = Columns {
     texts: &[
         "subject_type",
         "subject_id",
@@ -30,6 +30,17 @@ pub(super) const CHECKOUT: Columns = Columns {
         "url",
     ],
     json: &["line_items", "metadata"],
+};
+/// Those of a checkout session that are not part of the request, which [`payments_core::session::Checkout::check`] looks through.
+pub(super) const BESIDE_THE_REQUEST: Columns = Columns {
+    texts: &[
+        "stripe_checkout_session_id",
+        "stripe_customer_id",
+        "stripe_payment_intent_id",
+        "stripe_subscription_id",
+        "url",
+    ],
+    json: &[],
 };
 pub(super) const PORTAL: Columns = Columns {
     texts: &["subject_type", "subject_id", "stripe_customer_id", "return_url", "configuration_id", "url"],
