@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::registry::{SubjectType, registered};
 use crate::db::{self, Path};
 use crate::identity::current_user_id;
+use crate::kept::{Kept, kept, watch};
 
 const PREDICATE: &str = include_str!("../../sql/statement/predicate.sql");
 const KNOWN_SUBJECTS: &str = include_str!("../../sql/statement/known_subjects.sql");
@@ -114,34 +115,54 @@ fn memberships(registered: &SubjectType, kind: &str, user: &str) -> Option<Rc<[S
     if known.is_some() {
         return known;
     }
-    let found: Rc<[String]> = looked_up(registered, user)?.into();
+    let found: Rc<[String]> = looked_up(registered, kind, user)?.into();
     if let Some(asked) = asked {
         LAST.set(Some((asked, found.clone())));
     }
     Some(found)
 }
 
-fn looked_up(registered: &SubjectType, user: &str) -> Option<Vec<String>> {
-    let table = Oid::from(registered.members?);
-    let owner = db::owner_of(table)?;
-    let subject = Column::of(table, registered.subject_column.as_deref()?)?;
-    let member = Column::of(table, registered.user_column.as_deref()?)?;
-    let mut args = vec![user];
-    if !member.kind.holds(user) {
+fn looked_up(registered: &SubjectType, kind: &str, user: &str) -> Option<Vec<String>> {
+    let look_up = kept(&LOOK_UPS, &[db::our_table(c"checkout_sessions")], kind.to_owned(), |_| {
+        (LookUp::of(registered).map(Rc::new), true)
+    })?;
+    if !look_up.member.holds(user) {
         return None;
     }
-    let mut conditions = vec![member.equals(args.len())];
-    let roles = registered.roles.as_ref().and_then(|roles| serde_json::to_string(roles).ok());
-    if let Some(column) = registered.role_column.as_deref() {
-        args.push(roles.as_deref()?);
-        conditions.push(Column::of(table, column)?.is_one_of(args.len()));
-    }
-    let sql = MEMBERSHIP
-        .replace("{subject}", &subject.name)
-        .replace("{members}", &db::name_of(table)?)
-        .replace("{conditions}", &conditions.join(" and "));
-    let found = db::quietly(|| db::as_role(owner, Path::Pinned, || db::look_up(&sql, &args)))?;
+    let found = db::quietly(|| db::as_role(look_up.owner, Path::Pinned, || db::look_up(&look_up.sql, &[user])))?;
     Some(found.into_iter().flatten().collect())
+}
+
+/// How a membership table is asked: by which statement, as whom, and of which users.
+struct LookUp {
+    sql: String,
+    owner: Oid,
+    member: Kind,
+}
+
+thread_local! {
+    /// By type of subject; none where the table or a column is gone.
+    static LOOK_UPS: RefCell<Kept<String, Option<Rc<LookUp>>>> = RefCell::default();
+}
+
+impl LookUp {
+    fn of(registered: &SubjectType) -> Option<Self> {
+        let table = Oid::from(registered.members?);
+        watch(&[table]);
+        let owner = db::owner_of(table)?;
+        let subject = Column::of(table, registered.subject_column.as_deref()?)?;
+        let member = Column::of(table, registered.user_column.as_deref()?)?;
+        let mut conditions = vec![member.equals(1)];
+        if let Some(column) = registered.role_column.as_deref() {
+            let roles = serde_json::to_string(registered.roles.as_ref()?).ok()?;
+            conditions.push(Column::of(table, column)?.is_one_of(&roles));
+        }
+        let sql = MEMBERSHIP
+            .replace("{subject}", &subject.name)
+            .replace("{members}", &db::name_of(table)?)
+            .replace("{conditions}", &conditions.join(" and "));
+        Some(Self { sql, owner, member: member.kind })
+    }
 }
 
 /// What the app's own predicate says of each id.
@@ -221,8 +242,8 @@ impl Column {
         }
     }
 
-    fn is_one_of(&self, argument: usize) -> String {
-        let name = &self.name;
-        format!("(${argument}::pg_catalog.jsonb) operator(pg_catalog.?) m.{name}::pg_catalog.text")
+    fn is_one_of(&self, values: &str) -> String {
+        let (name, values) = (&self.name, pgrx::spi::quote_literal(values));
+        format!("({values}::pg_catalog.jsonb) operator(pg_catalog.?) m.{name}::pg_catalog.text")
     }
 }
