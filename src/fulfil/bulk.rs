@@ -69,9 +69,14 @@ fn in_parts(payments: &[pgrx::Uuid], kinds: &[Kind]) -> Vec<([u8; 16], Vec<Kind>
     let tables = Tables::of(kinds);
     let mut given = Vec::new();
     let mut failures = 0;
+    // Of several payments of one local session the first gives; the others see that at their own turn.
+    let mut sources = HashSet::new();
     for part in payments.chunks(AT_A_TIME) {
-        let mut gifts: Vec<Gift> =
-            Purchase::find_all(part).iter().filter_map(|purchase| Gift::of(purchase, &tables)).collect();
+        let mut gifts: Vec<Gift> = Purchase::find_all(part)
+            .iter()
+            .filter(|purchase| sources.insert(purchase.source.clone()))
+            .filter_map(|purchase| Gift::of(purchase, &tables))
+            .collect();
         if give(&mut gifts, &tables).is_ok() {
             given.extend(gifts.iter().map(|gift| (gift.purchase.payment(), gift.done())));
         } else {

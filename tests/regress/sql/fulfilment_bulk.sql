@@ -8,7 +8,7 @@ select payments.set_credit_benefit('test', 'price_extra', 7);
 select payments.set_entitlement_benefit('test', 'price_pack', 'course', '1 month');
 select payments.set_credit_benefit('test', 'prod_unknown', 5);
 create table kinds (n int, order_of int, amount bigint default 2000, refunded bigint default 0, price text default 'price_pack', who text, order_id text);
-insert into kinds (n) select generate_series(1, 600);
+insert into kinds (n) select generate_series(1, 604);                -- the last four are second payments of the first four sessions
 update kinds set who = 'user_' || n, order_of = n;
 update kinds set who = 'often' where n % 50 = 1;                     -- many payments of one user, some in one part
 update kinds set order_of = n - 1 where n % 40 = 2;                  -- two payments of one order
@@ -25,13 +25,13 @@ update kinds set who = null where n % 60 = 13;                       -- a guest
 insert into orders (id, user_id, amount, currency)
 select md5('order ' || n)::uuid, who, 2000, 'eur' from kinds;
 update orders set status = 'canceled' where id = md5('order 14')::uuid;
-insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, created_by, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id)
+insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, created_by, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id, stripe_payment_intent_id)
 select md5('session ' || n)::uuid, 'test', 'payment', case when who is not null then 'user' end, who, who,
        jsonb_build_array(jsonb_build_object('price', price, 'quantity', 1 + n % 3), jsonb_build_object('price', 'price_extra', 'quantity', 1)), 'https://a.example', 'https://a.example',
-       jsonb_strip_nulls(jsonb_build_object('order_id', coalesce(order_id, md5('order ' || order_of)::uuid::text))), 'cs_' || n
-  from kinds;
-insert into payments.payment_history (id, environment, type, status, stripe_checkout_session_id, amount, currency)
-select md5('payment ' || n)::uuid, 'test', 'one_time_payment', 'pending', 'cs_' || n, amount, 'eur' from kinds;
+       jsonb_strip_nulls(jsonb_build_object('order_id', coalesce(order_id, md5('order ' || order_of)::uuid::text))), 'cs_' || n, 'pi_' || n
+  from kinds where n <= 600;
+insert into payments.payment_history (id, environment, type, status, stripe_checkout_session_id, stripe_payment_intent_id, amount, currency)
+select md5('payment ' || n)::uuid, 'test', 'one_time_payment', 'pending', case when n <= 600 then 'cs_' || n end, case when n > 600 then 'pi_' || n - 600 end, amount, 'eur' from kinds;
 
 create procedure pay_all() language sql as $$
   update payments.payment_history p
