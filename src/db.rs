@@ -394,7 +394,8 @@ pub(crate) fn setting(name: &std::ffi::CStr) -> Option<String> {
     }
 }
 
-/// Whether a role may execute a function of ours that has no arguments.
+/// Whether a role may execute a function of ours that has no arguments. Raises 55000 where the extension was dropped: the functions
+/// that policies call outlive it.
 pub(crate) fn may_execute(role: pg_sys::Oid, function: &'static std::ffi::CStr) -> bool {
     thread_local! {
         static KNOWN: RefCell<HashMap<&'static std::ffi::CStr, pg_sys::Oid>> = RefCell::new(HashMap::new());
@@ -406,7 +407,14 @@ pub(crate) fn may_execute(role: pg_sys::Oid, function: &'static std::ffi::CStr) 
             !name.is_null() && std::ffi::CStr::from_ptr(name) == function
         };
         let known = KNOWN.with_borrow(|known| known.get(function).copied()).filter(is_it);
-        let Some(found) = known.or_else(|| function_of_ours(function)) else { return false };
+        let Some(found) = known.or_else(|| function_of_ours(function)) else {
+            ereport!(
+                ERROR,
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the extension payments is not installed",
+                "Without it nobody can tell who is asking; create extension payments finds its tables again."
+            );
+        };
         KNOWN.with_borrow_mut(|known| known.insert(function, found));
         let args = [role.into_datum(), found.into_datum(), "execute".into_datum()];
         pgrx::direct_function_call::<bool>(pg_sys::has_function_privilege_id_id, &args).unwrap_or(false)

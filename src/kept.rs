@@ -40,14 +40,16 @@ thread_local! {
 
 /// The value of `key` that was read from these tables; found, where that is not known. What `find` returns is kept if it says so.
 ///
-/// A snapshot that stays as it was must not see what others have changed since: under repeatable read it is found each time.
+/// It is found as things are now, not as they were when the running query began: no further word would come of what changed in
+/// between. Under repeatable read, which must not see such changes, and in parallel queries nothing is kept.
 pub(crate) fn kept<K: Eq + Hash + 'static, V: Clone + 'static>(
     all: &'static LocalKey<RefCell<Kept<K, V>>>,
     tables: &[pg_sys::Oid],
     key: K,
     find: impl FnOnce(&K) -> (V, bool),
 ) -> V {
-    if !sees_the_newest() {
+    // SAFETY: a global of this backend.
+    if !sees_the_newest() || unsafe { pg_sys::IsInParallelMode() } {
         return find(&key).0;
     }
     // SAFETY: what the server does itself before it opens a table.
@@ -63,7 +65,10 @@ pub(crate) fn kept<K: Eq + Hash + 'static, V: Clone + 'static>(
     }
     watch(tables);
     let before = ALL_CHANGES.get();
+    // SAFETY: the snapshot is taken off again at once, or by the abort where `find` raises.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
     let (value, keep) = find(&key);
+    unsafe { pg_sys::PopActiveSnapshot() };
     let sure = UNSURE.get().is_none_or(|unsure| unsure != transaction());
     if keep && sure && before == ALL_CHANGES.get() {
         all.with_borrow_mut(|all| {
@@ -109,9 +114,10 @@ unsafe extern "C-unwind" fn schema_changed(_: pg_sys::Datum, _: i32, _: u32) {
     CHANGES.set(CHANGES.get().wrapping_add(1));
 }
 
-/// Notes that this transaction writes rows that nobody keeps as missing, so that nobody has to be told.
+/// Notes that this transaction may write rows that nobody keeps as missing, so that nobody will be told of them.
 pub(crate) fn wrote() {
-    UNSURE.set(Some(transaction()));
+    // SAFETY: the caller is about to write, so that a number may be given.
+    UNSURE.set(Some(unsafe { pg_sys::GetTopTransactionId() }));
 }
 
 fn transaction() -> pg_sys::TransactionId {

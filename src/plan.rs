@@ -1,7 +1,7 @@
 //! Kept plans: a statement is prepared at its first use and its plan kept for the life of the backend.
 //!
-//! One generic plan each, made without sequential scans, and without joins that read all of a table: a plan made while the
-//! tables are empty would else do so, and go on through a long transaction that fills them. For the same reason the statements ask for an environment by
+//! One generic plan each, made without sequential scans: a plan made while the tables are empty would else scan them, and
+//! go on so through a long transaction that fills them. For the same reason the statements ask for an environment by
 //! `is not distinct from`, which no index knows: on an empty table an index read for its second column alone looks as good
 //! as one read for the id that is asked for. Only our own statements are planned so; what an app's trigger runs is planned
 //! as ever.
@@ -80,36 +80,13 @@ fn forget(key: &str) {
     }
 }
 
-/// What the planner may use; put back however planning ends.
-struct Allowed {
-    scans: bool,
-    hash_joins: bool,
-    merge_joins: bool,
-}
+/// Puts `enable_seqscan` back however planning ends.
+struct SeqScans(bool);
 
-impl Allowed {
-    /// Allows only what goes by an index, and tells what was allowed before.
-    fn only_by_index() -> Self {
-        // SAFETY: globals of this backend.
-        unsafe {
-            let before = Self {
-                scans: pg_sys::enable_seqscan,
-                hash_joins: pg_sys::enable_hashjoin,
-                merge_joins: pg_sys::enable_mergejoin,
-            };
-            (pg_sys::enable_seqscan, pg_sys::enable_hashjoin, pg_sys::enable_mergejoin) = (false, false, false);
-            before
-        }
-    }
-}
-
-impl Drop for Allowed {
+impl Drop for SeqScans {
     fn drop(&mut self) {
-        // SAFETY: globals of this backend.
-        unsafe {
-            (pg_sys::enable_seqscan, pg_sys::enable_hashjoin, pg_sys::enable_mergejoin) =
-                (self.scans, self.hash_joins, self.merge_joins);
-        }
+        // SAFETY: a global of this backend.
+        unsafe { pg_sys::enable_seqscan = self.0 };
     }
 }
 
@@ -120,7 +97,8 @@ fn make_ready(plan: pg_sys::SPIPlanPtr, new: bool) {
         if !new && pg_sys::SPI_plan_is_valid(plan) {
             return;
         }
-        let before = Allowed::only_by_index();
+        let before = SeqScans(pg_sys::enable_seqscan);
+        pg_sys::enable_seqscan = false;
         let cached = pg_sys::SPI_plan_get_cached_plan(plan);
         drop(before);
         if !cached.is_null() {

@@ -133,7 +133,7 @@ mod tests {
             "prune_events",
             "rows_of_mappings",
         ];
-        Spi::run("set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off; set local plan_cache_mode = force_generic_plan").unwrap();
+        Spi::run("set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan").unwrap();
         for table in OURS {
             Spi::run(&format!("analyze payments.{table}")).unwrap();
         }

@@ -209,7 +209,8 @@ create function payments.projection_triggers(kind text) returns table (name text
 as $$
   select w.name, w.relation,
          format('after %s on payments.%I %s for each row %s execute function payments.%I()', w.events, w.relation,
-           case when w.function = 'project_all' then 'referencing new table as written' else '' end,
+           case w.name when 'project_all_inserted' then 'referencing new table as written'
+                       when 'project_all_updated' then 'referencing old table as was new table as written' else '' end,
            case when w.relation = 'payment_history' then $when$when (new.status <> 'pending')$when$ else '' end,
            w.function)
     from (values

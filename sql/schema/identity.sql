@@ -6,7 +6,8 @@ create function payments.gateway() returns boolean
 as $$ select true $$;
 
 -- The callers' side of policies. Not members of the extension (see ownership.sql): a policy that depended on a member would
--- keep DROP EXTENSION from working. Without the extension they fail, and so the policies deny. Those that an earlier install
+-- keep DROP EXTENSION from working. Without the extension they raise, and so the policies deny. They stand in every dump, so the
+-- names that they have in the library stay. Those that an earlier install
 -- left are replaced, whatever they say; a script may replace only members, so each joins for as long as that takes.
 do $install$
 declare

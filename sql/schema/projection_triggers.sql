@@ -11,12 +11,16 @@ begin
   -- A backend keeps what it knows of these tables until it is told of a change. A price or its product that becomes known is no
   -- change, for what is unknown is not kept.
   for wanted in
-    select w.relation, w.name, format('after %s on payments.%I %s', w.events, w.relation, w.rows) as definition
+    select w.relation, w.name, format('%s on payments.%I %s', w.events, w.relation, w.rows) as definition
       from (values
-        ('attachments', 'tell_backends', 'insert or update or delete or truncate', 'for each statement'),
-        ('benefits', 'tell_backends', 'insert or update or delete or truncate', 'for each statement'),
-        ('prices', 'tell_backends', 'insert or delete or truncate', 'for each statement'),
-        ('prices', 'tell_backends_of_change', 'update', 'for each row when ('
+        ('attachments', 'tell_backends', 'after insert or update or delete', 'for each row'),
+        ('attachments', 'tell_backends_of_all', 'after truncate', 'for each statement'),
+        ('benefits', 'tell_backends', 'after insert or update or delete', 'for each row'),
+        ('benefits', 'tell_backends_of_all', 'after truncate', 'for each statement'),
+        ('prices', 'tell_backends', 'after delete', 'for each row'),
+        ('prices', 'tell_backends_of_all', 'after truncate', 'for each statement'),
+        ('prices', 'tell_backends_before', 'before insert or update', 'for each statement'),
+        ('prices', 'tell_backends_of_change', 'after update', 'for each row when ('
           || 'old.environment <> new.environment or old.stripe_price_id <> new.stripe_price_id'
           || ' or (old.stripe_product_id is not null and old.stripe_product_id is distinct from new.stripe_product_id)'
           || ' or old.active <> new.active or old.type is distinct from new.type'
@@ -27,7 +31,7 @@ begin
   loop
     execute format('create trigger %I %s execute function payments.tell_backends()', wanted.name, wanted.definition);
     execute format('alter trigger %I on payments.%I depends on extension payments', wanted.name, wanted.relation);
-    -- also where rows come by replication
+    -- also where rows come by replication, which calls no trigger for a statement
     execute format('alter table payments.%I enable always trigger %I', wanted.relation, wanted.name);
   end loop;
   perform payments.make_projection_triggers(a.kind) from (select distinct kind from payments.attachments) a;

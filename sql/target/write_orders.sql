@@ -1,4 +1,4 @@
--- write_orders: what several orders say of their payments. $1 JSON array of {key, status text, amount_refunded, paid_at bigint (microseconds), stripe_checkout_session_id, stripe_payment_intent_id text}
+-- write_orders: what several orders say of their payments. $1 JSON array of {key, status text, amount_refunded, paid_at bigint (microseconds), stripe_checkout_session_id, stripe_payment_intent_id text}, $2 their keys text[], so that however they are joined no other order is read
 update {target} as o
    set {status} = (r.status)::{status:type}
      , {amount_refunded} = r.amount_refunded
@@ -9,3 +9,4 @@ update {target} as o
   from pg_catalog.json_to_recordset($1::json) as r (
          key text, status text, amount_refunded bigint, paid_at bigint, stripe_checkout_session_id text, stripe_payment_intent_id text)
  where o.{id} = (r.key)::{id:type}
+   and o.{id} = any (($2::text[])::{id:type}[])

@@ -12,7 +12,8 @@ use super::first::{Gift, Tables, give};
 use super::purchase::{Purchase, Version};
 use crate::db::current_transaction;
 
-const PAID_BY_STATEMENT: &str = include_str!("../../sql/target/paid_by_statement.sql");
+const PAID_BY_INSERT: &str = include_str!("../../sql/target/paid_by_insert.sql");
+const PAID_BY_UPDATE: &str = include_str!("../../sql/target/paid_by_update.sql");
 
 /// Fewer are given one by one.
 const MANY: i64 = 8;
@@ -30,7 +31,8 @@ struct Given {
     transaction: i64,
     /// By command, and by where the server keeps what that wrote: an upsert has two such places.
     statements: HashSet<(Command, usize)>,
-    kinds: HashMap<(Command, [u8; 16]), Vec<Kind>>,
+    /// The kinds of each payment, a bit each.
+    kinds: HashMap<(Command, [u8; 16]), u8>,
 }
 
 thread_local! {
@@ -62,40 +64,59 @@ pub(super) fn give_all(trigger: &PgTrigger, version: &Version, kinds: impl FnOnc
 /// Whether the statement that wrote this version of a payment's row has given what it bought of a kind.
 pub(super) fn gave(version: &Version, kind: Kind) -> bool {
     let of_command = ((version.writer, version.command), version.payment);
-    GIVEN.with_borrow(|given| given.kinds.get(&of_command).is_some_and(|kinds| kinds.contains(&kind)))
+    GIVEN.with_borrow_mut(|given| {
+        // What an earlier transaction gave takes room for nothing.
+        if !given.kinds.is_empty() && given.transaction != current_transaction() {
+            *given = Given::default();
+        }
+        given.kinds.get(&of_command).is_some_and(|kinds| kinds & bit(kind) != 0)
+    })
 }
 
-fn in_parts(payments: &[pgrx::Uuid], kinds: &[Kind]) -> Vec<([u8; 16], Vec<Kind>)> {
+fn in_parts(payments: &[pgrx::Uuid], kinds: &[Kind]) -> Vec<([u8; 16], u8)> {
     let tables = Tables::of(kinds);
     let mut given = Vec::new();
     let mut failures = 0;
     // Of several payments of one local session the first gives; the others see that at their own turn.
     let mut sources = HashSet::new();
+    let mut waits = false;
     for part in payments.chunks(AT_A_TIME) {
-        let mut gifts: Vec<Gift> = Purchase::find_all(part)
-            .iter()
-            .filter(|purchase| sources.insert(purchase.source.clone()))
-            .filter_map(|purchase| Gift::of(purchase, &tables))
-            .collect();
-        if give(&mut gifts, &tables).is_ok() {
-            given.extend(gifts.iter().map(|gift| (gift.purchase.payment(), gift.done())));
-        } else {
-            failures += 1;
-            if failures == FAILURES {
+        let mut gifts: Vec<Gift> = Vec::new();
+        for purchase in Purchase::find_all(part) {
+            let first_of_source = sources.insert(purchase.source.clone());
+            let Some(gift) = Gift::of(&purchase, &tables).filter(|_| first_of_source) else { continue };
+            // Who went on to later subjects while another has this one might have to wait for him, and he for us.
+            if !gift.try_lock() {
+                waits = true;
                 break;
             }
+            gifts.push(gift);
+        }
+        if give(&mut gifts, &tables).is_ok() {
+            let done = |gift: &Gift| gift.done().into_iter().fold(0, |kinds, kind| kinds | bit(kind));
+            given.extend(gifts.iter().map(|gift| (gift.purchase.payment(), done(gift))));
+        } else {
+            failures += 1;
+        }
+        if waits || failures == FAILURES {
+            break;
         }
         pgrx::check_for_interrupts!();
     }
     given
 }
 
+fn bit(kind: Kind) -> u8 {
+    1 << kind as u8
+}
+
 fn payments_of(trigger: &PgTrigger) -> Vec<pgrx::Uuid> {
+    let paid = if trigger.trigger_data().tg_oldtable.is_null() { PAID_BY_INSERT } else { PAID_BY_UPDATE };
     Spi::connect(|client| {
         let data = std::ptr::from_ref(trigger.trigger_data()).cast_mut();
         // SAFETY: the server's own description of the call, which it does not change here.
         unsafe { pg_sys::SPI_register_trigger_data(data) };
-        client.select(PAID_BY_STATEMENT, None, &[])?.first().get_one::<Vec<pgrx::Uuid>>()
+        client.select(paid, None, &[])?.first().get_one::<Vec<pgrx::Uuid>>()
     })
     .unwrap_or_else(|error: pgrx::spi::Error| error!("{error}"))
     .unwrap_or_default()

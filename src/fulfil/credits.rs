@@ -223,7 +223,7 @@ pub(super) fn write_many<'a>(target: &Target, grants: impl Iterator<Item = (&'a 
             }));
         }
     }
-    target.write_all(WRITE_CREDITS, &lines);
+    target.write_all(WRITE_CREDITS, &lines, Vec::new());
 }
 
 fn source_of(purchase: &Purchase, due: &Due) -> String {

@@ -214,7 +214,7 @@ pub(super) fn write_many<'a>(target: &Target, keys: impl Iterator<Item = (&'a Pu
             }));
         }
     }
-    target.write_all(INSERT_ENTITLEMENTS, &rows);
+    target.write_all(INSERT_ENTITLEMENTS, &rows, Vec::new());
 }
 
 /// Writes the row of one source and key: `known` says that it is probably there.

@@ -64,8 +64,7 @@ pub(super) struct Gift {
 }
 
 impl Gift {
-    /// What a payment gives to these tables, if that is plain; who has to wait for a balance does that the long way, where a wait
-    /// that is too long fails nothing else.
+    /// What a payment gives to these tables, if that is plain.
     pub(super) fn of(purchase: &Rc<Purchase>, tables: &Tables) -> Option<Self> {
         if !purchase.is_new() || purchase.only_takes_back() || !sees_the_newest() {
             return None;
@@ -74,9 +73,14 @@ impl Gift {
         let keys = tables.entitlements.as_ref().and_then(|table| entitlements::first(purchase, table));
         let order =
             tables.orders.as_ref().zip(purchase.order_id.as_deref()).and_then(|(table, id)| table.key("id", id));
-        let nothing = credits.is_none() && keys.is_none() && order.is_none();
-        let free = !nothing && credits.as_ref().is_none_or(credits::Grant::try_lock);
-        free.then(|| Self { purchase: Rc::clone(purchase), credits, keys, order, decision: None })
+        let something = credits.is_some() || keys.is_some() || order.is_some();
+        something.then(|| Self { purchase: Rc::clone(purchase), credits, keys, order, decision: None })
+    }
+
+    /// Takes the lock of the balance that it changes, if nobody has it. Who has to wait does that the long way, where a wait that is
+    /// too long fails nothing else.
+    pub(super) fn try_lock(&self) -> bool {
+        self.credits.as_ref().is_none_or(credits::Grant::try_lock)
     }
 
     fn records<'a>(&'a self, tables: &'a Tables) -> Vec<Record<'a>> {
@@ -164,7 +168,7 @@ fn as_owners(tables: &[(Kind, &Target)], mut work: impl FnMut(Kind, &Target)) ->
 pub(super) fn give_or_fulfil(purchase: &Rc<Purchase>, kind: Kind, others: impl FnOnce() -> Vec<Kind>) {
     if !purchase.tried.replace(true) {
         let tables = Tables::of(&others());
-        let mut gifts: Vec<Gift> = Gift::of(purchase, &tables).into_iter().collect();
+        let mut gifts: Vec<Gift> = Gift::of(purchase, &tables).into_iter().filter(Gift::try_lock).collect();
         if give(&mut gifts, &tables).is_ok() {
             for gift in &gifts {
                 purchase.holds.set(gift.holds());

@@ -30,6 +30,12 @@ pub(super) fn fulfil(purchase: &Purchase) {
     }
 }
 
+/// The statement that this purchase was read after has settled its order, and the record says how.
+pub(super) fn is_settled(purchase: &Purchase) {
+    let holds = purchase.given_of(Kind::Orders).any(|given| given.granted.is_some());
+    purchase.holds.set(Some(holds));
+}
+
 /// Whether this payment holds the order that it names.
 pub(super) fn holds(purchase: &Purchase) -> bool {
     fulfil(purchase);
@@ -196,12 +202,12 @@ pub(super) fn settle_many(target: &Target, payments: &[(&Purchase, Option<&str>)
         #[serde(flatten)]
         order: Order,
     }
-    let keys: Vec<&str> = payments.iter().filter_map(|(_, key)| *key).collect();
+    let keys: Vec<String> = payments.iter().filter_map(|(_, key)| key.map(ToOwned::to_owned)).collect();
     if keys.is_empty() {
         return payments.iter().map(|_| None).collect();
     }
     let mut orders: HashMap<String, Order> = target
-        .all::<Locked>(LOCK_ORDERS, &[keys.into()])
+        .all::<Locked>(LOCK_ORDERS, &[keys.clone().into()])
         .into_iter()
         .filter(|locked| locked.order.status.as_deref() == Some("pending"))
         .map(|locked| (locked.key, locked.order))
@@ -225,7 +231,7 @@ pub(super) fn settle_many(target: &Target, payments: &[(&Purchase, Option<&str>)
             decisions.into_iter().next()
         })
         .collect();
-    target.write_all(WRITE_ORDERS, &rows);
+    target.write_all(WRITE_ORDERS, &rows, vec![keys.into()]);
     decisions
 }
 

@@ -198,7 +198,12 @@ impl Purchase {
 
     /// What was decided before on one table.
     pub(super) fn given(&self, kind: Kind, target: &Target) -> impl Iterator<Item = &Given> {
-        self.given.iter().flatten().filter(move |given| given.kind == kind.name() && given.target == target.relation)
+        self.given_of(kind).filter(move |given| given.target == target.relation)
+    }
+
+    /// What was decided before of one kind.
+    pub(super) fn given_of(&self, kind: Kind) -> impl Iterator<Item = &Given> {
+        self.given.iter().flatten().filter(move |given| given.kind == kind.name())
     }
 }
 

@@ -157,9 +157,13 @@ impl Target {
         rows(&self.render(template), args)
     }
 
-    /// Writes rows with one of its statements; raises where that leaves one as it was.
-    pub(super) fn write_all(&self, template: &'static str, rows: &[serde_json::Value]) {
-        if !rows.is_empty() && usize::try_from(self.run(template, &[json(rows)]).0) != Ok(rows.len()) {
+    /// Writes rows with one of its statements, whose first argument they are; raises where that leaves one as it was.
+    pub(super) fn write_all(&self, template: &'static str, rows: &[serde_json::Value], more: Vec<DatumWithOid>) {
+        if rows.is_empty() {
+            return;
+        }
+        let args: Vec<DatumWithOid> = std::iter::once(json(rows)).chain(more).collect();
+        if usize::try_from(self.run(template, &args).0) != Ok(rows.len()) {
             self.had_no_effect();
         }
     }

@@ -69,8 +69,8 @@ fn project_entitlements<'a>(
 /// Gives what many payments of one statement bought at its first row, as far as that is usual; the rest is left to the triggers
 /// that are called for each of them.
 ///
-/// An AFTER INSERT or AFTER UPDATE row trigger of `payments.payment_history` with a transition table `written`; SQLSTATE 39P01
-/// anywhere else.
+/// An AFTER INSERT row trigger of `payments.payment_history` with a transition table `written`, or an AFTER UPDATE one with `was`
+/// beside it; SQLSTATE 39P01 anywhere else.
 #[pg_trigger(
     sql = "create function payments.project_all() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
@@ -179,19 +179,24 @@ fn project_late_price<'a>(
 
 /// Makes every backend read anew what it keeps of a table: the attachments, or what prices give.
 ///
-/// An AFTER trigger of `payments.attachments`, `payments.benefits` and `payments.prices`.
+/// An AFTER trigger of `payments.attachments`, `payments.benefits` and `payments.prices`; before a statement it notes that what this
+/// transaction reads may be undone. SQLSTATE 39P01 on any other table.
 #[pg_trigger(
     sql = "create function payments.tell_backends() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn tell_backends<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    let new_price = trigger.event().fired_by_insert() && trigger.table_name().is_ok_and(|table| table == "prices");
+    const TABLES: [&str; 3] = ["attachments", "benefits", "prices"];
+    let ours = trigger.table_schema().is_ok_and(|schema| schema == "payments")
+        && trigger.table_name().is_ok_and(|table| TABLES.contains(&table.as_str()));
     match trigger.relid() {
-        // A price that is unknown is not kept as such.
-        Ok(_) if new_price => kept::wrote(),
-        Ok(relation) => kept::tell_all(relation),
-        Err(_) => {}
+        Ok(relation) if ours && trigger.event().fired_after() => kept::tell_all(relation),
+        Ok(_) if ours => kept::wrote(),
+        _ => misplaced(
+            "tell_backends",
+            "It tells something only as a trigger of payments.attachments, benefits or prices.",
+        ),
     }
     nothing()
 }
@@ -223,6 +228,9 @@ fn on_payment<'a>(
         && !bulk::gave(&version, kind)
         && let Some(purchase) = of_version(version, changed)
     {
+        if bulk::gave(&version, Kind::Orders) {
+            order::is_settled(&purchase);
+        }
         give_or_fulfil(&purchase, kind, || kinds_of(trigger, is_alike));
     }
     nothing()
@@ -252,7 +260,7 @@ fn is_alike(this: &pg_sys::Trigger, other: &pg_sys::Trigger) -> bool {
         && other.tgqual.is_null() == this.tgqual.is_null()
 }
 
-/// Whether the other one was made by `payments.attach` too: under its function's name, for every purchase.
+/// Whether the other one was made by `payments.attach` too: under its function's name, and under the same condition.
 fn is_like_ours(this: &pg_sys::Trigger, other: &pg_sys::Trigger) -> bool {
     // SAFETY: the server's own description of a trigger, and a function's name as a copy.
     let named_so = unsafe {
@@ -262,11 +270,24 @@ fn is_like_ours(this: &pg_sys::Trigger, other: &pg_sys::Trigger) -> bool {
     let never = pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSTEAD;
     let events = u32::from(other.tgtype.cast_unsigned());
     let wanted = u32::from(this.tgtype.cast_unsigned());
+    let conditions = [this.tgqual, other.tgqual].map(|condition| {
+        // SAFETY: the server's own text of a condition.
+        (!condition.is_null()).then(|| unsafe { std::ffi::CStr::from_ptr(condition) }.to_string_lossy().into_owned())
+    });
+    let [one, two] = conditions.map(|condition| condition.map(|condition| without_places(&condition)));
     named_so
+        && one == two
         && other.tgenabled == this.tgenabled
         && events & wanted == wanted
         && events & never == 0
         && other.tgnattr == 0
+}
+
+/// A condition as the server keeps it, without the places at which its parts stood in the statement that made it.
+fn without_places(condition: &str) -> String {
+    let mut parts = condition.split(":location ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |kept, part| kept + part.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit()))
 }
 
 /// The kind that a trigger function of ours serves on payments.
@@ -324,18 +345,20 @@ fn require(trigger: &PgTrigger, name: &'static str, tables: &[&str]) {
         && trigger.table_schema().is_ok_and(|schema| schema == "payments")
         && trigger.table_name().is_ok_and(|known| tables.contains(&known.as_str()));
     if !placed {
-        ErrorReport::new(
-            PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-            format!("function {name}() was not called by its own trigger"),
-            name,
-        )
-        .set_detail(format!(
-            "It gives something only as an AFTER row trigger of payments.{}.",
-            tables.join(", payments.")
-        ))
-        .set_hint("Use payments.attach(…) to put it onto a table of yours.")
-        .report(PgLogLevel::ERROR);
+        let tables = tables.join(", payments.");
+        misplaced(name, &format!("It gives something only as an AFTER row trigger of payments.{tables}."));
     }
+}
+
+fn misplaced(name: &'static str, made_for: &str) {
+    ErrorReport::new(
+        PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+        format!("function {name}() was not called by its own trigger"),
+        name,
+    )
+    .set_detail(made_for)
+    .set_hint("Use payments.attach(…) to put it onto a table of yours.")
+    .report(PgLogLevel::ERROR);
 }
 
 fn is_purchase<A: WhoAllocated>(row: &Row<A>) -> bool {

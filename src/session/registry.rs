@@ -4,15 +4,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use pgrx::pg_sys::Oid;
+use pgrx::prelude::*;
 use serde::Deserialize;
 
 use crate::db;
-use crate::kept::{Kept, kept};
+use crate::kept::{Kept, kept, watch};
 
+const MEMBERSHIP: &str = include_str!("../../sql/target/membership.sql");
 const REGISTERED: &str = include_str!("../../sql/statement/registered_subject_type.sql");
 
 /// How an app said who may bill for a type of subject.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct SubjectType {
     pub(super) members: Option<u32>,
     pub(super) subject_column: Option<String>,
@@ -20,6 +23,9 @@ pub(super) struct SubjectType {
     pub(super) role_column: Option<String>,
     pub(super) roles: Option<Vec<String>>,
     pub(super) predicate: Option<String>,
+    /// How its membership table is asked; none where that or a column is gone.
+    #[serde(skip)]
+    pub(super) look_up: Option<LookUp>,
 }
 
 thread_local! {
@@ -31,6 +37,103 @@ pub(super) fn registered(kind: &str) -> Option<Rc<SubjectType>> {
     kept(&TYPES, &[db::our_table(c"checkout_sessions")], kind.to_owned(), |kind| {
         let found = db::look_up(REGISTERED, &[kind]);
         let found = found.first().and_then(Option::as_deref).and_then(|row| serde_json::from_str(row).ok());
-        (found.map(Rc::new), true)
+        let found = found
+            .map(|registered: SubjectType| Rc::new(SubjectType { look_up: LookUp::of(&registered), ..registered }));
+        // Whoever asks may make up any number of types that nobody registered.
+        let keep = found.is_some();
+        (found, keep)
     })
+}
+
+/// How a membership table is asked: by which statement, as whom, and of which users.
+pub(super) struct LookUp {
+    pub(super) sql: String,
+    pub(super) owner: Oid,
+    pub(super) member: Kind,
+}
+
+impl LookUp {
+    fn of(registered: &SubjectType) -> Option<Self> {
+        let table = Oid::from(registered.members?);
+        watch(&[table]);
+        let owner = db::owner_of(table)?;
+        let subject = Column::of(table, registered.subject_column.as_deref()?)?;
+        let member = Column::of(table, registered.user_column.as_deref()?)?;
+        let mut conditions = vec![member.equals(1)];
+        if let Some(column) = registered.role_column.as_deref() {
+            let roles = serde_json::to_string(registered.roles.as_ref()?).ok()?;
+            conditions.push(Column::of(table, column)?.is_one_of(&roles));
+        }
+        let sql = MEMBERSHIP
+            .replace("{subject}", &subject.name)
+            .replace("{members}", &db::name_of(table)?)
+            .replace("{conditions}", &conditions.join(" and "));
+        Some(Self { sql, owner, member: member.kind })
+    }
+}
+
+/// A column of the app's, and how a text is compared with it so that its index serves.
+struct Column {
+    name: String,
+    kind: Kind,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Uuid,
+    Integer(i64, i64),
+    Text,
+    Other,
+}
+
+impl Kind {
+    /// Whether a text is such a value as the server would write it. Any other spelling of it denies: subjects are compared
+    /// as text elsewhere, and one subject must not have two names.
+    pub(super) fn holds(self, text: &str) -> bool {
+        match self {
+            Self::Uuid => is_uuid(text),
+            Self::Integer(least, most) => {
+                text.parse::<i64>().is_ok_and(|n| (least..=most).contains(&n) && n.to_string() == text)
+            }
+            Self::Text | Self::Other => true,
+        }
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
+
+impl Column {
+    fn of(table: Oid, name: &str) -> Option<Self> {
+        let kind = match db::column_type(table, name)? {
+            pg_sys::UUIDOID => Kind::Uuid,
+            pg_sys::INT8OID => Kind::Integer(i64::MIN, i64::MAX),
+            pg_sys::INT4OID => Kind::Integer(i32::MIN.into(), i32::MAX.into()),
+            pg_sys::INT2OID => Kind::Integer(i16::MIN.into(), i16::MAX.into()),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID => Kind::Text,
+            _ => Kind::Other,
+        };
+        Some(Self { name: pgrx::spi::quote_identifier(name), kind })
+    }
+
+    fn equals(&self, argument: usize) -> String {
+        let name = &self.name;
+        match self.kind {
+            Kind::Uuid => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.uuid"),
+            Kind::Integer(..) => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.int8"),
+            Kind::Text => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.text"),
+            Kind::Other => format!("m.{name}::pg_catalog.text operator(pg_catalog.=) ${argument}::pg_catalog.text"),
+        }
+    }
+
+    fn is_one_of(&self, values: &str) -> String {
+        let (name, values) = (&self.name, pgrx::spi::quote_literal(values));
+        format!("({values}::pg_catalog.jsonb) operator(pg_catalog.?) m.{name}::pg_catalog.text")
+    }
 }

@@ -15,11 +15,9 @@ use serde::Deserialize;
 use super::registry::{SubjectType, registered};
 use crate::db::{self, Path};
 use crate::identity::current_user_id;
-use crate::kept::{Kept, kept, watch};
 
 const PREDICATE: &str = include_str!("../../sql/statement/predicate.sql");
 const KNOWN_SUBJECTS: &str = include_str!("../../sql/statement/known_subjects.sql");
-const MEMBERSHIP: &str = include_str!("../../sql/target/membership.sql");
 const ASK_PREDICATE: &str = include_str!("../../sql/target/ask_predicate.sql");
 
 /// The type of subject that is built in: the caller.
@@ -115,54 +113,20 @@ fn memberships(registered: &SubjectType, kind: &str, user: &str) -> Option<Rc<[S
     if known.is_some() {
         return known;
     }
-    let found: Rc<[String]> = looked_up(registered, kind, user)?.into();
+    let found: Rc<[String]> = looked_up(registered, user)?.into();
     if let Some(asked) = asked {
         LAST.set(Some((asked, found.clone())));
     }
     Some(found)
 }
 
-fn looked_up(registered: &SubjectType, kind: &str, user: &str) -> Option<Vec<String>> {
-    let look_up = kept(&LOOK_UPS, &[db::our_table(c"checkout_sessions")], kind.to_owned(), |_| {
-        (LookUp::of(registered).map(Rc::new), true)
-    })?;
+fn looked_up(registered: &SubjectType, user: &str) -> Option<Vec<String>> {
+    let look_up = registered.look_up.as_ref()?;
     if !look_up.member.holds(user) {
         return None;
     }
     let found = db::quietly(|| db::as_role(look_up.owner, Path::Pinned, || db::look_up(&look_up.sql, &[user])))?;
     Some(found.into_iter().flatten().collect())
-}
-
-/// How a membership table is asked: by which statement, as whom, and of which users.
-struct LookUp {
-    sql: String,
-    owner: Oid,
-    member: Kind,
-}
-
-thread_local! {
-    /// By type of subject; none where the table or a column is gone.
-    static LOOK_UPS: RefCell<Kept<String, Option<Rc<LookUp>>>> = RefCell::default();
-}
-
-impl LookUp {
-    fn of(registered: &SubjectType) -> Option<Self> {
-        let table = Oid::from(registered.members?);
-        watch(&[table]);
-        let owner = db::owner_of(table)?;
-        let subject = Column::of(table, registered.subject_column.as_deref()?)?;
-        let member = Column::of(table, registered.user_column.as_deref()?)?;
-        let mut conditions = vec![member.equals(1)];
-        if let Some(column) = registered.role_column.as_deref() {
-            let roles = serde_json::to_string(registered.roles.as_ref()?).ok()?;
-            conditions.push(Column::of(table, column)?.is_one_of(&roles));
-        }
-        let sql = MEMBERSHIP
-            .replace("{subject}", &subject.name)
-            .replace("{members}", &db::name_of(table)?)
-            .replace("{conditions}", &conditions.join(" and "));
-        Some(Self { sql, owner, member: member.kind })
-    }
 }
 
 /// What the app's own predicate says of each id.
@@ -180,70 +144,4 @@ fn asked(predicate: &str, user: &str, ids: &[&str]) -> Vec<bool> {
         answer.is_some_and(|rows| rows.first().is_some_and(|said| said.as_deref() == Some("true")))
     };
     ids.iter().map(ask).collect()
-}
-
-/// A column of the app's, and how a text is compared with it so that its index serves.
-struct Column {
-    name: String,
-    kind: Kind,
-}
-
-/// What a column holds.
-#[derive(Clone, Copy)]
-enum Kind {
-    Uuid,
-    Integer(i64, i64),
-    Text,
-    Other,
-}
-
-impl Kind {
-    /// Whether a text is such a value as the server would write it. Any other spelling of it denies: subjects are compared
-    /// as text elsewhere, and one subject must not have two names.
-    fn holds(self, text: &str) -> bool {
-        match self {
-            Self::Uuid => is_uuid(text),
-            Self::Integer(least, most) => {
-                text.parse::<i64>().is_ok_and(|n| (least..=most).contains(&n) && n.to_string() == text)
-            }
-            Self::Text | Self::Other => true,
-        }
-    }
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-        })
-}
-
-impl Column {
-    fn of(table: Oid, name: &str) -> Option<Self> {
-        let kind = match db::column_type(table, name)? {
-            pg_sys::UUIDOID => Kind::Uuid,
-            pg_sys::INT8OID => Kind::Integer(i64::MIN, i64::MAX),
-            pg_sys::INT4OID => Kind::Integer(i32::MIN.into(), i32::MAX.into()),
-            pg_sys::INT2OID => Kind::Integer(i16::MIN.into(), i16::MAX.into()),
-            pg_sys::TEXTOID | pg_sys::VARCHAROID => Kind::Text,
-            _ => Kind::Other,
-        };
-        Some(Self { name: pgrx::spi::quote_identifier(name), kind })
-    }
-
-    fn equals(&self, argument: usize) -> String {
-        let name = &self.name;
-        match self.kind {
-            Kind::Uuid => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.uuid"),
-            Kind::Integer(..) => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.int8"),
-            Kind::Text => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.text"),
-            Kind::Other => format!("m.{name}::pg_catalog.text operator(pg_catalog.=) ${argument}::pg_catalog.text"),
-        }
-    }
-
-    fn is_one_of(&self, values: &str) -> String {
-        let (name, values) = (&self.name, pgrx::spi::quote_literal(values));
-        format!("({values}::pg_catalog.jsonb) operator(pg_catalog.?) m.{name}::pg_catalog.text")
-    }
 }

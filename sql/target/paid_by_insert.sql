@@ -1,4 +1,4 @@
--- paid_by_statement: the payments with money among the rows that a statement wrote, in its order (an array). Reads the trigger's transition table
+-- paid_by_insert: the payments with money among the rows that an INSERT wrote, in its order (an array). Reads the trigger's transition table
 select pg_catalog.array_agg(w.id)
   from written w
  where w.type in ('one_time_payment'::text, 'subscription_invoice'::text)
