@@ -102,6 +102,17 @@ pub(crate) fn dynamic(sql: &str, args: &[DatumWithOid]) -> Option<String> {
     .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
 }
 
+/// What a statement finds in a trigger's transition tables, which are there while the trigger runs; unprepared.
+pub(crate) fn in_transition_tables<T: FromDatum + IntoDatum>(trigger: &PgTrigger, sql: &str) -> Option<T> {
+    Spi::connect(|client| {
+        let data = std::ptr::from_ref(trigger.trigger_data()).cast_mut();
+        // SAFETY: the server's own description of the call, which it does not change here.
+        unsafe { pg_sys::SPI_register_trigger_data(data) };
+        client.select(sql, None, &[])?.first().get_one::<T>()
+    })
+    .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
+}
+
 /// Runs `work` with the `search_path` that an ordinary session of this database has, so that the unqualified names in an
 /// app's triggers resolve; but temporary objects, which are the caller's, are found last. Our own statements are qualified
 /// and depend on no path.
@@ -475,18 +486,4 @@ pub(crate) fn has_deferred(name: &std::ffi::CStr) -> bool {
 #[search_path(pg_catalog, pg_temp)]
 fn ordinary_search_path() -> String {
     with_ordinary_search_path(|| setting(c"search_path").unwrap_or_default())
-}
-
-/// A time in microseconds since 1970 and an interval later, as the server counts it: in UTC, so that no session's time zone
-/// matters.
-pub(crate) fn later_by(start: i64, interval: &str) -> i64 {
-    const EPOCH: i64 = 946_684_800_000_000; // 2000-01-01, from where the server counts
-    let written = std::ffi::CString::new(interval).unwrap_or_default();
-    // SAFETY: the functions take and return what is given and expected here: an interval by reference, timestamps by value.
-    unsafe {
-        let words = [written.as_c_str().into_datum(), pg_sys::InvalidOid.into_datum(), (-1_i32).into_datum()];
-        let interval = pgrx::direct_function_call_as_datum(pg_sys::interval_in, &words);
-        let args = [(start - EPOCH).into_datum(), interval];
-        pgrx::direct_function_call::<i64>(pg_sys::timestamp_pl_interval, &args).map_or(start, |end| end + EPOCH)
-    }
 }

@@ -10,7 +10,7 @@ use pgrx::prelude::*;
 use super::Kind;
 use super::first::{Gift, Tables, give};
 use super::purchase::{Purchase, Version};
-use crate::db::current_transaction;
+use crate::db::{current_transaction, in_transition_tables};
 
 const PAID_BY_INSERT: &str = include_str!("../../sql/target/paid_by_insert.sql");
 const PAID_BY_UPDATE: &str = include_str!("../../sql/target/paid_by_update.sql");
@@ -112,12 +112,5 @@ fn bit(kind: Kind) -> u8 {
 
 fn payments_of(trigger: &PgTrigger) -> Vec<pgrx::Uuid> {
     let paid = if trigger.trigger_data().tg_oldtable.is_null() { PAID_BY_INSERT } else { PAID_BY_UPDATE };
-    Spi::connect(|client| {
-        let data = std::ptr::from_ref(trigger.trigger_data()).cast_mut();
-        // SAFETY: the server's own description of the call, which it does not change here.
-        unsafe { pg_sys::SPI_register_trigger_data(data) };
-        client.select(paid, None, &[])?.first().get_one::<Vec<pgrx::Uuid>>()
-    })
-    .unwrap_or_else(|error: pgrx::spi::Error| error!("{error}"))
-    .unwrap_or_default()
+    in_transition_tables(trigger, paid).unwrap_or_default()
 }

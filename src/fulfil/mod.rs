@@ -34,8 +34,7 @@ statement!(RECORD_FAILURE, "record_failure");
 statement!(FORGET_FULFILLMENT, "forget_fulfillment");
 
 /// What the app's tables are for; the `kind` of an attachment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Orders,
     CreditLedger,
@@ -58,6 +57,12 @@ impl Kind {
     /// The kind of that name, of those that a payment gives.
     fn named(name: &str) -> Option<Self> {
         PAID_FOR.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

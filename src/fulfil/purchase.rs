@@ -89,7 +89,7 @@ impl Purchase {
     pub(super) fn find_all(payments: &[pgrx::Uuid]) -> Vec<Rc<Self>> {
         let places: HashMap<&[u8; 16], usize> = payments.iter().map(pgrx::Uuid::as_bytes).zip(0..).collect();
         let mut found: Vec<Self> = FIND_PURCHASES.all(&[payments.to_vec().into()]);
-        found.sort_by_key(|purchase| places.get(&purchase.payment()).copied());
+        found.sort_by_cached_key(|purchase| places.get(&purchase.payment()).copied());
         found.into_iter().map(Rc::new).collect()
     }
 

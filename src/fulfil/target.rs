@@ -22,6 +22,7 @@ pub(super) const PATIENCE: i32 = 5000;
 
 const NUMBERED: &str = include_str!("../../sql/target/balance_numbered.sql");
 const SUMMED: &str = include_str!("../../sql/target/balance_summed.sql");
+const ORDER_ROW: &str = include_str!("../../sql/target/order_row.sql");
 const IMMEDIATE: &str = include_str!("../../sql/target/constraints_immediate.sql");
 const DEFERRED: &str = include_str!("../../sql/target/constraints_deferred.sql");
 
@@ -130,9 +131,13 @@ impl Target {
         while let Some((before, after)) = rest.split_once('{') {
             let (placeholder, after) = after.split_once('}')?;
             rendered.push_str(before);
-            if placeholder == "balance" {
-                let balance = if self.numbered { NUMBERED } else { SUMMED };
-                rendered.push_str(self.render_anew(balance).trim_end());
+            let part = match placeholder {
+                "balance" => Some(if self.numbered { NUMBERED } else { SUMMED }),
+                "order_row" => Some(ORDER_ROW),
+                _ => None,
+            };
+            if let Some(part) = part {
+                rendered.push_str(self.render_anew(part).trim_end());
                 rest = after;
                 continue;
             }
