@@ -4,6 +4,8 @@
 
 mod clock;
 mod db;
+mod deferred;
+mod definer;
 mod error;
 mod fulfil;
 mod identity;
@@ -17,6 +19,7 @@ mod savepoint;
 mod secrets;
 mod session;
 mod settings;
+mod trust;
 mod webhook;
 
 #[cfg(any(test, feature = "pg_test"))]
@@ -29,7 +32,7 @@ use pgrx::prelude::*;
 extension_sql_file!("../sql/schema/roles.sql", name = "roles", bootstrap);
 extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["roles"]);
 extension_sql_file!("../sql/schema/identity.sql", name = "identity", requires = ["tables"]);
-extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = ["identity", db::acting_owner]);
+extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = ["identity", definer::outer_role]);
 extension_sql_file!(
     "../sql/schema/sessions.sql",
     name = "sessions",

@@ -96,7 +96,7 @@ create function payments.secure_default_table(kind text, target regclass) return
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-  admin constant text := $policy$(select has_column_privilege(current_user, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT'))$policy$;
+  admin constant text := '(select payments.caller_is_admin())';
   own constant text := case kind
     when 'orders' then $policy$user_id = (select payments.caller())
       or (subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)$policy$
@@ -134,7 +134,7 @@ begin
 end
 $$;
 
--- Its privileges, for the roles that are admins or members by now.
+-- Its privileges, for the roles that were made admins or members by now.
 create function payments.grant_default_table(kind text, target regclass) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -142,11 +142,10 @@ declare
   reader record;
 begin
   for reader in
-    select r.rolname, has_column_privilege(r.rolname, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT') as admin
-      from pg_roles r
-     where not r.rolsuper and r.rolname !~ '^pg_' and r.rolname not in ('payments_owner', current_user)
-       and (has_column_privilege(r.rolname, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT')
-            or has_function_privilege(r.rolname, 'payments.spend_credits(text,text,bigint,text,text)', 'EXECUTE'))
+    select r.rolname, bool_or(g.as_ = 'admin') as admin
+      from payments.granted_roles g join pg_roles r on r.rolname = g.role
+     where g.revoked_at is null and g.as_ in ('admin', 'member') and r.rolname <> current_user
+     group by r.rolname
   loop
     if reader.admin then
       -- Money's own record is appended to by payments alone.

@@ -26,15 +26,6 @@ begin
 end
 $install$;
 
--- The role whose word a call is: what SET ROLE made of the login role, or the owner of a table that we write to as that, from
--- whose triggers the call comes. Inside a function that runs as its owner, current_user is that owner.
-create function payments.outer_role() returns name
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce(payments.acting_owner()::name,
-                  case current_setting('role') when 'none' then session_user else current_setting('role')::name end)
-$$;
-
 -- The name of one of the policies that a subject type has on each session table.
 create function payments.subject_policy(subject_type text, command text) returns name
   language sql immutable set search_path = pg_catalog, pg_temp
@@ -43,47 +34,33 @@ as $$
                 command)::name
 $$;
 
-create function payments.drop_subject_policies(subject_type text) returns void
-  language plpgsql set search_path = pg_catalog, pg_temp
+-- What drops the policies of a type, and what makes them. INSERT and SELECT in pairs: on conflict and returning need both. A
+-- membership table is looked up once per query and hashed; a predicate is asked for each row of its type. An INSERT is judged by
+-- the guard, whose stamp, which no caller can write, is the proof; its policy asks for that stamp, so that without the guard
+-- nothing gets in. src/session/registry.rs runs them as the tables' owner.
+create function payments.subject_policy_drops(subject_type text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
-declare
-  found record;
-begin
-  for found in
-    select p.polname, p.polrelid::regclass as relation
-      from pg_policy p
-     where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass)
-       and p.polname in (payments.subject_policy(drop_subject_policies.subject_type, 'select'),
-                         payments.subject_policy(drop_subject_policies.subject_type, 'insert'))
-  loop
-    execute format('drop policy %I on %s', found.polname, found.relation);
-  end loop;
-end
+  select format('drop policy %I on %s', p.polname, p.polrelid::regclass)
+    from pg_policy p
+   where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass)
+     and p.polname in (payments.subject_policy($1, 'select'), payments.subject_policy($1, 'insert'))
+   order by p.polrelid, p.polname
 $$;
 
--- INSERT and SELECT in pairs: on conflict and returning need both. A membership table is looked up once per query
--- and hashed; a predicate is asked for each row of its type. An INSERT is judged by the guard, whose stamp, which no caller can
--- write, is the proof; its policy asks for that stamp, so that without the guard nothing gets in.
-create function payments.make_subject_policies(subject_type text, by_predicate boolean) returns void
-  language plpgsql set search_path = pg_catalog, pg_temp
+create function payments.subject_policies(subject_type text, by_predicate boolean) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
-declare
-  relation text;
-  owned text := format(
-    case when by_predicate
-      then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'
-      else 'subject_type = %1$L and subject_id in (select s from payments.caller_subjects(%1$L) s)'
-    end, subject_type);
-begin
-  perform payments.drop_subject_policies(subject_type);
-  foreach relation in array array['payments.checkout_sessions', 'payments.customer_portal_sessions'] loop
-    execute format('create policy %I on %s for select using (%s)',
-                   payments.subject_policy(subject_type, 'select'), relation, owned);
-    execute format('create policy %I on %s for insert with check (status = ''initialized'' '
-                   'and subject_type = %L and created_by = (select payments.caller()))',
-                   payments.subject_policy(subject_type, 'insert'), relation, subject_type);
-  end loop;
-end
+  select made.ddl
+    from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions')) as t (relation)
+   cross join lateral (values
+     (1, format('create policy %I on %s for select using (%s)', payments.subject_policy($1, 'select'), t.relation, format(
+        case when $2 then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'
+             else 'subject_type = %1$L and subject_id in (select s from payments.caller_subjects(%1$L) s)' end, $1))),
+     (2, format('create policy %I on %s for insert with check (status = ''initialized'' '
+                'and subject_type = %L and created_by = (select payments.caller()))',
+                payments.subject_policy($1, 'insert'), t.relation, $1))) as made (place, ddl)
+   order by t.relation, made.place
 $$;
 
 create function payments.check_subject_type_name(subject_type text) returns void
@@ -114,7 +91,12 @@ $$;
    read), 42703 (no such column), 42809 (not a table or view). */
 create function payments.protect_subject_type(subject_type text, members regclass, subject_column name, user_column name,
                                               role_column name default null, roles text[] default null) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.protect_subject_type_body(subject_type text, members regclass, subject_column name, user_column name,
+                                              role_column name, roles text[]) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   caller name := payments.outer_role();
@@ -167,7 +149,7 @@ begin
   end if;
 
   insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles)
-  values (protect_subject_type.subject_type, members, subject_column, user_column, role_column, roles)
+  values (protect_subject_type_body.subject_type, members, subject_column, user_column, role_column, roles)
   on conflict on constraint subject_types_pkey do update
     set members = excluded.members, subject_column = excluded.subject_column, user_column = excluded.user_column,
         role_column = excluded.role_column, roles = excluded.roles, predicate = null;
@@ -180,7 +162,11 @@ $$;
 
    Called by an admin who owns the function, or a superuser. Raises 22023 (a name, or another kind of function), 42501. */
 create function payments.protect_subject_type(subject_type text, predicate regprocedure) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.protect_subject_type_body(subject_type text, predicate regprocedure) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   caller name := payments.outer_role();
@@ -205,7 +191,7 @@ begin
   end if;
 
   insert into payments.subject_types as t (subject_type, predicate)
-  values (protect_subject_type.subject_type,
+  values (protect_subject_type_body.subject_type,
           (select format('%I.%I(text,text)', target.nspname, p.proname) from pg_proc p where p.oid = target.oid))
   on conflict on constraint subject_types_pkey do update
     set members = null, subject_column = null, user_column = null, role_column = null, roles = null,
@@ -216,11 +202,15 @@ $$;
 
 /* Forgets who may bill for a type of subject: from now on nobody may. Returns whether it was registered. */
 create function payments.unprotect_subject_type(subject_type text) returns boolean
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.unprotect_subject_type_body(subject_type text) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform payments.drop_subject_policies(subject_type);
-  delete from payments.subject_types t where t.subject_type = unprotect_subject_type.subject_type;
+  delete from payments.subject_types t where t.subject_type = unprotect_subject_type_body.subject_type;
   return found;
 end
 $$;

@@ -8,7 +8,8 @@ use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::db;
+use crate::db::{self, statement, text};
+use crate::definer;
 use crate::kept::{Kept, kept, watch};
 
 const MEMBERSHIP: &str = include_str!("../../sql/target/membership.sql");
@@ -35,7 +36,7 @@ thread_local! {
 /// How a type of subject was registered; `None` where nobody said.
 pub(super) fn registered(kind: &str) -> Option<Rc<SubjectType>> {
     kept(&TYPES, &[db::our_table(c"checkout_sessions")], kind.to_owned(), |kind| {
-        let found = db::look_up(REGISTERED, &[kind]);
+        let found = definer::read(|| db::look_up(REGISTERED, &[kind]));
         let found = found.first().and_then(Option::as_deref).and_then(|row| serde_json::from_str(row).ok());
         let found = found
             .map(|registered: SubjectType| Rc::new(SubjectType { look_up: LookUp::of(&registered), ..registered }));
@@ -43,6 +44,25 @@ pub(super) fn registered(kind: &str) -> Option<Rc<SubjectType>> {
         let keep = found.is_some();
         (found, keep)
     })
+}
+
+statement!(SUBJECT_POLICIES, "subject_policies");
+statement!(SUBJECT_POLICY_DROPS, "subject_policy_drops");
+
+/// Makes the policies of a type of subject on the session tables anew.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn make_subject_policies(subject_type: &str, by_predicate: bool) {
+    drop_subject_policies(subject_type);
+    definer::run_ddl(&SUBJECT_POLICIES.all::<String>(&[text(subject_type), by_predicate.into()]));
+}
+
+/// Drops them: from now on nobody may bill for the type.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn drop_subject_policies(subject_type: &str) {
+    definer::require_inside();
+    definer::run_ddl(&SUBJECT_POLICY_DROPS.all::<String>(&[text(subject_type)]));
 }
 
 /// How a membership table is asked: by which statement, as whom, and of which users.

@@ -14,10 +14,12 @@ use serde::Deserialize;
 
 use super::registry::{SubjectType, registered};
 use crate::db::{self, Path};
+use crate::definer;
 use crate::identity::current_user_id;
 
 const PREDICATE: &str = include_str!("../../sql/statement/predicate.sql");
 const KNOWN_SUBJECTS: &str = include_str!("../../sql/statement/known_subjects.sql");
+const REGISTERED_TYPES: &str = include_str!("../../sql/statement/registered_subject_types.sql");
 const ASK_PREDICATE: &str = include_str!("../../sql/target/ask_predicate.sql");
 
 /// The type of subject that is built in: the caller.
@@ -42,7 +44,7 @@ pub(crate) enum Verdict {
 }
 
 /// Whether the caller may bill for a subject; false for nobody, for unregistered types and for ids that are none.
-#[pg_extern(stable, security_definer)]
+#[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn owns_subject(subject_type: Option<&str>, subject_id: Option<&str>) -> bool {
     let (Some(kind), Some(id), Some(user)) = (subject_type, subject_id, current_user_id()) else {
@@ -55,7 +57,7 @@ fn owns_subject(subject_type: Option<&str>, subject_id: Option<&str>) -> bool {
 ///
 /// Made for policies: `team_id::text in (select payments.my_subjects('team'))` is looked up once per query. Of a type with a
 /// predicate of the app's own, it tries those subjects that a session, a mapping or a subscription names.
-#[pg_extern(stable, security_definer)]
+#[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn my_subjects(subject_type: Option<&str>) -> SetOfIterator<'static, String> {
     let subjects = match (subject_type, current_user_id()) {
@@ -65,7 +67,19 @@ fn my_subjects(subject_type: Option<&str>) -> SetOfIterator<'static, String> {
     SetOfIterator::new(subjects)
 }
 
-/// Whether `user` may bill for a subject. Runs as the owner of our tables.
+/// The subjects of every type that the caller may bill for.
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn my_subjects_of_all_types() -> TableIterator<'static, (name!(subject_type, String), name!(subject_id, String))> {
+    let Some(user) = current_user_id() else { return TableIterator::empty() };
+    let types = std::iter::once(USER.to_owned())
+        .chain(definer::read(|| db::look_up(REGISTERED_TYPES, &[])).into_iter().flatten());
+    let subjects: Vec<(String, String)> =
+        types.flat_map(|kind| subjects_of(&user, &kind).into_iter().map(move |id| (kind.clone(), id))).collect();
+    TableIterator::new(subjects)
+}
+
+/// Whether `user` may bill for a subject.
 pub(crate) fn owns(user: &str, kind: &str, id: &str) -> Verdict {
     let said = |owns| if owns { Verdict::Owns } else { Verdict::Foreign };
     if kind == USER {
@@ -88,7 +102,7 @@ fn subjects_of(user: &str, kind: &str) -> Vec<String> {
         return Vec::new();
     };
     if let Some(predicate) = registered.predicate.as_deref() {
-        let known: Vec<String> = db::look_up(KNOWN_SUBJECTS, &[kind]).into_iter().flatten().collect();
+        let known: Vec<String> = definer::read(|| db::look_up(KNOWN_SUBJECTS, &[kind])).into_iter().flatten().collect();
         let ids: Vec<&str> = known.iter().map(String::as_str).collect();
         let answers = asked(predicate, user, &ids);
         return known.iter().zip(answers).filter(|(_, owns)| *owns).map(|(id, _)| id.clone()).collect();
@@ -131,7 +145,7 @@ fn looked_up(registered: &SubjectType, user: &str) -> Option<Vec<String>> {
 
 /// What the app's own predicate says of each id.
 fn asked(predicate: &str, user: &str, ids: &[&str]) -> Vec<bool> {
-    let found = db::look_up(PREDICATE, &[predicate]);
+    let found = definer::read(|| db::look_up(PREDICATE, &[predicate]));
     let Some(predicate) =
         found.first().and_then(|row| row.as_deref()).and_then(|row| serde_json::from_str::<Predicate>(row).ok())
     else {
