@@ -114,8 +114,8 @@ pub(crate) fn in_transition_tables<T: FromDatum + IntoDatum>(trigger: &PgTrigger
 }
 
 /// Runs `work` with the `search_path` that an ordinary session of this database has, so that the unqualified names in an
-/// app's triggers resolve; but temporary objects, which are the caller's, are found last. Our own statements are qualified
-/// and depend on no path.
+/// app's triggers resolve; but the running role's own schema is left out, and temporary objects, which are the caller's, are
+/// found last. Our own statements are qualified and depend on no path.
 ///
 /// Where `work` raises, the abort of the (sub)transaction puts the setting back.
 pub(crate) fn with_ordinary_search_path<T>(work: impl FnOnce() -> T) -> T {
@@ -480,7 +480,7 @@ pub(crate) fn has_deferred(name: &std::ffi::CStr) -> bool {
     unsafe { pg_sys::AfterTriggerPendingOnRel(our_table(name)) }
 }
 
-/// The `search_path` that a session of this database starts with, temporary objects last: our own functions write to our
+/// The `search_path` that a session of this database starts with, without `"$user"` and temporary objects last: our own functions write to our
 /// tables under it, so that the app's triggers there find what they find in any session.
 #[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]

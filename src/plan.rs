@@ -2,9 +2,9 @@
 //!
 //! One generic plan each, made without sequential scans: a plan made while the tables are empty would else scan them, and
 //! go on so through a long transaction that fills them. For the same reason the statements ask for an environment by
-//! `is not distinct from`, which no index knows: on an empty table an index read for its second column alone looks as good
-//! as one read for the id that is asked for. Only our own statements are planned so; what an app's trigger runs is planned
-//! as ever.
+//! `(environment = $1) is true`, which no index knows: on an empty table an index read for its second column alone looks as
+//! good as one read for the id that is asked for. Only our own statements are planned so; what an app's trigger runs is
+//! planned as ever.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
