@@ -4,11 +4,12 @@ insert into {target} (
      , {note}
      , {source})
 select (s.subject_type)::{subject_type:type}, (s.subject_id)::{subject_id:type}, s.delta
-     , {balance} + (pg_catalog.sum(s.delta) over (
+     , {balance} operator(pg_catalog.+) (pg_catalog.sum(s.delta) over (
          partition by (s.subject_type)::{subject_type:type}, (s.subject_id)::{subject_id:type} order by s.n))::bigint
-     , ('purchase'::text)::{reason:type}
-     , /* {note} */ null::text
+     , ('purchase'::pg_catalog.text)::{reason:type}
+     , /* {note} */ null::pg_catalog.text
      , s.source
-  from pg_catalog.json_to_recordset($1::json) as s (n bigint, subject_type text, subject_id text, delta bigint, source text)
+  from pg_catalog.json_to_recordset($1::pg_catalog.json) as s (n bigint, subject_type pg_catalog.text, subject_id pg_catalog.text, delta bigint,
+       source pg_catalog.text)
  order by s.n
 on conflict ({source}) do nothing
