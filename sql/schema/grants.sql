@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- The one place that grants. What a guest, member, admin, webhook or gateway may do is said here, as data.
 
 -- What grant_role() gave to whom, so that CREATE EXTENSION after DROP EXTENSION, which takes the functions and so what was
@@ -196,3 +198,5 @@ begin
   end if;
 end
 $$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Who is asking. current_user_id() is in src/identity.rs; here is what makes a role a gateway, and what policies may call.
 
 -- A role that may execute this is a gateway: it checked who the caller is before it set the claims.
@@ -63,3 +65,5 @@ begin
   end loop;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

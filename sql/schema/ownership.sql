@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Last of all: what the script made is nobody's but payments_owner's, row security is on, the app's roles get theirs, and
 -- the tables stop being members of the extension.
 
@@ -140,3 +142,5 @@ begin
      and pg_catalog.pg_get_userbyid(d.refobjid) <> all (known_roles || 'payments_owner'::name);
 end
 $install$;
+
+set local search_path = payments, pg_temp;

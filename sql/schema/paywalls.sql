@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Paywalls: what the caller has, for one-line policies; and spending credits.
 
 -- Whether the role that acts is a trusted backend.
@@ -153,3 +155,5 @@ begin
   end case;
 end
 $$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,7 @@
+-- Each file of this script looks things up in the system's schema only, and leaves the path as CREATE EXTENSION made it to the
+-- functions of Rust between them, which are made where it says. LOCAL, so that CREATE EXTENSION puts the caller's back.
+set local search_path = pg_catalog, pg_temp;
+
 -- payments_owner owns the schema, the tables and every function that acts with more rights than its caller. Nobody logs in
 -- as it and nobody is a member of it, so nothing here ever runs as a superuser, and an app's trigger on one of our
 -- tables runs as payments_owner at most.
@@ -67,3 +71,5 @@ begin
   end loop;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

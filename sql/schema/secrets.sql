@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- The webhook secrets. The one table that stays a member of the extension, so that no dump holds it; the installing
 -- superuser owns it and nobody is granted anything, so no role can read it, payments_owner included. Only the library's own
 -- code reads it, not through SQL (src/secrets.rs). DROP EXTENSION forgets the secrets; set them again after a restore.
@@ -16,3 +18,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

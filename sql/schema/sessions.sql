@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Asking to pay: the callers' functions, the request to Stripe, and what Stripe answered. The guards are in src/session/.
 
 -- A session as the functions return it: the columns of the table, in their order. A type of its own, since no member of the
@@ -474,3 +476,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;
