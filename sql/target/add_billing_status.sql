@@ -5,9 +5,9 @@ insert into {target} (
      , {cancel_at_period_end}
      , {environment}
        )
-values (($1::pg_catalog.text)::{team_id:type}, $2::pg_catalog.text, ($3::pg_catalog.text)::{status:type},
+values ($1::{team_id:type}, $2::pg_catalog.text, $3::{status:type},
        pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($4::bigint operator(pg_catalog.*) interval '1 microsecond')
      , /* {cancel_at} */ pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($5::bigint operator(pg_catalog.*) interval '1 microsecond')
      , /* {cancel_at_period_end} */ $6::boolean
-     , ($7::pg_catalog.text)::{environment:type}
+     , $7::{environment:type}
        )

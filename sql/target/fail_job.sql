@@ -4,4 +4,4 @@ update {target}
      , {run_at} = pg_catalog.clock_timestamp()
                   operator(pg_catalog.+) least(interval '1 hour', interval '5 seconds' operator(pg_catalog.*) (2::double precision operator(pg_catalog.^) least({attempts}, 20)))
      , {updated_at} = pg_catalog.now()
- where {id} operator(pg_catalog.=) ($1::pg_catalog.text)::{id:type} and {state} operator(pg_catalog.=) 'claimed'
+ where {id} operator(pg_catalog.=) $1::{id:type} and {state} operator(pg_catalog.=) 'claimed'

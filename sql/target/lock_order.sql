@@ -2,5 +2,5 @@
 select pg_catalog.json_build_object(
 {order_row})::pg_catalog.text
   from {target}
- where {id} operator(pg_catalog.=) ($1::pg_catalog.text)::{id:type}
+ where {id} operator(pg_catalog.=) $1::{id:type}
    for update
