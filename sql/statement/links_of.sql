@@ -2,5 +2,7 @@
 select pg_catalog.json_build_object('key', l.key, 'anchor', l.anchor)::pg_catalog.text
   from pg_catalog.unnest($2) as k (key)
  cross join lateral (
-   select o.key, o.anchor from payments.links o where (o.environment operator(pg_catalog.=) $1) is true and o.key operator(pg_catalog.=) k.key collate "C" offset 0
+   select o.key, o.anchor from payments.links o
+    where (o.environment operator(pg_catalog.=) $1) is true
+      and o.key operator(pg_catalog.=) k.key collate pg_catalog."C" offset 0
  ) as l
