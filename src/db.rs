@@ -456,7 +456,7 @@ pub(crate) fn our_table(name: &std::ffi::CStr) -> pg_sys::Oid {
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"payments".as_ptr(), true)) }
 }
 
-/// The `search_path` that a session of this database starts with, temporary objects last: our own functions write to our
+/// The `search_path` that a session of this database starts with, without `"$user"` and temporary objects last: our own functions write to our
 /// tables under it, so that the app's triggers there find what they find in any session.
 #[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]

@@ -3,6 +3,7 @@
 //! A table of contents: what exists, in install order. What happens to an event is told in `webhook.rs`.
 
 mod clock;
+mod column_value;
 mod db;
 mod deferred;
 mod definer;

@@ -2,9 +2,9 @@
 //!
 //! One generic plan each, made without sequential scans: a plan made while the tables are empty would else scan them, and
 //! go on so through a long transaction that fills them. For the same reason the statements ask for an environment by
-//! `is not distinct from`, which no index knows: on an empty table an index read for its second column alone looks as good
-//! as one read for the id that is asked for. Only our own statements are planned so; what an app's trigger runs is planned
-//! as ever.
+//! `(environment = $1) is true`, which no index knows: on an empty table an index read for its second column alone looks as
+//! good as one read for the id that is asked for. Only our own statements are planned so; what an app's trigger runs is
+//! planned as ever.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -27,8 +27,8 @@ pub(crate) struct Ran {
     pub(crate) texts: Vec<String>,
 }
 
-/// Runs `sql`, whose plan is kept under `key`; the types of its arguments must be the same at each call. A statement that does
-/// not write assigns no transaction id, so that a standby or a policy can run it.
+/// Runs `sql`, whose plan is kept under `key` as long as its arguments are of the same types. A statement that does not write
+/// assigns no transaction id, so that a standby or a policy can run it.
 pub(crate) fn run(key: &str, sql: &str, args: &[DatumWithOid], writes: bool) -> Ran {
     // SAFETY: the connection is closed again below, or by the abort where a statement raises.
     unsafe { pg_sys::SPI_connect() };
@@ -53,7 +53,7 @@ pub(crate) fn run(key: &str, sql: &str, args: &[DatumWithOid], writes: bool) -> 
 
 /// The plan of a statement, and whether it is new.
 fn kept(key: &str, sql: &str, args: &[DatumWithOid]) -> (pg_sys::SPIPlanPtr, bool) {
-    if let Some(plan) = PLANS.with(|plans| plans.borrow().get(key).copied()) {
+    if let Some(plan) = PLANS.with(|plans| plans.borrow().get(key).copied()).filter(|plan| fits(*plan, args)) {
         return (plan, false);
     }
     let text = CString::new(sql).unwrap_or_default();
@@ -70,6 +70,13 @@ fn kept(key: &str, sql: &str, args: &[DatumWithOid]) -> (pg_sys::SPIPlanPtr, boo
     };
     PLANS.with(|plans| plans.borrow_mut().insert(key.to_owned(), plan));
     (plan, true)
+}
+
+/// Whether a plan takes arguments of these types. An app's type may go and come again under its old name.
+fn fits(plan: pg_sys::SPIPlanPtr, args: &[DatumWithOid]) -> bool {
+    // SAFETY: a kept plan, which tells of each of its parameters; there is no type where it has fewer.
+    let kind_of = |place: usize| unsafe { pg_sys::SPI_getargtypeid(plan, i32::try_from(place).unwrap_or(i32::MAX)) };
+    args.iter().enumerate().all(|(place, arg)| kind_of(place) == arg.oid())
 }
 
 /// A rule may leave nothing of a statement. Such a plan depends on no table any more, and would never be made anew.

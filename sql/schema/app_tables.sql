@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- The app's own tables in their default shape: ordinary tables of whoever calls, with row security for the end users.
 
 -- The table of one kind, in its default shape.
@@ -215,3 +217,5 @@ begin
   end loop;
 end
 $$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Which of the app's tables the projection writes to, and the triggers that do it.
 
 -- What each kind of table needs: column, whether it must be there, and the types it may have.
@@ -441,3 +443,5 @@ begin
   return true;
 end
 $$;
+
+set local search_path = payments, pg_temp;

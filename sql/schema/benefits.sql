@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- What buying a price (or any price of a product) gives. Only an admin may say so.
 
 -- Whether a reference is a product's, or else a price's; null where it is neither. Stripe lets an app choose the ids of its
@@ -82,3 +84,5 @@ begin
   return found;
 end
 $$;
+
+set local search_path = payments, pg_temp;

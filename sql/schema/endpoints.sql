@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Endpoints that Stripe can post to through PostgREST: it hands the raw body to the one unnamed json argument, the headers in
 -- request.headers, and takes the status from response.status. An event that fails answers 500, so that Stripe sends it
 -- again, and stays recorded. Source: https://docs.postgrest.org/en/stable/references/api/functions.html
@@ -46,3 +48,5 @@ comment on function payments.stripe_webhook_test(json) is
   'Endpoint for Stripe''s test events through PostgREST. 403: the signature is refused. 400: the body is not an event. 500: the event failed and is recorded.';
 comment on function payments.stripe_webhook_live(json) is
   'Endpoint for Stripe''s live events through PostgREST. 403: a bad signature, or live is not approved. 400: not an event. 500: the event failed and is recorded.';
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- The story of one purchase for a person to read: what was asked, what Stripe said, what came of it.
 
 -- In words, what one kept statement says.
@@ -139,3 +141,5 @@ $function$;
 
 comment on function payments.explain(text) is
   'The story of an order, session, payment intent, charge, invoice, refund, dispute, subscription or customer in time order, in words.';
+
+set local search_path = payments, pg_temp;

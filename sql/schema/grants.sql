@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- The one place that grants. What a guest, member, admin, webhook or gateway may do is said here, as data.
 
 -- Whom grant_role() has named: this record, and no privilege, decides who is trusted (src/trust.rs). CREATE EXTENSION after DROP
@@ -311,3 +313,4 @@ begin
   return null;
 end
 $$;
+set local search_path = payments, pg_temp;

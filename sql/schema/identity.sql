@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Who is asking. current_user_id() is in src/identity.rs; here is what policies may call.
 
 -- The callers' side of policies. Not members of the extension (see ownership.sql): a policy that depended on a member would
@@ -59,3 +61,5 @@ begin
   end loop;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Jobs for workers, and the view of what needs a person.
 
 create type payments.job as (id text, kind text, source text, payload jsonb, attempts integer);
@@ -61,3 +63,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

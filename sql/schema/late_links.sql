@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- What follows on our own tables by triggers that are nobody's request.
 --
 -- A local session usually knows its Stripe session before any webhook, or is named by it. Where it learns of it later, from the
@@ -43,3 +45,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

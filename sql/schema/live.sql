@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Live: refused until someone approves it by name.
 
 create function payments.require_open_environment(environment text) returns void
@@ -64,3 +66,5 @@ create function payments.revoke_live_body() returns void
 as $$
   update payments.environments set live_approved_by = null, live_approved_at = null where environment = 'live'
 $$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- A mapping that comes, goes or changes takes every earlier payment and subscription of its customer with it, in the same
 -- transaction, whoever wrote it. One that an admin writes (it has no evidence) stands above what sessions claim.
 
@@ -62,3 +64,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

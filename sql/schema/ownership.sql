@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Last of all: the tables are payments_owner's, the functions stay with who installs them, row security is forced, the app's roles
 -- get theirs, and the tables stop being members of the extension.
 
@@ -159,3 +161,5 @@ $install$;
 
 -- The function is in src/trust.rs. While a dump is being restored it does nothing: the records come with the dump.
 create event trigger payments_grants on ddl_command_end when tag in ('GRANT') execute function payments.take_back_grants();
+
+set local search_path = payments, pg_temp;

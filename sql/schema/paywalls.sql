@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Paywalls: what the caller has, for one-line policies; and spending credits.
 
 -- Whether the caller may read or spend what a subject has: a trusted backend, or one of the subject's own.
@@ -180,3 +182,5 @@ begin
   end case;
 end
 $$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Row security of the session tables: deny by default, and each INSERT policy with its SELECT policy, since on conflict and
 -- returning need both. A type of subject that is registered brings its own pairs (subjects.sql), a role that is made an
 -- admin a policy of its own (grants.sql).
@@ -40,3 +42,5 @@ begin
                 and (select payments.caller()) is null);
 end
 $install$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,7 @@
+-- Each file of this script looks things up in the system's schema only, and leaves the path as CREATE EXTENSION made it to the
+-- functions of Rust between them, which are made where it says. LOCAL, so that CREATE EXTENSION puts the caller's back.
+set local search_path = pg_catalog, pg_temp;
+
 -- Owner, runner and code are three. payments_owner owns the schema and its tables, and only fixed DDL of ours runs as it.
 -- payments_definer writes the tables, and so an app's trigger there runs as it: it owns nothing. The functions stay with the
 -- superuser who installs them, and are executed with their caller's rights; those that need more take payments_definer's place
@@ -69,3 +73,5 @@ begin
   end loop;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- The webhook secrets. The one table that stays a member of the extension, so that no dump holds it. It belongs to the installing
 -- superuser and stands in a schema of its own, on which nobody has USAGE; row security is forced and there is no policy, so that
 -- roles that may read or write all tables (pg_read_all_data, pg_write_all_data) find nothing in it and write nothing to it; the
@@ -28,3 +30,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

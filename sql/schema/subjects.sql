@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Who may bill for what: the registry of subject types. The look-up itself is in src/session/subject.rs.
 
 -- members is a regclass so that a renamed table is still found; pg_dump writes its name. The predicate is text, since
@@ -214,3 +216,5 @@ begin
   return found;
 end
 $$;
+
+set local search_path = payments, pg_temp;

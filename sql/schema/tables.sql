@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- The tables. Public names and columns; see README, "Reference". They are made only where they are missing and then
 -- detached from the extension: pg_dump keeps an app's triggers, indexes, policies and publications only on tables that no
 -- extension owns, and DROP EXTENSION must never delete a record of money. While a dump is being restored
@@ -402,3 +404,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

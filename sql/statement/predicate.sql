@@ -1,7 +1,7 @@
 -- predicate: an app's predicate that still is one (name and owner, one JSON object). $1 signature text
 -- By its names, as to_regprocedure() raises where our owner has no USAGE on the app's schema.
 select pg_catalog.json_build_object(
-         'name', pg_catalog.format('%I.%I', n.nspname, p.proname), 'owner', p.proowner::int8)::text
+         'name', pg_catalog.format('%I.%I', n.nspname, p.proname), 'owner', p.proowner::pg_catalog.int8)::pg_catalog.text
   from pg_catalog.parse_ident($1, false) as named (parts)
   join pg_catalog.pg_proc p on p.proname operator(pg_catalog.=) named.parts[2]::pg_catalog.name
   join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) p.pronamespace

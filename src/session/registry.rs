@@ -8,6 +8,7 @@ use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
+use crate::column_value::as_text;
 use crate::db::{self, statement, text};
 use crate::definer;
 use crate::kept::{Kept, kept, watch};
@@ -86,6 +87,7 @@ impl LookUp {
         }
         let sql = MEMBERSHIP
             .replace("{subject}", &subject.name)
+            .replace("{subject_text}", &subject.text())
             .replace("{members}", &db::name_of(table)?)
             .replace("{conditions}", &conditions.join(" and "));
         Some(Self { sql, owner, member: member.kind })
@@ -95,6 +97,7 @@ impl LookUp {
 /// A column of the app's, and how a text is compared with it so that its index serves.
 struct Column {
     name: String,
+    base: Oid,
     kind: Kind,
 }
 
@@ -131,7 +134,8 @@ fn is_uuid(text: &str) -> bool {
 
 impl Column {
     fn of(table: Oid, name: &str) -> Option<Self> {
-        let kind = match db::column_type(table, name)? {
+        let base = db::column_type(table, name)?;
+        let kind = match base {
             pg_sys::UUIDOID => Kind::Uuid,
             pg_sys::INT8OID => Kind::Integer(i64::MIN, i64::MAX),
             pg_sys::INT4OID => Kind::Integer(i32::MIN.into(), i32::MAX.into()),
@@ -139,7 +143,11 @@ impl Column {
             pg_sys::TEXTOID | pg_sys::VARCHAROID => Kind::Text,
             _ => Kind::Other,
         };
-        Some(Self { name: pgrx::spi::quote_identifier(name), kind })
+        Some(Self { name: pgrx::spi::quote_identifier(name), base, kind })
+    }
+
+    fn text(&self) -> String {
+        as_text(&format!("m.{}", self.name), self.base)
     }
 
     fn equals(&self, argument: usize) -> String {
@@ -148,12 +156,12 @@ impl Column {
             Kind::Uuid => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.uuid"),
             Kind::Integer(..) => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.int8"),
             Kind::Text => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.text"),
-            Kind::Other => format!("m.{name}::pg_catalog.text operator(pg_catalog.=) ${argument}::pg_catalog.text"),
+            Kind::Other => format!("{} operator(pg_catalog.=) ${argument}::pg_catalog.text", self.text()),
         }
     }
 
     fn is_one_of(&self, values: &str) -> String {
-        let (name, values) = (&self.name, pgrx::spi::quote_literal(values));
-        format!("({values}::pg_catalog.jsonb) operator(pg_catalog.?) m.{name}::pg_catalog.text")
+        let values = pgrx::spi::quote_literal(values);
+        format!("({values}::pg_catalog.jsonb) operator(pg_catalog.?) {}", self.text())
     }
 }
