@@ -315,6 +315,8 @@ pub(crate) struct Seen {
     transaction: i64,
     command: u32,
     running: (u32, u32, u32, i32),
+    /// What was rolled back since is seen no longer, though the snapshot says the same.
+    aborts: u64,
 }
 
 /// What the running query sees now; none where nothing runs.
@@ -330,6 +332,7 @@ pub(crate) fn seen() -> Option<Seen> {
             transaction: pg_sys::GetCurrentTransactionStartTimestamp(),
             command: snapshot.curcid,
             running: (least, next, snapshot.xcnt, snapshot.subxcnt),
+            aborts: crate::abort::count(),
         })
     }
 }
