@@ -188,7 +188,7 @@ begin
     create index checkout_sessions_subject_idx
       on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null;
     create index checkout_sessions_created_by_idx
-      on payments.checkout_sessions (created_by) where created_by is not null;
+      on payments.checkout_sessions (created_by, created_at) where created_by is not null;
   end if;
 
   if to_regclass('payments.customer_portal_sessions') is null then
@@ -211,7 +211,7 @@ begin
     );
     create index customer_portal_sessions_subject_idx on payments.customer_portal_sessions (subject_type, subject_id);
     create index customer_portal_sessions_created_by_idx
-      on payments.customer_portal_sessions (created_by) where created_by is not null;
+      on payments.customer_portal_sessions (created_by, created_at) where created_by is not null;
   end if;
 
   -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.

@@ -3,7 +3,7 @@
 use payments_core::session::{Portal, Refusal};
 use pgrx::prelude::*;
 
-use super::{Caller, Row, guarded, is_request, refuse, secrets};
+use super::{Caller, Row, guarded, is_request, limit, refuse, secrets};
 use crate::db::{self, Path, statement, text};
 
 statement!(PORTAL_MAY_OPEN, "portal_may_open");
@@ -32,7 +32,8 @@ fn guard_portal_session<'a>(
     let asks = is_request(&row);
     let verdict = untouched(&caller, &row)
         .and_then(|()| admit(&caller, relation, &asked, asks))
-        .and_then(|_| secrets::keep_out(&mut row, None, &secrets::PORTAL));
+        .and_then(|_| has_room(&caller, relation))
+        .and_then(|()| secrets::keep_out(&mut row, None, &secrets::PORTAL));
     if let Err(refusal) = verdict {
         refuse(&refusal, row.holds_secret());
     }
@@ -83,6 +84,15 @@ fn untouched(caller: &Caller, row: &Row) -> Result<(), Refusal> {
         return Err(Refusal::NotYours("raw"));
     }
     Ok(())
+}
+
+/// Whether the caller may open one more.
+fn has_room(caller: &Caller, relation: pg_sys::Oid) -> Result<(), Refusal> {
+    let Some(owner) = db::owner_of(relation) else { return Ok(()) };
+    db::as_role(owner, Path::Pinned, || {
+        limit::take_turns(caller);
+        limit::has_room(caller, limit::Kind::Portal)
+    })
 }
 
 fn admit(caller: &Caller, relation: pg_sys::Oid, asked: &Portal, asks: bool) -> Result<Answer, Refusal> {
