@@ -194,11 +194,7 @@ pub(crate) fn acting_owner() -> Option<String> {
     if owner == pg_sys::InvalidOid {
         return None;
     }
-    // SAFETY: the name is a copy in the current memory context; none where the role is gone.
-    unsafe {
-        let name = pg_sys::GetUserNameFromId(owner, true);
-        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned())
-    }
+    role_name(owner)
 }
 
 /// Runs `work` so that it waits for no lock longer than `limit` milliseconds; a lower limit of the session's stays.
@@ -231,6 +227,63 @@ pub(crate) fn owner_of(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
         let owner = (*(*opened).rd_rel).relowner;
         pg_sys::relation_close(opened, pg_sys::NoLock as i32);
         Some(owner)
+    }
+}
+
+/// The name of a role; none where it is gone.
+pub(crate) fn role_name(role: pg_sys::Oid) -> Option<String> {
+    // SAFETY: the name is a copy in the current memory context.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
+
+/// Whether a relation is a view.
+pub(crate) fn is_view(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the server's caches.
+    unsafe { pg_sys::get_rel_relkind(relation).cast_unsigned() == pg_sys::RELKIND_VIEW }
+}
+
+/// Whether a role may call a function by its name.
+pub(crate) fn may_call(role: pg_sys::Oid, function: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups in the server's caches.
+    let schema = unsafe { pg_sys::get_func_namespace(function) };
+    let schema_args = [role.into_datum(), schema.into_datum(), "usage".into_datum()];
+    let args = [role.into_datum(), function.into_datum(), "execute".into_datum()];
+    // SAFETY: the functions take two oids and a text, and return a boolean.
+    unsafe {
+        pgrx::direct_function_call::<bool>(pg_sys::has_schema_privilege_id_id, &schema_args) == Some(true)
+            && pgrx::direct_function_call::<bool>(pg_sys::has_function_privilege_id_id, &args) == Some(true)
+    }
+}
+
+/// Calls a function `(text, text) returns boolean` for each of the second arguments; its null is false. It is called by its number, so
+/// that it is the one that was looked at before, whatever has its name by now.
+pub(crate) fn say_of_each(function: pg_sys::Oid, first: &str, seconds: &[&str]) -> Vec<bool> {
+    const ROOM: usize = size_of::<pg_sys::FunctionCallInfoBaseData>() + 2 * size_of::<pg_sys::NullableDatum>();
+    // SAFETY: the call's description has room for two arguments, and all of it lives in the current memory context. The function is
+    // called as the server calls one, with its errors turned into panics.
+    unsafe {
+        let info = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
+        pg_sys::fmgr_info(function, info);
+        let Some(called) = (*info).fn_addr else { return Vec::new() };
+        let call = pg_sys::palloc0(ROOM).cast::<pg_sys::FunctionCallInfoBaseData>();
+        (*call).flinfo = info;
+        (*call).fncollation = pg_sys::DEFAULT_COLLATION_OID;
+        (*call).nargs = 2;
+        let args = (*call).args.as_mut_slice(2);
+        args[0].value = first.into_datum().unwrap_or(pg_sys::Datum::from(0));
+        seconds
+            .iter()
+            .map(|second| {
+                pgrx::check_for_interrupts!();
+                args[1].value = (*second).into_datum().unwrap_or(pg_sys::Datum::from(0));
+                (*call).isnull = false;
+                let answer = pg_sys::ffi::pg_guard_ffi_boundary(|| called(call));
+                bool::from_datum(answer, (*call).isnull) == Some(true)
+            })
+            .collect()
     }
 }
 
