@@ -273,6 +273,54 @@ pub(crate) fn owner_of(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     }
 }
 
+/// Whether a relation is a view.
+pub(crate) fn is_view(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the server's caches.
+    unsafe { pg_sys::get_rel_relkind(relation).cast_unsigned() == pg_sys::RELKIND_VIEW }
+}
+
+/// Whether a role may call a function by its name.
+pub(crate) fn may_call(role: pg_sys::Oid, function: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups in the server's caches.
+    let schema = unsafe { pg_sys::get_func_namespace(function) };
+    let schema_args = [role.into_datum(), schema.into_datum(), "usage".into_datum()];
+    let args = [role.into_datum(), function.into_datum(), "execute".into_datum()];
+    // SAFETY: the functions take two oids and a text, and return a boolean.
+    unsafe {
+        pgrx::direct_function_call::<bool>(pg_sys::has_schema_privilege_id_id, &schema_args) == Some(true)
+            && pgrx::direct_function_call::<bool>(pg_sys::has_function_privilege_id_id, &args) == Some(true)
+    }
+}
+
+/// Calls a function `(text, text) returns boolean` for each of the second arguments; its null is false. It is called by its number, so
+/// that it is the one that was looked at before, whatever has its name by now.
+pub(crate) fn say_of_each(function: pg_sys::Oid, first: &str, seconds: &[&str]) -> Vec<bool> {
+    const ROOM: usize = size_of::<pg_sys::FunctionCallInfoBaseData>() + 2 * size_of::<pg_sys::NullableDatum>();
+    // SAFETY: the call's description has room for two arguments, and all of it lives in the current memory context. The function is
+    // called as the server calls one, with its errors turned into panics.
+    unsafe {
+        let info = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
+        pg_sys::fmgr_info(function, info);
+        let Some(called) = (*info).fn_addr else { return Vec::new() };
+        let call = pg_sys::palloc0(ROOM).cast::<pg_sys::FunctionCallInfoBaseData>();
+        (*call).flinfo = info;
+        (*call).fncollation = pg_sys::DEFAULT_COLLATION_OID;
+        (*call).nargs = 2;
+        let args = (*call).args.as_mut_slice(2);
+        args[0].value = first.into_datum().unwrap_or(pg_sys::Datum::from(0));
+        seconds
+            .iter()
+            .map(|second| {
+                pgrx::check_for_interrupts!();
+                args[1].value = (*second).into_datum().unwrap_or(pg_sys::Datum::from(0));
+                (*call).isnull = false;
+                let answer = pg_sys::ffi::pg_guard_ffi_boundary(|| called(call));
+                bool::from_datum(answer, (*call).isnull) == Some(true)
+            })
+            .collect()
+    }
+}
+
 /// Under repeatable read a delivery could not see what another wrote while it waited, and would lose it.
 pub(crate) fn require_read_committed() -> Result<(), crate::error::Error> {
     if sees_the_newest() { Ok(()) } else { Err(crate::error::Error::Isolation) }
@@ -332,6 +380,8 @@ pub(crate) struct Seen {
     transaction: i64,
     command: u32,
     running: (u32, u32, u32, i32),
+    /// What was rolled back since is seen no longer, though the snapshot says the same.
+    aborts: u64,
 }
 
 /// What the running query sees now; none where nothing runs.
@@ -347,6 +397,7 @@ pub(crate) fn seen() -> Option<Seen> {
             transaction: pg_sys::GetCurrentTransactionStartTimestamp(),
             command: snapshot.curcid,
             running: (least, next, snapshot.xcnt, snapshot.subxcnt),
+            aborts: crate::abort::count(),
         })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A table of contents: what exists, in install order. What happens to an event is told in `webhook.rs`.
 
+mod abort;
 mod clock;
 mod column_value;
 mod db;
@@ -84,6 +85,7 @@ pub extern "C-unwind" fn _PG_init() {
     // SAFETY: a backend has one thread.
     unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
     settings::define();
+    abort::watch();
 }
 
 /// What `cargo pgrx test` asks of a crate.

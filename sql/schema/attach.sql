@@ -317,10 +317,11 @@ $$;
 
    kind: orders, credit_ledger, user_entitlements, billing_status or fulfillment_jobs. columns: the app's names where they
    differ, e.g. {"id": "ref", "amount": "total_cents"}; null for a column that is not to be used. Two keys are options:
-   "for" (billing_status: which type of subject, default team) and "allow_superuser_owner". Whoever calls must own the table.
+   "for" (billing_status: which type of subject, default team) and "allow_superuser_owner", which only a superuser says. Whoever
+   calls must own the table.
    Run again, it checks the columns again and keeps the new names; a table that was renamed keeps what was given to it.
 
-   Raises 22023 (kind), 42501 (not the owner; the owner is a superuser), 42809 (not a table), 42703 (columns), 42P16 (the
+   Raises 22023 (kind), 42501 (not the owner; the owner is a superuser; no superuser said that he may be), 42809 (not a table), 42703 (columns), 42P16 (the
    table can't be written as it must be). Warns where an order has nothing to compare the money or the payer with. */
 create function payments.attach(kind text, target regclass, columns jsonb default '{}') returns void
   language c set search_path = pg_catalog, pg_temp
@@ -361,6 +362,15 @@ begin
             hint = 'Let its owner call attach.';
   end if;
   known := payments.checked_columns(kind, target, columns);
+  -- Remembered, it counts when the table changes hands later.
+  if columns ->> 'allow_superuser_owner' = 'true'
+     and (select r.rolsuper from pg_roles r where r.rolname = caller) is distinct from true then
+    raise exception 'only a superuser may allow a superuser''s table'
+      using errcode = 'insufficient_privilege',
+            detail = format('%s is no superuser. The triggers, defaults and policies of %s would run as a superuser if one came to own it.',
+                            caller, target),
+            hint = 'Leave "allow_superuser_owner" out, or have a superuser call attach.';
+  end if;
   if relation.rolsuper and columns ->> 'allow_superuser_owner' is distinct from 'true' then
     raise exception 'table % belongs to a superuser', target
       using errcode = 'insufficient_privilege',

@@ -96,6 +96,9 @@ as $$
     ('admin', 'payments.secure_default_table(text,regclass)'),
     ('admin', 'payments.grant_default_table(text,regclass)'),
     ('admin', 'payments.is_attached(text,regclass)'),
+    ('admin', 'payments.has_rights_of(name,oid)'),
+    ('admin', 'payments.check_app_schema(name)'),
+    ('admin', 'payments.check_app_table(name,name)'),
     ('admin', 'payments.adjust_credits(text,text,bigint,text,text)'),
     ('admin', 'payments.grant_role(regrole,text)'),
     ('admin', 'payments.revoke_role(regrole,text)')

@@ -122,7 +122,7 @@ begin
       evidence_event_id text,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
-      unique (subject_id, subject_type, environment),
+      unique (subject_type, subject_id, environment),
       unique (stripe_customer_id, environment)
     );
   end if;
@@ -190,7 +190,9 @@ begin
     create index checkout_sessions_subject_idx
       on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null;
     create index checkout_sessions_created_by_idx
-      on payments.checkout_sessions (created_by) where created_by is not null;
+      on payments.checkout_sessions (created_by, created_at) where created_by is not null;
+    create index checkout_sessions_by_backend_idx
+      on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null and created_by is null;
   end if;
 
   if to_regclass('payments.customer_portal_sessions') is null then
@@ -213,7 +215,7 @@ begin
     );
     create index customer_portal_sessions_subject_idx on payments.customer_portal_sessions (subject_type, subject_id);
     create index customer_portal_sessions_created_by_idx
-      on payments.customer_portal_sessions (created_by) where created_by is not null;
+      on payments.customer_portal_sessions (created_by, created_at) where created_by is not null;
   end if;
 
   -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.

@@ -7,7 +7,7 @@ use payments_core::session::{Checkout, LineItem, Refusal, digest, set_aside, set
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Caller, Row, guarded, is_request, refuse, secrets};
+use super::{Caller, Row, guarded, is_request, limit, refuse, secrets};
 use crate::db::{self, Jsonb, Path, statement, text};
 use crate::kept::{Kept, kept};
 use crate::settings::metadata_prefix;
@@ -76,13 +76,17 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
     definer::write(Path::Pinned, || {
         caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
         let asks = is_request(row);
+        limit::take_turns(caller);
         let key = asked.idempotency_key.as_deref().map(|key| Key::presented(key, row, &asked));
         match caller {
             _ if key.is_some_and(|key| key.is_known(&asked) && key.claim(&asked)) => Ok(()),
             // What a backend tells of the past asks for nothing.
             Caller::Trusted if !asks => Ok(()),
             Caller::Trusted => live_is_approved(&asked),
-            Caller::User(_) | Caller::Guest => can_be_sold(&asked, &items),
+            Caller::User(_) | Caller::Guest => {
+                can_be_sold(&asked, &items)?;
+                limit::has_room(caller, limit::Kind::Checkout)
+            }
         }
     })
 }

@@ -1,6 +1,7 @@
 //! Asking to pay: who may bill for whom, and what may stand in a session.
 
 pub(crate) mod checkout;
+mod limit;
 pub(crate) mod portal;
 mod registry;
 pub(crate) mod secrets;
@@ -63,6 +64,7 @@ fn refuse(refusal: &Refusal, holds_secret: bool) -> ! {
     let code = match refusal.sqlstate() {
         "25001" => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
         "42501" => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        "54000" => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         "55000" => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         _ => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
     };

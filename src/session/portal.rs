@@ -3,8 +3,8 @@
 use payments_core::session::{Portal, Refusal};
 use pgrx::prelude::*;
 
-use super::{Caller, Row, guarded, is_request, refuse, secrets};
-use crate::db::{statement, text};
+use super::{Caller, Row, guarded, is_request, limit, refuse, secrets};
+use crate::db::{Path, statement, text};
 use crate::definer;
 
 statement!(PORTAL_MAY_OPEN, "portal_may_open");
@@ -31,7 +31,8 @@ fn guard_portal_session<'a>(
     let asks = is_request(&row);
     let verdict = untouched(&caller, &row)
         .and_then(|()| admit(&caller, &asked, asks))
-        .and_then(|_| secrets::keep_out(&mut row, None, &secrets::PORTAL));
+        .and_then(|_| has_room(&caller))
+        .and_then(|()| secrets::keep_out(&mut row, None, &secrets::PORTAL));
     if let Err(refusal) = verdict {
         refuse(&refusal, row.holds_secret());
     }
@@ -80,6 +81,14 @@ fn untouched(caller: &Caller, row: &Row) -> Result<(), Refusal> {
         return Err(Refusal::NotYours("raw"));
     }
     Ok(())
+}
+
+/// Whether the caller may open one more.
+fn has_room(caller: &Caller) -> Result<(), Refusal> {
+    definer::write(Path::Pinned, || {
+        limit::take_turns(caller);
+        limit::has_room(caller, limit::Kind::Portal)
+    })
 }
 
 fn admit(caller: &Caller, asked: &Portal, asks: bool) -> Result<Answer, Refusal> {

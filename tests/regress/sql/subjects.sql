@@ -123,6 +123,8 @@ select payments.protect_subject_type('organization', 'pg_catalog.lower(text)');
 select payments.protect_subject_type('organization', 'pg_catalog.texteq(text,text)');
 -- An admin registers what he may read himself, and a predicate of his own.
 create table public.private_members (team_id text, user_id text);
+create role private_owner;
+alter table public.private_members owner to private_owner;
 create function public.of_a_superuser(text, text) returns boolean language sql as 'select true';
 set local role project_admin;
 select payments.protect_subject_type('team', 'public.private_members', 'team_id', 'user_id');
