@@ -26,7 +26,7 @@ else
 fi
 
 # Where results and logs go: each PostgreSQL has its own, so that the tests of several can run at the same time. The build
-# folder is one for all, where cargo keeps apart what differs and shares the rest.
+# folder is one for all: cargo shares what does not depend on the major, and builds only the last crate anew when it changes.
 output=$root/target
 [ "$PG_CONFIG" = "$debian_config" ] || output=$root/target/pg$major
 export PGRX_HOME=$output/pgrx-home

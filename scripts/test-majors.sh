@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test-majors.sh [MAJOR…] [RUNNER…]: on each other PostgreSQL major, the runners of tests/ that depend on the server. While the
-# tests of one major run, the extension is built for the next. Ends with 'N passed, N failed' over all of them.
+# test-majors.sh [MAJOR…] [RUNNER…]: on each other PostgreSQL major, the runners of tests/ that depend on the server. Two majors
+# are tested at a time, while the extension is built for the next. Ends with 'N passed, N failed' over all of them.
 . "$(dirname "$0")/project.sh"
 cd "$root"
 majors=() runners=()
@@ -15,40 +15,48 @@ fi
 
 scripts/install-tools.sh test
 scripts/install-majors.sh "${majors[@]}"
-passed=0 failed=0 tested=() pid=
+passed=0 failed=0
+running=() # majors, the first to start first
+declare -A pids
 
-# Prints what the tests of the major before said, once they have ended; a major without a count has failed.
-collect() {
-  [ -n "$pid" ] || return 0
-  local major=${tested[-1]} status=0 p=0 f=0
-  wait "$pid" || status=$?
-  pid=
-  say "PostgreSQL $major"
-  sed 's/^== /   /; /^$/d' "$root/target/pg$major.log"
-  read -r p f <<< "$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$root/target/pg$major.log" | tail -n 1)" || true
-  if [ "$status" != 0 ] && [ "${f:-0}" = 0 ] || [ "$((${p:-0} + ${f:-0}))" = 0 ]; then f=$((${f:-0} + 1)); fi
-  passed=$((passed + ${p:-0}))
-  failed=$((failed + f))
+log_of() { echo "$root/target/pg$1.log"; }
+
+stop() {
+  local major
+  for major in "${running[@]}"; do kill -- "-${pids[$major]}" 2>/dev/null || true; done
 }
-trap '[ -z "$pid" ] || kill -- "-$pid" 2>/dev/null || true' EXIT
+trap stop EXIT
+trap 'exit 130' INT TERM HUP
+
+# Waits for the tests that started first, and prints what they said; a major without a count has failed.
+collect() {
+  local major=${running[0]} status=0 p=0 f=0
+  wait "${pids[$major]}" || status=$?
+  running=("${running[@]:1}")
+  say "PostgreSQL $major"
+  sed 's/^== /   /; /^$/d' "$(log_of "$major")"
+  read -r p f <<< "$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$(log_of "$major")" | tail -n 1)" || true
+  p=${p:-0} f=${f:-0}
+  if [ "$status" != 0 ] && [ "$f" = 0 ] || [ "$((p + f))" = 0 ]; then f=$((f + 1)); fi
+  passed=$((passed + p)) failed=$((failed + f))
+}
 
 for major in "${majors[@]}"; do
-  started=$SECONDS built=yes
+  started=$SECONDS
   export PG_CONFIG=$root/target/majors/pg$major/bin/pg_config
-  { scripts/install-tools.sh build && scripts/install-extension.sh debug; } || built=no
-  say "PostgreSQL $major: built in $((SECONDS - started)) s"
-  collect
-  if [ "$built" = no ]; then
+  if ! { scripts/install-tools.sh build && scripts/install-extension.sh debug; }; then
     echo "FAILED PostgreSQL $major: the extension can't be built"
     failed=$((failed + 1))
     continue
   fi
-  say "PostgreSQL $major: ${runners[*]}"
-  tested+=("$major")
-  EXTENSION_INSTALLED=yes setsid tests/run.sh "${runners[@]}" > "$root/target/pg$major.log" 2>&1 &
-  pid=$!
+  say "PostgreSQL $major: built in $((SECONDS - started)) s"
+  [ ${#running[@]} -lt 2 ] || collect
+  say "PostgreSQL $major: testing ${runners[*]}"
+  EXTENSION_INSTALLED=yes setsid tests/run.sh "${runners[@]}" > "$(log_of "$major")" 2>&1 &
+  pids[$major]=$!
+  running+=("$major")
 done
-collect
+while [ ${#running[@]} -gt 0 ]; do collect; done
 
 echo
 echo "$passed passed, $failed failed"
