@@ -29,6 +29,8 @@ begin
         select 'type', format_type(t.oid, null), t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
           from pg_catalog.pg_type t
          where made.classid = 'pg_type'::regclass and t.oid = made.objid
+           -- An array type has the privileges of its elements; since 18 it is a member too.
+           and not exists (select from pg_catalog.pg_type e where e.typarray = t.oid)
       ) m (kind, name, owner, acl)
      cross join lateral aclexplode(m.acl) e
      where e.grantee <> m.owner
