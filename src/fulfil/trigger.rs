@@ -177,9 +177,9 @@ fn project_late_price<'a>(
     nothing()
 }
 
-/// Makes every backend read anew what it keeps of a table: the attachments, or what prices give.
+/// Makes every backend read anew what it keeps of a table: the attachments, what prices give, or who is a guest.
 ///
-/// An AFTER trigger of `payments.attachments`, `payments.benefits` and `payments.prices`; before a statement it notes that what this
+/// An AFTER trigger of `payments.attachments`, `payments.benefits`, `payments.granted_roles` and `payments.prices`; before a statement it notes that what this
 /// transaction reads may be undone. SQLSTATE 39P01 on any other table.
 #[pg_trigger(
     sql = "create function payments.tell_backends() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
@@ -187,7 +187,7 @@ fn project_late_price<'a>(
 fn tell_backends<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    const TABLES: [&str; 3] = ["attachments", "benefits", "prices"];
+    const TABLES: [&str; 4] = ["attachments", "benefits", "granted_roles", "prices"];
     let ours = trigger.table_schema().is_ok_and(|schema| schema == "payments")
         && trigger.table_name().is_ok_and(|table| TABLES.contains(&table.as_str()));
     match trigger.relid() {
@@ -195,7 +195,7 @@ fn tell_backends<'a>(
         Ok(_) if ours => kept::wrote(),
         _ => misplaced(
             "tell_backends",
-            "It tells something only as a trigger of payments.attachments, benefits or prices.",
+            "It tells something only as a trigger of payments.attachments, benefits, granted_roles or prices.",
         ),
     }
     nothing()
@@ -372,7 +372,7 @@ fn differs<A: WhoAllocated, B: WhoAllocated>(old: &Row<A>, new: &Row<B>) -> bool
     let text =
         ["status", "type", "currency", "dispute_status", "stripe_checkout_session_id", "stripe_payment_intent_id"];
     text.iter().any(|name| column(old, name) != column(new, name))
-        || ["amount", "amount_refunded"]
+        || ["amount", "amount_refunded", "shortfall"]
             .iter()
             .any(|name| row::get::<i64, _>(old, name).ok() != row::get::<i64, _>(new, name).ok())
         || row::get::<TimestampWithTimeZone, _>(old, "paid_at").ok()
