@@ -8,12 +8,11 @@ use std::rc::Rc;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::db::{dynamic, our_table, statement};
+use crate::db::{dynamic, look_up, our_table};
 use crate::definer;
 use crate::kept::{Kept, kept, watch};
 
-statement!(DEFERRABLE_CONSTRAINTS, "deferrable_constraints");
-
+const DEFERRABLE_CONSTRAINTS: &str = include_str!("../sql/statement/deferrable_constraints.sql");
 const IMMEDIATE: &str = include_str!("../sql/target/constraints_immediate.sql");
 const DEFERRED: &str = include_str!("../sql/target/constraints_deferred.sql");
 
@@ -36,8 +35,10 @@ fn known() -> Rc<Deferrable> {
         return Rc::default();
     }
     kept(&KNOWN, &[attachments], (), |()| {
-        let found = definer::read(|| DEFERRABLE_CONSTRAINTS.read::<Deferrable>(&[]));
-        let found = found.into_iter().next().unwrap_or_default();
+        let found = definer::read(|| look_up(DEFERRABLE_CONSTRAINTS, &[])).into_iter().flatten().next();
+        let found = found.map_or_else(Deferrable::default, |row| {
+            serde_json::from_str(&row).unwrap_or_else(|error| pgrx::error!("constraints have another shape: {error}"))
+        });
         let tables: Vec<pg_sys::Oid> = found.tables.iter().flatten().map(|table| pg_sys::Oid::from(*table)).collect();
         watch(&tables);
         (Rc::new(found), true)

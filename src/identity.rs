@@ -1,18 +1,32 @@
 //! Who is asking. Anyone who can run SQL can set claims, so they count only where the login role is a gateway: a role that
 //! checked the token before it set them.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use pgrx::prelude::*;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::{db, trust};
+use crate::kept::{Kept, kept};
+use crate::{db, definer, trust};
 
-/// The caller's user id: the claim `sub`, from `request.jwt.claims` or else `request.jwt.claim.sub`.
+const IS_GUEST_ROLE: &str = include_str!("../sql/statement/is_guest_role.sql");
+
+/// The role that PostgREST and its like name in a visitor's claims.
+const ANONYMOUS: &str = "anon";
+
+/// What of the claims says who is asking.
+#[derive(Default)]
+struct Claims {
+    sub: Option<String>,
+    role: Option<String>,
+}
+
+/// The caller's user id: the claim `sub` of `request.jwt.claims`, or `request.jwt.claim.sub` where the former is not set at all.
 ///
-/// Null where there is none (pooled connections leave `''` behind), where the claims are no JSON, and where the role that
-/// logged in is not a gateway. Source: <https://docs.postgrest.org/en/stable/references/transactions.html#request-headers-cookies-and-jwt-claims>.
+/// Null where there is none (pooled connections leave `''` behind), where the claims are no JSON, where the role that logged in is
+/// not a gateway, and where the claims' `role` is a guest's: some backends give all visitors one `sub`.
+/// Source: <https://docs.postgrest.org/en/stable/references/transactions.html#request-headers-cookies-and-jwt-claims>.
 #[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 pub(crate) fn current_user_id() -> Option<String> {
@@ -20,26 +34,43 @@ pub(crate) fn current_user_id() -> Option<String> {
     if !trust::is_gateway(db::login_role()) {
         return None;
     }
-    let claimed = match db::setting(c"request.jwt.claims").filter(|claims| !claims.trim().is_empty()) {
-        Some(claims) => claimed_sub(&claims).ok()?,
-        None => None,
+    let claims = match db::setting(c"request.jwt.claims") {
+        Some(claims) => claims_in(&claims),
+        None => Claims { sub: db::setting(c"request.jwt.claim.sub"), role: db::setting(c"request.jwt.claim.role") },
     };
-    // No text of the server's can hold it, so it is no one's id.
-    if claimed.as_deref().is_some_and(|id| id.contains('\0')) {
-        return None;
-    }
-    claimed.filter(|id| !id.is_empty()).or_else(|| db::setting(c"request.jwt.claim.sub").filter(|id| !id.is_empty()))
+    // No text of the server's can hold a NUL, so it is no one's id.
+    let id = claims.sub.filter(|id| !id.is_empty() && !id.contains('\0'))?;
+    (!claims.role.is_some_and(|role| is_guest(&role))).then_some(id)
 }
 
-/// The claim `sub`, a number as it is written, however large; an error where the claims are no JSON.
-fn claimed_sub(claims: &str) -> Result<Option<String>, serde_json::Error> {
-    let Ok(claims) = serde_json::from_str::<HashMap<String, &RawValue>>(claims) else {
-        return serde_json::from_str::<IgnoredAny>(claims).map(|_| None);
-    };
-    let sub = claims.get("sub").map(|sub| sub.get());
-    Ok(sub.and_then(|sub| match sub.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(sub).ok(),
-        Some(b'-' | b'0'..=b'9') => Some(sub.to_owned()),
-        _ => None,
-    }))
+/// What claims say; nothing where they are no JSON object. A `sub` that is a number is taken as it is written, however large.
+fn claims_in(claims: &str) -> Claims {
+    let Ok(claims) = serde_json::from_str::<HashMap<String, &RawValue>>(claims) else { return Claims::default() };
+    let text = |raw: &str| serde_json::from_str::<String>(raw).ok();
+    Claims {
+        sub: claims.get("sub").map(|sub| sub.get()).and_then(|sub| match sub.as_bytes().first() {
+            Some(b'-' | b'0'..=b'9') => Some(sub.to_owned()),
+            _ => text(sub),
+        }),
+        role: claims.get("role").and_then(|role| text(role.get())),
+    }
+}
+
+thread_local! {
+    static GUESTS: RefCell<Kept<String, bool>> = RefCell::default();
+}
+
+/// Whether a role of claims is a visitor's: the usual one, or one that was granted as a guest and as nothing else.
+fn is_guest(role: &str) -> bool {
+    if role == ANONYMOUS {
+        return true;
+    }
+    let granted = db::our_table(c"granted_roles");
+    if granted == pg_sys::InvalidOid || role.is_empty() || role.contains('\0') {
+        return false;
+    }
+    kept(&GUESTS, &[granted], role.to_owned(), |role| {
+        let found = definer::read(|| db::look_up(IS_GUEST_ROLE, &[role]));
+        (found.first().and_then(Option::as_deref) == Some("true"), true)
+    })
 }

@@ -50,6 +50,7 @@ extension_sql_file!("../sql/schema/policies.sql", name = "policies", requires = 
 extension_sql_file!("../sql/schema/grants.sql", name = "grants", requires = ["policies"]);
 extension_sql_file!("../sql/schema/secrets.sql", name = "secrets", requires = ["tables"]);
 extension_sql_file!("../sql/schema/mappings.sql", name = "mappings", requires = ["secrets"]);
+extension_sql_file!("../sql/schema/stripe_account.sql", name = "stripe_account", requires = ["secrets"]);
 extension_sql_file!("../sql/schema/late_links.sql", name = "late_links", requires = ["mappings"]);
 extension_sql_file!("../sql/schema/endpoints.sql", name = "endpoints", requires = ["mappings"]);
 extension_sql_file!("../sql/schema/fulfilment.sql", name = "fulfilment", requires = ["tables", "identity"]);

@@ -87,13 +87,28 @@ fn forget(key: &str) {
     }
 }
 
-/// Puts `enable_seqscan` back however planning ends.
-struct SeqScans(bool);
+/// How our statements are planned: without sequential scans, and without compiling them, which a scan that can't be avoided would
+/// seem to be worth because of the price that planning puts on it then. Puts both settings back however planning ends.
+struct Planning {
+    seqscan: bool,
+    jit: bool,
+}
 
-impl Drop for SeqScans {
+impl Planning {
+    fn ours() -> Self {
+        // SAFETY: globals of this backend.
+        unsafe {
+            let before = Self { seqscan: pg_sys::enable_seqscan, jit: pg_sys::jit_enabled };
+            (pg_sys::enable_seqscan, pg_sys::jit_enabled) = (false, false);
+            before
+        }
+    }
+}
+
+impl Drop for Planning {
     fn drop(&mut self) {
-        // SAFETY: a global of this backend.
-        unsafe { pg_sys::enable_seqscan = self.0 };
+        // SAFETY: as above.
+        unsafe { (pg_sys::enable_seqscan, pg_sys::jit_enabled) = (self.seqscan, self.jit) };
     }
 }
 
@@ -104,8 +119,7 @@ fn make_ready(plan: pg_sys::SPIPlanPtr, new: bool) {
         if !new && pg_sys::SPI_plan_is_valid(plan) {
             return;
         }
-        let before = SeqScans(pg_sys::enable_seqscan);
-        pg_sys::enable_seqscan = false;
+        let before = Planning::ours();
         let cached = pg_sys::SPI_plan_get_cached_plan(plan);
         drop(before);
         if !cached.is_null() {

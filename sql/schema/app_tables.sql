@@ -18,6 +18,7 @@ as $$
           check (status in ('pending', 'paid', 'fulfilled', 'canceled', 'refunded')),
         amount bigint,
         currency text,
+        line_items jsonb,
         amount_refunded bigint not null default 0,
         stripe_checkout_session_id text,
         stripe_payment_intent_id text,

@@ -17,6 +17,7 @@ as $$
       ('orders', 'user_id', false, '{uuid,bigint,integer,text,character varying}'),
       ('orders', 'subject_type', false, '{text,character varying,enum}'),
       ('orders', 'subject_id', false, '{uuid,bigint,integer,text,character varying}'),
+      ('orders', 'line_items', false, '{jsonb,json}'),
       ('orders', 'amount_refunded', false, '{bigint}'),
       ('orders', 'stripe_checkout_session_id', false, '{text,character varying}'),
       ('orders', 'stripe_payment_intent_id', false, '{text,character varying}'),
@@ -77,7 +78,7 @@ create function payments.writes_column(kind text, name text) returns boolean
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
   select $2 <> 'id'
-     and not ($1 = 'orders' and $2 in ('amount', 'currency', 'environment', 'user_id', 'subject_type', 'subject_id'))
+     and not ($1 = 'orders' and $2 in ('amount', 'currency', 'environment', 'user_id', 'subject_type', 'subject_id', 'line_items'))
 $$;
 
 -- The words that we write into a column, where that is an enum of the app's.
@@ -220,6 +221,7 @@ as $$
       ('orders', 'project_all_updated', 'project_all', 'payment_history', 'update'),
       ('orders', 'project_order', 'project_order', 'payment_history', 'insert or update'),
       ('orders', 'project_late_session', 'project_late_session', 'checkout_sessions', 'insert or update'),
+      ('orders', 'project_late_price', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
       ('credit_ledger', 'project_all_inserted', 'project_all', 'payment_history', 'insert'),
       ('credit_ledger', 'project_all_updated', 'project_all', 'payment_history', 'update'),
       ('credit_ledger', 'project_credits', 'project_credits', 'payment_history', 'insert or update'),

@@ -66,6 +66,7 @@ as $$
     ('admin', 'payments.sync_stripe_objects(text,jsonb,timestamptz)'),
     ('admin', 'payments.set_webhook_secret(text,text,interval)'),
     ('admin', 'payments.has_webhook_secret(text)'),
+    ('admin', 'payments.set_stripe_account(text,text)'),
     ('admin', 'payments.sign_test_event(jsonb)'),
     ('admin', 'payments.stored_event_verifies(text,text)'),
     ('admin', 'payments.approve_live(text)'),
@@ -140,6 +141,7 @@ as $$
     ('admin', 'payments.subject_types', 'select'),
     ('admin', 'payments.facts', 'select'),
     ('admin', 'payments.links', 'select'),
+    ('admin', 'payments.recovered_sessions', 'select'),
     ('admin', 'payments.mapping_claims', 'select'),
     ('admin', 'payments.active_entitlements', 'select')
 $$;

@@ -28,6 +28,7 @@ create type payments.checkout_session as (
   stripe_payment_intent_id text,
   stripe_subscription_id text,
   named_by text,
+  recovered_from text,
   url text,
   last_error text,
   raw jsonb,
@@ -356,7 +357,7 @@ begin
       from payments.customer_portal_sessions s where s.id = session_id;
   end if;
   environment := coalesce(checkout.environment, portal.environment);
-  known := coalesce(checkout.stripe_checkout_session_id, portal.raw ->> 'id');
+  known := coalesce(checkout.recovered_from, checkout.stripe_checkout_session_id, portal.raw ->> 'id');
 
   if response ->> 'id' is null
      or response ->> 'object' is distinct from (case when is_checkout then 'checkout.session' else 'billing_portal.session' end) then
@@ -383,7 +384,8 @@ begin
     -- Only a webhook makes a session completed, expired or paid.
     update payments.checkout_sessions as s
        set status = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed']) then 'open' else s.status end,
-           stripe_checkout_session_id = response operator(pg_catalog.->>) 'id',
+           stripe_checkout_session_id = case when s.recovered_from is null then response operator(pg_catalog.->>) 'id'
+                                             else s.stripe_checkout_session_id end,
            named_by = null,
            url = coalesce(response operator(pg_catalog.->>) 'url', s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),

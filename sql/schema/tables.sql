@@ -148,6 +148,7 @@ begin
   -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
   -- named_by: the Stripe session that has this row only because it names it; where several do, the best of them has it
   -- (payment/rival.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
+  -- recovered_from: the one that was recorded, while a session that Stripe recovered from it has the row.
   -- guest_transaction: the transaction that a guest's row is shown to. request_digest: what was asked for under an idempotency
   -- key, in short, whatever becomes of the row. Both are the guard's.
   -- What its policies look at stands first: a scan takes each row apart up to the last column that it needs.
@@ -177,6 +178,7 @@ begin
       stripe_payment_intent_id text,
       stripe_subscription_id text,
       named_by text,
+      recovered_from text,
       url text,
       last_error text,
       raw jsonb not null default '{}',
@@ -195,6 +197,17 @@ begin
       on payments.checkout_sessions (created_by, created_at) where created_by is not null;
     create index checkout_sessions_by_backend_idx
       on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null and created_by is null;
+  end if;
+
+  -- Which session Stripe made another of, when its payer came back to an expired one.
+  if to_regclass('payments.recovered_sessions') is null then
+    create table payments.recovered_sessions (
+      environment text not null check (environment in ('test', 'live')),
+      stripe_checkout_session_id text not null,
+      recovered_from text not null,
+      primary key (stripe_checkout_session_id, environment)
+    );
+    create index recovered_sessions_recovered_from_idx on payments.recovered_sessions (recovered_from, environment);
   end if;
 
   if to_regclass('payments.customer_portal_sessions') is null then
@@ -221,6 +234,7 @@ begin
   end if;
 
   -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.
+  -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
       id uuid primary key default gen_random_uuid(),
@@ -243,6 +257,7 @@ begin
       stripe_price_id text,
       amount bigint,
       amount_refunded bigint,
+      shortfall bigint,
       currency text,
       description text,
       dispute_status text,

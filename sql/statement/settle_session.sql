@@ -1,6 +1,7 @@
 -- settle_session: moves a local session to what Stripe's newest word of it is, where it differs.
 -- An open session takes nothing back. One that has the row because it names it has it from nobody, or from the one that had it so,
--- of which nothing stays. $1 environment text, $2 id text, $3 what is said text (JSON), $4 the one that had it text
+-- of which nothing stays. So does one that was recovered from the one that was recorded. $1 environment text, $2 id text,
+-- $3 what is said text (JSON), $4 the one that had it text, $5 the one that was recorded, where others were recovered from it text
 with said as materialized (
   select r.* from pg_catalog.jsonb_to_record($3::pg_catalog.jsonb) as r (
     stripe_checkout_session_id pg_catalog.text, status pg_catalog.text, payment_status pg_catalog.text, stripe_customer_id pg_catalog.text,
@@ -9,8 +10,9 @@ with said as materialized (
   select s.id,
          said.stripe_checkout_session_id,
          case when s.stripe_checkout_session_id operator(pg_catalog.=) said.stripe_checkout_session_id then s.named_by
-              else said.stripe_checkout_session_id end as named_by,
-         case when said.status operator(pg_catalog.=) 'open' and s.status operator(pg_catalog.<>) 'initialized' then s.status else said.status end as status,
+              when $5 is null then said.stripe_checkout_session_id end as named_by,
+         case when $5 operator(pg_catalog.<>) said.stripe_checkout_session_id then $5 end as recovered_from,
+         case when $4 is null and said.status operator(pg_catalog.=) 'open' and s.status operator(pg_catalog.<>) 'initialized' then s.status else said.status end as status,
          coalesce(said.payment_status, s.payment_status) as payment_status,
          coalesce(said.stripe_customer_id, case when $4 is null then s.stripe_customer_id end) as stripe_customer_id,
          coalesce(said.stripe_payment_intent_id, case when $4 is null then s.stripe_payment_intent_id end) as stripe_payment_intent_id,
@@ -22,6 +24,7 @@ update payments.checkout_sessions s
    set updated_at = pg_catalog.now(),
        stripe_checkout_session_id = n.stripe_checkout_session_id,
        named_by = n.named_by,
+       recovered_from = n.recovered_from,
        status = n.status,
        payment_status = n.payment_status,
        stripe_customer_id = n.stripe_customer_id,

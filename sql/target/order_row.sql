@@ -6,4 +6,5 @@
   'user_id', {user_id:text},
   'subject_type', {subject_type:text},
   'subject_id', {subject_id:text},
+  'line_items', {line_items},
   'at', null

@@ -18,6 +18,7 @@ use crate::lock::Belongings;
 const WRITE_CREDIT: &str = include_str!("../../sql/target/write_credit.sql");
 const WRITE_CREDITS: &str = include_str!("../../sql/target/write_credits.sql");
 const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
+const SUM_CREDITS: &str = include_str!("../../sql/target/sum_credits.sql");
 const FIND_CREDIT: &str = include_str!("../../sql/target/find_credit.sql");
 
 /// Credits of one benefit: due, and what the ledger has of them.
@@ -102,6 +103,10 @@ fn add(dues: &mut Vec<Due>, promised: BTreeMap<String, i64>) {
 }
 
 fn give_in(target: &Target, purchase: &Purchase, dues: &[Due]) {
+    if let Some(reason) = purchase.money.too_little() {
+        withhold(target, purchase, dues, &reason);
+        return;
+    }
     let nobody = "the checkout session names nobody to give the credits to";
     let nameable = |subject: &Subject| target.can_name("subject_id", &subject.subject_id);
     let subject = match beneficiary(purchase) {
@@ -130,6 +135,34 @@ fn give_in(target: &Target, purchase: &Purchase, dues: &[Due]) {
     }
 }
 
+/// Nothing is granted: what was, before that was known, is taken back, and the record is as if it had never been.
+fn withhold(target: &Target, purchase: &Purchase, dues: &[Due], reason: &str) {
+    let verdict = purchase.needs_review(reason);
+    let taken = beneficiary(purchase).map_or(Ok(()), |subject| take_all(target, purchase, &subject, dues));
+    for due in dues {
+        let record = Record::new(purchase, Kind::CreditLedger, target, &due.what, verdict.clone());
+        let record = Record { via: Some(&due.via), due: Some(due.due), ..record };
+        match &taken {
+            Ok(()) => record.keep(),
+            Err(failure) => record.keep_failure(failure),
+        }
+    }
+}
+
+/// Takes back what stands of earlier grants.
+fn take_all(target: &Target, purchase: &Purchase, subject: &Subject, dues: &[Due]) -> Result<(), Failure> {
+    let standing: Vec<&Due> = dues.iter().filter(|due| due.granted > due.taken_back).collect();
+    if standing.is_empty() {
+        return Ok(());
+    }
+    under_lock(target, subject, || {
+        for due in standing {
+            let step = format!("{}:withheld:{}-{}", source_of(purchase, due), due.taken_back, due.granted);
+            write_step(target, subject, due.taken_back - due.granted, "adjustment", &step);
+        }
+    })
+}
+
 /// Who gets the credits: the session's subject, else the user who opened it.
 fn beneficiary(purchase: &Purchase) -> Option<Subject> {
     purchase.subject().or_else(|| {
@@ -148,28 +181,39 @@ fn write_all(
     if decisions.iter().all(|decision| decision.grant == 0 && decision.change == 0) {
         return Ok(());
     }
+    under_lock(target, subject, || write_lines(target, purchase, subject, dues, decisions))
+}
+
+/// Writes while nobody else changes the subject's balance.
+fn under_lock(target: &Target, subject: &Subject, write: impl FnOnce()) -> Result<(), Failure> {
     // A snapshot that is older than the lock would not see what others wrote while we waited for it.
     if !sees_the_newest() {
         return Err(Failure::because("25001", "balances change under read committed only"));
     }
     lock_patiently(&subject.subject_type, &subject.subject_id)?;
-    target.attempt(|| write_lines(target, purchase, subject, dues, decisions))
+    target.attempt(write)
+}
+
+/// Writes a change; the same step can be taken again after it was undone (a refund that failed, then a new one).
+fn write_step(target: &Target, subject: &Subject, change: i64, reason: &str, step: &str) {
+    let mut steps = std::iter::once(step.to_owned()).chain((2..10_000).map(|again| format!("{step}:{again}")));
+    steps.find(|step| write(target, subject, change, reason, step, None).is_some());
 }
 
 fn write_lines(target: &Target, purchase: &Purchase, subject: &Subject, dues: &[Due], decisions: &[Credits]) {
     for (due, decision) in dues.iter().zip(decisions) {
         let source = source_of(purchase, due);
         if decision.grant != 0 && due.granted == 0 {
-            write_once(target, subject, decision.grant, "purchase", &source);
+            if !write_once(target, subject, decision.grant, "purchase", &source) {
+                grant_again(target, subject, decision.grant, &source);
+            }
         } else if decision.grant != 0 {
             let more = format!("{source}:more:{}-{}", due.granted, due.due);
             write_once(target, subject, decision.grant, "purchase", &more);
         }
         if decision.change != 0 {
             let step = format!("{source}:{}:{}-{}", decision.reason, due.taken_back, decision.taken_back);
-            // The same step can be taken again after it was undone (a refund that failed, then a new one).
-            let mut steps = std::iter::once(step.clone()).chain((2..10_000).map(|again| format!("{step}:{again}")));
-            steps.find(|step| write(target, subject, decision.change, decision.reason, step, None).is_some());
+            write_step(target, subject, decision.change, decision.reason, &step);
         }
     }
 }
@@ -183,6 +227,9 @@ pub(super) struct Grant {
 
 /// What a payment grants of which nothing was decided yet; none where that is not plain.
 pub(super) fn first(purchase: &Purchase, target: &Target) -> Option<Grant> {
+    if purchase.money.too_little().is_some() {
+        return None;
+    }
     let (promised, undecided) = promise::credits(purchase.benefits().iter());
     let subject = beneficiary(purchase).filter(|subject| target.can_name("subject_id", &subject.subject_id))?;
     if promised.is_empty() || !undecided.is_empty() {
@@ -244,12 +291,20 @@ fn record<'a>(purchase: &'a Purchase, target: &'a Target, due: &'a Due, decision
     }
 }
 
-/// Writes a line that may be there already from an earlier time, and must be there afterwards.
-fn write_once(target: &Target, subject: &Subject, delta: i64, reason: &str, source: &str) {
-    if write(target, subject, delta, reason, source, None).is_none()
-        && find(target, subject, source).is_none_or(|line| line.delta != delta)
-    {
+/// Writes a line that may be there already from an earlier time, and must be there afterwards; whether it was not.
+fn write_once(target: &Target, subject: &Subject, delta: i64, reason: &str, source: &str) -> bool {
+    let is_new = write(target, subject, delta, reason, source, None).is_some();
+    if !is_new && find(target, subject, source).is_none_or(|line| line.delta != delta) {
         error!("the ledger has a line of {source} that says otherwise");
+    }
+    is_new
+}
+
+/// What was granted before may have been withheld since: gives what is missing.
+fn grant_again(target: &Target, subject: &Subject, grant: i64, source: &str) {
+    let stands = target.run(SUM_CREDITS, &[text(source)]).1.and_then(|sum| sum.parse::<i64>().ok()).unwrap_or(grant);
+    if stands < grant {
+        write_step(target, subject, grant - stands, "adjustment", &format!("{source}:again:{stands}-{grant}"));
     }
 }
 

@@ -125,6 +125,16 @@ fn promised_before(given: &Given) -> Option<(String, Promised)> {
 /// Gives one key; `known` says that its row is probably there.
 fn give(target: &Target, purchase: &Purchase, key: &str, due: &Promised, now: &Entitlement, known: bool) {
     let record = record(purchase, target, key, due, now);
+    if let Some(reason) = purchase.money.too_little() {
+        let record = Record { verdict: purchase.needs_review(&reason), ..record };
+        // It may have been given before that was known.
+        let removed = if known { target.attempt(|| remove(target, &purchase.source, key)) } else { Ok(()) };
+        match removed {
+            Ok(()) => record.keep(),
+            Err(failure) => record.keep_failure(&failure),
+        }
+        return;
+    }
     let holder = holder_of(purchase);
     let unable = match (holder.can_hold(target), holder.is_well_formed(target)) {
         (false, _) => Some("the checkout session names nobody to give it to"),
@@ -177,7 +187,7 @@ pub(super) struct Keys {
 pub(super) fn first(purchase: &Purchase, target: &Target) -> Option<Keys> {
     let (promised, undecided) = promise::entitlements(purchase.benefits().iter());
     let holder = holder_of(purchase);
-    let plain = !promised.is_empty() && undecided.is_empty();
+    let plain = !promised.is_empty() && undecided.is_empty() && purchase.money.too_little().is_none();
     (plain && holder.can_hold(target) && holder.is_well_formed(target))
         .then(|| Keys { promised, now: of_payment(&purchase.money) })
 }

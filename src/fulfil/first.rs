@@ -6,6 +6,7 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
+use payments_core::fulfil::order::Own;
 use pgrx::prelude::*;
 
 use super::purchase::Purchase;
@@ -71,8 +72,9 @@ impl Gift {
         }
         let credits = tables.ledger.as_ref().and_then(|table| credits::first(purchase, table));
         let keys = tables.entitlements.as_ref().and_then(|table| entitlements::first(purchase, table));
-        let order =
-            tables.orders.as_ref().zip(purchase.order_id.as_deref()).and_then(|(table, id)| table.key("id", id));
+        let plain = || purchase.by_backend() || !matches!(purchase.own(), Own::Unknown(_));
+        let named = tables.orders.as_ref().zip(purchase.order_id.as_deref()).filter(|_| plain());
+        let order = named.and_then(|(table, id)| table.key("id", id));
         let something = credits.is_some() || keys.is_some() || order.is_some();
         something.then(|| Self { purchase: Rc::clone(purchase), credits, keys, order, decision: None })
     }

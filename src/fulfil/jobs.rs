@@ -37,11 +37,15 @@ const LEASE: i32 = 300;
 pub(super) fn fulfil(purchase: &Purchase) {
     let returned = purchase.money.returned().then_some(RETURNED);
     for target in known::targets(Kind::FulfillmentJobs).iter() {
+        if let Some(reason) = purchase.money.too_little() {
+            withhold(target, purchase, &reason);
+            continue;
+        }
         if returned.is_none() {
-            withdraw(target, purchase);
+            withdraw(target, purchase, RETURNED);
         }
         for job in std::iter::once(SUCCEEDED).chain(returned) {
-            let known = |given: &super::purchase::Given| given.what == job && given.state != State::Failed;
+            let known = |given: &super::purchase::Given| given.what == job && given.state == State::Applied;
             if purchase.given(Kind::FulfillmentJobs, target).any(known) {
                 continue;
             }
@@ -75,17 +79,29 @@ pub(super) fn retell(purchase: &Purchase, holds: bool) {
     }
 }
 
-/// A refund that failed, or a dispute that was won, takes back the job that told of it, unless a worker has begun it.
-fn withdraw(target: &Target, purchase: &Purchase) {
-    if !purchase.given(Kind::FulfillmentJobs, target).any(|given| given.what == RETURNED) {
-        return;
+/// No worker hears of a payment that is less than was asked for, unless one has already begun.
+fn withhold(target: &Target, purchase: &Purchase, reason: &str) {
+    withdraw(target, purchase, RETURNED);
+    let told = |given: &super::purchase::Given| given.what == SUCCEEDED && given.state == State::Applied;
+    if !purchase.given(Kind::FulfillmentJobs, target).any(told) || withdraw(target, purchase, SUCCEEDED) {
+        Record::new(purchase, Kind::FulfillmentJobs, target, SUCCEEDED, purchase.needs_review(reason)).keep();
     }
-    let args = [text(RETURNED), text(purchase.source.as_str())];
-    if target.attempt(|| target.run(WITHDRAW_JOB, &args).0).is_ok_and(|withdrawn| withdrawn > 0) {
+}
+
+/// A refund that failed, or a dispute that was won, takes back the job that told of it, unless a worker has begun it. Whether it was
+/// there to be taken back.
+fn withdraw(target: &Target, purchase: &Purchase, job: &str) -> bool {
+    if !purchase.given(Kind::FulfillmentJobs, target).any(|given| given.what == job) {
+        return false;
+    }
+    let args = [text(job), text(purchase.source.as_str())];
+    let withdrawn = target.attempt(|| target.run(WITHDRAW_JOB, &args).0).is_ok_and(|withdrawn| withdrawn > 0);
+    if withdrawn {
         let (environment, source) = (purchase.environment.as_str(), purchase.source.as_str());
         let relation = target.relation.as_str();
-        FORGET_PAYMENT_JOB.execute(&[text(environment), text(source), text(relation), text(RETURNED)]);
+        FORGET_PAYMENT_JOB.execute(&[text(environment), text(source), text(relation), text(job)]);
     }
+    withdrawn
 }
 
 fn add(target: &Target, job: &str, purchase: &Purchase, order_id: Option<&str>) {

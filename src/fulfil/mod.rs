@@ -93,7 +93,8 @@ fn fulfil(kind: Kind, purchase: &Purchase) {
 /// Records that a line can't be decided yet, and why.
 fn keep_undecided(purchase: &Purchase, kind: Kind, target: &Target, price: &str, undecided: Undecided) {
     let what = format!("{UNDECIDED}{price}");
-    let reason = format!("the product of {price} is not known yet, and products give something of this kind");
+    let of_what = if kind == Kind::Orders { "something of their own" } else { "something of this kind" };
+    let reason = format!("the product of {price} is not known yet, and products give {of_what}");
     let verdict = Verdict::because(State::Skipped, reason);
     let record = Record { via: Some(price), ..Record::new(purchase, kind, target, &what, verdict) };
     match undecided {

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 pub(super) use payments_core::fulfil::order::Decision;
-use payments_core::fulfil::order::{Before, Claim, Order, Write, settle};
+use payments_core::fulfil::order::{Before, Claim, Order, Own, Write, settle};
+use payments_core::fulfil::promise::Undecided;
 use payments_core::fulfil::{State, Verdict};
 use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::purchase::Purchase;
+use super::purchase::{Given, Purchase};
 use super::target::Target;
-use super::{FORGET_FULFILLMENT, Kind, Record, jobs, known};
+use super::{FORGET_FULFILLMENT, Kind, Record, UNDECIDED, forget, jobs, keep_undecided, known};
 use crate::db::{statement, text};
 
 statement!(FIND_RIVALS, "find_rivals");
@@ -77,7 +78,8 @@ fn settle_named(purchase: &Purchase) -> bool {
 /// What was said of another order that its session named before, or of a table in which this one was looked for, is outdated;
 /// not what it paid.
 fn forget_others(purchase: &Purchase, target: &Target, key: &str) {
-    for given in purchase.given_elsewhere(Kind::Orders, target, key).filter(|given| given.granted.is_none()) {
+    let outdated = |given: &&Given| given.granted.is_none() && given.waiting().is_none();
+    for given in purchase.given_elsewhere(Kind::Orders, target, key).filter(outdated) {
         let words = [purchase.source.as_str(), Kind::Orders.name(), &given.target, &given.what];
         let [source, kind, relation, what] = words.map(text);
         FORGET_FULFILLMENT.execute(&[source, kind, relation, what, text(None)]);
@@ -154,6 +156,9 @@ fn claim_of(purchase: &Purchase, target: &Target, key: &str) -> Claim {
         money: purchase.money.clone(),
         created_by: purchase.created_by.clone(),
         subject: purchase.subject(),
+        line_items: purchase.line_items.clone(),
+        by_backend: purchase.by_backend(),
+        own: if purchase.by_backend() { Own::Nothing } else { purchase.own().clone() },
         live_approved: purchase.live_approved,
         before: purchase.given(Kind::Orders, target).find(|given| given.what == key).map(|given| Before {
             state: given.state,
@@ -257,9 +262,26 @@ pub(super) fn record<'a>(
 fn keep(target: &Target, key: &str, purchases: &[&Purchase], decisions: &[Decision]) {
     for (purchase, decision) in purchases.iter().zip(decisions) {
         record(purchase, target, key, decision).keep();
+        keep_waiting(purchase, target, decision.waits);
         let held = purchase.given(Kind::Orders, target).any(|given| given.what == key && given.granted.is_some());
         if held != decision.holds {
             jobs::retell(purchase, decision.holds);
+        }
+    }
+}
+
+/// Records the prices whose products must be known before an order is paid, so that it is decided when they are.
+fn keep_waiting(purchase: &Purchase, target: &Target, waits: bool) {
+    let unknown: &[String] = match waits.then(|| purchase.own()) {
+        Some(Own::Unknown(prices)) => prices,
+        _ => &[],
+    };
+    for price in unknown {
+        keep_undecided(purchase, Kind::Orders, target, price, Undecided::UnknownProduct);
+    }
+    for line in purchase.given(Kind::Orders, target).filter_map(Given::waiting) {
+        if !unknown.contains(&line.price) {
+            forget(&purchase.source, Kind::Orders, target, &format!("{UNDECIDED}{}", line.price), None);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use payments_core::fulfil::order::Own;
 use payments_core::fulfil::promise::{Benefit, Waiting};
 use payments_core::fulfil::{Line, Money, State, Subject, Verdict};
 use serde::Deserialize;
@@ -30,6 +31,7 @@ pub(super) struct Purchase {
     pub(super) stripe_checkout_session_id: Option<String>,
     pub(super) stripe_payment_intent_id: Option<String>,
     pub(super) created_by: Option<String>,
+    guest: bool,
     pub(super) subject_type: Option<String>,
     pub(super) subject_id: Option<String>,
     pub(super) order_id: Option<String>,
@@ -38,6 +40,8 @@ pub(super) struct Purchase {
     given: Option<Vec<Given>>,
     #[serde(skip)]
     benefits: OnceCell<Vec<Benefit>>,
+    #[serde(skip)]
+    own: OnceCell<Own>,
     /// Whether it holds the order that it names, once that is settled.
     #[serde(skip)]
     pub(super) holds: Cell<Option<bool>>,
@@ -151,6 +155,33 @@ impl Purchase {
                 lock::beside(&price_lock(&self.environment, price));
             }
             benefits::of_lines_now(&self.environment, &lines, self.money.paid_at)
+        })
+    }
+
+    /// Whether a backend made its session: nobody is named as who opened it.
+    pub(super) fn by_backend(&self) -> bool {
+        self.created_by.is_none() && !self.guest
+    }
+
+    /// What its line items give by themselves, by the benefits that were set when it was decided on first. Must be asked before
+    /// anything is written as another role.
+    pub(super) fn own(&self) -> &Own {
+        self.own.get_or_init(|| {
+            let decided_at = self.given.iter().flatten().map(|given| given.decided_at).min();
+            let then = |benefit: &&Benefit| decided_at.is_none_or(|then| benefit.since.is_some_and(|set| set <= then));
+            let benefits = self.benefits();
+            let giving = benefits.iter().filter(then).filter_map(|benefit| benefit.via.as_ref()).min();
+            // What it gave stays given, whatever became of the benefit.
+            let given = [Kind::CreditLedger, Kind::UserEntitlements].into_iter().flat_map(|kind| self.given_of(kind));
+            let gave = given.filter(|given| given.waiting().is_none()).filter_map(|given| given.via.as_ref()).min();
+            if let Some(via) = giving.or(gave) {
+                return Own::Gives(via.clone());
+            }
+            let unknown = benefits.iter().filter(|benefit| benefit.unknown_credits || benefit.unknown_keys);
+            let mut unknown: Vec<String> = unknown.map(|benefit| benefit.price.clone()).collect();
+            unknown.sort_unstable();
+            unknown.dedup();
+            if unknown.is_empty() { Own::Nothing } else { Own::Unknown(unknown) }
         })
     }
 

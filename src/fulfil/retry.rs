@@ -136,7 +136,7 @@ pub(super) fn fulfil_price(environment: &str, price: &str) {
     lock::exactly(&price_lock(environment, price));
     let sessions: Vec<String> = FIND_SESSIONS_OF_PRICE.all(&[text(environment), text(price)]);
     let payments = payments_of(sessions.iter().map(String::as_str).collect());
-    fulfil_payments(&[Kind::CreditLedger, Kind::UserEntitlements], &payments);
+    fulfil_payments(&[Kind::CreditLedger, Kind::UserEntitlements, Kind::Orders], &payments);
 }
 
 fn fulfil_payments(kinds: &[Kind], payments: &[String]) {

@@ -180,7 +180,7 @@ fn project_late_price<'a>(
     nothing()
 }
 
-/// Makes every backend read anew what it keeps of a table: the attachments, or what prices give.
+/// Makes every backend read anew what it keeps of a table: the attachments, what prices give, or who is a guest.
 ///
 /// An AFTER trigger of `payments.attachments`, `payments.benefits`, `payments.prices` and `payments.granted_roles`; before a statement it notes that what this
 /// transaction reads may be undone. SQLSTATE 39P01 on any other table.
@@ -380,7 +380,7 @@ fn differs<A: WhoAllocated, B: WhoAllocated>(old: &Row<A>, new: &Row<B>) -> bool
     let text =
         ["status", "type", "currency", "dispute_status", "stripe_checkout_session_id", "stripe_payment_intent_id"];
     text.iter().any(|name| column(old, name) != column(new, name))
-        || ["amount", "amount_refunded"]
+        || ["amount", "amount_refunded", "shortfall"]
             .iter()
             .any(|name| row::get::<i64, _>(old, name).ok() != row::get::<i64, _>(new, name).ok())
         || row::get::<TimestampWithTimeZone, _>(old, "paid_at").ok()

@@ -151,11 +151,8 @@ pub(crate) fn event(environment: Environment, event: &Event) -> Verdict {
     let Some(kind) = kind_of_event(&event.event_type) else {
         return Verdict::Ignored(format!("events of type {} change no row", event.event_type));
     };
-    if let Some(account) = event.account.as_deref()
-        && let Some(own) = OWN_ACCOUNT.one::<String>(&[text(environment.name())])
-        && own != account
-    {
-        return Verdict::Ignored(format!("it is of the connected account {account}, not of {own}"));
+    if let Some(ignored) = foreign(environment, event) {
+        return ignored;
     }
     let incoming = Incoming {
         environment,
@@ -170,6 +167,22 @@ pub(crate) fn event(environment: Environment, event: &Event) -> Verdict {
         Ok(()) => Verdict::Projected,
         Err(unreadable) => Verdict::Unreadable(unreadable.to_string()),
     }
+}
+
+/// An event of a connected account, or of an organization's other one, changes nothing here. Stripe's events of one's own name none,
+/// so that whoever names one is a stranger until `set_stripe_account` has named that very account.
+fn foreign(environment: Environment, event: &Event) -> Option<Verdict> {
+    event.foreign_account(None)?;
+    let own = OWN_ACCOUNT.one::<String>(&[text(environment.name())]);
+    let account = event.foreign_account(own.as_deref())?;
+    Some(Verdict::Ignored(match own {
+        Some(own) => format!("it is of the account {account}, not of {own}"),
+        None => format!(
+            "it is of the account {account}, and nobody has said that this is the own one: \
+             payments.set_stripe_account('{}', …) does",
+            environment.name()
+        ),
+    }))
 }
 
 /// Projects one snapshot: a fact about a payment, or a mirrored object.

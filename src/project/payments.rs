@@ -8,7 +8,7 @@ use payments_core::payment::fold::{self, Context, Folded, Payment, by_object, fo
 use payments_core::payment::mapping::Claim;
 use payments_core::payment::newest::is_late;
 use payments_core::payment::refunds::Told;
-use payments_core::payment::rival::Standing;
+use payments_core::payment::rival::{Relative, Standing, heir, recorded_before};
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::Subject;
 use payments_core::stripe::object::session::Session;
@@ -39,6 +39,11 @@ statement!(PAYMENT_OF_INVOICE, "payment_of_invoice");
 statement!(SUBJECTS_OF_CUSTOMERS, "subjects_of_customers");
 statement!(SUBJECTS_OF_SUBSCRIPTIONS, "subjects_of_subscriptions");
 statement!(FACTS_OF_OBJECT, "facts_of_object");
+statement!(KEEP_RECOVERED, "keep_recovered");
+statement!(FAMILY_OF_SESSION, "family_of_session");
+statement!(RECORDED_SESSIONS, "recorded_sessions");
+statement!(REVIEW_RECOVERED, "review_recovered");
+statement!(FORGET_RECOVERED, "forget_recovered");
 
 /// The local row that a Stripe session was made for.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,9 +53,58 @@ struct Local {
     subject: Option<Subject>,
     price: Option<String>,
     /// The session names the row, which does not carry its id.
+    #[serde(default)]
     by_name: bool,
-    /// Another session that has the row, because it names it too.
+    /// Another session that has the row, because it names it too, or is of the same family.
+    #[serde(default)]
     holder: Option<String>,
+    /// The row carries its id, and another was recorded there before.
+    #[serde(default)]
+    recovered: bool,
+    /// The session that was recorded for the row, where others were recovered from it.
+    #[serde(default)]
+    recorded: Option<String>,
+}
+
+/// A local row for which a backend recorded a session.
+#[derive(Debug, Deserialize)]
+struct Recorded {
+    recorded: String,
+    has_it: String,
+    #[serde(flatten)]
+    local: Local,
+}
+
+/// A session, those that it was recovered from and those that were recovered from these; and the rows that were recorded for them.
+struct Family {
+    relatives: Vec<Relative>,
+    rows: Vec<Recorded>,
+}
+
+impl Family {
+    /// None where a session is alone.
+    fn of(environment: Environment, session: &str) -> Option<Self> {
+        let relatives: Vec<Relative> = FAMILY_OF_SESSION.all(&[text(environment.name()), text(session)]);
+        let ids: Vec<String> = relatives.iter().map(|one| one.id.clone()).collect();
+        (!ids.is_empty()).then(|| {
+            let rows = RECORDED_SESSIONS.all(&[text(environment.name()), ids.into()]);
+            Self { relatives, rows }
+        })
+    }
+
+    fn recorded(&self) -> Vec<&str> {
+        self.rows.iter().map(|row| row.recorded.as_str()).collect()
+    }
+
+    /// The row that a session goes back to.
+    fn row_of(&self, session: &str) -> Option<&Recorded> {
+        let recorded = recorded_before(session, &self.relatives, &self.recorded())?;
+        self.rows.iter().find(|row| row.recorded == recorded)
+    }
+
+    fn heir<'a>(&'a self, row: &'a Recorded) -> &'a str {
+        heir(&row.recorded, &self.relatives, &self.recorded())
+    }
 }
 
 /// The local rows of Stripe's sessions, each looked up once.
@@ -64,20 +118,34 @@ impl Locals {
         Self { environment, found: HashMap::new() }
     }
 
-    /// The row that carries the session's id, else those that it names, the better word first.
+    /// The row that carries the session's id, or was recorded for one that it was recovered from, else the one that it names.
     fn candidates(&mut self, session: &Session) -> &mut Vec<Local> {
-        let find = || {
-            let [first, second] = session.local_ids();
-            let (environment, id) = (self.environment.name(), session.id.as_str());
-            FIND_SESSION.all(&[text(environment), text(id), text(first), text(second), text(session.mode.as_str())])
-        };
-        self.found.entry(session.id.clone()).or_insert_with(find)
+        let environment = self.environment;
+        self.found.entry(session.id.clone()).or_insert_with(|| {
+            let named = [text(session.local_id()), text(session.mode.as_str())];
+            let [local_id, mode] = named;
+            let found: Vec<Local> =
+                FIND_SESSION.all(&[text(environment.name()), text(session.id.as_str()), local_id, mode]);
+            let has_family = session.recovered_from.is_some()
+                || session.is_expired()
+                || found.first().is_none_or(|local| local.recovered);
+            if has_family && let Some(inherited) = inherited(environment, &session.id) {
+                return vec![inherited];
+            }
+            found
+        })
     }
 
     /// The first of them that no other session has with better reason; `statements` are all that is said of its payment.
     fn of(&mut self, session: &Session, statements: &[Statement]) -> Option<&Local> {
         let environment = self.environment;
         self.candidates(session).iter().find(|local| {
+            if local.recorded.is_some() {
+                let family = Family::of(environment, &session.id);
+                return family.is_some_and(|family| {
+                    family.row_of(&session.id).is_some_and(|row| family.heir(row) == session.id)
+                });
+            }
             let other = local.holder.as_deref();
             other.is_none_or(|holder| {
                 let its = groups::anchor_of(environment, holder).map(|anchor| groups::facts_of(environment, &anchor));
@@ -87,12 +155,68 @@ impl Locals {
     }
 }
 
+/// The row that was recorded for a session of which others were recovered, or for one that it was recovered from itself.
+fn inherited(environment: Environment, session: &str) -> Option<Local> {
+    let mut family = Family::of(environment, session)?;
+    // Who has it next is decided over all of them.
+    must_be_alone();
+    let row = family.row_of(session)?.local.id.clone();
+    let place = family.rows.iter().position(|one| one.local.id == row)?;
+    let Recorded { recorded, has_it, local } = family.rows.swap_remove(place);
+    Some(Local { holder: Some(has_it).filter(|holder| holder != session), recorded: Some(recorded), ..local })
+}
+
+/// Gives the rows of a session's family to whom they are due by now; who is paid and has none waits for a person.
+fn settle_family(environment: Environment, session: &str) {
+    let Some(family) = Family::of(environment, session) else { return };
+    must_be_alone();
+    for row in &family.rows {
+        let heir = family.heir(row);
+        if heir != row.has_it
+            && let Some(anchor) = groups::anchor_of(environment, heir)
+        {
+            refold(environment, &anchor);
+        }
+    }
+    for one in &family.relatives {
+        review(environment, &family, one);
+    }
+}
+
+/// Says in the record that a session was paid whose place another has.
+fn review(environment: Environment, family: &Family, one: &Relative) {
+    let source = format!("session:{}", one.id);
+    let row = family.row_of(&one.id).filter(|row| family.heir(row) != one.id);
+    let payment = fold(&one.statements, &Context::default()).payment;
+    let arrived = |payment: &Payment| ["succeeded", "partially_refunded", "refunded"].contains(&&*payment.status);
+    let (Some(row), Some(payment)) = (row, payment.filter(arrived)) else {
+        FORGET_RECOVERED.execute(&[text(environment.name()), text(source.as_str())]);
+        return;
+    };
+    let mut reason = format!(
+        "{} has the checkout session that {} was recovered for; this payment gives nothing",
+        family.heir(row),
+        one.id
+    );
+    let is_back = payment.status == "refunded" || payment.dispute_status.as_deref() == Some("lost");
+    if is_back {
+        reason.push_str(", and its money went back");
+    }
+    let state = if is_back { "skipped" } else { "needs_review" };
+    let args = [environment.name(), &source, &row.local.id, state, &reason].map(text);
+    REVIEW_RECOVERED.execute(&args);
+}
+
 /// Projects one fact.
 pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     let environment = incoming.environment;
     let fact = &statement.fact;
     let mut locals = Locals::new(environment);
     if let Fact::CheckoutSession(session) = fact {
+        if let Some(before) = &session.recovered_from {
+            must_be_alone();
+            KEEP_RECOVERED.execute(&[text(environment.name()), text(session.id.as_str()), text(before.as_str())]);
+        }
         // Whoever has a row needs no turn: he who tells a row its session holds that row, which would be waited for crosswise.
         lock::beside_others();
         if locals.candidates(session).is_empty() {
@@ -133,6 +257,12 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     statements.retain(|known| !same(known));
     statements.push(statement.clone());
     derive(&mut locals, &statements, &place);
+    if let Fact::CheckoutSession(session) = fact
+        && (session.recovered_from.is_some()
+            || locals.candidates(session).first().is_some_and(|local| local.recorded.is_some()))
+    {
+        settle_family(environment, &session.id);
+    }
     if let (true, Fact::CheckoutSession(session)) = (again, fact)
         && let Some(customer) = &session.customer
     {
@@ -162,6 +292,7 @@ fn session_linked(environment: &str, stripe_checkout_session_id: &str) {
             must_be_alone();
             refold(environment, &anchor);
         }
+        settle_family(environment, stripe_checkout_session_id);
     };
     definer::write(Path::Ordinary, || project::follow(follow));
 }
@@ -239,6 +370,14 @@ fn derive(locals: &mut Locals, statements: &[Statement], place: &Place) {
             mapped |= settle_session(locals, newest, &told, statements);
         }
     }
+    for session in by_object(statements).iter().filter_map(|told| as_session(told.newest)) {
+        if locals.candidates(session).first().is_some_and(|local| local.recorded.is_some())
+            && let Some(family) = Family::of(environment, &session.id)
+            && let Some(one) = family.relatives.iter().find(|one| one.id == session.id)
+        {
+            review(environment, &family, one);
+        }
+    }
     let folded = fold(statements, &context(locals, statements));
     // A mapping that came or went has folded this group with its customer's others already.
     let place = if mapped { &Place::Unknown } else { place };
@@ -285,7 +424,13 @@ fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, statements
     if local.holder.is_some() {
         must_be_alone();
     }
-    let args = [text(environment.name()), text(local.id.as_str()), json(&settled), text(local.holder.as_deref())];
+    let args = [
+        text(environment.name()),
+        text(local.id.as_str()),
+        json(&settled),
+        text(local.holder.as_deref()),
+        text(local.recorded.as_deref()),
+    ];
     if SETTLE_SESSION.execute(&args) == 0 && local.by_name {
         must_be_alone();
         // A backend recorded another session there meanwhile.
@@ -436,7 +581,7 @@ fn update(id: &str, row: &Payment) -> bool {
 }
 
 /// A row as the statements' arguments, after a first one.
-fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 26] {
+fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 27] {
     [
         first,
         text(row.payment_type),
@@ -464,6 +609,7 @@ fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 
         row.refunded_at.into(),
         row.stripe_created_at.into(),
         jsonb(&row.raw),
+        row.shortfall.into(),
     ]
 }
 

@@ -21,12 +21,14 @@ statement!(KEY_IS_KNOWN, "key_is_known");
 statement!(LIVE_APPROVAL, "live_approval");
 
 const TABLE: &str = "payments.checkout_sessions";
-const NOT_YOURS: [&str; 8] = [
+const NOT_YOURS: [&str; 10] = [
     "payment_status",
     "stripe_checkout_session_id",
     "stripe_customer_id",
     "stripe_payment_intent_id",
     "stripe_subscription_id",
+    "named_by",
+    "recovered_from",
     "url",
     "last_error",
     "request_digest",

@@ -135,6 +135,9 @@ def stories():
     )
     yield from recurring()
     yield from rivals()
+    yield from recovered()
+    yield from less()
+    yield from ordered_by_buyers()
     far = 4000000000 - 1752000000
     team = local(1, "subscription", ("team", "t_1"))
     of_team = {**stamped(1, "subscription"), "insforge_subject_type": "team", "insforge_subject_id": "t_1"}
@@ -240,3 +243,148 @@ def rivals():
         {"public.orders": [bought("pending")], "balances": [],
          "checkout_sessions": [{"status": "completed", "payment_status": "unpaid", "stripe_checkout_session_id": "cs_a"}]},
     )
+
+
+def recovered():
+    """A session expired; its payer came back by the recovery URL, of which Stripe makes another one each time."""
+    def of(letter, made, before=None, **more):
+        return session(1, f"cs_{letter}", payment_intent=f"pi_{letter}", created=1752000000 + made, recovered_from=before, **more)
+
+    def expired(letter, made, before=None):
+        thing = of(letter, made, before, status="expired", payment_status="unpaid", customer=None) | {"payment_intent": None}
+        return event("checkout.session.expired", thing, made + 86400)
+
+    everything = CREDITS + COURSE + order(1)
+    recorded = everything + ordered(1, 1, stripe_id="cs_a")
+    has_it = {"balances": [" user u_1001: 500"], "public.user_entitlements": [{"user_id": "u_1001", "key": "course", "active": True}]}
+    yield Story(
+        "a session that was recovered from an expired one is paid", [
+            expired("a", 0), event("checkout.session.completed", of("b", 90000, "cs_a"), 90063),
+            event("payment_intent.succeeded", intent("pi_b", stamped(1)), 90062),
+        ],
+        recorded,
+        {**has_it, "public.orders": [bought("paid", stripe_payment_intent_id="pi_b")],
+         "checkout_sessions": [{"status": "completed", "stripe_checkout_session_id": "cs_b", "recovered_from": "cs_a"}],
+         "stripe_customer_mappings": [user(stripe_customer_id="cus_a")],
+         "payment_history": [user(**paid(stripe_checkout_session_id="cs_b"))]},
+    )
+    yield Story(
+        "a recovery of a recovery is paid late", [
+            expired("a", 0), expired("b", 90000, "cs_a"),
+            event("checkout.session.completed", of("c", 180000, "cs_b", payment_status="unpaid"), 180063),
+            event("checkout.session.async_payment_succeeded", of("c", 180000, "cs_b"), 200000),
+            event("refund.created", refunded(amount=800, charge="ch_c", payment_intent="pi_c"), 300000),
+        ],
+        recorded,
+        {"balances": [" user u_1001: 300"], "public.orders": [bought("paid", stripe_payment_intent_id="pi_c", amount_refunded=800)],
+         "checkout_sessions": [{"stripe_checkout_session_id": "cs_c", "recovered_from": "cs_a"}]},
+    )
+    yield Story(
+        "two recoveries are paid: the first has it", [
+            expired("a", 0), event("checkout.session.completed", of("b", 90000, "cs_a"), 95000),
+            event("checkout.session.completed", of("c", 91000, "cs_a", customer="cus_c"), 94000),
+            expired("d", 92000, "cs_a"),
+        ],
+        recorded,
+        {**has_it, "public.orders": [bought("paid", stripe_payment_intent_id="pi_c")],
+         "stripe_customer_mappings": [user(stripe_customer_id="cus_c")],
+         "payment_history": [paid(stripe_checkout_session_id="cs_b", stripe_price_id=None), user(**paid(stripe_checkout_session_id="cs_c"))]},
+    )
+    yield Story(
+        "two recoveries are paid, the later is refunded", [
+            expired("a", 0), event("checkout.session.completed", of("b", 90000, "cs_a"), 90063),
+            event("checkout.session.completed", of("c", 91000, "cs_a"), 91063),
+            event("refund.created", refunded(amount=2000, charge="ch_c", payment_intent="pi_c"), 95000),
+        ],
+        recorded, {**has_it, "public.orders": [bought("paid", stripe_payment_intent_id="pi_b")]},
+    )
+    yield Story(
+        "a recovery of a session that nobody saw expire", [event("checkout.session.completed", of("b", 90000, "cs_a"), 90063)],
+        recorded, {"balances": [], "public.orders": [bought("pending")], "checkout_sessions": [{"status": "open", "stripe_checkout_session_id": "cs_a"}]},
+    )
+    yield Story(
+        "a recovery of a session that its row does not know", [
+            expired("a", 0), event("checkout.session.completed", of("b", 90000, "cs_a"), 90063),
+        ],
+        everything + ordered(1, 1),
+        {**has_it, "public.orders": [bought("paid", stripe_payment_intent_id="pi_b")]},
+    )
+
+
+def less():
+    """Less money arrives than was asked for."""
+    everything = CREDITS + COURSE + order(1) + ordered(1, 1)
+    nothing = {"public.orders": [bought("pending", paid_at=None)], "balances": [], "public.user_entitlements": []}
+    part = intent(metadata=stamped(1), amount_received=1200)
+    yield Story(
+        "a part is captured", [
+            event("checkout.session.completed", session(1, payment_status="unpaid"), 63),
+            event("payment_intent.succeeded", part, 600),
+            event("charge.succeeded", charge(metadata=stamped(1), amount_captured=1200, amount_refunded=800), 600),
+        ],
+        everything, {**nothing, "payment_history": [user(**paid(1200, shortfall=800))]},
+    )
+    yield Story(
+        "a session says paid, its intent less", [PAID, event("payment_intent.succeeded", part, 62)], everything, nothing,
+    )
+    yield Story(
+        "a session says paid, its charge less, and all goes back", [
+            PAID, event("charge.succeeded", charge(amount_captured=1200, amount_refunded=800), 62),
+            event("refund.created", refunded(amount=1200), 5000),
+        ],
+        everything, nothing,
+    )
+    yield Story(
+        "the rest comes after all", [
+            PAID, event("payment_intent.succeeded", part, 62),
+            event("payment_intent.succeeded", intent(metadata=stamped(1)), 700),
+            event("refund.created", refunded(amount=800), 5000),
+        ],
+        everything, {"public.orders": [bought("paid", amount_refunded=800)], "balances": [" user u_1001: 300"]},
+    )
+    yield Story(
+        "less in the payer's own currency", [
+            event("checkout.session.completed", session(
+                1, presentment_details={"presentment_amount": 1850, "presentment_currency": "eur"}), 63),
+            event("payment_intent.succeeded", intent(metadata=stamped(1), currency="eur", amount=1850, amount_received=1800), 62),
+        ],
+        everything, nothing,
+    )
+    yield Story(
+        "an invoice is settled by a balance as well", [
+            event("checkout.session.completed", session(1, invoice="in_a"), 63),
+            event("invoice.paid", invoice(subscription=None, amount_paid=1200, total=2000, amount_due=2000), 62),
+            event("payment_intent.succeeded", intent(metadata=stamped(1), amount=1200, amount_received=1200), 62),
+        ],
+        CREDITS + local(1), {"balances": [" user u_1001: 500"]},
+    )
+
+
+def ordered_by_buyers():
+    """The buyer chose both what is bought and the order that it is for."""
+    everything = CREDITS + COURSE + order(1)
+    mine = everything + ordered(1, 1, opener="u_1001")
+    named = "update public.orders set line_items = '[{\"price\": \"price_a\", \"quantity\": %d}]';"
+    yield Story(
+        "credits do not pay an order too", [PAID, REFUND], mine,
+        {"public.orders": [bought("pending")], "balances": [" user u_1001: 300"]},
+    )
+    yield Story(
+        "credits pay the order that is for them", [PAID, REFUND], mine + named % 1,
+        {"public.orders": [bought("paid", amount_refunded=800)], "balances": [" user u_1001: 300"]},
+    )
+    yield Story("an order is for other items", [PAID], mine + named % 2, {"public.orders": [bought("pending")]})
+    yield Story(
+        "of two payments of an order one gives something else", [
+            PAID, event("checkout.session.completed", session(2, "cs_2", payment_intent="pi_2", metadata=stamped(2)), 70),
+        ],
+        mine + ordered(2, 1), {"public.orders": [bought("paid", stripe_payment_intent_id="pi_2")]},
+    )
+    for gives, status in (("prod_a", "pending"), ("prod_b", "paid")):
+        yield Story(
+            f"an order waits until it is known whether its items give something: {status}", [
+                PAID, event("price.created", price(), 1), event("refund.created", refunded(amount=800), 5000),
+            ],
+            f"select payments.set_credit_benefit('test', '{gives}', 500);" + order(1) + ordered(1, 1, opener="u_1001"),
+            {"public.orders": [bought(status)]},
+        )

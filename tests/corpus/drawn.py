@@ -44,13 +44,17 @@ def stories(count, first=0):
 def draw(seed):
     chance = Draw(seed)
     setup = ORDERED if chance.random() < 0.7 else ""
+    if chance.random() < 0.3:
+        setup = setup.replace("'price_a', 500", "'prod_a', 500")
+    if chance.random() < 0.2 and setup:
+        setup += """update public.orders set line_items = '[{"price": "price_a", "quantity": 1}]';"""
     for number in (1, 2):
         if chance.random() < 0.7:
             mode = MODES[number - 1]
             subjects = [("user", "u_1001"), ("user", "u_2"), ("team", "t_1")] + [None] * (mode == "payment")
             setup += g.local(
                 number, mode, chance.choice(subjects), metadata=f'{{"order_id": "{ORDER}"}}' if number == 1 else "{}",
-                stripe_id=chance.choice([None, f"cs_{'ab'[number - 1]}"]))
+                stripe_id=chance.choice([None, f"cs_{'ab'[number - 1]}"]), opener=chance.choice([None, "u_1001"]))
     if chance.random() < 0.25:
         setup += """insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id)
             values ('test', 'user', 'u_admin', 'cus_a');"""
@@ -92,6 +96,7 @@ def session_itself(chance, own):
         "subscription": f"sub_{letter(chance)}" if mode == "subscription" else None,
         "client_reference_id": maybe(chance, g.LOCAL % number),
         "metadata": metadata(chance, number),
+        "recovered_from": "cs_a" if own == "c" and chance.random() < 0.5 else None,
     }
 
 
@@ -121,7 +126,7 @@ def intent(chance):
         "receipt_email": maybe(c, "receipt@example.com", 0.3),
     })
     kind, status, received = chance.choice([
-        ("succeeded", "succeeded", 2000), ("payment_failed", "requires_payment_method", 0),
+        ("succeeded", "succeeded", 2000), ("succeeded", "succeeded", 1200), ("payment_failed", "requires_payment_method", 0),
         ("processing", "processing", 0), ("canceled", "canceled", 0),
     ])
     thing = g.intent(

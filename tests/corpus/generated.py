@@ -28,16 +28,17 @@ def stamped(number, mode="payment", **more):
     }
 
 
-def local(number, mode="payment", subject=("user", "u_1001"), metadata="{}", stripe_id=None):
-    """The row that exists before: a session that someone opened."""
+def local(number, mode="payment", subject=("user", "u_1001"), metadata="{}", stripe_id=None, opener=None):
+    """The row that exists before: a session that a backend opened, or the opener."""
     kind, id_ = (f"'{part}'" for part in subject) if subject else ("null", "null")
     stripe_id = f"'{stripe_id}'" if stripe_id else "null"
+    opener = f"'{opener}'" if opener else "null"
     return f"""
         insert into payments.checkout_sessions (id, environment, mode, status, payment_status, subject_type, subject_id,
-            line_items, success_url, cancel_url, metadata, stripe_checkout_session_id)
+            line_items, success_url, cancel_url, metadata, stripe_checkout_session_id, created_by)
         values ('{LOCAL % number}', 'test', '{mode}', 'open', 'unpaid', {kind}, {id_},
             '[{{"quantity": 1, "stripePriceId": "price_a"}}]', 'https://app.example.com/yes',
-            'https://app.example.com/no', '{metadata}', {stripe_id});
+            'https://app.example.com/no', '{metadata}', {stripe_id}, {opener});
     """
 
 
@@ -508,13 +509,15 @@ def subjects():
         {"stripe_customer_mappings": [user(stripe_customer_id="cus_a")]},
     )
     yield Story(
-        "the local row is found by either of the two ids that name it", [
-            event("checkout.session.completed", session(
-                1, metadata={"insforge_checkout_session_id": LOCAL % 99}), 63),
+        "what a payer wrote into client_reference_id names no local row", [
+            event("checkout.session.completed", session(1, "cs_a", metadata={}), 63),
             event("payment_intent.succeeded", intent(), 62),
+            event("checkout.session.completed", session(
+                1, "cs_b", payment_intent="pi_b", metadata={"insforge_checkout_session_id": LOCAL % 99}), 64),
         ],
         local(1),
-        {"payment_history": [user(**paid())]},
+        {"payment_history": [paid(subject_type=None), paid(subject_type=None)], "checkout_sessions": [{"status": "open"}],
+         "stripe_customer_mappings": []},
     )
 
 
@@ -549,6 +552,22 @@ def shapes():
         local(1) + """insert into payments.stripe_connections (environment, stripe_account_id, status)
             values ('test', 'acct_own', 'connected');""",
         {"payment_history": [], "checkout_sessions": [{"status": "open"}]},
+    )
+    yield Story(
+        "as long as nobody has said which account is the own one, any that is named is another's", [
+            event("checkout.session.completed", session(1), 63, account="acct_own"),
+            event("payment_intent.succeeded", intent(metadata=stamped(1)), 62, context="acct_own"),
+        ],
+        local(1), {"payment_history": [], "checkout_sessions": [{"status": "open"}]},
+    )
+    yield Story(
+        "events that name the own account are the own ones", [
+            event("checkout.session.completed", session(1), 63, account="acct_own"),
+            event("payment_intent.succeeded", intent(metadata=stamped(1)), 62, context="acct_own"),
+            event("refund.created", refunded(), 5000, account="acct_own", context="acct_other"),
+        ],
+        local(1) + "select payments.set_stripe_account('test', 'acct_own');",
+        {"payment_history": [user(**paid())], "checkout_sessions": [{"status": "completed"}]},
     )
     yield Story(
         "an event that tells nothing new", [

@@ -8,11 +8,11 @@ create function public.session_completed() returns text language sql as $$
   select '{"id": "evt_session", "object": "event", "type": "checkout.session.completed", "created": 1752000063, "livemode": false,
     "data": {"object": {"id": "cs_test_1", "object": "checkout.session", "mode": "payment", "status": "complete",
     "payment_status": "paid", "amount_total": 2000, "currency": "usd", "payment_intent": "pi_1", "livemode": false,
-    "client_reference_id": "00000000-0000-4000-8000-000000000001"}}}'
+    "metadata": {"insforge_checkout_session_id": "00000000-0000-4000-8000-000000000001"}}}}'
 $$;
 
 create function public.session_completed_without_a_word() returns text language sql as $$
-  select (public.session_completed()::jsonb #- '{data,object,client_reference_id}')::text
+  select (public.session_completed()::jsonb #- '{data,object,metadata}')::text
 $$;
 
 create function public.refund_created() returns text language sql as $$
@@ -43,7 +43,7 @@ create function public.session_paid(n int) returns text language sql as $$
   select jsonb_build_object('id', 'evt_paid_' || n, 'object', 'event', 'type', 'checkout.session.completed', 'created', 1752000060 + n,
     'livemode', false, 'data', jsonb_build_object('object', jsonb_build_object('id', 'cs_test_paid_' || n, 'object', 'checkout.session',
       'mode', 'payment', 'status', 'complete', 'payment_status', 'paid', 'amount_subtotal', 2000, 'amount_total', 2000, 'currency', 'usd',
-      'payment_intent', 'pi_paid_' || n, 'livemode', false, 'client_reference_id', format('00000000-0000-4000-8000-00000000000%s', n))))::text
+      'payment_intent', 'pi_paid_' || n, 'livemode', false, 'metadata', jsonb_build_object('insforge_checkout_session_id', format('00000000-0000-4000-8000-00000000000%s', n)))))::text
 $$;
 
 -- A test subscription that gives a key, on its way while live is approved.

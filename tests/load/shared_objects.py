@@ -24,7 +24,7 @@ def payment(n):
               "payment_intent": f"pi_{n}", "created": 101, **of}
     session = {"id": f"cs_{n}", "object": "checkout.session", "mode": "payment", "status": "complete",
                "payment_status": "paid", "amount_total": 900, "payment_intent": f"pi_{n}", "created": 99, **of,
-               "client_reference_id": f"00000000-0000-4000-8000-{n:012}"}
+               "metadata": {"insforge_checkout_session_id": f"00000000-0000-4000-8000-{n:012}"}}
     yield event(n, "payment_intent.succeeded", 110, intent)
     yield event(n, "charge.succeeded", 110, {**charge, "amount_refunded": 0})
     yield event(n, "checkout.session.completed", 111, session)

@@ -9,6 +9,8 @@ pub mod entitlements;
 pub mod order;
 pub mod promise;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What became of one thing that a payment should have given; the `state` of a row of `payments.fulfillments`.
@@ -88,6 +90,9 @@ pub struct Money {
     pub subtotal: Option<i64>,
     /// What went back, in total.
     pub amount_refunded: Option<i64>,
+    /// How much less was received than the checkout session asked for, in the currency in which it was charged.
+    #[serde(default)]
+    pub shortfall: Option<i64>,
     /// Lower-case ISO code.
     pub currency: Option<String>,
     /// `lost`, `won`, or Stripe's word for a dispute that is open.
@@ -124,6 +129,13 @@ impl Money {
         self.dispute_status.as_deref() == Some("lost")
     }
 
+    /// Why it buys nothing although it arrived: less was received than was asked for.
+    #[must_use]
+    pub fn too_little(&self) -> Option<String> {
+        let shortfall = self.shortfall.filter(|shortfall| *shortfall > 0)?;
+        Some(format!("{shortfall} less was received than the checkout session asked for"))
+    }
+
     /// Whether nothing of it is left to buy anything: refunded in full, lost to a dispute, or a subscription's.
     #[must_use]
     pub fn returned(&self) -> bool {
@@ -151,6 +163,24 @@ pub struct Line {
     pub price: String,
     /// How many of it.
     pub quantity: i64,
+}
+
+/// Line items by price, with how many of each; none where there is anything else among them.
+#[must_use]
+pub fn items(line_items: &serde_json::Value) -> Option<BTreeMap<String, i64>> {
+    let mut items = BTreeMap::new();
+    for item in line_items.as_array()? {
+        let item = item.as_object()?;
+        let price = match (item.get("stripePriceId"), item.get("price")) {
+            (Some(price), None) | (None, Some(price)) => price.as_str()?,
+            _ => return None,
+        };
+        let quantity =
+            item.get("quantity").map_or(Some(1), serde_json::Value::as_i64).filter(|quantity| *quantity > 0)?;
+        let sum: &mut i64 = items.entry(price.to_owned()).or_default();
+        *sum = sum.checked_add(quantity)?;
+    }
+    Some(items)
 }
 
 /// Reads a session's `line_items`; what is not a line of `{stripePriceId | price, quantity}` is passed over.
@@ -182,6 +212,27 @@ mod tests {
         let read: Vec<(String, i64)> = lines(&items).into_iter().map(|line| (line.price, line.quantity)).collect();
         assert_eq!(read, [("price_a".to_owned(), 3), ("price_b".to_owned(), 1)]);
         assert!(lines(&serde_json::json!({"price": "price_a"})).is_empty());
+    }
+
+    #[test]
+    fn items_are_the_same_in_any_order_and_nothing_strange_is_passed_over() {
+        let of = |items: serde_json::Value| super::items(&items);
+        let two = of(
+            serde_json::json!([{"price": "b"}, {"stripePriceId": "a", "quantity": 2}, {"price": "b", "quantity": 1}]),
+        );
+        assert_eq!(two, of(serde_json::json!([{"price": "a", "quantity": 2}, {"price": "b", "quantity": 2}])));
+        assert!(two.is_some_and(|two| two == BTreeMap::from([("a".to_owned(), 2), ("b".to_owned(), 2)])));
+        for strange in [
+            serde_json::json!({"price": "a"}),
+            serde_json::json!([{"price": "a"}, 7]),
+            serde_json::json!([{"price": "a", "stripePriceId": "b"}]),
+            serde_json::json!([{"price": "a", "quantity": 0}]),
+            serde_json::json!([{"price": "a", "quantity": 1.5}]),
+            serde_json::json!([{"price": "a", "quantity": null}]),
+            serde_json::json!([{"name": "a book"}]),
+        ] {
+            assert_eq!(of(strange.clone()), None, "{strange}");
+        }
     }
 
     #[test]

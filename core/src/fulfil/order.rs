@@ -1,8 +1,11 @@
 //! Which payment pays an order, and what the order should say: decided over all payments that name it.
 
-use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
 
-use super::{Money, State, Subject, Verdict};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::{Money, State, Subject, Verdict, items};
 
 /// An order's row, as far as it decides. An outer `None`: the app's table has no such column, so it is not compared.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -27,6 +30,9 @@ pub struct Order {
     /// Its id.
     #[serde(default, deserialize_with = "present")]
     pub subject_id: Option<Option<String>>,
+    /// The very line items that it is for, where it names them.
+    #[serde(default, deserialize_with = "present")]
+    pub line_items: Option<Option<Value>>,
 }
 
 /// A column that is there, NULL or not.
@@ -48,10 +54,28 @@ pub struct Claim {
     pub created_by: Option<String>,
     /// For whom.
     pub subject: Option<Subject>,
+    /// What was bought, as the session says it.
+    pub line_items: Value,
+    /// Whether a backend made the session, and so named the order for these line items. End users choose both.
+    pub by_backend: bool,
+    /// What the line items give by themselves.
+    pub own: Own,
     /// Whether payments of the live environment are approved by now, or were.
     pub live_approved: bool,
     /// What was decided on it before.
     pub before: Option<Before>,
+}
+
+/// What line items give by themselves, whatever order is named: money that buys that can't pay an order too.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Own {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Credits or a key, by this price or product.
+    Gives(String),
+    /// The products of these prices are not known yet, and products give something.
+    Unknown(Vec<String>),
 }
 
 /// What the ledger says of an earlier decision on one claim.
@@ -89,6 +113,8 @@ pub struct Decision {
     pub matches: bool,
     /// See [`Before::held`].
     pub held: Option<String>,
+    /// Whether it waits until the products of its prices are known.
+    pub waits: bool,
 }
 
 /// Decides on an order for all payments that name it; the decisions are in the order of the claims.
@@ -101,7 +127,15 @@ pub struct Decision {
 pub fn settle(order: &Order, claims: &[Claim]) -> (Option<Write>, Vec<Decision>) {
     let status = order.status.as_deref().unwrap_or_default();
     let ours = claims.iter().any(holds_already);
-    let mismatches: Vec<Option<String>> = claims.iter().map(|claim| mismatch(order, claim)).collect();
+    let (mismatches, waits): (Vec<Option<String>>, Vec<bool>) = claims
+        .iter()
+        .map(|claim| {
+            let before_goods = mismatch(order, claim);
+            let of_goods = if before_goods.is_none() { counts_twice(order, claim) } else { None };
+            let waits = of_goods.is_some() && matches!(claim.own, Own::Unknown(_)) && named(order).is_none();
+            (before_goods.or(of_goods), waits)
+        })
+        .unzip();
     let open = status == "pending" || ours;
     let held = claims.iter().find_map(|claim| claim.before.as_ref().and_then(|before| before.held.clone()));
     let went_on = kept(if status == "refunded" { held.as_deref().unwrap_or(status) } else { status });
@@ -135,6 +169,7 @@ pub fn settle(order: &Order, claims: &[Claim]) -> (Option<Write>, Vec<Decision>)
             held: (holder == Some(place) && claim.money.returned())
                 .then(|| if status == "refunded" { held.clone() } else { kept(status).or(Some("paid".into())) })
                 .flatten(),
+            waits: waits[place],
         })
         .collect();
     (write, decisions)
@@ -197,9 +232,10 @@ pub fn mismatch(order: &Order, claim: &Claim) -> Option<String> {
     if money.recurring {
         return Some("an order is paid by a one-time payment; this one is a subscription's".into());
     }
-    if claim.before.as_ref().is_some_and(|before| {
-        before.granted.is_some() && before.due == money.amount && before.currency == money.currency
-    }) {
+    if let Some(reason) = money.too_little() {
+        return Some(reason);
+    }
+    if paid_it_before(claim) {
         return None;
     }
     if let Some(environment) = order.environment.as_ref().filter(|environment| **environment != claim.environment) {
@@ -225,6 +261,66 @@ pub fn mismatch(order: &Order, claim: &Claim) -> Option<String> {
     }
     (!owned(order, claim))
         .then(|| "the order belongs to someone else than who opened or is billed for the checkout session".into())
+}
+
+/// A payment that paid it with the figures that it still has.
+fn paid_it_before(claim: &Claim) -> bool {
+    let money = &claim.money;
+    claim.before.as_ref().is_some_and(|before| {
+        before.granted.is_some() && before.due == money.amount && before.currency == money.currency
+    })
+}
+
+/// Why the money of this payment is not the order's, though it is as much; none where it is. Whoever opens a checkout session chooses
+/// the line items and the order that it names, and one payment must not buy both.
+fn counts_twice(order: &Order, claim: &Claim) -> Option<String> {
+    if paid_it_before(claim) {
+        return None;
+    }
+    let bought = items(&claim.line_items);
+    if let Some(named) = named(order) {
+        let Some(named) = items(named) else {
+            return Some(
+                "the order's line_items are no list of {price, quantity}, so that nothing can be compared with them"
+                    .into(),
+            );
+        };
+        return (bought.as_ref() != Some(&named)).then(|| {
+            let bought = bought.as_ref().map_or_else(|| "something else".to_owned(), listed);
+            format!("the order is for {}, the checkout session for {bought}", listed(&named))
+        });
+    }
+    if claim.by_backend {
+        return None;
+    }
+    let twice = match &claim.own {
+        Own::Nothing => return None,
+        Own::Gives(via) => {
+            format!("what was bought gives something of its own (by {via}), and would pay the order too")
+        }
+        Own::Unknown(prices) => format!(
+            "what was bought may give something of its own, and would pay the order too: the product of {} is not known yet",
+            prices.join(", ")
+        ),
+    };
+    let whole: Vec<Value> =
+        bought.iter().flatten().map(|(price, quantity)| json!({"price": price, "quantity": quantity})).collect();
+    let column = if order.line_items.is_some() { "" } else { ", in a column that the table lacks" };
+    let known = if matches!(claim.own, Own::Unknown(_)) { "sync the catalog, or, " } else { "" };
+    Some(format!(
+        "{twice}; {known}if the order is for just that, set its line_items to {}{column}, and call payments.retry_fulfillments()",
+        Value::Array(whole)
+    ))
+}
+
+/// The line items that an order names.
+fn named(order: &Order) -> Option<&Value> {
+    order.line_items.as_ref().and_then(Option::as_ref)
+}
+
+fn listed(items: &BTreeMap<String, i64>) -> String {
+    let listed: Vec<String> = items.iter().map(|(price, quantity)| format!("{quantity} × {price}")).collect();
+    if listed.is_empty() { "nothing".to_owned() } else { listed.join(", ") }
 }
 
 fn shown(amount: Option<i64>) -> String {

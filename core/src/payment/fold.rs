@@ -40,6 +40,7 @@ pub struct Payment {
     pub stripe_price_id: Option<String>,
     pub amount: Option<i64>,
     pub amount_refunded: Option<i64>,
+    pub shortfall: Option<i64>,
     pub currency: Option<String>,
     pub description: Option<String>,
     pub dispute_status: Option<String>,
@@ -330,6 +331,12 @@ pub fn is_paid(statements: &[Statement]) -> bool {
     Group::of(statements).state() == State::Succeeded
 }
 
+/// When the money arrived, in Unix seconds.
+#[must_use]
+pub fn paid_at(statements: &[Statement]) -> Option<i64> {
+    Group::of(statements).paid_at()
+}
+
 /// What a payment's row and those of its refunds and disputes have in common.
 fn shared_columns(group: &Group, context: &Context) -> Payment {
     let subject = group.subject(context);
@@ -377,6 +384,7 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
         status: status.to_owned(),
         amount,
         amount_refunded: Some(amount_refunded),
+        shortfall: group.shortfall(state),
         currency,
         description: group.description(),
         dispute_status: group.dispute_status(),

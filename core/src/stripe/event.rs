@@ -73,6 +73,8 @@ pub struct Event {
     pub livemode: Option<bool>,
     /// The connected account it is of, if any.
     pub account: Option<String>,
+    /// The account of an organization that it is of, if any.
+    pub context: Option<String>,
     /// A thin event names its object and does not carry it.
     pub thin: bool,
     /// `data.object`, as JSON text; `null` for a thin event.
@@ -98,6 +100,8 @@ struct Envelope<'a> {
     livemode: Option<bool>,
     account: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    context: Option<&'a RawValue>,
+    #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
     related_object: Option<&'a RawValue>,
@@ -120,6 +124,14 @@ struct Subject<'a> {
 }
 
 impl Event {
+    /// The account that it is of other than the endpoint's own, unless `own` is that very account. Who it is of is unknown
+    /// where nobody has said which account is one's own.
+    #[must_use]
+    pub fn foreign_account(&self, own: Option<&str>) -> Option<&str> {
+        let named = [self.account.as_deref(), self.context.as_deref()];
+        named.into_iter().flatten().find(|account| Some(*account) != own)
+    }
+
     /// Reads a body.
     ///
     /// # Errors
@@ -168,6 +180,7 @@ impl Event {
             created: if thin { 0 } else { created.ok_or_else(|| missing("created in whole Unix seconds"))? },
             livemode: envelope.livemode,
             account: envelope.account.as_deref().map(ToOwned::to_owned),
+            context: envelope.context.map(context),
             thin,
             object: object.map_or_else(|| "null".to_owned(), |raw| raw.get().to_owned()),
             previous_attributes: parsed.previous_attributes.map(|raw| raw.get().to_owned()),
@@ -176,6 +189,11 @@ impl Event {
             readable: String::new(),
         })
     }
+}
+
+/// Of another shape than a text, it is some other account's all the same.
+fn context(raw: &RawValue) -> String {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
 }
 
 fn named(value: Option<&str>) -> Option<String> {
@@ -200,6 +218,23 @@ mod tests {
         assert_eq!((event.id.as_str(), event.created, event.livemode), ("evt_1", 12, Some(false)));
         assert_eq!((event.object_id.as_deref(), event.object_type.as_deref()), (Some("in_1"), Some("invoice")));
         assert_eq!(event.previous_attributes.as_deref(), Some(r#"{"paid":false}"#));
+    }
+
+    #[test]
+    fn an_account_is_another_until_somebody_says_that_it_is_ones_own() {
+        let with = |more: &str| Event::parse(EVENT.replacen("{", &format!("{{{more},"), 1).as_bytes()).unwrap();
+        let own = Event::parse(EVENT.as_bytes()).unwrap();
+        assert_eq!((own.foreign_account(None), own.foreign_account(Some("acct_1"))), (None, None));
+        for name in ["account", "context"] {
+            let event = with(&format!("\"{name}\":\"acct_1\""));
+            assert_eq!(event.foreign_account(None), Some("acct_1"));
+            assert_eq!(event.foreign_account(Some("acct_2")), Some("acct_1"));
+            assert_eq!(event.foreign_account(Some("acct_1")), None);
+            assert_eq!(with(&format!("\"{name}\":null")).foreign_account(None), None);
+        }
+        let both = with("\"account\":\"acct_1\",\"context\":\"acct_2\"");
+        assert_eq!(both.foreign_account(Some("acct_1")), Some("acct_2"));
+        assert_eq!(with("\"context\":{\"a\":1}").foreign_account(Some("acct_1")), Some("{\"a\":1}"));
     }
 
     #[test]

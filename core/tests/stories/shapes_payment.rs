@@ -161,11 +161,33 @@ fn an_e_mail_is_what_the_payer_gave_else_what_was_asked_with() {
 
 #[test]
 fn a_payer_cannot_choose_the_local_row() {
-    let link = json!({"client_reference_id": "stolen", "payment_link": "plink_1"});
-    assert_eq!(read_session(link, COMPLETED).local_ids(), [None, None]);
+    for more in [json!({"payment_link": "plink_1"}), json!({"payment_link": null}), json!({})] {
+        let read = read_session(with(more, json!({"client_reference_id": "stolen"})), COMPLETED);
+        assert_eq!((read.local_id(), read.client_reference_id.as_deref()), (None, Some("stolen")));
+    }
     let both = json!({"client_reference_id": "b", "metadata": {"insforge_checkout_session_id": "a"}});
-    assert_eq!(read_session(both, COMPLETED).local_ids(), [Some("a"), Some("b")]);
-    assert_eq!(read_session(json!({"client_reference_id": "b"}), COMPLETED).local_ids(), [None, Some("b")]);
+    assert_eq!(read_session(both, COMPLETED).local_id(), Some("a"));
+}
+
+#[test]
+fn a_session_tells_what_it_was_recovered_from() {
+    assert_eq!(read_session(json!({"recovered_from": "cs_0"}), COMPLETED).recovered_from.as_deref(), Some("cs_0"));
+    let expanded = json!({"recovered_from": {"id": "cs_0"}});
+    assert_eq!(read_session(expanded, COMPLETED).recovered_from.as_deref(), Some("cs_0"));
+    assert_eq!(read_session(json!({"recovered_from": null}), COMPLETED).recovered_from, None);
+}
+
+#[test]
+fn what_was_asked_for_is_known_in_each_currency_that_a_session_names() {
+    let old = json!({"currency": "eur", "amount_total": 1850,
+        "currency_conversion": {"amount_total": 2000, "amount_subtotal": 2000, "source_currency": "usd"}});
+    let new = json!({"currency": "usd", "amount_total": 2000,
+        "presentment_details": {"presentment_amount": 1850, "presentment_currency": "eur"}});
+    for shape in [old, new] {
+        let read = read_session(shape, COMPLETED);
+        let totals = ["usd", "eur", "jpy"].map(|currency| read.total_in(currency));
+        assert_eq!(totals, [Some(2000), Some(1850), None]);
+    }
 }
 
 #[test]

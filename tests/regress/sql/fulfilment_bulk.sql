@@ -7,7 +7,10 @@ select payments.set_credit_benefit('test', 'price_pack', 100);
 select payments.set_credit_benefit('test', 'price_extra', 7);
 select payments.set_entitlement_benefit('test', 'price_pack', 'course', '1 month');
 select payments.set_credit_benefit('test', 'prod_unknown', 5);
-create table kinds (n int, order_of int, amount bigint default 2000, refunded bigint default 0, price text default 'price_pack', who text, order_id text);
+create function bought(price text, n int) returns jsonb language sql immutable as $$
+  select jsonb_build_array(jsonb_build_object('price', price, 'quantity', 1 + n % 3), jsonb_build_object('price', 'price_extra', 'quantity', 1))
+$$;
+create table kinds (n int, order_of int, amount bigint default 2000, refunded bigint default 0, price text default 'price_pack', who text, order_id text, by_user boolean default false);
 insert into kinds (n) select generate_series(1, 604);                -- the last four are second payments of the first four sessions
 update kinds set who = 'user_' || n, order_of = n;
 update kinds set who = 'often' where n % 50 = 1;                     -- many payments of one user, some in one part
@@ -22,12 +25,13 @@ update kinds set order_id = 'no uuid' where n % 60 = 10;
 update kinds set order_id = md5('nowhere ' || n)::uuid where n % 60 = 11;
 update kinds set order_of = null where n % 60 = 12;                  -- no order at all
 update kinds set who = null where n % 60 = 13;                       -- a guest
-insert into orders (id, user_id, amount, currency)
-select md5('order ' || n)::uuid, who, 2000, 'eur' from kinds;
+update kinds set by_user = true where n % 15 = 14;                   -- opened by the user, not by a backend
+insert into orders (id, user_id, amount, currency, line_items)
+select md5('order ' || n)::uuid, who, 2000, 'eur', case when n % 30 = 14 then bought(price, n) end from kinds;
 update orders set status = 'canceled' where id = md5('order 14')::uuid;
 insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, created_by, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id, stripe_payment_intent_id)
-select md5('session ' || n)::uuid, 'test', 'payment', case when who is not null then 'user' end, who, who,
-       jsonb_build_array(jsonb_build_object('price', price, 'quantity', 1 + n % 3), jsonb_build_object('price', 'price_extra', 'quantity', 1)), 'https://a.example', 'https://a.example',
+select md5('session ' || n)::uuid, 'test', 'payment', case when who is not null then 'user' end, who, case when by_user then who end,
+       bought(price, n), 'https://a.example', 'https://a.example',
        jsonb_strip_nulls(jsonb_build_object('order_id', coalesce(order_id, md5('order ' || order_of)::uuid::text))), 'cs_' || n, 'pi_' || n
   from kinds where n <= 600;
 insert into payments.payment_history (id, environment, type, status, stripe_checkout_session_id, stripe_payment_intent_id, amount, currency)
@@ -66,8 +70,8 @@ select bool_and(agrees), count(*) from (select balance_after = sum(delta) over (
 
 -- one by one
 truncate orders, credit_ledger, user_entitlements, fulfillment_jobs, payments.fulfillments;
-insert into orders (id, user_id, amount, currency)
-select md5('order ' || n)::uuid, who, 2000, 'eur' from kinds;
+insert into orders (id, user_id, amount, currency, line_items)
+select md5('order ' || n)::uuid, who, 2000, 'eur', case when n % 30 = 14 then bought(price, n) end from kinds;
 update orders set status = 'canceled' where id = md5('order 14')::uuid;
 alter table payments.payment_history disable trigger user;
 update payments.payment_history set status = 'pending', amount_refunded = null, paid_at = null;

@@ -8,7 +8,7 @@ create table team_members (team_id text, user_id text);
 insert into team_members values ('7', 'ada'), ('7', 'bob'), ('8', 'eve');
 select payments.protect_subject_type('team', 'team_members', 'team_id', 'user_id');
 create procedure buy(id int, subject_type text, subject_id text, owner text) language sql as $$
-  insert into orders (id, user_id, amount, currency) values (md5(id::text)::uuid, owner, 2000, 'eur');
+  insert into orders (id, user_id, amount, currency, line_items) values (md5(id::text)::uuid, owner, 2000, 'eur', '[{"price": "price_x"}]');
   insert into payments.checkout_sessions (id, environment, mode, created_by, subject_type, subject_id, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id)
   values (md5(id::text)::uuid, 'test', 'payment', owner, subject_type, subject_id, '[{"price": "price_x", "quantity": 1}]', 'https://a.example', 'https://a.example',
           jsonb_build_object('order_id', md5(id::text)::uuid), 'cs_' || id);

@@ -4,7 +4,14 @@
 begin;
 set local role authenticated;
 select payments.current_user_id();
--- Both styles; the whole set stands above the single claim.
+-- The older style, a setting for each claim, where the newer is not set at all.
+set local request.jwt.claim.sub = 'u0';
+select payments.current_user_id();
+set local request.jwt.claim.role = 'anon';
+select payments.current_user_id();
+set local request.jwt.claim.role = 'authenticated';
+select payments.current_user_id();
+-- The whole set stands above the single claim, and what it does not say is said nowhere.
 set local request.jwt.claims = '{"sub": "u1", "role": "authenticated"}';
 select payments.current_user_id();
 set local request.jwt.claim.sub = 'u2';
@@ -33,6 +40,32 @@ set local request.jwt.claim.sub = 'u2';
 set local request.jwt.claims = '{"sub": "u1\u0000"}';
 select payments.current_user_id(), payments.owns_subject('user', 'u1'), (select count(*) from payments.my_subjects('user'));
 rollback;
+
+-- A visitor's claims are nobody's, whatever their sub: some backends give all visitors the same one. So are those of a role that was
+-- granted as a guest and as nothing else.
+create role identity_visitor nologin;
+create role identity_both nologin;
+select payments.grant_role('identity_visitor', 'guest'), payments.grant_role('identity_both', 'guest'), payments.grant_role('identity_both', 'member');
+begin;
+create function pg_temp.who(claims text) returns text language sql as $$ select set_config('request.jwt.claims', claims, true); select payments.current_user_id() $$;
+select pg_temp.who('{"sub": "u1", "role": "anon"}'), pg_temp.who('{"sub": "u1", "role": "identity_visitor"}'), pg_temp.who('{"sub": "u1", "role": "identity_both"}'),
+       pg_temp.who('{"sub": "u1", "role": "authenticated"}'), pg_temp.who('{"sub": "u1", "role": "no such role"}'), pg_temp.who('{"sub": "u1", "role": 7}'), pg_temp.who('{"sub": "u1"}');
+-- What is granted meanwhile counts at once, and no longer when it is undone.
+savepoint here;
+select payments.grant_role('identity_visitor', 'member');
+select pg_temp.who('{"sub": "u1", "role": "identity_visitor"}');
+rollback to here;
+select pg_temp.who('{"sub": "u1", "role": "identity_visitor"}');
+-- Such a visitor is a guest: his session is nobody's, and no other visitor sees it.
+set local role anon;
+select set_config('request.jwt.claims', '{"sub": "u1", "role": "anon"}', true) is null as set;
+insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url)
+values ('test', 'payment', '[{"price": "price_a", "quantity": 1}]', 'https://a.example', 'https://a.example') returning created_by, guest;
+select payments.owns_subject('user', 'u1'), (select count(*) from payments.my_subjects('user'));
+rollback;
+drop owned by identity_visitor, identity_both;
+drop role identity_visitor, identity_both;
+delete from payments.granted_roles where role in ('identity_visitor', 'identity_both');
 
 -- Someone who logs in directly and sets claims is nobody.
 create role identity_direct login;

@@ -44,12 +44,12 @@ select opened(4, 'user', 'dan');
 select opened(5, 'team', 't');
 select said('checkout.session.completed', completed('cs_4', 'pi_4', 'cus_4'), 'evt_4', 1752000004);
 select payments.record_stripe_response('11111111-2222-4333-8444-000000000004', '{"id": "cs_4", "object": "checkout.session", "livemode": false}') ->> 'status' as status;
-select said('checkout.session.completed', completed('cs_5', 'pi_5', 'cus_4', '{"client_reference_id": "11111111-2222-4333-8444-000000000005"}'), 'evt_5', 1752000005);
+select said('checkout.session.completed', completed('cs_5', 'pi_5', 'cus_4', '{"metadata": {"insforge_checkout_session_id": "11111111-2222-4333-8444-000000000005"}}'), 'evt_5', 1752000005);
 select * from mapped;
 select stripe_event_id, conflict from payments.webhook_events where conflict is not null;
 -- An event that was pruned and comes again has its note again.
 delete from payments.webhook_events where stripe_event_id = 'evt_5';
-select said('checkout.session.completed', completed('cs_5', 'pi_5', 'cus_4', '{"client_reference_id": "11111111-2222-4333-8444-000000000005"}'), 'evt_5', 1752000005);
+select said('checkout.session.completed', completed('cs_5', 'pi_5', 'cus_4', '{"metadata": {"insforge_checkout_session_id": "11111111-2222-4333-8444-000000000005"}}'), 'evt_5', 1752000005);
 select stripe_event_id from payments.webhook_events where conflict is not null;
 insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id) values ('test', 'team', 'other', 'cus_4');
 select * from mapped;
@@ -69,7 +69,7 @@ begin
   return new;
 end $$;
 create trigger maps before update on public.orders for each row execute function maps();
-select said('checkout.session.completed', completed('cs_6', 'pi_6', 'cus_6', '{"client_reference_id": "11111111-2222-4333-8444-000000000006"}'), 'evt_7', 1752000007);
+select said('checkout.session.completed', completed('cs_6', 'pi_6', 'cus_6', '{"metadata": {"insforge_checkout_session_id": "11111111-2222-4333-8444-000000000006"}}'), 'evt_7', 1752000007);
 select status from public.orders;
 select * from mapped;
 select * from payments.verify_projections('test');

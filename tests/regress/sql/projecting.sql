@@ -30,7 +30,7 @@ select payments.apply_stripe_event('test', '{"id": "evt_5", "object": "v2.core.e
 -- session's word stands again.
 insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, line_items, success_url, cancel_url)
 values ('11111111-2222-4333-8444-000000000001', 'test', 'payment', 'open', 'user', 'ada', '[{"price": "price_a", "quantity": 1}]', 'https://a.example', 'https://a.example');
-select said('checkout.session.completed', '{"id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid", "amount_total": 5, "currency": "usd", "customer": "cus_ada", "client_reference_id": "11111111-2222-4333-8444-000000000001", "payment_intent": "pi_1", "created": 1752000000}', 'evt_6');
+select said('checkout.session.completed', '{"id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid", "amount_total": 5, "currency": "usd", "customer": "cus_ada", "metadata": {"insforge_checkout_session_id": "11111111-2222-4333-8444-000000000001"}, "payment_intent": "pi_1", "created": 1752000000}', 'evt_6');
 create view mapped as
 select m.subject_id, m.stripe_customer_id, m.evidence_event_id from payments.stripe_customer_mappings m order by 1;
 select * from mapped;

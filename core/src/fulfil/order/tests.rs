@@ -12,6 +12,7 @@ fn order(status: &str) -> Order {
         user_id: Some(Some("ada".into())),
         subject_type: Some(None),
         subject_id: Some(None),
+        line_items: Some(None),
     }
 }
 
@@ -28,6 +29,9 @@ fn claim(source: &str, status: &str) -> Claim {
         },
         created_by: Some("ada".into()),
         subject: None,
+        line_items: json!([{"price": "price_a", "quantity": 2}]),
+        by_backend: false,
+        own: Own::Nothing,
         live_approved: false,
         before: None,
     }
@@ -80,6 +84,82 @@ fn forged_orders_are_not_paid() {
         assert_eq!((write, state), (None, State::NeedsReview), "{reason}");
         assert!(reason.contains(words), "{reason}");
     }
+}
+
+#[test]
+fn one_payment_does_not_buy_twice() {
+    let with = |own: Own| Claim { own, ..claim("a", "succeeded") };
+    let gives = || with(Own::Gives("price_a".into()));
+    let (write, state, reason) = one(&order("pending"), gives());
+    assert_eq!((write, state), (None, State::NeedsReview));
+    assert!(reason.contains("gives something of its own (by price_a)"), "{reason}");
+    assert!(reason.contains(r#"set its line_items to [{"price":"price_a","quantity":2}], and call"#), "{reason}");
+    let without = Order { line_items: None, ..order("pending") };
+    assert!(one(&without, gives()).2.contains("in a column that the table lacks"));
+    // A backend names the order for what it sells.
+    assert_eq!(one(&order("pending"), Claim { by_backend: true, ..gives() }).1, State::Applied);
+    // What may give something waits until that is known.
+    let unknown = with(Own::Unknown(vec!["price_a".into()]));
+    let (write, decisions) = settle(&order("pending"), std::slice::from_ref(&unknown));
+    assert!(write.is_none() && decisions[0].waits && !decisions[0].matches);
+    assert_eq!(decisions[0].verdict.state, State::NeedsReview);
+    let (_, decisions) = settle(&order("pending"), &[Claim { own: Own::Nothing, ..unknown.clone() }]);
+    assert!(decisions[0].holds && !decisions[0].waits);
+    // The order's amount is compared first.
+    let (_, decisions) = settle(&Order { amount: Some(Some(1)), ..order("pending") }, &[unknown]);
+    assert!(!decisions[0].waits);
+}
+
+#[test]
+fn an_order_that_names_its_items_is_paid_by_those() {
+    let for_items = |items: Value| Order { line_items: Some(Some(items)), ..order("pending") };
+    let gives = || Claim { own: Own::Gives("price_a".into()), ..claim("a", "succeeded") };
+    for same in [
+        json!([{"price": "price_a", "quantity": 2}]),
+        json!([{"stripePriceId": "price_a", "quantity": 2}]),
+        json!([{"price": "price_a"}, {"price": "price_a", "quantity": 1}]),
+    ] {
+        assert_eq!(one(&for_items(same.clone()), gives()).1, State::Applied, "{same}");
+    }
+    for other in [
+        json!([{"price": "price_a", "quantity": 1}]),
+        json!([{"price": "price_b", "quantity": 2}]),
+        json!([{"price": "price_a", "quantity": 2}, {"price": "price_b"}]),
+        json!([{"price": "price_a", "quantity": 2}, {"name": "a book"}]),
+        json!([]),
+        json!({}),
+        json!("price_a"),
+    ] {
+        for by_backend in [false, true] {
+            let (write, state, reason) = one(&for_items(other.clone()), Claim { by_backend, ..gives() });
+            assert_eq!((write, state), (None, State::NeedsReview), "{other} {reason}");
+        }
+    }
+    let (_, _, reason) = one(&for_items(json!([{"price": "price_b"}])), gives());
+    assert_eq!(reason, "the order is for 1 × price_b, the checkout session for 2 × price_a");
+}
+
+#[test]
+fn what_paid_an_order_goes_on_to_pay_it_whatever_is_set_later() {
+    let mut holder = Claim { own: Own::Gives("price_a".into()), ..claim("a", "succeeded") };
+    holder.before = before(State::Applied);
+    assert_eq!(one(&order("paid"), holder.clone()).1, State::Applied);
+    let named = Order { line_items: Some(Some(json!([{"price": "price_b"}]))), ..order("paid") };
+    assert_eq!(one(&named, holder).1, State::Applied);
+}
+
+#[test]
+fn less_money_than_was_asked_for_pays_nothing() {
+    let mut short = claim("a", "succeeded");
+    short.money.shortfall = Some(800);
+    let (write, state, reason) = one(&order("pending"), short.clone());
+    assert_eq!((write, state), (None, State::NeedsReview));
+    assert!(reason.contains("800 less was received"), "{reason}");
+    // It was paid before that was known.
+    short.before = before(State::Applied);
+    assert_eq!(one(&order("paid"), short.clone()).0, Some("pending".into()));
+    short.money.status = "refunded".into();
+    assert_eq!(one(&order("pending"), short).1, State::Skipped);
 }
 
 #[test]

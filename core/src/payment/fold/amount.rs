@@ -81,6 +81,31 @@ impl Group<'_> {
         }
     }
 
+    /// How much less than the checkout session asked for was received, in minor units of the intent's currency; `None` where it was
+    /// all, or can't be compared. An invoice settles by more than money (a balance, a credit note), so what has one is paid when that
+    /// says so.
+    pub(super) fn shortfall(&self, state: State) -> Option<i64> {
+        let session = self.session().filter(|session| {
+            session.mode != "subscription" && session.payment_status.as_deref() != Some("no_payment_required")
+        })?;
+        if state != State::Succeeded || self.intent_id().is_none() || self.invoice_id().is_some() {
+            return None;
+        }
+        let (received, currency) = self.received()?;
+        let asked = session.total_in(&currency)?;
+        (received < asked).then(|| asked - received)
+    }
+
+    /// What the intents received, or where none tells, what was captured.
+    fn received(&self) -> Option<(i64, String)> {
+        let intents = self.intents.iter().map(|(intent, _)| *intent).filter(|intent| intent.state == State::Succeeded);
+        let charges = self.charges.iter().map(|(charge, _)| *charge).filter(|charge| charge.state == State::Succeeded);
+        let of_intents = total(intents.map(|intent| (Some(intent.amount_received), intent.currency.clone())), true);
+        let of_charges = || total(charges.map(|charge| (charge.charged(), charge.currency.clone())), true);
+        let (received, currency) = of_intents.or_else(of_charges)?;
+        received.zip(currency)
+    }
+
     /// What went back in the payment's own currency, whether that is all of it, and since when. Where the charge is in
     /// another currency (the payer's, under Adaptive Pricing), the same share of the amount went back.
     pub(super) fn overlay(&self, amount: Option<i64>, currency: Option<&str>) -> (i64, bool, Option<i64>) {

@@ -82,12 +82,14 @@ impl Intent {
             _ if event_type == Some("payment_intent.payment_failed") => State::Failed,
             _ => State::Pending,
         };
+        // One that succeeded received what it says, or else all.
+        let unsaid = shape.amount.filter(|_| state == State::Succeeded);
         Ok(Self {
             id: shape.id,
             state,
             status: shape.status,
             amount: shape.amount,
-            amount_received: shape.amount_received.unwrap_or(0),
+            amount_received: shape.amount_received.or(unsaid).unwrap_or(0),
             currency: shape.currency,
             customer: shape.customer,
             email: shape.receipt_email,

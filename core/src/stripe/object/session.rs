@@ -32,6 +32,9 @@ pub struct Session {
     /// Under Adaptive Pricing, what the payer saw: minor units and currency of the charge.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub presented: Option<(i64, String)>,
+    /// The same from 2025-03-31 on, where the total above is in the app's own currency.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub presentment: Option<(i64, String)>,
     /// `cus_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub customer: Option<String>,
@@ -50,9 +53,12 @@ pub struct Session {
     /// What `stripe_request` stamped on it.
     #[serde(skip_serializing_if = "Origin::is_empty", default)]
     pub origin: Origin,
-    /// The local row's id, where it is our own word: a payer can choose it on a payment link, so there it is left out.
+    /// What stands there. It links nothing: a pricing table or a payment link takes it from the payer's browser.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client_reference_id: Option<String>,
+    /// The expired session (`cs_…`) that Stripe made this one of, when its payer came back by the recovery URL.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recovered_from: Option<String>,
     /// When Stripe made it, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub created: Option<i64>,
@@ -79,7 +85,8 @@ struct Shape {
     #[serde(default, deserialize_with = "reference")]
     subscription: Option<String>,
     #[serde(default, deserialize_with = "reference")]
-    payment_link: Option<String>,
+    recovered_from: Option<String>,
+    presentment_details: Option<Presentment>,
     #[serde(default)]
     metadata: Metadata,
     client_reference_id: Option<String>,
@@ -92,6 +99,12 @@ struct Conversion {
     amount_total: Option<i64>,
     amount_subtotal: Option<i64>,
     source_currency: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Presentment {
+    presentment_amount: Option<i64>,
+    presentment_currency: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -131,13 +144,15 @@ impl Session {
             amount_subtotal,
             currency,
             presented,
+            presentment: shape.presentment_details.and_then(|p| p.presentment_amount.zip(p.presentment_currency)),
             customer: shape.customer,
             email,
             payment_intent: shape.payment_intent,
             invoice: shape.invoice,
             subscription: shape.subscription,
             origin: Origin::read(&shape.metadata, prefix),
-            client_reference_id: shape.client_reference_id.filter(|_| shape.payment_link.is_none()),
+            client_reference_id: shape.client_reference_id,
+            recovered_from: shape.recovered_from,
             created: shape.created,
         })
     }
@@ -151,13 +166,29 @@ impl Session {
     /// Whether nothing more can happen on its page.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.is_complete() || self.status.as_deref() == Some("expired")
+        self.is_complete() || self.is_expired()
     }
 
-    /// The ids of the local row that it says it was made for, the better word first.
+    /// Whether it was left unpaid until its time was over.
     #[must_use]
-    pub fn local_ids(&self) -> [Option<&str>; 2] {
-        [self.origin.checkout_session_id.as_deref(), self.client_reference_id.as_deref()]
+    pub fn is_expired(&self) -> bool {
+        self.status.as_deref() == Some("expired")
+    }
+
+    /// The id of the local row that it says it was made for.
+    #[must_use]
+    pub fn local_id(&self) -> Option<&str> {
+        self.origin.checkout_session_id.as_deref()
+    }
+
+    /// What was asked for in this currency, if it says so.
+    #[must_use]
+    pub fn total_in(&self, currency: &str) -> Option<i64> {
+        let own = self.amount_total.zip(self.currency.clone());
+        [own.as_ref(), self.presented.as_ref(), self.presentment.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(|(total, of)| (of == currency).then_some(*total))
     }
 }
 
