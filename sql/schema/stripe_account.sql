@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Whose events are one's own.
 
 /* Says which Stripe account is the environment's own. Stripe names no account in the events of one's own; those of connected accounts,
@@ -31,3 +33,5 @@ begin
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 end
 $$;
+
+set local search_path = payments, pg_temp;
