@@ -455,12 +455,16 @@ pub(crate) fn require_extension() {
     if is_there(MARK.get()) {
         return;
     }
-    let signature = "payments.outer_role()".into_datum();
-    // SAFETY: the function takes a text, and returns a regprocedure or NULL.
-    match unsafe { pgrx::direct_function_call::<pg_sys::Oid>(pg_sys::to_regprocedure, &[signature]) } {
+    match function_named("payments.outer_role()") {
         Some(function) => MARK.set(function),
         None => crate::error::Error::NotInstalled.raise(),
     }
+}
+
+/// The function of a signature.
+pub(crate) fn function_named(signature: &str) -> Option<pg_sys::Oid> {
+    // SAFETY: the function takes a text, and returns a regprocedure or NULL.
+    unsafe { pgrx::direct_function_call(pg_sys::to_regprocedure, &[signature.into_datum()]) }
 }
 
 /// A role's name; `None` where it is gone.

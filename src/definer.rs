@@ -9,7 +9,6 @@
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 
-use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::prelude::*;
 
 use crate::db::{self, Path};
@@ -76,12 +75,32 @@ pub(crate) fn run_ddl(statements: &[String]) {
     });
 }
 
+/// Grants or revokes on our functions, as the superuser whom they belong to: what anyone else granted, that superuser's REVOKE would
+/// not take back. The statements never come near event triggers, whose functions would run as him.
+pub(crate) fn run_function_grants(statements: &[String]) {
+    // SAFETY: look-ups in the server's caches; the statements are GRANT and REVOKE of ours, which the parser made.
+    unsafe {
+        let Some(of_ours) = db::function_named("payments.outer_role()") else { Error::NotInstalled.raise() };
+        let superuser = pgrx::pg_catalog::pg_proc::PgProc::new(of_ours).map_or(pg_sys::InvalidOid, |one| one.proowner());
+        db::as_ours(superuser, Path::Pinned, || {
+            for statement in statements {
+                let text = CString::new(statement.as_str()).unwrap_or_default();
+                let parsed = pg_sys::pg_parse_query(text.as_ptr());
+                let first = pg_sys::list_nth(parsed, 0).cast::<pg_sys::RawStmt>();
+                pg_sys::ExecuteGrantStmt((*first).stmt.cast());
+                pg_sys::CommandCounterIncrement();
+            }
+        });
+    }
+}
+
 thread_local! {
     /// Who called the function whose body was entered last, until that asks.
     static CALLER: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
-/// The role whose word a call is. A body asks once, before anything else: code of the app's that runs later is told its own role.
+/// The role whose word a call is. A body asks once, before anything else: code of the app's that runs later is told its own role. Only
+/// the bodies of `run_for_named_…` ask, and only they are told.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 pub(crate) fn outer_role() -> Option<String> {
@@ -92,44 +111,49 @@ pub(crate) fn outer_role() -> Option<String> {
     db::role_name(caller)
 }
 
-/// Calls the body of a public function for an admin. Raises 42501 for anyone else.
-///
-/// # Safety
-/// Called by the server alone, as a function of version 1.
-#[unsafe(no_mangle)]
-#[pg_guard]
-pub unsafe extern "C-unwind" fn run_for_admin(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    trust::require_admin().or_raise();
-    // SAFETY: the server's own description of the call.
-    unsafe { run_body(call) }
+/// How a public function whose body is SQL or PL/pgSQL is called: for whom, and whether the body asks who that is.
+macro_rules! entrance {
+    ($(#[$doc:meta])* $name:ident, $finfo:ident, $admitted:expr, $tells:literal) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// Called by the server alone, as a function of version 1.
+        #[unsafe(no_mangle)]
+        #[allow(unreachable_pub, reason = "the server finds it by its name")]
+        #[pg_guard]
+        pub unsafe extern "C-unwind" fn $name(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+            $admitted;
+            // SAFETY: the server's own description of the call.
+            unsafe { run_body(call, $tells) }
+        }
+
+        /// What the server asks before it calls a C function.
+        #[unsafe(no_mangle)]
+        #[allow(unreachable_pub, reason = "the server finds it by its name")]
+        pub extern "C" fn $finfo() -> &'static pg_sys::Pg_finfo_record {
+            &VERSION_1
+        }
+    };
 }
 
-/// Calls the body of a public function, which sees itself to whom it answers.
-///
-/// # Safety
-/// Called by the server alone, as a function of version 1.
-#[unsafe(no_mangle)]
-#[pg_guard]
-pub unsafe extern "C-unwind" fn run_for_anyone(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: the server's own description of the call.
-    unsafe { run_body(call) }
-}
+entrance!(
+    /// For an admin; raises 42501 for anyone else.
+    run_for_admin, pg_finfo_run_for_admin, trust::require_admin().or_raise(), false
+);
+entrance!(
+    /// For an admin, whose name the body asks for.
+    run_for_named_admin, pg_finfo_run_for_named_admin, trust::require_admin().or_raise(), true
+);
+entrance!(
+    /// For anyone: the body sees itself to whom it answers.
+    run_for_anyone, pg_finfo_run_for_anyone, (), false
+);
+entrance!(
+    /// For anyone, whose name the body asks for.
+    run_for_named_caller, pg_finfo_run_for_named_caller, (), true
+);
 
 pub(crate) static VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
-
-/// What the server asks before it calls a C function.
-#[unsafe(no_mangle)]
-#[allow(unreachable_pub, reason = "the server finds it by its name")]
-pub extern "C" fn pg_finfo_run_for_admin() -> &'static pg_sys::Pg_finfo_record {
-    &VERSION_1
-}
-
-/// What the server asks before it calls a C function.
-#[unsafe(no_mangle)]
-#[allow(unreachable_pub, reason = "the server finds it by its name")]
-pub extern "C" fn pg_finfo_run_for_anyone() -> &'static pg_sys::Pg_finfo_record {
-    &VERSION_1
-}
 
 /// The function behind a public one, and how the server calls it.
 unsafe fn body_of(function: *mut pg_sys::FmgrInfo) -> *mut pg_sys::FmgrInfo {
@@ -156,33 +180,27 @@ unsafe fn body_of(function: *mut pg_sys::FmgrInfo) -> *mut pg_sys::FmgrInfo {
     }
 }
 
-/// Puts back which function a call describes, however it ends.
-struct Called(pg_sys::FunctionCallInfo, *mut pg_sys::FmgrInfo);
-
-impl Drop for Called {
-    fn drop(&mut self) {
-        // SAFETY: the call is the caller's, who still holds it.
-        unsafe { (*self.0).flinfo = self.1 };
-    }
-}
-
-unsafe fn run_body(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+/// The body is called as the server calls any function. Its errors pass by our frames, which hold nothing that must be dropped: what
+/// was set up here is put back by the abort, and which function the call describes by the server, which pins our search path. So the
+/// SQLSTATE of an error stays what it is, also where pgrx knows none of that name.
+unsafe fn run_body(call: pg_sys::FunctionCallInfo, tells: bool) -> pg_sys::Datum {
     // SAFETY: what the server passes with a call, which stays as long as that; the body takes the same arguments.
     unsafe {
-        let body = body_of((*call).flinfo);
+        let public = (*call).flinfo;
+        let body = body_of(public);
         let result = (*call).resultinfo.cast::<pg_sys::ReturnSetInfo>();
         if (*body).fn_retset && !result.is_null() {
             // All rows at once, while we are the definer.
             (*result).allowedModes |= pg_sys::SetFunctionReturnMode::SFRM_Materialize_Preferred as i32;
         }
-        let caller = db::current_role();
+        let caller = if tells { db::current_role() } else { pg_sys::InvalidOid };
         let writes = pg_sys::func_volatile((*body).fn_oid) == pg_sys::PROVOLATILE_VOLATILE as std::ffi::c_char;
         let work = || {
-            let _before = Called(call, std::mem::replace(&mut (*call).flinfo, body));
             CALLER.set(caller);
-            let answer = pg_guard_ffi_boundary(|| (*body).fn_addr.map(|function| function(call)));
-            CALLER.set(pg_sys::InvalidOid);
-            answer.unwrap_or(pg_sys::Datum::from(0))
+            (*call).flinfo = body;
+            let answer = (*body).fn_addr.map_or(pg_sys::Datum::from(0), |function| function(call));
+            (*call).flinfo = public;
+            answer
         };
         if writes { write(Path::Pinned, work) } else { read(work) }
     }

@@ -93,7 +93,12 @@ fn acting_role_is_admin() -> bool {
 fn change_grants(role: pg_sys::Oid, as_: &str, give: bool) {
     definer::require_inside();
     let statement = if give { &ROLE_GRANTS } else { &ROLE_REVOKES };
-    definer::run_ddl(&statement.all::<String>(&[role.into(), text(as_)]));
+    let (functions, others): (Vec<String>, Vec<String>) = statement
+        .all::<String>(&[role.into(), text(as_)])
+        .into_iter()
+        .partition(|statement| statement.contains(" execute on function "));
+    definer::run_function_grants(&functions);
+    definer::run_ddl(&others);
 }
 
 /// Takes back what row security does not cover and no record backs, after somebody's GRANT.

@@ -327,7 +327,7 @@ $$;
    table can't be written as it must be). Warns where an order has nothing to compare the money or the payer with. */
 create function payments.attach(kind text, target regclass, columns jsonb default '{}') returns void
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_admin';
+as 'MODULE_PATHNAME', 'run_for_named_admin';
 
 create function payments.attach_body(kind text, target regclass, columns jsonb) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -411,7 +411,7 @@ $$;
    Returns whether it was attached. Raises 42501. */
 create function payments.detach(kind text, target regclass) returns boolean
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_admin';
+as 'MODULE_PATHNAME', 'run_for_named_admin';
 
 create function payments.detach_body(kind text, target regclass) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp

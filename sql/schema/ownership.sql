@@ -47,8 +47,8 @@ begin
     execute format('alter %s %s owner to payments_owner', case object.relkind when 'v' then 'view' else 'table' end, object.name);
   end loop;
 
-  -- payments_owner, as whom grants are made, may pass on every function; payments_definer may call whatever is no body of another
-  -- function: a body takes its caller's word for who asks, and only C calls it.
+  -- payments_owner makes triggers of our functions; payments_definer may call whatever is no body of another function: that is called
+  -- by C alone.
   for object in
     select p.oid::regprocedure as name, p.proname ~ '_body$' as is_body
       from pg_catalog.pg_proc p
@@ -59,8 +59,7 @@ begin
                         where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))
   loop
     if not object.is_body then
-      execute format('grant execute on function %s to payments_owner with grant option', object.name);
-      execute format('grant execute on function %s to payments_definer', object.name);
+      execute format('grant execute on function %s to payments_owner, payments_definer', object.name);
     end if;
   end loop;
   grant usage on schema payments to payments_definer;

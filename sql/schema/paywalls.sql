@@ -49,7 +49,7 @@ $$;
    it says false. */
 create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
   language c stable set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_anyone';
+as 'MODULE_PATHNAME', 'run_for_named_caller';
 
 create function payments.has_active_subscription_body(subject_type text, subject_id text, past_due boolean) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
@@ -78,7 +78,7 @@ $$;
 /* A subject's credits; null where the subject is not the caller's. */
 create function payments.credit_balance(subject_type text, subject_id text) returns bigint
   language c stable set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_anyone';
+as 'MODULE_PATHNAME', 'run_for_named_caller';
 
 create function payments.credit_balance_body(subject_type text, subject_id text) returns bigint
   language sql stable set search_path = pg_catalog, pg_temp
@@ -103,7 +103,7 @@ as $$ select m, payments.balance_of($1, m) from payments.my_subjects($1) m $$;
 create function payments.spend_credits(subject_type text, subject_id text, amount bigint, idempotency_key text, reason text default null)
   returns bigint
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_anyone';
+as 'MODULE_PATHNAME', 'run_for_named_caller';
 
 create function payments.spend_credits_body(subject_type text, subject_id text, amount bigint, idempotency_key text, reason text)
   returns bigint
@@ -125,7 +125,7 @@ $$;
 create function payments.adjust_credits(subject_type text, subject_id text, delta bigint, idempotency_key text, reason text default null)
   returns bigint
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_admin';
+as 'MODULE_PATHNAME', 'run_for_named_admin';
 
 create function payments.adjust_credits_body(subject_type text, subject_id text, delta bigint, idempotency_key text, reason text)
   returns bigint

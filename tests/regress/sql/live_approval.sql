@@ -55,7 +55,7 @@ select pg_temp.posted('test', 'whsec_of_live');
 -- Headers that are no JSON hold no signature.
 select set_config('request.headers', 'stripe-signature: t=1', true);
 select payments.stripe_webhook_live('{}');
-delete from payments.webhook_secrets;
+delete from payments_secret.webhook_secrets;
 select pg_temp.posted('live', 'whsec_of_live');
 select count(*) as written from payments.webhook_events;
 rollback;

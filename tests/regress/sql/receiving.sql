@@ -120,10 +120,10 @@ select payments.set_webhook_secret('test', 'whsec_last', '0 seconds');
 select refused(:'event', now());
 -- Set again it stands once; what has ended is forgotten.
 select payments.set_webhook_secret('test', 'whsec_last');
-select environment, count(*), count(valid_until) as ending from payments.webhook_secrets group by 1;
+select environment, count(*), count(valid_until) as ending from payments_secret.webhook_secrets group by 1;
 set role service_role;
-select * from payments.webhook_secrets;
+select * from payments_secret.webhook_secrets;
 reset role;
 set role payments_owner;
-select * from payments.webhook_secrets;
+select * from payments_secret.webhook_secrets;
 reset role;

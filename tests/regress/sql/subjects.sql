@@ -117,7 +117,7 @@ select payments.protect_subject_type('club', 'public.club_members', 'club', null
 select payments.protect_subject_type('club', 'public.club_members', 'club', 'user', 'role');
 select payments.protect_subject_type('club', 'public.club_members', 'club', 'user', 'club', array[]::text[]);
 select payments.protect_subject_type('club', 'pg_catalog.pg_authid', 'rolpassword', 'rolname');
-select payments.protect_subject_type('club', 'payments.webhook_secrets', 'secret', 'environment');
+select payments.protect_subject_type('club', 'payments_secret.webhook_secrets', 'secret', 'environment');
 select payments.protect_subject_type('club', null, 'club', 'user');
 select payments.protect_subject_type('organization', 'pg_catalog.lower(text)');
 select payments.protect_subject_type('organization', 'pg_catalog.texteq(text,text)');
