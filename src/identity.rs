@@ -7,7 +7,7 @@ use pgrx::prelude::*;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::db;
+use crate::{db, trust};
 
 /// The caller's user id: the claim `sub`, from `request.jwt.claims` or else `request.jwt.claim.sub`.
 ///
@@ -16,7 +16,8 @@ use crate::db;
 #[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 pub(crate) fn current_user_id() -> Option<String> {
-    if !db::may_execute(db::login_role(), c"gateway") {
+    db::require_extension();
+    if !trust::is_gateway(db::login_role()) {
         return None;
     }
     let claimed = match db::setting(c"request.jwt.claims").filter(|claims| !claims.trim().is_empty()) {

@@ -12,12 +12,9 @@ begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  if exists (select from pg_policy where polrelid = 'payments.checkout_sessions'::regclass and polname = 'payments_owner') then
+  if exists (select from pg_policy where polrelid = 'payments.checkout_sessions'::regclass and polname = 'own_select') then
     return;
   end if;
-
-  create policy payments_owner on payments.checkout_sessions to payments_owner using (true) with check (true);
-  create policy payments_owner on payments.customer_portal_sessions to payments_owner using (true) with check (true);
 
   create policy own_select on payments.checkout_sessions for select
     using (case when subject_id is null then created_by = (select payments.caller())

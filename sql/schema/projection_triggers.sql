@@ -19,6 +19,8 @@ begin
         ('attachments', 'tell_backends_of_all', 'after truncate', 'for each statement'),
         ('benefits', 'tell_backends', 'after insert or update or delete', 'for each row'),
         ('benefits', 'tell_backends_of_all', 'after truncate', 'for each statement'),
+        ('granted_roles', 'tell_backends', 'after insert or update or delete', 'for each row'),
+        ('granted_roles', 'tell_backends_of_all', 'after truncate', 'for each statement'),
         ('prices', 'tell_backends', 'after delete', 'for each row'),
         ('prices', 'tell_backends_of_all', 'after truncate', 'for each statement'),
         ('prices', 'tell_backends_before', 'before insert or update', 'for each statement'),

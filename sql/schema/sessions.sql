@@ -78,7 +78,7 @@ as $$
 declare
   made jsonb;
   first jsonb;
-  trusted boolean := has_column_privilege(current_user, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT');
+  trusted boolean := payments.caller_is_admin();
   asked jsonb := jsonb_build_object(
     'mode', $2, 'subject_type', $6, 'subject_id', $7, 'customer_email', $8, 'line_items', $3, 'success_url', $4,
     'cancel_url', $5, 'metadata', coalesce($9, '{}'));
@@ -249,7 +249,11 @@ $$;
    Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
    customer). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
 create function payments.stripe_request(session_id uuid) returns jsonb
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.stripe_request_body(session_id uuid) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   checkout payments.checkout_session;
@@ -318,7 +322,11 @@ $$;
 
    Raises P0002 (no such session), 22023 (not the response to this session's request). */
 create function payments.record_stripe_response(session_id uuid, response jsonb) returns jsonb
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.record_stripe_response_body(session_id uuid, response jsonb) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   checkout payments.checkout_session;
@@ -411,7 +419,11 @@ $$;
 
    Raises P0002 (no such session). */
 create function payments.record_stripe_error(session_id uuid, error text) returns jsonb
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.record_stripe_error_body(session_id uuid, error text) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   row_now jsonb;

@@ -14,8 +14,10 @@ use serde::de::DeserializeOwned;
 use super::{Kind, known};
 use crate::column_value::{array_of, as_text, as_type, qualified_name};
 use crate::db::{
-    Failure, as_user, column_type, dynamic, is_superuser, json, kept, owner_of, read, rows, savepoint, waiting_at_most,
+    Failure, as_user, column_type, is_superuser, json, kept, owner_of, read, rows, savepoint_of_app, statement, text,
+    waiting_at_most,
 };
+use crate::{deferred, definer};
 
 /// How long a write waits for a lock that somebody else has on the app's table or row, in milliseconds: then it is `failed`,
 /// and the payment is not kept waiting.
@@ -24,8 +26,6 @@ pub(super) const PATIENCE: i32 = 5000;
 const NUMBERED: &str = include_str!("../../sql/target/balance_numbered.sql");
 const SUMMED: &str = include_str!("../../sql/target/balance_summed.sql");
 const ORDER_ROW: &str = include_str!("../../sql/target/order_row.sql");
-const IMMEDIATE: &str = include_str!("../../sql/target/constraints_immediate.sql");
-const DEFERRED: &str = include_str!("../../sql/target/constraints_deferred.sql");
 
 /// A table that the projection was attached to.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,9 +42,6 @@ pub(super) struct Target {
     pub(super) subject_type: Option<String>,
     /// Whether a superuser may own it, as somebody has said.
     superuser_owner: bool,
-    /// Its constraints that can be left to the commit, and of these those that are.
-    deferrable: Option<Vec<String>>,
-    deferred: Option<Vec<String>>,
     /// Its statements, by the place of their template.
     #[serde(skip)]
     rendered: Rc<RefCell<HashMap<usize, Rc<Rendered>>>>,
@@ -236,7 +233,7 @@ impl Target {
         if !self.is_there() {
             return Err(self.gone());
         }
-        savepoint(|| waiting_at_most(PATIENCE, || self.as_owner(work)))?
+        savepoint_of_app(|| waiting_at_most(PATIENCE, || self.as_owner(work)))?
     }
 
     /// Undoes an attempt in which a row should have been written and was not.
@@ -253,15 +250,7 @@ impl Target {
 
     fn as_owner<T>(&self, work: impl FnOnce() -> T) -> Result<T, Failure> {
         let owner = self.owner()?;
-        Ok(as_user(owner, || self.checking_at_once(work)))
-    }
-
-    /// A constraint left to the commit would run outside of this operation, with somebody else's rights.
-    pub(super) fn checking_at_once<T>(&self, work: impl FnOnce() -> T) -> T {
-        set_constraints(IMMEDIATE, self.deferrable.as_ref());
-        let result = work();
-        set_constraints(DEFERRED, self.deferred.as_ref());
-        result
+        Ok(write_as(owner, work))
     }
 
     /// Who owns it now, if that may be: a table can be given to a superuser after it was attached.
@@ -298,10 +287,31 @@ fn parameter_before(text: &str) -> Option<usize> {
     number.parse::<usize>().ok()?.checked_sub(1)
 }
 
-fn set_constraints(template: &str, names: Option<&Vec<String>>) {
-    if let Some(names) = names {
-        dynamic(&template.replace("{constraints}", &names.join(", ")), &[]);
-    }
+statement!(MISSING_PROJECTION_TRIGGERS, "missing_projection_triggers");
+statement!(UNNEEDED_PROJECTION_TRIGGERS, "unneeded_projection_triggers");
+
+/// Makes the triggers of a kind on our own tables, where they are missing.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn make_projection_triggers(kind: &str) {
+    definer::require_inside();
+    definer::run_ddl(&MISSING_PROJECTION_TRIGGERS.all::<String>(&[text(kind)]));
+}
+
+/// Drops those of a kind that no attached table needs any more.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn drop_projection_triggers(kind: &str) {
+    definer::require_inside();
+    definer::run_ddl(&UNNEEDED_PROJECTION_TRIGGERS.all::<String>(&[text(kind)]));
+}
+
+/// Does `work` as the owner of the tables that it writes to. What code of his puts off to the commit would fail our own writes after
+/// it, so constraints are checked at once again.
+pub(super) fn write_as<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
+    let result = as_user(owner, work);
+    deferred::check_at_once();
+    result
 }
 
 /// Raises what failed where there is nobody to record it for.

@@ -39,7 +39,6 @@ select pg_temp.ask();
 -- Events of live are refused too: with 403 at the endpoint, so that Stripe sends them again; nothing is written.
 select payments.apply_stripe_event('live', '{"id": "evt_live", "object": "event", "type": "payout.paid", "created": 1, "livemode": true, "data": {"object": {"id": "po_1"}}}');
 reset role;
-create extension pgcrypto schema public;
 create function pg_temp.posted(environment text, secret text) returns json language plpgsql as $$
 declare
   body text := format('{"id": "evt_live", "object": "event", "type": "payout.paid", "created": 1, "livemode": %s, "data": {"object": {"id": "po_1"}}}', (environment = 'live')::text);

@@ -20,7 +20,6 @@ select payments.receive_stripe_webhook('test', :'event', '');
 select payments.receive_stripe_webhook('test', :'event', 'nonsense');
 select payments.receive_stripe_webhook('test', :'event', 't=1752000000,t=1752000000,v1=00');
 select payments.receive_stripe_webhook('test', :'event', 't=1752000000,v1=' || repeat('0', 64));
-create extension pgcrypto schema public;
 create function signed(body text, at timestamptz) returns text language sql as $$
   select format('t=%s,v1=%s', t, encode(public.hmac(convert_to(t || '.' || body, 'UTF8'), 'whsec_story'::bytea, 'sha256'), 'hex'))
     from (select extract(epoch from at)::bigint as t) as clock $$;
