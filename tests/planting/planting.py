@@ -51,6 +51,7 @@ class Garden:
         self.connection, self.functions, self.planted, self.refused = connection, {}, 0, 0
         self.operators = sorted(set(re.findall(r"operator\(pg_catalog\.([^)]+)\)", "\n".join(texts.values()))))
         self.names = sorted(set(re.findall(r"pg_catalog\.([a-z_0-9]+)\(", "\n".join(texts.values()))))
+        self.types = sorted(set(re.findall(r'pg_catalog\."?([a-z_0-9]+)"?', "\n".join(texts.values()))))
         self.relations = sorted(set(re.findall(r"(?:from|join) pg_catalog\.([a-z_]+)\b(?!\()", "\n".join(texts.values()))))
 
     def attempt(self, statement):
@@ -129,12 +130,12 @@ class Garden:
             self.named(name, arguments, result, source)
             for better in ("anyelement", "text", "text, anyelement", "variadic text[]", *enums):
                 self.named(name, better, result)
-        for kind in ("text", "uuid", "json", "jsonb", "timestamptz", "name", "oid", "record", "oidvector", "regtype", "int8"):
-            self.named(f"check_{kind}", f"pg_catalog.{kind}", "boolean")
-            if kind != "record":
-                self.attempt(f"create domain evil.{kind} as pg_catalog.{kind} check (evil.check_{kind}(value))")
-            else:
-                self.attempt("create type evil.record as (n integer)")
+        self.attempt("create type evil.record as (n integer)")
+        for kind, base in self.connection.execute(
+            "select quote_ident(typname), format_type(oid, -1) from pg_type where typnamespace = 'pg_catalog'::regnamespace and typtype = 'b' and typname = any (%s)",
+            (self.types,)).fetchall():
+            self.named("checked", base, "boolean")
+            self.attempt(f"create domain evil.{kind} as {base} check (evil.checked(value))")
         for relation in self.relations:
             self.attempt(f"create view evil.{relation} as select * from pg_catalog.{relation}")
         self.attempt("create collation evil.\"C\" (locale = 'C')")
@@ -281,8 +282,8 @@ class Undone(Exception):
 
 
 def without_one(statement):
-    """The statement without one of its qualifications, each of them."""
-    for found in re.finditer(r"operator\(pg_catalog\.([^)]+)\)|pg_catalog\.(?=[a-z\"])", statement):
+    """The statement without one of its qualifications, each of them; the grammar itself knows an interval."""
+    for found in re.finditer(r"operator\(pg_catalog\.([^)]+)\)|pg_catalog\.(?!interval\b)(?=[a-z\"])", statement):
         yield found[0] + statement[found.end():found.end() + 20], statement[: found.start()] + (found[1] or "") + statement[found.end():]
 
 
