@@ -212,7 +212,7 @@ def judge_function(path, line, source, enums):
     tree = parse_plpgsql(source)
     state, found = {"app": False, "line": 0, "regions": 0}, []
     expressions(json.loads(tree) if isinstance(tree, str) else tree, state, found)
-    body = line_of(source, source.index("$$")) - 1
+    body = line_of(source, re.search(r"\$\w*\$", source).start()) - 1
     wrong = [f"{path}: line {line}: a function takes the app's path and does not pin its own again"] if state["app"] else []
     for at, query in found:
         if not re.match(r"\s*(select|insert|update|delete|with)\b", query, re.I):
@@ -223,7 +223,7 @@ def judge_function(path, line, source, enums):
 
 def functions(text):
     """The PL/pgSQL functions of a script that take the app's path: the line, and the text."""
-    for found in re.finditer(r"^create (?:or replace )?(?:function|procedure) .*?\$\$.*?^\$\$;", text, re.M | re.S | re.I):
+    for found in re.finditer(r"^create (?:or replace )?(?:function|procedure) .*?(\$\w*\$).*?^\1;", text, re.M | re.S | re.I):
         if TAKES_THE_PATH in found[0]:
             yield line_of(text, found.start()), found[0]
 

@@ -7,5 +7,5 @@ select p.oid::pg_catalog.text
    and n.nspname operator(pg_catalog.=) named.parts[1]::pg_catalog.name
  where p.proargtypes operator(pg_catalog.=) '25 25'::pg_catalog.oidvector
    and p.prorettype operator(pg_catalog.=) 'boolean'::pg_catalog.regtype
-   and p.prokind operator(pg_catalog.=) 'f'::"char"
+   and p.prokind operator(pg_catalog.=) 'f'
    and not p.proretset
