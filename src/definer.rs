@@ -13,7 +13,7 @@ use pgrx::prelude::*;
 
 use crate::db::{self, Path};
 use crate::error::{Error, OrRaise};
-use crate::{deferred, savepoint, trust};
+use crate::{deferred, trust};
 
 /// Who writes our tables.
 pub(crate) fn role() -> pg_sys::Oid {
@@ -38,7 +38,6 @@ pub(crate) fn write<T>(path: Path, work: impl FnOnce() -> T) -> T {
     if is_inside() {
         return db::as_ours(role(), path, work);
     }
-    savepoint::forget_signals();
     deferred::check_at_once();
     let result = db::as_ours(role(), path, work);
     deferred::put_off_again();

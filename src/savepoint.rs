@@ -61,17 +61,19 @@ impl std::fmt::Display for Failure {
 thread_local! {
     /// Whether work has asked to be done again with the projection locked. It travels beside errors: whatever an app raises or
     /// swallows says nothing of it.
-    static AGAIN: Cell<bool> = const { Cell::new(false) };
+    /// It holds when the transaction began that has asked: what another one asked for is not asked for now.
+    static AGAIN: Cell<Option<i64>> = const { Cell::new(None) };
 }
 
-/// What was asked for in a statement before, which failed, is not asked for now.
-pub(crate) fn forget_signals() {
-    AGAIN.set(false);
+fn asked_again() -> bool {
+    // SAFETY: a global of this backend.
+    AGAIN.get().is_some_and(|began| began == unsafe { pg_sys::GetCurrentTransactionStartTimestamp() })
 }
 
 /// Undoes what was done so far, back to the [`first_try`] or [`unless_again`] where the work began, which then does it again alone.
 pub(crate) fn again() -> ! {
-    AGAIN.set(true);
+    // SAFETY: a global of this backend.
+    AGAIN.set(Some(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }));
     ErrorReport::new(
         PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
         "this needs the whole projection to itself".to_owned(),
@@ -108,11 +110,11 @@ fn savepoint_unless<T>(must_abort: fn(&Failure) -> bool, work: impl FnOnce() -> 
 
 /// The same for work that may ask to be done again: then nothing of it stays, and there is no outcome.
 pub(crate) fn first_try<T>(work: impl FnOnce() -> T) -> Option<Result<T, Failure>> {
-    AGAIN.set(false);
+    AGAIN.set(None);
     match subtransaction(work) {
         Outcome::Done(done) => Some(Ok(done)),
         Outcome::Again => {
-            AGAIN.set(false);
+            AGAIN.set(None);
             None
         }
         Outcome::Raised(caught) => {
@@ -124,11 +126,11 @@ pub(crate) fn first_try<T>(work: impl FnOnce() -> T) -> Option<Result<T, Failure
 
 /// Work that may ask to be done again, without a savepoint for any other error: that is raised again.
 pub(crate) fn unless_again<T>(work: impl FnOnce() -> T) -> Option<T> {
-    AGAIN.set(false);
+    AGAIN.set(None);
     match subtransaction(work) {
         Outcome::Done(done) => Some(done),
         Outcome::Again => {
-            AGAIN.set(false);
+            AGAIN.set(None);
             None
         }
         Outcome::Raised(caught) => caught.rethrow(),
@@ -155,7 +157,7 @@ fn subtransaction<T>(work: impl FnOnce() -> T) -> Outcome<T> {
         PgTryBuilder::new(AssertUnwindSafe(|| Ok(work()))).catch_rust_panic(Err).catch_others(Err).execute()
     });
     let outcome = match outcome {
-        _ if AGAIN.get() => Outcome::Again,
+        _ if asked_again() => Outcome::Again,
         Ok(done) => Outcome::Done(done),
         Err(caught) => Outcome::Raised(caught),
     };

@@ -22,7 +22,7 @@ pub(crate) type Secret = Zeroizing<Vec<u8>>;
 /// Sets the signing secret of an environment's webhook endpoint.
 ///
 /// The secrets so far stay valid for `keep_previous`, so that an endpoint's secret can be rolled without losing an event.
-/// Give the secret as a bind parameter, so that no log of statements holds it.
+/// What the server may log of the statement, and how to leave no trace: docs/security.md.
 ///
 /// # Errors
 /// 22023: the environment is none, the secret is not usable, or `keep_previous` is negative or longer than a century.

@@ -104,8 +104,8 @@ begin
     end if;
     perform payments.grant_role(known.role, known.as_);
   end loop;
-  -- Those that an app named before DROP EXTENSION, as far as they still hold USAGE on the schema, and what was taken back since is
-  -- not recorded any more.
+  -- Those that an app named before DROP EXTENSION, as far as it was not taken back since, by revoke_role() or by REVOKE on the schema
+  -- and its tables.
   if current_setting('row_security') <> 'off' then
     for known in
       select r.oid::regrole as role, g.as_
@@ -114,6 +114,12 @@ begin
        where g.revoked_at is null
          and exists (select from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
                       where n.oid = 'payments'::regnamespace and a.grantee = r.oid and a.privilege_type = 'USAGE')
+         and (g.as_ in ('webhook', 'gateway')
+              or exists (select from pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
+                          where a.grantee = r.oid
+                            and (c.oid, a.privilege_type) = (case g.as_ when 'admin' then 'payments.payment_history'::regclass
+                                                                        else 'payments.checkout_sessions'::regclass end,
+                                                             case g.as_ when 'admin' then 'UPDATE' else 'SELECT' end)))
     loop
       perform payments.grant_role(known.role, known.as_);
     end loop;

@@ -162,7 +162,7 @@ begin
     raise exception '% is not a table or view', members
       using errcode = '42809', detail = format('Its kind is %s.', target.relkind), hint = 'Pass a table or a view.';
   end if;
-  if target.nspname in ('payments', 'pg_catalog', 'information_schema', 'pg_toast') then
+  if target.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema', 'pg_toast') then
     raise exception '% is not a membership table of the app', members
       using errcode = '42501', detail = format('It is in schema %s.', target.nspname), hint = 'Pass a table of the app''s own.';
   end if;
@@ -244,7 +244,7 @@ begin
       using errcode = '22023', detail = format('Function: %s.', coalesce(predicate::text, 'null')),
             hint = 'Cast the ids inside the function, and return false where they are none.';
   end if;
-  if target.nspname in ('payments', 'pg_catalog', 'information_schema')
+  if target.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema')
      or not pg_has_role(caller, target.proowner, 'USAGE') then
     raise exception 'role % may not make % a predicate', caller, predicate
       using errcode = '42501', detail = format('It belongs to %s, as whom it would run.', pg_get_userbyid(target.proowner)),
