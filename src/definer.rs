@@ -1,6 +1,6 @@
 //! Owner, runner and code are three. `payments_owner` owns the tables and runs fixed DDL of ours and nothing else.
 //! `payments_definer` reads and writes the tables, and so is whom an app's trigger on them runs as; it owns nothing that it
-//! could alter. The functions belong to the superuser who installed them, and take the definer's place only here, inside C.
+//! could alter. `payments_registrar` alone writes whose rights are used. The functions belong to the superuser who installed them, and take the definer's place only here, inside C.
 //!
 //! A function of SQL or PL/pgSQL that needs the definer's rights stands behind a C function of its name: `explain(text)` asks
 //! whether the caller is an admin, switches, and calls `explain_body(text)`, which nobody may execute by himself.
@@ -21,6 +21,13 @@ pub(crate) fn role() -> pg_sys::Oid {
     unsafe { pg_sys::get_role_oid(c"payments_definer".as_ptr(), false) }
 }
 
+/// Who writes what decides whose rights are used: attached tables, types of subjects, trusted roles. No app has a trigger there, so
+/// that none can say what only an owner or a superuser may say.
+fn registrar() -> pg_sys::Oid {
+    // SAFETY: as above.
+    unsafe { pg_sys::get_role_oid(c"payments_registrar".as_ptr(), false) }
+}
+
 /// Who owns them.
 fn owner() -> pg_sys::Oid {
     // SAFETY: as above.
@@ -35,11 +42,15 @@ pub(crate) fn read<T>(work: impl FnOnce() -> T) -> T {
 /// Writes our tables. What is deferred there, and on tables that reference them, is checked at once: it would otherwise run at
 /// the commit, outside of this operation, with somebody else's rights. What the caller had put off so far fires before we switch.
 pub(crate) fn write<T>(path: Path, work: impl FnOnce() -> T) -> T {
+    write_as(role(), path, work)
+}
+
+fn write_as<T>(role: pg_sys::Oid, path: Path, work: impl FnOnce() -> T) -> T {
     if is_inside() {
-        return db::as_ours(role(), path, work);
+        return db::as_ours(role, path, work);
     }
     deferred::check_at_once();
-    let result = db::as_ours(role(), path, work);
+    let result = db::as_ours(role, path, work);
     deferred::put_off_again();
     result
 }
@@ -50,7 +61,12 @@ pub(crate) fn is_inside() -> bool {
     let mut context = 0;
     // SAFETY: globals of this backend.
     unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
-    context & pg_sys::SECURITY_RESTRICTED_OPERATION as i32 != 0 && user == role()
+    context & pg_sys::SECURITY_RESTRICTED_OPERATION as i32 != 0 && is_ours(user)
+}
+
+/// Whether a role is one of those that our code runs as.
+pub(crate) fn is_ours(other: pg_sys::Oid) -> bool {
+    other == role() || other == registrar()
 }
 
 /// Whether DDL of ours runs.
@@ -80,7 +96,8 @@ pub(crate) fn run_function_grants(statements: &[String]) {
     // SAFETY: look-ups in the server's caches; the statements are GRANT and REVOKE of ours, which the parser made.
     unsafe {
         let Some(of_ours) = db::function_named("payments.outer_role()") else { Error::NotInstalled.raise() };
-        let superuser = pgrx::pg_catalog::pg_proc::PgProc::new(of_ours).map_or(pg_sys::InvalidOid, |one| one.proowner());
+        let superuser =
+            pgrx::pg_catalog::pg_proc::PgProc::new(of_ours).map_or(pg_sys::InvalidOid, |one| one.proowner());
         db::as_ours(superuser, Path::Pinned, || {
             for statement in statements {
                 let text = CString::new(statement.as_str()).unwrap_or_default();
@@ -99,7 +116,7 @@ thread_local! {
 }
 
 /// The role whose word a call is. A body asks once, before anything else: code of the app's that runs later is told its own role. Only
-/// the bodies of `run_for_named_…` ask, and only they are told.
+/// the bodies of `run_…named_…` ask, and only they are told.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 pub(crate) fn outer_role() -> Option<String> {
@@ -112,7 +129,7 @@ pub(crate) fn outer_role() -> Option<String> {
 
 /// How a public function whose body is SQL or PL/pgSQL is called: for whom, and whether the body asks who that is.
 macro_rules! entrance {
-    ($(#[$doc:meta])* $name:ident, $finfo:ident, $admitted:expr, $tells:literal) => {
+    ($(#[$doc:meta])* $name:ident, $finfo:ident, $admitted:expr, $as:expr, $tells:literal) => {
         $(#[$doc])*
         ///
         /// # Safety
@@ -123,7 +140,7 @@ macro_rules! entrance {
         pub unsafe extern "C-unwind" fn $name(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
             $admitted;
             // SAFETY: the server's own description of the call.
-            unsafe { run_body(call, $tells) }
+            unsafe { run_body(call, $as, $tells) }
         }
 
         /// What the server asks before it calls a C function.
@@ -137,19 +154,27 @@ macro_rules! entrance {
 
 entrance!(
     /// For an admin; raises 42501 for anyone else.
-    run_for_admin, pg_finfo_run_for_admin, trust::require_admin().or_raise(), false
+    run_for_admin, pg_finfo_run_for_admin, trust::require_admin().or_raise(), role(), false
 );
 entrance!(
     /// For an admin, whose name the body asks for.
-    run_for_named_admin, pg_finfo_run_for_named_admin, trust::require_admin().or_raise(), true
+    run_for_named_admin, pg_finfo_run_for_named_admin, trust::require_admin().or_raise(), role(), true
 );
 entrance!(
     /// For anyone: the body sees itself to whom it answers.
-    run_for_anyone, pg_finfo_run_for_anyone, (), false
+    run_for_anyone, pg_finfo_run_for_anyone, (), role(), false
 );
 entrance!(
     /// For anyone, whose name the body asks for.
-    run_for_named_caller, pg_finfo_run_for_named_caller, (), true
+    run_for_named_caller, pg_finfo_run_for_named_caller, (), role(), true
+);
+entrance!(
+    /// For an admin, to write what decides whose rights are used.
+    run_registry, pg_finfo_run_registry, trust::require_admin().or_raise(), registrar(), false
+);
+entrance!(
+    /// The same, where the body asks for the admin's name.
+    run_named_registry, pg_finfo_run_named_registry, trust::require_admin().or_raise(), registrar(), true
 );
 
 pub(crate) static VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
@@ -182,7 +207,7 @@ unsafe fn body_of(function: *mut pg_sys::FmgrInfo) -> *mut pg_sys::FmgrInfo {
 /// The body is called as the server calls any function. Its errors pass by our frames, which hold nothing that must be dropped: what
 /// was set up here is put back by the abort, and which function the call describes by the server, which pins our search path. So the
 /// SQLSTATE of an error stays what it is, also where pgrx knows none of that name.
-unsafe fn run_body(call: pg_sys::FunctionCallInfo, tells: bool) -> pg_sys::Datum {
+unsafe fn run_body(call: pg_sys::FunctionCallInfo, runner: pg_sys::Oid, tells: bool) -> pg_sys::Datum {
     // SAFETY: what the server passes with a call, which stays as long as that; the body takes the same arguments.
     unsafe {
         let public = (*call).flinfo;
@@ -199,8 +224,9 @@ unsafe fn run_body(call: pg_sys::FunctionCallInfo, tells: bool) -> pg_sys::Datum
             (*call).flinfo = body;
             let answer = (*body).fn_addr.map_or(pg_sys::Datum::from(0), |function| function(call));
             (*call).flinfo = public;
+            CALLER.set(pg_sys::InvalidOid);
             answer
         };
-        if writes { write(Path::Pinned, work) } else { read(work) }
+        if writes { write_as(runner, Path::Pinned, work) } else { db::as_ours(runner, Path::Pinned, work) }
     }
 }

@@ -49,7 +49,7 @@ fn is_recorded(role: pg_sys::Oid, as_: &[&str]) -> bool {
 
 /// Whether a role is a trusted backend. What an app's trigger on our tables runs as can do what an admin can, and no more.
 pub(crate) fn is_admin(role: pg_sys::Oid) -> bool {
-    db::is_superuser(role) || role == definer::role() || is_recorded(role, &["admin"])
+    db::is_superuser(role) || definer::is_ours(role) || is_recorded(role, &["admin"])
 }
 
 /// Whether a role that logs in has checked who the caller is before it sets claims.

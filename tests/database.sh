@@ -26,7 +26,7 @@ fresh_database() {
 remove_database() {
   sql -d postgres -c "drop database if exists \"$1\"" &&
     sql -d postgres -c "select format('drop role %I;', rolname) from pg_roles
-      where oid >= 16384 and rolname not in ('payments_owner', 'payments_definer', 'anon', 'authenticated', 'project_admin', 'service_role', 'authenticator')" |
+      where oid >= 16384 and rolname not in ('payments_owner', 'payments_definer', 'payments_registrar', 'anon', 'authenticated', 'project_admin', 'service_role', 'authenticator')" |
     sql -d postgres -f -
 }
 

@@ -269,18 +269,30 @@ as $$
    order by w.relation, w.name
 $$;
 
--- The fulfilments know a table by its name: what stands under one is put under another.
+-- The fulfillments know a table by its name: what stands under one is put under another. As the definer, as whom triggers of an app run.
+create function payments.move_fulfillments(kind text, old_name text, new_name text) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.move_fulfillments_body(kind text, old_name text, new_name text) returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$ update payments.fulfillments f set target = $3 where f.kind = $1 and f.target = $2 $$;
+
 create function payments.rename_target(kind text, old_name text, new_name text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-  update payments.fulfillments f set target = new_name where f.kind = rename_target.kind and f.target = old_name;
+  perform payments.move_fulfillments(kind, old_name, new_name);
   update payments.attachments a set relation = new_name, updated_at = now() where a.kind = rename_target.kind and a.relation = old_name;
 end
 $$;
 
 -- A table is not attached any more: what waits for it waits for nothing.
 create function payments.let_go(kind text, relation text) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.let_go_body(kind text, relation text) returns void
   language sql set search_path = pg_catalog, pg_temp
 as $$
   update payments.fulfillments f
@@ -327,7 +339,7 @@ $$;
    table can't be written as it must be). Warns where an order has nothing to compare the money or the payer with. */
 create function payments.attach(kind text, target regclass, columns jsonb default '{}') returns void
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_named_admin';
+as 'MODULE_PATHNAME', 'run_named_registry';
 
 create function payments.attach_body(kind text, target regclass, columns jsonb) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -411,7 +423,7 @@ $$;
    Returns whether it was attached. Raises 42501. */
 create function payments.detach(kind text, target regclass) returns boolean
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_named_admin';
+as 'MODULE_PATHNAME', 'run_named_registry';
 
 create function payments.detach_body(kind text, target regclass) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp

@@ -41,6 +41,8 @@ as $$
     -- Asking to pay; what a guest may not ask for is refused with its reason.
     ('guest', 'payments.create_checkout_session(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
     ('guest', 'payments.create_customer_portal_session(text,text,text,text,text)'),
+    ('guest', 'payments.insert_checkout_session(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
+    ('guest', 'payments.insert_portal_session(text,text,text,text,text)'),
     ('guest', 'payments.check_checkout_session(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
     ('guest', 'payments.check_portal_session(text,text,text,text,text)'),
     ('guest', 'payments.request_digest(text)'),
@@ -58,6 +60,8 @@ as $$
     ('webhook', 'payments.answer_at_endpoint(text,text,text)'),
     ('webhook', 'payments.signature_header()'),
 
+    ('admin', 'payments.insert_checkout_session_of_backend(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
+    ('admin', 'payments.insert_portal_session_of_backend(text,text,text,text,text)'),
     ('admin', 'payments.stripe_request(uuid)'),
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
     ('admin', 'payments.record_stripe_error(uuid,text)'),
@@ -226,7 +230,7 @@ begin
     raise exception 'role can be granted as guest, member, admin, webhook or gateway'
       using errcode = '22023', detail = payments.without_secrets(format('Asked for: %s.', coalesce(as_, 'null'))), hint = 'Pass one of these words.';
   end if;
-  if role is null or role::oid = 0 or role::text in ('payments_owner', 'payments_definer') then
+  if role is null or role::oid = 0 or role::text in ('payments_owner', 'payments_definer', 'payments_registrar') then
     raise exception 'role % cannot be granted anything', coalesce(role::text, 'null')
       using errcode = '42501', detail = 'Nobody becomes one of the extension''s own roles, and PUBLIC gets nothing.', hint = 'Pass a role of the app''s own.';
   end if;
@@ -238,7 +242,7 @@ $$;
    Raises 22023 (another word), 42501 (a role that stands above these, or the caller is no admin). */
 create function payments.grant_role(role regrole, as_ text) returns void
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_admin';
+as 'MODULE_PATHNAME', 'run_registry';
 
 create function payments.grant_role_body(role regrole, as_ text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -260,7 +264,7 @@ $$;
    Raises 22023 (another word), 42501. */
 create function payments.revoke_role(role regrole, as_ text) returns boolean
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_admin';
+as 'MODULE_PATHNAME', 'run_registry';
 
 create function payments.revoke_role_body(role regrole, as_ text) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -280,7 +284,7 @@ end
 $$;
 
 -- What row security does not cover (TRUNCATE, TRIGGER, REFERENCES, MAINTAIN) is nobody's whom no record backs: an admin has
--- TRIGGER. Where somebody was given more (GRANT ALL on all tables of the schema, say), this takes it back.
+-- TRIGGER where it says so above. Where somebody was given more (GRANT ALL on all tables of the schema, say), this takes it back.
 create function payments.unbacked_grants() returns setof text
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -296,9 +300,11 @@ as $$
    where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v')
      and e.privilege_type ~ '^(TRUNCATE|TRIGGER|REFERENCES|MAINTAIN)'
      and e.grantee <> c.relowner
-     and not (e.privilege_type = 'TRIGGER' and exists (
-           select from payments.granted_roles g join pg_roles r on r.rolname = g.role
-            where r.oid = e.grantee and g.as_ = 'admin' and g.revoked_at is null))
+     and not (e.privilege_type = 'TRIGGER'
+              and exists (select from payments.granted_privileges() p
+                           where p.as_ = 'admin' and p.relation = 'payments.' || c.relname and p.privileges ~ 'trigger')
+              and exists (select from payments.granted_roles g join pg_roles r on r.rolname = g.role
+                           where r.oid = e.grantee and g.as_ = 'admin' and g.revoked_at is null))
 $$;
 
 create function payments.take_back_grants() returns event_trigger

@@ -59,10 +59,10 @@ begin
                         where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))
   loop
     if not object.is_body then
-      execute format('grant execute on function %s to payments_owner, payments_definer', object.name);
+      execute format('grant execute on function %s to payments_owner, payments_definer, payments_registrar', object.name);
     end if;
   end loop;
-  grant usage on schema payments to payments_definer;
+  grant usage on schema payments to payments_definer, payments_registrar;
 
   if current_setting('row_security') <> 'off' then
     for object in
@@ -72,9 +72,16 @@ begin
     loop
       execute format('alter table %s enable row level security', object.name);
       execute format('alter table %s force row level security', object.name);
-      execute format('grant select, insert, update, delete on %s to payments_definer', object.name);
       if not exists (select from pg_catalog.pg_policy where polrelid = object.relid and polname = 'payments') then
-        execute format('create policy payments on %s to payments_owner, payments_definer using (true) with check (true)', object.name);
+        if object.relname in ('granted_roles', 'subject_types', 'attachments') then
+          execute format('grant select on %s to payments_definer', object.name);
+          execute format('grant select, insert, update, delete on %s to payments_registrar', object.name);
+          execute format('create policy payments on %s for select to payments_owner, payments_definer using (true)', object.name);
+          execute format('create policy payments_registrar on %s to payments_registrar using (true) with check (true)', object.name);
+        else
+          execute format('grant select, insert, update, delete on %s to payments_definer', object.name);
+          execute format('create policy payments on %s to payments_owner, payments_definer using (true) with check (true)', object.name);
+        end if;
       end if;
       if not exists (select from pg_catalog.pg_trigger where tgrelid = object.relid and tgname = 'payments_truncate') then
         execute format('create trigger payments_truncate before truncate on %s for each statement '
@@ -151,7 +158,7 @@ begin
      set initprivs = array(
            select item from unnest(o.acl) item
             where exists (select from pg_catalog.aclexplode(array[item]) e join pg_catalog.pg_roles r on r.oid = e.grantee
-                           where r.rolname = any (known_roles || array['payments_owner', 'payments_definer']::name[])))
+                           where r.rolname = any (known_roles || array['payments_owner', 'payments_definer', 'payments_registrar']::name[])))
     from (select 'pg_namespace'::regclass as classoid, n.oid as objoid, n.nspacl as acl
             from pg_catalog.pg_namespace n where n.nspname = 'payments'
           union all
@@ -162,7 +169,7 @@ begin
      and (d.classid = 'pg_namespace'::regclass and d.objid = 'payments'::regnamespace
           or d.classid = 'pg_proc'::regclass and d.objid in (
                select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'payments'::regnamespace))
-     and pg_catalog.pg_get_userbyid(d.refobjid) <> all (known_roles || array['payments_owner', 'payments_definer']::name[]);
+     and pg_catalog.pg_get_userbyid(d.refobjid) <> all (known_roles || array['payments_owner', 'payments_definer', 'payments_registrar']::name[]);
 end
 $install$;
 

@@ -3,7 +3,8 @@
 set local search_path = pg_catalog, pg_temp;
 
 -- Owner, runner and code are three. payments_owner owns the schema and its tables, and only fixed DDL of ours runs as it.
--- payments_definer writes the tables, and so an app's trigger there runs as it: it owns nothing. The functions stay with the
+-- payments_definer writes the tables, and so an app's trigger there runs as it: it owns nothing. payments_registrar writes the three
+-- tables that say whose rights are used (granted_roles, subject_types, attachments), on which no app has a trigger. The functions stay with the
 -- superuser who installs them, and are executed with their caller's rights; those that need more take payments_definer's place
 -- in C (src/definer.rs). Nobody logs in as one of these roles and nobody is a member of one.
 
@@ -20,7 +21,7 @@ begin
             hint = 'Create the database with ENCODING ''UTF8''.';
   end if;
 
-  foreach ours in array array['payments_owner', 'payments_definer'] loop
+  foreach ours in array array['payments_owner', 'payments_definer', 'payments_registrar'] loop
     if not exists (select from pg_catalog.pg_roles where rolname = ours) then
       execute format('create role %I nologin nosuperuser noinherit nocreatedb nocreaterole noreplication nobypassrls', ours);
     end if;

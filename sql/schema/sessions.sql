@@ -63,12 +63,8 @@ begin
 end
 $$;
 
-/* Inserts a checkout session as the caller and returns it. The same key and the same request by the same caller returns the
-   first row, whatever its state.
-
-   Raises 22023 (a bad argument), 42501 (not the caller's subject), 55000 (live is not approved), PT409 (the key was used for
-   another request). */
-create function payments.create_checkout_session(
+-- As whoever runs it: the caller, under his own row security, or, for a backend, the definer.
+create function payments.insert_checkout_session(
   environment text, mode text, line_items jsonb, success_url text, cancel_url text,
   subject_type text default null, subject_id text default null, customer_email text default null,
   metadata jsonb default '{}', idempotency_key text default null
@@ -120,11 +116,45 @@ begin
 end
 $$;
 
-/* Inserts a portal session as the caller and returns it. For a subject that has a Stripe customer.
+-- A backend's, so that an app's trigger on the table never runs as a superuser who calls.
+create function payments.insert_checkout_session_of_backend(
+  environment text, mode text, line_items jsonb, success_url text, cancel_url text,
+  subject_type text, subject_id text, customer_email text,
+  metadata jsonb, idempotency_key text
+) returns payments.checkout_session
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
 
-   Raises 42501 (nobody is signed in, or not the caller's subject), PT404 (no customer: show "subscribe" instead), 22023, 55000.
-   What raises leaves no row; a backend that keeps failed attempts inserts the row itself and then marks it as failed. */
-create function payments.create_customer_portal_session(
+create function payments.insert_checkout_session_of_backend_body(
+  environment text, mode text, line_items jsonb, success_url text, cancel_url text,
+  subject_type text, subject_id text, customer_email text,
+  metadata jsonb, idempotency_key text
+) returns payments.checkout_session
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.insert_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) $$;
+
+/* Inserts a checkout session as the caller and returns it. The same key and the same request by the same caller returns the
+   first row, whatever its state.
+
+   Raises 22023 (a bad argument), 42501 (not the caller's subject), 55000 (live is not approved), PT409 (the key was used for
+   another request). */
+create function payments.create_checkout_session(
+  environment text, mode text, line_items jsonb, success_url text, cancel_url text,
+  subject_type text default null, subject_id text default null, customer_email text default null,
+  metadata jsonb default '{}', idempotency_key text default null
+) returns payments.checkout_session
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if payments.caller_is_admin() then
+    return payments.insert_checkout_session_of_backend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+  end if;
+  return payments.insert_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+end
+$$;
+
+-- As whoever runs it, as insert_checkout_session.
+create function payments.insert_portal_session(
   environment text, subject_type text, subject_id text, return_url text default null, configuration_id text default null
 ) returns payments.customer_portal_session
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -145,6 +175,35 @@ begin
   returning pg_catalog.to_jsonb(s.*) into made;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   return jsonb_populate_record(null::payments.customer_portal_session, made);
+end
+$$;
+
+create function payments.insert_portal_session_of_backend(
+  environment text, subject_type text, subject_id text, return_url text, configuration_id text
+) returns payments.customer_portal_session
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.insert_portal_session_of_backend_body(
+  environment text, subject_type text, subject_id text, return_url text, configuration_id text
+) returns payments.customer_portal_session
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.insert_portal_session($1, $2, $3, $4, $5) $$;
+
+/* Inserts a portal session as the caller and returns it. For a subject that has a Stripe customer.
+
+   Raises 42501 (nobody is signed in, or not the caller's subject), PT404 (no customer: show "subscribe" instead), 22023, 55000.
+   What raises leaves no row; a backend that keeps failed attempts inserts the row itself and then marks it as failed. */
+create function payments.create_customer_portal_session(
+  environment text, subject_type text, subject_id text, return_url text default null, configuration_id text default null
+) returns payments.customer_portal_session
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if payments.caller_is_admin() then
+    return payments.insert_portal_session_of_backend($1, $2, $3, $4, $5);
+  end if;
+  return payments.insert_portal_session($1, $2, $3, $4, $5);
 end
 $$;
 

@@ -137,7 +137,7 @@ $$;
 create function payments.protect_subject_type(subject_type text, members regclass, subject_column name, user_column name,
                                               role_column name default null, roles text[] default null) returns void
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_named_admin';
+as 'MODULE_PATHNAME', 'run_named_registry';
 
 create function payments.protect_subject_type_body(subject_type text, members regclass, subject_column name, user_column name,
                                               role_column name, roles text[]) returns void
@@ -223,7 +223,7 @@ $$;
    Raises 22023 (a name, or another kind of function), 42501. */
 create function payments.protect_subject_type(subject_type text, predicate regprocedure) returns void
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_named_admin';
+as 'MODULE_PATHNAME', 'run_named_registry';
 
 create function payments.protect_subject_type_body(subject_type text, predicate regprocedure) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -267,7 +267,7 @@ $$;
 /* Forgets who may bill for a type of subject: from now on nobody may. Returns whether it was registered. */
 create function payments.unprotect_subject_type(subject_type text) returns boolean
   language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_admin';
+as 'MODULE_PATHNAME', 'run_registry';
 
 create function payments.unprotect_subject_type_body(subject_type text) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp

@@ -103,7 +103,7 @@ impl LookUp {
         let table = Oid::from(registered.members?);
         watch(&[table]);
         if db::is_view(table) {
-            let found = db::look_up(VIEWS_READ, &[&table.to_string()]);
+            let found = definer::read(|| db::look_up(VIEWS_READ, &[&table.to_string()]));
             let found: ViewsRead = serde_json::from_str(found.first()?.as_deref()?).ok()?;
             // Each may be altered later, and nobody is told but of itself.
             watch(&found.views.into_iter().map(Oid::from).collect::<Vec<_>>());

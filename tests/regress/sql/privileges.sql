@@ -40,7 +40,7 @@ select p.oid::regprocedure as unpinned from pg_proc p
 select p.oid::regprocedure as with_rights_of_its_own from pg_proc p join pg_roles r on r.oid = p.proowner
  where p.pronamespace = 'payments'::regnamespace and (p.prosecdef or not r.rolsuper);
 select b.oid::regprocedure as asks_otherwise from pg_proc f join pg_proc b on b.proname = f.proname || '_body' and b.proargtypes = f.proargtypes
- where f.pronamespace = 'payments'::regnamespace and b.pronamespace = f.pronamespace and (b.prosrc ~ 'outer_role') <> (f.prosrc ~ '^run_for_named');
+ where f.pronamespace = 'payments'::regnamespace and b.pronamespace = f.pronamespace and (b.prosrc ~ 'outer_role') <> (f.prosrc ~ '^run_(for_)?named');
 select p.oid::regprocedure as asks_for_the_caller from pg_proc p
  where p.pronamespace = 'payments'::regnamespace and p.prosrc ~ 'payments.outer_role' and p.proname !~ '_body$';
 -- Types are used by creating something with them, which nobody has to.
