@@ -1,7 +1,7 @@
-# make demo · make test · make bench · make check. Each installs what it needs and is missing (see scripts/), builds, and
+# make demo · make test · make test-majors · make bench · make check. Each installs what it needs and is missing (see scripts/), builds, and
 # starts throw-away servers of its own; nothing is left running. PG_CONFIG names another PostgreSQL than Debian's.
 
-.PHONY: demo test bench check check-majors install
+.PHONY: demo test test-majors bench check install
 
 demo:
 	@scripts/install-tools.sh build
@@ -19,8 +19,8 @@ bench:
 check:
 	@scripts/check.sh
 
-check-majors:
-	@scripts/check-majors.sh
+test-majors:
+	@scripts/test-majors.sh $(ONLY)
 
 install:
 	@scripts/install-tools.sh build

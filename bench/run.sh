@@ -21,7 +21,7 @@ wanted() { [ -z "${BENCH_ONLY:-}" ] || [ "$BENCH_ONLY" = "$1" ]; }
 
 new_database() {
   PGOPTIONS='-c client_min_messages=warning' psql -X -q -d postgres -c 'drop database if exists bench' -c 'create database bench'
-  sql -f "$root/tests/roles.sql" -c 'create extension payments' -c 'create extension pgcrypto schema public' -f "$here/streams.sql"
+  sql -f "$root/tests/roles.sql" -f "$root/tests/functions.sql" -c 'create extension payments' -f "$here/streams.sql"
   sql -c 'select payments.create_app_tables()' -c "select payments.set_webhook_secret('test', 'whsec_bench')" >/dev/null
   local story
   for story in "$root"/tests/corpus/stories/*.jsonl; do

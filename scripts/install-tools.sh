@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# install-tools.sh build|test|check|majors: installs what that goal needs and is missing here, and says what it does.
+# install-tools.sh build|test|check: installs what that goal needs and is missing here, and says what it does.
 # Expects Debian 12 and Rust; everything else comes from Debian's, Rust's, Python's and Node's package registries.
 . "$(dirname "$0")/project.sh"
-goal=${1:?which goal: build, test, check or majors}
+goal=${1:?which goal: build, test or check}
 
 debian() {
   local missing=() package
@@ -52,7 +52,12 @@ node_packages() {
 }
 
 mkdir -p "$root/target"
-debian "postgresql-$major" "postgresql-server-dev-$major" clang libclang-dev pkg-config gcc libc6-dev make
+debian clang libclang-dev pkg-config gcc libc6-dev make
+if [ "$PG_CONFIG" = "$debian_config" ]; then
+  debian "postgresql-$major" "postgresql-server-dev-$major"
+elif ! id postgres >/dev/null 2>&1; then
+  debian postgresql-common # makes the user that servers run as
+fi
 cargo_pgrx
 case $goal in
   build) ;;
@@ -64,12 +69,9 @@ case $goal in
     node_packages
     ;;
   check)
-    debian "postgresql-$major-plpgsql-check"
+    [ "$PG_CONFIG" != "$debian_config" ] || debian "postgresql-$major-plpgsql-check"
     python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
     python_packages
-    ;;
-  majors)
-    python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
     ;;
   *) fail "no such goal: $goal" ;;
 esac

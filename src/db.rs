@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 pub(crate) use crate::jsonb::Jsonb;
 use crate::plan;
 pub(crate) use crate::plan::{json, jsonb, text};
-pub(crate) use crate::savepoint::{AGAIN, Failure, first_try, savepoint, undone, unless_again};
+pub(crate) use crate::savepoint::{Failure, again, first_try, savepoint, savepoint_of_app, undone, unless_again};
 
 /// One file of `sql/statement`, prepared at its first use and kept for the life of the backend.
 ///
@@ -113,41 +113,84 @@ pub(crate) fn in_transition_tables<T: FromDatum + IntoDatum>(trigger: &PgTrigger
     .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
 }
 
-/// Runs `work` with the `search_path` that an ordinary session of this database has, so that the unqualified names in an
-/// app's triggers resolve; but temporary objects, which are the caller's, are found last. Our own statements are qualified
-/// and depend on no path.
+/// Runs `work` as `role`, in a security-restricted operation with a GUC nest level of its own (what logical replication's apply
+/// does since PostgreSQL 16): code of that role gains nothing that it has not, and no setting that it makes stays.
 ///
-/// Where `work` raises, the abort of the (sub)transaction puts the setting back.
-pub(crate) fn with_ordinary_search_path<T>(work: impl FnOnce() -> T) -> T {
-    nested(true, work)
+/// Where `work` raises, the abort of the (sub)transaction puts user and settings back.
+fn with_role<T>(role: pg_sys::Oid, flags: u32, path: Path, work: impl FnOnce() -> T) -> T {
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    let always = pg_sys::SECURITY_RESTRICTED_OPERATION | pg_sys::SECURITY_LOCAL_USERID_CHANGE;
+    // SAFETY: globals of this backend, put back below or by the abort.
+    let level = unsafe {
+        pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
+        // How an outer operation reads its own tables is its affair.
+        let outer = context & !(pg_sys::SECURITY_NOFORCE_RLS as i32);
+        pg_sys::SetUserIdAndSecContext(role, outer | (always | flags) as i32);
+        pg_sys::NewGUCNestLevel()
+    };
+    match path {
+        Path::Ordinary => ordinary_path(|path| search(path)),
+        Path::Pinned => search(PINNED_PATH),
+    }
+    // SAFETY: a global of this backend.
+    if !unsafe { pg_sys::row_security } {
+        // Policies decide, and a session that would rather have an error (as a restore does) gets none for it.
+        set_for_nest(c"row_security", c"on");
+    }
+    let hidden = HIDDEN.replace(false);
+    let result = work();
+    // SAFETY: what was set up above.
+    unsafe {
+        pg_sys::AtEOXact_GUC(false, level);
+        pg_sys::SetUserIdAndSecContext(user, context);
+    }
+    if HIDDEN.get() {
+        hide_statement_from_log();
+    }
+    HIDDEN.set(HIDDEN.get() || hidden);
+    result
 }
 
-/// In a GUC nest level of its own; what `work` sets for the session stays only if `settings_stay`.
-fn nested<T>(settings_stay: bool, work: impl FnOnce() -> T) -> T {
-    let level = unsafe { pg_sys::NewGUCNestLevel() };
-    ORDINARY_PATH.with(|path| {
-        let path = path.get_or_init(|| {
+/// Sets the search path until the nest level ends. Setting it costs look-ups in the catalog, so it is left where it is the same.
+fn search(path: &std::ffi::CStr) {
+    // SAFETY: a global of this backend, a text that ends with a zero byte.
+    let is_set = unsafe {
+        !pg_sys::namespace_search_path.is_null() && std::ffi::CStr::from_ptr(pg_sys::namespace_search_path) == path
+    };
+    if !is_set {
+        set_for_nest(c"search_path", path);
+    }
+}
+
+/// The `search_path` that an ordinary session of this database has, so that the unqualified names in an app's triggers resolve;
+/// but temporary objects, which are the caller's, are found last. Our own statements are qualified and depend on no path.
+fn ordinary_path<T>(with: impl FnOnce(&std::ffi::CStr) -> T) -> T {
+    ORDINARY_PATH.with(|known| {
+        with(known.get_or_init(|| {
             let path = ORDINARY_SEARCH_PATH.one::<String>(&[]).unwrap_or_default();
             std::ffi::CString::new(payments_core::search_path::with_system_first_and_temporary_last(&path))
                 .unwrap_or_default()
-        });
-        set_for_nest(c"search_path", path);
-    });
-    let result = work();
-    unsafe { pg_sys::AtEOXact_GUC(settings_stay, level) };
-    result
+        }))
+    })
 }
 
 statement!(ORDINARY_SEARCH_PATH, "ordinary_search_path");
 
 fn set_for_nest(name: &std::ffi::CStr, value: &std::ffi::CStr) {
+    set_option(name, value, pg_sys::GucAction::GUC_ACTION_SAVE);
+}
+
+/// Sets a setting for the present nest level, or until the transaction ends, whoever may set it otherwise.
+pub(crate) fn set_option(name: &std::ffi::CStr, value: &std::ffi::CStr, how_long: pg_sys::GucAction::Type) {
+    // SAFETY: both texts end with a zero byte; the server copies them.
     unsafe {
         pg_sys::set_config_option(
             name.as_ptr(),
             value.as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucContext::PGC_SUSET,
             pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SAVE,
+            how_long,
             true,
             0,
             false,
@@ -155,26 +198,37 @@ fn set_for_nest(name: &std::ffi::CStr, value: &std::ffi::CStr) {
     }
 }
 
-/// Runs `work` as the owner of the table that it writes to, in a security-restricted operation with a GUC nest level of its
-/// own: a trigger, default, check, policy or rule of that table gains nothing that its owner has not, and leaves no setting
-/// behind (what logical replication's apply does since PostgreSQL 16). Our own functions, called from there, take the owner's
-/// word and not that of who delivers. Where `work` raises, the abort puts user and settings back.
+thread_local! {
+    /// Whether the running statement holds a secret, so that its text must not reach the log.
+    static HIDDEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Until the transaction ends, statements of errors are not logged, also beyond the nest level of the present operation.
+pub(crate) fn hide_statement_from_log() {
+    HIDDEN.set(true);
+    set_option(c"log_min_error_statement", c"panic", pg_sys::GucAction::GUC_ACTION_LOCAL);
+}
+
+/// Runs `work` as a role that is ours, with our own pinned `search_path` or the ordinary one.
+pub(crate) fn as_ours<T>(role: pg_sys::Oid, path: Path, work: impl FnOnce() -> T) -> T {
+    with_role(role, 0, path, work)
+}
+
+/// Runs `work` as the owner of the table that it writes to: a trigger, default, check, policy or rule of that table gains nothing
+/// that its owner has not. Our own functions, called from there, take the owner's word and not that of who delivers.
 pub(crate) fn as_user<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
-    let mut user = pg_sys::InvalidOid;
-    let mut context = 0;
-    unsafe {
-        pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
-        pg_sys::SetUserIdAndSecContext(
-            owner,
-            context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32 | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32,
-        );
-    }
     let acting = Acting(ACTING.replace(owner));
-    // As the server does around an index function: a plain SET in there would outlive its nest level otherwise.
-    let result = nested(false, work);
+    let result = with_role(owner, 0, Path::Ordinary, work);
     drop(acting);
-    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
     result
+}
+
+/// Reads as the owner of an app's membership table or predicate.
+///
+/// Rows of that role's own tables are read past their policies, forced ones too, as the server itself does for foreign
+/// keys: a policy that asks us whom a row belongs to would otherwise be asked by us again, without end.
+pub(crate) fn as_role<T>(role: pg_sys::Oid, path: Path, work: impl FnOnce() -> T) -> T {
+    with_role(role, pg_sys::SECURITY_NOFORCE_RLS, path, work)
 }
 
 /// Puts back who acted before, however the work ends.
@@ -183,21 +237,6 @@ struct Acting(pg_sys::Oid);
 impl Drop for Acting {
     fn drop(&mut self) {
         ACTING.set(self.0);
-    }
-}
-
-/// The owner of the table that is written to, while we act as that; null otherwise.
-#[pg_extern(stable)]
-#[search_path(pg_catalog, pg_temp)]
-pub(crate) fn acting_owner() -> Option<String> {
-    let owner = ACTING.get();
-    if owner == pg_sys::InvalidOid {
-        return None;
-    }
-    // SAFETY: the name is a copy in the current memory context; none where the role is gone.
-    unsafe {
-        let name = pg_sys::GetUserNameFromId(owner, true);
-        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned())
     }
 }
 
@@ -211,7 +250,7 @@ pub(crate) fn waiting_at_most<T>(limit: i32, work: impl FnOnce() -> T) -> T {
     let level = unsafe { pg_sys::NewGUCNestLevel() };
     set_for_nest(c"lock_timeout", &std::ffi::CString::new(limit.to_string()).unwrap_or_default());
     let result = work();
-    unsafe { pg_sys::AtEOXact_GUC(true, level) };
+    unsafe { pg_sys::AtEOXact_GUC(false, level) };
     result
 }
 
@@ -234,6 +273,54 @@ pub(crate) fn owner_of(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     }
 }
 
+/// Whether a relation is a view.
+pub(crate) fn is_view(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the server's caches.
+    unsafe { pg_sys::get_rel_relkind(relation).cast_unsigned() == pg_sys::RELKIND_VIEW }
+}
+
+/// Whether a role may call a function by its name.
+pub(crate) fn may_call(role: pg_sys::Oid, function: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups in the server's caches.
+    let schema = unsafe { pg_sys::get_func_namespace(function) };
+    let schema_args = [role.into_datum(), schema.into_datum(), "usage".into_datum()];
+    let args = [role.into_datum(), function.into_datum(), "execute".into_datum()];
+    // SAFETY: the functions take two oids and a text, and return a boolean.
+    unsafe {
+        pgrx::direct_function_call::<bool>(pg_sys::has_schema_privilege_id_id, &schema_args) == Some(true)
+            && pgrx::direct_function_call::<bool>(pg_sys::has_function_privilege_id_id, &args) == Some(true)
+    }
+}
+
+/// Calls a function `(text, text) returns boolean` for each of the second arguments; its null is false. It is called by its number, so
+/// that it is the one that was looked at before, whatever has its name by now.
+pub(crate) fn say_of_each(function: pg_sys::Oid, first: &str, seconds: &[&str]) -> Vec<bool> {
+    const ROOM: usize = size_of::<pg_sys::FunctionCallInfoBaseData>() + 2 * size_of::<pg_sys::NullableDatum>();
+    // SAFETY: the call's description has room for two arguments, and all of it lives in the current memory context. The function is
+    // called as the server calls one, with its errors turned into panics.
+    unsafe {
+        let info = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
+        pg_sys::fmgr_info(function, info);
+        let Some(called) = (*info).fn_addr else { return Vec::new() };
+        let call = pg_sys::palloc0(ROOM).cast::<pg_sys::FunctionCallInfoBaseData>();
+        (*call).flinfo = info;
+        (*call).fncollation = pg_sys::DEFAULT_COLLATION_OID;
+        (*call).nargs = 2;
+        let args = (*call).args.as_mut_slice(2);
+        args[0].value = first.into_datum().unwrap_or(pg_sys::Datum::from(0));
+        seconds
+            .iter()
+            .map(|second| {
+                pgrx::check_for_interrupts!();
+                args[1].value = (*second).into_datum().unwrap_or(pg_sys::Datum::from(0));
+                (*call).isnull = false;
+                let answer = pg_sys::ffi::pg_guard_ffi_boundary(|| called(call));
+                bool::from_datum(answer, (*call).isnull) == Some(true)
+            })
+            .collect()
+    }
+}
+
 /// Under repeatable read a delivery could not see what another wrote while it waited, and would lose it.
 pub(crate) fn require_read_committed() -> Result<(), crate::error::Error> {
     if sees_the_newest() { Ok(()) } else { Err(crate::error::Error::Isolation) }
@@ -253,34 +340,12 @@ pub(crate) fn commit_durably() {
     if unsafe { pg_sys::synchronous_commit } >= wanted {
         return;
     }
-    unsafe {
-        pg_sys::set_config_option(
-            c"synchronous_commit".as_ptr(),
-            c"on".as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_LOCAL,
-            true,
-            0,
-            false,
-        );
-    }
+    set_option(c"synchronous_commit", c"on", pg_sys::GucAction::GUC_ACTION_LOCAL);
 }
 
 /// Until the subtransaction ends, rows are written without any trigger firing, as in a replica.
 pub(crate) fn without_triggers() {
-    unsafe {
-        pg_sys::set_config_option(
-            c"session_replication_role".as_ptr(),
-            c"replica".as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_LOCAL,
-            true,
-            0,
-            false,
-        );
-    }
+    set_option(c"session_replication_role", c"replica", pg_sys::GucAction::GUC_ACTION_LOCAL);
 }
 
 /// Reads with a statement whose text is only known at run time, prepared once per text, under the snapshot of the query
@@ -315,6 +380,8 @@ pub(crate) struct Seen {
     transaction: i64,
     command: u32,
     running: (u32, u32, u32, i32),
+    /// What was rolled back since is seen no longer, though the snapshot says the same.
+    aborts: u64,
 }
 
 /// What the running query sees now; none where nothing runs.
@@ -330,39 +397,9 @@ pub(crate) fn seen() -> Option<Seen> {
             transaction: pg_sys::GetCurrentTransactionStartTimestamp(),
             command: snapshot.curcid,
             running: (least, next, snapshot.xcnt, snapshot.subxcnt),
+            aborts: crate::abort::count(),
         })
     }
-}
-
-/// Runs `work` as `role`, in a security-restricted operation, with our own pinned `search_path` or the ordinary one.
-///
-/// Rows of that role's own tables are read past their policies, forced ones too, as the server itself does for foreign
-/// keys: a policy that asks us whom a row belongs to would otherwise be asked by us again, without end.
-pub(crate) fn as_role<T>(role: pg_sys::Oid, path: Path, work: impl FnOnce() -> T) -> T {
-    let mut user = pg_sys::InvalidOid;
-    let mut context = 0;
-    let flags =
-        pg_sys::SECURITY_RESTRICTED_OPERATION | pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_NOFORCE_RLS;
-    unsafe {
-        pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
-        pg_sys::SetUserIdAndSecContext(role, context | flags as i32);
-    }
-    // What code of that role's sets for the session must not reach our own statements after it, search_path above all.
-    let result = match path {
-        Path::Ordinary => nested(false, work),
-        Path::Pinned => {
-            let level = unsafe { pg_sys::NewGUCNestLevel() };
-            // Setting it costs look-ups in the catalog, and our functions have it so.
-            if setting(c"search_path").as_deref() != PINNED_PATH.to_str().ok() {
-                set_for_nest(c"search_path", PINNED_PATH);
-            }
-            let result = work();
-            unsafe { pg_sys::AtEOXact_GUC(false, level) };
-            result
-        }
-    };
-    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
-    result
 }
 
 /// Where unqualified names are looked up while we act as another role.
@@ -405,47 +442,46 @@ pub(crate) fn setting(name: &std::ffi::CStr) -> Option<String> {
     }
 }
 
-/// Whether a role may execute a function of ours that has no arguments. Raises 55000 where the extension was dropped: the functions
-/// that policies call outlive it.
-pub(crate) fn may_execute(role: pg_sys::Oid, function: &'static std::ffi::CStr) -> bool {
+/// Raises 55000 where the extension was dropped: the functions that policies call outlive it.
+pub(crate) fn require_extension() {
     thread_local! {
-        static KNOWN: RefCell<HashMap<&'static std::ffi::CStr, pg_sys::Oid>> = RefCell::new(HashMap::new());
+        static MARK: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
     }
-    // SAFETY: look-ups in the server's caches. A name that is found is a copy, and null where the function is gone.
-    unsafe {
-        let is_it = |found: &pg_sys::Oid| {
-            let name = pg_sys::get_func_name(*found);
-            !name.is_null() && std::ffi::CStr::from_ptr(name) == function
-        };
-        let known = KNOWN.with_borrow(|known| known.get(function).copied()).filter(is_it);
-        let Some(found) = known.or_else(|| function_of_ours(function)) else {
-            ereport!(
-                ERROR,
-                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "the extension payments is not installed",
-                "Without it nobody can tell who is asking; create extension payments finds its tables again."
-            );
-        };
-        KNOWN.with_borrow_mut(|known| known.insert(function, found));
-        let args = [role.into_datum(), found.into_datum(), "execute".into_datum()];
-        pgrx::direct_function_call::<bool>(pg_sys::has_function_privilege_id_id, &args).unwrap_or(false)
+    // SAFETY: look-ups in the server's caches; a name that is found is a copy, and null where the function is gone.
+    let is_there = |function: pg_sys::Oid| unsafe {
+        let name = pg_sys::get_func_name(function);
+        !name.is_null() && std::ffi::CStr::from_ptr(name) == c"outer_role"
+    };
+    if is_there(MARK.get()) {
+        return;
+    }
+    match function_named("payments.outer_role()") {
+        Some(function) => MARK.set(function),
+        None => crate::error::Error::NotInstalled.raise(),
     }
 }
 
-unsafe fn function_of_ours(name: &std::ffi::CStr) -> Option<pg_sys::Oid> {
-    let signature = format!("payments.{}()", name.to_string_lossy());
+/// The function of a signature.
+pub(crate) fn function_named(signature: &str) -> Option<pg_sys::Oid> {
     // SAFETY: the function takes a text, and returns a regprocedure or NULL.
     unsafe { pgrx::direct_function_call(pg_sys::to_regprocedure, &[signature.into_datum()]) }
 }
 
-/// Whether a role may insert a value of its own into a column.
-pub(crate) fn may_insert(role: pg_sys::Oid, relation: pg_sys::Oid, column: &std::ffi::CStr) -> bool {
+/// A role's name; `None` where it is gone.
+pub(crate) fn role_name(role: pg_sys::Oid) -> Option<String> {
+    // SAFETY: the name is a copy in the current memory context.
     unsafe {
-        let mode = pg_sys::AclMode::from(pg_sys::ACL_INSERT);
-        pg_sys::pg_class_aclcheck(relation, role, mode) == pg_sys::AclResult::ACLCHECK_OK
-            || pg_sys::pg_attribute_aclcheck(relation, pg_sys::get_attnum(relation, column.as_ptr()), role, mode)
-                == pg_sys::AclResult::ACLCHECK_OK
+        let name = pg_sys::GetUserNameFromId(role, true);
+        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned())
     }
+}
+
+/// The role of a name.
+pub(crate) fn role_named(name: &str) -> Option<pg_sys::Oid> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: a look-up in the server's caches.
+    let role = unsafe { pg_sys::get_role_oid(name.as_ptr(), true) };
+    (role != pg_sys::InvalidOid).then_some(role)
 }
 
 /// A relation's name, quoted and qualified.
@@ -475,15 +511,10 @@ pub(crate) fn our_table(name: &std::ffi::CStr) -> pg_sys::Oid {
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"payments".as_ptr(), true)) }
 }
 
-/// Whether anything on a table of ours waits for the commit.
-pub(crate) fn has_deferred(name: &std::ffi::CStr) -> bool {
-    unsafe { pg_sys::AfterTriggerPendingOnRel(our_table(name)) }
-}
-
-/// The `search_path` that a session of this database starts with, temporary objects last: our own functions write to our
+/// The `search_path` that a session of this database starts with, without `"$user"` and temporary objects last: our own functions write to our
 /// tables under it, so that the app's triggers there find what they find in any session.
 #[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn ordinary_search_path() -> String {
-    with_ordinary_search_path(|| setting(c"search_path").unwrap_or_default())
+    ordinary_path(|path| path.to_string_lossy().into_owned())
 }

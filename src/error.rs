@@ -45,13 +45,27 @@ pub(crate) enum Error {
     BadSecret(&'static str),
     /// An argument that cannot be used, with a detail and a hint.
     Argument(&'static str, String, &'static str),
+    /// `grant_role()` has not recorded the role as what the call needs.
+    NotRecorded {
+        /// The role; `None` where it is gone.
+        role: Option<String>,
+        /// What it would have to be.
+        as_: &'static str,
+    },
+    /// A function that only the extension itself calls.
+    Internal,
+    /// Nobody can be asked.
+    NotInstalled,
 }
 
 impl Error {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
             Self::Signature(_) => PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
-            Self::NoSecret(_) | Self::LiveNotApproved => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::NotRecorded { .. } | Self::Internal => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NoSecret(_) | Self::LiveNotApproved | Self::NotInstalled => {
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+            }
             Self::Body(Malformed::NotUtf8 | Malformed::NotJson(_)) => PgSqlErrorCode::ERRCODE_INVALID_JSON_TEXT,
             Self::Isolation | Self::IsolationOfBalance => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
             Self::Environment(_)
@@ -64,7 +78,7 @@ impl Error {
         }
     }
 
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Environment(_) => "environment must be test or live".to_owned(),
             Self::Missing(argument) => format!("{argument} must not be null"),
@@ -78,6 +92,10 @@ impl Error {
             Self::IsolationOfBalance => "balances change under read committed only".to_owned(),
             Self::BadSecret(_) => "webhook secret is not usable".to_owned(),
             Self::Argument(message, ..) => (*message).to_owned(),
+            Self::NotRecorded { as_: "admin", .. } => "only an admin may do this".to_owned(),
+            Self::NotRecorded { .. } => "only a role that posts webhooks may do this".to_owned(),
+            Self::Internal => "only the extension itself may call this function".to_owned(),
+            Self::NotInstalled => "the extension payments is not installed".to_owned(),
         }
     }
 
@@ -104,6 +122,11 @@ impl Error {
             }
             Self::BadSecret(why) => return (*why).to_owned(),
             Self::Argument(_, detail, _) => detail.clone(),
+            Self::NotRecorded { role, as_ } => {
+                format!("Role {} is not recorded as {as_}.", role.as_deref().unwrap_or("of this call"))
+            }
+            Self::Internal => "It is a part of another function.".to_owned(),
+            Self::NotInstalled => "Without it nobody can tell who is asking.".to_owned(),
         };
         without_secrets(&detail)
     }
@@ -130,6 +153,12 @@ impl Error {
             Self::Isolation | Self::IsolationOfBalance => "Begin the transaction with isolation level read committed.",
             Self::BadSecret(_) => "Copy the whole signing secret, which begins with whsec_, from the endpoint's page.",
             Self::Argument(_, _, hint) => hint,
+            Self::NotRecorded { as_: "admin", .. } => {
+                "Call it as a trusted backend's role; an admin makes one with payments.grant_role(role, 'admin')."
+            }
+            Self::NotRecorded { .. } => "An admin records the role with payments.grant_role(role, 'webhook').",
+            Self::Internal => "Call the function that it belongs to; docs list those.",
+            Self::NotInstalled => "CREATE EXTENSION payments finds its tables again.",
         }
     }
 

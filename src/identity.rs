@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use pgrx::prelude::*;
 use serde_json::value::RawValue;
 
-use crate::db;
 use crate::kept::{Kept, kept};
+use crate::{db, definer, trust};
 
 const IS_GUEST_ROLE: &str = include_str!("../sql/statement/is_guest_role.sql");
 
@@ -30,7 +30,8 @@ struct Claims {
 #[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 pub(crate) fn current_user_id() -> Option<String> {
-    if !db::may_execute(db::login_role(), c"gateway") {
+    db::require_extension();
+    if !trust::is_gateway(db::login_role()) {
         return None;
     }
     let claims = match db::setting(c"request.jwt.claims") {
@@ -64,13 +65,12 @@ fn is_guest(role: &str) -> bool {
     if role == ANONYMOUS {
         return true;
     }
-    if role.is_empty() || role.contains('\0') {
+    let granted = db::our_table(c"granted_roles");
+    if granted == pg_sys::InvalidOid || role.is_empty() || role.contains('\0') {
         return false;
     }
-    let granted = db::our_table(c"granted_roles");
     kept(&GUESTS, &[granted], role.to_owned(), |role| {
-        let Some(owner) = db::owner_of(granted) else { return (false, false) };
-        let found = db::as_role(owner, db::Path::Pinned, || db::look_up(IS_GUEST_ROLE, &[role]));
+        let found = definer::read(|| db::look_up(IS_GUEST_ROLE, &[role]));
         (found.first().and_then(Option::as_deref) == Some("true"), true)
     })
 }

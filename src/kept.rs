@@ -34,6 +34,8 @@ thread_local! {
     /// How often anything did: what was read while that happened is not kept.
     static ALL_CHANGES: Cell<u64> = const { Cell::new(0) };
     static WATCHING: Cell<bool> = const { Cell::new(false) };
+    /// The last subtransaction of the present transaction in which something read was kept; 0 where none was.
+    static READ_IN: Cell<pg_sys::SubTransactionId> = const { Cell::new(0) };
     /// The last transaction that wrote rows of which nobody is told: what it reads may be undone with it, and is not kept.
     static UNSURE: Cell<Option<pg_sys::TransactionId>> = const { Cell::new(None) };
 }
@@ -77,6 +79,8 @@ pub(crate) fn kept<K: Eq + Hash + 'static, V: Clone + 'static>(
             }
             all.values.insert(key, value.clone());
         });
+        // SAFETY: a global of this backend.
+        READ_IN.set(READ_IN.get().max(unsafe { pg_sys::GetCurrentSubTransactionId() }));
     }
     value
 }
@@ -112,6 +116,20 @@ unsafe extern "C-unwind" fn table_changed(_: pg_sys::Datum, table: pg_sys::Oid) 
 unsafe extern "C-unwind" fn schema_changed(_: pg_sys::Datum, _: i32, _: u32) {
     ALL_CHANGES.set(ALL_CHANGES.get().wrapping_add(1));
     CHANGES.set(CHANGES.get().wrapping_add(1));
+}
+
+/// What was kept since this subtransaction began was read in it, and may be undone with it. Their numbers grow, so that those of its
+/// own savepoints are larger.
+pub(crate) fn subtransaction_aborted(subtransaction: pg_sys::SubTransactionId) {
+    if READ_IN.get() >= subtransaction {
+        READ_IN.set(0);
+        CHANGES.set(CHANGES.get().wrapping_add(1));
+    }
+}
+
+/// What was read in it stays.
+pub(crate) fn transaction_committed() {
+    READ_IN.set(0);
 }
 
 /// Notes that this transaction may write rows that nobody keeps as missing, so that nobody will be told of them.

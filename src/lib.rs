@@ -2,8 +2,12 @@
 //!
 //! A table of contents: what exists, in install order. What happens to an event is told in `webhook.rs`.
 
+mod abort;
 mod clock;
+mod column_value;
 mod db;
+mod deferred;
+mod definer;
 mod error;
 mod fulfil;
 mod identity;
@@ -17,6 +21,7 @@ mod savepoint;
 mod secrets;
 mod session;
 mod settings;
+mod trust;
 mod webhook;
 
 #[cfg(any(test, feature = "pg_test"))]
@@ -29,7 +34,7 @@ use pgrx::prelude::*;
 extension_sql_file!("../sql/schema/roles.sql", name = "roles", bootstrap);
 extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["roles"]);
 extension_sql_file!("../sql/schema/identity.sql", name = "identity", requires = ["tables"]);
-extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = ["identity", db::acting_owner]);
+extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = ["identity", definer::outer_role]);
 extension_sql_file!(
     "../sql/schema/sessions.sql",
     name = "sessions",
@@ -81,6 +86,7 @@ pub extern "C-unwind" fn _PG_init() {
     // SAFETY: a backend has one thread.
     unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
     settings::define();
+    abort::watch();
 }
 
 /// What `cargo pgrx test` asks of a crate.

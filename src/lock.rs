@@ -6,10 +6,9 @@
 
 use std::cell::Cell;
 
-use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
-use crate::db::{self, Failure, savepoint, waiting_at_most};
+use crate::db::{self, Failure, savepoint_of_app, waiting_at_most};
 
 /// What the slots of one kind stand for. The kinds are locked in this order.
 #[derive(Debug, Clone, Copy)]
@@ -28,31 +27,17 @@ pub(crate) enum Slots {
 const SLOTS: u64 = 1024;
 
 impl Slots {
-    /// The first of the two numbers of an advisory lock: a name space of our own for each kind.
-    fn space(self) -> i32 {
-        match self {
-            Self::Sessions => 1_886_943_604,
-            Self::Objects => 1_886_943_605,
-            Self::Groups => 1_886_943_606,
-            Self::Belongings => 1_886_943_607,
-        }
-    }
-
-    /// The two numbers of the advisory lock that a word has under its first one: an environment, a type of subject.
-    fn key(self, first: &str, word: &str) -> (i32, i32) {
-        (self.space(), i32::try_from(hash(&[first, word]) % SLOTS).unwrap_or_default())
+    /// The slot that a word has under its first one: an environment, a type of subject.
+    fn slot(self, first: &str, word: &str) -> Lock {
+        Lock { of: OF_SLOTS, high: self as u32, low: u32::try_from(hash(&[first, word]) % SLOTS).unwrap_or_default() }
     }
 
     /// Waits for the slots of these words, in one order for everybody.
     pub(crate) fn lock<'a>(self, first: &str, words: impl IntoIterator<Item = &'a str>) {
-        let mut keys: Vec<(i32, i32)> = words.into_iter().map(|word| self.key(first, word)).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        for (space, slot) in keys {
-            let key = [space.into_datum(), slot.into_datum()];
-            // SAFETY: the function takes two integers and returns nothing.
-            unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int4, &key) };
-        }
+        let mut slots: Vec<Lock> = words.into_iter().map(|word| self.slot(first, word)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots.iter().for_each(|slot| slot.wait(EXCLUSIVE));
     }
 }
 
@@ -68,8 +53,8 @@ thread_local! {
 ///
 /// Who locks one subject shares its slot with those who lock another of it; who has locked many takes the slot for himself.
 pub(crate) struct Belongings {
-    slot: (i32, i32),
-    subject: i64,
+    slot: Lock,
+    subject: Lock,
     whole_slot: bool,
 }
 
@@ -81,41 +66,25 @@ impl Belongings {
         let count = if last == began { count } else { 0 };
         LOCKED.set((began, count.saturating_add(1)));
         Self {
-            slot: Slots::Belongings.key(subject_type, subject_id),
-            subject: hash(&["belongings", subject_type, subject_id]).cast_signed(),
+            slot: Slots::Belongings.slot(subject_type, subject_id),
+            subject: Lock::on(&["belongings", subject_type, subject_id]),
             whole_slot: count >= ONE_BY_ONE,
         }
     }
 
     /// Waits until nobody else has them.
     pub(crate) fn lock(&self) {
-        let slot = [self.slot.0.into_datum(), self.slot.1.into_datum()];
-        // SAFETY: the functions take two integers or one bigint, and return nothing.
-        unsafe {
-            if self.whole_slot {
-                pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int4, &slot);
-            } else {
-                pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_shared_int4, &slot);
-                pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int8, &[self.subject.into_datum()]);
-            }
+        if self.whole_slot {
+            self.slot.wait(EXCLUSIVE);
+        } else {
+            self.slot.wait(SHARED);
+            self.subject.wait(EXCLUSIVE);
         }
     }
 
     /// Takes them if nobody else has them.
     pub(crate) fn try_lock(&self) -> bool {
-        let slot = [self.slot.0.into_datum(), self.slot.1.into_datum()];
-        let subject = [self.subject.into_datum()];
-        // SAFETY: the functions take two integers or one bigint, and return a boolean.
-        let got = unsafe {
-            if self.whole_slot {
-                pgrx::direct_function_call::<bool>(pg_sys::pg_try_advisory_xact_lock_int4, &slot)
-            } else {
-                pgrx::direct_function_call::<bool>(pg_sys::pg_try_advisory_xact_lock_shared_int4, &slot)
-                    .filter(|shared| *shared)
-                    .and_then(|_| pgrx::direct_function_call::<bool>(pg_sys::pg_try_advisory_xact_lock_int8, &subject))
-            }
-        };
-        got.unwrap_or(false)
+        if self.whole_slot { self.slot.take(EXCLUSIVE) } else { self.slot.take(SHARED) && self.subject.take(EXCLUSIVE) }
     }
 
     /// Waits for them, but no longer than so many milliseconds. A savepoint that ends is dear in a transaction that holds many
@@ -124,22 +93,65 @@ impl Belongings {
         if self.try_lock() {
             return Ok(());
         }
-        savepoint(|| waiting_at_most(limit, || self.lock()))
+        savepoint_of_app(|| waiting_at_most(limit, || self.lock()))
     }
 }
 
-/// Waits for an advisory lock on exactly these words.
+/// Waits for a lock on exactly these words.
 pub(crate) fn exactly(words: &[&str]) {
-    let key = hash(words).cast_signed();
-    // SAFETY: the function takes one bigint and returns nothing.
-    unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int8, &[key.into_datum()]) };
+    Lock::on(words).wait(EXCLUSIVE);
 }
 
 /// The same, beside others who share it.
 pub(crate) fn beside(words: &[&str]) {
-    let key = hash(words).cast_signed();
-    // SAFETY: the function takes one bigint and returns nothing.
-    unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_shared_int8, &[key.into_datum()]) };
+    Lock::on(words).wait(SHARED);
+}
+
+/// The classes of our locks. The server's own functions for advisory locks write 1 or 2 there, so that no SQL can take one of ours
+/// and keep everybody waiting.
+const OF_SLOTS: u16 = 0x5041;
+const OF_WORDS: u16 = 0x5042;
+
+const EXCLUSIVE: u32 = pg_sys::ExclusiveLock;
+const SHARED: u32 = pg_sys::ShareLock;
+
+/// One lock of this database, held until the transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Lock {
+    of: u16,
+    high: u32,
+    low: u32,
+}
+
+impl Lock {
+    fn on(words: &[&str]) -> Self {
+        let key = hash(words);
+        Self { of: OF_WORDS, high: (key >> 32) as u32, low: (key & 0xFFFF_FFFF) as u32 }
+    }
+
+    fn wait(self, mode: u32) {
+        self.acquire(mode, false);
+    }
+
+    /// Whether nobody has it, so that it is ours now.
+    fn take(self, mode: u32) -> bool {
+        self.acquire(mode, true)
+    }
+
+    fn acquire(self, mode: u32, at_once: bool) -> bool {
+        let tag = pg_sys::LOCKTAG {
+            // SAFETY: a global of this backend.
+            locktag_field1: u32::from(unsafe { pg_sys::MyDatabaseId }),
+            locktag_field2: self.high,
+            locktag_field3: self.low,
+            locktag_field4: self.of,
+            locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
+            locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
+        };
+        // SAFETY: the tag is read during the call only.
+        let result = unsafe { pg_sys::LockAcquire(&raw const tag, mode as i32, false, at_once) };
+        result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    }
 }
 
 /// Waits for whoever has the whole projection to itself (`lock_projection.sql`), and keeps the next one waiting.

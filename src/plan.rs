@@ -2,9 +2,9 @@
 //!
 //! One generic plan each, made without sequential scans: a plan made while the tables are empty would else scan them, and
 //! go on so through a long transaction that fills them. For the same reason the statements ask for an environment by
-//! `is not distinct from`, which no index knows: on an empty table an index read for its second column alone looks as good
-//! as one read for the id that is asked for. Only our own statements are planned so; what an app's trigger runs is planned
-//! as ever.
+//! `(environment = $1) is true`, which no index knows: on an empty table an index read for its second column alone looks as
+//! good as one read for the id that is asked for. Only our own statements are planned so; what an app's trigger runs is
+//! planned as ever.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -27,8 +27,8 @@ pub(crate) struct Ran {
     pub(crate) texts: Vec<String>,
 }
 
-/// Runs `sql`, whose plan is kept under `key`; the types of its arguments must be the same at each call. A statement that does
-/// not write assigns no transaction id, so that a standby or a policy can run it.
+/// Runs `sql`, whose plan is kept under `key` as long as its arguments are of the same types. A statement that does not write
+/// assigns no transaction id, so that a standby or a policy can run it.
 pub(crate) fn run(key: &str, sql: &str, args: &[DatumWithOid], writes: bool) -> Ran {
     // SAFETY: the connection is closed again below, or by the abort where a statement raises.
     unsafe { pg_sys::SPI_connect() };
@@ -53,7 +53,7 @@ pub(crate) fn run(key: &str, sql: &str, args: &[DatumWithOid], writes: bool) -> 
 
 /// The plan of a statement, and whether it is new.
 fn kept(key: &str, sql: &str, args: &[DatumWithOid]) -> (pg_sys::SPIPlanPtr, bool) {
-    if let Some(plan) = PLANS.with(|plans| plans.borrow().get(key).copied()) {
+    if let Some(plan) = PLANS.with(|plans| plans.borrow().get(key).copied()).filter(|plan| fits(*plan, args)) {
         return (plan, false);
     }
     let text = CString::new(sql).unwrap_or_default();
@@ -72,6 +72,13 @@ fn kept(key: &str, sql: &str, args: &[DatumWithOid]) -> (pg_sys::SPIPlanPtr, boo
     (plan, true)
 }
 
+/// Whether a plan takes arguments of these types. An app's type may go and come again under its old name.
+fn fits(plan: pg_sys::SPIPlanPtr, args: &[DatumWithOid]) -> bool {
+    // SAFETY: a kept plan, which tells of each of its parameters; there is no type where it has fewer.
+    let kind_of = |place: usize| unsafe { pg_sys::SPI_getargtypeid(plan, i32::try_from(place).unwrap_or(i32::MAX)) };
+    args.iter().enumerate().all(|(place, arg)| kind_of(place) == arg.oid())
+}
+
 /// A rule may leave nothing of a statement. Such a plan depends on no table any more, and would never be made anew.
 fn forget(key: &str) {
     if let Some(plan) = PLANS.with(|plans| plans.borrow_mut().remove(key)) {
@@ -80,13 +87,28 @@ fn forget(key: &str) {
     }
 }
 
-/// Puts `enable_seqscan` back however planning ends.
-struct SeqScans(bool);
+/// How our statements are planned: without sequential scans, and without compiling them, which a scan that can't be avoided would
+/// seem to be worth because of the price that planning puts on it then. Puts both settings back however planning ends.
+struct Planning {
+    seqscan: bool,
+    jit: bool,
+}
 
-impl Drop for SeqScans {
+impl Planning {
+    fn ours() -> Self {
+        // SAFETY: globals of this backend.
+        unsafe {
+            let before = Self { seqscan: pg_sys::enable_seqscan, jit: pg_sys::jit_enabled };
+            (pg_sys::enable_seqscan, pg_sys::jit_enabled) = (false, false);
+            before
+        }
+    }
+}
+
+impl Drop for Planning {
     fn drop(&mut self) {
-        // SAFETY: a global of this backend.
-        unsafe { pg_sys::enable_seqscan = self.0 };
+        // SAFETY: as above.
+        unsafe { (pg_sys::enable_seqscan, pg_sys::jit_enabled) = (self.seqscan, self.jit) };
     }
 }
 
@@ -97,8 +119,7 @@ fn make_ready(plan: pg_sys::SPIPlanPtr, new: bool) {
         if !new && pg_sys::SPI_plan_is_valid(plan) {
             return;
         }
-        let before = SeqScans(pg_sys::enable_seqscan);
-        pg_sys::enable_seqscan = false;
+        let before = Planning::ours();
         let cached = pg_sys::SPI_plan_get_cached_plan(plan);
         drop(before);
         if !cached.is_null() {

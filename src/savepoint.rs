@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 
 use pgrx::pg_sys::PgTryBuilder;
-use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 use pgrx::prelude::*;
 
 /// Why a savepoint was rolled back.
@@ -17,19 +17,37 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// Its DETAIL.
     pub(crate) detail: Option<String>,
-    /// Whether the server itself raised it, and not a RAISE of somebody's function that chose its SQLSTATE.
-    by_server: bool,
+    /// Where the server itself raised it; `None` where a RAISE of somebody's function did, or another module.
+    raised_in: Option<String>,
 }
+
+/// The server's functions that raise what must not be swallowed: a cancel or a shutdown, a deadlock, a conflict with recovery. A
+/// module that passes on what another server said may raise the same codes, and says nothing of ours.
+const INTERRUPTS: [&str; 4] =
+    ["ProcessInterrupts", "DeadLockReport", "ProcessRecoveryConflictInterrupt", "ProcessRecoveryConflictInterrupts"];
+/// Those that find the disk full.
+const DISK_FULL: [&str; 5] = ["mdextend", "mdzeroextend", "XLogFileInitInternal", "XLogFileInit", "BufFileDumpBuffer"];
 
 impl Failure {
     /// Something that is known beforehand to fail.
     pub(crate) fn because(sqlstate: &str, message: impl Into<String>) -> Self {
-        Self { sqlstate: sqlstate.into(), message: message.into(), detail: None, by_server: false }
+        Self { sqlstate: sqlstate.into(), message: message.into(), detail: None, raised_in: None }
     }
 
-    /// Whether it says nothing of the work itself.
+    fn raised_by(&self, functions: &[&str]) -> bool {
+        self.raised_in.as_deref().is_some_and(|raised_in| functions.contains(&raised_in))
+    }
+
+    /// Whether it says nothing of the work itself, even where that is an app's.
+    fn is_interrupt(&self) -> bool {
+        self.raised_by(&INTERRUPTS) && ["57", "40"].iter().any(|class| self.sqlstate.starts_with(class))
+            || self.raised_by(&DISK_FULL) && self.sqlstate == "53100"
+    }
+
+    /// Whether it says nothing of the work itself, where that is ours.
     fn must_abort(&self) -> bool {
-        self.by_server && ["57", "40", "53"].iter().any(|class| self.sqlstate.starts_with(class))
+        self.is_interrupt()
+            || self.raised_in.is_some() && ["53", "40"].iter().any(|class| self.sqlstate.starts_with(class))
     }
 }
 
@@ -40,47 +58,95 @@ impl std::fmt::Display for Failure {
     }
 }
 
+thread_local! {
+    /// Whether work has asked to be done again with the projection locked. It travels beside errors: whatever an app raises or
+    /// swallows says nothing of it.
+    /// It holds when the transaction began that has asked: what another one asked for is not asked for now.
+    static AGAIN: Cell<Option<i64>> = const { Cell::new(None) };
+}
+
+fn asked_again() -> bool {
+    // SAFETY: a global of this backend.
+    AGAIN.get().is_some_and(|began| began == unsafe { pg_sys::GetCurrentTransactionStartTimestamp() })
+}
+
+/// Undoes what was done so far, back to the [`first_try`] or [`unless_again`] where the work began, which then does it again alone.
+pub(crate) fn again() -> ! {
+    // SAFETY: a global of this backend.
+    AGAIN.set(Some(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }));
+    ErrorReport::new(
+        PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+        "this needs the whole projection to itself".to_owned(),
+        "payments",
+    )
+    .report(PgLogLevel::ERROR);
+    unreachable!("an error report does not return")
+}
+
 /// Runs `work` in a subtransaction: all that it did stays, or, where it raised, nothing of it.
 ///
 /// Errors that say nothing of the work itself (a cancel, a shutdown, a deadlock, a serialization failure, a resource that
 /// ran out) are raised again: they must abort the whole transaction, so that it is tried again. A function of the app's that
 /// raises with such a code of its own choice is no reason to lose a payment.
 pub(crate) fn savepoint<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
-    subtransaction(work).map_err(|caught| {
-        let failure = failure_of(&caught);
-        if failure.must_abort() || failure.message == AGAIN {
-            caught.rethrow();
-        }
-        failure
-    })
+    savepoint_unless(Failure::must_abort, work)
 }
 
-/// The message by which work asks to be done again otherwise: no savepoint within it keeps that.
-pub(crate) const AGAIN: &str = "payments: this needs the whole projection to itself";
+/// The same for work on an app's own table: a resource that ran out there fails that work, and no more.
+pub(crate) fn savepoint_of_app<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
+    savepoint_unless(Failure::is_interrupt, work)
+}
+
+fn savepoint_unless<T>(must_abort: fn(&Failure) -> bool, work: impl FnOnce() -> T) -> Result<T, Failure> {
+    match subtransaction(work) {
+        Outcome::Done(done) => Ok(done),
+        Outcome::Again => again(),
+        Outcome::Raised(caught) => {
+            let failure = failure_of(&caught);
+            if must_abort(&failure) { caught.rethrow() } else { Err(failure) }
+        }
+    }
+}
 
 /// The same for work that may ask to be done again: then nothing of it stays, and there is no outcome.
 pub(crate) fn first_try<T>(work: impl FnOnce() -> T) -> Option<Result<T, Failure>> {
+    AGAIN.set(None);
     match subtransaction(work) {
-        Ok(done) => Some(Ok(done)),
-        Err(caught) => match failure_of(&caught) {
-            failure if failure.message == AGAIN => None,
-            failure if failure.must_abort() => caught.rethrow(),
-            failure => Some(Err(failure)),
-        },
+        Outcome::Done(done) => Some(Ok(done)),
+        Outcome::Again => {
+            AGAIN.set(None);
+            None
+        }
+        Outcome::Raised(caught) => {
+            let failure = failure_of(&caught);
+            if failure.must_abort() { caught.rethrow() } else { Some(Err(failure)) }
+        }
     }
 }
 
 /// Work that may ask to be done again, without a savepoint for any other error: that is raised again.
 pub(crate) fn unless_again<T>(work: impl FnOnce() -> T) -> Option<T> {
+    AGAIN.set(None);
     match subtransaction(work) {
-        Ok(done) => Some(done),
-        Err(caught) if failure_of(&caught).message == AGAIN => None,
-        Err(caught) => caught.rethrow(),
+        Outcome::Done(done) => Some(done),
+        Outcome::Again => {
+            AGAIN.set(None);
+            None
+        }
+        Outcome::Raised(caught) => caught.rethrow(),
     }
 }
 
-#[allow(clippy::result_large_err, reason = "the error is pgrx's own, and lives no longer than who asks for it")]
-fn subtransaction<T>(work: impl FnOnce() -> T) -> Result<T, CaughtError> {
+/// How a subtransaction ended: all of it stays, or nothing.
+#[allow(clippy::large_enum_variant, reason = "the error is pgrx's own, and lives no longer than who asks for it")]
+enum Outcome<T> {
+    Done(T),
+    /// It asked to be done again, whatever became of the error that said so.
+    Again,
+    Raised(CaughtError),
+}
+
+fn subtransaction<T>(work: impl FnOnce() -> T) -> Outcome<T> {
     // SAFETY: the pattern of PL/pgSQL's exception blocks: context and owner are put back on either exit.
     let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
     unsafe {
@@ -90,10 +156,15 @@ fn subtransaction<T>(work: impl FnOnce() -> T) -> Result<T, CaughtError> {
     let outcome = noting_codes(|| {
         PgTryBuilder::new(AssertUnwindSafe(|| Ok(work()))).catch_rust_panic(Err).catch_others(Err).execute()
     });
+    let outcome = match outcome {
+        _ if asked_again() => Outcome::Again,
+        Ok(done) => Outcome::Done(done),
+        Err(caught) => Outcome::Raised(caught),
+    };
     unsafe {
         match outcome {
-            Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
-            Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+            Outcome::Done(_) => pg_sys::ReleaseCurrentSubTransaction(),
+            Outcome::Again | Outcome::Raised(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
         }
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
@@ -116,7 +187,10 @@ fn failure_of(caught: &CaughtError) -> Failure {
         message: report.message().to_owned(),
         detail: report.detail().map(ToOwned::to_owned),
         // Languages have a message domain of their own; that of the server is "postgres15-15" and the like.
-        by_server: report.domain().is_none_or(|domain| domain.starts_with("postgres")),
+        raised_in: report
+            .domain()
+            .is_none_or(|domain| domain.starts_with("postgres"))
+            .then(|| report.function_name().unwrap_or_default().to_owned()),
     }
 }
 

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, OrRaise};
 use crate::webhook::environment_of;
+use crate::{db, lock, trust};
 use payments_core::stripe::event::Environment;
 
 /// The longest that earlier secrets may stay valid, in months of thirty days.
@@ -21,12 +22,12 @@ pub(crate) type Secret = Zeroizing<Vec<u8>>;
 /// Sets the signing secret of an environment's webhook endpoint.
 ///
 /// The secrets so far stay valid for `keep_previous`, so that an endpoint's secret can be rolled without losing an event.
-/// Give the secret as a bind parameter, so that no log of statements holds it.
+/// What the server may log of the statement, and how to leave no trace: docs/security.md.
 ///
 /// # Errors
 /// 22023: the environment is none, the secret is not usable, or `keep_previous` is negative or longer than a century.
 /// Source: <https://docs.stripe.com/webhooks#roll-endpoint-secrets>.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn set_webhook_secret(
     environment: Option<&str>,
@@ -34,12 +35,14 @@ fn set_webhook_secret(
     keep_previous: default!(Option<Interval>, "'24 hours'"),
 ) {
     hide_statement_from_log();
+    trust::require_admin().or_raise();
     let environment = environment.and_then(Environment::parse).ok_or_else(unnamed_environment).or_raise();
     let secret = usable(secret).or_raise();
     let keep = keep_previous.unwrap_or_else(|| Interval::from_seconds(0.0));
     let until = kept_until(keep).or_raise();
     // Of two who set it at once the second waits, and retires what the first has set.
-    with_table(pg_sys::ShareRowExclusiveLock, |table| {
+    lock::exactly(&["webhook secrets"]);
+    with_table(pg_sys::RowExclusiveLock, |table| {
         retire(table, environment, secret, until);
         insert(table, environment, secret);
     });
@@ -76,9 +79,10 @@ fn kept_until(keep: Interval) -> Result<i64, Error> {
 }
 
 /// Whether an environment has a secret to verify with.
-#[pg_extern(security_definer, stable)]
+#[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn has_webhook_secret(environment: Option<&str>) -> bool {
+    trust::require_admin().or_raise();
     let environment = environment_of(environment).or_raise();
     !valid(environment).is_empty()
 }
@@ -196,14 +200,23 @@ fn insert(table: pg_sys::Relation, environment: Environment, secret: &str) {
     }
 }
 
+/// Opens the table, whoever has locked it: a role with rights on all tables (`pg_write_all_data`) may do that, and must not keep
+/// webhooks waiting. Rows are versions of the server's, so that a scan needs no lock; our own writers take turns by one of ours.
 fn with_table<T>(lock: u32, work: impl FnOnce(pg_sys::Relation) -> T) -> T {
     let lock = i32::try_from(lock).unwrap_or_default();
     // SAFETY: the names are constants; the relation is closed again, or released by the abort where `work` raises.
     unsafe {
-        let schema = pg_sys::get_namespace_oid(c"payments".as_ptr(), false);
-        let table = pg_sys::table_open(pg_sys::get_relname_relid(c"webhook_secrets".as_ptr(), schema), lock);
+        let schema = pg_sys::get_namespace_oid(c"payments_secret".as_ptr(), false);
+        let relation = pg_sys::get_relname_relid(c"webhook_secrets".as_ptr(), schema);
+        if !pg_sys::ConditionalLockRelationOid(relation, lock) {
+            pg_sys::AcceptInvalidationMessages();
+        }
+        let table = pg_sys::RelationIdGetRelation(relation);
+        if table.is_null() {
+            Error::NotInstalled.raise();
+        }
         let result = work(table);
-        pg_sys::table_close(table, pg_sys::NoLock as i32);
+        pg_sys::RelationClose(table);
         result
     }
 }
@@ -211,16 +224,5 @@ fn with_table<T>(lock: u32, work: impl FnOnce(pg_sys::Relation) -> T) -> T {
 /// An error of this call would write its statement, and so the secret, to the server's log: until the transaction ends,
 /// statements of errors are not logged.
 pub(crate) fn hide_statement_from_log() {
-    unsafe {
-        pg_sys::set_config_option(
-            c"log_min_error_statement".as_ptr(),
-            c"panic".as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_LOCAL,
-            true,
-            0,
-            false,
-        );
-    }
+    db::hide_statement_from_log();
 }

@@ -9,6 +9,7 @@ use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 static METADATA_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"insforge_"));
 static SIGNATURE_TOLERANCE: GucSetting<i32> = GucSetting::<i32>::new(300);
 static MAX_BODY: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
+static MAX_OPEN_SESSIONS: GucSetting<i32> = GucSetting::<i32>::new(100);
 
 /// Defines them; called once, when the library is loaded.
 pub(crate) fn define() {
@@ -40,6 +41,16 @@ pub(crate) fn define() {
         GucContext::Suset,
         GucFlags::UNIT_BYTE,
     );
+    GucRegistry::define_int_guc(
+        c"payments.max_open_sessions",
+        c"How many checkout sessions, and how many customer portal sessions, a signed-in caller may have open at once.",
+        c"Counted are those of the last 24 hours; 0 is no limit. Backends and guests have none.",
+        &MAX_OPEN_SESSIONS,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     // SAFETY: a constant, NUL-terminated name.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"payments".as_ptr()) };
 }
@@ -59,4 +70,9 @@ pub(crate) fn signature_tolerance() -> i64 {
 /// Bytes.
 pub(crate) fn max_body() -> usize {
     usize::try_from(MAX_BODY.get()).unwrap_or(0)
+}
+
+/// Sessions of a member; 0 is no limit.
+pub(crate) fn max_open_sessions() -> i64 {
+    i64::from(MAX_OPEN_SESSIONS.get())
 }

@@ -7,10 +7,10 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::db::{self, Jsonb, statement, text};
+use crate::db::{self, Jsonb, Path, statement, text};
 use crate::error::{Error, OrRaise};
 use crate::project::{self, Verdict};
-use crate::{clock, secrets, settings};
+use crate::{clock, definer, secrets, settings, trust};
 
 statement!(RECORD_EVENT, "record_event");
 statement!(CLAIM_EVENT, "claim_event");
@@ -28,14 +28,14 @@ statement!(LIVE_APPROVAL, "live_approval");
 /// 28000: the signature is missing, malformed, wrong, too old or from the future. 22032, 22023: the body is not a Stripe
 /// event, or of the other environment. 55000: no secret is configured, or live is not approved.
 /// Source: <https://docs.stripe.com/webhooks>.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn receive_stripe_webhook(environment: Option<&str>, payload: Option<&str>, signature: Option<&str>) -> JsonB {
     receive(environment, payload.map(str::as_bytes), signature).or_raise()
 }
 
 /// The same with the body as bytes.
-#[pg_extern(name = "receive_stripe_webhook", security_definer)]
+#[pg_extern(name = "receive_stripe_webhook")]
 #[search_path(pg_catalog, pg_temp)]
 fn receive_stripe_webhook_bytes(environment: Option<&str>, payload: Option<&[u8]>, signature: Option<&str>) -> JsonB {
     receive(environment, payload, signature).or_raise()
@@ -45,16 +45,40 @@ fn receive_stripe_webhook_bytes(environment: Option<&str>, payload: Option<&[u8]
 ///
 /// # Errors
 /// 22023: it is not a Stripe event, or of the other environment. 55000: live is not approved.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn apply_stripe_event(environment: Option<&str>, event: Option<Jsonb>) -> JsonB {
+    trust::require_admin().or_raise();
     let environment = environment_of(environment).or_raise();
     let body = event.ok_or(Error::Missing("event")).or_raise().0;
     let verified = Verified::by_the_caller(body.as_bytes());
     accept(environment, &verified, None).or_raise()
 }
 
+/// What the endpoints for PostgREST answer: as `receive_stripe_webhook`, with the status of the HTTP response. That live is not
+/// approved is answered with 403, which no error of its SQLSTATE is; all else that is raised has the status that PostgREST gives
+/// it.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn answer_at_endpoint(environment: Option<&str>, payload: Option<&str>, signature: Option<&str>) -> JsonB {
+    let answer = match receive(environment, payload.map(str::as_bytes), signature) {
+        Err(refused @ Error::LiveNotApproved) => json!({
+            "received": false, "handled": false, "duplicate": false, "status": "refused",
+            "event_id": null, "event_type": null, "error": refused.message(),
+        }),
+        other => other.or_raise().0,
+    };
+    let status = match answer["status"].as_str() {
+        Some("failed") => 500,
+        Some("refused") if answer["event_id"].is_null() => 403,
+        Some("refused") => 400,
+        _ => 200,
+    };
+    JsonB(json!({ "http_status": status, "answer": answer }))
+}
+
 fn receive(environment: Option<&str>, payload: Option<&[u8]>, signature: Option<&str>) -> Result<JsonB, Error> {
+    trust::require_webhook()?;
     let environment = environment_of(environment)?;
     let body = payload.ok_or(Error::Missing("payload"))?;
     let limit = settings::max_body();
@@ -78,12 +102,12 @@ fn accept(environment: Environment, verified: &Verified, signature: Option<&str>
         let event_id = event.id;
         return Err(Error::Livemode { event_id, livemode, environment: environment.name() });
     }
-    if environment == Environment::Live && LIVE_APPROVAL.one::<bool>(&[]) != Some(true) {
+    if environment == Environment::Live && definer::read(|| LIVE_APPROVAL.read::<bool>(&[])) != [true] {
         return Err(Error::LiveNotApproved);
     }
     db::require_read_committed()?;
     db::commit_durably();
-    Ok(db::with_ordinary_search_path(|| match record(environment, &event, verified.body(), signature) {
+    Ok(definer::write(Path::Ordinary, || match record(environment, &event, verified.body(), signature) {
         Recorded::Fresh => settle(environment, &event),
         Recorded::Known(answer) => answer,
     }))
@@ -145,7 +169,6 @@ fn settle(environment: Environment, event: &Event) -> JsonB {
             Verdict::Ignored(reason) => finish("ignored", Some(reason)),
             Verdict::Unreadable(_) => {}
         }
-        project::fire_deferred();
         verdict
     });
     let failed = |reason: String| {
@@ -195,9 +218,10 @@ pub(crate) fn environment_of(name: Option<&str>) -> Result<Environment, Error> {
 ///
 /// # Errors
 /// 55000: no test secret is configured. 22023: the event says `livemode: true`.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn sign_test_event(event: Option<Jsonb>) -> TableIterator<'static, (name!(payload, String), name!(signature, String))> {
+    trust::require_admin().or_raise();
     let payload = event.ok_or(Error::Missing("event")).or_raise().0;
     if Event::parse(payload.as_bytes()).is_ok_and(|event| event.livemode == Some(true)) {
         Error::Argument(
@@ -213,9 +237,10 @@ fn sign_test_event(event: Option<Jsonb>) -> TableIterator<'static, (name!(payloa
 }
 
 /// An answer for the log and the tests: what is stored of an event still verifies under a secret of its environment.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn stored_event_verifies(environment: Option<&str>, stripe_event_id: Option<&str>) -> Option<bool> {
+    trust::require_admin().or_raise();
     statement!(SIGNED_BODY, "signed_body");
     #[derive(Deserialize)]
     struct SignedBody {
@@ -223,7 +248,8 @@ fn stored_event_verifies(environment: Option<&str>, stripe_event_id: Option<&str
         signature: String,
     }
     let environment = environment_of(environment).or_raise();
-    let stored: SignedBody = SIGNED_BODY.one(&[text(environment.name()), text(stripe_event_id)])?;
+    let find = || SIGNED_BODY.read(&[text(environment.name()), text(stripe_event_id)]);
+    let stored: SignedBody = definer::read(find).into_iter().next()?;
     let secrets = secrets::valid(environment);
     let signed = Signed::new(stored.body.as_bytes(), &stored.signature);
     Some(signed.verify(&secrets, 0, i64::MAX).is_ok())

@@ -17,7 +17,7 @@ fresh_database() {
   if [ -z "$(sql -d postgres -c "select 1 from pg_database where datname = 'payments_template'")" ]; then
     app_roles
     sql -d postgres -c 'create database payments_template'
-    sql -d payments_template -c 'create extension payments'
+    sql -d payments_template -f "$tests/functions.sql" -c 'create extension payments'
   fi
   sql -d postgres -c "drop database if exists \"$1\"" -c "create database \"$1\" template payments_template"
 }
@@ -26,7 +26,7 @@ fresh_database() {
 remove_database() {
   sql -d postgres -c "drop database if exists \"$1\"" &&
     sql -d postgres -c "select format('drop role %I;', rolname) from pg_roles
-      where oid >= 16384 and rolname not in ('payments_owner', 'anon', 'authenticated', 'project_admin', 'service_role', 'authenticator')" |
+      where oid >= 16384 and rolname not in ('payments_owner', 'payments_definer', 'anon', 'authenticated', 'project_admin', 'service_role', 'authenticator')" |
     sql -d postgres -f -
 }
 

@@ -5,16 +5,16 @@
 . "$(dirname "$0")/../scripts/project.sh"
 cd "$root"
 tests=$root/tests
-logs=$root/target/test-logs
+logs=$output/test-logs
 runners=("$@")
 [ ${#runners[@]} -gt 0 ] ||
-  runners=(core server regress isolation dump_restore endpoints clients corpus readme demo load faults)
+  runners=(core server regress isolation dump_restore endpoints clients corpus planting readme demo load faults)
 
 scripts/install-tools.sh test
 mkdir -p "$logs"
 passed=0
 failed=0
-installed=no
+installed=${EXTENSION_INSTALLED:-no} # who has just installed it says so
 
 # The server build carries the tests of src/ and would be left installed; so it goes first, and the others install again.
 install_once() {

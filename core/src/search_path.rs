@@ -1,20 +1,31 @@
 //! Where unqualified names are looked up while we act as another role.
 
-/// A `search_path` with the system's schema first and the temporary one last.
+/// A `search_path` with the system's schema first, the temporary one last, and none of the running role's own.
 ///
 /// A path that does not name `pg_temp` searches it first, for types and relations: whoever called us could then put a table
 /// in the place of an app's, or a domain whose CHECK runs his code in the place of a type. One that names `pg_catalog`
-/// searches it there only, and whoever may create in a schema before it could do the same.
+/// searches it there only, and whoever may create in a schema before it could do the same. `"$user"` would be another schema
+/// for each role that we act as.
 #[must_use]
 pub fn with_system_first_and_temporary_last(path: &str) -> String {
-    let is = |name: &str, schema: &str| {
-        let name = name.trim();
-        name.eq_ignore_ascii_case(schema) || name.strip_prefix('"').and_then(|n| n.strip_suffix('"')) == Some(schema)
-    };
-    let keeps_its_place = |name: &&str| !(is(name, "pg_temp") || is(name, "pg_catalog") || name.trim().is_empty());
-    let mut names: Vec<&str> = path.split(',').filter(keeps_its_place).collect();
-    names.push(if names.is_empty() { "pg_temp" } else { " pg_temp" });
-    names.join(",")
+    let ours = |name: &&str| !["pg_temp", "pg_catalog", "$user"].iter().any(|schema| is(name, schema));
+    let kept = names(path).into_iter().filter(|name| !name.is_empty()).filter(ours);
+    kept.chain(std::iter::once("pg_temp")).collect::<Vec<_>>().join(", ")
+}
+
+/// The names in a path as they are written there. A comma in quotes is part of a name.
+fn names(path: &str) -> Vec<&str> {
+    let mut quoted = false;
+    path.split(|c| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    })
+    .map(str::trim)
+    .collect()
+}
+
+fn is(name: &str, schema: &str) -> bool {
+    name.eq_ignore_ascii_case(schema) || name.strip_prefix('"').and_then(|n| n.strip_suffix('"')) == Some(schema)
 }
 
 #[cfg(test)]
@@ -24,16 +35,32 @@ mod tests {
     #[test]
     fn the_systems_schema_is_first_and_the_temporary_one_last() {
         for (path, expected) in [
-            ("\"$user\", public", "\"$user\", public, pg_temp"),
+            ("public", "public, pg_temp"),
             ("", "pg_temp"),
             ("\"\"", "\"\", pg_temp"),
             ("app, pg_temp", "app, pg_temp"),
-            ("pg_temp, app", " app, pg_temp"),
+            ("pg_temp, app", "app, pg_temp"),
             ("app, \"pg_temp\"", "app, pg_temp"),
             ("PG_TEMP", "pg_temp"),
             ("app, pg_catalog", "app, pg_temp"),
-            ("\"pg_catalog\", app", " app, pg_temp"),
+            ("\"pg_catalog\", app", "app, pg_temp"),
             ("\"a,b\", app", "\"a,b\", app, pg_temp"),
+            ("\"a,pg_temp,b\", app", "\"a,pg_temp,b\", app, pg_temp"),
+            ("\"a\"\",b\"", "\"a\"\",b\", pg_temp"),
+        ] {
+            assert_eq!(with_system_first_and_temporary_last(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_running_roles_own_schema_is_left_out() {
+        for (path, expected) in [
+            ("\"$user\", public", "public, pg_temp"),
+            ("$user, public", "public, pg_temp"),
+            ("public,$USER", "public, pg_temp"),
+            ("\"$user\"", "pg_temp"),
+            ("\"$USER\", public", "\"$USER\", public, pg_temp"),
+            ("\"a$user\"", "\"a$user\", pg_temp"),
         ] {
             assert_eq!(with_system_first_and_temporary_last(path), expected, "{path}");
         }

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- The app's own tables in their default shape: ordinary tables of whoever calls, with row security for the end users.
 
 -- The table of one kind, in its default shape.
@@ -97,7 +99,7 @@ create function payments.secure_default_table(kind text, target regclass) return
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-  admin constant text := $policy$(select has_column_privilege(current_user, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT'))$policy$;
+  admin constant text := '(select payments.caller_is_admin())';
   own constant text := case kind
     when 'orders' then $policy$user_id = (select payments.caller())
       or (subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)$policy$
@@ -135,7 +137,7 @@ begin
 end
 $$;
 
--- Its privileges, for the roles that are admins or members by now.
+-- Its privileges, for the roles that were made admins or members by now.
 create function payments.grant_default_table(kind text, target regclass) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -143,11 +145,10 @@ declare
   reader record;
 begin
   for reader in
-    select r.rolname, has_column_privilege(r.rolname, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT') as admin
-      from pg_roles r
-     where not r.rolsuper and r.rolname !~ '^pg_' and r.rolname not in ('payments_owner', current_user)
-       and (has_column_privilege(r.rolname, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT')
-            or has_function_privilege(r.rolname, 'payments.spend_credits(text,text,bigint,text,text)', 'EXECUTE'))
+    select r.rolname, bool_or(g.as_ = 'admin') as admin
+      from payments.granted_roles g join pg_roles r on r.rolname = g.role
+     where g.revoked_at is null and g.as_ in ('admin', 'member') and r.rolname <> current_user
+     group by r.rolname
   loop
     if reader.admin then
       -- Money's own record is appended to by payments alone.
@@ -160,20 +161,94 @@ begin
 end
 $$;
 
+-- Whether a role is another, or has its rights because it is a member of it; not because it is a superuser.
+create function payments.has_rights_of(role name, owner oid) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recursive has (oid) as (
+    select r.oid from pg_roles r where r.rolname = $1
+    union
+    select m.roleid from has h join pg_auth_members m on m.member = h.oid
+  )
+  select exists (select from has h where h.oid = $2 and (h.oid = (select r.oid from pg_roles r where r.rolname = $1)
+                                                         or pg_has_role($1, h.oid, 'USAGE')))
+$$;
+
+-- Refuses a schema that another role owns, who may drop what is in it. A superuser is told, as he may know better.
+create function payments.check_app_schema(schema name) returns void
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  home record;
+begin
+  select r.oid as owner, r.rolname, r.rolsuper into home
+    from pg_namespace n join pg_roles r on r.oid = n.nspowner where n.nspname = schema;
+  if home.rolsuper or payments.has_rights_of(current_user, home.owner)
+     or home.rolname = 'pg_database_owner'
+     or home.owner = (select d.datdba from pg_database d where d.datname = current_database()) then
+    return;
+  end if;
+  if (select r.rolsuper from pg_roles r where r.rolname = current_user) then
+    raise notice 'schema % belongs to %, who may drop the tables', schema, home.rolname;
+    return;
+  end if;
+  raise exception 'schema % belongs to another role', schema
+    using errcode = 'insufficient_privilege',
+          detail = format('It is owned by %s, who may drop every table in it; %s has not that role''s rights.', home.rolname, current_user),
+          hint = format('Have %s call this if he is an admin, or pass a schema of your own.', home.rolname);
+end
+$$;
+
+-- Refuses to make a table where something has its name already that is no table of the caller's.
+create function payments.check_app_table(schema name, table_name name) returns void
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  taken record;
+begin
+  select coalesce(r.oid, t.typowner) as owner, pg_get_userbyid(coalesce(c.relowner, t.typowner)) as owner_name, c.relkind
+    into taken
+    from pg_namespace n
+    left join pg_class c on c.relnamespace = n.oid and c.relname = table_name
+    left join pg_roles r on r.oid = c.relowner
+    left join pg_type t on c.oid is null and t.typnamespace = n.oid and t.typname = table_name
+   where n.nspname = schema and (c.oid is not null or t.oid is not null);
+  if not found then
+    return;
+  end if;
+  if not payments.has_rights_of(current_user, taken.owner) then
+    raise exception '%.% belongs to another role', quote_ident(schema), quote_ident(table_name)
+      using errcode = 'insufficient_privilege',
+            detail = format('It is owned by %s, whose rights %s has not. Whoever owns it could change what is written there.',
+                            taken.owner_name, current_user),
+            hint = 'If it is not the app''s, drop or rename it. If it is, have its owner call this, or payments.attach().';
+  end if;
+  if taken.relkind is null or taken.relkind not in ('r', 'p', 'v') then
+    raise exception '%.% is not a table', quote_ident(schema), quote_ident(table_name)
+      using errcode = 'wrong_object_type',
+            detail = case when taken.relkind is null then 'It is a type.' else format('It is a relation of kind %s.', taken.relkind) end,
+            hint = 'Rename or drop it; a table needs this name, and so does its type.';
+  end if;
+end
+$$;
+
 /* Makes the app's own tables (orders, credit_ledger, user_entitlements, team_billing_status, fulfillment_jobs) where they
-   are missing, owned by whoever calls, with row security, indexes, grants and the projection's triggers. Tables that are
-   there already are attached as they are, after their columns were checked. Can be run again: a table that it made and that
-   was renamed since stays attached, and no second one is made.
+   are missing, owned by whoever calls, with row security, indexes, grants and the projection's triggers. The caller's own tables that
+   are there already are attached as they are, after their columns were checked; another role's are not taken over. Can be run
+   again: what is attached already stays so, whoever owns it, also a table that it made and that was renamed since, of which no
+   second one is made.
 
    Called by a superuser it makes tables that belong to that superuser; of his own, and of no others, the call is taken as the
-   explicit word that attach() asks for. Raises 22023 (null), 3F000 (no such schema), 42703 (a table of that name lacks columns),
-   42501 (a table of that name belongs to another superuser). */
+   explicit word that attach() asks for. Raises 22023 (null), 3F000 (no such schema), 42501 (the schema, or something of a table's
+   name, belongs to another role, whose rights the caller has not as a member of it), 42703 (a table of that name lacks columns),
+   42809 (something of that name is no table). */
 create function payments.create_app_tables(schema name default 'public') returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   wanted record;
   target text;
+  there regclass;
   renamed text;
 begin
   if schema is null then
@@ -184,6 +259,7 @@ begin
     raise exception 'schema % does not exist', schema
       using errcode = 'invalid_schema_name', detail = format('Schema: %s.', schema), hint = format('Run: CREATE SCHEMA %I.', schema);
   end if;
+  perform payments.check_app_schema(schema);
   for wanted in
     select w.kind, w.name
       from (values (1, 'orders', 'orders'), (2, 'credit_ledger', 'credit_ledger'), (3, 'user_entitlements', 'user_entitlements'),
@@ -191,7 +267,11 @@ begin
      order by w.place
   loop
     target := format('%I.%I', schema, wanted.name);
-    if to_regclass(target) is null then
+    there := to_regclass(target);
+    if there is null or not payments.is_attached(wanted.kind, there) then
+      perform payments.check_app_table(schema, wanted.name);
+    end if;
+    if there is null then
       -- One that was made here is known by its policy, whatever it is called now.
       select a.target::regclass into renamed
         from payments.attachments a join pg_class c on c.oid = a.target
@@ -203,17 +283,20 @@ begin
         continue;
       end if;
       execute payments.default_table(wanted.kind, target);
-      perform payments.secure_default_table(wanted.kind, target::regclass);
+      there := target::regclass;
+      perform payments.secure_default_table(wanted.kind, there);
     end if;
-    if pg_has_role((select c.relowner from pg_class c where c.oid = target::regclass), 'USAGE')
-       and exists (select from pg_policy p where p.polrelid = target::regclass and p.polname = 'admin') then
-      perform payments.grant_default_table(wanted.kind, target::regclass);
+    if payments.has_rights_of(current_user, (select c.relowner from pg_class c where c.oid = there))
+       and exists (select from pg_policy p where p.polrelid = there and p.polname = 'admin') then
+      perform payments.grant_default_table(wanted.kind, there);
     end if;
-    if not payments.is_attached(wanted.kind, target::regclass) then
-      perform payments.attach(wanted.kind, target::regclass, jsonb_build_object('allow_superuser_owner',
-        (select r.rolsuper from pg_roles r join pg_class c on c.relowner = r.oid
-          where r.rolname = current_user and c.oid = target::regclass) is not distinct from true));
+    if not payments.is_attached(wanted.kind, there) then
+      perform payments.attach(wanted.kind, there, case
+        when (select r.rolsuper from pg_roles r join pg_class c on c.relowner = r.oid where r.rolname = current_user and c.oid = there)
+        then '{"allow_superuser_owner": true}'::jsonb else '{}' end);
     end if;
   end loop;
 end
 $$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Which of the app's tables the projection writes to, and the triggers that do it.
 
 -- What each kind of table needs: column, whether it must be there, and the types it may have.
@@ -241,40 +243,30 @@ as $$
    where w.kind = projection_triggers.kind
 $$;
 
--- The triggers of a kind on our own tables. They go with the extension, whose tables stay; the install script makes them
--- again for every attachment it finds.
-create function payments.make_projection_triggers(kind text) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- What makes the triggers of a kind on our own tables where they are missing. They go with the extension, whose tables stay; the
+-- install script makes them again for every attachment it finds. src/fulfil/target.rs runs it as the tables' owner.
+create function payments.missing_projection_triggers(kind text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
-declare
-  wanted record;
-begin
-  for wanted in
-    select w.*
-      from payments.projection_triggers(kind) w
-     where not exists (select from pg_trigger t
-                        where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)
-  loop
-    execute format('create trigger %I %s', wanted.name, wanted.definition);
-    execute format('alter trigger %I on payments.%I depends on extension payments', wanted.name, wanted.relation);
-  end loop;
-end
+  select made.ddl
+    from payments.projection_triggers($1) w
+   cross join lateral (values
+     (1, format('create trigger %I %s', w.name, w.definition)),
+     (2, format('alter trigger %I on payments.%I depends on extension payments', w.name, w.relation))) as made (place, ddl)
+   where not exists (select from pg_trigger t
+                      where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)
+   order by w.relation, w.name, made.place
 $$;
 
-create function payments.drop_projection_triggers(kind text) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- What drops those of a kind that no attached table needs any more.
+create function payments.unneeded_projection_triggers(kind text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
-declare
-  unwanted record;
-begin
-  for unwanted in
-    select w.* from payments.projection_triggers(kind) w
-     where not exists (select from payments.attachments a cross join lateral payments.projection_triggers(a.kind) o
-                        where o.name = w.name and o.relation = w.relation)
-  loop
-    execute format('drop trigger if exists %I on payments.%I', unwanted.name, unwanted.relation);
-  end loop;
-end
+  select format('drop trigger if exists %I on payments.%I', w.name, w.relation)
+    from payments.projection_triggers($1) w
+   where not exists (select from payments.attachments a cross join lateral payments.projection_triggers(a.kind) o
+                      where o.name = w.name and o.relation = w.relation)
+   order by w.relation, w.name
 $$;
 
 -- The fulfilments know a table by its name: what stands under one is put under another.
@@ -327,15 +319,21 @@ $$;
 
    kind: orders, credit_ledger, user_entitlements, billing_status or fulfillment_jobs. columns: the app's names where they
    differ, e.g. {"id": "ref", "amount": "total_cents"}; null for a column that is not to be used. Two keys are options:
-   "for" (billing_status: which type of subject, default team) and "allow_superuser_owner". Whoever calls must own the table.
+   "for" (billing_status: which type of subject, default team) and "allow_superuser_owner", which only a superuser says. Whoever
+   calls must own the table.
    Run again, it checks the columns again and keeps the new names; a table that was renamed keeps what was given to it.
 
-   Raises 22023 (kind), 42501 (not the owner; the owner is a superuser), 42809 (not a table), 42703 (columns), 42P16 (the
+   Raises 22023 (kind), 42501 (not the owner; the owner is a superuser; no superuser said that he may be), 42809 (not a table), 42703 (columns), 42P16 (the
    table can't be written as it must be). Warns where an order has nothing to compare the money or the payer with. */
 create function payments.attach(kind text, target regclass, columns jsonb default '{}') returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_admin';
+
+create function payments.attach_body(kind text, target regclass, columns jsonb) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
+  caller constant text := payments.outer_role();
   relation record;
   known jsonb;
 begin
@@ -354,18 +352,27 @@ begin
   select c.oid, c.relkind, c.relowner, n.nspname, c.relname, r.rolsuper, r.rolname into relation
     from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
    where c.oid = target;
-  if relation.relkind not in ('r', 'p', 'v') or relation.nspname in ('payments', 'pg_catalog', 'information_schema') then
+  if relation.relkind not in ('r', 'p', 'v') or relation.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema') then
     raise exception '% is not a table of the app', target
       using errcode = 'wrong_object_type', detail = format('It is a relation of kind %s in schema %s.', relation.relkind, relation.nspname),
             hint = 'Attach an ordinary table, partitioned table or view of your own.';
   end if;
-  if not pg_has_role(payments.outer_role(), relation.relowner, 'USAGE') then
+  if not pg_has_role(caller, relation.relowner, 'USAGE') then
     raise exception 'you do not own table %', target
       using errcode = 'insufficient_privilege',
             detail = format('It belongs to %s; what is given is written with that role''s rights.', relation.rolname),
             hint = 'Let its owner call attach.';
   end if;
   known := payments.checked_columns(kind, target, columns);
+  -- Remembered, it counts when the table changes hands later.
+  if columns ->> 'allow_superuser_owner' = 'true'
+     and (select r.rolsuper from pg_roles r where r.rolname = caller) is distinct from true then
+    raise exception 'only a superuser may allow a superuser''s table'
+      using errcode = 'insufficient_privilege',
+            detail = format('%s is no superuser. The triggers, defaults and policies of %s would run as a superuser if one came to own it.',
+                            caller, target),
+            hint = 'Leave "allow_superuser_owner" out, or have a superuser call attach.';
+  end if;
   if relation.rolsuper and columns ->> 'allow_superuser_owner' is distinct from 'true' then
     raise exception 'table % belongs to a superuser', target
       using errcode = 'insufficient_privilege',
@@ -403,19 +410,24 @@ $$;
    calls must own the table, or it is gone.
    Returns whether it was attached. Raises 42501. */
 create function payments.detach(kind text, target regclass) returns boolean
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_admin';
+
+create function payments.detach_body(kind text, target regclass) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
+  caller constant text := payments.outer_role();
   detached text;
 begin
-  if exists (select from pg_class c where c.oid = target and not pg_has_role(payments.outer_role(), c.relowner, 'USAGE')) then
+  if exists (select from pg_class c where c.oid = target and not pg_has_role(caller, c.relowner, 'USAGE')) then
     raise exception 'you do not own table %', target
       using errcode = 'insufficient_privilege', detail = 'Only its owner can take the projection off it.',
             hint = 'Let its owner call detach.';
   end if;
-  delete from payments.attachments a where a.kind = detach.kind and a.target = detach.target returning a.relation into detached;
+  delete from payments.attachments a where a.kind = detach_body.kind and a.target = detach_body.target returning a.relation into detached;
   perform payments.let_go(kind, detached);
-  if not exists (select from payments.attachments a where a.kind = detach.kind) then
+  if not exists (select from payments.attachments a where a.kind = detach_body.kind) then
     perform payments.drop_projection_triggers(kind);
   end if;
   return detached is not null;
@@ -424,20 +436,24 @@ $$;
 
 /* The same for a table that may be gone: by its name when it was attached, as payments.attachments has it. Raises 42501. */
 create function payments.detach_by_name(kind text, relation text) returns boolean
-  language sql security definer set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce((select payments.detach(a.kind, a.target) from payments.attachments a where a.kind = $1 and a.relation = $2), false)
-$$;
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.detach($1, (select a.target from payments.attachments a where a.kind = $1 and a.relation = $2)) $$;
 
 -- Whether the projection is on a table already; if so, its triggers are made again where they are missing.
 create function payments.is_attached(kind text, target regclass) returns boolean
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.is_attached_body(kind text, target regclass) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not exists (select from payments.attachments a where a.kind = is_attached.kind and a.target = is_attached.target) then
+  if not exists (select from payments.attachments a where a.kind = is_attached_body.kind and a.target = is_attached_body.target) then
     return false;
   end if;
   perform payments.make_projection_triggers(kind);
   return true;
 end
 $$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- What buying a price (or any price of a product) gives. Only an admin may say so.
 
 -- Whether a reference is a product's, or else a price's; null where it is neither. Stripe lets an app choose the ids of its
@@ -16,7 +18,7 @@ $$;
 -- One benefit, set or changed; what was bought before keeps what it was promised.
 create function payments.set_benefit(environment text, reference text, credits_per_unit bigint, key text, duration interval,
                                      past_due boolean) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -46,26 +48,41 @@ $$;
 /* Buying one unit of a price (price_…) or of any price of a product (prod_…, or its own id if the catalog knows it) gives so many credits. Set again, it counts
    for what is bought from then on. Raises 22023. */
 create function payments.set_credit_benefit(environment text, price_or_product text, credits_per_unit bigint) returns void
-  language sql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.set_credit_benefit_body(environment text, price_or_product text, credits_per_unit bigint) returns void
+  language sql set search_path = pg_catalog, pg_temp
 as $$ select payments.set_benefit($1, $2, $3, null, null, false) $$;
 
 /* Buying a price or product, or subscribing to it, gives an entitlement: for a duration per unit from the time it was paid,
    or for good; of a subscription for as long as it grants access, and while it is past due too if past_due. Raises 22023. */
 create function payments.set_entitlement_benefit(environment text, price_or_product text, key text,
                                                  duration interval default null, past_due boolean default false) returns void
-  language sql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.set_entitlement_benefit_body(environment text, price_or_product text, key text,
+                                                 duration interval, past_due boolean) returns void
+  language sql set search_path = pg_catalog, pg_temp
 as $$ select payments.set_benefit($1, $2, null, coalesce($3, ''), $4, $5) $$;
 
 /* Buying it gives this no longer (without a key: its credits). What was bought before stays. Returns whether there was such
    a benefit. */
 create function payments.remove_benefit(environment text, price_or_product text, key text default null) returns boolean
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.remove_benefit_body(environment text, price_or_product text, key text) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
   delete from payments.benefits b
-   where b.environment = remove_benefit.environment
+   where b.environment = remove_benefit_body.environment
      and coalesce(b.stripe_price_id, b.stripe_product_id) = price_or_product
-     and coalesce(b.key, '') = coalesce(remove_benefit.key, '');
+     and coalesce(b.key, '') = coalesce(remove_benefit_body.key, '');
   return found;
 end
 $$;
+
+set local search_path = payments, pg_temp;

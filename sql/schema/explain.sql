@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- The story of one purchase for a person to read: what was asked, what Stripe said, what came of it.
 
 -- In words, what one kept statement says.
@@ -35,7 +37,12 @@ $function$;
 -- refund, a dispute, a subscription or a customer, in time order. No row: nothing is known under that reference.
 create function payments.explain(reference text)
   returns table (environment text, happened_at timestamptz, story text)
-  language sql stable security definer set search_path = pg_catalog, pg_temp
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.explain_body(reference text)
+  returns table (environment text, happened_at timestamptz, story text)
+  language sql stable set search_path = pg_catalog, pg_temp
 as $function$
   with asked as (
     select s.*
@@ -134,3 +141,5 @@ $function$;
 
 comment on function payments.explain(text) is
   'The story of an order, session, payment intent, charge, invoice, refund, dispute, subscription or customer in time order, in words.';
+
+set local search_path = payments, pg_temp;

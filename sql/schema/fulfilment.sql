@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Giving what was bought: what a price gives (benefits), which of the app's tables it is written to (attachments), and what
 -- became of each of those writes (fulfillments).
 
@@ -95,3 +97,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

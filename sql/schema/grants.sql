@@ -1,13 +1,17 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- The one place that grants. What a guest, member, admin, webhook or gateway may do is said here, as data.
 
--- What grant_role() gave to whom, so that CREATE EXTENSION after DROP EXTENSION, which takes the functions and so what was
--- granted on them, gives it again. By name: a dump goes to servers where the roles have other numbers.
+-- Whom grant_role() has named: this record, and no privilege, decides who is trusted (src/trust.rs). CREATE EXTENSION after DROP
+-- EXTENSION, which takes the functions and so what was granted on them, gives it again; what revoke_role() took back stays, so
+-- that no installation gives it to a role that it knows by name. By name: a dump goes to servers where roles have other numbers.
 do $install$
 begin
   if current_setting('row_security') <> 'off' and to_regclass('payments.granted_roles') is null then
     create table payments.granted_roles (
-      role name not null,
+      role text not null,
       as_ text not null check (as_ in ('guest', 'member', 'admin', 'webhook', 'gateway')),
+      revoked_at timestamptz,
       created_at timestamptz not null default now(),
       primary key (role, as_)
     );
@@ -42,15 +46,17 @@ as $$
     ('guest', 'payments.request_digest(text)'),
     ('guest', 'payments.without_secrets(text)'),
     ('guest', 'payments.ordinary_search_path()'),
+    ('guest', 'payments.caller_is_admin()'),
 
     ('member', 'payments.spend_credits(text,text,bigint,text,text)'),
-
-    ('gateway', 'payments.gateway()'),
 
     ('webhook', 'payments.stripe_webhook_test(json)'),
     ('webhook', 'payments.stripe_webhook_live(json)'),
     ('webhook', 'payments.receive_stripe_webhook(text,text,text)'),
     ('webhook', 'payments.receive_stripe_webhook(text,bytea,text)'),
+    ('webhook', 'payments.answer_webhook(text,json)'),
+    ('webhook', 'payments.answer_at_endpoint(text,text,text)'),
+    ('webhook', 'payments.signature_header()'),
 
     ('admin', 'payments.stripe_request(uuid)'),
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
@@ -91,8 +97,12 @@ as $$
     ('admin', 'payments.secure_default_table(text,regclass)'),
     ('admin', 'payments.grant_default_table(text,regclass)'),
     ('admin', 'payments.is_attached(text,regclass)'),
+    ('admin', 'payments.has_rights_of(name,oid)'),
+    ('admin', 'payments.check_app_schema(name)'),
+    ('admin', 'payments.check_app_table(name,name)'),
     ('admin', 'payments.adjust_credits(text,text,bigint,text,text)'),
-    ('admin', 'payments.grant_role(regrole,text)')
+    ('admin', 'payments.grant_role(regrole,text)'),
+    ('admin', 'payments.revoke_role(regrole,text)')
 $$;
 
 -- Privileges on tables. Of a guest and a member they are by column: what only Stripe and the backend know is not theirs.
@@ -145,56 +155,167 @@ as $$
                          else array[as_] end)
 $$;
 
-/* Gives an app's role what a guest, member, admin, webhook or gateway may do. Can be run again; take it back with REVOKE, USAGE on
-   schema payments included, without which CREATE EXTENSION gives nothing again.
-   Raises 22023 (another word), 42501 (a role that stands above these). */
-create function payments.grant_role(role regrole, as_ text) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- The name of the policy by which an admin sees and writes every row of a table.
+create function payments.admin_policy(role text) returns name
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$ select format('admin_%s', case when octet_length($1) <= 50 then $1 else md5($1) end)::name $$;
+
+-- What gives a role what a guest, member, admin, webhook or gateway may do. src/trust.rs runs it as the tables' owner.
+create function payments.role_grants(role regrole, as_ text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
-declare
-  wanted record;
+  select format('grant usage on schema payments to %s', $1)
+  union all
+  select format('grant execute on function %s to %s', f.signature, $1)
+    from payments.granted_functions() f
+   where f.as_ in (select payments.included_grants($2)) and to_regprocedure(f.signature) is not null
+  union all
+  select format('grant %s on %s to %s', p.privileges, p.relation, $1)
+    from payments.granted_privileges() p
+   where p.as_ in (select payments.included_grants($2)) and to_regclass(p.relation) is not null
+  union all
+  select format('create policy %I on %s to %s using (true) with check (true)', payments.admin_policy(r.rolname), c.oid::regclass, $1)
+    from (select distinct to_regclass(p.relation)::oid as oid from payments.granted_privileges() p where p.as_ = 'admin') t
+    join pg_class c on c.oid = t.oid and c.relkind = 'r'
+    join pg_roles r on r.oid = $1::oid
+   where $2 = 'admin'
+     and not exists (select from pg_policy o where o.polrelid = c.oid and o.polname = payments.admin_policy(r.rolname))
+$$;
+
+-- What takes it back, but for what the role keeps as something else that was recorded.
+create function payments.role_revokes(role regrole, as_ text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with left_as as (
+    select included.as_
+      from payments.granted_roles g
+      join pg_roles r on r.rolname = g.role and r.oid = $1::oid
+     cross join lateral payments.included_grants(g.as_) as included (as_)
+     where g.revoked_at is null and g.as_ <> $2
+  ), gone as (
+    select i as as_ from payments.included_grants($2) i except select l.as_ from left_as l
+  )
+  select format('revoke execute on function %s from %s', f.signature, $1)
+    from payments.granted_functions() f
+   where f.as_ in (select g.as_ from gone g) and to_regprocedure(f.signature) is not null
+  union all
+  select format('revoke %s on %s from %s', p.privileges, p.relation, $1)
+    from payments.granted_privileges() p
+   where p.as_ in (select g.as_ from gone g) and to_regclass(p.relation) is not null
+  union all
+  -- What a member or guest keeps on a table of which an admin had more.
+  select format('grant %s on %s to %s', p.privileges, p.relation, $1)
+    from payments.granted_privileges() p
+   where p.as_ in (select l.as_ from left_as l) and to_regclass(p.relation) is not null
+  union all
+  select format('drop policy %I on %s', o.polname, o.polrelid::regclass)
+    from pg_roles r join pg_policy o on o.polname = payments.admin_policy(r.rolname)
+   where r.oid = $1::oid and 'admin' in (select g.as_ from gone g)
+     and o.polrelid in (select c.oid from pg_class c where c.relnamespace = 'payments'::regnamespace)
+  union all
+  select format('revoke usage on schema payments from %s', $1)
+   where not exists (select from left_as)
+$$;
+
+create function payments.check_role_word(role regrole, as_ text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
 begin
   perform payments.hide_secrets_from_log(array[as_]);
   if as_ is null or as_ not in ('guest', 'member', 'admin', 'webhook', 'gateway') then
     raise exception 'role can be granted as guest, member, admin, webhook or gateway'
       using errcode = '22023', detail = payments.without_secrets(format('Asked for: %s.', coalesce(as_, 'null'))), hint = 'Pass one of these words.';
   end if;
-  if role is null or role::oid = 0 or role::text = 'payments_owner' then
+  if role is null or role::oid = 0 or role::text in ('payments_owner', 'payments_definer') then
     raise exception 'role % cannot be granted anything', coalesce(role::text, 'null')
-      using errcode = '42501', detail = 'Nobody becomes payments_owner, and PUBLIC gets nothing.', hint = 'Pass a role of the app''s own.';
-  end if;
-
-  execute format('grant usage on schema payments to %s', role);
-  for wanted in
-    select f.signature from payments.granted_functions() f
-     where f.as_ in (select payments.included_grants(grant_role.as_)) and to_regprocedure(f.signature) is not null
-  loop
-    execute format('grant execute on function %s to %s', wanted.signature, role);
-  end loop;
-  for wanted in
-    select p.relation, p.privileges from payments.granted_privileges() p
-     where p.as_ in (select payments.included_grants(grant_role.as_)) and to_regclass(p.relation) is not null
-  loop
-    execute format('grant %s on %s to %s', wanted.privileges, wanted.relation, role);
-  end loop;
-  if as_ = 'admin' then
-    for wanted in
-      select distinct p.relation,
-             format('admin_%s', case when octet_length(r.rolname) <= 50 then r.rolname else md5(r.rolname) end)::name as policy
-        from payments.granted_privileges() p
-        join pg_roles r on r.oid = grant_role.role::oid
-       where p.as_ = 'admin' and exists (select from pg_class where oid = to_regclass(p.relation) and relkind = 'r')
-    loop
-      if not exists (select from pg_policy where polrelid = wanted.relation::regclass and polname = wanted.policy) then
-        execute format('create policy %I on %s to %s using (true) with check (true)', wanted.policy, wanted.relation, role);
-      end if;
-    end loop;
-  end if;
-  -- While a dump is being restored, it brings the table.
-  if to_regclass('payments.granted_roles') is not null then
-    insert into payments.granted_roles (role, as_)
-    select r.rolname, grant_role.as_ from pg_roles r where r.oid = grant_role.role::oid
-    on conflict do nothing;
+      using errcode = '42501', detail = 'Nobody becomes one of the extension''s own roles, and PUBLIC gets nothing.', hint = 'Pass a role of the app''s own.';
   end if;
 end
 $$;
+
+/* Records that a role is a guest, member, admin, webhook or gateway, which is what trust goes by, and gives it what that may do.
+   Can be run again.
+   Raises 22023 (another word), 42501 (a role that stands above these, or the caller is no admin). */
+create function payments.grant_role(role regrole, as_ text) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.grant_role_body(role regrole, as_ text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_role_word(role, as_);
+  -- While a dump is being restored, it brings the table.
+  if to_regclass('payments.granted_roles') is not null then
+    insert into payments.granted_roles (role, as_)
+    select r.rolname, grant_role_body.as_ from pg_roles r where r.oid = grant_role_body.role::oid
+    on conflict on constraint granted_roles_pkey do update set revoked_at = null;
+  end if;
+  perform payments.change_grants(role, as_, true);
+end
+$$;
+
+/* Takes back what grant_role() gave. It stays taken back: neither DROP EXTENSION and CREATE EXTENSION nor a dump gives it again to
+   a role that the installation knows by its name. What the role is besides, it stays. Returns whether it was recorded so.
+   Raises 22023 (another word), 42501. */
+create function payments.revoke_role(role regrole, as_ text) returns boolean
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.revoke_role_body(role regrole, as_ text) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  was_recorded boolean;
+begin
+  perform payments.check_role_word(role, as_);
+  was_recorded := exists (select from payments.granted_roles g join pg_roles r on r.rolname = g.role
+                           where r.oid = revoke_role_body.role::oid and g.as_ = revoke_role_body.as_ and g.revoked_at is null);
+  insert into payments.granted_roles (role, as_, revoked_at)
+  select r.rolname, revoke_role_body.as_, now() from pg_roles r where r.oid = revoke_role_body.role::oid
+  on conflict on constraint granted_roles_pkey do update set revoked_at = excluded.revoked_at;
+  perform payments.change_grants(role, as_, false);
+  return was_recorded;
+end
+$$;
+
+-- What row security does not cover (TRUNCATE, TRIGGER, REFERENCES, MAINTAIN) is nobody's whom no record backs: an admin has
+-- TRIGGER. Where somebody was given more (GRANT ALL on all tables of the schema, say), this takes it back.
+create function payments.unbacked_grants() returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select distinct format('revoke %s on %s from %s cascade', e.privilege_type, c.oid::regclass,
+                         case e.grantee when 0 then 'public' else e.grantee::regrole::text end)
+    from pg_class c
+   cross join lateral (
+     select a.grantee, a.privilege_type from aclexplode(c.relacl) a
+     union all
+     select a.grantee, format('%s (%I)', a.privilege_type, t.attname)
+       from pg_attribute t cross join lateral aclexplode(t.attacl) a
+      where t.attrelid = c.oid and a.privilege_type = 'REFERENCES') e
+   where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v')
+     and e.privilege_type ~ '^(TRUNCATE|TRIGGER|REFERENCES|MAINTAIN)'
+     and e.grantee <> c.relowner
+     and not (e.privilege_type = 'TRIGGER' and exists (
+           select from payments.granted_roles g join pg_roles r on r.rolname = g.role
+            where r.oid = e.grantee and g.as_ = 'admin' and g.revoked_at is null))
+$$;
+
+create function payments.take_back_grants() returns event_trigger
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'take_back_grants';
+
+-- Row security does not cover TRUNCATE either, whoever holds the privilege.
+create function payments.refuse_truncate() returns trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not (select r.rolsuper from pg_roles r where r.rolname = current_user) then
+    raise exception 'table %.% is not to be emptied', tg_table_schema, tg_table_name
+      using errcode = '42501', detail = format('Role %s is not a superuser; row security does not cover TRUNCATE.', current_user),
+            hint = 'Delete the rows that are to go; old events go with payments.prune_webhook_events().';
+  end if;
+  return null;
+end
+$$;
+set local search_path = payments, pg_temp;

@@ -1,9 +1,6 @@
--- Who is asking. current_user_id() is in src/identity.rs; here is what makes a role a gateway, and what policies may call.
+set local search_path = pg_catalog, pg_temp;
 
--- A role that may execute this is a gateway: it checked who the caller is before it set the claims.
-create function payments.gateway() returns boolean
-  language sql immutable parallel safe set search_path = pg_catalog, pg_temp
-as $$ select true $$;
+-- Who is asking. current_user_id() is in src/identity.rs; here is what policies may call.
 
 -- The callers' side of policies. Not members of the extension (see ownership.sql): a policy that depended on a member would
 -- keep DROP EXTENSION from working. Without the extension they raise, and so the policies deny. They stand in every dump, so the
@@ -20,7 +17,7 @@ begin
   end if;
   set local check_function_bodies = off;
   kept := array(select p.oid::regprocedure from pg_catalog.pg_proc p
-                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns'));
+                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin'));
   foreach left_over in array kept loop
     execute format('alter extension payments add function %s', left_over);
   end loop;
@@ -30,36 +27,39 @@ begin
   foreach definition in array array[
     $ddl$
       function payments.caller() returns text
-        language c stable parallel safe security definer set search_path = pg_catalog, pg_temp
+        language c stable parallel safe set search_path = pg_catalog, pg_temp
       as 'MODULE_PATHNAME', 'current_user_id_wrapper'
     $ddl$,
     $ddl$
       function payments.caller_subjects(subject_type text) returns setof text
-        language c stable security definer set search_path = pg_catalog, pg_temp
+        language c stable set search_path = pg_catalog, pg_temp
       as 'MODULE_PATHNAME', 'my_subjects_wrapper'
     $ddl$,
     $ddl$
       function payments.caller_subjects() returns table (subject_type text, subject_id text)
-        language sql stable security definer set search_path = pg_catalog, pg_temp
-      as $body$
-        select t.subject_type, s
-          from (select 'user'::text as subject_type union all select r.subject_type from payments.subject_types r) t
-         cross join lateral payments.my_subjects(t.subject_type) s
-      $body$
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_subjects_of_all_types_wrapper'
     $ddl$,
     $ddl$
       function payments.caller_owns(subject_type text, subject_id text) returns boolean
-        language c stable security definer set search_path = pg_catalog, pg_temp
+        language c stable set search_path = pg_catalog, pg_temp
       as 'MODULE_PATHNAME', 'owns_subject_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_is_admin() returns boolean
+        language c stable parallel safe set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'acting_role_is_admin_wrapper'
     $ddl$]
   loop
     execute 'create or replace' || definition;
   end loop;
   -- What was kept keeps its grants too; ownership.sql resets those of members alone.
   foreach left_over in array kept loop
-    execute format('alter function %s owner to payments_owner', left_over);
+    execute format('alter function %s owner to current_user', left_over);
     execute format('revoke all on function %s from public', left_over);
     execute format('alter extension payments drop function %s', left_over);
   end loop;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

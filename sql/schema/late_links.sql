@@ -1,10 +1,16 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- What follows on our own tables by triggers that are nobody's request.
 --
 -- A local session usually knows its Stripe session before any webhook, or is named by it. Where it learns of it later, from the
 -- backend, what Stripe said meanwhile is derived again, in the same transaction.
 
 create function payments.note_session() returns trigger
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.note_session_body() returns trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $function$
 begin
   if tg_relid is distinct from to_regclass('payments.checkout_sessions') then
@@ -14,22 +20,6 @@ begin
   end if;
   perform payments.session_linked(new.environment, new.stripe_checkout_session_id);
   return null;
-end
-$function$;
-
--- Of our own tables only, and as they were: what else waits for the commit is the caller's affair, and would run as whoever owns this.
-create function payments.fire_deferred() returns void
-  language plpgsql set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  name text;
-begin
-  for name in
-    select distinct c.conname from pg_constraint c where c.connamespace = 'payments'::regnamespace and c.condeferred
-  loop
-    execute format('set constraints payments.%I immediate', name);
-    execute format('set constraints payments.%I deferred', name);
-  end loop;
 end
 $function$;
 
@@ -55,3 +45,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Live: refused until someone approves it by name.
 
 create function payments.require_open_environment(environment text) returns void
@@ -18,7 +20,11 @@ $$;
    would be heard of, without the second there is nothing to sell. From now on no test payment or subscription gives anything
    that counts for live; what test subscriptions gave ends. Raises 22023 (nobody's name), 55000. */
 create function payments.approve_live(approved_by text) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.approve_live_body(approved_by text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform payments.hide_secrets_from_log(array[approved_by]);
@@ -43,7 +49,7 @@ begin
   -- A test subscription that is being delivered is waited for, so that it ends with the others.
   lock table payments.links in exclusive mode;
   update payments.environments e
-     set live_approved_by = approve_live.approved_by, live_approved_at = now(), went_live_at = coalesce(e.went_live_at, now())
+     set live_approved_by = approve_live_body.approved_by, live_approved_at = now(), went_live_at = coalesce(e.went_live_at, now())
    where e.environment = 'live';
   perform payments.settle_subscriptions('test');
 end
@@ -52,7 +58,13 @@ $$;
 /* Takes the approval back: from now on live is refused, sessions and Stripe's events alike. Stripe sends an event again for
    three days, so what is approved by then is not lost. What was paid for in live goes on to count, and test does not. */
 create function payments.revoke_live() returns void
-  language sql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.revoke_live_body() returns void
+  language sql set search_path = pg_catalog, pg_temp
 as $$
   update payments.environments set live_approved_by = null, live_approved_at = null where environment = 'live'
 $$;
+
+set local search_path = payments, pg_temp;

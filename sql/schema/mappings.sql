@@ -1,8 +1,14 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- A mapping that comes, goes or changes takes every earlier payment and subscription of its customer with it, in the same
 -- transaction, whoever wrote it. One that an admin writes (it has no evidence) stands above what sessions claim.
 
 create function payments.note_mapping() returns trigger
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.note_mapping_body() returns trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $function$
 begin
   if tg_relid is distinct from to_regclass('payments.stripe_customer_mappings') then
@@ -13,10 +19,12 @@ begin
   if tg_when = 'BEFORE' and tg_op = 'INSERT' then
     -- An admin's own word stands above what was derived, and takes its place.
     if new.evidence_event_id is null then
+      perform set_config('search_path', payments.ordinary_search_path(), true);
       delete from payments.stripe_customer_mappings m
-       where m.environment = new.environment and m.evidence_event_id is not null
-         and m.stripe_customer_id = new.stripe_customer_id
-         and (m.subject_type, m.subject_id) <> (new.subject_type, new.subject_id);
+       where m.environment operator(pg_catalog.=) new.environment and m.evidence_event_id is not null
+         and m.stripe_customer_id operator(pg_catalog.=) new.stripe_customer_id
+         and not (m.subject_type operator(pg_catalog.=) new.subject_type and m.subject_id operator(pg_catalog.=) new.subject_id);
+      perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     end if;
     return new;
   elsif tg_when = 'BEFORE' then
@@ -56,3 +64,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

@@ -1,5 +1,7 @@
--- Last of all: what the script made is nobody's but payments_owner's, row security is on, the app's roles get theirs, and
--- the tables stop being members of the extension.
+set local search_path = pg_catalog, pg_temp;
+
+-- Last of all: the tables are payments_owner's, the functions stay with who installs them, row security is forced, the app's roles
+-- get theirs, and the tables stop being members of the extension.
 
 do $install$
 declare
@@ -27,6 +29,8 @@ begin
         select 'type', format_type(t.oid, null), t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
           from pg_catalog.pg_type t
          where made.classid = 'pg_type'::regclass and t.oid = made.objid
+           -- An array type has the privileges of its elements; since 18 it is a member too.
+           and not exists (select from pg_catalog.pg_type e where e.typarray = t.oid)
       ) m (kind, name, owner, acl)
      cross join lateral aclexplode(m.acl) e
      where e.grantee <> m.owner
@@ -38,30 +42,44 @@ begin
     select c.oid::regclass as name, c.relkind
       from pg_catalog.pg_class c
      where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v')
-       and c.relname <> 'webhook_secrets'
      order by c.relkind = 'r' desc
   loop
     execute format('alter %s %s owner to payments_owner', case object.relkind when 'v' then 'view' else 'table' end, object.name);
   end loop;
 
+  -- payments_owner makes triggers of our functions; payments_definer may call whatever is no body of another function: that is called
+  -- by C alone.
   for object in
-    select p.oid::regprocedure as name
+    select p.oid::regprocedure as name, p.proname ~ '_body$' as is_body
       from pg_catalog.pg_proc p
-      join pg_catalog.pg_depend d on d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
-      join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname = 'payments'
+     where p.pronamespace = 'payments'::regnamespace
+       and (p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin')
+            or exists (select from pg_catalog.pg_depend d
+                         join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname = 'payments'
+                        where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))
   loop
-    execute format('alter function %s owner to payments_owner', object.name);
+    if not object.is_body then
+      execute format('grant execute on function %s to payments_owner, payments_definer', object.name);
+    end if;
   end loop;
+  grant usage on schema payments to payments_definer;
 
   if current_setting('row_security') <> 'off' then
     for object in
       select c.oid::regclass as name, c.oid as relid, c.relname
         from pg_catalog.pg_class c
-       where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r' and c.relname <> 'webhook_secrets'
+       where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r'
     loop
       execute format('alter table %s enable row level security', object.name);
-      if object.relname in ('checkout_sessions', 'customer_portal_sessions') then
-        execute format('alter table %s force row level security', object.name);
+      execute format('alter table %s force row level security', object.name);
+      execute format('grant select, insert, update, delete on %s to payments_definer', object.name);
+      if not exists (select from pg_catalog.pg_policy where polrelid = object.relid and polname = 'payments') then
+        execute format('create policy payments on %s to payments_owner, payments_definer using (true) with check (true)', object.name);
+      end if;
+      if not exists (select from pg_catalog.pg_trigger where tgrelid = object.relid and tgname = 'payments_truncate') then
+        execute format('create trigger payments_truncate before truncate on %s for each statement '
+                       'execute function payments.refuse_truncate()', object.name);
+        execute format('alter trigger payments_truncate on %s depends on extension payments', object.name);
       end if;
       if exists (select from pg_catalog.pg_attribute where attrelid = object.relid and attname = 'updated_at' and not attisdropped)
          and not exists (select from pg_catalog.pg_trigger where tgrelid = object.relid and tgname = 'payments_touch_updated_at')
@@ -79,15 +97,22 @@ begin
       from unnest(known_roles, array['guest', 'member', 'admin', 'admin', 'gateway']) as w(name, as_)
       join pg_catalog.pg_roles r on r.rolname = w.name
   loop
+    -- What was taken back from one of them before stays so.
+    if to_regclass('payments.granted_roles') is not null then
+      continue when exists (select from payments.granted_roles g
+                             where g.role = known.role::text and g.as_ = known.as_ and g.revoked_at is not null);
+    end if;
     perform payments.grant_role(known.role, known.as_);
   end loop;
-  -- Those that an app named before DROP EXTENSION, as far as what they had on the schema and its tables was not taken back since.
+  -- Those that an app named before DROP EXTENSION, as far as it was not taken back since, by revoke_role() or by REVOKE on the schema
+  -- and its tables.
   if current_setting('row_security') <> 'off' then
     for known in
       select r.oid::regrole as role, g.as_
         from payments.granted_roles g
         join pg_catalog.pg_roles r on r.rolname = g.role
-       where exists (select from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+       where g.revoked_at is null
+         and exists (select from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
                       where n.oid = 'payments'::regnamespace and a.grantee = r.oid and a.privilege_type = 'USAGE')
          and (g.as_ in ('webhook', 'gateway')
               or exists (select from pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
@@ -106,13 +131,13 @@ begin
     select format('%s %s', case c.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end, c.oid::regclass) as name,
            exists (select from pg_catalog.pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e') as member
       from pg_catalog.pg_class c
-     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v', 'S') and c.relname <> 'webhook_secrets'
+     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v', 'S')
     union all
     select format('function %s', p.oid::regprocedure),
            exists (select from pg_catalog.pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
       from pg_catalog.pg_proc p
      where p.pronamespace = 'payments'::regnamespace
-       and p.proname in ('caller', 'caller_subjects', 'caller_owns')
+       and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin')
   loop
     if not object.member then
       execute format('alter extension payments add %s', object.name);
@@ -126,7 +151,7 @@ begin
      set initprivs = array(
            select item from unnest(o.acl) item
             where exists (select from pg_catalog.aclexplode(array[item]) e join pg_catalog.pg_roles r on r.oid = e.grantee
-                           where r.rolname = any (known_roles || 'payments_owner'::name)))
+                           where r.rolname = any (known_roles || array['payments_owner', 'payments_definer']::name[])))
     from (select 'pg_namespace'::regclass as classoid, n.oid as objoid, n.nspacl as acl
             from pg_catalog.pg_namespace n where n.nspname = 'payments'
           union all
@@ -137,6 +162,11 @@ begin
      and (d.classid = 'pg_namespace'::regclass and d.objid = 'payments'::regnamespace
           or d.classid = 'pg_proc'::regclass and d.objid in (
                select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'payments'::regnamespace))
-     and pg_catalog.pg_get_userbyid(d.refobjid) <> all (known_roles || 'payments_owner'::name);
+     and pg_catalog.pg_get_userbyid(d.refobjid) <> all (known_roles || array['payments_owner', 'payments_definer']::name[]);
 end
 $install$;
+
+-- The function is in src/trust.rs. While a dump is being restored it does nothing: the records come with the dump.
+create event trigger payments_grants on ddl_command_end when tag in ('GRANT') execute function payments.take_back_grants();
+
+set local search_path = payments, pg_temp;

@@ -1,23 +1,22 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Paywalls: what the caller has, for one-line policies; and spending credits.
 
--- Whether the role that acts is a trusted backend.
-create function payments.caller_is_trusted() returns boolean
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select has_column_privilege(payments.outer_role(), 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT')
-$$;
-
 -- Whether the caller may read or spend what a subject has: a trusted backend, or one of the subject's own.
-create function payments.caller_may_use(subject_type text, subject_id text) returns boolean
+create function payments.caller_may_use(caller text, subject_type text, subject_id text) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select payments.caller_is_trusted() or $2 in (select s from payments.my_subjects($1) s)
+  select payments.is_admin_role($1) or $3 in (select s from payments.my_subjects($2) s)
 $$;
 
 /* The keys that the caller holds now, bought or subscribed to by themselves or by a subject of theirs. For large scans:
    using (course in (select payments.my_entitlements())). */
 create function payments.my_entitlements() returns setof text
-  language sql stable security definer set search_path = pg_catalog, pg_temp
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.my_entitlements_body() returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select unnest(payments.keys_of(payments.current_user_id(), null,
     array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
@@ -27,7 +26,11 @@ $$;
 /* Whether the caller holds an entitlement now; nobody holds none (null). In a policy write (select payments.has_entitlement('course')), so that it is
    asked once a statement. */
 create function payments.has_entitlement(key text) returns boolean
-  language sql stable security definer set search_path = pg_catalog, pg_temp
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.has_entitlement_body(key text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select $1 is not null and cardinality(payments.keys_of(payments.current_user_id(), $1,
     array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
@@ -45,9 +48,13 @@ $$;
    collect, until its period ends. Once live was approved, only subscriptions of live do. Of a subject that is not the caller's
    it says false. */
 create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
-  language sql stable security definer set search_path = pg_catalog, pg_temp
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_caller';
+
+create function payments.has_active_subscription_body(subject_type text, subject_id text, past_due boolean) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select payments.caller_may_use($1, $2) and exists (
+  select payments.caller_may_use(payments.outer_role(), $1, $2) and exists (
     select from payments.subscriptions s
      where s.subject_type = $1 and s.subject_id = $2 and s.environment = (select payments.counted_environment())
       and payments.gives_access(s.status, s.current_period_end, $3))
@@ -56,7 +63,11 @@ $$;
 /* The ids of the caller's subjects of a type that have such a subscription. For large scans:
    using (team_id in (select payments.my_active_subscriptions('team'))). */
 create function payments.my_active_subscriptions(subject_type text, past_due boolean default false) returns setof text
-  language sql stable security definer set search_path = pg_catalog, pg_temp
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.my_active_subscriptions_body(subject_type text, past_due boolean) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select distinct s.subject_id
     from payments.subscriptions s
@@ -66,13 +77,21 @@ $$;
 
 /* A subject's credits; null where the subject is not the caller's. */
 create function payments.credit_balance(subject_type text, subject_id text) returns bigint
-  language sql stable security definer set search_path = pg_catalog, pg_temp
-as $$ select case when payments.caller_may_use($1, $2) then payments.balance_of($1, $2) end $$;
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_caller';
+
+create function payments.credit_balance_body(subject_type text, subject_id text) returns bigint
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$ select case when payments.caller_may_use(payments.outer_role(), $1, $2) then payments.balance_of($1, $2) end $$;
 
 /* The balances of the caller's subjects of a type. For large scans:
    using (team_id in (select b.subject_id from payments.my_credit_balances('team') b where b.balance > 0)). */
 create function payments.my_credit_balances(subject_type text) returns table (subject_id text, balance bigint)
-  language sql stable security definer set search_path = pg_catalog, pg_temp
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.my_credit_balances_body(subject_type text) returns table (subject_id text, balance bigint)
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$ select m, payments.balance_of($1, m) from payments.my_subjects($1) m $$;
 
 /* Spends credits of a subject that the caller owns (a trusted backend: of any), and returns the balance after it. Never
@@ -83,34 +102,44 @@ as $$ select m, payments.balance_of($1, m) from payments.my_subjects($1) m $$;
    and so would hide what others spend). */
 create function payments.spend_credits(subject_type text, subject_id text, amount bigint, idempotency_key text, reason text default null)
   returns bigint
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_caller';
+
+create function payments.spend_credits_body(subject_type text, subject_id text, amount bigint, idempotency_key text, reason text)
+  returns bigint
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
+declare
+  caller constant text := payments.outer_role();
 begin
   perform payments.hide_secrets_from_log(array[subject_type, subject_id, idempotency_key, reason]);
   if coalesce(amount, 0) <= 0 then
     raise exception 'credits to spend must be more than zero' using errcode = 'invalid_parameter_value',
       detail = format('Amount: %s.', coalesce(amount::text, 'NULL')), hint = 'Use payments.adjust_credits as an admin to give credits.';
   end if;
-  return payments.change_credits(subject_type, subject_id, -amount, 'spend', idempotency_key, reason);
+  return payments.change_credits(caller, subject_type, subject_id, -amount, 'spend', idempotency_key, reason);
 end
 $$;
 
 /* Gives or takes credits by hand, down to zero; admins only. Otherwise as spend_credits. */
 create function payments.adjust_credits(subject_type text, subject_id text, delta bigint, idempotency_key text, reason text default null)
   returns bigint
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_admin';
+
+create function payments.adjust_credits_body(subject_type text, subject_id text, delta bigint, idempotency_key text, reason text)
+  returns bigint
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
+declare
+  caller constant text := payments.outer_role();
 begin
   perform payments.hide_secrets_from_log(array[subject_type, subject_id, idempotency_key, reason]);
-  if not payments.caller_is_trusted() then
-    raise exception 'credits can be adjusted by an admin only' using errcode = 'insufficient_privilege',
-      detail = format('Acting role: %s.', payments.outer_role()), hint = 'Call it from the backend.';
-  end if;
   if coalesce(delta, 0) = 0 then
     raise exception 'there is nothing to adjust' using errcode = 'invalid_parameter_value',
       detail = format('Delta: %s.', coalesce(delta::text, 'NULL')), hint = 'Give the change: 10, or -10.';
   end if;
-  return payments.change_credits(subject_type, subject_id, delta, 'adjustment', idempotency_key, reason);
+  return payments.change_credits(caller, subject_type, subject_id, delta, 'adjustment', idempotency_key, reason);
 end
 $$;
 
@@ -121,9 +150,9 @@ as $$
   select concat_ws(':', $1, regexp_replace($2, '([:\\])', '\\\1', 'g'), regexp_replace($3, '([:\\])', '\\\1', 'g'), $4)
 $$;
 
-create function payments.change_credits(subject_type text, subject_id text, delta bigint, reason text, idempotency_key text, note text)
+create function payments.change_credits(caller text, subject_type text, subject_id text, delta bigint, reason text, idempotency_key text, note text)
   returns bigint
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   changed jsonb;
@@ -133,7 +162,7 @@ begin
       detail = payments.without_secrets(format('Key: %s.', coalesce(left(idempotency_key, 200), 'NULL'))),
       hint = 'Pass an id of what is bought with the credits, at most 200 characters: the same key spends once.';
   end if;
-  if subject_type is null or subject_id is null or not payments.caller_may_use(subject_type, subject_id) then
+  if subject_type is null or subject_id is null or not payments.caller_may_use(caller, subject_type, subject_id) then
     raise exception 'the caller may not use the credits of this subject' using errcode = 'insufficient_privilege',
       detail = payments.without_secrets(format('Subject: %s %s.', coalesce(subject_type, 'NULL'), coalesce(subject_id, 'NULL'))),
       hint = 'Name a subject of the caller''s, or call it from the backend.';
@@ -153,3 +182,5 @@ begin
   end case;
 end
 $$;
+
+set local search_path = payments, pg_temp;

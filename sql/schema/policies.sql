@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Row security of the session tables: deny by default, and each INSERT policy with its SELECT policy, since on conflict and
 -- returning need both. A type of subject that is registered brings its own pairs (subjects.sql), a role that is made an
 -- admin a policy of its own (grants.sql).
@@ -10,12 +12,9 @@ begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  if exists (select from pg_policy where polrelid = 'payments.checkout_sessions'::regclass and polname = 'payments_owner') then
+  if exists (select from pg_policy where polrelid = 'payments.checkout_sessions'::regclass and polname = 'own_select') then
     return;
   end if;
-
-  create policy payments_owner on payments.checkout_sessions to payments_owner using (true) with check (true);
-  create policy payments_owner on payments.customer_portal_sessions to payments_owner using (true) with check (true);
 
   create policy own_select on payments.checkout_sessions for select
     using (case when subject_id is null then created_by = (select payments.caller())
@@ -43,3 +42,5 @@ begin
                 and (select payments.caller()) is null);
 end
 $install$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- After DROP EXTENSION and CREATE EXTENSION: the app's tables are still attached, and get their triggers again. A dump that
 -- is being restored brings its own.
 
@@ -39,3 +41,5 @@ begin
   perform payments.make_projection_triggers(a.kind) from (select distinct kind from payments.attachments) a;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

@@ -1,11 +1,17 @@
--- payments_owner owns the schema, the tables and every function that acts with more rights than its caller. Nobody logs in
--- as it and nobody is a member of it, so nothing here ever runs as a superuser, and an app's trigger on one of our
--- tables runs as payments_owner at most.
+-- Each file of this script looks things up in the system's schema only, and leaves the path as CREATE EXTENSION made it to the
+-- functions of Rust between them, which are made where it says. LOCAL, so that CREATE EXTENSION puts the caller's back.
+set local search_path = pg_catalog, pg_temp;
+
+-- Owner, runner and code are three. payments_owner owns the schema and its tables, and only fixed DDL of ours runs as it.
+-- payments_definer writes the tables, and so an app's trigger there runs as it: it owns nothing. The functions stay with the
+-- superuser who installs them, and are executed with their caller's rights; those that need more take payments_definer's place
+-- in C (src/definer.rs). Nobody logs in as one of these roles and nobody is a member of one.
 
 do $install$
 declare
   foreign_objects text;
   grantee text;
+  ours text;
 begin
   if current_setting('server_encoding') <> 'UTF8' then
     raise exception 'payments needs a database whose encoding is UTF8'
@@ -14,21 +20,21 @@ begin
             hint = 'Create the database with ENCODING ''UTF8''.';
   end if;
 
-  if not exists (select from pg_catalog.pg_roles where rolname = 'payments_owner') then
-    create role payments_owner nologin nosuperuser noinherit nocreatedb nocreaterole noreplication nobypassrls;
-  end if;
-
-  if exists (select from pg_catalog.pg_roles where rolname = 'payments_owner'
-               and (rolcanlogin or rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls))
-     or exists (select from pg_catalog.pg_auth_members m
-                 where pg_catalog.pg_get_userbyid(m.roleid) = 'payments_owner'
-                    or pg_catalog.pg_get_userbyid(m.member) = 'payments_owner')
-  then
-    raise exception 'role payments_owner exists and may do more than own tables'
-      using errcode = 'object_not_in_prerequisite_state',
-            detail = 'It must not log in, have attributes such as SUPERUSER, have members, or be a member of another role.',
-            hint = 'Revoke its memberships and attributes (ALTER ROLE payments_owner NOLOGIN NOSUPERUSER …), then install again.';
-  end if;
+  foreach ours in array array['payments_owner', 'payments_definer'] loop
+    if not exists (select from pg_catalog.pg_roles where rolname = ours) then
+      execute format('create role %I nologin nosuperuser noinherit nocreatedb nocreaterole noreplication nobypassrls', ours);
+    end if;
+    if exists (select from pg_catalog.pg_roles where rolname = ours
+                 and (rolcanlogin or rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls))
+       or exists (select from pg_catalog.pg_auth_members m
+                   where pg_catalog.pg_get_userbyid(m.roleid) = ours or pg_catalog.pg_get_userbyid(m.member) = ours)
+    then
+      raise exception 'role % exists and may do more than the extension needs', ours
+        using errcode = 'object_not_in_prerequisite_state',
+              detail = 'It must not log in, have attributes such as SUPERUSER, have members, or be a member of another role.',
+              hint = format('Revoke its memberships and attributes (ALTER ROLE %I NOLOGIN NOSUPERUSER …), then install again.', ours);
+    end if;
+  end loop;
 
   if not exists (select from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner
                   where n.nspname = 'payments' and (r.rolsuper or r.rolname = 'payments_owner'))
@@ -67,3 +73,5 @@ begin
   end loop;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

@@ -1,3 +1,5 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Asking to pay: the callers' functions, the request to Stripe, and what Stripe answered. The guards are in src/session/.
 
 -- A session as the functions return it: the columns of the table, in their order. A type of its own, since no member of the
@@ -77,7 +79,7 @@ as $$
 declare
   made jsonb;
   first jsonb;
-  trusted boolean := has_column_privilege(current_user, 'payments.checkout_sessions', 'stripe_checkout_session_id', 'INSERT');
+  trusted boolean := payments.caller_is_admin();
   asked jsonb := jsonb_build_object(
     'mode', $2, 'subject_type', $6, 'subject_id', $7, 'customer_email', $8, 'line_items', $3, 'success_url', $4,
     'cancel_url', $5, 'metadata', coalesce($9, '{}'));
@@ -248,7 +250,11 @@ $$;
    Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
    customer). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
 create function payments.stripe_request(session_id uuid) returns jsonb
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.stripe_request_body(session_id uuid) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   checkout payments.checkout_session;
@@ -288,8 +294,9 @@ begin
   end if;
   if kept is null and may_write then
     perform set_config('search_path', payments.ordinary_search_path(), true);
-    update payments.checkout_sessions as s set request = said where s.id = session_id;
-    update payments.customer_portal_sessions as s set request = said where s.id = session_id and checkout.id is null;
+    update payments.checkout_sessions as s set request = said where s.id operator(pg_catalog.=) session_id;
+    update payments.customer_portal_sessions as s set request = said
+     where s.id operator(pg_catalog.=) session_id and checkout.id is null;
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   end if;
   return said;
@@ -316,7 +323,11 @@ $$;
 
    Raises P0002 (no such session), 22023 (not the response to this session's request). */
 create function payments.record_stripe_response(session_id uuid, response jsonb) returns jsonb
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.record_stripe_response_body(session_id uuid, response jsonb) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   checkout payments.checkout_session;
@@ -372,29 +383,32 @@ begin
   if is_checkout then
     -- Only a webhook makes a session completed, expired or paid.
     update payments.checkout_sessions as s
-       set status = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) then 'open'::pg_catalog.text else s.status end,
-           stripe_checkout_session_id = case when s.recovered_from is null then response ->> 'id'::pg_catalog.text
+       set status = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed']) then 'open' else s.status end,
+           stripe_checkout_session_id = case when s.recovered_from is null then response operator(pg_catalog.->>) 'id'
                                              else s.stripe_checkout_session_id end,
            named_by = null,
-           url = coalesce(response ->> 'url'::pg_catalog.text, s.url),
+           url = coalesce(response operator(pg_catalog.->>) 'url', s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
-           stripe_payment_intent_id = coalesce(s.stripe_payment_intent_id, payments.stripe_id(response -> 'payment_intent'::pg_catalog.text)),
-           stripe_subscription_id = coalesce(s.stripe_subscription_id, payments.stripe_id(response -> 'subscription'::pg_catalog.text)),
-           payment_status = coalesce(s.payment_status, case response ->> 'payment_status'::pg_catalog.text
-                                                       when 'unpaid'::pg_catalog.text then 'unpaid'::pg_catalog.text end),
-           last_error = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) then null else s.last_error end,
-           raw = case when s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) or s.raw = '{}'::pg_catalog.jsonb then response else s.raw end
-     where s.id = session_id;
+           stripe_payment_intent_id = coalesce(s.stripe_payment_intent_id,
+                                               payments.stripe_id(response operator(pg_catalog.->) 'payment_intent')),
+           stripe_subscription_id = coalesce(s.stripe_subscription_id,
+                                             payments.stripe_id(response operator(pg_catalog.->) 'subscription')),
+           payment_status = coalesce(s.payment_status, case
+             when (response operator(pg_catalog.->>) 'payment_status') operator(pg_catalog.=) 'unpaid' then 'unpaid' end),
+           last_error = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed']) then null else s.last_error end,
+           raw = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed'])
+                        or s.raw operator(pg_catalog.=) '{}' then response else s.raw end
+     where s.id operator(pg_catalog.=) session_id;
     -- What was said of it before follows in a trigger.
-    select pg_catalog.to_jsonb(s.*) into row_now from payments.checkout_sessions as s where s.id = session_id;
+    select pg_catalog.to_jsonb(s.*) into row_now from payments.checkout_sessions as s where s.id operator(pg_catalog.=) session_id;
   else
     update payments.customer_portal_sessions as s
-       set status = 'created'::pg_catalog.text,
-           url = coalesce(response ->> 'url'::pg_catalog.text, s.url),
+       set status = 'created',
+           url = coalesce(response operator(pg_catalog.->>) 'url', s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
            last_error = null,
            raw = response
-     where s.id = session_id
+     where s.id operator(pg_catalog.=) session_id
     returning pg_catalog.to_jsonb(s.*) into row_now;
   end if;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -407,7 +421,11 @@ $$;
 
    Raises P0002 (no such session). */
 create function payments.record_stripe_error(session_id uuid, error text) returns jsonb
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.record_stripe_error_body(session_id uuid, error text) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   row_now jsonb;
@@ -416,13 +434,14 @@ begin
   perform payments.hide_secrets_from_log(array[error]);
   perform set_config('search_path', payments.ordinary_search_path(), true);
   update payments.checkout_sessions as s
-     set status = 'failed'::pg_catalog.text, last_error = reason
-   where s.id = session_id and s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text) and s.stripe_checkout_session_id is null
+     set status = 'failed', last_error = reason
+   where s.id operator(pg_catalog.=) session_id and s.status operator(pg_catalog.=) any (array['initialized', 'failed'])
+     and s.stripe_checkout_session_id is null
   returning pg_catalog.to_jsonb(s.*) into row_now;
   if row_now is null then
     update payments.customer_portal_sessions as s
-       set status = 'failed'::pg_catalog.text, last_error = reason
-     where s.id = session_id and s.status in ('initialized'::pg_catalog.text, 'failed'::pg_catalog.text)
+       set status = 'failed', last_error = reason
+     where s.id operator(pg_catalog.=) session_id and s.status operator(pg_catalog.=) any (array['initialized', 'failed'])
     returning pg_catalog.to_jsonb(s.*) into row_now;
   end if;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -471,3 +490,5 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;

@@ -1,9 +1,15 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Whose events are one's own.
 
 /* Says which Stripe account is the environment's own. Stripe names no account in the events of one's own; those of connected accounts,
    and of an organization's, name theirs and are ignored, all but this one's. Raises 22023. */
 create function payments.set_stripe_account(environment text, stripe_account_id text) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.set_stripe_account_body(environment text, stripe_account_id text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 begin
@@ -20,10 +26,12 @@ begin
   end if;
   perform set_config('search_path', payments.ordinary_search_path(), true);
   insert into payments.stripe_connections as c (environment, stripe_account_id)
-  values (set_stripe_account.environment, set_stripe_account.stripe_account_id)
+  values (set_stripe_account_body.environment, set_stripe_account_body.stripe_account_id)
   on conflict on constraint stripe_connections_environment_key do update
      set stripe_account_id = excluded.stripe_account_id
    where (c.stripe_account_id operator(pg_catalog.=) excluded.stripe_account_id) is not true;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 end
 $$;
+
+set local search_path = payments, pg_temp;

@@ -1,7 +1,10 @@
+set local search_path = pg_catalog, pg_temp;
+
 -- Who may bill for what: the registry of subject types. The look-up itself is in src/session/subject.rs.
 
 -- members is a regclass so that a renamed table is still found; pg_dump writes its name. The predicate is text, since
--- pg_upgrade refuses a column of type regprocedure.
+-- pg_upgrade refuses a column of type regprocedure. owner: who owned the table or the predicate when it was registered, by name, as
+-- a dump goes to servers where he has another number. said_by_superuser: that was a superuser, and a superuser registered it.
 do $install$
 begin
   if current_setting('row_security') = 'off' then
@@ -16,6 +19,8 @@ begin
       role_column name,
       roles text[],
       predicate text,
+      owner text not null,
+      said_by_superuser boolean not null default false,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       check ((members is null) <> (predicate is null)),
@@ -26,15 +31,6 @@ begin
 end
 $install$;
 
--- The role whose word a call is: what SET ROLE made of the login role, or the owner of a table that we write to as that, from
--- whose triggers the call comes. Inside a function that runs as its owner, current_user is that owner.
-create function payments.outer_role() returns name
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce(payments.acting_owner()::name,
-                  case current_setting('role') when 'none' then session_user else current_setting('role')::name end)
-$$;
-
 -- The name of one of the policies that a subject type has on each session table.
 create function payments.subject_policy(subject_type text, command text) returns name
   language sql immutable set search_path = pg_catalog, pg_temp
@@ -43,47 +39,33 @@ as $$
                 command)::name
 $$;
 
-create function payments.drop_subject_policies(subject_type text) returns void
-  language plpgsql set search_path = pg_catalog, pg_temp
+-- What drops the policies of a type, and what makes them. INSERT and SELECT in pairs: on conflict and returning need both. A
+-- membership table is looked up once per query and hashed; a predicate is asked for each row of its type. An INSERT is judged by
+-- the guard, whose stamp, which no caller can write, is the proof; its policy asks for that stamp, so that without the guard
+-- nothing gets in. src/session/registry.rs runs them as the tables' owner.
+create function payments.subject_policy_drops(subject_type text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
-declare
-  found record;
-begin
-  for found in
-    select p.polname, p.polrelid::regclass as relation
-      from pg_policy p
-     where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass)
-       and p.polname in (payments.subject_policy(drop_subject_policies.subject_type, 'select'),
-                         payments.subject_policy(drop_subject_policies.subject_type, 'insert'))
-  loop
-    execute format('drop policy %I on %s', found.polname, found.relation);
-  end loop;
-end
+  select format('drop policy %I on %s', p.polname, p.polrelid::regclass)
+    from pg_policy p
+   where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass)
+     and p.polname in (payments.subject_policy($1, 'select'), payments.subject_policy($1, 'insert'))
+   order by p.polrelid, p.polname
 $$;
 
--- INSERT and SELECT in pairs: on conflict and returning need both. A membership table is looked up once per query
--- and hashed; a predicate is asked for each row of its type. An INSERT is judged by the guard, whose stamp, which no caller can
--- write, is the proof; its policy asks for that stamp, so that without the guard nothing gets in.
-create function payments.make_subject_policies(subject_type text, by_predicate boolean) returns void
-  language plpgsql set search_path = pg_catalog, pg_temp
+create function payments.subject_policies(subject_type text, by_predicate boolean) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
 as $$
-declare
-  relation text;
-  owned text := format(
-    case when by_predicate
-      then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'
-      else 'subject_type = %1$L and subject_id in (select s from payments.caller_subjects(%1$L) s)'
-    end, subject_type);
-begin
-  perform payments.drop_subject_policies(subject_type);
-  foreach relation in array array['payments.checkout_sessions', 'payments.customer_portal_sessions'] loop
-    execute format('create policy %I on %s for select using (%s)',
-                   payments.subject_policy(subject_type, 'select'), relation, owned);
-    execute format('create policy %I on %s for insert with check (status = ''initialized'' '
-                   'and subject_type = %L and created_by = (select payments.caller()))',
-                   payments.subject_policy(subject_type, 'insert'), relation, subject_type);
-  end loop;
-end
+  select made.ddl
+    from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions')) as t (relation)
+   cross join lateral (values
+     (1, format('create policy %I on %s for select using (%s)', payments.subject_policy($1, 'select'), t.relation, format(
+        case when $2 then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'
+             else 'subject_type = %1$L and subject_id in (select s from payments.caller_subjects(%1$L) s)' end, $1))),
+     (2, format('create policy %I on %s for insert with check (status = ''initialized'' '
+                'and subject_type = %L and created_by = (select payments.caller()))',
+                payments.subject_policy($1, 'insert'), t.relation, $1))) as made (place, ddl)
+   order by t.relation, made.place
 $$;
 
 create function payments.check_subject_type_name(subject_type text) returns void
@@ -105,24 +87,71 @@ begin
 end
 $$;
 
+-- The views that a relation reads through, itself included if it is one, and whether each asks with its reader's rights.
+create function payments.views_read(relation oid) returns table (relation oid, asks_as_invoker boolean)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recursive read (relation) as (
+    select c.oid from pg_class c where c.oid = $1 and c.relkind = 'v'
+    union
+    select c.oid
+      from read r
+      join pg_rewrite w on w.ev_class = r.relation
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_class'::regclass
+      join pg_class c on c.oid = d.refobjid and c.relkind = 'v'
+  )
+  select r.relation,
+         exists (select from pg_class c cross join lateral pg_options_to_table(c.reloptions) o
+                  where c.oid = r.relation and o.option_name = 'security_invoker' and o.option_value::boolean)
+    from read r
+$$;
+
+-- What a superuser owns would be run as that superuser for every caller: only a superuser may say that it is. Returns whether one has.
+create function payments.superuser_says(what text, owner oid, caller name, alternative text) returns boolean
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not (select r.rolsuper from pg_roles r where r.oid = owner) then
+    return false;
+  end if;
+  if (select r.rolsuper from pg_roles r where r.rolname = caller) is distinct from true then
+    raise exception '% belongs to a superuser', what
+      using errcode = '42501',
+            detail = format('It would run as %s whenever somebody asks; %s is no superuser, who alone could allow that.',
+                            pg_get_userbyid(owner), caller),
+            hint = alternative;
+  end if;
+  return true;
+end
+$$;
+
 /* Says that a user may bill for a subject of this type if the membership table has a row of both; where role_column is given,
    only with one of the roles. The key may be uuid, bigint, text or what else reads the same as text. The table keeps its own
    row security: the look-up runs as its owner, past its policies, so they may use my_subjects() themselves.
 
-   Called by an admin who owns the table, or who may read all of it, as the look-up will read it for every caller.
-   A type that is registered already is registered anew. Raises 22023 (a name), 42501 (a table that the admin cannot
-   read), 42703 (no such column), 42809 (not a table or view). */
+   Called by an admin who owns the table, or who may read all of it, as the look-up will read it for every caller. What a superuser
+   owns is registered by a superuser alone, and is looked up only while that superuser owns it: what runs then, such as the functions
+   in a view, runs as him. A view must not be security_invoker, nor read through one that is: that is asked with its reader's rights.
+   A type that is registered already is registered anew. Raises 22023 (a name), 42501 (a table that the admin cannot read, or
+   that a superuser owns), 42703 (no such column), 42809 (not a table or view, or a view with its reader's rights). */
 create function payments.protect_subject_type(subject_type text, members regclass, subject_column name, user_column name,
                                               role_column name default null, roles text[] default null) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_admin';
+
+create function payments.protect_subject_type_body(subject_type text, members regclass, subject_column name, user_column name,
+                                              role_column name, roles text[]) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   caller name := payments.outer_role();
   target record;
   wanted name;
+  as_invoker text;
+  said boolean;
 begin
   perform payments.check_subject_type_name(subject_type);
-  select c.oid, c.relkind, n.nspname, c.relowner, c.relrowsecurity into target
+  select c.oid, c.relkind, n.nspname, n.oid as schema, c.relowner, c.relrowsecurity into target
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
    where c.oid = members;
   if target.oid is null then
@@ -133,7 +162,7 @@ begin
     raise exception '% is not a table or view', members
       using errcode = '42809', detail = format('Its kind is %s.', target.relkind), hint = 'Pass a table or a view.';
   end if;
-  if target.nspname in ('payments', 'pg_catalog', 'information_schema', 'pg_toast') then
+  if target.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema', 'pg_toast') then
     raise exception '% is not a membership table of the app', members
       using errcode = '42501', detail = format('It is in schema %s.', target.nspname), hint = 'Pass a table of the app''s own.';
   end if;
@@ -153,38 +182,56 @@ begin
       raise exception '% has no column %', members, wanted
         using errcode = '42703', detail = format('Table %s, column %s.', members, wanted), hint = 'Pass a column of that table.';
     end if;
-    if not has_column_privilege(caller, target.oid, wanted, 'SELECT') then
+    if not (has_schema_privilege(caller, target.schema, 'USAGE') and has_column_privilege(caller, target.oid, wanted, 'SELECT')) then
       raise exception 'role % may not read %', caller, members
         using errcode = '42501', detail = format('Column %s.', wanted),
               hint = 'Have the table''s owner call this, or grant the role SELECT on it.';
     end if;
   end loop;
+  select string_agg(v.relation::regclass::text, ', ' order by v.relation) into as_invoker
+    from payments.views_read(target.oid) v where v.asks_as_invoker;
+  if as_invoker is not null then
+    raise exception '% is asked with its reader''s rights', members
+      using errcode = '42809', detail = format('The look-up reads as the view''s owner; security_invoker is set on %s.', as_invoker),
+            hint = 'Register the table below it, or ALTER VIEW … RESET (security_invoker).';
+  end if;
   if target.relrowsecurity and not pg_has_role(caller, target.relowner, 'USAGE')
      and not (select r.rolsuper or r.rolbypassrls from pg_roles r where r.rolname = caller) then
     raise exception 'role % may not read all of %', caller, members
       using errcode = '42501', detail = 'The table has row security, and the look-up reads past it.',
             hint = 'Have the table''s owner, or a role that bypasses row security, call this.';
   end if;
+  said := payments.superuser_says(members::text, target.relowner, caller,
+    'ALTER TABLE … OWNER TO a role of the app; or have a superuser call this, if nobody else can change what it runs.');
 
-  insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles)
-  values (protect_subject_type.subject_type, members, subject_column, user_column, role_column, roles)
+  insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles, owner, said_by_superuser)
+  values (protect_subject_type_body.subject_type, members, subject_column, user_column, role_column, roles,
+          pg_get_userbyid(target.relowner), said)
   on conflict on constraint subject_types_pkey do update
     set members = excluded.members, subject_column = excluded.subject_column, user_column = excluded.user_column,
-        role_column = excluded.role_column, roles = excluded.roles, predicate = null;
+        role_column = excluded.role_column, roles = excluded.roles, predicate = null,
+        owner = excluded.owner, said_by_superuser = excluded.said_by_superuser;
   perform payments.make_subject_policies(subject_type, false);
 end
 $$;
 
 /* Says that a user may bill for a subject of this type if the app's own function says true:
    predicate(user_id text, subject_id text) returns boolean. It runs as its owner; null, an error or no such function deny.
+   So does one whose owner is not the one that it had when it was registered: after ALTER FUNCTION … OWNER TO, call this again.
 
-   Called by an admin who owns the function, or a superuser. Raises 22023 (a name, or another kind of function), 42501. */
+   Called by an admin who owns the function, or a superuser; one that a superuser owns is registered by a superuser alone.
+   Raises 22023 (a name, or another kind of function), 42501. */
 create function payments.protect_subject_type(subject_type text, predicate regprocedure) returns void
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_admin';
+
+create function payments.protect_subject_type_body(subject_type text, predicate regprocedure) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   caller name := payments.outer_role();
   target record;
+  said boolean;
 begin
   perform payments.check_subject_type_name(subject_type);
   select p.oid, p.proowner, p.prorettype, p.proretset, p.prokind, n.nspname,
@@ -197,30 +244,39 @@ begin
       using errcode = '22023', detail = format('Function: %s.', coalesce(predicate::text, 'null')),
             hint = 'Cast the ids inside the function, and return false where they are none.';
   end if;
-  if target.nspname in ('payments', 'pg_catalog', 'information_schema')
+  if target.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema')
      or not pg_has_role(caller, target.proowner, 'USAGE') then
     raise exception 'role % may not make % a predicate', caller, predicate
       using errcode = '42501', detail = format('It belongs to %s, as whom it would run.', pg_get_userbyid(target.proowner)),
             hint = 'Have the function''s owner, if he is an admin, or a superuser call this.';
   end if;
+  said := payments.superuser_says(predicate::text, target.proowner, caller,
+    'ALTER FUNCTION … OWNER TO a role of the app; or have a superuser call this, if nobody else can change what it runs.');
 
-  insert into payments.subject_types as t (subject_type, predicate)
-  values (protect_subject_type.subject_type,
-          (select format('%I.%I(text,text)', target.nspname, p.proname) from pg_proc p where p.oid = target.oid))
+  insert into payments.subject_types as t (subject_type, predicate, owner, said_by_superuser)
+  values (protect_subject_type_body.subject_type,
+          (select format('%I.%I(text,text)', target.nspname, p.proname) from pg_proc p where p.oid = target.oid),
+          pg_get_userbyid(target.proowner), said)
   on conflict on constraint subject_types_pkey do update
     set members = null, subject_column = null, user_column = null, role_column = null, roles = null,
-        predicate = excluded.predicate;
+        predicate = excluded.predicate, owner = excluded.owner, said_by_superuser = excluded.said_by_superuser;
   perform payments.make_subject_policies(subject_type, true);
 end
 $$;
 
 /* Forgets who may bill for a type of subject: from now on nobody may. Returns whether it was registered. */
 create function payments.unprotect_subject_type(subject_type text) returns boolean
-  language plpgsql security definer set search_path = pg_catalog, pg_temp
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.unprotect_subject_type_body(subject_type text) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform payments.drop_subject_policies(subject_type);
-  delete from payments.subject_types t where t.subject_type = unprotect_subject_type.subject_type;
+  delete from payments.subject_types t where t.subject_type = unprotect_subject_type_body.subject_type;
   return found;
 end
 $$;
+
+set local search_path = payments, pg_temp;

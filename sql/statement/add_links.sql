@@ -2,5 +2,5 @@
 -- $1 environment text, $2 keys text[], $3 anchor text
 insert into payments.links (environment, key, anchor)
 select $1, k.key, $3 from pg_catalog.unnest($2) as k (key)
- order by k.key collate "C"
+ order by k.key collate pg_catalog."C"
 on conflict (environment, key) do nothing

@@ -1,4 +1,4 @@
 -- anchors_of_subscription: the groups that a subscription has facts in (JSON strings). $1 environment text, $2 stripe_subscription_id text
-select distinct pg_catalog.to_json(f.anchor)::text
+select distinct pg_catalog.to_json(f.anchor)::pg_catalog.text
   from payments.facts f
- where f.environment is not distinct from $1 and f.stripe_subscription_id = $2 and f.anchor is not null
+ where (f.environment operator(pg_catalog.=) $1) is true and f.stripe_subscription_id operator(pg_catalog.=) $2 and f.anchor is not null

@@ -2,10 +2,10 @@
 -- the deliveries that are still pending in the body, so that figure may differ.
 -- $1 environment text, $2 stripe_event_id text, $3 the body as it can be read text
 select pg_catalog.json_build_object(
-         'status'::text, e.processing_status,
-         'same_body'::text, e.payload is null
-           or e.payload - 'pending_webhooks'::text - 'request'::text
-            = $3::jsonb - 'pending_webhooks'::text - 'request'::text)::text
+         'status', e.processing_status,
+         'same_body', e.payload is null
+           or (e.payload operator(pg_catalog.-) 'pending_webhooks' operator(pg_catalog.-) 'request')
+            operator(pg_catalog.=) ($3::pg_catalog.jsonb operator(pg_catalog.-) 'pending_webhooks' operator(pg_catalog.-) 'request'))::pg_catalog.text
   from payments.webhook_events e
- where e.environment is not distinct from $1 and e.stripe_event_id = $2
+ where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2
    for no key update

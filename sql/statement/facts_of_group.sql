@@ -1,2 +1,2 @@
 -- facts_of_group: the statements of a group. $1 environment text, $2 anchor text
-select f.statement::text from payments.facts f where f.environment is not distinct from $1 and f.anchor = $2
+select f.statement::pg_catalog.text from payments.facts f where (f.environment operator(pg_catalog.=) $1) is true and f.anchor operator(pg_catalog.=) $2

@@ -1,20 +1,23 @@
 -- find_benefits: what a line gives, a row for each benefit, or one without. $1 environment, $2 price text, $3 quantity bigint, $4 its product where that is known text
 select pg_catalog.json_build_object(
-  'price', $2::text,
+  'price', $2::pg_catalog.text,
   'quantity', $3::bigint,
   'via', coalesce(g.stripe_price_id, g.stripe_product_id),
   'by_product', g.stripe_product_id is not null,
-  'since', (extract(epoch from g.created_at) * 1000000)::bigint,
+  'since', (extract(epoch from g.created_at) operator(pg_catalog.*) 1000000)::bigint,
   'credits', g.credits_per_unit,
   'key', g.key,
   'past_due', g.past_due,
   'fits', t.fits,
-  'lasts', (case when t.fits then g.duration * $3::bigint end)::text,
-  'unknown', l.product is null)::text
-  from (select coalesce($4::text, (select o.stripe_product_id from payments.prices o
-                                    where o.stripe_price_id = $2::text and o.environment is not distinct from $1)) as product) l
+  'lasts', (case when t.fits then g.duration operator(pg_catalog.*) $3::bigint end)::pg_catalog.text,
+  'unknown', l.product is null)::pg_catalog.text
+  from (select coalesce($4::pg_catalog.text, (select o.stripe_product_id from payments.prices o
+                                    where o.stripe_price_id operator(pg_catalog.=) $2::pg_catalog.text
+                                      and (o.environment operator(pg_catalog.=) $1) is true)) as product) l
   left join payments.benefits g
-    on g.environment is not distinct from $1 and coalesce(g.stripe_price_id, g.stripe_product_id) in ($2::text, l.product)
+    on (g.environment operator(pg_catalog.=) $1) is true
+        and coalesce(g.stripe_price_id, g.stripe_product_id) operator(pg_catalog.=) any (array[$2::pg_catalog.text, l.product])
  -- what ends after the last timestamp, or is more than Stripe sells at once, is for a person
  cross join lateral (
-   select $3::bigint <= 1000000 and extract(epoch from g.duration) * $3::bigint < 8000000000000 as fits) t
+   select $3::bigint operator(pg_catalog.<=) 1000000
+       and (extract(epoch from g.duration) operator(pg_catalog.*) $3::bigint) operator(pg_catalog.<) 8000000000000 as fits) t

@@ -1,22 +1,25 @@
 -- find_key: the row that holds an idempotency key, and the caller's own that has it set aside. $1 environment text, $2 key text, $3 key set aside text, $4 created_by text, $5 guest boolean, $6 digest of the request text, $7 id of the row to insert text
 -- Two look-ups, not one with ANY: that one reads all the keys of an environment where the planner believes there are few.
 with found as (
-  select s.* from payments.checkout_sessions s where s.environment is not distinct from $1 and s.idempotency_key = $2
+  select s.* from payments.checkout_sessions s where (s.environment operator(pg_catalog.=) $1) is true and s.idempotency_key operator(pg_catalog.=) $2
   union all
-  select s.* from payments.checkout_sessions s where s.environment is not distinct from $1 and s.idempotency_key = $3
+  select s.* from payments.checkout_sessions s where (s.environment operator(pg_catalog.=) $1) is true and s.idempotency_key operator(pg_catalog.=) $3
 )
 select pg_catalog.json_build_object(
          'id', f.id,
-         'plain', f.idempotency_key = $2,
-         'mine', f.guest = $5 and f.created_by is not distinct from $4,
+         'plain', f.idempotency_key operator(pg_catalog.=) $2,
+         'mine', f.guest operator(pg_catalog.=) $5 and coalesce(f.created_by operator(pg_catalog.=) $4, f.created_by is null and $4 is null),
          'created_by', f.created_by,
          'guest', f.guest,
          -- Nothing is known of it but what is asked for now.
-         'untouched', f.status = 'initialized' and f.payment_status is null and f.stripe_checkout_session_id is null
-                      and f.stripe_customer_id is null and f.url is null and f.last_error is null and f.raw = '{}'
-                      and payments.request_digest(pg_catalog.to_jsonb(f.*)::pg_catalog.text) = $6,
+         'untouched', f.status operator(pg_catalog.=) 'initialized' and f.payment_status is null and f.stripe_checkout_session_id is null
+                      and f.stripe_customer_id is null and f.url is null and f.last_error is null and f.raw operator(pg_catalog.=) '{}'
+                      and payments.request_digest(pg_catalog.to_jsonb(f.*)::pg_catalog.text) operator(pg_catalog.=) $6,
          -- As policy guest_select asks it.
-         'shown', f.updated_at = pg_catalog.now()
-                  and f.guest_transaction is not distinct from pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text::pg_catalog.int8,
-         'id_taken', exists (select from payments.checkout_sessions t where t.id = nullif($7, '')::pg_catalog.uuid))::pg_catalog.text
+         'shown', f.updated_at operator(pg_catalog.=) pg_catalog.now()
+                  and coalesce(f.guest_transaction operator(pg_catalog.=) w.number, f.guest_transaction is null and w.number is null),
+         'id_taken', exists (
+           select from payments.checkout_sessions t
+            where t.id operator(pg_catalog.=) case when $7 operator(pg_catalog.<>) '' then $7::pg_catalog.uuid end))::pg_catalog.text
   from found f
+ cross join (select pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text::bigint as number) w

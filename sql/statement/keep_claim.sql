@@ -2,14 +2,15 @@
 insert into payments.mapping_claims as c
   (environment, stripe_checkout_session_id, subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
 select $1, r.*
-  from pg_catalog.jsonb_to_record($2::jsonb) as r (
-    stripe_checkout_session_id text, subject_type text, subject_id text, stripe_customer_id text, evidence_created bigint,
-    evidence_event_id text)
+  from pg_catalog.jsonb_to_record($2::pg_catalog.jsonb) as r (
+    stripe_checkout_session_id pg_catalog.text, subject_type pg_catalog.text, subject_id pg_catalog.text, stripe_customer_id pg_catalog.text,
+         evidence_created bigint,
+    evidence_event_id pg_catalog.text)
 on conflict (environment, stripe_checkout_session_id) do update
    set (subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
      = (excluded.subject_type, excluded.subject_id, excluded.stripe_customer_id, excluded.evidence_created,
         excluded.evidence_event_id)
- where (c.subject_type, c.subject_id, c.stripe_customer_id, c.evidence_created, c.evidence_event_id)
-       is distinct from
-       (excluded.subject_type, excluded.subject_id, excluded.stripe_customer_id, excluded.evidence_created,
+ where row(c.subject_type, c.subject_id, c.stripe_customer_id, c.evidence_created, c.evidence_event_id)::pg_catalog.record
+       operator(pg_catalog.*<>)
+       row(excluded.subject_type, excluded.subject_id, excluded.stripe_customer_id, excluded.evidence_created,
         excluded.evidence_event_id)

@@ -3,7 +3,7 @@
 -- $7 stripe_subscription_id text, $8 keys text[], $9 statement text (JSON)
 insert into payments.facts as f
   (environment, object_id, event_id, object_type, anchor, stripe_customer_id, stripe_subscription_id, keys, statement)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9::json)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9::pg_catalog.json)
 on conflict (environment, object_id, event_id) do update
    set anchor = excluded.anchor,
        stripe_customer_id = excluded.stripe_customer_id,

@@ -4,5 +4,5 @@
 insert into payments.webhook_events
   (environment, stripe_event_id, event_type, livemode, stripe_account_id, object_type, object_id,
    attempt_count, payload, body, signature)
-values ($1, $2, $3, $4, $5, $6, $7, 1, $8::jsonb, $9, $10)
+values ($1, $2, $3, $4, $5, $6, $7, 1, $8::pg_catalog.jsonb, $9, $10)
 on conflict (environment, stripe_event_id) do nothing

@@ -2,18 +2,19 @@
 insert into payments.fulfillments
   (environment, source, kind, target, what, state, reason, via, due, granted, taken_back, currency, starts_at, expires_at,
    matches, held, lasts)
-select $1::text, $2::text, r.kind, r.target, r.what, r.state, r.reason, r.via, r.due, r.granted, r.taken_back, r.currency,
-       timestamptz 'epoch' + r.starts_at * interval '1 microsecond', timestamptz 'epoch' + r.expires_at * interval '1 microsecond',
+select $1::pg_catalog.text, $2::pg_catalog.text, r.kind, r.target, r.what, r.state, r.reason, r.via, r.due, r.granted, r.taken_back, r.currency,
+       pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) (r.starts_at operator(pg_catalog.*) interval '1 microsecond'),
+            pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) (r.expires_at operator(pg_catalog.*) interval '1 microsecond'),
        r.matches, r.held, r.lasts::interval
   from (values
-    ($3::text, $4::text, $5::text, $6::text, $7::text, $8::text, $9::bigint, $10::bigint,
-     $11::bigint, $12::text, $13::bigint, $14::bigint, $15::boolean, $16::text, $17::text),
-    ($18::text, $19::text, $20::text, $21::text, $22::text, $23::text, $24::bigint, $25::bigint,
-     $26::bigint, $27::text, $28::bigint, $29::bigint, $30::boolean, $31::text, $32::text),
-    ($33::text, $34::text, $35::text, $36::text, $37::text, $38::text, $39::bigint, $40::bigint,
-     $41::bigint, $42::text, $43::bigint, $44::bigint, $45::boolean, $46::text, $47::text),
-    ($48::text, $49::text, $50::text, $51::text, $52::text, $53::text, $54::bigint, $55::bigint,
-     $56::bigint, $57::text, $58::bigint, $59::bigint, $60::boolean, $61::text, $62::text)
+    ($3::pg_catalog.text, $4::pg_catalog.text, $5::pg_catalog.text, $6::pg_catalog.text, $7::pg_catalog.text, $8::pg_catalog.text, $9::bigint, $10::bigint,
+     $11::bigint, $12::pg_catalog.text, $13::bigint, $14::bigint, $15::boolean, $16::pg_catalog.text, $17::pg_catalog.text),
+    ($18::pg_catalog.text, $19::pg_catalog.text, $20::pg_catalog.text, $21::pg_catalog.text, $22::pg_catalog.text, $23::pg_catalog.text, $24::bigint, $25::bigint,
+     $26::bigint, $27::pg_catalog.text, $28::bigint, $29::bigint, $30::boolean, $31::pg_catalog.text, $32::pg_catalog.text),
+    ($33::pg_catalog.text, $34::pg_catalog.text, $35::pg_catalog.text, $36::pg_catalog.text, $37::pg_catalog.text, $38::pg_catalog.text, $39::bigint, $40::bigint,
+     $41::bigint, $42::pg_catalog.text, $43::bigint, $44::bigint, $45::boolean, $46::pg_catalog.text, $47::pg_catalog.text),
+    ($48::pg_catalog.text, $49::pg_catalog.text, $50::pg_catalog.text, $51::pg_catalog.text, $52::pg_catalog.text, $53::pg_catalog.text, $54::bigint, $55::bigint,
+     $56::bigint, $57::pg_catalog.text, $58::bigint, $59::bigint, $60::boolean, $61::pg_catalog.text, $62::pg_catalog.text)
   ) as r (kind, target, what, state, reason, via, due, granted, taken_back, currency, starts_at, expires_at, matches, held, lasts)
  where r.kind is not null
 on conflict do nothing

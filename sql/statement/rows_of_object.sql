@@ -1,25 +1,25 @@
 -- rows_of_object: the rows that a mirrored object gives, as they are stored. $1 environment text, $2 object_id text
-select pg_catalog.json_build_object('relation'::text, 'customers'::text, 'key'::text, m.stripe_customer_id,
-         'row'::text, pg_catalog.to_jsonb(m.*) - '{id,created_at,updated_at,synced_at}'::text[])::text
-  from payments.customers m where m.environment is not distinct from $1 and m.stripe_customer_id = $2
+select pg_catalog.json_build_object('relation', 'customers', 'key', m.stripe_customer_id,
+         'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at,synced_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.customers m where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) $2
 union all
-select pg_catalog.json_build_object('relation'::text, 'products'::text, 'key'::text, m.stripe_product_id,
-         'row'::text, pg_catalog.to_jsonb(m.*) - '{id,created_at,updated_at,synced_at}'::text[])::text
-  from payments.products m where m.environment is not distinct from $1 and m.stripe_product_id = $2
+select pg_catalog.json_build_object('relation', 'products', 'key', m.stripe_product_id,
+         'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at,synced_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.products m where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_product_id operator(pg_catalog.=) $2
 union all
-select pg_catalog.json_build_object('relation'::text, 'prices'::text, 'key'::text, m.stripe_price_id,
-         'row'::text, pg_catalog.to_jsonb(m.*) - '{id,created_at,updated_at,synced_at}'::text[])::text
-  from payments.prices m where m.environment is not distinct from $1 and m.stripe_price_id = $2
+select pg_catalog.json_build_object('relation', 'prices', 'key', m.stripe_price_id,
+         'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at,synced_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.prices m where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_price_id operator(pg_catalog.=) $2
 union all
-select pg_catalog.json_build_object('relation'::text, 'subscriptions'::text, 'key'::text, m.stripe_subscription_id,
-         'row'::text, pg_catalog.to_jsonb(m.*) - '{id,created_at,updated_at,synced_at}'::text[])::text
-  from payments.subscriptions m where m.environment is not distinct from $1 and m.stripe_subscription_id = $2
+select pg_catalog.json_build_object('relation', 'subscriptions', 'key', m.stripe_subscription_id,
+         'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at,synced_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.subscriptions m where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_subscription_id operator(pg_catalog.=) $2
 union all
-select pg_catalog.json_build_object('relation'::text, 'subscription_items'::text, 'key'::text, m.stripe_subscription_item_id,
-         'row'::text, pg_catalog.to_jsonb(m.*) - '{id,created_at,updated_at}'::text[])::text
-  from payments.subscription_items m where m.environment is not distinct from $1 and m.stripe_subscription_id = $2
+select pg_catalog.json_build_object('relation', 'subscription_items', 'key', m.stripe_subscription_item_id,
+         'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.subscription_items m where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_subscription_id operator(pg_catalog.=) $2
 union all
-select pg_catalog.json_build_object('relation'::text, 'active_entitlements'::text, 'key'::text, m.lookup_key,
-         'row'::text, pg_catalog.to_jsonb(m.*) - '{id,created_at,updated_at}'::text[])::text
-  from payments.active_entitlements m where m.environment is not distinct from $1 and pg_catalog.starts_with($2, 'entitlements:'::text)
-   and m.stripe_customer_id = pg_catalog.substr($2, 14)
+select pg_catalog.json_build_object('relation', 'active_entitlements', 'key', m.lookup_key,
+         'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.active_entitlements m where (m.environment operator(pg_catalog.=) $1) is true and pg_catalog.starts_with($2, 'entitlements:')
+   and m.stripe_customer_id operator(pg_catalog.=) pg_catalog.substr($2, 14)

@@ -3,6 +3,6 @@ update payments.webhook_events e
    set updated_at = pg_catalog.now(),
        processing_status = $3,
        last_error = $4,
-       attempt_count = e.attempt_count + case when e.processing_status = 'failed'::text then 1 else 0 end,
-       processed_at = case when $3 = 'failed'::text then null else pg_catalog.now() end
- where e.environment is not distinct from $1 and e.stripe_event_id = $2
+       attempt_count = e.attempt_count operator(pg_catalog.+) case when e.processing_status operator(pg_catalog.=) 'failed' then 1 else 0 end,
+       processed_at = case when $3 operator(pg_catalog.=) 'failed' then null else pg_catalog.now() end
+ where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2

@@ -1,5 +1,5 @@
 -- stored_event: locks an event and gives its body. $1 environment text, $2 stripe_event_id text
-select pg_catalog.json_build_object('body'::text, coalesce(e.body, e.payload::text))::text
+select pg_catalog.json_build_object('body', coalesce(e.body, e.payload::pg_catalog.text))::pg_catalog.text
   from payments.webhook_events e
- where e.environment is not distinct from $1 and e.stripe_event_id = $2
+ where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2
    for no key update

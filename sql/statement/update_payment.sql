@@ -18,13 +18,13 @@ update payments.payment_history p
         $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
         pg_catalog.to_timestamp($22), pg_catalog.to_timestamp($23), pg_catalog.to_timestamp($24),
         pg_catalog.to_timestamp($25), $26, $27)
- where p.id = $1::uuid
-   and (p.type, p.status, p.subject_type, p.subject_id, p.stripe_customer_id, p.customer_email_snapshot,
+ where p.id operator(pg_catalog.=) $1::pg_catalog.uuid
+   and row(p.type, p.status, p.subject_type, p.subject_id, p.stripe_customer_id, p.customer_email_snapshot,
         p.stripe_checkout_session_id, p.stripe_payment_intent_id, p.stripe_invoice_id, p.stripe_charge_id,
         p.stripe_refund_id, p.stripe_dispute_id, p.stripe_subscription_id, p.stripe_product_id, p.stripe_price_id,
         p.amount, p.amount_refunded, p.currency, p.description, p.dispute_status, p.paid_at, p.failed_at,
-        p.refunded_at, p.stripe_created_at, p.raw, p.shortfall)
-       is distinct from
-       ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+        p.refunded_at, p.stripe_created_at, p.raw, p.shortfall)::pg_catalog.record
+       operator(pg_catalog.*<>)
+       row($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
         pg_catalog.to_timestamp($22), pg_catalog.to_timestamp($23), pg_catalog.to_timestamp($24),
         pg_catalog.to_timestamp($25), $26, $27)

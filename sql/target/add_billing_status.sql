@@ -5,9 +5,9 @@ insert into {target} (
      , {cancel_at_period_end}
      , {environment}
        )
-values (($1::text)::{team_id:type}, $2::text, ($3::text)::{status:type},
-       timestamptz 'epoch' + $4::bigint * interval '1 microsecond'
-     , /* {cancel_at} */ timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+values ($1::{team_id:type}, $2::pg_catalog.text, $3::{status:type},
+       pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($4::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , /* {cancel_at} */ pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($5::bigint operator(pg_catalog.*) interval '1 microsecond')
      , /* {cancel_at_period_end} */ $6::boolean
-     , ($7::text)::{environment:type}
+     , $7::{environment:type}
        )

@@ -1,4 +1,4 @@
 -- balance_numbered: the balance of subject s, of which the last line tells
 coalesce((select l.{balance_after} from {target} l
-                   where l.{subject_type} = (s.subject_type)::{subject_type:type} and l.{subject_id} = (s.subject_id)::{subject_id:type}
+                   where l.{subject_type} operator(pg_catalog.=) s.subject_type and l.{subject_id} operator(pg_catalog.=) s.subject_id
                    order by l.{id} desc limit 1), 0::bigint)

@@ -1,3 +1,3 @@
 -- balance_summed: the balance of subject s, of which no single line tells
 coalesce((select pg_catalog.sum(l.{delta}) from {target} l
-                   where l.{subject_type} = (s.subject_type)::{subject_type:type} and l.{subject_id} = (s.subject_id)::{subject_id:type}), 0)::bigint
+                   where l.{subject_type} operator(pg_catalog.=) s.subject_type and l.{subject_id} operator(pg_catalog.=) s.subject_id), 0)::bigint

@@ -2,4 +2,4 @@
 update {target}
    set {state} = 'dead', {last_error} = coalesce({last_error}, 'the worker never came back')
      , {updated_at} = pg_catalog.now()
- where {state} = 'claimed' and {run_at} <= pg_catalog.clock_timestamp() and {attempts} >= $1::integer
+ where {state} operator(pg_catalog.=) 'claimed' and {run_at} operator(pg_catalog.<=) pg_catalog.clock_timestamp() and {attempts} operator(pg_catalog.>=) $1::integer

@@ -1,2 +1,2 @@
 -- find_job: whether there is a job. $1 kind text, $2 source text
-select 'true'::text from {target} j where j.{kind} = $1::text and j.{source} = $2::text limit 1
+select 'true'::pg_catalog.text from {target} j where j.{kind} operator(pg_catalog.=) $1::pg_catalog.text and j.{source} operator(pg_catalog.=) $2::pg_catalog.text limit 1

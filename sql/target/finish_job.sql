@@ -2,4 +2,4 @@
 update {target}
    set {state} = 'done', {last_error} = null
      , {updated_at} = pg_catalog.now()
- where {id} = ($1::text)::{id:type} and {state} in ('pending', 'claimed')
+ where {id} operator(pg_catalog.=) $1::{id:type} and {state} operator(pg_catalog.=) any (array['pending', 'claimed'])

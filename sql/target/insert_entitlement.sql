@@ -6,9 +6,9 @@ insert into {target} (
      , {subject_type}
      , {subject_id}
        )
-select $1::text, ($2::text)::{key:type}, ($3::text)::{user_id:type}, $4::boolean,
-       timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
-     , /* {starts_at} */ timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
-     , ($7::text)::{subject_type:type}
-     , ($8::text)::{subject_id:type}
- where not exists (select from {target} e where e.{source} = $1::text and pg_catalog.concat(e.{key}) = $2::text)
+select $1::pg_catalog.text, $2::{key:type}, $3::{user_id:type}, $4::boolean,
+       pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($6::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , /* {starts_at} */ pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($5::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , $7::{subject_type:type}
+     , $8::{subject_id:type}
+ where not exists (select from {target} e where e.{source} operator(pg_catalog.=) $1::pg_catalog.text and pg_catalog.concat(e.{key}) operator(pg_catalog.=) pg_catalog.concat($2::{key:type}))

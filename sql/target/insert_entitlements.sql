@@ -6,11 +6,14 @@ insert into {target} (
      , {subject_type}
      , {subject_id}
        )
-select r.source, (r.key)::{key:type}, (r.user_id)::{user_id:type}, r.active,
-       timestamptz 'epoch' + r.expires_at * interval '1 microsecond'
-     , /* {starts_at} */ timestamptz 'epoch' + r.starts_at * interval '1 microsecond'
-     , (r.subject_type)::{subject_type:type}
-     , (r.subject_id)::{subject_id:type}
-  from pg_catalog.json_to_recordset($1::json) as r (
-         source text, key text, user_id text, active boolean, starts_at bigint, expires_at bigint, subject_type text, subject_id text)
- where not exists (select from {target} e where e.{source} = r.source and pg_catalog.concat(e.{key}) = r.key offset 0)
+select r.source, r.key, r.user_id, r.active,
+       pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) (r.expires_at operator(pg_catalog.*) interval '1 microsecond')
+     , /* {starts_at} */ pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) (r.starts_at operator(pg_catalog.*) interval '1 microsecond')
+     , /* {subject_type} */ r.subject_type
+     , /* {subject_id} */ r.subject_id
+  from pg_catalog.json_to_recordset($1::pg_catalog.json) as r (
+         source pg_catalog.text, key {key:type}, user_id {user_id:type}, active boolean, starts_at bigint, expires_at bigint
+       , subject_type {subject_type:type}
+       , subject_id {subject_id:type}
+       )
+ where not exists (select from {target} e where e.{source} operator(pg_catalog.=) r.source and pg_catalog.concat(e.{key}) operator(pg_catalog.=) pg_catalog.concat(r.key) offset 0)

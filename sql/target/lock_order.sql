@@ -1,6 +1,6 @@
 -- lock_order: an order's row, locked. $1 its key
 select pg_catalog.json_build_object(
-{order_row})::text
+{order_row})::pg_catalog.text
   from {target}
- where {id} = ($1::text)::{id:type}
+ where {id} operator(pg_catalog.=) $1::{id:type}
    for update

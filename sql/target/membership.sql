@@ -1,2 +1,2 @@
 -- membership: the subjects that an app's membership table gives a user; names and conditions are filled in. $1 user id text
-select m.{subject}::pg_catalog.text from {members} m where {conditions} and m.{subject} is not null
+select {subject_text} from {members} m where {conditions} and m.{subject} is not null

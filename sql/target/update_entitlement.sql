@@ -2,10 +2,10 @@
 -- The key is compared as no index can: on a table that was empty when this was planned, an index on keys would look as good.
 update {target}
    set {active} = $4::boolean
-     , {user_id} = ($3::text)::{user_id:type}
-     , {starts_at} = timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
-     , {expires_at} = timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
-     , {subject_type} = ($7::text)::{subject_type:type}
-     , {subject_id} = ($8::text)::{subject_id:type}
+     , {user_id} = $3::{user_id:type}
+     , {starts_at} = pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($5::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , {expires_at} = pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($6::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , {subject_type} = $7::{subject_type:type}
+     , {subject_id} = $8::{subject_id:type}
      , {updated_at} = pg_catalog.now()
- where {source} = $1::text and pg_catalog.concat({key}) = $2::text
+ where {source} operator(pg_catalog.=) $1::pg_catalog.text and pg_catalog.concat({key}) operator(pg_catalog.=) $2::pg_catalog.text

@@ -3,9 +3,9 @@ insert into {target} (
        {subject_type}, {subject_id}, {delta}, {balance_after}, {reason}
      , {note}
      , {source})
-select (s.subject_type)::{subject_type:type}, (s.subject_id)::{subject_id:type}, $3::bigint, {balance} + $3::bigint, ($4::text)::{reason:type}
-     , /* {note} */ $6::text
-     , $5::text
-  from (select $1::text as subject_type, $2::text as subject_id) as s
+select s.subject_type, s.subject_id, $3::bigint, {balance} operator(pg_catalog.+) $3::bigint, $4::{reason:type}
+     , /* {note} */ $6::pg_catalog.text
+     , $5::pg_catalog.text
+  from (select $1::{subject_type:type} as subject_type, $2::{subject_id:type} as subject_id) as s
 on conflict ({source}) do nothing
-returning {balance_after}::text
+returning {balance_after}::pg_catalog.text

@@ -10,9 +10,9 @@ use payments_core::fulfil::order::Own;
 use pgrx::prelude::*;
 
 use super::purchase::Purchase;
-use super::target::{PATIENCE, Target};
+use super::target::{PATIENCE, Target, write_as};
 use super::{Kind, Record, credits, entitlements, known, order};
-use crate::db::{Failure, as_user, savepoint, sees_the_newest, waiting_at_most};
+use crate::db::{Failure, savepoint_of_app, sees_the_newest, waiting_at_most};
 
 /// The only table of each kind, where there is one.
 pub(super) struct Tables {
@@ -119,7 +119,9 @@ pub(super) fn give(gifts: &mut [Gift], tables: &Tables) -> Result<(), Failure> {
     if gifts.is_empty() {
         return Ok(());
     }
-    savepoint(|| waiting_at_most(PATIENCE, || as_owners(&tables.all(), |kind, table| write(kind, table, gifts))))??;
+    savepoint_of_app(|| {
+        waiting_at_most(PATIENCE, || as_owners(&tables.all(), |kind, table| write(kind, table, gifts)))
+    })??;
     match gifts {
         [one] => Record::keep_first(&one.records(tables)),
         many => Record::keep_all(&many.iter().flat_map(|gift| gift.records(tables)).collect::<Vec<_>>()),
@@ -154,13 +156,13 @@ fn write(kind: Kind, table: &Target, gifts: &mut [Gift]) {
 /// Works on each table as its owner; where all have the same one, without changing to and fro.
 fn as_owners(tables: &[(Kind, &Target)], mut work: impl FnMut(Kind, &Target)) -> Result<(), Failure> {
     let owners = tables.iter().map(|(_, table)| table.owner()).collect::<Result<Vec<pg_sys::Oid>, Failure>>()?;
-    let mut work = |(kind, table): &(Kind, &Target)| table.checking_at_once(|| work(*kind, table));
+    let mut work = |(kind, table): &(Kind, &Target)| work(*kind, table);
     if owners.windows(2).all(|two| two[0] == two[1]) {
         let owner = owners.first().copied().unwrap_or(pg_sys::InvalidOid);
-        as_user(owner, || tables.iter().for_each(&mut work));
+        write_as(owner, || tables.iter().for_each(&mut work));
     } else {
         for (table, owner) in tables.iter().zip(owners) {
-            as_user(owner, || work(table));
+            write_as(owner, || work(table));
         }
     }
     Ok(())

@@ -7,7 +7,9 @@ use serde_json::json;
 use super::purchase::Purchase;
 use super::target::Target;
 use super::{Kind, Record, known, order};
-use crate::db::{self, statement, text};
+use crate::db::{self, Path, statement, text};
+use crate::error::OrRaise;
+use crate::{definer, trust};
 
 statement!(NOTIFY_JOBS, "notify_jobs");
 statement!(FORGET_PAYMENT_JOB, "forget_payment_job");
@@ -128,9 +130,10 @@ fn table() -> Target {
 }
 
 /// What `claim_jobs` of SQL returns, as a JSON array.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn take_jobs(n: i32) -> pgrx::JsonB {
+    definer::require_inside();
     let table = table();
     let taken = table.must(|| {
         table.run(BURY_JOBS, &[ATTEMPTS.into()]);
@@ -140,18 +143,24 @@ fn take_jobs(n: i32) -> pgrx::JsonB {
 }
 
 /// Marks a job as done; whether it was there to be finished.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn finish_job(id: &str) -> bool {
-    let table = table();
-    table.must(|| table.run(FINISH_JOB, &[text(id)]).0 > 0)
+    trust::require_admin().or_raise();
+    definer::write(Path::Pinned, || {
+        let table = table();
+        table.must(|| table.run(FINISH_JOB, &[text(id)]).0 > 0)
+    })
 }
 
 /// Says that a job did not work: it comes again after 10 seconds, 20, 40, … at most an hour, and is dead after 8 attempts.
 /// Whether it was claimed.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn fail_job(id: &str, error: &str) -> bool {
-    let table = table();
-    table.must(|| table.run(FAIL_JOB, &[text(id), text(error), ATTEMPTS.into()]).0 > 0)
+    trust::require_admin().or_raise();
+    definer::write(Path::Pinned, || {
+        let table = table();
+        table.must(|| table.run(FAIL_JOB, &[text(id), text(error), ATTEMPTS.into()]).0 > 0)
+    })
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::Kind;
 use super::target::Target;
 use crate::db::{our_table, statement, text};
+use crate::definer;
 use crate::kept::{Kept, kept, watch};
 
 statement!(FIND_TARGETS, "find_targets");
@@ -17,7 +18,7 @@ thread_local! {
 /// The app's tables of one kind, the first that was attached first.
 pub(super) fn targets(kind: Kind) -> Rc<Vec<Target>> {
     kept(&TARGETS, &[our_table(c"attachments")], kind.name(), |kind| {
-        let found: Rc<Vec<Target>> = Rc::new(FIND_TARGETS.read(&[text(*kind)]));
+        let found: Rc<Vec<Target>> = Rc::new(definer::read(|| FIND_TARGETS.read(&[text(*kind)])));
         found.iter().for_each(|target| watch(&[target.oid()]));
         (found, true)
     })

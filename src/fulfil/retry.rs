@@ -5,8 +5,9 @@ use serde::Deserialize;
 
 use super::purchase::price_lock;
 use super::{Kind, PAID_FOR, fulfil_payment, order::uuid, subscription};
-use crate::db::{statement, text};
-use crate::lock;
+use crate::db::{Path, statement, text};
+use crate::error::OrRaise;
+use crate::{definer, lock, trust};
 
 statement!(FIND_OPEN_FULFILLMENTS, "find_open_fulfillments");
 statement!(COUNT_OPEN_FULFILLMENTS, "count_open_fulfillments");
@@ -44,20 +45,23 @@ struct Subscription {
 /// and the tables of today.
 ///
 /// Returns how many fewer things are open afterwards. Safe to run at any time: what was given is not given twice.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: default!(Option<&str>, "null")) -> i64 {
-    let before = open(environment);
-    match reference {
-        None => {
-            let open: Vec<Open> = FIND_OPEN_FULFILLMENTS.all(&[text(environment)]);
-            let sessions = open.iter().filter_map(|one| one.source.strip_prefix("checkout:")).collect();
-            payments_of(sessions);
-            open.iter().for_each(again);
+    trust::require_admin().or_raise();
+    definer::write(Path::Ordinary, || {
+        let before = open(environment);
+        match reference {
+            None => {
+                let open: Vec<Open> = FIND_OPEN_FULFILLMENTS.all(&[text(environment)]);
+                let sessions = open.iter().filter_map(|one| one.source.strip_prefix("checkout:")).collect();
+                payments_of(sessions);
+                open.iter().for_each(again);
+            }
+            Some(reference) => anew(environment, reference),
         }
-        Some(reference) => anew(environment, reference),
-    }
-    before - open(environment)
+        before - open(environment)
+    })
 }
 
 fn open(environment: Option<&str>) -> i64 {
@@ -99,9 +103,10 @@ fn anew(environment: Option<&str>, reference: &str) {
 }
 
 /// Gives what the subscriptions of an environment give as things are now.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn settle_subscriptions(environment: &str) {
+    definer::require_inside();
     FIND_SUBSCRIPTIONS.all(&[text(environment)]).into_iter().for_each(settle_subscription);
 }
 

@@ -12,9 +12,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Kind, known};
+use crate::column_value::{array_of, as_text, as_type, qualified_name};
 use crate::db::{
-    Failure, as_user, dynamic, is_superuser, json, kept, owner_of, read, rows, savepoint, waiting_at_most,
+    Failure, as_user, column_type, is_superuser, json, kept, owner_of, read, rows, savepoint_of_app, statement, text,
+    waiting_at_most,
 };
+use crate::{deferred, definer};
 
 /// How long a write waits for a lock that somebody else has on the app's table or row, in milliseconds: then it is `failed`,
 /// and the payment is not kept waiting.
@@ -23,8 +26,6 @@ pub(super) const PATIENCE: i32 = 5000;
 const NUMBERED: &str = include_str!("../../sql/target/balance_numbered.sql");
 const SUMMED: &str = include_str!("../../sql/target/balance_summed.sql");
 const ORDER_ROW: &str = include_str!("../../sql/target/order_row.sql");
-const IMMEDIATE: &str = include_str!("../../sql/target/constraints_immediate.sql");
-const DEFERRED: &str = include_str!("../../sql/target/constraints_deferred.sql");
 
 /// A table that the projection was attached to.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,12 +42,17 @@ pub(super) struct Target {
     pub(super) subject_type: Option<String>,
     /// Whether a superuser may own it, as somebody has said.
     superuser_owner: bool,
-    /// Its constraints that can be left to the commit, and of these those that are.
-    deferrable: Option<Vec<String>>,
-    deferred: Option<Vec<String>>,
     /// Its statements, by the place of their template.
     #[serde(skip)]
-    rendered: Rc<RefCell<HashMap<usize, Rc<str>>>>,
+    rendered: Rc<RefCell<HashMap<usize, Rc<Rendered>>>>,
+}
+
+/// A template with a table's names in it.
+#[derive(Debug, Default)]
+struct Rendered {
+    sql: String,
+    /// The parameters, counted from 0, that are given as values of a column's type, `$1::{id:type}`, and which type that is.
+    typed: Vec<(usize, pg_sys::Oid)>,
 }
 
 /// A column of such a table, quoted, and its type; of a domain that below it.
@@ -55,6 +61,14 @@ struct Column {
     column: String,
     #[serde(rename = "type")]
     kind: String,
+}
+
+impl Column {
+    /// Its name as the catalog has it.
+    fn bare(&self) -> String {
+        let quoted = self.column.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+        quoted.map_or_else(|| self.column.clone(), |name| name.replace("\"\"", "\""))
+    }
 }
 
 impl Target {
@@ -104,62 +118,87 @@ impl Target {
     }
 
     /// A template of `sql/target` with this table's names. A line that names a column the table lacks is left out.
-    fn render(&self, template: &'static str) -> Rc<str> {
+    fn render(&self, template: &'static str) -> Rc<Rendered> {
         let place = template.as_ptr().addr();
         if let Some(known) = self.rendered.borrow().get(&place) {
             return Rc::clone(known);
         }
-        let sql: Rc<str> = self.render_anew(template).into();
-        self.rendered.borrow_mut().insert(place, Rc::clone(&sql));
-        sql
+        let rendered = Rc::new(self.render_anew(template));
+        self.rendered.borrow_mut().insert(place, Rc::clone(&rendered));
+        rendered
     }
 
-    fn render_anew(&self, template: &str) -> String {
-        let mut sql = String::with_capacity(template.len() + 64);
+    fn render_anew(&self, template: &str) -> Rendered {
+        let mut rendered = Rendered::default();
         for line in template.lines().filter(|line| !line.starts_with("--")) {
             if let Some(line) = self.render_line(line) {
-                sql.push_str(&line);
-                sql.push('\n');
+                rendered.sql.push_str(&line.sql);
+                rendered.sql.push('\n');
+                rendered.typed.extend(line.typed);
             }
         }
-        sql
+        rendered
     }
 
-    fn render_line(&self, line: &str) -> Option<String> {
-        let mut rendered = String::with_capacity(line.len());
+    fn render_line(&self, line: &str) -> Option<Rendered> {
+        let mut rendered = Rendered::default();
         let mut rest = line;
         while let Some((before, after)) = rest.split_once('{') {
             let (placeholder, after) = after.split_once('}')?;
-            rendered.push_str(before);
+            rendered.sql.push_str(before);
             let part = match placeholder {
                 "balance" => Some(if self.numbered { NUMBERED } else { SUMMED }),
                 "order_row" => Some(ORDER_ROW),
                 _ => None,
             };
             if let Some(part) = part {
-                rendered.push_str(self.render_anew(part).trim_end());
+                rendered.sql.push_str(self.render_anew(part).sql.trim_end());
                 rest = after;
                 continue;
             }
-            rendered.push_str(match placeholder.split_once(':') {
-                Some((column, _)) => &self.columns.get(column)?.kind,
-                None if placeholder == "target" => self.name.as_deref().unwrap_or("gone"),
-                None => &self.columns.get(placeholder)?.column,
-            });
+            match placeholder.split_once(':') {
+                Some((column, "type")) => {
+                    let kind = self.type_of(column)?;
+                    rendered.typed.extend(
+                        parameter_before(before)
+                            .map(|parameter| (parameter, if after.starts_with("[]") { array_of(kind) } else { kind })),
+                    );
+                    rendered.sql.push_str(&qualified_name(kind));
+                }
+                Some((column, _)) => rendered.sql.push_str(&self.text_of(column)?),
+                None if placeholder == "target" => rendered.sql.push_str(self.name.as_deref().unwrap_or("gone")),
+                None => rendered.sql.push_str(&self.columns.get(placeholder)?.column),
+            }
             rest = after;
         }
-        rendered.push_str(rest);
+        rendered.sql.push_str(rest);
         Some(rendered)
+    }
+
+    /// The type of a column, under its domains; that of text where the app has taken the column away since.
+    fn type_of(&self, column: &str) -> Option<pg_sys::Oid> {
+        let column = self.columns.get(column)?;
+        Some(column_type(self.oid(), &column.bare()).unwrap_or(pg_sys::TEXTOID))
+    }
+
+    /// A column as text, of the table or of an alias of it: `status`, `e.key`.
+    fn text_of(&self, column: &str) -> Option<String> {
+        let (alias, name) = column.split_once('.').map_or((None, column), |(alias, name)| (Some(alias), name));
+        let quoted = &self.columns.get(name)?.column;
+        let reference = alias.map_or_else(|| quoted.clone(), |alias| format!("{alias}.{quoted}"));
+        Some(as_text(&reference, self.type_of(name)?))
     }
 
     /// Runs one of its statements: how many rows it touched, and its first value.
     pub(super) fn run(&self, template: &'static str, args: &[DatumWithOid]) -> (u64, Option<String>) {
-        kept(&self.render(template), args)
+        let rendered = self.render(template);
+        kept(&rendered.sql, &rendered.given(args))
     }
 
     /// All rows of one of its statements.
     pub(super) fn all<T: DeserializeOwned>(&self, template: &'static str, args: &[DatumWithOid]) -> Vec<T> {
-        rows(&self.render(template), args)
+        let rendered = self.render(template);
+        rows(&rendered.sql, &rendered.given(args))
     }
 
     /// Writes rows with one of its statements, whose first argument they are; raises where that leaves one as it was.
@@ -175,7 +214,8 @@ impl Target {
 
     /// Reads with one of its statements: the first value. Assigns no transaction id.
     pub(super) fn read(&self, template: &'static str, args: &[DatumWithOid]) -> Option<String> {
-        read(&self.render(template), args).into_iter().next()
+        let rendered = self.render(template);
+        read(&rendered.sql, &rendered.given(args)).into_iter().next()
     }
 
     /// Does `work`, which only reads, as the table's owner; what fails, fails the caller.
@@ -193,7 +233,7 @@ impl Target {
         if !self.is_there() {
             return Err(self.gone());
         }
-        savepoint(|| waiting_at_most(PATIENCE, || self.as_owner(work)))?
+        savepoint_of_app(|| waiting_at_most(PATIENCE, || self.as_owner(work)))?
     }
 
     /// Undoes an attempt in which a row should have been written and was not.
@@ -210,15 +250,7 @@ impl Target {
 
     fn as_owner<T>(&self, work: impl FnOnce() -> T) -> Result<T, Failure> {
         let owner = self.owner()?;
-        Ok(as_user(owner, || self.checking_at_once(work)))
-    }
-
-    /// A constraint left to the commit would run outside of this operation, with somebody else's rights.
-    pub(super) fn checking_at_once<T>(&self, work: impl FnOnce() -> T) -> T {
-        set_constraints(IMMEDIATE, self.deferrable.as_ref());
-        let result = work();
-        set_constraints(DEFERRED, self.deferred.as_ref());
-        result
+        Ok(write_as(owner, work))
     }
 
     /// Who owns it now, if that may be: a table can be given to a superuser after it was attached.
@@ -241,10 +273,45 @@ impl Target {
     }
 }
 
-fn set_constraints(template: &str, names: Option<&Vec<String>>) {
-    if let Some(names) = names {
-        dynamic(&template.replace("{constraints}", &names.join(", ")), &[]);
+impl Rendered {
+    /// The arguments of its statement, those of a column's type as values of that type.
+    fn given<'a>(&self, args: &[DatumWithOid<'a>]) -> Vec<DatumWithOid<'a>> {
+        let kind_of = |place: usize| self.typed.iter().find(|(typed, _)| *typed == place).map(|(_, kind)| *kind);
+        args.iter().enumerate().map(|(place, arg)| as_type(arg, kind_of(place).unwrap_or_else(|| arg.oid()))).collect()
     }
+}
+
+/// The parameter, counted from 0, that a text ends with: 0 of `… = $1::`.
+fn parameter_before(text: &str) -> Option<usize> {
+    let (_, number) = text.strip_suffix("::")?.rsplit_once('$')?;
+    number.parse::<usize>().ok()?.checked_sub(1)
+}
+
+statement!(MISSING_PROJECTION_TRIGGERS, "missing_projection_triggers");
+statement!(UNNEEDED_PROJECTION_TRIGGERS, "unneeded_projection_triggers");
+
+/// Makes the triggers of a kind on our own tables, where they are missing.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn make_projection_triggers(kind: &str) {
+    definer::require_inside();
+    definer::run_ddl(&MISSING_PROJECTION_TRIGGERS.all::<String>(&[text(kind)]));
+}
+
+/// Drops those of a kind that no attached table needs any more.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn drop_projection_triggers(kind: &str) {
+    definer::require_inside();
+    definer::run_ddl(&UNNEEDED_PROJECTION_TRIGGERS.all::<String>(&[text(kind)]));
+}
+
+/// Does `work` as the owner of the tables that it writes to. What code of his puts off to the commit would fail our own writes after
+/// it, so constraints are checked at once again.
+pub(super) fn write_as<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
+    let result = as_user(owner, work);
+    deferred::check_at_once();
+    result
 }
 
 /// Raises what failed where there is nobody to record it for.

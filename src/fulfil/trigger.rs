@@ -10,7 +10,8 @@ use pgrx::{AllocatedByRust, WhoAllocated};
 use super::first::give_or_fulfil;
 use super::purchase::{Version, of_version};
 use super::{Kind, PAID_FOR, bulk, known, order, retry, subscription};
-use crate::{kept, row};
+use crate::db::Path;
+use crate::{definer, kept, row};
 
 type Row<'a, A> = PgHeapTuple<'a, A>;
 
@@ -18,7 +19,7 @@ type Row<'a, A> = PgHeapTuple<'a, A>;
 ///
 /// An AFTER INSERT OR UPDATE row trigger of `payments.payment_history`; SQLSTATE 39P01 anywhere else.
 #[pg_trigger(
-    sql = "create function payments.project_order() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+    sql = "create function payments.project_order() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn project_order<'a>(
     trigger: &'a PgTrigger<'a>,
@@ -30,7 +31,7 @@ fn project_order<'a>(
 ///
 /// An AFTER INSERT OR UPDATE row trigger of `payments.payment_history`; SQLSTATE 39P01 anywhere else.
 #[pg_trigger(
-    sql = "create function payments.project_credits() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+    sql = "create function payments.project_credits() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn project_credits<'a>(
     trigger: &'a PgTrigger<'a>,
@@ -43,7 +44,7 @@ fn project_credits<'a>(
 /// An AFTER row trigger of `payments.payment_history`, `payments.subscriptions` and `payments.subscription_items`; SQLSTATE
 /// 39P01 anywhere else.
 #[pg_trigger(
-    sql = "create function payments.project_entitlements() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+    sql = "create function payments.project_entitlements() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn project_entitlements<'a>(
     trigger: &'a PgTrigger<'a>,
@@ -60,10 +61,11 @@ fn project_entitlements<'a>(
             .flatten()
             .collect();
     subscriptions.dedup();
-    for (environment, subscription) in subscriptions {
-        subscription::fulfil_entitlements(&environment, &subscription);
-    }
-    nothing()
+    as_definer(|| {
+        for (environment, subscription) in subscriptions {
+            subscription::fulfil_entitlements(&environment, &subscription);
+        }
+    })
 }
 
 /// Gives what many payments of one statement bought at its first row, as far as that is usual; the rest is left to the triggers
@@ -72,12 +74,12 @@ fn project_entitlements<'a>(
 /// An AFTER INSERT row trigger of `payments.payment_history` with a transition table `written`, or an AFTER UPDATE one with `was`
 /// beside it; SQLSTATE 39P01 anywhere else.
 #[pg_trigger(
-    sql = "create function payments.project_all() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+    sql = "create function payments.project_all() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn project_all<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     require(trigger, "project_all", &["payment_history"]);
     if let Some(version) = trigger.new().and_then(|new| version(trigger, &new)) {
-        bulk::give_all(trigger, &version, || kinds_of(trigger, is_like_ours));
+        return as_definer(|| bulk::give_all(trigger, &version, || kinds_of(trigger, is_like_ours)));
     }
     nothing()
 }
@@ -86,7 +88,7 @@ fn project_all<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<Row<'a, impl Who
 ///
 /// An AFTER INSERT OR UPDATE row trigger of `payments.payment_history`; SQLSTATE 39P01 anywhere else.
 #[pg_trigger(
-    sql = "create function payments.project_fulfillment_job() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+    sql = "create function payments.project_fulfillment_job() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn project_fulfillment_job<'a>(
     trigger: &'a PgTrigger<'a>,
@@ -98,7 +100,7 @@ fn project_fulfillment_job<'a>(
 ///
 /// An AFTER INSERT OR UPDATE OR DELETE row trigger of `payments.subscriptions`; SQLSTATE 39P01 anywhere else.
 #[pg_trigger(
-    sql = "create function payments.project_billing_status() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+    sql = "create function payments.project_billing_status() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn project_billing_status<'a>(
     trigger: &'a PgTrigger<'a>,
@@ -111,17 +113,18 @@ fn project_billing_status<'a>(
             .collect();
     subjects.sort();
     subjects.dedup_by(|one, other| (&one.1, &one.2) == (&other.1, &other.2));
-    for (environment, subject_type, subject_id) in subjects {
-        subscription::fulfil_billing_status(&environment, &subject_type, &subject_id);
-    }
-    nothing()
+    as_definer(|| {
+        for (environment, subject_type, subject_id) in subjects {
+            subscription::fulfil_billing_status(&environment, &subject_type, &subject_id);
+        }
+    })
 }
 
 /// Gives what a payment bought when its local session becomes known after it.
 ///
 /// An AFTER INSERT OR UPDATE row trigger of `payments.checkout_sessions`; SQLSTATE 39P01 anywhere else.
 #[pg_trigger(
-    sql = "create function payments.project_late_session() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+    sql = "create function payments.project_late_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn project_late_session<'a>(
     trigger: &'a PgTrigger<'a>,
@@ -134,10 +137,10 @@ fn project_late_session<'a>(
             && trigger.old().is_none_or(|old| ids(&old) != ids(&new))
             && let Ok(Some(session)) = row::get::<pgrx::Uuid, _>(&new, "id")
         {
-            retry::fulfil_session(&PAID_FOR, &session.to_string());
+            return as_definer(|| retry::fulfil_session(&PAID_FOR, &session.to_string()));
         }
     } else if completed(&new) && !trigger.old().is_some_and(|old| completed(&old)) {
-        refuse_order(&new);
+        return as_definer(|| refuse_order(&new));
     }
     nothing()
 }
@@ -160,7 +163,7 @@ fn refuse_order<A: WhoAllocated>(session: &Row<A>) {
 ///
 /// An AFTER INSERT OR UPDATE row trigger of `payments.prices`; SQLSTATE 39P01 anywhere else.
 #[pg_trigger(
-    sql = "create function payments.project_late_price() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+    sql = "create function payments.project_late_price() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn project_late_price<'a>(
     trigger: &'a PgTrigger<'a>,
@@ -172,22 +175,22 @@ fn project_late_price<'a>(
         && trigger.old().is_none_or(|old| product(&old) != product(&new))
         && let Some((environment, price)) = column(&new, "environment").zip(column(&new, "stripe_price_id"))
     {
-        retry::fulfil_price(&environment, &price);
+        return as_definer(|| retry::fulfil_price(&environment, &price));
     }
     nothing()
 }
 
 /// Makes every backend read anew what it keeps of a table: the attachments, what prices give, or who is a guest.
 ///
-/// An AFTER trigger of `payments.attachments`, `payments.benefits`, `payments.granted_roles` and `payments.prices`; before a statement it notes that what this
+/// An AFTER trigger of `payments.attachments`, `payments.benefits`, `payments.prices` and `payments.granted_roles`; before a statement it notes that what this
 /// transaction reads may be undone. SQLSTATE 39P01 on any other table.
 #[pg_trigger(
-    sql = "create function payments.tell_backends() returns trigger language c security definer set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+    sql = "create function payments.tell_backends() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn tell_backends<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Row<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    const TABLES: [&str; 4] = ["attachments", "benefits", "granted_roles", "prices"];
+    const TABLES: [&str; 4] = ["attachments", "benefits", "prices", "granted_roles"];
     let ours = trigger.table_schema().is_ok_and(|schema| schema == "payments")
         && trigger.table_name().is_ok_and(|table| TABLES.contains(&table.as_str()));
     match trigger.relid() {
@@ -195,7 +198,7 @@ fn tell_backends<'a>(
         Ok(_) if ours => kept::wrote(),
         _ => misplaced(
             "tell_backends",
-            "It tells something only as a trigger of payments.attachments, benefits, granted_roles or prices.",
+            "It tells something only as a trigger of payments.attachments, benefits, prices or granted_roles.",
         ),
     }
     nothing()
@@ -224,16 +227,15 @@ fn on_payment<'a>(
     }
     let Some(new) = trigger.new() else { return nothing() };
     let changed = || is_purchase(&new) && trigger.old().is_none_or(|old| differs(&old, &new));
-    if let Some(version) = version(trigger, &new)
-        && !bulk::gave(&version, kind)
-        && let Some(purchase) = of_version(version, changed)
-    {
-        if bulk::gave(&version, Kind::Orders) {
-            order::is_settled(&purchase);
+    let Some(version) = version(trigger, &new).filter(|version| !bulk::gave(version, kind)) else { return nothing() };
+    as_definer(|| {
+        if let Some(purchase) = of_version(version, changed) {
+            if bulk::gave(&version, Kind::Orders) {
+                order::is_settled(&purchase);
+            }
+            give_or_fulfil(&purchase, kind, || kinds_of(trigger, is_alike));
         }
-        give_or_fulfil(&purchase, kind, || kinds_of(trigger, is_alike));
-    }
-    nothing()
+    })
 }
 
 /// The kinds whose triggers will be called for the same change of a row, because they are like this one.
@@ -321,6 +323,12 @@ fn version<A: WhoAllocated>(trigger: &PgTrigger, new: &Row<A>) -> Option<Version
             item: place.ip_posid,
         })
     }
+}
+
+/// Does a trigger's work with the rights that it needs, whoever wrote the row.
+fn as_definer<'a>(work: impl FnOnce()) -> Result<Option<Row<'a, AllocatedByRust>>, TriggerFailed> {
+    definer::write(Path::Ordinary, work);
+    nothing()
 }
 
 /// What an AFTER trigger returns is not looked at.

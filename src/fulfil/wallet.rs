@@ -8,14 +8,16 @@ use super::credits::{self, newest_balance, read_balance};
 use super::target::Target;
 use super::{Kind, subject};
 use crate::db::{sees_the_newest, text};
+use crate::definer;
 use crate::error::Error;
 
 const ENTITLED_KEYS: &str = include_str!("../../sql/target/entitled_keys.sql");
 
 /// A subject's balance in the first ledger that was attached; null where there is none.
-#[pg_extern(security_definer, stable)]
+#[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn balance_of(subject_type: &str, subject_id: &str) -> Option<i64> {
+    definer::require_inside();
     let ledger = Target::first_of(Kind::CreditLedger)?;
     if !ledger.can_name("subject_id", subject_id) {
         return None;
@@ -24,7 +26,7 @@ fn balance_of(subject_type: &str, subject_id: &str) -> Option<i64> {
 }
 
 /// Writes a change of a balance once: `{"outcome": "written" | "repeated" | "conflict" | "short", "balance": …}`.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn change_balance(
     subject_type: &str,
@@ -34,6 +36,7 @@ fn change_balance(
     source: &str,
     note: Option<&str>,
 ) -> pgrx::JsonB {
+    definer::require_inside();
     // A snapshot that is older than the lock would not see what others spent while we waited for it.
     if !sees_the_newest() {
         Error::IsolationOfBalance.raise();
@@ -59,7 +62,7 @@ fn change_balance(
 }
 
 /// The keys that a user holds now, by themselves or through a subject; only `key` where it is not null.
-#[pg_extern(security_definer, stable)]
+#[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn keys_of(
     user_id: Option<&str>,
@@ -67,6 +70,7 @@ fn keys_of(
     subject_types: Option<Vec<Option<String>>>,
     subject_ids: Option<Vec<Option<String>>>,
 ) -> Vec<String> {
+    definer::require_inside();
     let Some(table) = Target::first_of(Kind::UserEntitlements) else { return Vec::new() };
     let user_id = user_id.filter(|id| table.can_name("user_id", id));
     let subjects: (Vec<String>, Vec<String>) = subject_types

@@ -7,7 +7,8 @@ use payments_core::stripe::object::Subject;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::db::{self, json, statement, text};
+use crate::db::{Path, json, statement, text};
+use crate::definer;
 use crate::error::OrRaise;
 use crate::lock;
 use crate::project::groups::{self, Also};
@@ -156,6 +157,7 @@ fn attribute(environment: Environment, customer: &str) {
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn mapping_changed(environment: &str, subject_type: &str, subject_id: &str, stripe_customer_id: &str, by_admin: bool) {
+    definer::require_inside();
     let environment = environment_of(Some(environment)).or_raise();
     let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
     let follow = || {
@@ -168,7 +170,7 @@ fn mapping_changed(environment: &str, subject_type: &str, subject_id: &str, stri
         }
         attribute(environment, stripe_customer_id);
     };
-    db::with_ordinary_search_path(|| project::follow(follow));
+    definer::write(Path::Ordinary, || project::follow(follow));
 }
 
 /// Resolves every claim of an environment again.

@@ -17,7 +17,6 @@ pub(crate) mod sync;
 use payments_core::payment::fact::{Fact, Statement};
 use payments_core::payment::newest::rank;
 use std::cell::Cell;
-use std::ffi::CStr;
 
 use payments_core::stripe::event::{Environment, Event};
 use payments_core::stripe::object::charge::Charge;
@@ -28,14 +27,11 @@ use payments_core::stripe::object::payment_intent::Intent;
 use payments_core::stripe::object::refund::Refund;
 use payments_core::stripe::object::session::Session;
 use payments_core::stripe::object::{Unreadable, entitlements};
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::prelude::*;
 
 use crate::db::{self, Failure, statement, text};
 use crate::settings;
 
 statement!(LOCK_PROJECTION, "lock_projection");
-statement!(FIRE_DEFERRED, "fire_deferred");
 statement!(OWN_ACCOUNT, "own_account");
 
 /// What became of an event.
@@ -261,14 +257,8 @@ pub(crate) fn is_alone() -> bool {
 /// For work that needs more locks than may be taken in order: goes on where it is alone, else does all again alone.
 pub(crate) fn must_be_alone() {
     if !is_alone() {
-        do_again_alone();
+        db::again();
     }
-}
-
-/// Undoes what was done so far, back to where the work began, which then does it again alone.
-pub(crate) fn do_again_alone() -> ! {
-    ErrorReport::new(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, db::AGAIN, "payments").report(PgLogLevel::ERROR);
-    unreachable!("an error report does not return")
 }
 
 /// Does `work` in a savepoint beside other work; where it turns out to need the whole projection, again alone.
@@ -283,29 +273,6 @@ pub(crate) fn follow(mut work: impl FnMut()) {
         work();
     } else if db::unless_again(|| holding(Hold::Beside, &mut work)).is_none() {
         alone(work);
-    }
-}
-
-/// The tables that events are projected to, and what was given.
-const PROJECTED: [&CStr; 11] = [
-    c"payment_history",
-    c"webhook_events",
-    c"checkout_sessions",
-    c"fulfillments",
-    c"stripe_customer_mappings",
-    c"subscriptions",
-    c"subscription_items",
-    c"customers",
-    c"products",
-    c"prices",
-    c"active_entitlements",
-];
-
-/// What an app's constraint triggers on our tables put off until the commit is done now: there it could fail no event, but only the
-/// whole call.
-pub(crate) fn fire_deferred() {
-    if PROJECTED.into_iter().any(db::has_deferred) {
-        FIRE_DEFERRED.execute(&[]);
     }
 }
 

@@ -16,11 +16,12 @@ use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::db::{self, json, jsonb, statement, text};
+use crate::db::{self, Path, json, jsonb, statement, text};
+use crate::definer;
 use crate::error::OrRaise;
 use crate::lock::{self, Slots};
 use crate::project::groups::{self, Also, Joined, Since};
-use crate::project::{self, Incoming, do_again_alone, is_alone, mappings, must_be_alone};
+use crate::project::{self, Incoming, is_alone, mappings, must_be_alone};
 use crate::settings;
 use crate::webhook::environment_of;
 
@@ -237,7 +238,7 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
         Some((subject, customer)) if !mappings::stands(environment, subject, customer) => Also::Customer(customer),
         _ => Also::Nothing,
     };
-    let Some(Joined { anchor, since }) = groups::join(environment, &fact.keys(), also) else { do_again_alone() };
+    let Some(Joined { anchor, since }) = groups::join(environment, &fact.keys(), also) else { db::again() };
     let mut statements = if since == Since::Now { Vec::new() } else { groups::facts_of(environment, &anchor) };
     if since == Since::Before && statements.is_empty() {
         must_be_alone();
@@ -283,6 +284,7 @@ fn take_turns(environment: Environment, session: &str) {
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn session_linked(environment: &str, stripe_checkout_session_id: &str) {
+    definer::require_inside();
     let environment = environment_of(Some(environment)).or_raise();
     let follow = || {
         take_turns(environment, stripe_checkout_session_id);
@@ -292,7 +294,7 @@ fn session_linked(environment: &str, stripe_checkout_session_id: &str) {
         }
         settle_family(environment, stripe_checkout_session_id);
     };
-    db::with_ordinary_search_path(|| project::follow(follow));
+    definer::write(Path::Ordinary, || project::follow(follow));
 }
 
 /// The subject and the customer that a completed session may bring together.

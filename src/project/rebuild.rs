@@ -6,10 +6,11 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::db::{self, statement, text};
+use crate::db::{self, Path, statement, text};
 use crate::error::OrRaise;
 use crate::project::{alone, groups, mappings, mirrors, payments};
 use crate::webhook::environment_of;
+use crate::{definer, trust};
 
 statement!(ALL_ANCHORS, "all_anchors");
 statement!(ALL_MIRRORED, "all_mirrored");
@@ -40,9 +41,10 @@ type Difference = (String, String, String, Option<String>, Option<String>);
 /// Derives every row of an environment again from its facts; rows that are right stay untouched.
 ///
 /// Returns how many groups of facts and mirrored objects were derived. Nothing else is projected meanwhile.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn rebuild_projections(environment: Option<&str>) -> i64 {
+    trust::require_admin().or_raise();
     let environment = environment_of(environment).or_raise();
     db::require_read_committed().or_raise();
     let rebuild = || {
@@ -58,13 +60,13 @@ fn rebuild_projections(environment: Option<&str>) -> i64 {
         }
         i64::try_from(done).unwrap_or(i64::MAX)
     };
-    db::with_ordinary_search_path(|| alone(rebuild))
+    definer::write(Path::Ordinary, || alone(rebuild))
 }
 
 /// Names every row and column that differs from what its facts say: none, on a healthy database. Changes nothing.
 ///
 /// `derived` is null in the column of a row that its facts do not give at all; `stored` where the row is missing.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity, reason = "the columns of a SQL function")]
 fn verify_projections(
@@ -79,6 +81,7 @@ fn verify_projections(
         name!(derived, Option<String>),
     ),
 > {
+    trust::require_admin().or_raise();
     let environment = environment_of(environment).or_raise();
     db::require_read_committed().or_raise();
     let mut found: Vec<Difference> = Vec::new();
@@ -98,7 +101,7 @@ fn verify_projections(
             progress(&mut done, "objects and groups verified");
         }
     };
-    db::with_ordinary_search_path(|| alone(verify));
+    definer::write(Path::Ordinary, || alone(verify));
     TableIterator::new(found)
 }
 

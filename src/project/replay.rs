@@ -6,9 +6,10 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::db::{self, statement, text};
+use crate::db::{self, Path, statement, text};
 use crate::error::{Error, OrRaise};
 use crate::webhook::{self, environment_of};
+use crate::{definer, trust};
 
 statement!(EVENTS_TO_REPLAY, "events_to_replay");
 statement!(STORED_EVENT, "stored_event");
@@ -27,14 +28,15 @@ struct Stored {
 /// status; the rows that they gave before come out the same.
 ///
 /// Returns `{replayed, processed, ignored, failed}`.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn replay_events(environment: Option<&str>, event_ids: default!(Option<Vec<String>>, "NULL")) -> JsonB {
+    trust::require_admin().or_raise();
     let environment = environment_of(environment).or_raise();
     db::require_read_committed().or_raise();
     db::commit_durably();
     let (mut processed, mut ignored, mut failed) = (0_u64, 0_u64, 0_u64);
-    let replayed = db::with_ordinary_search_path(|| {
+    let replayed = definer::write(Path::Ordinary, || {
         let events: Vec<String> = EVENTS_TO_REPLAY.all(&[text(environment.name()), event_ids.into()]);
         for (done, id) in events.iter().enumerate() {
             let Some(stored) = STORED_EVENT.one::<Stored>(&[text(environment.name()), text(id.as_str())]) else {
@@ -59,11 +61,12 @@ fn replay_events(environment: Option<&str>, event_ids: default!(Option<Vec<Strin
 ///
 /// # Errors
 /// 22023: less than 30 days, the time in which Stripe lets an event be sent again by hand.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn prune_webhook_events(older_than: default!(Option<Interval>, "'90 days'")) -> i64 {
+    trust::require_admin().or_raise();
     let older_than = older_than.ok_or(Error::Missing("older_than")).or_raise();
-    if IS_TOO_SHORT.one::<bool>(&[older_than.into()]) == Some(true) {
+    if definer::read(|| IS_TOO_SHORT.one::<bool>(&[older_than.into()])) == Some(true) {
         Error::Argument(
             "events of the last 30 days are kept",
             "Stripe lets an event be sent again for 30 days; a pruned one would run twice.".to_owned(),
@@ -71,5 +74,6 @@ fn prune_webhook_events(older_than: default!(Option<Interval>, "'90 days'")) -> 
         )
         .raise();
     }
-    i64::try_from(PRUNE_EVENTS.execute(&[older_than.into()])).unwrap_or(i64::MAX)
+    let pruned = definer::write(Path::Ordinary, || PRUNE_EVENTS.execute(&[older_than.into()]));
+    i64::try_from(pruned).unwrap_or(i64::MAX)
 }

@@ -8,11 +8,11 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::db::{self, Failure, Jsonb, statement, text};
+use crate::db::{self, Failure, Jsonb, Path, statement, text};
 use crate::error::{Error, OrRaise};
-use crate::project::{Incoming, Kind, alone, fire_deferred, kind_of_object, project};
+use crate::project::{Incoming, Kind, alone, kind_of_object, project};
 use crate::webhook::environment_of;
-use crate::{clock, db::json as as_json};
+use crate::{clock, db::json as as_json, definer, trust};
 
 statement!(NOTE_SYNC, "note_sync");
 
@@ -42,7 +42,7 @@ struct Counts {
 /// # Errors
 /// 22023: the argument is not an object or an array, or an object says the other livemode (nothing is written then). 22032: it
 /// nests too deep.
-#[pg_extern(security_definer)]
+#[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn sync_stripe_objects(environment: Option<&str>, objects: Option<Jsonb>) -> JsonB {
     back_fill(environment, objects, None)
@@ -52,7 +52,7 @@ fn sync_stripe_objects(environment: Option<&str>, objects: Option<Jsonb>) -> Jso
 ///
 /// # Errors
 /// As above; 22023 too: `as_of` is in the future or before 1970.
-#[pg_extern(name = "sync_stripe_objects", security_definer)]
+#[pg_extern(name = "sync_stripe_objects")]
 #[search_path(pg_catalog, pg_temp)]
 fn sync_stripe_objects_as_of(
     environment: Option<&str>,
@@ -63,6 +63,7 @@ fn sync_stripe_objects_as_of(
 }
 
 fn back_fill(environment: Option<&str>, objects: Option<Jsonb>, as_of: Option<TimestampWithTimeZone>) -> JsonB {
+    trust::require_admin().or_raise();
     let environment = environment_of(environment).or_raise();
     let given = read(&objects.ok_or(Error::Missing("objects")).or_raise().0).or_raise();
     let now = clock::now();
@@ -95,7 +96,7 @@ fn back_fill(environment: Option<&str>, objects: Option<Jsonb>, as_of: Option<Ti
         NOTE_SYNC.execute(&[text(environment.name()), as_json(&summary)]);
         summary
     };
-    JsonB(db::with_ordinary_search_path(|| alone(work)))
+    JsonB(definer::write(Path::Ordinary, || alone(work)))
 }
 
 fn read(objects: &str) -> Result<Value, Error> {
@@ -154,7 +155,6 @@ fn sync_one(environment: Environment, now: i64, object: &Value, counts: &mut Cou
     };
     let outcome = db::savepoint(|| {
         let synced = sync_all(environment, now, kind, object);
-        fire_deferred();
         synced
     });
     let error = match outcome {

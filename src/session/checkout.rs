@@ -7,11 +7,11 @@ use payments_core::session::{Checkout, LineItem, Refusal, digest, set_aside, set
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Caller, Row, guarded, is_request, refuse, secrets};
+use super::{Caller, Row, guarded, is_request, limit, refuse, secrets};
 use crate::db::{self, Jsonb, Path, statement, text};
 use crate::kept::{Kept, kept};
-use crate::lock;
 use crate::settings::metadata_prefix;
+use crate::{definer, lock};
 
 statement!(FIND_KEY, "find_key");
 statement!(MOVE_KEY, "move_key");
@@ -21,8 +21,6 @@ statement!(KEY_IS_KNOWN, "key_is_known");
 statement!(LIVE_APPROVAL, "live_approval");
 
 const TABLE: &str = "payments.checkout_sessions";
-/// Who may insert this is a backend.
-const ONLY_BACKENDS_WRITE: &std::ffi::CStr = c"stripe_checkout_session_id";
 const NOT_YOURS: [&str; 10] = [
     "payment_status",
     "stripe_checkout_session_id",
@@ -46,15 +44,15 @@ const NOT_YOURS: [&str; 10] = [
 fn guard_checkout_session<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
-    let (relation, mut row) = guarded(trigger, TABLE);
-    let caller = Caller::of(relation, ONLY_BACKENDS_WRITE);
-    if let Err(refusal) = admit(relation, &caller, &mut row) {
+    let mut row = guarded(trigger, TABLE);
+    let caller = Caller::present();
+    if let Err(refusal) = admit(&caller, &mut row) {
         refuse(&refusal, row.holds_secret());
     }
     Ok(Some(row.0))
 }
 
-fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
+fn admit(caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
     let asked = asked(row);
     if *caller != Caller::Trusted {
         row_is_untouched(row)?;
@@ -77,17 +75,20 @@ fn admit(relation: pg_sys::Oid, caller: &Caller, row: &mut Row) -> Result<(), Re
     if asked.idempotency_key.is_some() && row.text("request_digest").is_none() {
         row.set("request_digest", asked.digest(&metadata_prefix()));
     }
-    let Some(owner) = db::owner_of(relation) else { return Ok(()) };
-    db::as_role(owner, Path::Pinned, || {
+    definer::write(Path::Pinned, || {
         caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
         let asks = is_request(row);
+        limit::take_turns(caller);
         let key = asked.idempotency_key.as_deref().map(|key| Key::presented(key, row, &asked));
         match caller {
             _ if key.is_some_and(|key| key.is_known(&asked) && key.claim(&asked)) => Ok(()),
             // What a backend tells of the past asks for nothing.
             Caller::Trusted if !asks => Ok(()),
             Caller::Trusted => live_is_approved(&asked),
-            Caller::User(_) | Caller::Guest => can_be_sold(&asked, &items),
+            Caller::User(_) | Caller::Guest => {
+                can_be_sold(&asked, &items)?;
+                limit::has_room(caller, limit::Kind::Checkout)
+            }
         }
     })
 }
@@ -121,11 +122,7 @@ fn check_checkout_session(
         idempotency_key,
         metadata: metadata.map(|value| value.0),
     };
-    let table = db::our_table(c"checkout_sessions");
-    let verdict = asked.check(&metadata_prefix()).and_then(|items| match db::owner_of(table) {
-        Some(owner) => db::as_role(owner, Path::Pinned, || can_be_sold(&asked, &items)),
-        None => Ok(()),
-    });
+    let verdict = asked.check(&metadata_prefix()).and_then(|items| definer::read(|| can_be_sold(&asked, &items)));
     if let Err(refusal) = verdict {
         refuse(&refusal, asked.holds_secret());
     }
@@ -162,7 +159,7 @@ fn row_is_untouched(row: &Row) -> Result<(), Refusal> {
 }
 
 fn live_is_approved(asked: &Checkout) -> Result<(), Refusal> {
-    let refused = asked.environment.as_deref() == Some("live") && LIVE_APPROVAL.one::<bool>(&[]) != Some(true);
+    let refused = asked.environment.as_deref() == Some("live") && LIVE_APPROVAL.read::<bool>(&[]) != [true];
     if refused { Err(Refusal::LiveNotApproved) } else { Ok(()) }
 }
 
@@ -185,7 +182,7 @@ thread_local! {
 fn known(environment: &str, price: &str) -> Prices {
     let key = (environment.to_owned(), price.to_owned());
     kept(&PRICES, &[db::our_table(c"prices")], key, |(environment, price)| {
-        let found: Prices = FIND_PRICE.all(&[text(price.as_str())]).into();
+        let found: Prices = FIND_PRICE.read(&[text(price.as_str())]).into();
         // One that it does not know there becomes known without anybody being told.
         let keep = found.iter().any(|known| known.environment == *environment);
         (found, keep)
@@ -276,7 +273,7 @@ impl<'a> Key<'a> {
         let another_has_the_id =
             holders.iter().any(|holder| holder.id_taken) && mine.is_none_or(|mine| mine.id != asked.id);
         if !holders.is_empty() && !another_has_the_id {
-            db::with_ordinary_search_path(|| hand_over(self.plain, &digest, &holders, mine));
+            definer::write(Path::Ordinary, || hand_over(self.plain, &digest, &holders, mine));
         }
         mine.is_some()
     }

@@ -1,6 +1,7 @@
 //! Asking to pay: who may bill for whom, and what may stand in a session.
 
 pub(crate) mod checkout;
+mod limit;
 pub(crate) mod portal;
 mod registry;
 pub(crate) mod secrets;
@@ -14,12 +15,12 @@ use pgrx::prelude::*;
 
 use crate::db::{self, Jsonb};
 use crate::identity::current_user_id;
-use crate::row;
+use crate::{row, trust};
 
 /// Who inserts a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Caller {
-    /// A backend: a role that may write what only Stripe and the backend know.
+    /// A backend, which may write what only Stripe and the backend know.
     Trusted,
     /// An end user.
     User(String),
@@ -28,9 +29,9 @@ enum Caller {
 }
 
 impl Caller {
-    /// The caller of the present statement, which inserts into `relation`.
-    fn of(relation: pg_sys::Oid, only_backends_write: &std::ffi::CStr) -> Self {
-        if db::may_insert(db::current_role(), relation, only_backends_write) {
+    /// The caller of the present statement.
+    fn present() -> Self {
+        if trust::is_admin(db::current_role()) {
             return Self::Trusted;
         }
         current_user_id().map_or(Self::Guest, Self::User)
@@ -63,6 +64,7 @@ fn refuse(refusal: &Refusal, holds_secret: bool) -> ! {
     let code = match refusal.sqlstate() {
         "25001" => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
         "42501" => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        "54000" => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         "55000" => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         _ => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
     };
@@ -74,14 +76,12 @@ fn refuse(refusal: &Refusal, holds_secret: bool) -> ! {
 }
 
 /// The row that a guard was called for, after checking that it was called as a guard of that table.
-fn guarded<'a>(trigger: &'a PgTrigger<'a>, table: &str) -> (pg_sys::Oid, Row<'a>) {
+fn guarded<'a>(trigger: &'a PgTrigger<'a>, table: &str) -> Row<'a> {
     let relation = trigger.relid().unwrap_or(pg_sys::InvalidOid);
     let insert = matches!(trigger.op(), Ok(PgTriggerOperation::Insert));
     let before = matches!(trigger.when(), Ok(PgTriggerWhen::Before));
     match trigger.new() {
-        Some(new) if insert && before && db::name_of(relation).as_deref() == Some(table) => {
-            (relation, Row(new.into_owned()))
-        }
+        Some(new) if insert && before && db::name_of(relation).as_deref() == Some(table) => Row(new.into_owned()),
         _ => misplaced(&format!("BEFORE INSERT FOR EACH ROW on {table}")),
     }
 }

@@ -3,14 +3,13 @@
 use payments_core::session::{Portal, Refusal};
 use pgrx::prelude::*;
 
-use super::{Caller, Row, guarded, is_request, refuse, secrets};
-use crate::db::{self, Path, statement, text};
+use super::{Caller, Row, guarded, is_request, limit, refuse, secrets};
+use crate::db::{Path, statement, text};
+use crate::definer;
 
 statement!(PORTAL_MAY_OPEN, "portal_may_open");
 
 const TABLE: &str = "payments.customer_portal_sessions";
-/// Who may insert this is a backend.
-const ONLY_BACKENDS_WRITE: &std::ffi::CStr = c"stripe_customer_id";
 
 /// Checks a new portal session and stamps its creator. A backend may write any state; of its rows only the forms are
 /// checked and, where it asks, that live is approved.
@@ -20,8 +19,8 @@ const ONLY_BACKENDS_WRITE: &std::ffi::CStr = c"stripe_customer_id";
 fn guard_portal_session<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
-    let (relation, mut row) = guarded(trigger, TABLE);
-    let caller = Caller::of(relation, ONLY_BACKENDS_WRITE);
+    let mut row = guarded(trigger, TABLE);
+    let caller = Caller::present();
     let asked = Portal {
         environment: row.text("environment"),
         subject_type: row.text("subject_type"),
@@ -31,8 +30,9 @@ fn guard_portal_session<'a>(
     };
     let asks = is_request(&row);
     let verdict = untouched(&caller, &row)
-        .and_then(|()| admit(&caller, relation, &asked, asks))
-        .and_then(|_| secrets::keep_out(&mut row, None, &secrets::PORTAL));
+        .and_then(|()| admit(&caller, &asked, asks))
+        .and_then(|_| has_room(&caller))
+        .and_then(|()| secrets::keep_out(&mut row, None, &secrets::PORTAL));
     if let Err(refusal) = verdict {
         refuse(&refusal, row.holds_secret());
     }
@@ -55,10 +55,8 @@ fn check_portal_session(
     return_url: Option<String>,
     configuration_id: Option<String>,
 ) -> bool {
-    let relation = db::our_table(c"customer_portal_sessions");
     let asked = Portal { environment, subject_type, subject_id, return_url, configuration_id };
-    let caller = Caller::of(relation, ONLY_BACKENDS_WRITE);
-    admit(&caller, relation, &asked, true)
+    admit(&Caller::present(), &asked, true)
         .map_or_else(|refusal| refuse(&refusal, asked.holds_secret()), |answer| answer.mapped)
 }
 
@@ -85,17 +83,25 @@ fn untouched(caller: &Caller, row: &Row) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn admit(caller: &Caller, relation: pg_sys::Oid, asked: &Portal, asks: bool) -> Result<Answer, Refusal> {
+/// Whether the caller may open one more.
+fn has_room(caller: &Caller) -> Result<(), Refusal> {
+    definer::write(Path::Pinned, || {
+        limit::take_turns(caller);
+        limit::has_room(caller, limit::Kind::Portal)
+    })
+}
+
+fn admit(caller: &Caller, asked: &Portal, asks: bool) -> Result<Answer, Refusal> {
     if *caller == Caller::Guest {
         return Err(Refusal::Anonymous);
     }
     asked.check()?;
-    let Some(owner) = db::owner_of(relation) else { return Ok(Answer::default()) };
-    db::as_role(owner, Path::Pinned, || {
+    definer::read(|| {
         let (kind, id) = (asked.subject_type.as_deref(), asked.subject_id.as_deref());
         caller.may_bill(kind, id)?;
         let answer = PORTAL_MAY_OPEN
-            .one::<Answer>(&[text(asked.environment.as_deref()), text(kind), text(id)])
+            .read::<Answer>(&[text(asked.environment.as_deref()), text(kind), text(id)])
+            .pop()
             .unwrap_or_default();
         if answer.live_refused && asks { Err(Refusal::LiveNotApproved) } else { Ok(answer) }
     })

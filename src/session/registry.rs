@@ -8,11 +8,14 @@ use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::db;
+use crate::column_value::as_text;
+use crate::db::{self, statement, text};
+use crate::definer;
 use crate::kept::{Kept, kept, watch};
 
 const MEMBERSHIP: &str = include_str!("../../sql/target/membership.sql");
 const REGISTERED: &str = include_str!("../../sql/statement/registered_subject_type.sql");
+const VIEWS_READ: &str = include_str!("../../sql/statement/views_read.sql");
 
 /// How an app said who may bill for a type of subject.
 #[derive(Deserialize)]
@@ -23,6 +26,10 @@ pub(super) struct SubjectType {
     pub(super) role_column: Option<String>,
     pub(super) roles: Option<Vec<String>>,
     pub(super) predicate: Option<String>,
+    /// Who owned the table or the predicate when it was registered.
+    pub(super) owner: String,
+    /// Whether a superuser registered what that superuser, or another, owns.
+    pub(super) said_by_superuser: bool,
     /// How its membership table is asked; none where that or a column is gone.
     #[serde(skip)]
     pub(super) look_up: Option<LookUp>,
@@ -35,7 +42,7 @@ thread_local! {
 /// How a type of subject was registered; `None` where nobody said.
 pub(super) fn registered(kind: &str) -> Option<Rc<SubjectType>> {
     kept(&TYPES, &[db::our_table(c"checkout_sessions")], kind.to_owned(), |kind| {
-        let found = db::look_up(REGISTERED, &[kind]);
+        let found = definer::read(|| db::look_up(REGISTERED, &[kind]));
         let found = found.first().and_then(Option::as_deref).and_then(|row| serde_json::from_str(row).ok());
         let found = found
             .map(|registered: SubjectType| Rc::new(SubjectType { look_up: LookUp::of(&registered), ..registered }));
@@ -45,10 +52,49 @@ pub(super) fn registered(kind: &str) -> Option<Rc<SubjectType>> {
     })
 }
 
+statement!(SUBJECT_POLICIES, "subject_policies");
+statement!(SUBJECT_POLICY_DROPS, "subject_policy_drops");
+
+/// Makes the policies of a type of subject on the session tables anew.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn make_subject_policies(subject_type: &str, by_predicate: bool) {
+    drop_subject_policies(subject_type);
+    definer::run_ddl(&SUBJECT_POLICIES.all::<String>(&[text(subject_type), by_predicate.into()]));
+}
+
+/// Drops them: from now on nobody may bill for the type.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn drop_subject_policies(subject_type: &str) {
+    definer::require_inside();
+    definer::run_ddl(&SUBJECT_POLICY_DROPS.all::<String>(&[text(subject_type)]));
+}
+
+impl SubjectType {
+    /// Whether a look-up may run as this role. As a superuser only on a superuser's word, which was given for the one who owned it then.
+    pub(super) fn may_run_as(&self, owner: Oid) -> bool {
+        !db::is_superuser(owner) || (self.said_by_superuser && self.is_owner(owner))
+    }
+
+    /// Whether a role owned it when it was registered.
+    pub(super) fn is_owner(&self, role: Oid) -> bool {
+        db::role_name(role).as_deref() == Some(self.owner.as_str())
+    }
+}
+
+/// What a view reads through: other views, too.
+#[derive(Deserialize)]
+struct ViewsRead {
+    views: Vec<u32>,
+    asks_as_invoker: bool,
+}
+
 /// How a membership table is asked: by which statement, as whom, and of which users.
 pub(super) struct LookUp {
     pub(super) sql: String,
-    pub(super) owner: Oid,
+    table: Oid,
+    owner: Oid,
     pub(super) member: Kind,
 }
 
@@ -56,6 +102,15 @@ impl LookUp {
     fn of(registered: &SubjectType) -> Option<Self> {
         let table = Oid::from(registered.members?);
         watch(&[table]);
+        if db::is_view(table) {
+            let found = db::look_up(VIEWS_READ, &[&table.to_string()]);
+            let found: ViewsRead = serde_json::from_str(found.first()?.as_deref()?).ok()?;
+            // Each may be altered later, and nobody is told but of itself.
+            watch(&found.views.into_iter().map(Oid::from).collect::<Vec<_>>());
+            if found.asks_as_invoker {
+                return None;
+            }
+        }
         let owner = db::owner_of(table)?;
         let subject = Column::of(table, registered.subject_column.as_deref()?)?;
         let member = Column::of(table, registered.user_column.as_deref()?)?;
@@ -66,15 +121,23 @@ impl LookUp {
         }
         let sql = MEMBERSHIP
             .replace("{subject}", &subject.name)
+            .replace("{subject_text}", &subject.text())
             .replace("{members}", &db::name_of(table)?)
             .replace("{conditions}", &conditions.join(" and "));
-        Some(Self { sql, owner, member: member.kind })
+        Some(Self { sql, table, owner, member: member.kind })
+    }
+
+    /// As whom it is asked, if that may be. What a superuser owns is looked at again, and kept from changing hands meanwhile.
+    pub(super) fn runs_as(&self, registered: &SubjectType) -> Option<Oid> {
+        let owner = if db::is_superuser(self.owner) { db::owner_of(self.table)? } else { self.owner };
+        registered.may_run_as(owner).then_some(owner)
     }
 }
 
 /// A column of the app's, and how a text is compared with it so that its index serves.
 struct Column {
     name: String,
+    base: Oid,
     kind: Kind,
 }
 
@@ -84,7 +147,10 @@ pub(super) enum Kind {
     Uuid,
     Integer(i64, i64),
     Text,
+    /// Another type of the server's own.
     Other,
+    /// A type that somebody made.
+    Made,
 }
 
 impl Kind {
@@ -96,7 +162,7 @@ impl Kind {
             Self::Integer(least, most) => {
                 text.parse::<i64>().is_ok_and(|n| (least..=most).contains(&n) && n.to_string() == text)
             }
-            Self::Text | Self::Other => true,
+            Self::Text | Self::Other | Self::Made => true,
         }
     }
 }
@@ -111,15 +177,21 @@ fn is_uuid(text: &str) -> bool {
 
 impl Column {
     fn of(table: Oid, name: &str) -> Option<Self> {
-        let kind = match db::column_type(table, name)? {
+        let base = db::column_type(table, name)?;
+        let kind = match base {
             pg_sys::UUIDOID => Kind::Uuid,
             pg_sys::INT8OID => Kind::Integer(i64::MIN, i64::MAX),
             pg_sys::INT4OID => Kind::Integer(i32::MIN.into(), i32::MAX.into()),
             pg_sys::INT2OID => Kind::Integer(i16::MIN.into(), i16::MAX.into()),
             pg_sys::TEXTOID | pg_sys::VARCHAROID => Kind::Text,
+            made if made.to_u32() >= pg_sys::FirstNormalObjectId => Kind::Made,
             _ => Kind::Other,
         };
-        Some(Self { name: pgrx::spi::quote_identifier(name), kind })
+        Some(Self { name: pgrx::spi::quote_identifier(name), base, kind })
+    }
+
+    fn text(&self) -> String {
+        as_text(&format!("m.{}", self.name), self.base)
     }
 
     fn equals(&self, argument: usize) -> String {
@@ -128,12 +200,12 @@ impl Column {
             Kind::Uuid => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.uuid"),
             Kind::Integer(..) => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.int8"),
             Kind::Text => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.text"),
-            Kind::Other => format!("m.{name}::pg_catalog.text operator(pg_catalog.=) ${argument}::pg_catalog.text"),
+            Kind::Other | Kind::Made => format!("{} operator(pg_catalog.=) ${argument}::pg_catalog.text", self.text()),
         }
     }
 
     fn is_one_of(&self, values: &str) -> String {
-        let (name, values) = (&self.name, pgrx::spi::quote_literal(values));
-        format!("({values}::pg_catalog.jsonb) operator(pg_catalog.?) m.{name}::pg_catalog.text")
+        let values = pgrx::spi::quote_literal(values);
+        format!("({values}::pg_catalog.jsonb) operator(pg_catalog.?) {}", self.text())
     }
 }

@@ -8,27 +8,23 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use pgrx::pg_sys::Oid;
-use pgrx::prelude::*;
-use serde::Deserialize;
-
 use super::registry::{SubjectType, registered};
 use crate::db::{self, Path};
+use crate::definer;
 use crate::identity::current_user_id;
+use pgrx::pg_catalog::pg_proc::PgProc;
+use pgrx::pg_sys::Oid;
+use pgrx::prelude::*;
 
 const PREDICATE: &str = include_str!("../../sql/statement/predicate.sql");
 const KNOWN_SUBJECTS: &str = include_str!("../../sql/statement/known_subjects.sql");
-const ASK_PREDICATE: &str = include_str!("../../sql/target/ask_predicate.sql");
+const REGISTERED_TYPES: &str = include_str!("../../sql/statement/registered_subject_types.sql");
 
 /// The type of subject that is built in: the caller.
 const USER: &str = "user";
 
-/// The app's own predicate.
-#[derive(Debug, Deserialize)]
-struct Predicate {
-    name: String,
-    owner: u32,
-}
+/// So many subjects are asked for in one savepoint; where one of them raises, each of them in its own.
+const AT_A_TIME: usize = 100;
 
 /// What the registry and the memberships say.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +38,7 @@ pub(crate) enum Verdict {
 }
 
 /// Whether the caller may bill for a subject; false for nobody, for unregistered types and for ids that are none.
-#[pg_extern(stable, security_definer)]
+#[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn owns_subject(subject_type: Option<&str>, subject_id: Option<&str>) -> bool {
     let (Some(kind), Some(id), Some(user)) = (subject_type, subject_id, current_user_id()) else {
@@ -54,8 +50,9 @@ fn owns_subject(subject_type: Option<&str>, subject_id: Option<&str>) -> bool {
 /// The ids of the subjects of a type that the caller may bill for.
 ///
 /// Made for policies: `team_id::text in (select payments.my_subjects('team'))` is looked up once per query. Of a type with a
-/// predicate of the app's own, it tries those subjects that a session, a mapping or a subscription names.
-#[pg_extern(stable, security_definer)]
+/// predicate of the app's own, it tries those that the caller's own sessions name, and those that money or a backend made known: of
+/// mappings, subscriptions, payments and a backend's sessions. What other callers asked for is not tried.
+#[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn my_subjects(subject_type: Option<&str>) -> SetOfIterator<'static, String> {
     let subjects = match (subject_type, current_user_id()) {
@@ -65,7 +62,19 @@ fn my_subjects(subject_type: Option<&str>) -> SetOfIterator<'static, String> {
     SetOfIterator::new(subjects)
 }
 
-/// Whether `user` may bill for a subject. Runs as the owner of our tables.
+/// The subjects of every type that the caller may bill for.
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn my_subjects_of_all_types() -> TableIterator<'static, (name!(subject_type, String), name!(subject_id, String))> {
+    let Some(user) = current_user_id() else { return TableIterator::empty() };
+    let types = std::iter::once(USER.to_owned())
+        .chain(definer::read(|| db::look_up(REGISTERED_TYPES, &[])).into_iter().flatten());
+    let subjects: Vec<(String, String)> =
+        types.flat_map(|kind| subjects_of(&user, &kind).into_iter().map(move |id| (kind.clone(), id))).collect();
+    TableIterator::new(subjects)
+}
+
+/// Whether `user` may bill for a subject.
 pub(crate) fn owns(user: &str, kind: &str, id: &str) -> Verdict {
     let said = |owns| if owns { Verdict::Owns } else { Verdict::Foreign };
     if kind == USER {
@@ -75,7 +84,7 @@ pub(crate) fn owns(user: &str, kind: &str, id: &str) -> Verdict {
         return Verdict::Unregistered;
     };
     if let Some(predicate) = registered.predicate.as_deref() {
-        return said(asked(predicate, user, &[id]).first().is_some_and(|owns| *owns));
+        return said(asked(&registered, predicate, user, &[id]).first().is_some_and(|owns| *owns));
     }
     said(memberships(&registered, kind, user).is_some_and(|found| found.iter().any(|one| one == id)))
 }
@@ -88,9 +97,9 @@ fn subjects_of(user: &str, kind: &str) -> Vec<String> {
         return Vec::new();
     };
     if let Some(predicate) = registered.predicate.as_deref() {
-        let known: Vec<String> = db::look_up(KNOWN_SUBJECTS, &[kind]).into_iter().flatten().collect();
+        let known = definer::read(|| db::read(KNOWN_SUBJECTS, &[db::text(kind), db::text(user)]));
         let ids: Vec<&str> = known.iter().map(String::as_str).collect();
-        let answers = asked(predicate, user, &ids);
+        let answers = asked(&registered, predicate, user, &ids);
         return known.iter().zip(answers).filter(|(_, owns)| *owns).map(|(id, _)| id.clone()).collect();
     }
     memberships(&registered, kind, user).map(|found| found.to_vec()).unwrap_or_default()
@@ -125,23 +134,32 @@ fn looked_up(registered: &SubjectType, user: &str) -> Option<Vec<String>> {
     if !look_up.member.holds(user) {
         return None;
     }
-    let found = db::quietly(|| db::as_role(look_up.owner, Path::Pinned, || db::look_up(&look_up.sql, &[user])))?;
+    let owner = look_up.runs_as(registered)?;
+    let found = db::quietly(|| db::as_role(owner, Path::Pinned, || db::look_up(&look_up.sql, &[user])))?;
     Some(found.into_iter().flatten().collect())
 }
 
-/// What the app's own predicate says of each id.
-fn asked(predicate: &str, user: &str, ids: &[&str]) -> Vec<bool> {
-    let found = db::look_up(PREDICATE, &[predicate]);
-    let Some(predicate) =
-        found.first().and_then(|row| row.as_deref()).and_then(|row| serde_json::from_str::<Predicate>(row).ok())
-    else {
-        return Vec::new();
+/// What the app's own predicate says of each id: nothing where it is gone, or is not its owner's any more.
+fn asked(registered: &SubjectType, predicate: &str, user: &str, ids: &[&str]) -> Vec<bool> {
+    let Some((function, owner)) = function_of(registered, predicate) else { return Vec::new() };
+    let ask = |ids: &[&str]| {
+        db::quietly(|| db::as_role(owner, Path::Ordinary, || db::say_of_each(function, user, ids))).unwrap_or_default()
     };
-    let sql = ASK_PREDICATE.replace("{predicate}", &predicate.name);
-    let ask = |id: &&str| {
-        let answer =
-            db::quietly(|| db::as_role(Oid::from(predicate.owner), Path::Ordinary, || db::look_up(&sql, &[user, id])));
-        answer.is_some_and(|rows| rows.first().is_some_and(|said| said.as_deref() == Some("true")))
+    let each = |part: &[&str]| {
+        let answers = ask(part);
+        if answers.len() == part.len() {
+            return answers;
+        }
+        part.iter().map(|id| ask(&[*id]).first().is_some_and(|owns| *owns)).collect()
     };
-    ids.iter().map(ask).collect()
+    ids.chunks(AT_A_TIME).flat_map(each).collect()
+}
+
+/// The function that was registered, and as whom it runs. A namesake of somebody else's is none, nor is one that changed hands.
+fn function_of(registered: &SubjectType, predicate: &str) -> Option<(Oid, Oid)> {
+    let found = definer::read(|| db::look_up(PREDICATE, &[predicate]));
+    let function = Oid::from(found.first()?.as_deref()?.parse::<u32>().ok()?);
+    let owner = PgProc::new(function)?.proowner();
+    (registered.is_owner(owner) && registered.may_run_as(owner) && db::may_call(owner, function))
+        .then_some((function, owner))
 }

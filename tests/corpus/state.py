@@ -11,7 +11,7 @@ ASIDE = {
 # Balances are the same in every order; the running balance beside each entry, and how many entries led there, are history.
 LEDGER = "credit_ledger"
 # Outboxes and secrets are not states.
-SKIPPED = {"payments.webhook_secrets", "public.fulfillment_jobs"}
+SKIPPED = {"payments_secret.webhook_secrets", "public.fulfillment_jobs"}
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 

@@ -7,7 +7,6 @@ set timezone = 'UTC';
 select format('select %L, count(*), md5(string_agg(t::text, chr(10) order by t::text)) from %s t', c.oid::regclass, c.oid::regclass)
   from pg_class c
  where c.relnamespace in ('payments'::regnamespace, 'public'::regnamespace) and c.relkind = 'r'
-   and c.relname <> 'webhook_secrets'
  order by c.oid::regclass::text \gexec
 
 select 'relation', c.oid::regclass, c.relkind, pg_get_userbyid(c.relowner), c.relrowsecurity, c.relforcerowsecurity,

@@ -49,7 +49,7 @@ parallel() {
 
 no_secret() {
   ! grep -q 'whsec_not' "$work/shop.sql" && ! pg_restore -f - "$work/shop.dump" | grep -q 'whsec_not' &&
-    [ "$(sql -d plain -c 'select count(*) from payments.webhook_secrets')" = 0 ]
+    [ "$(sql -d plain -c 'select count(*) from payments_secret.webhook_secrets')" = 0 ]
 }
 
 # A restored database goes on: it knows what it has heard, and every row is what its facts say.

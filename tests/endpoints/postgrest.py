@@ -117,7 +117,7 @@ def nothing_else(database, admin):
         connection.execute("set role anon")
         for query in (
             "select * from payments.webhook_events", "select * from payments.payment_history",
-            "select payments.apply_stripe_event('test', '{}')", "select * from payments.webhook_secrets",
+            "select payments.apply_stripe_event('test', '{}')", "select * from payments_secret.webhook_secrets",
             "select payments.set_webhook_secret('test', 'whsec_mine')",
         ):
             try:

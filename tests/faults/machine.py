@@ -126,7 +126,10 @@ SECRETS = ["whsec_loggedsecret0001", "whsec_loggedsecret0002", "sk_live_loggedse
 def no_secret_is_in_the_log_or_among_the_statements():
     name = server.database("logged")
     with server.connect(name) as connection:
-        connection.execute("create extension if not exists pg_stat_statements")
+        # Not every build of PostgreSQL comes with it.
+        watched = one(connection, "select count(*) from pg_available_extensions where name = 'pg_stat_statements'")
+        if watched:
+            connection.execute("create extension if not exists pg_stat_statements")
 
         def refused(query, *parameters):
             try:
@@ -155,16 +158,17 @@ def no_secret_is_in_the_log_or_among_the_statements():
             refused(f"select payments.approve_live('{secret}')")
             refused(f"select payments.grant_role('anon', '{secret}')")
             refused(f"select payments.spend_credits('user', '{secret}', 1, 'k')")
-        told = "\n".join(query for (query,) in connection.execute("select query from pg_stat_statements"))
-        control = one(connection, "select count(*) from pg_stat_statements where strpos(query, 'set_webhook_secret') > 0")
-        assert control, "pg_stat_statements saw no call: it proves nothing"
+        told = ""
+        if watched:
+            told = "\n".join(query for (query,) in connection.execute("select query from pg_stat_statements"))
+            assert "set_webhook_secret" in told, "pg_stat_statements saw no call: it proves nothing"
         refused("select 'in the log', 1 / 0")
     log = pathlib.Path(os.environ["SERVER_LOG"]).read_text(errors="replace")
     assert "in the log" in log, "the log tells no statement of an error: it proves nothing"
     for secret in SECRETS:
         assert secret not in told, f"{secret} is in pg_stat_statements"
         assert secret not in log, f"{secret} is in the server's log"
-    return "neither"
+    return "neither" if watched else "not in the log; this PostgreSQL has no pg_stat_statements"
 
 
 FAULTS = [

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../database.sh"
 here=$tests/isolation
 pg_isolation_regress=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isolation/pg_isolation_regress
-results=$root/target/isolation
+results=$output/isolation
 mkdir -p "$results"
 
 specs=("$@")

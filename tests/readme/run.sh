@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Every ```sql block of the README and of doc/ runs, top to bottom, in one database a page; see blocks.py.
+# Every ```sql block of the README and of docs/ runs, top to bottom, in one database a page; see blocks.py.
 . "$(dirname "$0")/../database.sh"
 pages=("$root/README.md")
-for page in "$root"/doc/*.md; do [ ! -e "$page" ] || pages+=("$page"); done
+for page in "$root"/docs/*.md; do [ ! -e "$page" ] || pages+=("$page"); done
 for page in "${pages[@]}"; do
   name=$(basename "$page" .md | tr 'A-Z-' 'a-z_')
   sql -d postgres -c "create database readme_$name"

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../database.sh"
 here=$tests/regress
 pg_regress=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress
-results=$root/target/regress
+results=$output/regress
 mkdir -p "$results"
 
 stories=("$@")

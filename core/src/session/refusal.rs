@@ -88,6 +88,13 @@ pub enum Refusal {
         /// Its id.
         subject_id: String,
     },
+    /// The caller has as many open sessions as he may have.
+    TooManyOpen {
+        /// Of which kind.
+        kind: &'static str,
+        /// How many he may have.
+        limit: i64,
+    },
 }
 
 impl Refusal {
@@ -97,6 +104,7 @@ impl Refusal {
         match self {
             Self::LiveNotApproved => "55000",
             Self::Isolation => "25001",
+            Self::TooManyOpen { .. } => "54000",
             Self::NotYours(_) | Self::Anonymous | Self::Unregistered(_) | Self::Foreign { .. } => "42501",
             _ => "22023",
         }
@@ -136,6 +144,7 @@ impl Refusal {
             Self::Anonymous => "caller is not signed in".to_owned(),
             Self::Unregistered(_) => "subject type is not registered".to_owned(),
             Self::Foreign { .. } => "caller may not bill for this subject".to_owned(),
+            Self::TooManyOpen { kind, .. } => format!("caller has too many open {kind} sessions"),
         }
     }
 
@@ -191,6 +200,9 @@ impl Refusal {
             Self::Foreign { subject_type, subject_id } => {
                 format!("Subject {} {}.", short(subject_type), short(subject_id))
             }
+            Self::TooManyOpen { limit, .. } => {
+                format!("There are {limit} of the last 24 hours; payments.max_open_sessions allows no more.")
+            }
         }
     }
 
@@ -229,6 +241,10 @@ impl Refusal {
             Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
             Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
             Self::Foreign { .. } => "Ask as someone who may bill for it.",
+            Self::TooManyOpen { kind: "customer portal", .. } => "Use the one that was opened last, or wait.",
+            Self::TooManyOpen { .. } => {
+                "Go on with one of them (the same idempotency key gives it again), or wait until some have ended."
+            }
         }
     }
 }

@@ -55,6 +55,6 @@ drop extension payments;
 begin;
 alter default privileges grant all on tables to anon;
 create extension payments;
-select has_table_privilege('reporting', 'payments.products', 'SELECT') as kept, has_table_privilege('anon', 'payments.webhook_secrets', 'SELECT') as leaked,
+select has_table_privilege('reporting', 'payments.products', 'SELECT') as kept, has_table_privilege('anon', 'payments_secret.webhook_secrets', 'SELECT') as leaked,
        has_function_privilege('anon', 'payments.caller()', 'EXECUTE') as policies_work;
 rollback;

@@ -22,7 +22,7 @@ begin
   end if;
   foreach attempt in array array[
     'set session authorization postgres', 'set role postgres', 'alter role app_owner superuser',
-    'create temp table evil (id int)', 'select * from payments.webhook_secrets', 'delete from payments.fulfillments']
+    'create temp table evil (id int)', 'select * from payments_secret.webhook_secrets', 'delete from payments.fulfillments']
   loop
     begin
       execute attempt;

@@ -90,8 +90,7 @@ set role authenticated;
 set request.jwt.claims = '{"sub": "u1"}';
 select payments.current_user_id();
 \c - postgres
-revoke usage on schema payments from identity_gateway;
-revoke execute on function payments.gateway() from identity_gateway;
+select payments.revoke_role('identity_gateway', 'gateway');
 drop role identity_direct;
 select payments.grant_role('identity_gateway', 'owner');
 select payments.grant_role('payments_owner', 'guest');

@@ -9,7 +9,7 @@ select c.relname, pg_get_userbyid(c.relowner) as owner
 
 select count(*) as not_owned_by_payments_owner
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where n.nspname = 'payments' and c.relkind in ('r', 'v', 'm', 'S', 'f') and c.relname <> 'webhook_secrets'
+ where n.nspname = 'payments' and c.relkind in ('r', 'v', 'm', 'S', 'f')
    and pg_get_userbyid(c.relowner) <> 'payments_owner';
 
 -- Data survives a plain DROP EXTENSION and is found again.

@@ -39,7 +39,6 @@ select pg_temp.ask();
 -- Events of live are refused too: with 403 at the endpoint, so that Stripe sends them again; nothing is written.
 select payments.apply_stripe_event('live', '{"id": "evt_live", "object": "event", "type": "payout.paid", "created": 1, "livemode": true, "data": {"object": {"id": "po_1"}}}');
 reset role;
-create extension pgcrypto schema public;
 create function pg_temp.posted(environment text, secret text) returns json language plpgsql as $$
 declare
   body text := format('{"id": "evt_live", "object": "event", "type": "payout.paid", "created": 1, "livemode": %s, "data": {"object": {"id": "po_1"}}}', (environment = 'live')::text);
@@ -56,7 +55,7 @@ select pg_temp.posted('test', 'whsec_of_live');
 -- Headers that are no JSON hold no signature.
 select set_config('request.headers', 'stripe-signature: t=1', true);
 select payments.stripe_webhook_live('{}');
-delete from payments.webhook_secrets;
+delete from payments_secret.webhook_secrets;
 select pg_temp.posted('live', 'whsec_of_live');
 select count(*) as written from payments.webhook_events;
 rollback;

@@ -33,11 +33,16 @@ select count(*) as granted_to_public
         union all select nspacl from pg_namespace where nspname = 'payments') as a(acl), aclexplode(a.acl) e
  where e.grantee = 0;
 select count(*) as open_by_default from pg_proc where pronamespace = 'payments'::regnamespace and proacl is null;
--- Every function pins its path, and none belongs to a superuser.
+-- Every function pins its path, runs with its caller's rights, and belongs to the superuser who installed it; one that is told
+-- who called asks at once, and no other asks.
 select p.oid::regprocedure as unpinned from pg_proc p
  where p.pronamespace = 'payments'::regnamespace and not coalesce(p.proconfig::text like '%search_path%', false);
-select p.oid::regprocedure as of_a_superuser from pg_proc p join pg_roles r on r.oid = p.proowner
- where p.pronamespace = 'payments'::regnamespace and r.rolsuper;
+select p.oid::regprocedure as with_rights_of_its_own from pg_proc p join pg_roles r on r.oid = p.proowner
+ where p.pronamespace = 'payments'::regnamespace and (p.prosecdef or not r.rolsuper);
+select b.oid::regprocedure as asks_otherwise from pg_proc f join pg_proc b on b.proname = f.proname || '_body' and b.proargtypes = f.proargtypes
+ where f.pronamespace = 'payments'::regnamespace and b.pronamespace = f.pronamespace and (b.prosrc ~ 'outer_role') <> (f.prosrc ~ '^run_for_named');
+select p.oid::regprocedure as asks_for_the_caller from pg_proc p
+ where p.pronamespace = 'payments'::regnamespace and p.prosrc ~ 'payments.outer_role' and p.proname !~ '_body$';
 -- Types are used by creating something with them, which nobody has to.
 select t.typname, e.grantee::regrole from pg_type t join pg_class c on c.oid = t.typrelid and c.relkind = 'c',
        aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) e

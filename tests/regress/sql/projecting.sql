@@ -8,7 +8,6 @@ select said('charge.succeeded', '{"id": "ch_1", "object": "charge", "amount": 1.
 select said('customer.created', '{"id": "cus_1", "object": "customer", "email": 7}', 'evt_2');
 -- A key that decides may not be said twice, in a mirrored object either.
 select payments.set_webhook_secret('test', 'whsec_story');
-create extension pgcrypto schema public;
 create function delivered(object text, id text) returns text language sql as $$
   with body as (
     select format('{"id": "%s", "object": "event", "type": "customer.subscription.updated", "created": 1752000000, "livemode": false, "data": {"object": %s}}', id, object) as text,

@@ -20,7 +20,6 @@ select payments.receive_stripe_webhook('test', :'event', '');
 select payments.receive_stripe_webhook('test', :'event', 'nonsense');
 select payments.receive_stripe_webhook('test', :'event', 't=1752000000,t=1752000000,v1=00');
 select payments.receive_stripe_webhook('test', :'event', 't=1752000000,v1=' || repeat('0', 64));
-create extension pgcrypto schema public;
 create function signed(body text, at timestamptz) returns text language sql as $$
   select format('t=%s,v1=%s', t, encode(public.hmac(convert_to(t || '.' || body, 'UTF8'), 'whsec_story'::bytea, 'sha256'), 'hex'))
     from (select extract(epoch from at)::bigint as t) as clock $$;
@@ -121,10 +120,10 @@ select payments.set_webhook_secret('test', 'whsec_last', '0 seconds');
 select refused(:'event', now());
 -- Set again it stands once; what has ended is forgotten.
 select payments.set_webhook_secret('test', 'whsec_last');
-select environment, count(*), count(valid_until) as ending from payments.webhook_secrets group by 1;
+select environment, count(*), count(valid_until) as ending from payments_secret.webhook_secrets group by 1;
 set role service_role;
-select * from payments.webhook_secrets;
+select * from payments_secret.webhook_secrets;
 reset role;
 set role payments_owner;
-select * from payments.webhook_secrets;
+select * from payments_secret.webhook_secrets;
 reset role;

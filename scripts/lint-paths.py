@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+"""lint-paths.py: every name in a statement that runs under an app's search_path says its schema.
+
+Such are the files of sql/statement and sql/target, and what PL/pgSQL runs between taking the ordinary path and pinning it
+again. An operator, a function or a type without its schema may be somebody's better match; some forms of SQL look up an
+operator and can't say which. Values of an app's columns go through their types' own functions, never through a cast.
+
+Each file is parsed by PostgreSQL's parser (pglast, of the version that pgspot needs). Before it judges, it takes single
+qualifications away from copies and must see each.
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+from pglast import ast, parse_plpgsql, parse_sql
+from pglast.enums import A_Expr_Kind, SubLinkType
+from pglast.visitors import Visitor
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SCHEMAS = ("pg_catalog", "payments")
+# A trigger's own tables are found before any path is looked at.
+TRANSITION_TABLES = {"written", "was"}
+FORMS = {
+    A_Expr_Kind.AEXPR_DISTINCT: "is distinct from",
+    A_Expr_Kind.AEXPR_NOT_DISTINCT: "is not distinct from",
+    A_Expr_Kind.AEXPR_NULLIF: "nullif",
+    A_Expr_Kind.AEXPR_IN: "in",
+    A_Expr_Kind.AEXPR_LIKE: "like",
+    A_Expr_Kind.AEXPR_ILIKE: "ilike",
+    A_Expr_Kind.AEXPR_SIMILAR: "similar to",
+    A_Expr_Kind.AEXPR_BETWEEN: "between",
+    A_Expr_Kind.AEXPR_NOT_BETWEEN: "not between",
+    A_Expr_Kind.AEXPR_BETWEEN_SYM: "between symmetric",
+    A_Expr_Kind.AEXPR_NOT_BETWEEN_SYM: "not between symmetric",
+}
+# What the grammar knows from 16 on, and 15 looks up as any function.
+NEWER = (
+    "JsonObjectConstructor", "JsonArrayConstructor", "JsonArrayQueryConstructor", "JsonObjectAgg", "JsonArrayAgg",
+    "JsonParseExpr", "JsonScalarExpr", "JsonSerializeExpr", "JsonFuncExpr", "JsonTable", "MergeSupportFunc",
+)
+TAKES_THE_PATH = "payments.ordinary_search_path()"
+PINS_THE_PATH = "'pg_catalog, pg_temp'"
+
+
+def enum_columns():
+    """The columns that may be enums of the app's."""
+    text = (ROOT / "sql/schema/attach.sql").read_text()
+    found = set(re.findall(r"\('\w+', '(\w+)', (?:true|false), '\{[^}]*\benum\b[^}]*\}'", text))
+    assert {"status", "key", "subject_type"} <= found, "attach.sql no longer says which columns may be enums"
+    return found
+
+
+def stand_in(template):
+    """A template with names in the place of its braces, each letter where it was."""
+    return re.sub(r"\{([a-z_.]+)(:?)([a-z]*)\}", lambda m: f"_{m[1]}{'_' if m[2] else ''}{m[3]}_", template)
+
+
+def is_stand_in(name):
+    return name.startswith("_") and name.endswith("_")
+
+
+def names(nodes):
+    return [node.sval for node in nodes or () if isinstance(node, ast.String)]
+
+
+class Judge(Visitor):
+    def __init__(self, sql, enums):
+        super().__init__()
+        self.sql, self.enums, self.found, self.ctes = sql, enums, [], set()
+
+    def find(self, node, what, location=None):
+        location = location if location is not None else getattr(node, "location", None)
+        self.found.append((location or 0, what))
+
+    def qualified(self, node, words, what, location=None):
+        if len(words) == 1 and not is_stand_in(words[0]):
+            self.find(node, f"{what} {words[0]} without its schema", location)
+        elif len(words) > 1 and words[0] not in SCHEMAS:
+            self.find(node, f"{what} {'.'.join(words)} of another schema", location)
+
+    def visit_CommonTableExpr(self, ancestors, node):
+        self.ctes.add(node.ctename)
+
+    def visit_A_Expr(self, ancestors, node):
+        if node.kind in FORMS:
+            self.find(node, f"{FORMS[node.kind]} looks up an operator and can't say which")
+        else:
+            self.qualified(node, names(node.name), "operator")
+        if isinstance(node.lexpr, ast.RowExpr):
+            self.find(node, "a comparison of rows looks up operators and can't say which")
+
+    def visit_SubLink(self, ancestors, node):
+        if node.subLinkType in (SubLinkType.ANY_SUBLINK, SubLinkType.ALL_SUBLINK):
+            if not node.operName:
+                self.find(node, "in (select …) looks up an operator and can't say which")
+            else:
+                self.qualified(node, names(node.operName), "operator")
+            if isinstance(node.testexpr, ast.RowExpr):
+                self.find(node, "a comparison of rows looks up operators and can't say which")
+
+    def visit_CaseExpr(self, ancestors, node):
+        if node.arg:
+            self.find(node, "case … when looks up an operator and can't say which")
+
+    def visit_JoinExpr(self, ancestors, node):
+        if node.isNatural or node.usingClause:
+            self.find(node, "a join by names looks up operators and can't say which")
+
+    def visit_SortBy(self, ancestors, node):
+        if node.useOp:
+            self.qualified(node, names(node.useOp), "operator")
+
+    def visit_CollateClause(self, ancestors, node):
+        self.qualified(node, names(node.collname), "collation")
+
+    def visit_FuncCall(self, ancestors, node):
+        self.qualified(node, names(node.funcname), "function")
+        if names(node.funcname)[-1].startswith(("json", "to_json", "row_to_json")):
+            for value in node.args or ():
+                if isinstance(value, ast.ColumnRef) and self.may_be_an_enum(value):
+                    self.find(value, "an enum goes to JSON through whichever cast there is: write {column:text}")
+
+    def visit_TypeName(self, ancestors, node):
+        words = names(node.names)
+        # The grammar knows json from 16 on only.
+        if words == ["pg_catalog", "json"] and not self.sql.startswith("pg_catalog", node.location):
+            words = ["json"]
+        self.qualified(node, words, "type")
+
+    def visit_TypeCast(self, ancestors, node):
+        words = names(node.typeName.names)
+        to_the_apps = len(words) == 1 and is_stand_in(words[0])
+        if to_the_apps and not isinstance(node.arg, (ast.ParamRef, ast.A_Const)):
+            self.find(node, "a value is cast to a type of the app's: give it as a parameter, or in a list of columns")
+        if isinstance(node.arg, ast.ColumnRef) and self.may_be_an_enum(node.arg):
+            self.find(node, "an enum is cast by whichever cast there is: write {column:text}")
+
+    def visit_RangeVar(self, ancestors, node):
+        name = node.relname
+        if not node.schemaname and not is_stand_in(name) and name not in self.ctes | TRANSITION_TABLES:
+            self.find(node, f"relation {name} without its schema")
+
+    def may_be_an_enum(self, column):
+        name = names(column.fields)[-1] if names(column.fields) else ""
+        return is_stand_in(name) and name[1:-1] in self.enums
+
+    def visit(self, ancestors, node):
+        if type(node).__name__ in NEWER:
+            self.find(node, f"{type(node).__name__} is a function of whichever schema in PostgreSQL 15")
+
+
+def parsed(sql):
+    """The tree, its text, and how long what was put before it is: some templates are parts of a statement."""
+    for before, after in (("", ""), ("select pg_catalog.json_build_object(", "\n)")):
+        try:
+            return parse_sql(before + sql + after), before + sql + after, len(before)
+        except Exception as error:
+            refused = error
+    raise refused
+
+
+def judge(text, enums):
+    """What is wrong in a statement: places and words."""
+    tree, sql, shift = parsed(stand_in(text))
+    judging = Judge(sql, enums)
+    for statement in tree:
+        # Common tables may be named before the visitor comes to where they are made.
+        gather = Judge(sql, enums)
+        gather(statement)
+        judging.ctes |= gather.ctes
+    for statement in tree:
+        judging(statement)
+    return [(max(0, place - shift), what) for place, what in judging.found]
+
+
+def line_of(text, place):
+    return text.count("\n", 0, place) + 1
+
+
+def judge_file(path, text, enums):
+    return [f"{path}:{line_of(text, place)}: {what}" for place, what in judge(text, enums)]
+
+
+def expressions(node, state, found):
+    """The expressions of a PL/pgSQL function in the order of its text, those under the app's path."""
+    if isinstance(node, list):
+        for one in node:
+            expressions(one, state, found)
+    elif isinstance(node, dict):
+        line = node.get("lineno")
+        if line is not None:
+            state["line"] = line
+        if "PLpgSQL_expr" in node and isinstance(node["PLpgSQL_expr"], dict) and "query" in node["PLpgSQL_expr"]:
+            query = node["PLpgSQL_expr"]["query"]
+            if state["app"]:
+                found.append((state["line"], query))
+            if TAKES_THE_PATH in query and "set_config" in query:
+                state["app"] = True
+                state["regions"] += 1
+            elif PINS_THE_PATH in query and "set_config" in query:
+                state["app"] = False
+            return
+        for key, one in node.items():
+            if key != "datums":
+                expressions(one, state, found)
+
+
+def judge_function(path, line, source, enums):
+    """What is wrong in the parts of a PL/pgSQL function that run under the app's path, and how many such parts it has."""
+    tree = parse_plpgsql(source)
+    state, found = {"app": False, "line": 0, "regions": 0}, []
+    expressions(json.loads(tree) if isinstance(tree, str) else tree, state, found)
+    body = line_of(source, re.search(r"\$\w*\$", source).start()) - 1
+    wrong = [f"{path}: line {line}: a function takes the app's path and does not pin its own again"] if state["app"] else []
+    for at, query in found:
+        if not re.match(r"\s*(select|insert|update|delete|with)\b", query, re.I):
+            query = re.sub(r"^[\w.\[\]]+\s*:?=\s*", "", query)
+        wrong += [f"{path}:{line + body + at - 1}: {what}" for _, what in judge(query, enums)]
+    return wrong, state["regions"]
+
+
+def functions(text):
+    """The PL/pgSQL functions of a script that take the app's path: the line, and the text."""
+    for found in re.finditer(r"^create (?:or replace )?(?:function|procedure) .*?(\$\w*\$).*?^\1;", text, re.M | re.S | re.I):
+        if TAKES_THE_PATH in found[0]:
+            yield line_of(text, found.start()), found[0]
+
+
+def judge_script(path, text, enums):
+    wrong, regions = [], 0
+    for line, source in functions(text):
+        found, parts = judge_function(path, line, source, enums)
+        wrong += found
+        regions += parts
+    taken = len(re.findall(r"set_config\([^;]*" + re.escape(TAKES_THE_PATH), text))
+    if regions != taken:
+        wrong.append(f"{path}: takes the app's path {taken} times, of which {regions} were read")
+    return wrong
+
+
+def test_itself(files, scripts, enums):
+    """Takes single qualifications away; each must be seen."""
+    blind = []
+    for pattern, instead in (
+        (r"operator\(pg_catalog\.(\S+?)\)", r"\1"),
+        (r"pg_catalog\.(now|json_build_object|to_json|concat)\(", r"\1("),
+        (r"::pg_catalog\.(text|uuid|json|jsonb)\b", r"::\1"),
+        (r"from payments\.", "from "),
+        (r"collate pg_catalog\.", "collate "),
+        (r"\{status:text\}", "{status}::pg_catalog.text"),
+        (r"'status', \{status:text\}", "'status', {status}"),
+        (r"\$1::\{id:type\}", "($1::pg_catalog.text)::{id:type}"),
+    ):
+        path, text = next(((path, text) for path, text in files.items() if re.search(pattern, text)), (None, ""))
+        if path is None or not judge(re.sub(pattern, instead, text, count=1), enums):
+            blind.append(pattern)
+    for form in (
+        "1 in (2)", "1 not in (2)", "1 in (select 2)", "1 between 2 and 3", "1 is distinct from 2", "1 is not distinct from 2",
+        "case 1 when 2 then 3 end", "nullif(1, 2)", "'a' like 'b'", "'a' ilike 'b'", "'a' similar to 'b'",
+        "(1, 2) operator(pg_catalog.=) (3, 4)", "1 = any (array[2])", "'{}'::json", "json_scalar(1)", "now()",
+    ):
+        if not judge(f"select {form}", enums):
+            blind.append(form)
+    for join in ("natural join", "join"):
+        using = "" if "natural" in join else " using (id)"
+        if not judge(f"select from payments.facts a {join} payments.links b{using}", enums):
+            blind.append(join)
+    first = re.compile(r"(set_config\('search_path', payments.*?)operator\(pg_catalog\.=\)", re.S)
+    if not any(judge_script(path, first.sub(r"\1=", text, count=1), enums) for path, text in scripts.items()):
+        blind.append("PL/pgSQL")
+    return [f"the linter itself does not see: {one}" for one in blind]
+
+
+def main():
+    enums = enum_columns()
+    read = lambda folder: {
+        path.relative_to(ROOT): path.read_text() for path in sorted((ROOT / folder).glob("*.sql"))
+    }
+    files = read("sql/statement") | read("sql/target")
+    scripts = read("sql/schema")
+    wrong = test_itself(files, scripts, enums)
+    for path, text in files.items():
+        wrong += judge_file(path, text, enums)
+    for path, text in scripts.items():
+        wrong += judge_script(path, text, enums)
+    print("\n".join(wrong))
+    print(f"{len(files)} files, {sum(len(list(functions(text))) for text in scripts.values())} functions: {len(wrong)} findings")
+    sys.exit(1 if wrong or len(files) < 100 else 0)
+
+
+main()

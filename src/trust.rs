@@ -1,0 +1,127 @@
+//! Who is trusted: superusers, and whom `grant_role()` has recorded. Never a privilege, which somebody may have granted for
+//! another reason (GRANT ALL on all tables of a schema is a usual step before it is exposed).
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use crate::db::{self, our_table, statement, text};
+use crate::definer;
+use crate::error::Error;
+use crate::kept::{Kept, kept};
+
+statement!(RECORDED_ROLES, "recorded_roles");
+statement!(ROLE_GRANTS, "role_grants");
+statement!(ROLE_REVOKES, "role_revokes");
+statement!(UNBACKED_GRANTS, "unbacked_grants");
+
+/// A role that was recorded, and as what.
+#[derive(Deserialize)]
+struct Recorded {
+    role: u32,
+    as_: String,
+}
+
+thread_local! {
+    static RECORDED: RefCell<Kept<(), Rc<[Recorded]>>> = RefCell::default();
+}
+
+fn recorded() -> Rc<[Recorded]> {
+    let table = our_table(c"granted_roles");
+    if table == pg_sys::InvalidOid {
+        // While a dump is being restored, its table is still to come.
+        return Rc::new([]);
+    }
+    kept(&RECORDED, &[table], (), |()| (definer::read(|| RECORDED_ROLES.read(&[])).into(), true))
+}
+
+/// Whether a role is, or inherits from, one that was recorded as one of these.
+fn is_recorded(role: pg_sys::Oid, as_: &[&str]) -> bool {
+    recorded()
+        .iter()
+        .filter(|recorded| as_.contains(&recorded.as_.as_str()))
+        // SAFETY: a look-up in the server's caches.
+        .any(|recorded| unsafe { pg_sys::has_privs_of_role(role, pg_sys::Oid::from(recorded.role)) })
+}
+
+/// Whether a role is a trusted backend. What an app's trigger on our tables runs as can do what an admin can, and no more.
+pub(crate) fn is_admin(role: pg_sys::Oid) -> bool {
+    db::is_superuser(role) || role == definer::role() || is_recorded(role, &["admin"])
+}
+
+/// Whether a role that logs in has checked who the caller is before it sets claims.
+pub(crate) fn is_gateway(role: pg_sys::Oid) -> bool {
+    db::is_superuser(role) || is_recorded(role, &["admin", "gateway"])
+}
+
+/// Refuses everyone but an admin.
+pub(crate) fn require_admin() -> Result<(), Error> {
+    let role = db::current_role();
+    if is_admin(role) { Ok(()) } else { Err(Error::NotRecorded { role: db::role_name(role), as_: "admin" }) }
+}
+
+/// Refuses everyone but who may post webhooks, or an admin.
+pub(crate) fn require_webhook() -> Result<(), Error> {
+    let role = db::current_role();
+    if is_admin(role) || is_recorded(role, &["webhook"]) {
+        return Ok(());
+    }
+    Err(Error::NotRecorded { role: db::role_name(role), as_: "webhook" })
+}
+
+/// Whether a role is a trusted backend; for our own SQL.
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn is_admin_role(role: &str) -> bool {
+    db::role_named(role).is_some_and(is_admin)
+}
+
+/// Whether the present role is a trusted backend; for the policies of the app's tables.
+#[pg_extern(stable, parallel_safe)]
+#[search_path(pg_catalog, pg_temp)]
+fn acting_role_is_admin() -> bool {
+    db::require_extension();
+    is_admin(db::current_role())
+}
+
+/// Gives a role what it was recorded as, or takes it back.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn change_grants(role: pg_sys::Oid, as_: &str, give: bool) {
+    definer::require_inside();
+    let statement = if give { &ROLE_GRANTS } else { &ROLE_REVOKES };
+    let (functions, others): (Vec<String>, Vec<String>) = statement
+        .all::<String>(&[role.into(), text(as_)])
+        .into_iter()
+        .partition(|statement| statement.contains(" execute on function "));
+    definer::run_function_grants(&functions);
+    definer::run_ddl(&others);
+}
+
+/// Takes back what row security does not cover and no record backs, after somebody's GRANT.
+///
+/// # Safety
+/// Called by the server alone, as the function of an event trigger.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn take_back_grants(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: a global of this backend. While a dump is being restored the records are still to come.
+    let restoring = !unsafe { pg_sys::row_security };
+    if !restoring && !definer::is_owner() && our_table(c"granted_roles") != pg_sys::InvalidOid {
+        let unbacked = definer::read(|| UNBACKED_GRANTS.read::<String>(&[]));
+        if !unbacked.is_empty() {
+            definer::run_ddl(&unbacked);
+        }
+    }
+    pg_sys::Datum::from(0)
+}
+
+/// What the server asks before it calls a C function.
+#[unsafe(no_mangle)]
+#[allow(unreachable_pub, reason = "the server finds it by its name")]
+pub extern "C" fn pg_finfo_take_back_grants() -> &'static pg_sys::Pg_finfo_record {
+    &definer::VERSION_1
+}
