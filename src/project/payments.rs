@@ -370,7 +370,7 @@ fn derive(locals: &mut Locals, statements: &[Statement], place: &Place) {
             mapped |= settle_session(locals, newest, &told, statements);
         }
     }
-    for session in by_object(statements).iter().filter_map(|told| as_session(told.newest)) {
+    for session in statements.iter().filter_map(as_session) {
         if locals.candidates(session).first().is_some_and(|local| local.recorded.is_some())
             && let Some(family) = Family::of(environment, &session.id)
             && let Some(one) = family.relatives.iter().find(|one| one.id == session.id)

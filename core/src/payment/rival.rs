@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::fact::{Fact, State, Statement};
 use super::fold::{is_paid, paid_at};
+use crate::stripe::object::session::Session;
 
 /// How well a session stands: the greatest has the row. Facts that arrive make it greater, never less, so whoever stood
 /// first once all are told has the row, whatever the arrival.
@@ -56,7 +57,7 @@ pub struct Relative {
 }
 
 impl Relative {
-    fn sessions(&self) -> impl Iterator<Item = &crate::stripe::object::session::Session> {
+    fn sessions(&self) -> impl Iterator<Item = &Session> {
         self.statements.iter().filter_map(|statement| match &statement.fact {
             Fact::CheckoutSession(session) if session.id == self.id => Some(&**session),
             _ => None,
@@ -64,7 +65,7 @@ impl Relative {
     }
 
     fn expired_unpaid(&self) -> bool {
-        self.sessions().any(|session| session.is_expired())
+        self.sessions().any(Session::is_expired)
             && !self.sessions().any(|session| session.is_complete() || session.state == State::Succeeded)
             && !is_paid(&self.statements)
     }
@@ -72,7 +73,7 @@ impl Relative {
     /// Who was paid first, then who was completed first; of the others whoever was made last may still be paid.
     fn standing(&self) -> impl Ord {
         let made = self.sessions().find_map(|session| session.created);
-        let complete = self.sessions().any(|session| session.is_complete());
+        let complete = self.sessions().any(Session::is_complete);
         let paid = is_paid(&self.statements);
         (
             paid,
@@ -120,7 +121,6 @@ fn line_of<'a>(id: &'a str, family: &'a [Relative]) -> impl Iterator<Item = &'a 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stripe::object::session::Session;
 
     fn said(id: &str, status: &str, paid: &str, created: i64) -> Statement {
         let text = format!(
