@@ -39,3 +39,11 @@ control() {
 }
 
 q -f "$here/sql/shop.sql"
+
+# record_error: a superuser says that Stripe refused a checkout, which updates its row.
+record_error() {
+  q -c "with s as (insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url)
+        values ('test', 'payment', '[{\"price\": \"p\", \"quantity\": 1}]', 'https://a.example', 'https://a.example') returning id)
+        insert into public.made select id from s" \
+    -c "select count(payments.record_stripe_error(m.id, 'x')) from public.made m where not m.done" -c "update public.made set done = true"
+}

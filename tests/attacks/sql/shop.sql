@@ -18,6 +18,8 @@ create function public.deliver(id text, type text, object jsonb) returns text la
     from payments.sign_test_event(jsonb_build_object('id', 'evt_' || id, 'object', 'event', 'type', type, 'created', 1752000063,
                                                      'livemode', false, 'data', jsonb_build_object('object', object))) e
 $$;
+-- Sessions of record_error in attack.sh.
+create table public.made (id uuid, done boolean not null default false);
 -- A customer that Stripe made.
 create function public.customer(id text) returns text language sql as $$
   select public.deliver(id, 'customer.created', jsonb_build_object('id', 'cus_' || id, 'object', 'customer', 'email', 'hidden@victim.example'))
