@@ -1,8 +1,9 @@
 # What every attack in kinds/ shares; sourced by them. run.sh gives each a database of its own with the extension (PGDATABASE) and
-# a folder for its files (SCRATCH).
+# a folder for its files (SCRATCH) and one for what stays (RESULTS).
 #
 # An attack says HELD or HARM. A control is the same attack with the protection taken away: it must do harm, or the attack proves
 # nothing.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export PGOPTIONS="-c client_min_messages=warning"
 anon='-c role=anon -c request.jwt.claims={"role":"anon"}'

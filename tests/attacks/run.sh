@@ -20,7 +20,7 @@ is_fine() {
 attacked() {
   mkdir -p "$work/$1"
   fresh_database "attack_$1" &&
-    PGDATABASE=attack_$1 SCRATCH=$work/$1 timeout 240 bash "$here/kinds/$1.sh" > "$results/$1.out" 2>&1 &&
+    PGDATABASE=attack_$1 SCRATCH=$work/$1 RESULTS=$results timeout 240 bash "$here/kinds/$1.sh" > "$results/$1.out" 2>&1 &&
     grep -q '^HELD ' "$results/$1.out" && grep -q '^control HARM ' "$results/$1.out" || {
       cat "$results/$1.out"
       echo "$1 ended with an error, or has no attack or no control"
