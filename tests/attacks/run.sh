@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Attacks: each script in kinds/ attacks a database of its own and says HELD or HARM of every attack. Its controls are the same
+# attacks with the protection taken away, which must do harm. `tests/attacks/run.sh KIND…` runs only those.
+. "$(dirname "$0")/../database.sh"
+here=$tests/attacks
+results=$output/attacks
+mkdir -p "$results"
+
+kinds=("$@")
+[ ${#kinds[@]} -gt 0 ] || mapfile -t kinds < <(cd "$here/kinds" && ls -- *.sh | sed 's/\.sh$//')
+
+# is_fine VERDICT KIND: whether it is what it must be; shows the whole run where not.
+is_fine() {
+  case $1 in
+    "HELD "* | "control HARM "*) return 0 ;;
+    *) cat "$results/$2.out"; return 1 ;;
+  esac
+}
+
+attacked() {
+  mkdir -p "$work/$1"
+  fresh_database "attack_$1" &&
+    PGDATABASE=attack_$1 SCRATCH=$work/$1 RESULTS=$results timeout 240 bash "$here/kinds/$1.sh" > "$results/$1.out" 2>&1 &&
+    grep -q '^HELD ' "$results/$1.out" && grep -q '^control HARM ' "$results/$1.out" || {
+      cat "$results/$1.out"
+      echo "$1 ended with an error, or has no attack or no control"
+      return 1
+    }
+}
+
+for kind in "${kinds[@]}"; do
+  check "$kind" attacked "$kind"
+  while read -r verdict; do
+    check "$kind: $verdict" is_fine "$verdict" "$kind"
+  done < <(grep -E '^(control )?(HELD|HARM) ' "$results/$kind.out")
+  remove_database "attack_$kind"
+done
+finish
