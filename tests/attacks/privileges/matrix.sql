@@ -6,7 +6,7 @@
 create role stranger;
 create temp view roles as
 select r.name, r.place from unnest(array['public', 'anon', 'authenticated', 'project_admin', 'service_role', 'authenticator',
-                                         'payments_owner', 'payments_definer', 'stranger']::name[]) with ordinality r(name, place);
+                                         'payments_owner', 'payments_definer', 'payments_registrar', 'stranger']::name[]) with ordinality r(name, place);
 create temp view who as
 select o.oid, o.rolname,
        case when o.rolsuper then 'superuser' else o.rolname end as kind
