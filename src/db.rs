@@ -130,7 +130,7 @@ fn with_role<T>(role: pg_sys::Oid, flags: u32, path: Path, work: impl FnOnce() -
         pg_sys::NewGUCNestLevel()
     };
     match path {
-        Path::Ordinary => ordinary_path(|path| search(path)),
+        Path::Ordinary => ordinary_path(search),
         Path::Pinned => search(PINNED_PATH),
     }
     // SAFETY: a global of this backend.

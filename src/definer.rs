@@ -129,7 +129,7 @@ pub(crate) fn outer_role() -> Option<String> {
 
 /// How a public function whose body is SQL or PL/pgSQL is called: for whom, and whether the body asks who that is.
 macro_rules! entrance {
-    ($(#[$doc:meta])* $name:ident, $finfo:ident, $admitted:expr, $as:expr, $tells:literal) => {
+    ($(#[$doc:meta])* $name:ident, $finfo:ident, $as:expr, for_admins: $admin:literal, tells: $tells:literal) => {
         $(#[$doc])*
         ///
         /// # Safety
@@ -138,7 +138,9 @@ macro_rules! entrance {
         #[allow(unreachable_pub, reason = "the server finds it by its name")]
         #[pg_guard]
         pub unsafe extern "C-unwind" fn $name(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-            $admitted;
+            if $admin {
+                trust::require_admin().or_raise();
+            }
             // SAFETY: the server's own description of the call.
             unsafe { run_body(call, $as, $tells) }
         }
@@ -154,27 +156,27 @@ macro_rules! entrance {
 
 entrance!(
     /// For an admin; raises 42501 for anyone else.
-    run_for_admin, pg_finfo_run_for_admin, trust::require_admin().or_raise(), role(), false
+    run_for_admin, pg_finfo_run_for_admin, role(), for_admins: true, tells: false
 );
 entrance!(
     /// For an admin, whose name the body asks for.
-    run_for_named_admin, pg_finfo_run_for_named_admin, trust::require_admin().or_raise(), role(), true
+    run_for_named_admin, pg_finfo_run_for_named_admin, role(), for_admins: true, tells: true
 );
 entrance!(
     /// For anyone: the body sees itself to whom it answers.
-    run_for_anyone, pg_finfo_run_for_anyone, (), role(), false
+    run_for_anyone, pg_finfo_run_for_anyone, role(), for_admins: false, tells: false
 );
 entrance!(
     /// For anyone, whose name the body asks for.
-    run_for_named_caller, pg_finfo_run_for_named_caller, (), role(), true
+    run_for_named_caller, pg_finfo_run_for_named_caller, role(), for_admins: false, tells: true
 );
 entrance!(
     /// For an admin, to write what decides whose rights are used.
-    run_registry, pg_finfo_run_registry, trust::require_admin().or_raise(), registrar(), false
+    run_registry, pg_finfo_run_registry, registrar(), for_admins: true, tells: false
 );
 entrance!(
     /// The same, where the body asks for the admin's name.
-    run_named_registry, pg_finfo_run_named_registry, trust::require_admin().or_raise(), registrar(), true
+    run_named_registry, pg_finfo_run_named_registry, registrar(), for_admins: true, tells: true
 );
 
 pub(crate) static VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
@@ -207,6 +209,7 @@ unsafe fn body_of(function: *mut pg_sys::FmgrInfo) -> *mut pg_sys::FmgrInfo {
 /// The body is called as the server calls any function. Its errors pass by our frames, which hold nothing that must be dropped: what
 /// was set up here is put back by the abort, and which function the call describes by the server, which pins our search path. So the
 /// SQLSTATE of an error stays what it is, also where pgrx knows none of that name.
+#[allow(clippy::cast_ptr_alignment, reason = "the server's own nodes are aligned for their type")]
 unsafe fn run_body(call: pg_sys::FunctionCallInfo, runner: pg_sys::Oid, tells: bool) -> pg_sys::Datum {
     // SAFETY: what the server passes with a call, which stays as long as that; the body takes the same arguments.
     unsafe {

@@ -37,7 +37,9 @@ impl Slots {
         let mut slots: Vec<Lock> = words.into_iter().map(|word| self.slot(first, word)).collect();
         slots.sort_unstable();
         slots.dedup();
-        slots.iter().for_each(|slot| slot.wait(EXCLUSIVE));
+        for slot in slots {
+            slot.wait(EXCLUSIVE);
+        }
     }
 }
 
@@ -138,6 +140,7 @@ impl Lock {
         self.acquire(mode, true)
     }
 
+    #[allow(clippy::cast_possible_truncation, reason = "the server keeps small constants in small fields")]
     fn acquire(self, mode: u32, at_once: bool) -> bool {
         let tag = pg_sys::LOCKTAG {
             // SAFETY: a global of this backend.

@@ -146,6 +146,7 @@ enum Outcome<T> {
     Raised(CaughtError),
 }
 
+#[allow(clippy::result_large_err, reason = "as above")]
 fn subtransaction<T>(work: impl FnOnce() -> T) -> Outcome<T> {
     // SAFETY: the pattern of PL/pgSQL's exception blocks: context and owner are put back on either exit.
     let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };

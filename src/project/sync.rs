@@ -153,10 +153,7 @@ fn sync_one(environment: Environment, now: i64, object: &Value, counts: &mut Cou
         counts.ignored += 1;
         return;
     };
-    let outcome = db::savepoint(|| {
-        let synced = sync_all(environment, now, kind, object);
-        synced
-    });
+    let outcome = db::savepoint(|| sync_all(environment, now, kind, object));
     let error = match outcome {
         Ok(Ok(())) => None,
         Ok(Err(unreadable)) => Some(unreadable),

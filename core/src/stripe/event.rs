@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn an_account_is_another_until_somebody_says_that_it_is_ones_own() {
-        let with = |more: &str| Event::parse(EVENT.replacen("{", &format!("{{{more},"), 1).as_bytes()).unwrap();
+        let with = |more: &str| Event::parse(EVENT.replacen('{', &format!("{{{more},"), 1).as_bytes()).unwrap();
         let own = Event::parse(EVENT.as_bytes()).unwrap();
         assert_eq!((own.foreign_account(None), own.foreign_account(Some("acct_1"))), (None, None));
         for name in ["account", "context"] {
