@@ -183,10 +183,16 @@ mod tests {
 
     #[pg_test(error = "canceling statement due to user request")]
     fn a_savepoint_does_not_swallow_a_cancel() {
-        let _ = db::savepoint(|| {
+        let _ = db::savepoint(|| Spi::run("select pg_cancel_backend(pg_backend_pid()), pg_sleep(10)").unwrap());
+    }
+
+    #[pg_test]
+    fn what_only_says_that_it_was_cancelled_is_an_error_like_others() {
+        let said = db::savepoint(|| {
             ErrorReport::new(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "canceling statement due to user request", "test")
                 .report(PgLogLevel::ERROR);
         });
+        assert_eq!(said.unwrap_err().sqlstate, "57014");
     }
 
     #[pg_test]

@@ -174,6 +174,10 @@ end
 $install$;
 
 -- The function is in src/trust.rs. While a dump is being restored it does nothing: the records come with the dump.
-create event trigger payments_grants on ddl_command_end when tag in ('GRANT') execute function payments.take_back_grants();
+do $install$
+begin
+  execute 'create event trigger payments_grants on ddl_command_end when tag in (''GRANT'') execute function payments.take_back_grants()';
+end
+$install$;
 
 set local search_path = payments, pg_temp;

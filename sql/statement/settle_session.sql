@@ -12,7 +12,8 @@ with said as materialized (
          case when s.stripe_checkout_session_id operator(pg_catalog.=) said.stripe_checkout_session_id then s.named_by
               when $5 is null then said.stripe_checkout_session_id end as named_by,
          case when $5 operator(pg_catalog.<>) said.stripe_checkout_session_id then $5 end as recovered_from,
-         case when $4 is null and said.status operator(pg_catalog.=) 'open' and s.status operator(pg_catalog.<>) 'initialized' then s.status else said.status end as status,
+         case when $4 is null and said.status operator(pg_catalog.=) 'open' and s.status operator(pg_catalog.<>) 'initialized'
+              then s.status else said.status end as status,
          coalesce(said.payment_status, s.payment_status) as payment_status,
          coalesce(said.stripe_customer_id, case when $4 is null then s.stripe_customer_id end) as stripe_customer_id,
          coalesce(said.stripe_payment_intent_id, case when $4 is null then s.stripe_payment_intent_id end) as stripe_payment_intent_id,
