@@ -25,13 +25,15 @@ for schema in public payments_definer project_admin authenticated; do
   [ "$schema" = public ] || q -U planter -c "create schema $schema" -c "grant usage on schema $schema to public"
   q -U planter -v schema="$schema" -f "$here/sql/planted.sql"
 done
-echo "# planted: $(q -c "select count(*) from pg_operator where oid >= 16384") operators, $(q -c "select count(*) from pg_proc where proowner = 'planter'::regrole") functions"
-attack "too little was planted" is_true "select count(*) < 5000 from pg_operator where oid >= 16384"
+echo "# planted: $(q -c "select count(*) from pg_operator where oid operator(pg_catalog.>=) 16384::oid") operators, $(q -c "select count(*) from pg_proc where proowner = 'planter'::regrole") functions"
+attack "too little was planted" is_true "select count(*) operator(pg_catalog.<) 5000 from pg_operator where oid operator(pg_catalog.>=) 16384::oid"
 
-called() { q -c "select string_agg(sequencename || ' ' || last_value, ', ') from pg_sequences where schemaname = 'canary'" | grep . && forget; }
-forget() { q -c "select count(setval(format('canary.%I', sequencename), 1, false)) from pg_sequences where schemaname = 'canary'" > /dev/null; }
+# What this script itself asks, it asks under the system's own path.
+called() { q -c "set search_path = pg_catalog" -c "select string_agg(sequencename || ' ' || last_value, ', ') from pg_sequences where schemaname = 'canary'" | grep . && forget; }
+forget() { q -c "set search_path = pg_catalog" -c "select count(setval(format('canary.%I', sequencename), 1, false)) from pg_sequences where schemaname = 'canary'" > /dev/null; }
 forget
 n=0
+id() { printf '00000000-0000-0000-0000-%012d' "$n"; }
 # Honest work of every kind, by those who do it.
 operating() {
   n=$((n + 1))
@@ -43,12 +45,13 @@ operating() {
 }
 paying() {
   n=$((n + 1))
-  q -c "set role project_admin" -c "insert into public.orders (id, user_id, environment, amount, currency) values (md5('$n')::uuid, 'ada', 'test', 100, 'usd')"
-  q -c "select public.customer('p$n')" -c "select public.buy('p$n', md5('$n')::uuid::text)" \
+  q -c "set role project_admin" -c "insert into public.orders (id, user_id, environment, amount, currency) values ('$(id)', 'ada', 'test', 100, 'usd')"
+  q -c "select public.customer('k$n')" -c "select public.buy('p$n', '$(id)')" \
     -c "select public.deliver('r$n', 'charge.refunded', jsonb_build_object('id', 'ch_p$n', 'object', 'charge', 'payment_intent', 'pi_p$n', 'amount', 100, 'amount_captured', 100, 'amount_refunded', 40, 'currency', 'usd', 'refunded', false, 'paid', true, 'status', 'succeeded', 'captured', true))" \
     -c "select public.deliver('s$n', 'customer.subscription.created', jsonb_build_object('id', 'sub_$n', 'object', 'subscription', 'status', 'active', 'customer', 'cus_p$n', 'created', 1752000063, 'items', jsonb_build_object('object', 'list', 'data', jsonb_build_array(jsonb_build_object('id', 'si_$n', 'object', 'subscription_item', 'quantity', 1, 'current_period_start', 1752000063, 'current_period_end', 1852000063, 'price', jsonb_build_object('id', 'price_c', 'object', 'price', 'product', 'prod_1'))))))" \
     -c "select public.deliver('q$n', 'price.created', jsonb_build_object('id', 'price_n', 'object', 'price', 'product', 'prod_1', 'active', true, 'currency', 'usd', 'unit_amount', 100, 'type', 'one_time'))" > "$SCRATCH/said"
-  grep -c processed "$SCRATCH/said" | sed 's/^/# processed: /'
+  status=$(q -c "set search_path = pg_catalog" -c "select status from public.orders where id = '$(id)'")
+  echo "# processed: $(grep -c processed "$SCRATCH/said"), order: $status, $(q -c "set search_path = pg_catalog" -c "select f.kind, f.state, f.reason from payments.fulfillments f join payments.checkout_sessions s on f.source = 'checkout:' || s.id where s.stripe_checkout_session_id = 'cs_p$n'" | tr '\n' ' ')"
 }
 asking() {
   by "$mallory" -c "select payments.create_checkout_session('test', 'payment', '[{\"price\": \"price_c\", \"quantity\": 1}]', 'https://a.example', 'https://a.example', 'user', 'mallory', idempotency_key => 'p')" \
@@ -59,11 +62,12 @@ asking() {
     -c "insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url) values ('test', 'payment', '[{\"price\": \"price_c\", \"quantity\": 1}]', 'https://a.example', 'https://a.example') on conflict do nothing returning status" > /dev/null
 }
 making() { q -c "grant create, usage on schema app to project_admin" -c "set role project_admin" -c "select payments.create_app_tables('app')"; }
-reinstalling() { q -c "drop extension payments" -c "create extension payments" -c "select payments.set_webhook_secret('test', 'whsec_hidden')"; }
+reinstalling() { q -c "drop extension payments" -c "create extension payments" -c "select payments.set_webhook_secret('test', 'whsec_hidden')" -c "set role project_admin" -c "select payments.create_app_tables()"; }
 for work in operating paying asking; do
   $work
   attack "$work calls what was planted" called
 done
+attack "an order was not paid, so that too little was tried" [ "$status" != paid ]
 PGOPTIONS="$PGOPTIONS -c search_path=payments_definer,public,pg_catalog" operating
 PGOPTIONS="$PGOPTIONS -c search_path=public,pg_catalog" paying
 attack "work under a path that begins with public calls what was planted" called
