@@ -63,7 +63,7 @@ case $goal in
   build) ;;
   test)
     command -v node >/dev/null && command -v npm >/dev/null || debian nodejs npm
-    debian pgbouncer
+    debian pgbouncer sqlsmith
     python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
     python_packages
     node_packages

@@ -33,6 +33,7 @@ for kind in "${kinds[@]}"; do
   while read -r verdict; do
     check "$kind: $verdict" is_fine "$verdict" "$kind"
   done < <(grep -E '^(control )?(HELD|HARM) ' "$results/$kind.out")
-  remove_database "attack_$kind"
+  sql -d postgres -c "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'attack_$kind'" > "$work/ended"
+  remove_database "attack_$kind" || true
 done
 finish

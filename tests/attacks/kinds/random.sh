@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Random queries and random calls as anon and authenticated, for half a minute each: nothing but ordinary errors. No error that is
+# Random queries and random calls as anon and authenticated, for half a minute together each: nothing but ordinary errors. No error that is
 # internal, no panic, no stack trace, no server that ends. SEED repeats a run.
 . "$(dirname "$0")/../attack.sh"
 seed=${SEED:-$RANDOM}
@@ -8,30 +8,30 @@ log=$RESULTS/random.log
 q -c "alter system set log_line_prefix = '%e %r '" -c "alter system set log_error_verbosity = verbose" -c "select pg_reload_conf()" > /dev/null
 started=$(q -c "select pg_postmaster_start_time()")
 at=$(stat -c %s "$SERVER_LOG")
-# since: what the server said since the last time; the lines of internal errors with what follows each.
+# since: what the server said since the last time.
 since() {
   tail -c +"$((at + 1))" "$SERVER_LOG" > "$log"
   at=$(stat -c %s "$SERVER_LOG")
 }
-# odd: something that is no ordinary error. The server's own functions have internal errors too: those of our library name a file
-# of Rust, or our schema in the statement's own call.
+# odd: something that is no ordinary error. The server's own functions have internal errors, too; ours name a file of Rust, or our
+# schema in what they say.
 odd() {
   since
   grep -n -E 'panicked|stack backtrace|terminated by signal|PANIC|rust_panic' "$log" | head -5 | grep . && return
-  grep -A8 -E '^XX' "$log" | grep -E '\.rs:|payments' | head -5 | grep . && return
+  grep -E '^XX' "$log" | grep -E '\.rs:|(ERROR|FATAL|CONTEXT|DETAIL):.*payments' | head -5 | grep . && return
   [ "$(q -c "select pg_postmaster_start_time()")" != "$started" ]
 }
 limits="-c statement_timeout=2s -c lock_timeout=500ms"
 smith() {
   command -v sqlsmith > /dev/null || return 0
-  timeout 40 sqlsmith --seed="$seed" --max-queries="${QUERIES:-1500}" \
+  timeout 18 sqlsmith --seed="$seed" --verbose --max-queries="${QUERIES:-3000}" \
     --target="host=$PGHOST port=$PGPORT dbname=$PGDATABASE user=authenticator options='$limits -c role=$1'" > "$RESULTS/sqlsmith.$1" 2>&1
   echo "# sqlsmith as $1: $(tail -c 300 "$RESULTS/sqlsmith.$1" | tr '\r\n' '  ' | tail -c 120)"
 }
 for role in anon authenticated; do
   smith "$role"
   attack "sqlsmith as $role meets something odd" odd
-  "$root/target/python/bin/python" "$here/random_calls.py" "$role" "$seed" 25
+  "$root/target/python/bin/python" "$here/random_calls.py" "$role" "$seed" 12
   attack "random calls as $role meet something odd" odd
 done
 attack "random calls were refused before they began" is_true "select count(*) = 0 from pg_stat_database where datname = current_database() and xact_commit > 100"

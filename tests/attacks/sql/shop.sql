@@ -13,19 +13,20 @@ values ('test', 'payment', 'open', 'user', 'victim', 'hidden@victim.example', '[
         'https://a.example', 'https://a.example', 'cs_hidden');
 
 -- An event as Stripe would post it, signed with what is set.
-create function public.deliver(id text, type text, object jsonb) returns text language sql as $$
-  select payments.receive_stripe_webhook('test', e.payload, e.signature) ->> 'status'
+create function public.deliver(id text, type text, object jsonb) returns text language sql set search_path = pg_catalog as $$
+  select concat_ws(': ', a ->> 'status', a ->> 'error')
     from payments.sign_test_event(jsonb_build_object('id', 'evt_' || id, 'object', 'event', 'type', type, 'created', 1752000063,
-                                                     'livemode', false, 'data', jsonb_build_object('object', object))) e
+                                                     'livemode', false, 'data', jsonb_build_object('object', object))) e,
+         payments.receive_stripe_webhook('test', e.payload, e.signature) a
 $$;
 -- Sessions of record_error in attack.sh.
 create table public.made (id uuid, done boolean not null default false);
 -- A customer that Stripe made.
-create function public.customer(id text) returns text language sql as $$
+create function public.customer(id text) returns text language sql set search_path = pg_catalog as $$
   select public.deliver(id, 'customer.created', jsonb_build_object('id', 'cus_' || id, 'object', 'customer', 'email', 'hidden@victim.example'))
 $$;
 -- A checkout of one credit by ada, paid.
-create function public.buy(id text, order_id text default null) returns text language plpgsql as $$
+create function public.buy(id text, order_id text default null) returns text language plpgsql set search_path = pg_catalog as $$
 begin
   insert into payments.checkout_sessions (environment, mode, status, subject_type, subject_id, line_items, success_url, cancel_url, metadata,
                                           stripe_checkout_session_id)
