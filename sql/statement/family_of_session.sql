@@ -26,7 +26,7 @@ select pg_catalog.json_build_object(
              from payments.links l
              join payments.facts o
                on (o.environment operator(pg_catalog.=) $1) is true and o.anchor operator(pg_catalog.=) l.anchor
-            where (l.environment operator(pg_catalog.=) $1) is true and l.key operator(pg_catalog.=) f.id collate "C"), '[]'))::pg_catalog.text
+            where (l.environment operator(pg_catalog.=) $1) is true and l.key operator(pg_catalog.=) f.id collate pg_catalog."C"), '[]'))::pg_catalog.text
   from family f
  where (select pg_catalog.count(*) from family) operator(pg_catalog.>) 1
- order by f.id collate "C"
+ order by f.id collate pg_catalog."C"

@@ -14,7 +14,8 @@ create type shop.rank as enum ('owner', 'guest');
 create table shop.orders (
   id uuid primary key, status shop.progress not null default 'pending', amount bigint, currency shop.coin, environment shop.world,
   user_id text, subject_type shop.whose, subject_id text, amount_refunded bigint not null default 0, stripe_checkout_session_id text,
-  stripe_payment_intent_id text, paid_at timestamptz, updated_at timestamptz);
+  stripe_payment_intent_id text, paid_at timestamptz, updated_at timestamptz,
+  line_items jsonb not null default '[{"price": "price_pack", "quantity": 1}]');
 create table shop.ledger (
   id uuid primary key default gen_random_uuid(), subject_type shop.whose not null, subject_id text not null, delta bigint not null,
   balance_after bigint not null, reason shop.why not null, source text not null unique, note text);
