@@ -311,6 +311,20 @@ create function payments.take_back_grants() returns event_trigger
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'take_back_grants';
 
+-- A role may do some things to itself: take its own name out of every policy (DROP OWNED BY itself), after which ours would do nothing,
+-- and say what its own objects are granted by default, after which no installation would trust the schema. Code of an app's that
+-- runs as one of ours may not.
+create function payments.refuse_own_ddl() returns event_trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user in ('payments_owner', 'payments_definer', 'payments_registrar') then
+    raise exception 'role % may not do this to itself', current_user
+      using errcode = '42501', detail = format('Command: %s.', tg_tag), hint = 'Leave it out of triggers on the tables of payments.';
+  end if;
+end
+$$;
+
 -- Row security does not cover TRUNCATE either, whoever holds the privilege.
 create function payments.refuse_truncate() returns trigger
   language plpgsql set search_path = pg_catalog, pg_temp

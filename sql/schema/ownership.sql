@@ -173,10 +173,12 @@ begin
 end
 $install$;
 
--- The function is in src/trust.rs. While a dump is being restored it does nothing: the records come with the dump.
+-- take_back_grants() is in src/trust.rs. While a dump is being restored it does nothing: the records come with the dump.
 do $install$
 begin
   execute 'create event trigger payments_grants on ddl_command_end when tag in (''GRANT'') execute function payments.take_back_grants()';
+  execute 'create event trigger payments_own_ddl on ddl_command_start when tag in (''DROP OWNED'', ''ALTER DEFAULT PRIVILEGES'') '
+    'execute function payments.refuse_own_ddl()';
 end
 $install$;
 
