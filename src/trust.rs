@@ -111,7 +111,8 @@ pub unsafe extern "C-unwind" fn take_back_grants(_call: pg_sys::FunctionCallInfo
     // SAFETY: a global of this backend. While a dump is being restored the records are still to come.
     let restoring = !unsafe { pg_sys::row_security };
     if !restoring && !definer::is_owner() && our_table(c"granted_roles") != pg_sys::InvalidOid {
-        let unbacked = definer::read(|| UNBACKED_GRANTS.read::<String>(&[]));
+        // Under a snapshot of its own: that of the GRANT does not show what it did.
+        let unbacked = definer::read(|| UNBACKED_GRANTS.all::<String>(&[]));
         if !unbacked.is_empty() {
             definer::run_ddl(&unbacked);
         }
