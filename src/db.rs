@@ -203,7 +203,8 @@ thread_local! {
     static HIDDEN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Until the transaction ends, statements of errors are not logged, also beyond the nest level of the present operation.
+/// An error would write its statement, and so a secret that it holds, to the server's log: until the transaction ends, statements of
+/// errors are not logged, also beyond the nest level of the present operation.
 pub(crate) fn hide_statement_from_log() {
     HIDDEN.set(true);
     set_option(c"log_min_error_statement", c"panic", pg_sys::GucAction::GUC_ACTION_LOCAL);

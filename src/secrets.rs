@@ -34,7 +34,7 @@ fn set_webhook_secret(
     secret: Option<&str>,
     keep_previous: default!(Option<Interval>, "'24 hours'"),
 ) {
-    hide_statement_from_log();
+    db::hide_statement_from_log();
     trust::require_admin().or_raise();
     let environment = environment.and_then(Environment::parse).ok_or_else(unnamed_environment).or_raise();
     let secret = usable(secret).or_raise();
@@ -219,10 +219,4 @@ fn with_table<T>(lock: u32, work: impl FnOnce(pg_sys::Relation) -> T) -> T {
         pg_sys::RelationClose(table);
         result
     }
-}
-
-/// An error of this call would write its statement, and so the secret, to the server's log: until the transaction ends,
-/// statements of errors are not logged.
-pub(crate) fn hide_statement_from_log() {
-    db::hide_statement_from_log();
 }

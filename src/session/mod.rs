@@ -59,7 +59,7 @@ impl Caller {
 /// Raises a refusal. Whatever it is for, a statement that holds a secret is kept out of the server's log.
 fn refuse(refusal: &Refusal, holds_secret: bool) -> ! {
     if holds_secret {
-        crate::secrets::hide_statement_from_log();
+        crate::db::hide_statement_from_log();
     }
     let code = match refusal.sqlstate() {
         "25001" => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,

@@ -5,9 +5,9 @@ use payments_core::session::{Refusal, json_looks_secret, json_without_secrets, l
 use pgrx::prelude::*;
 
 use super::{Row, refuse};
+use crate::db::hide_statement_from_log;
 use crate::db::{self, Jsonb};
 use crate::project;
-use crate::secrets::hide_statement_from_log;
 
 /// The columns of a session that may not hold a secret.
 pub(super) struct Columns {
