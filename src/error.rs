@@ -1,8 +1,8 @@
 //! Every error that a caller of ours can meet: its SQLSTATE, message, DETAIL and HINT. No secret and no body is in any.
 
-use payments_core::session::{looks_secret, without_secrets};
+use payments_core::redact::{looks_secret, without_secrets};
 use payments_core::stripe::event::Malformed;
-use payments_core::stripe::signature::{MAX_HEADER, MAX_SIGNATURES, Refusal};
+use payments_core::stripe::signature::{BadSignature, MAX_HEADER, MAX_SIGNATURES};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
@@ -14,7 +14,7 @@ pub(crate) enum Error {
     /// An argument is null that may not be.
     Missing(&'static str),
     /// The signature was refused.
-    Signature(Refusal),
+    Signature(BadSignature),
     /// There is no secret to verify with.
     NoSecret(&'static str),
     /// Live has not been approved.
@@ -135,14 +135,14 @@ impl Error {
         match self {
             Self::Environment(_) => "Pass 'test' or 'live'.",
             Self::Missing(_) => "Pass a value.",
-            Self::Signature(Refusal::Missing) => "Pass the Stripe-Signature header of the request, unchanged.",
-            Self::Signature(Refusal::Malformed | Refusal::TooLarge) => {
+            Self::Signature(BadSignature::Missing) => "Pass the Stripe-Signature header of the request, unchanged.",
+            Self::Signature(BadSignature::Malformed | BadSignature::TooLarge) => {
                 "A Stripe-Signature header reads t=<unix seconds>,v1=<hexadecimal>."
             }
-            Self::Signature(Refusal::NoMatch) => {
+            Self::Signature(BadSignature::NoMatch) => {
                 "Pass the raw body, byte for byte, and set the endpoint's secret with payments.set_webhook_secret()."
             }
-            Self::Signature(Refusal::TooOld { .. } | Refusal::FromTheFuture { .. }) => {
+            Self::Signature(BadSignature::TooOld { .. } | BadSignature::FromTheFuture { .. }) => {
                 "Check the server's clock; the tolerance is the setting payments.signature_tolerance."
             }
             Self::NoSecret(_) => "Set it with payments.set_webhook_secret(environment, secret).",
@@ -175,18 +175,18 @@ impl Error {
     }
 }
 
-fn detail_of(refusal: &Refusal) -> String {
+fn detail_of(refusal: &BadSignature) -> String {
     match refusal {
-        Refusal::Missing => "There is no Stripe-Signature header, or it is empty.".to_owned(),
-        Refusal::Malformed => "It lacks t or v1, says t twice, or says something else in their place.".to_owned(),
-        Refusal::TooLarge => {
+        BadSignature::Missing => "There is no Stripe-Signature header, or it is empty.".to_owned(),
+        BadSignature::Malformed => "It lacks t or v1, says t twice, or says something else in their place.".to_owned(),
+        BadSignature::TooLarge => {
             format!("It is longer than {MAX_HEADER} bytes, or has more than {MAX_SIGNATURES} v1 values.")
         }
-        Refusal::NoMatch => "No v1 value is that of this body under a secret that is valid now.".to_owned(),
-        Refusal::TooOld { timestamp, tolerance } => {
+        BadSignature::NoMatch => "No v1 value is that of this body under a secret that is valid now.".to_owned(),
+        BadSignature::TooOld { timestamp, tolerance } => {
             format!("It was made at {timestamp} (Unix seconds), more than {tolerance} seconds ago.")
         }
-        Refusal::FromTheFuture { timestamp, tolerance } => {
+        BadSignature::FromTheFuture { timestamp, tolerance } => {
             format!("It was made at {timestamp} (Unix seconds), more than {tolerance} seconds from now.")
         }
     }

@@ -10,7 +10,7 @@ use payments_core::payment::fold::Payment;
 use payments_core::stripe::object::customer::Customer;
 use payments_core::stripe::object::price::Price;
 use payments_core::stripe::object::product::Product;
-use payments_core::stripe::object::subscription::Snapshot;
+use payments_core::stripe::object::subscription::SubscriptionSnapshot;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Serialize;
@@ -163,7 +163,7 @@ mod tests {
         is_named_as(&Product::read(r#"{"id": "prod_1"}"#, false).unwrap(), "payments.products");
         is_named_as(&Price::read(r#"{"id": "price_1"}"#, false).unwrap(), "payments.prices");
         let text = r#"{"id": "sub_1", "items": {"data": [{"id": "si_1", "price": {"id": "price_1"}}]}}"#;
-        let subscription = Snapshot::read(text, false, "insforge_").unwrap();
+        let subscription = SubscriptionSnapshot::read(text, false, "insforge_").unwrap();
         is_named_as(&subscription.row, "payments.subscriptions");
         is_named_as(&subscription.items[0], "payments.subscription_items");
     }

@@ -1,7 +1,7 @@
 //! What happens to an event: verify → parse → record → project → settle. The only file that knows the whole route.
 
 use payments_core::stripe::event::{Environment, Event};
-use payments_core::stripe::signature::{Refusal, Signed, Verified};
+use payments_core::stripe::signature::{BadSignature, Signed, Verified};
 use pgrx::JsonB;
 use pgrx::prelude::*;
 use serde::Deserialize;
@@ -85,7 +85,7 @@ fn receive(environment: Option<&str>, payload: Option<&[u8]>, signature: Option<
     if body.len() > limit {
         return Err(Error::TooLarge { size: body.len(), limit });
     }
-    let header = signature.ok_or(Error::Signature(Refusal::Missing))?;
+    let header = signature.ok_or(Error::Signature(BadSignature::Missing))?;
     let secrets = secrets::valid(environment);
     if secrets.is_empty() {
         return Err(Error::NoSecret(environment.name()));

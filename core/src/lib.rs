@@ -1,15 +1,23 @@
-//! The part of payments that needs no database: no SQL, no clock, no server. Everything here is a pure function, so that
-//! its unit and property tests run in microseconds.
+//! The part of payments that needs no database: no SQL, no clock, no server. Every function here is pure, so its unit and
+//! property tests run in microseconds.
 //!
-//! - [`stripe`]: the outside world, typed: signatures, events, and what each Stripe object says in every API shape.
-//! - [`mirror`]: customers, subscriptions and the catalog, each its own newest snapshot.
-//! - [`payment`]: which snapshot is the newest, and how the facts about one payment become its row.
+//! - [`stripe`]: what Stripe sends: signatures, events, and objects in every API shape.
+//! - [`snapshot`]: which of an object's snapshots is the newest.
+//! - [`mirror`]: customers, subscriptions and the catalog: each row is its object's newest snapshot.
+//! - [`payment`]: how the facts about one payment become its row.
 //! - [`fulfil`]: what a payment or a subscription gives, and what is taken back.
-//! - [`search_path`]: where names are looked up while we act as another role.
+//! - [`session`]: what a request to pay, or to open the portal, may hold.
+//! - [`redact`]: what looks like one of Stripe's secrets, and texts without it.
+//! - [`search_path`]: where names are looked up while the extension acts as another role.
 
 pub mod fulfil;
 pub mod mirror;
 pub mod payment;
+pub mod redact;
 pub mod search_path;
 pub mod session;
+pub mod snapshot;
 pub mod stripe;
+mod subject;
+
+pub use subject::Subject;

@@ -1,36 +1,36 @@
-//! Mirrors: customers, subscriptions, products and prices, each of which is its own newest snapshot.
+//! Mirrored objects: customers, subscriptions, products and prices. The row of each is its newest snapshot.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::payment::newest::{Snapshot, newest};
+use crate::snapshot::{Snapshot, newest};
 use crate::stripe::object::Unreadable;
 use crate::stripe::object::entitlements::{ActiveEntitlement, Summary};
-use crate::stripe::object::subscription::{Item, Snapshot as Subscription};
+use crate::stripe::object::subscription::{Item, SubscriptionSnapshot};
 
-/// One snapshot of a mirrored object, kept whole.
+/// One snapshot of a mirrored object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Mirrored {
-    /// The event that carried it; [`crate::payment::fact::SYNC`] for a back-fill.
+pub struct ObjectSnapshot {
+    /// The event that carried it; [`crate::snapshot::SYNC`] for a back-fill.
     pub event_id: String,
-    /// Unix seconds: the event's `created`, or when a back-fill looked.
+    /// Unix seconds: the event's `created`, or when the back-fill looked.
     pub created: i64,
-    /// See [`crate::payment::newest::rank`].
+    /// See [`crate::stripe::event_type::rank`].
     pub rank: i16,
-    /// Whether the event type (or the object) says that it is deleted.
+    /// Whether the event type or the object says that it is deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
     /// The event's `previous_attributes`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub previous: Map<String, Value>,
-    /// The object.
+    /// The object as Stripe sent it.
     pub object: Value,
 }
 
-impl Snapshot for Mirrored {
-    fn is_over(&self) -> bool {
+impl Snapshot for ObjectSnapshot {
+    fn is_final(&self) -> bool {
         self.deleted
     }
     fn created(&self) -> i64 {
@@ -50,12 +50,12 @@ impl Snapshot for Mirrored {
     }
 }
 
-impl Mirrored {
+impl ObjectSnapshot {
     fn place(&self) -> (bool, i64, i16) {
         (self.deleted, self.created, self.rank)
     }
 
-    /// Whether it embeds its whole list: a subscription's items, or what a customer is entitled to. Other objects have none.
+    /// Whether it embeds its whole list: a subscription's items, or a customer's entitlements. Other objects have no list.
     fn embeds_all(&self) -> bool {
         let Some(list) = self.object.get("items").or(self.object.get("entitlements")) else {
             return self.object.get("object").and_then(Value::as_str) != Some("subscription");
@@ -64,21 +64,21 @@ impl Mirrored {
     }
 }
 
-/// The newest of an object's snapshots, and those that may still matter: the ones that tie with it, and for one whose newest
-/// snapshots embed only some of its list, all since the last that embedded all of it.
+/// The newest of an object's snapshots, and the snapshots that may still matter: those that tie with it, and where the newest
+/// ones embed only a part of the object's list, all since the last that embedded the whole list.
 #[must_use]
-pub fn newest_and_kept(snapshots: &[Mirrored]) -> Option<(&Mirrored, Vec<&Mirrored>)> {
+pub fn newest_and_undecided(snapshots: &[ObjectSnapshot]) -> Option<(&ObjectSnapshot, Vec<&ObjectSnapshot>)> {
     let newest = newest(snapshots)?;
-    let whole = snapshots.iter().filter(|snapshot| snapshot.embeds_all()).map(Mirrored::place).max();
+    let whole = snapshots.iter().filter(|snapshot| snapshot.embeds_all()).map(ObjectSnapshot::place).max();
     let floor = whole.map_or((false, i64::MIN, i16::MIN), |whole| whole.min(newest.place()));
     Some((newest, snapshots.iter().filter(|snapshot| snapshot.place() >= floor).collect()))
 }
 
-/// The snapshots that together say what is in an embedded list: the newest that embeds all of it, and the later ones.
-fn listing(snapshots: &[Mirrored]) -> impl Iterator<Item = &Mirrored> {
+/// The snapshots that together give an embedded list: the newest that embeds the whole list, then the later ones, in order.
+fn listing(snapshots: &[ObjectSnapshot]) -> impl Iterator<Item = &ObjectSnapshot> {
     let base = newest(snapshots.iter().filter(|snapshot| snapshot.embeds_all()));
-    let floor = base.map(Mirrored::place);
-    let mut later: Vec<&Mirrored> = snapshots
+    let floor = base.map(ObjectSnapshot::place);
+    let mut later: Vec<&ObjectSnapshot> = snapshots
         .iter()
         .filter(|snapshot| !snapshot.embeds_all() && floor.is_none_or(|floor| snapshot.place() >= floor))
         .collect();
@@ -87,11 +87,11 @@ fn listing(snapshots: &[Mirrored]) -> impl Iterator<Item = &Mirrored> {
     base.into_iter().chain(later)
 }
 
-/// What a customer is entitled to, put together in the same way.
+/// A customer's entitlements: those of the newest snapshot that embeds them all, overlaid by the later ones.
 ///
 /// # Errors
 /// [`Unreadable`].
-pub fn entitlements(snapshots: &[Mirrored]) -> Result<Vec<ActiveEntitlement>, Unreadable> {
+pub fn entitlements(snapshots: &[ObjectSnapshot]) -> Result<Vec<ActiveEntitlement>, Unreadable> {
     let mut all = BTreeMap::new();
     for snapshot in listing(snapshots) {
         let read = Summary::read(&snapshot.object.to_string())?;
@@ -104,10 +104,10 @@ pub fn entitlements(snapshots: &[Mirrored]) -> Result<Vec<ActiveEntitlement>, Un
 ///
 /// # Errors
 /// [`Unreadable`].
-pub fn items(snapshots: &[Mirrored], prefix: &str) -> Result<Vec<Item>, Unreadable> {
+pub fn items(snapshots: &[ObjectSnapshot], prefix: &str) -> Result<Vec<Item>, Unreadable> {
     let mut items = BTreeMap::new();
     for snapshot in listing(snapshots) {
-        let read = Subscription::read(&snapshot.object.to_string(), snapshot.deleted, prefix)?;
+        let read = SubscriptionSnapshot::read(&snapshot.object.to_string(), snapshot.deleted, prefix)?;
         items.extend(read.items.into_iter().map(|item| (item.stripe_subscription_item_id.clone(), item)));
     }
     Ok(items.into_values().collect())

@@ -21,7 +21,7 @@ select pg_catalog.json_build_object(
            select r.recovered_from
              from payments.recovered_sessions r
             where (r.environment operator(pg_catalog.=) $1) is true and r.stripe_checkout_session_id operator(pg_catalog.=) f.id),
-         'statements', coalesce((
+         'facts', coalesce((
            select pg_catalog.json_agg(o.statement)
              from payments.links l
              join payments.facts o

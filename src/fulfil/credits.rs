@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use payments_core::fulfil::Subject;
+use payments_core::Subject;
 use payments_core::fulfil::credits::{Credits, decide};
 use payments_core::fulfil::promise::{self, Waiting};
 use pgrx::prelude::*;

@@ -18,8 +18,9 @@ mod target;
 pub(crate) mod trigger;
 mod wallet;
 
+use payments_core::Subject;
 use payments_core::fulfil::promise::Undecided;
-use payments_core::fulfil::{State, Subject, Verdict};
+use payments_core::fulfil::{State, Verdict};
 use pgrx::datum::DatumWithOid;
 use serde::Serialize;
 

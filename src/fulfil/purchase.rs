@@ -5,9 +5,10 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use payments_core::Subject;
 use payments_core::fulfil::order::Own;
 use payments_core::fulfil::promise::{Benefit, Waiting};
-use payments_core::fulfil::{Line, Money, State, Subject, Verdict};
+use payments_core::fulfil::{Line, Money, State, Verdict};
 use serde::Deserialize;
 
 use super::order::uuid;

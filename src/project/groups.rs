@@ -3,7 +3,7 @@
 //! Facts that share an id are of one group, named by its anchor, the least of those ids. What a group's lock was waited for
 //! may have moved it into another; then the links name an anchor that is not locked, and the work is done again alone.
 
-use payments_core::payment::fact::Statement;
+use payments_core::payment::fact::Fact;
 use payments_core::stripe::event::Environment;
 use serde::Deserialize;
 
@@ -134,7 +134,7 @@ fn lock_groups<'a>(environment: Environment, anchors: impl IntoIterator<Item = &
 }
 
 /// The facts of a group. A group that is there has facts; where none is found, it moved into another.
-pub(crate) fn facts_of(environment: Environment, anchor: &str) -> Vec<Statement> {
+pub(crate) fn facts_of(environment: Environment, anchor: &str) -> Vec<Fact> {
     FACTS_OF_GROUP.all(&[text(environment.name()), text(anchor)])
 }
 

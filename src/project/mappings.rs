@@ -1,9 +1,9 @@
 //! Which subject is which Stripe customer: claims of completed sessions, resolved; and what follows for rows that were
 //! written before.
 
-use payments_core::payment::mapping::{Claim, Fixed, resolve};
+use payments_core::Subject;
+use payments_core::payment::mapping::{Claim, Mapping, resolve};
 use payments_core::stripe::event::Environment;
-use payments_core::stripe::object::Subject;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
@@ -32,8 +32,8 @@ statement!(CLAIMS_OF_CUSTOMER, "claims_of_customer");
 #[derive(Debug, Default, Deserialize)]
 struct Around {
     claims: Vec<Claim>,
-    fixed: Vec<Fixed>,
-    derived: Vec<Fixed>,
+    fixed: Vec<Mapping>,
+    derived: Vec<Mapping>,
 }
 
 /// Whether a claim or a mapping says otherwise of the subject or of the customer.
@@ -87,10 +87,10 @@ enum Notes {
 fn settle(environment: Environment, subject: &Subject, customer: &str, notes: Notes) {
     let around: Around = CLAIMS_AROUND.one(&pair(environment, subject, customer)).unwrap_or_default();
     let (standing, refused) = resolve(&around.claims, &around.fixed);
-    let stands = |mapping: &&Fixed| {
+    let stands = |mapping: &&Mapping| {
         standing.iter().any(|c| c.subject == mapping.subject && c.stripe_customer_id == mapping.stripe_customer_id)
     };
-    let fallen: Vec<&Fixed> = around.derived.iter().filter(|mapping| !stands(mapping)).collect();
+    let fallen: Vec<&Mapping> = around.derived.iter().filter(|mapping| !stands(mapping)).collect();
     let contested = !refused.is_empty() || !fallen.is_empty() || standing.len() > 1;
     if contested {
         project::must_be_alone();

@@ -1,21 +1,21 @@
 //! Mirrors: customers, subscriptions with their items, products, prices and entitlements, each its own newest snapshot.
 
-use payments_core::mirror::{Mirrored, entitlements as entitlements_of, items, newest_and_kept};
-use payments_core::payment::fact::SYNC;
-use payments_core::payment::newest::is_late;
+use payments_core::mirror::{ObjectSnapshot, entitlements as entitlements_of, items, newest_and_undecided};
+use payments_core::snapshot::{SYNC, is_late};
 use payments_core::stripe::event::Environment;
+use payments_core::stripe::event_type::ObjectKind;
 use payments_core::stripe::object::customer::Customer;
 use payments_core::stripe::object::entitlements::Summary;
 use payments_core::stripe::object::price::Price;
 use payments_core::stripe::object::product::Product;
-use payments_core::stripe::object::subscription::Snapshot;
+use payments_core::stripe::object::subscription::SubscriptionSnapshot;
 use payments_core::stripe::object::{Unreadable, read};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::db::{json, statement, text};
 use crate::project::groups::{self, Also};
-use crate::project::{Incoming, Kind, mappings, payments};
+use crate::project::{Incoming, mappings, payments};
 use crate::settings;
 
 statement!(KEEP_SNAPSHOT, "keep_snapshot");
@@ -43,9 +43,9 @@ fn customer_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opti
 }
 
 /// Projects one snapshot of a mirrored object.
-pub(crate) fn project(kind: Kind, incoming: &Incoming, prefix: &str) -> Result<(), Unreadable> {
+pub(crate) fn project(kind: ObjectKind, incoming: &Incoming, prefix: &str) -> Result<(), Unreadable> {
     let named: Named = read("object", incoming.object)?;
-    let snapshot = Mirrored {
+    let snapshot = ObjectSnapshot {
         event_id: incoming.event_id.to_owned(),
         created: incoming.created,
         rank: incoming.rank(),
@@ -54,11 +54,11 @@ pub(crate) fn project(kind: Kind, incoming: &Incoming, prefix: &str) -> Result<(
         object: read("object", incoming.object)?,
     };
     check(kind, incoming.object, snapshot.deleted, prefix)?;
-    let customer = named.customer.filter(|_| kind == Kind::Subscription);
+    let customer = named.customer.filter(|_| kind == ObjectKind::Subscription);
     let environment = incoming.environment;
     let locked: Vec<String> = customer.into_iter().chain([named.id.clone()]).collect();
     groups::lock_objects(environment, &locked);
-    let kept = keep(environment, object_type(kind), &named.id, snapshot);
+    let kept = keep(environment, kind.name(), &named.id, snapshot);
     write(environment, kind, &named.id, &kept)
 }
 
@@ -66,40 +66,18 @@ fn previous(incoming: &Incoming) -> Map<String, Value> {
     incoming.previous.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
-fn object_type(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Customer => "customer",
-        Kind::Product => "product",
-        Kind::Price => "price",
-        Kind::Subscription => "subscription",
-        _ => "entitlements.active_entitlement_summary",
-    }
-}
-
-/// The kind that a kept snapshot is of.
-pub(crate) fn kind_of(object_type: &str) -> Option<Kind> {
-    Some(match object_type {
-        "customer" => Kind::Customer,
-        "product" => Kind::Product,
-        "price" => Kind::Price,
-        "subscription" => Kind::Subscription,
-        "entitlements.active_entitlement_summary" => Kind::Entitlements,
-        _ => return None,
-    })
-}
-
 /// Refuses a snapshot that cannot be read, or that says twice what decides, before it is kept.
-fn check(kind: Kind, object: &str, deleted: bool, prefix: &str) -> Result<(), Unreadable> {
+fn check(kind: ObjectKind, object: &str, deleted: bool, prefix: &str) -> Result<(), Unreadable> {
     match kind {
-        Kind::Customer => Customer::read(object, deleted).map(|_| ()),
-        Kind::Product => Product::read(object, deleted).map(|_| ()),
-        Kind::Price => Price::read(object, deleted).map(|_| ()),
-        _ => Snapshot::read(object, deleted, prefix).map(|_| ()),
+        ObjectKind::Customer => Customer::read(object, deleted).map(|_| ()),
+        ObjectKind::Product => Product::read(object, deleted).map(|_| ()),
+        ObjectKind::Price => Price::read(object, deleted).map(|_| ()),
+        _ => SubscriptionSnapshot::read(object, deleted, prefix).map(|_| ()),
     }
 }
 
 /// Keeps a snapshot if it may decide which is the newest, and drops those that no longer can; returns those that stay.
-fn keep(environment: Environment, object_type: &str, id: &str, snapshot: Mirrored) -> Vec<Mirrored> {
+fn keep(environment: Environment, object_type: &str, id: &str, snapshot: ObjectSnapshot) -> Vec<ObjectSnapshot> {
     let mut snapshots = payments::mirrored(environment, id);
     if is_late(&snapshot, &snapshots) {
         return snapshots;
@@ -107,7 +85,7 @@ fn keep(environment: Environment, object_type: &str, id: &str, snapshot: Mirrore
     snapshots.retain(|known| known.event_id != snapshot.event_id);
     let event_id = snapshot.event_id.clone();
     snapshots.push(snapshot);
-    let kept: Vec<String> = newest_and_kept(&snapshots)
+    let kept: Vec<String> = newest_and_undecided(&snapshots)
         .map(|(_, kept)| kept.iter().map(|snapshot| snapshot.event_id.clone()).collect())
         .unwrap_or_default();
     let dropped = snapshots.iter().any(|known| known.event_id != event_id && !kept.contains(&known.event_id));
@@ -125,24 +103,29 @@ fn keep(environment: Environment, object_type: &str, id: &str, snapshot: Mirrore
 }
 
 /// Writes what an object's snapshots come to, where it differs from what is there. The object must be locked.
-pub(crate) fn write(environment: Environment, kind: Kind, id: &str, snapshots: &[Mirrored]) -> Result<(), Unreadable> {
-    let Some((newest, _)) = newest_and_kept(snapshots) else { return Ok(()) };
+pub(crate) fn write(
+    environment: Environment,
+    kind: ObjectKind,
+    id: &str,
+    snapshots: &[ObjectSnapshot],
+) -> Result<(), Unreadable> {
+    let Some((newest, _)) = newest_and_undecided(snapshots) else { return Ok(()) };
     let object = newest.object.to_string();
     let args = |row: pgrx::datum::DatumWithOid<'static>| [text(environment.name()), row, json(&newest.object)];
     match kind {
-        Kind::Customer => {
+        ObjectKind::Customer => {
             WRITE_CUSTOMER.execute(&args(json(&Customer::read(&object, newest.deleted)?)));
             if newest.deleted {
                 mappings::forget_customer(environment, id);
             }
         }
-        Kind::Product => {
+        ObjectKind::Product => {
             WRITE_PRODUCT.execute(&args(json(&Product::read(&object, newest.deleted)?)));
         }
-        Kind::Price => {
+        ObjectKind::Price => {
             WRITE_PRICE.execute(&args(json(&Price::read(&object, newest.deleted)?)));
         }
-        Kind::Entitlements => {
+        ObjectKind::Entitlements => {
             let customer = Summary::read(&object)?.customer;
             let all = entitlements_of(snapshots)?;
             WRITE_ENTITLEMENTS.execute(&[text(environment.name()), text(customer.as_str()), json(&all)]);
@@ -153,9 +136,13 @@ pub(crate) fn write(environment: Environment, kind: Kind, id: &str, snapshots: &
 }
 
 /// A subscription's row and items; and where its metadata now names another subject, its payments follow.
-fn write_subscription(environment: Environment, newest: &Mirrored, snapshots: &[Mirrored]) -> Result<(), Unreadable> {
+fn write_subscription(
+    environment: Environment,
+    newest: &ObjectSnapshot,
+    snapshots: &[ObjectSnapshot],
+) -> Result<(), Unreadable> {
     let prefix = settings::metadata_prefix();
-    let snapshot = Snapshot::read(&newest.object.to_string(), newest.deleted, &prefix)?;
+    let snapshot = SubscriptionSnapshot::read(&newest.object.to_string(), newest.deleted, &prefix)?;
     let id = snapshot.row.stripe_subscription_id.as_str();
     let before = payments::subjects_of_subscriptions(environment, vec![id.to_owned()]).remove(id);
     // The groups are locked before the row is written: its triggers lock rows of the app's, which come after groups.
@@ -183,7 +170,7 @@ pub(crate) fn entitlements(incoming: &Incoming, summary: &Summary) -> Result<(),
     let environment = incoming.environment;
     let id = format!("entitlements:{}", summary.customer);
     groups::lock_objects(environment, &[summary.customer.clone(), id.clone()]);
-    let snapshot = Mirrored {
+    let snapshot = ObjectSnapshot {
         event_id: incoming.event_id.to_owned(),
         created: incoming.created,
         rank: incoming.rank(),
@@ -191,6 +178,6 @@ pub(crate) fn entitlements(incoming: &Incoming, summary: &Summary) -> Result<(),
         previous: previous(incoming),
         object: read("entitlement summary", incoming.object)?,
     };
-    let kept = keep(environment, object_type(Kind::Entitlements), &id, snapshot);
-    write(environment, Kind::Entitlements, &id, &kept)
+    let kept = keep(environment, ObjectKind::Entitlements.name(), &id, snapshot);
+    write(environment, ObjectKind::Entitlements, &id, &kept)
 }

@@ -14,19 +14,11 @@ pub(crate) mod rebuild;
 pub(crate) mod replay;
 pub(crate) mod sync;
 
-use payments_core::payment::fact::{Fact, Statement};
-use payments_core::payment::newest::rank;
-use std::cell::Cell;
-
+use payments_core::payment::fact::{Fact, PaymentObject};
 use payments_core::stripe::event::{Environment, Event};
-use payments_core::stripe::object::charge::Charge;
-use payments_core::stripe::object::dispute::Dispute;
-use payments_core::stripe::object::invoice::Invoice;
-use payments_core::stripe::object::invoice_payment::InvoicePayment;
-use payments_core::stripe::object::payment_intent::Intent;
-use payments_core::stripe::object::refund::Refund;
-use payments_core::stripe::object::session::Session;
+use payments_core::stripe::event_type::{EventType, ObjectKind, rank};
 use payments_core::stripe::object::{Unreadable, entitlements};
+use std::cell::Cell;
 
 use crate::db::{self, Failure, statement, text};
 use crate::settings;
@@ -43,82 +35,6 @@ pub(crate) enum Verdict {
     Ignored(String),
     /// Its object is not what Stripe documents.
     Unreadable(String),
-}
-
-/// What an event or an object is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Customer,
-    Session,
-    Intent,
-    Charge,
-    Refund,
-    Dispute,
-    Invoice,
-    InvoicePayment,
-    Subscription,
-    Product,
-    Price,
-    Entitlements,
-}
-
-/// The one match on the event type.
-fn kind_of_event(event_type: &str) -> Option<Kind> {
-    Some(match event_type {
-        "customer.created" | "customer.updated" | "customer.deleted" => Kind::Customer,
-        "checkout.session.completed"
-        | "checkout.session.async_payment_succeeded"
-        | "checkout.session.async_payment_failed"
-        | "checkout.session.expired" => Kind::Session,
-        "payment_intent.succeeded"
-        | "payment_intent.payment_failed"
-        | "payment_intent.canceled"
-        | "payment_intent.processing" => Kind::Intent,
-        "charge.succeeded" | "charge.failed" | "charge.refunded" => Kind::Charge,
-        "charge.refund.updated" | "refund.created" | "refund.updated" | "refund.failed" => Kind::Refund,
-        "charge.dispute.created"
-        | "charge.dispute.updated"
-        | "charge.dispute.closed"
-        | "charge.dispute.funds_withdrawn"
-        | "charge.dispute.funds_reinstated" => Kind::Dispute,
-        "invoice.paid"
-        | "invoice.payment_succeeded"
-        | "invoice.payment_failed"
-        | "invoice.finalized"
-        | "invoice.voided"
-        | "invoice.marked_uncollectible" => Kind::Invoice,
-        "invoice_payment.paid" => Kind::InvoicePayment,
-        "customer.subscription.created"
-        | "customer.subscription.updated"
-        | "customer.subscription.deleted"
-        | "customer.subscription.paused"
-        | "customer.subscription.resumed"
-        | "customer.subscription.pending_update_applied"
-        | "customer.subscription.pending_update_expired"
-        | "customer.subscription.trial_will_end" => Kind::Subscription,
-        "product.created" | "product.updated" | "product.deleted" => Kind::Product,
-        "price.created" | "price.updated" | "price.deleted" => Kind::Price,
-        "entitlements.active_entitlement_summary.updated" => Kind::Entitlements,
-        _ => return None,
-    })
-}
-
-/// The same for an object of a back-fill, by its `object` field.
-pub(crate) fn kind_of_object(object: &str) -> Option<Kind> {
-    Some(match object {
-        "customer" => Kind::Customer,
-        "checkout.session" => Kind::Session,
-        "payment_intent" => Kind::Intent,
-        "charge" => Kind::Charge,
-        "refund" => Kind::Refund,
-        "dispute" => Kind::Dispute,
-        "invoice" => Kind::Invoice,
-        "invoice_payment" => Kind::InvoicePayment,
-        "subscription" => Kind::Subscription,
-        "product" => Kind::Product,
-        "price" => Kind::Price,
-        _ => return None,
-    })
 }
 
 /// One snapshot on its way in.
@@ -139,7 +55,7 @@ pub(crate) struct Incoming<'a> {
 impl Incoming<'_> {
     /// Its place in the object's life.
     pub(crate) fn rank(&self) -> i16 {
-        self.event_type.map_or(10, rank)
+        rank(self.event_type)
     }
 }
 
@@ -148,7 +64,7 @@ pub(crate) fn event(environment: Environment, event: &Event) -> Verdict {
     if event.thin {
         return Verdict::Ignored("a thin event carries no object; subscribe to snapshot events".to_owned());
     }
-    let Some(kind) = kind_of_event(&event.event_type) else {
+    let Some(kind) = EventType::named(&event.event_type).map(|event_type| event_type.object) else {
         return Verdict::Ignored(format!("events of type {} change no row", event.event_type));
     };
     if let Some(ignored) = foreign(environment, event) {
@@ -186,30 +102,21 @@ fn foreign(environment: Environment, event: &Event) -> Option<Verdict> {
 }
 
 /// Projects one snapshot: a fact about a payment, or a mirrored object.
-pub(crate) fn project(kind: Kind, incoming: &Incoming) -> Result<(), Unreadable> {
+pub(crate) fn project(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unreadable> {
     let prefix = settings::metadata_prefix();
-    let (object, event_type) = (incoming.object, incoming.event_type);
-    let fact = match kind {
-        Kind::Session => Fact::CheckoutSession(Box::new(Session::read(object, event_type, &prefix)?)),
-        Kind::Intent => Fact::PaymentIntent(Box::new(Intent::read(object, event_type, &prefix)?)),
-        Kind::Charge => Fact::Charge(Box::new(Charge::read(object, &prefix)?)),
-        Kind::Invoice => Fact::Invoice(Box::new(Invoice::read(object, event_type, &prefix)?)),
-        Kind::InvoicePayment => Fact::InvoicePayment(Box::new(InvoicePayment::read(object)?)),
-        Kind::Refund => Fact::Refund(Box::new(Refund::read(object)?)),
-        Kind::Dispute => Fact::Dispute(Box::new(Dispute::read(object)?)),
-        Kind::Customer | Kind::Subscription | Kind::Product | Kind::Price => {
-            return mirrors::project(kind, incoming, &prefix);
+    let object = match PaymentObject::read(kind, incoming.object, incoming.event_type, &prefix)? {
+        Some(object) => object,
+        None if kind == ObjectKind::Entitlements => {
+            return mirrors::entitlements(incoming, &entitlements::Summary::read(incoming.object)?);
         }
-        Kind::Entitlements => {
-            return mirrors::entitlements(incoming, &entitlements::Summary::read(object)?);
-        }
+        None => return mirrors::project(kind, incoming, &prefix),
     };
-    let statement = Statement {
+    let statement = Fact {
         event_id: incoming.event_id.to_owned(),
         created: incoming.created,
         rank: incoming.rank(),
         previous: serde_json::Map::new(),
-        fact,
+        object,
     };
     payments::project(incoming, &statement.with_previous(incoming.previous));
     Ok(())

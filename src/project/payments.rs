@@ -1,17 +1,19 @@
 //! Facts about payments: kept, joined with those that speak of the same payment, and folded into its rows.
 
+use payments_core::Subject;
+use payments_core::mirror::ObjectSnapshot;
+use payments_core::payment::context::{Context, LocalSession};
+use payments_core::payment::fact::{Fact, PaymentObject};
+use payments_core::payment::fold::{Folded, Payment, fold};
+use payments_core::payment::mapping::Claim;
+use payments_core::payment::object_history::{ObjectHistory, by_object};
+use payments_core::payment::session_owner::{RelatedSession, SessionRank, recorded_ancestor, row_owner};
+use payments_core::snapshot::is_late;
+use payments_core::stripe::event::Environment;
+use payments_core::stripe::object::money_state::MoneyState;
+use payments_core::stripe::object::session::Session;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use payments_core::mirror::Mirrored;
-use payments_core::payment::fact::{Fact, State, Statement};
-use payments_core::payment::fold::{self, Context, Folded, Payment, by_object, fold};
-use payments_core::payment::mapping::Claim;
-use payments_core::payment::newest::is_late;
-use payments_core::payment::refunds::Told;
-use payments_core::payment::rival::{Relative, Standing, heir, recorded_before};
-use payments_core::stripe::event::Environment;
-use payments_core::stripe::object::Subject;
-use payments_core::stripe::object::session::Session;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -77,14 +79,14 @@ struct Recorded {
 
 /// A session, those that it was recovered from and those that were recovered from these; and the rows that were recorded for them.
 struct Family {
-    relatives: Vec<Relative>,
+    relatives: Vec<RelatedSession>,
     rows: Vec<Recorded>,
 }
 
 impl Family {
     /// None where a session is alone.
     fn of(environment: Environment, session: &str) -> Option<Self> {
-        let relatives: Vec<Relative> = FAMILY_OF_SESSION.all(&[text(environment.name()), text(session)]);
+        let relatives: Vec<RelatedSession> = FAMILY_OF_SESSION.all(&[text(environment.name()), text(session)]);
         let ids: Vec<String> = relatives.iter().map(|one| one.id.clone()).collect();
         (!ids.is_empty()).then(|| {
             let rows = RECORDED_SESSIONS.all(&[text(environment.name()), ids.into()]);
@@ -98,12 +100,12 @@ impl Family {
 
     /// The row that a session goes back to.
     fn row_of(&self, session: &str) -> Option<&Recorded> {
-        let recorded = recorded_before(session, &self.relatives, &self.recorded())?;
+        let recorded = recorded_ancestor(session, &self.relatives, &self.recorded())?;
         self.rows.iter().find(|row| row.recorded == recorded)
     }
 
-    fn heir<'a>(&'a self, row: &'a Recorded) -> &'a str {
-        heir(&row.recorded, &self.relatives, &self.recorded())
+    fn row_owner<'a>(&'a self, row: &'a Recorded) -> &'a str {
+        row_owner(&row.recorded, &self.relatives, &self.recorded())
     }
 }
 
@@ -137,19 +139,19 @@ impl Locals {
     }
 
     /// The first of them that no other session has with better reason; `statements` are all that is said of its payment.
-    fn of(&mut self, session: &Session, statements: &[Statement]) -> Option<&Local> {
+    fn of(&mut self, session: &Session, statements: &[Fact]) -> Option<&Local> {
         let environment = self.environment;
         self.candidates(session).iter().find(|local| {
             if local.recorded.is_some() {
                 let family = Family::of(environment, &session.id);
                 return family.is_some_and(|family| {
-                    family.row_of(&session.id).is_some_and(|row| family.heir(row) == session.id)
+                    family.row_of(&session.id).is_some_and(|row| family.row_owner(row) == session.id)
                 });
             }
             let other = local.holder.as_deref();
             other.is_none_or(|holder| {
                 let its = groups::anchor_of(environment, holder).map(|anchor| groups::facts_of(environment, &anchor));
-                Standing::of(&session.id, statements) > Standing::of(holder, &its.unwrap_or_default())
+                SessionRank::of(&session.id, statements) > SessionRank::of(holder, &its.unwrap_or_default())
             })
         })
     }
@@ -171,9 +173,9 @@ fn settle_family(environment: Environment, session: &str) {
     let Some(family) = Family::of(environment, session) else { return };
     must_be_alone();
     for row in &family.rows {
-        let heir = family.heir(row);
-        if heir != row.has_it
-            && let Some(anchor) = groups::anchor_of(environment, heir)
+        let row_owner = family.row_owner(row);
+        if row_owner != row.has_it
+            && let Some(anchor) = groups::anchor_of(environment, row_owner)
         {
             refold(environment, &anchor);
         }
@@ -184,10 +186,10 @@ fn settle_family(environment: Environment, session: &str) {
 }
 
 /// Says in the record that a session was paid whose place another has.
-fn review(environment: Environment, family: &Family, one: &Relative) {
+fn review(environment: Environment, family: &Family, one: &RelatedSession) {
     let source = format!("session:{}", one.id);
-    let row = family.row_of(&one.id).filter(|row| family.heir(row) != one.id);
-    let payment = fold(&one.statements, &Context::default()).payment;
+    let row = family.row_of(&one.id).filter(|row| family.row_owner(row) != one.id);
+    let payment = fold(&one.facts, &Context::default()).payment;
     let arrived = |payment: &Payment| ["succeeded", "partially_refunded", "refunded"].contains(&&*payment.status);
     let (Some(row), Some(payment)) = (row, payment.filter(arrived)) else {
         FORGET_RECOVERED.execute(&[text(environment.name()), text(source.as_str())]);
@@ -195,7 +197,7 @@ fn review(environment: Environment, family: &Family, one: &Relative) {
     };
     let mut reason = format!(
         "{} has the checkout session that {} was recovered for; this payment gives nothing",
-        family.heir(row),
+        family.row_owner(row),
         one.id
     );
     let is_back = payment.status == "refunded" || payment.dispute_status.as_deref() == Some("lost");
@@ -208,11 +210,11 @@ fn review(environment: Environment, family: &Family, one: &Relative) {
 }
 
 /// Projects one fact.
-pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
+pub(crate) fn project(incoming: &Incoming, statement: &Fact) {
     let environment = incoming.environment;
-    let fact = &statement.fact;
+    let fact = &statement.object;
     let mut locals = Locals::new(environment);
-    if let Fact::CheckoutSession(session) = fact {
+    if let PaymentObject::CheckoutSession(session) = fact {
         if let Some(before) = &session.recovered_from {
             must_be_alone();
             KEEP_RECOVERED.execute(&[text(environment.name()), text(session.id.as_str()), text(before.as_str())]);
@@ -248,7 +250,7 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
         Since::Before => Place::of(&statements),
         Since::Merged => Place::Unknown,
     };
-    let same = |known: &Statement| (&known.event_id, known.fact.object_id()) == (&statement.event_id, fact.object_id());
+    let same = |known: &Fact| (&known.event_id, known.object.object_id()) == (&statement.event_id, fact.object_id());
     if is_late(statement, statements.iter().filter(|known| same(known))) {
         return;
     }
@@ -257,13 +259,13 @@ pub(crate) fn project(incoming: &Incoming, statement: &Statement) {
     statements.retain(|known| !same(known));
     statements.push(statement.clone());
     derive(&mut locals, &statements, &place);
-    if let Fact::CheckoutSession(session) = fact
+    if let PaymentObject::CheckoutSession(session) = fact
         && (session.recovered_from.is_some()
             || locals.candidates(session).first().is_some_and(|local| local.recorded.is_some()))
     {
         settle_family(environment, &session.id);
     }
-    if let (true, Fact::CheckoutSession(session)) = (again, fact)
+    if let (true, PaymentObject::CheckoutSession(session)) = (again, fact)
         && let Some(customer) = &session.customer
     {
         mappings::note_again(environment, &session.id, customer);
@@ -298,8 +300,8 @@ fn session_linked(environment: &str, stripe_checkout_session_id: &str) {
 }
 
 /// The subject and the customer that a completed session may bring together.
-fn claimable(locals: &mut Locals, fact: &Fact) -> Option<(Subject, String)> {
-    let Fact::CheckoutSession(session) = fact else { return None };
+fn claimable(locals: &mut Locals, fact: &PaymentObject) -> Option<(Subject, String)> {
+    let PaymentObject::CheckoutSession(session) = fact else { return None };
     if !session.is_complete() {
         return None;
     }
@@ -317,8 +319,8 @@ fn agreed(local: &Local, session: &Session) -> Option<Subject> {
     said.is_none_or(|said| *said == subject).then_some(subject)
 }
 
-fn keep(environment: Environment, anchor: &str, statement: &Statement) {
-    let fact = &statement.fact;
+fn keep(environment: Environment, anchor: &str, statement: &Fact) {
+    let fact = &statement.object;
     KEEP_FACT.execute(&[
         text(environment.name()),
         text(fact.object_id()),
@@ -350,7 +352,7 @@ enum Place {
 
 impl Place {
     /// By the ids that these facts gave to their row.
-    fn of(statements: &[Statement]) -> Self {
+    fn of(statements: &[Fact]) -> Self {
         let Some(payment) = fold(statements, &Context::default()).payment else { return Self::New };
         let named = [
             (&PAYMENT_OF_INTENT, payment.stripe_payment_intent_id),
@@ -362,11 +364,11 @@ impl Place {
     }
 }
 
-fn derive(locals: &mut Locals, statements: &[Statement], place: &Place) {
+fn derive(locals: &mut Locals, statements: &[Fact], place: &Place) {
     let environment = locals.environment;
     let mut mapped = false;
     for told in by_object(statements) {
-        if let Fact::CheckoutSession(newest) = &told.newest.fact {
+        if let PaymentObject::CheckoutSession(newest) = &told.newest.object {
             mapped |= settle_session(locals, newest, &told, statements);
         }
     }
@@ -399,11 +401,11 @@ struct Settled<'a> {
 
 /// Moves a session's local row to what its newest snapshot says, and lets it claim its customer for its subject. Whether the
 /// mappings may be others now.
-fn settle_session(locals: &mut Locals, newest: &Session, told: &Told, statements: &[Statement]) -> bool {
+fn settle_session(locals: &mut Locals, newest: &Session, told: &ObjectHistory, statements: &[Fact]) -> bool {
     let environment = locals.environment;
     let Some(local) = locals.of(newest, statements).cloned() else { return false };
-    let sessions = || told.statements.iter().filter_map(|statement| as_session(statement).map(|s| (*statement, s)));
-    let paid = sessions().map(|(_, session)| session).find(|session| session.state == State::Succeeded);
+    let sessions = || told.facts.iter().filter_map(|statement| as_session(statement).map(|s| (*statement, s)));
+    let paid = sessions().map(|(_, session)| session).find(|session| session.state == MoneyState::Succeeded);
     let completed = sessions().find(|(_, session)| session.is_complete());
     let said: Vec<&Session> = sessions().map(|(_, session)| session).collect();
     let latest = |id: for<'s> fn(&'s Session) -> Option<&'s str>| {
@@ -462,9 +464,9 @@ fn let_go(environment: Environment, session: &str) {
     }
 }
 
-fn as_session(statement: &Statement) -> Option<&Session> {
-    match &statement.fact {
-        Fact::CheckoutSession(session) => Some(session),
+fn as_session(statement: &Fact) -> Option<&Session> {
+    match &statement.object {
+        PaymentObject::CheckoutSession(session) => Some(session),
         _ => None,
     }
 }
@@ -488,14 +490,14 @@ fn named(statement: &db::Statement, args: &[DatumWithOid]) -> BTreeMap<String, S
 }
 
 /// What the fold needs to know besides the facts.
-fn context(locals: &mut Locals, statements: &[Statement]) -> Context {
+fn context(locals: &mut Locals, statements: &[Fact]) -> Context {
     let environment = locals.environment;
-    let of = |pick: fn(&Fact) -> Option<&str>| {
-        let ids: BTreeSet<&str> = statements.iter().filter_map(|statement| pick(&statement.fact)).collect();
+    let of = |pick: fn(&PaymentObject) -> Option<&str>| {
+        let ids: BTreeSet<&str> = statements.iter().filter_map(|statement| pick(&statement.object)).collect();
         ids.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
     };
     let mut context = Context::default();
-    let (customers, subscriptions) = (of(Fact::customer), of(Fact::subscription));
+    let (customers, subscriptions) = (of(PaymentObject::customer), of(PaymentObject::subscription));
     if !customers.is_empty() {
         context.customers = named(&SUBJECTS_OF_CUSTOMERS, &[text(environment.name()), customers.into()]);
     }
@@ -504,7 +506,7 @@ fn context(locals: &mut Locals, statements: &[Statement]) -> Context {
     }
     for session in statements.iter().filter_map(as_session) {
         if let Some(local) = locals.of(session, statements) {
-            let local = fold::Local { subject: local.subject.clone(), price: local.price.clone() };
+            let local = LocalSession { subject: local.subject.clone(), price: local.price.clone() };
             context.locals.insert(session.id.clone(), local);
         }
     }
@@ -512,7 +514,7 @@ fn context(locals: &mut Locals, statements: &[Statement]) -> Context {
 }
 
 /// Writes the one row of a payment. Rows that were thought to be two payments, before a later fact joined them, become one.
-fn write_payment(environment: Environment, payment: &Payment, place: &Place, statements: &[Statement]) {
+fn write_payment(environment: Environment, payment: &Payment, place: &Place, statements: &[Fact]) {
     let written = match place {
         Place::New => insert(environment, payment),
         Place::Of(statement, id) => {
@@ -537,8 +539,8 @@ fn write_payment(environment: Environment, payment: &Payment, place: &Place, sta
 }
 
 /// Every id that facts name.
-pub(crate) fn ids(statements: &[Statement]) -> Vec<String> {
-    let ids: BTreeSet<String> = statements.iter().flat_map(|statement| statement.fact.keys()).collect();
+pub(crate) fn ids(statements: &[Fact]) -> Vec<String> {
+    let ids: BTreeSet<String> = statements.iter().flat_map(|statement| statement.object.keys()).collect();
     ids.into_iter().collect()
 }
 
@@ -614,6 +616,6 @@ fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 
 }
 
 /// A mirrored object's snapshots, as they are kept.
-pub(crate) fn mirrored(environment: Environment, object_id: &str) -> Vec<Mirrored> {
+pub(crate) fn mirrored(environment: Environment, object_id: &str) -> Vec<ObjectSnapshot> {
     FACTS_OF_OBJECT.all(&[text(environment.name()), text(object_id)])
 }

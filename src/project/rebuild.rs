@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use payments_core::stripe::event::Environment;
+use payments_core::stripe::event_type::ObjectKind;
 use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -121,7 +122,7 @@ fn progress(done: &mut usize, what: &str) {
 }
 
 fn derive_object(environment: Environment, object: &Object) {
-    let Some(kind) = mirrors::kind_of(&object.object_type) else { return };
+    let Some(kind) = ObjectKind::named(&object.object_type) else { return };
     let snapshots = payments::mirrored(environment, &object.object_id);
     if let Err(unreadable) = mirrors::write(environment, kind, &object.object_id, &snapshots) {
         pgrx::warning!("{}: {unreadable}", object.object_id);

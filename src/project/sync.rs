@@ -1,8 +1,9 @@
 //! Back-fill: Stripe's own objects, as its API returns them, through the same projection as events.
 
-use payments_core::payment::fact::SYNC;
-use payments_core::stripe::body::{TooDeep, readable};
+use payments_core::snapshot::SYNC;
 use payments_core::stripe::event::{Environment, Malformed};
+use payments_core::stripe::event_type::ObjectKind;
+use payments_core::stripe::json_text::{TooDeep, readable};
 use pgrx::JsonB;
 use pgrx::prelude::*;
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::db::{self, Failure, Jsonb, Path, statement, text};
 use crate::error::{Error, OrRaise};
-use crate::project::{Incoming, Kind, alone, kind_of_object, project};
+use crate::project::{Incoming, alone, project};
 use crate::webhook::environment_of;
 use crate::{clock, db::json as as_json, definer, trust};
 
@@ -149,7 +150,7 @@ fn same_livemode(environment: Environment, object: &Value) -> Result<(), Error> 
 fn sync_one(environment: Environment, now: i64, object: &Value, counts: &mut Counts) {
     let named: Named = serde_json::from_value(object.clone()).unwrap_or(Named { object: None, id: None });
     let name = named.object.clone().unwrap_or_else(|| "unknown".to_owned());
-    let Some(kind) = kind_of_object(&name).filter(|_| named.id.is_some()) else {
+    let Some(kind) = ObjectKind::in_back_fill(&name).filter(|_| named.id.is_some()) else {
         counts.ignored += 1;
         return;
     };
@@ -170,7 +171,7 @@ fn sync_one(environment: Environment, now: i64, object: &Value, counts: &mut Cou
 }
 
 /// An object, and those that the API embeds in it and that speak for themselves (a charge's refunds, an invoice's payments).
-fn sync_all(environment: Environment, now: i64, kind: Kind, object: &Value) -> Result<(), String> {
+fn sync_all(environment: Environment, now: i64, kind: ObjectKind, object: &Value) -> Result<(), String> {
     let text = object.to_string();
     let incoming = Incoming {
         environment,
@@ -183,8 +184,8 @@ fn sync_all(environment: Environment, now: i64, kind: Kind, object: &Value) -> R
     };
     project(kind, &incoming).map_err(|unreadable| unreadable.to_string())?;
     let embedded = match kind {
-        Kind::Charge => ("refunds", Kind::Refund),
-        Kind::Invoice => ("payments", Kind::InvoicePayment),
+        ObjectKind::Charge => ("refunds", ObjectKind::Refund),
+        ObjectKind::Invoice => ("payments", ObjectKind::InvoicePayment),
         _ => return Ok(()),
     };
     let inner = object.get(embedded.0).and_then(|list| list.get("data")).and_then(Value::as_array);

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use payments_core::session::{Checkout, LineItem, Refusal, digest, set_aside, set_aside_for_good};
+use payments_core::session::{Checkout, LineItem, Refusal, digest, park_key, park_key_forever};
 use pgrx::prelude::*;
 use serde::Deserialize;
 
@@ -248,7 +248,7 @@ impl<'a> Key<'a> {
         let created_by = row.text("created_by");
         let guest = row.flag("guest");
         lock::exactly(&["idempotency key", asked.environment.as_deref().unwrap_or_default(), plain]);
-        Self { plain, aside: set_aside(plain, created_by.as_deref(), guest), created_by, guest }
+        Self { plain, aside: park_key(plain, created_by.as_deref(), guest), created_by, guest }
     }
 
     fn is_known(&self, asked: &Checkout) -> bool {
@@ -283,9 +283,9 @@ fn hand_over(key: &str, digest: &str, holders: &[Holder], mine: Option<&Holder>)
     for other in holders.iter().filter(|holder| !holder.is_own()) {
         // Another guest's row has nobody who could ask for it again.
         let aside = if other.mine {
-            set_aside_for_good(key, &other.id)
+            park_key_forever(key, &other.id)
         } else if other.plain {
-            set_aside(key, other.created_by.as_deref(), other.guest)
+            park_key(key, other.created_by.as_deref(), other.guest)
         } else {
             continue;
         };

@@ -7,7 +7,8 @@ mod registry;
 pub(crate) mod secrets;
 pub(crate) mod subject;
 
-use payments_core::session::{Refusal, json_looks_secret, looks_secret};
+use payments_core::redact::{json_looks_secret, looks_secret};
+use payments_core::session::Refusal;
 use pgrx::datum::UnboxDatum;
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -49,7 +50,7 @@ impl Caller {
                 subject::Verdict::Owns => Ok(()),
                 subject::Verdict::Unregistered => Err(Refusal::Unregistered(kind.to_owned())),
                 subject::Verdict::Foreign => {
-                    Err(Refusal::Foreign { subject_type: kind.to_owned(), subject_id: id.to_owned() })
+                    Err(Refusal::NotOwned { subject_type: kind.to_owned(), subject_id: id.to_owned() })
                 }
             },
         }
@@ -157,5 +158,5 @@ fn is_request(row: &Row) -> bool {
 #[pg_extern(immutable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 fn without_secrets(text: &str) -> String {
-    payments_core::session::without_secrets(text)
+    payments_core::redact::without_secrets(text)
 }

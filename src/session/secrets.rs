@@ -1,7 +1,8 @@
 //! No session holds one of Stripe's secrets, whoever writes it: what a request or Stripe's ids cannot be is refused, what a
 //! backend notes of Stripe's answer is noted without it.
 
-use payments_core::session::{Refusal, json_looks_secret, json_without_secrets, looks_secret, without_secrets};
+use payments_core::redact::{json_looks_secret, json_without_secrets, looks_secret, without_secrets};
+use payments_core::session::Refusal;
 use pgrx::prelude::*;
 
 use super::{Row, refuse};

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::subject::Subject;
+
 /// What became of one thing that a payment should have given; the `state` of a row of `payments.fulfillments`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,15 +66,6 @@ impl Verdict {
     pub fn because(state: State, reason: impl Into<String>) -> Self {
         Self { state, reason: Some(reason.into()) }
     }
-}
-
-/// A billed subject: `('team', '…')`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Subject {
-    /// `user`, `team`, …
-    pub subject_type: String,
-    /// Its id in the app.
-    pub subject_id: String,
 }
 
 /// The money of one payment, as Stripe tells it now.

@@ -1,71 +1,93 @@
-//! A fact: what one Stripe object says of one payment at one moment.
+//! Facts: a snapshot of one Stripe object that is part of a payment, and the event that carried it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::snapshot::{SYNC, Snapshot};
+use crate::stripe::event_type::ObjectKind;
+use crate::stripe::object::Unreadable;
 use crate::stripe::object::charge::Charge;
 use crate::stripe::object::dispute::Dispute;
 use crate::stripe::object::invoice::Invoice;
 use crate::stripe::object::invoice_payment::InvoicePayment;
+use crate::stripe::object::money_state::MoneyState;
 use crate::stripe::object::payment_intent::Intent;
 use crate::stripe::object::refund::Refund;
 use crate::stripe::object::session::Session;
 
-/// What an object's snapshot means for the money. Money that arrived is never un-arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It says nothing of money (a session that was never completed, a draft).
-    Silent,
-    /// It is on its way.
-    Pending,
-    /// It will not come, unless it is tried again.
-    Failed,
-    /// It came.
-    Succeeded,
-}
-
-/// The typed statement of one object.
+/// A Stripe object that is part of a payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "object", rename_all = "snake_case")]
-pub enum Fact {
-    /// `checkout.session`.
+#[allow(missing_docs, reason = "each is named as Stripe names it")]
+pub enum PaymentObject {
     CheckoutSession(Box<Session>),
-    /// `payment_intent`.
     PaymentIntent(Box<Intent>),
-    /// `charge`.
     Charge(Box<Charge>),
-    /// `invoice`.
     Invoice(Box<Invoice>),
-    /// `invoice_payment`.
     InvoicePayment(Box<InvoicePayment>),
-    /// `refund`.
     Refund(Box<Refund>),
-    /// `dispute`.
     Dispute(Box<Dispute>),
 }
 
-/// A fact, and the moment it is of.
+/// One snapshot of an object of a payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Statement {
+pub struct Fact {
     /// The event that carried it; [`SYNC`] for a back-fill.
     pub event_id: String,
-    /// Unix seconds: the event's `created`, or when a back-fill looked.
+    /// Unix seconds: the event's `created`, or when the back-fill looked.
     pub created: i64,
-    /// See [`super::newest::rank`].
+    /// See [`crate::stripe::event_type::rank`].
     pub rank: i16,
-    /// The event's `previous_attributes`, as far as the fact keeps them.
+    /// Those of the event's `previous_attributes` that `object` has too.
     #[serde(skip_serializing_if = "Map::is_empty", default)]
     pub previous: Map<String, Value>,
-    /// What the object says.
-    pub fact: Fact,
+    /// The object. Its stored name differs from that of a mirrored object, which is stored as Stripe sent it.
+    #[serde(rename = "fact")]
+    pub object: PaymentObject,
 }
 
-/// The event id of a back-filled fact.
-pub const SYNC: &str = "sync";
+impl PaymentObject {
+    /// Reads an object's JSON text; `None` for a kind that is not part of a payment. A back-fill has no event type.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(
+        kind: ObjectKind,
+        text: &str,
+        event_type: Option<&str>,
+        prefix: &str,
+    ) -> Result<Option<Self>, Unreadable> {
+        Ok(Some(match kind {
+            ObjectKind::CheckoutSession => Self::CheckoutSession(Box::new(Session::read(text, event_type, prefix)?)),
+            ObjectKind::PaymentIntent => Self::PaymentIntent(Box::new(Intent::read(text, event_type, prefix)?)),
+            ObjectKind::Charge => Self::Charge(Box::new(Charge::read(text, prefix)?)),
+            ObjectKind::Invoice => Self::Invoice(Box::new(Invoice::read(text, event_type, prefix)?)),
+            ObjectKind::InvoicePayment => Self::InvoicePayment(Box::new(InvoicePayment::read(text)?)),
+            ObjectKind::Refund => Self::Refund(Box::new(Refund::read(text)?)),
+            ObjectKind::Dispute => Self::Dispute(Box::new(Dispute::read(text)?)),
+            ObjectKind::Customer
+            | ObjectKind::Subscription
+            | ObjectKind::Product
+            | ObjectKind::Price
+            | ObjectKind::Entitlements => return Ok(None),
+        }))
+    }
 
-impl Fact {
-    /// The id of the object that says it.
+    /// The kind of object that it is.
+    #[must_use]
+    pub fn kind(&self) -> ObjectKind {
+        match self {
+            Self::CheckoutSession(_) => ObjectKind::CheckoutSession,
+            Self::PaymentIntent(_) => ObjectKind::PaymentIntent,
+            Self::Charge(_) => ObjectKind::Charge,
+            Self::Invoice(_) => ObjectKind::Invoice,
+            Self::InvoicePayment(_) => ObjectKind::InvoicePayment,
+            Self::Refund(_) => ObjectKind::Refund,
+            Self::Dispute(_) => ObjectKind::Dispute,
+        }
+    }
+
+    /// The object's id.
     #[must_use]
     pub fn object_id(&self) -> &str {
         match self {
@@ -79,21 +101,13 @@ impl Fact {
         }
     }
 
-    /// Its name in Stripe's API.
+    /// Its `object` attribute.
     #[must_use]
     pub fn object_type(&self) -> &'static str {
-        match self {
-            Self::CheckoutSession(_) => "checkout.session",
-            Self::PaymentIntent(_) => "payment_intent",
-            Self::Charge(_) => "charge",
-            Self::Invoice(_) => "invoice",
-            Self::InvoicePayment(_) => "invoice_payment",
-            Self::Refund(_) => "refund",
-            Self::Dispute(_) => "dispute",
-        }
+        self.kind().name()
     }
 
-    /// The ids by which facts are joined into one payment: its own and those that it names, sorted.
+    /// The ids that join facts into one payment, sorted: its own and those of the objects that it names.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         let mut keys = vec![self.object_id().to_owned()];
@@ -157,7 +171,7 @@ impl Fact {
 
     /// What it means for the money.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> MoneyState {
         match self {
             Self::CheckoutSession(session) => session.state,
             Self::PaymentIntent(intent) => intent.state,
@@ -165,7 +179,7 @@ impl Fact {
             Self::Invoice(invoice) => invoice.state,
             Self::InvoicePayment(payment) => payment.state,
             Self::Refund(refund) => refund.state,
-            Self::Dispute(_) => State::Silent,
+            Self::Dispute(_) => MoneyState::None,
         }
     }
 
@@ -184,24 +198,45 @@ impl Fact {
     }
 }
 
-impl Statement {
-    /// Whether a back-fill made it.
+impl Fact {
+    /// Whether a back-fill carried it.
     #[must_use]
     pub fn is_sync(&self) -> bool {
         self.event_id == SYNC
     }
 
-    /// Keeps of the event's `previous_attributes` only those that the fact itself keeps.
+    /// The fact with those of the event's `previous_attributes` that its object has too.
     #[must_use]
     pub fn with_previous(mut self, previous: Option<&str>) -> Self {
         let attributes: Map<String, Value> =
             previous.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        self.previous = match serde_json::to_value(&self.fact) {
-            Ok(Value::Object(kept)) if !attributes.is_empty() => {
-                attributes.into_iter().filter(|(key, _)| kept.contains_key(key)).collect()
+        self.previous = match serde_json::to_value(&self.object) {
+            Ok(Value::Object(object)) if !attributes.is_empty() => {
+                attributes.into_iter().filter(|(key, _)| object.contains_key(key)).collect()
             }
             _ => Map::new(),
         };
         self
+    }
+}
+
+impl Snapshot for Fact {
+    fn is_final(&self) -> bool {
+        matches!(&self.object, PaymentObject::CheckoutSession(session) if session.is_over())
+    }
+    fn created(&self) -> i64 {
+        self.created
+    }
+    fn rank(&self) -> i16 {
+        self.rank
+    }
+    fn event_id(&self) -> &str {
+        &self.event_id
+    }
+    fn previous(&self) -> &Map<String, Value> {
+        &self.previous
+    }
+    fn value(&self) -> Value {
+        serde_json::to_value(&self.object).unwrap_or(Value::Null)
     }
 }

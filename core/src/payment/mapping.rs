@@ -1,10 +1,10 @@
-//! Which subject is which Stripe customer: the earliest evidence stands, whatever the arrival.
+//! Which subject is which Stripe customer: the earliest evidence wins, whatever the order of arrival.
 
 use serde::{Deserialize, Serialize};
 
-use crate::stripe::object::Subject;
+use crate::subject::Subject;
 
-/// What one completed session says.
+/// What one completed session claims: that its subject is its customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// `cs_…`.
@@ -16,13 +16,13 @@ pub struct Claim {
     pub stripe_customer_id: String,
     /// Unix seconds of the event that said so.
     pub evidence_created: i64,
-    /// Its id.
+    /// The event's id.
     pub evidence_event_id: String,
 }
 
-/// A mapping that an admin made: it stands above every claim.
+/// A mapping of a subject to a customer. One that an admin made goes before every claim.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Fixed {
+pub struct Mapping {
     /// The subject.
     #[serde(flatten)]
     pub subject: Subject,
@@ -30,19 +30,19 @@ pub struct Fixed {
     pub stripe_customer_id: String,
 }
 
-/// Splits claims into those that stand and those that are refused. A claim is refused where its subject or its customer is
-/// taken by an admin's mapping or by an earlier claim; one that says the same as what stands is neither.
+/// Splits claims into those that are accepted and those that are refused. A claim is refused if its subject or its customer is
+/// taken by an admin's mapping (`fixed`) or by an earlier claim. A claim that repeats an accepted one is in neither list.
 #[must_use]
-pub fn resolve<'a>(claims: &'a [Claim], fixed: &[Fixed]) -> (Vec<&'a Claim>, Vec<&'a Claim>) {
+pub fn resolve<'a>(claims: &'a [Claim], fixed: &[Mapping]) -> (Vec<&'a Claim>, Vec<&'a Claim>) {
     let mut ordered: Vec<&Claim> = claims.iter().collect();
-    // Back-filled claims have one event id in common.
+    // All back-filled claims have the same event id, so the session's id decides between them.
     let evidence = |claim: &&Claim| {
         (claim.evidence_created, claim.evidence_event_id.clone(), claim.stripe_checkout_session_id.clone())
     };
     ordered.sort_by_key(evidence);
     let mut taken: Vec<(&Subject, &str)> =
         fixed.iter().map(|mapping| (&mapping.subject, mapping.stripe_customer_id.as_str())).collect();
-    let (mut standing, mut refused) = (Vec::new(), Vec::new());
+    let (mut accepted, mut refused) = (Vec::new(), Vec::new());
     for claim in ordered {
         let pair = (&claim.subject, claim.stripe_customer_id.as_str());
         if taken.contains(&pair) {
@@ -52,8 +52,8 @@ pub fn resolve<'a>(claims: &'a [Claim], fixed: &[Fixed]) -> (Vec<&'a Claim>, Vec
             refused.push(claim);
         } else {
             taken.push(pair);
-            standing.push(claim);
+            accepted.push(claim);
         }
     }
-    (standing, refused)
+    (accepted, refused)
 }

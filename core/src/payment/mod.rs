@@ -1,10 +1,11 @@
-//! Facts and payments: which snapshot of an object is the newest, and how the facts about one payment become its row.
+//! How the facts about one payment become its row.
 //!
-//! Everything here is a function of a *set* of facts: the order in which they came cannot be seen.
+//! Everything here is a function of a *set* of facts, so the order of arrival leaves no trace.
 
+pub mod context;
 pub mod fact;
 pub mod fold;
 pub mod mapping;
-pub mod newest;
+pub mod object_history;
 pub mod refunds;
-pub mod rival;
+pub mod session_owner;

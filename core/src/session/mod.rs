@@ -1,76 +1,65 @@
-//! What may stand in a session: pure checks of a request to pay or to open the portal. They know no database; who may bill
-//! for a subject, what the catalog says of a price and whether live is approved is asked by the guards.
+//! What a request to pay, or to open the portal, may hold: checks that need no database. The guards check the rest: who may
+//! bill for a subject, whether a price can be sold, and whether live is approved.
 
+pub mod limits;
 mod refusal;
-mod secret;
 mod url;
 
 pub use refusal::Refusal;
-pub use secret::{json_looks_secret, json_without_secrets, looks_secret, without_secrets};
-pub use url::MAX_URL;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-/// The most line items of one checkout (Stripe's own limit).
-pub const MAX_LINE_ITEMS: usize = 100;
-/// The largest quantity of one line item (Stripe's own limit).
-pub const MAX_QUANTITY: u64 = 999_999;
-/// The most keys of metadata (Stripe's own limit).
-pub const MAX_METADATA_KEYS: usize = 50;
-/// The longest key of metadata, in characters (Stripe's own limit).
-pub const MAX_METADATA_KEY: usize = 40;
-/// The longest value of metadata, in characters (Stripe's own limit).
-pub const MAX_METADATA_VALUE: usize = 500;
-/// The longest idempotency key, in characters.
-pub const MAX_KEY: usize = 200;
-/// The longest subject type, subject id or portal configuration, in characters.
-pub const MAX_NAME: usize = 255;
-/// The columns that say what is asked for.
+use self::limits::{
+    MAX_KEY, MAX_LINE_ITEMS, MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VALUE, MAX_NAME, MAX_QUANTITY,
+};
+use crate::redact::{json_looks_secret, looks_secret};
+
+/// The columns that make up a request.
 const REQUEST: [&str; 8] =
     ["mode", "subject_type", "subject_id", "customer_email", "line_items", "success_url", "cancel_url", "metadata"];
-/// Stands between a key and the caller it is set aside for; no presented key can hold it.
-const ASIDE: char = '\u{1f}';
+/// Separates a parked key from the digest of its caller. No valid key contains it.
+const PARKED: char = '\u{1f}';
 
-/// The columns of a checkout session that its caller wrote, named as the table names them.
+/// The columns of a checkout session that its caller writes, named as the table names them.
 #[derive(Debug, Default, Clone)]
 pub struct Checkout {
-    /// The row's id, which metadata may name.
+    /// The row's id, which the metadata may name.
     pub id: String,
     /// `test` or `live`.
     pub environment: Option<String>,
     /// `payment` or `subscription`.
     pub mode: Option<String>,
-    /// What kind of subject is billed.
+    /// The billed subject's type.
     pub subject_type: Option<String>,
-    /// Which one.
+    /// The billed subject's id.
     pub subject_id: Option<String>,
     /// Where Stripe sends the receipt.
     pub customer_email: Option<String>,
-    /// What is bought, as JSON text.
+    /// What is bought; JSON text.
     pub line_items: Option<String>,
-    /// Where the buyer returns.
+    /// Where the buyer returns after paying.
     pub success_url: Option<String>,
-    /// Where the buyer returns who did not pay.
+    /// Where the buyer returns without paying.
     pub cancel_url: Option<String>,
-    /// The caller's own name for this request.
+    /// The caller's own name of this request.
     pub idempotency_key: Option<String>,
-    /// The caller's notes, as JSON text.
+    /// The caller's notes; JSON text.
     pub metadata: Option<String>,
 }
 
-/// The columns of a portal session that its caller wrote.
+/// The columns of a portal session that its caller writes, named as the table names them.
 #[derive(Debug, Default, Clone)]
 pub struct Portal {
     /// `test` or `live`.
     pub environment: Option<String>,
-    /// What kind of subject is billed.
+    /// The billed subject's type.
     pub subject_type: Option<String>,
-    /// Which one.
+    /// The billed subject's id.
     pub subject_id: Option<String>,
     /// Where the customer returns.
     pub return_url: Option<String>,
-    /// Which of the portal's configurations.
+    /// The portal configuration; `bpc_…`.
     pub configuration_id: Option<String>,
 }
 
@@ -84,9 +73,9 @@ pub struct LineItem {
 }
 
 impl Checkout {
-    /// Checks everything that can be told from the request alone, and returns what is bought.
+    /// Checks all that needs no database, and returns what is bought.
     ///
-    /// `prefix` is the reserved prefix of metadata keys; where none is reserved, it is empty.
+    /// `prefix` is the reserved prefix of metadata keys; empty if none is reserved.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -110,7 +99,7 @@ impl Checkout {
         Ok(items)
     }
 
-    /// Whether any column holds what looks like a Stripe secret.
+    /// Whether any column contains what looks like a Stripe secret.
     #[must_use]
     pub fn holds_secret(&self) -> bool {
         self.no_secret().is_err()
@@ -135,7 +124,7 @@ impl Checkout {
         Ok(())
     }
 
-    /// What is asked for, in short; see [`digest`].
+    /// A digest of the request; see [`digest`].
     #[must_use]
     pub fn digest(&self, prefix: &str) -> String {
         let parse = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
@@ -178,12 +167,12 @@ impl Checkout {
         Ok(())
     }
 
-    /// The value that the row itself implies for a key of metadata.
+    /// The value that the row implies for a metadata key.
     fn implied_by_key(&self, key: &str, prefix: &str) -> Option<&str> {
         if prefix.is_empty() { None } else { key.strip_prefix(prefix).and_then(|name| self.implied(name)) }
     }
 
-    /// The value of a reserved key that the row itself implies.
+    /// The value that the row implies for a reserved key, named without its prefix.
     fn implied(&self, key: &str) -> Option<&str> {
         match key {
             "subject_type" => self.subject_type.as_deref(),
@@ -196,7 +185,7 @@ impl Checkout {
 }
 
 impl Portal {
-    /// Checks everything that can be told from the request alone.
+    /// Checks all that needs no database.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -214,7 +203,7 @@ impl Portal {
         }
     }
 
-    /// Whether any column holds what looks like a Stripe secret.
+    /// Whether any column contains what looks like a Stripe secret.
     #[must_use]
     pub fn holds_secret(&self) -> bool {
         self.no_secret().is_err()
@@ -231,8 +220,8 @@ impl Portal {
     }
 }
 
-/// What makes two requests the same, in short, of a session as JSON. The reserved keys of metadata, which the row implies, do
-/// not count.
+/// A digest of the request that a session (as JSON) makes: equal requests have equal digests. Reserved metadata keys don't
+/// count, because the row implies them.
 #[must_use]
 pub fn digest(session: &str, prefix: &str) -> String {
     serde_json::from_str(session)
@@ -250,24 +239,24 @@ fn digest_of(session: &Value, prefix: &str) -> String {
     hex::encode(Sha256::digest(Value::Object(content).to_string()))
 }
 
-/// The form that an idempotency key has while another caller's row holds the key itself: nobody can present it.
+/// The form in which a row keeps its idempotency key while another caller's row has the key itself. No caller can present it.
 #[must_use]
-pub fn set_aside(key: &str, created_by: Option<&str>, guest: bool) -> String {
+pub fn park_key(key: &str, created_by: Option<&str>, guest: bool) -> String {
     let caller = match created_by {
         _ if guest => "guest".to_owned(),
         Some(user) => format!("user {user}"),
         None => "backend".to_owned(),
     };
-    format!("{key}{ASIDE}{}", hex::encode(Sha256::digest(caller)))
+    format!("{key}{PARKED}{}", hex::encode(Sha256::digest(caller)))
 }
 
-/// The form of a key that nobody will ask for again: of another guest's row.
+/// The form in which another guest's row keeps its key: no caller gets it back.
 #[must_use]
-pub fn set_aside_for_good(key: &str, id: &str) -> String {
-    format!("{key}{ASIDE}{}", hex::encode(Sha256::digest(format!("row {id}"))))
+pub fn park_key_forever(key: &str, id: &str) -> String {
+    format!("{key}{PARKED}{}", hex::encode(Sha256::digest(format!("row {id}"))))
 }
 
-/// Whether a key begins with the reserved prefix, in whatever case.
+/// Whether a key begins with the reserved prefix, in any case.
 fn is_reserved(key: &str, prefix: &str) -> bool {
     !prefix.is_empty() && key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
@@ -291,8 +280,8 @@ fn subject(subject_type: Option<&str>, subject_id: Option<&str>) -> Result<(), R
         (None, None) => Ok(()),
         (Some(kind), Some(id)) if is_name(kind) && is_name(id) => Ok(()),
         (Some(kind), Some(_)) => Err(Refusal::Name(if is_name(kind) { "subject_id" } else { "subject_type" })),
-        (None, Some(_)) => Err(Refusal::HalfASubject("subject_type")),
-        (Some(_), None) => Err(Refusal::HalfASubject("subject_id")),
+        (None, Some(_)) => Err(Refusal::IncompleteSubject("subject_type")),
+        (Some(_), None) => Err(Refusal::IncompleteSubject("subject_id")),
     }
 }
 

@@ -1,11 +1,12 @@
-//! Why a session is refused: message, SQLSTATE, DETAIL and HINT of each reason. No value that could be a secret is in any.
+//! Why a session is refused: the message, SQLSTATE, DETAIL and HINT of each reason. None of them quotes a secret.
 
-use super::{MAX_KEY, MAX_LINE_ITEMS, MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VALUE, without_secrets};
+use super::limits::{MAX_KEY, MAX_LINE_ITEMS, MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VALUE};
+use crate::redact::without_secrets;
 
 /// Why a session is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// A column holds what looks like a Stripe secret.
+    /// A column contains what looks like a Stripe secret.
     Secret(&'static str),
     /// Neither `test` nor `live`.
     Environment(Option<String>),
@@ -15,84 +16,84 @@ pub enum Refusal {
     Mode(Option<String>),
     /// A column that must have a value.
     Missing(&'static str),
-    /// Only one of a subject's two parts; the other is named.
-    HalfASubject(&'static str),
-    /// A subscription that nobody would own.
+    /// Only one of a subject's two columns has a value; the other is named here.
+    IncompleteSubject(&'static str),
+    /// A subscription without a subject.
     SubscriptionWithoutSubject,
-    /// A name that is empty, too long, or holds control characters.
+    /// A name that is blank, too long, or contains control characters.
     Name(&'static str),
-    /// The line items are no array.
+    /// The line items are not an array.
     LineItemsShape,
     /// Too few or too many line items.
     LineItemsCount(usize),
     /// One line item, counted from 1.
     LineItem {
-        /// Which.
+        /// Which one.
         place: usize,
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A price that is not sold any more.
+    /// A price that is no longer sold.
     PriceInactive(String),
     /// A price of the other environment.
     PriceElsewhere(String),
-    /// A price that does not fit the mode.
+    /// A price that doesn't fit the mode.
     PriceMode {
-        /// Which.
+        /// Which price.
         price: String,
         /// Whether the catalog says that it recurs.
         recurring: bool,
     },
-    /// A URL that is none.
+    /// What is not an absolute URL.
     Url {
-        /// Where.
+        /// Which column.
         column: &'static str,
         /// What was given.
         given: String,
     },
-    /// An e-mail address that is none.
+    /// What is not an e-mail address.
     Email(String),
-    /// A column whose JSON goes beyond what anyone reads.
+    /// A column whose JSON can't be parsed.
     Json(&'static str),
-    /// Metadata that is no object.
+    /// Metadata that is not an object.
     MetadataShape,
-    /// Too many keys.
+    /// Too many metadata keys.
     MetadataKeys(usize),
-    /// A key that Stripe would refuse.
+    /// A metadata key that Stripe would refuse.
     MetadataKey(String),
-    /// A value that is not a string.
+    /// A metadata value that is not a string; its key.
     MetadataValue(String),
-    /// A value that is too long.
+    /// A metadata value that is too long; its key.
     MetadataTooLong(String),
-    /// A reserved key with another value than the row implies.
+    /// A reserved metadata key with a value that the row doesn't imply.
     Reserved {
         /// The key.
         key: String,
         /// The prefix that reserves it.
         prefix: String,
     },
-    /// An idempotency key that is empty, too long, or holds control characters; its length.
+    /// An idempotency key that is blank, too long, or contains control characters; its length.
     Key(usize),
-    /// A column that only the backend and Stripe write.
+    /// A column that only the backend writes.
     NotYours(&'static str),
-    /// The transaction's isolation level hides who holds an idempotency key.
+    /// The transaction's isolation level hides which row has an idempotency key.
     Isolation,
-    /// A subject that a caller without identity named.
+    /// A caller without an identity named a subject.
     Anonymous,
-    /// Nobody has said who may bill for this type of subject.
+    /// The subject type is not registered, so nobody may bill for it.
     Unregistered(String),
-    /// A subject that is not the caller's.
-    Foreign {
+    /// The caller may not bill for the subject.
+    NotOwned {
         /// Its type.
         subject_type: String,
         /// Its id.
         subject_id: String,
     },
-    /// The caller has as many open sessions as he may have.
+    /// The caller has as many open sessions as the limit allows.
     TooManyOpen {
-        /// Of which kind.
+        /// The kind of session.
         kind: &'static str,
-        /// How many he may have.
+        /// The limit.
         limit: i64,
     },
 }
@@ -105,7 +106,7 @@ impl Refusal {
             Self::LiveNotApproved => "55000",
             Self::Isolation => "25001",
             Self::TooManyOpen { .. } => "54000",
-            Self::NotYours(_) | Self::Anonymous | Self::Unregistered(_) | Self::Foreign { .. } => "42501",
+            Self::NotYours(_) | Self::Anonymous | Self::Unregistered(_) | Self::NotOwned { .. } => "42501",
             _ => "22023",
         }
     }
@@ -119,7 +120,7 @@ impl Refusal {
             Self::LiveNotApproved => "live is not approved".to_owned(),
             Self::Mode(_) => "mode must be payment or subscription".to_owned(),
             Self::Missing(column) => format!("{column} must not be null"),
-            Self::HalfASubject(_) => "subject_type and subject_id go together".to_owned(),
+            Self::IncompleteSubject(_) => "subject_type and subject_id go together".to_owned(),
             Self::SubscriptionWithoutSubject => "a subscription needs a subject".to_owned(),
             Self::Name(column) => format!("{column} is not usable"),
             Self::LineItemsShape => "line_items must be an array".to_owned(),
@@ -143,18 +144,18 @@ impl Refusal {
             Self::Isolation => "idempotency keys are used under read committed only".to_owned(),
             Self::Anonymous => "caller is not signed in".to_owned(),
             Self::Unregistered(_) => "subject type is not registered".to_owned(),
-            Self::Foreign { .. } => "caller may not bill for this subject".to_owned(),
+            Self::NotOwned { .. } => "caller may not bill for this subject".to_owned(),
             Self::TooManyOpen { kind, .. } => format!("caller has too many open {kind} sessions"),
         }
     }
 
-    /// The DETAIL: the offending values, never one that could be a secret.
+    /// The DETAIL: the offending values, without secrets.
     #[must_use]
     pub fn detail(&self) -> String {
-        without_secrets(&self.particulars())
+        without_secrets(&self.raw_detail())
     }
 
-    fn particulars(&self) -> String {
+    fn raw_detail(&self) -> String {
         match self {
             Self::Secret(column) => {
                 format!("Its value, which is not shown, begins as Stripe's keys do; {column} is readable by others.")
@@ -162,7 +163,7 @@ impl Refusal {
             Self::Environment(given) | Self::Mode(given) => shown(given.as_deref()),
             Self::LiveNotApproved => "Nobody has approved taking real money.".to_owned(),
             Self::Missing(column) => format!("{column} is null."),
-            Self::HalfASubject(column) => format!("{column} is null, the other is not."),
+            Self::IncompleteSubject(column) => format!("{column} is null, the other is not."),
             Self::SubscriptionWithoutSubject => "subject_type and subject_id are null.".to_owned(),
             Self::Name(column) => {
                 format!("{column} is blank, longer than 255 characters, or holds control characters.")
@@ -197,7 +198,7 @@ impl Refusal {
                 "There is no user id in the request's claims, or the session's role is no gateway.".to_owned()
             }
             Self::Unregistered(subject_type) => format!("Subject type {}.", short(subject_type)),
-            Self::Foreign { subject_type, subject_id } => {
+            Self::NotOwned { subject_type, subject_id } => {
                 format!("Subject {} {}.", short(subject_type), short(subject_id))
             }
             Self::TooManyOpen { limit, .. } => {
@@ -215,7 +216,7 @@ impl Refusal {
             Self::LiveNotApproved => "An admin approves it with payments.approve_live(approved_by).",
             Self::Mode(_) => "Pass 'payment' or 'subscription'.",
             Self::Missing(_) => "Pass a value.",
-            Self::HalfASubject(_) => "Pass both, or neither for a guest's one-time checkout.",
+            Self::IncompleteSubject(_) => "Pass both, or neither for a guest's one-time checkout.",
             Self::SubscriptionWithoutSubject => {
                 "Say who is billed, for example subject_type 'user' with the caller's own id."
             }
@@ -240,7 +241,7 @@ impl Refusal {
             Self::Isolation => "Begin the transaction with isolation level read committed.",
             Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
             Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
-            Self::Foreign { .. } => "Ask as someone who may bill for it.",
+            Self::NotOwned { .. } => "Ask as someone who may bill for it.",
             Self::TooManyOpen { kind: "customer portal", .. } => "Use the one that was opened last, or wait.",
             Self::TooManyOpen { .. } => {
                 "Go on with one of them (the same idempotency key gives it again), or wait until some have ended."
@@ -253,7 +254,7 @@ fn shown(given: Option<&str>) -> String {
     given.map_or_else(|| "It is null.".to_owned(), |given| format!("It is {:?}.", short(given)))
 }
 
-/// A value as a message may show it.
+/// The beginning of a value, as much as a message shows.
 fn short(value: &str) -> String {
     value.chars().take(100).collect()
 }

@@ -133,7 +133,7 @@ fn metadata_has_stripes_limits() {
 #[test]
 fn mode_subject_email_and_key() {
     assert!(matches!(refused(|c| c.mode = Some("setup".to_owned())), Refusal::Mode(_)));
-    assert_eq!(refused(|c| c.subject_id = None), Refusal::HalfASubject("subject_id"));
+    assert_eq!(refused(|c| c.subject_id = None), Refusal::IncompleteSubject("subject_id"));
     assert_eq!(
         refused(|c| (c.mode, c.subject_type, c.subject_id) = (Some("subscription".to_owned()), None, None)),
         Refusal::SubscriptionWithoutSubject

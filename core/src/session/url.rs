@@ -1,11 +1,11 @@
-//! What an address that a payer is sent to looks like.
+//! The URLs that a payer is sent to.
 
 use std::net::Ipv6Addr;
 
-/// The longest URL, in characters (Stripe's own limit).
-pub const MAX_URL: usize = 5_000;
+use super::limits::MAX_URL;
 
-/// Whether a URL is absolute, of the web, and free of what no URL holds. Stripe's template `{CHECKOUT_SESSION_ID}` may be in it.
+/// Whether a URL is an absolute http or https URL without characters that no URL contains. Stripe's template
+/// `{CHECKOUT_SESSION_ID}` is allowed.
 pub(super) fn is_url(value: &str) -> bool {
     let scheme = ["https://", "http://"]
         .into_iter()
@@ -18,8 +18,7 @@ pub(super) fn is_url(value: &str) -> bool {
     is_authority(authority) && !value.chars().any(odd) && value.chars().count() <= MAX_URL
 }
 
-/// A host and perhaps a port. No user: whoever reads user@host sees the user first, and an address that a payer is sent to
-/// may not hide its host behind one.
+/// A host, perhaps with a port. A user name is refused: a payer who reads `bank.com@evil.com` takes it for the host.
 fn is_authority(authority: &str) -> bool {
     if let Some(rest) = authority.strip_prefix('[') {
         let Some((address, port)) = rest.split_once(']') else {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::body;
+use super::json_text;
 
 /// Why a verified body is not an event.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -16,7 +16,7 @@ pub enum Malformed {
     /// It is not UTF-8.
     #[error("webhook body is not utf-8")]
     NotUtf8,
-    /// It is not JSON, or nests too deep.
+    /// It is not JSON, or it nests too deep.
     #[error("webhook body is not valid json")]
     NotJson(String),
     /// It is JSON, but not an event.
@@ -24,7 +24,7 @@ pub enum Malformed {
     NotAnEvent(String),
 }
 
-/// The two worlds of a Stripe account.
+/// The two environments of a Stripe account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
     /// `livemode: false`.
@@ -53,7 +53,7 @@ impl Environment {
         }
     }
 
-    /// What `livemode` is in it.
+    /// The value of `livemode` in this environment.
     #[must_use]
     pub fn livemode(self) -> bool {
         self == Self::Live
@@ -69,13 +69,13 @@ pub struct Event {
     pub event_type: String,
     /// When Stripe made it, in Unix seconds.
     pub created: i64,
-    /// Which of the two worlds it is of; a thin event may leave it out.
+    /// The environment that it comes from; a thin event may leave it out.
     pub livemode: Option<bool>,
-    /// The connected account it is of, if any.
+    /// The connected account that it comes from, if any.
     pub account: Option<String>,
-    /// The account of an organization that it is of, if any.
+    /// The account of an organization that it comes from, if any.
     pub context: Option<String>,
-    /// A thin event names its object and does not carry it.
+    /// Whether it is a thin event, which names its object and doesn't carry it.
     pub thin: bool,
     /// `data.object`, as JSON text; `null` for a thin event.
     pub object: String,
@@ -85,7 +85,7 @@ pub struct Event {
     pub object_type: Option<String>,
     /// `data.object.id`.
     pub object_id: Option<String>,
-    /// The whole body as it can be read (see [`body::readable`]).
+    /// The whole body in a form that the server can store (see [`json_text::readable`]).
     pub readable: String,
 }
 
@@ -116,7 +116,7 @@ struct Data<'a> {
 }
 
 #[derive(Deserialize)]
-struct Subject<'a> {
+struct ObjectRef<'a> {
     id: Option<Cow<'a, str>>,
     object: Option<Cow<'a, str>>,
     #[serde(rename = "type")]
@@ -124,8 +124,8 @@ struct Subject<'a> {
 }
 
 impl Event {
-    /// The account that it is of other than the endpoint's own, unless `own` is that very account. Who it is of is unknown
-    /// where nobody has said which account is one's own.
+    /// The account that the event names, unless it is `own`, the account of this installation. Without `own` every named
+    /// account is foreign: Stripe names none in events of one's own account.
     #[must_use]
     pub fn foreign_account(&self, own: Option<&str>) -> Option<&str> {
         let named = [self.account.as_deref(), self.context.as_deref()];
@@ -135,11 +135,11 @@ impl Event {
     /// Reads a body.
     ///
     /// # Errors
-    /// [`Malformed`]; its text names the place, never the content.
+    /// [`Malformed`]; its text tells the place, never the content.
     pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
         let text = std::str::from_utf8(body).map_err(|_| Malformed::NotUtf8)?;
-        let readable = body::readable(text)
-            .map_err(|_| Malformed::NotJson(format!("it nests deeper than {} levels", body::MAX_DEPTH)))?;
+        let readable = json_text::readable(text)
+            .map_err(|_| Malformed::NotJson(format!("it nests deeper than {} levels", json_text::MAX_DEPTH)))?;
         let whole: &RawValue = serde_json::from_str(&readable).map_err(|error| Malformed::NotJson(place(&error)))?;
         let envelope: Envelope =
             serde_json::from_str(whole.get()).map_err(|error| Malformed::NotAnEvent(place(&error)))?;
@@ -163,16 +163,16 @@ impl Event {
             Some(raw) => serde_json::from_str(raw.get()).map_err(|error| Malformed::NotAnEvent(place(&error)))?,
             None => Data { object: None, previous_attributes: None },
         };
-        let (object, about) = if thin {
+        let (object, referred) = if thin {
             (None, envelope.related_object)
         } else {
             let object = parsed.object.filter(|raw| raw.get().starts_with('{'));
             (Some(object.ok_or_else(|| missing("data.object"))?), object)
         };
-        let subject: Option<Subject> = about.and_then(|raw| serde_json::from_str(raw.get()).ok());
-        let (object_id, object_type) = subject.map_or((None, None), |s| {
-            let kind = if thin { s.thin_type } else { s.object };
-            (s.id.map(Cow::into_owned), kind.map(Cow::into_owned))
+        let reference: Option<ObjectRef> = referred.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let (object_id, object_type) = reference.map_or((None, None), |object| {
+            let object_type = if thin { object.thin_type } else { object.object };
+            (object.id.map(Cow::into_owned), object_type.map(Cow::into_owned))
         });
         Ok(Self {
             id,
@@ -191,7 +191,7 @@ impl Event {
     }
 }
 
-/// Of another shape than a text, it is some other account's all the same.
+/// A context that is no string is a foreign account's all the same, so its JSON stands for the name.
 fn context(raw: &RawValue) -> String {
     serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
 }
@@ -200,7 +200,7 @@ fn named(value: Option<&str>) -> Option<String> {
     value.filter(|text| !text.is_empty() && text.len() <= 255).map(ToOwned::to_owned)
 }
 
-/// Where a reader stopped, without what stands there.
+/// Where the reader stopped, without the content there.
 fn place(error: &serde_json::Error) -> String {
     format!("reading stopped at line {}, column {}", error.line(), error.column())
 }
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_another_until_somebody_says_that_it_is_ones_own() {
+    fn every_named_account_is_foreign_but_the_own_one() {
         let with = |more: &str| Event::parse(EVENT.replacen('{', &format!("{{{more},"), 1).as_bytes()).unwrap();
         let own = Event::parse(EVENT.as_bytes()).unwrap();
         assert_eq!((own.foreign_account(None), own.foreign_account(Some("acct_1"))), (None, None));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_told() {
+    fn what_is_no_event_is_refused() {
         for (from, to) in [
             ("\"object\":\"event\"", "\"object\":\"list\""),
             ("\"id\":\"evt_1\"", "\"id\":\"\""),

@@ -1,6 +1,7 @@
-//! The outside world, typed and pure: what Stripe signs, sends and says.
+//! What Stripe signs and sends, typed.
 
-pub mod body;
 pub mod event;
+pub mod event_type;
+pub mod json_text;
 pub mod object;
 pub mod signature;

@@ -1,4 +1,4 @@
-//! `Stripe-Signature`: is this body Stripe's, and is it fresh?
+//! `Stripe-Signature`: whether a body comes from Stripe, and whether it is recent.
 //!
 //! Source: <https://docs.stripe.com/webhooks#verify-manually>. The signed bytes are `<t>.<body>`, the algorithm is
 //! HMAC-SHA-256 and the key is the whole `whsec_…` string.
@@ -8,21 +8,21 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 use thiserror::Error;
 
-/// The longest header that is looked at, in bytes.
+/// The longest header that is read, in bytes.
 pub const MAX_HEADER: usize = 4096;
-/// The most `v1` values that are looked at.
+/// The most `v1` values that are read.
 pub const MAX_SIGNATURES: usize = 16;
 
 /// Why a signature was refused. None of these names a secret, a signature or the body.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Refusal {
-    /// There is no header, or an empty one.
+pub enum BadSignature {
+    /// There is no header, or it is empty.
     #[error("webhook signature is missing")]
     Missing,
-    /// The header is longer than [`MAX_HEADER`], or holds more than [`MAX_SIGNATURES`] signatures.
+    /// The header is longer than [`MAX_HEADER`], or has more than [`MAX_SIGNATURES`] signatures.
     #[error("webhook signature header is too large")]
     TooLarge,
-    /// The header is not `t=…,v1=…`, or says `t` more than once.
+    /// The header is not `t=…,v1=…`, or it has more than one `t`.
     #[error("webhook signature header is malformed")]
     Malformed,
     /// No `v1` matches under any valid secret.
@@ -46,7 +46,7 @@ pub enum Refusal {
     },
 }
 
-/// A body and the header that claims to sign it.
+/// A body and its signature header, not yet verified.
 #[derive(Debug)]
 pub struct Signed<'a> {
     body: &'a [u8],
@@ -60,7 +60,7 @@ pub struct Verified<'a> {
 }
 
 impl<'a> Verified<'a> {
-    /// For an event whose signature the caller has checked itself.
+    /// For a body whose signature the caller has verified itself.
     #[must_use]
     pub fn by_the_caller(body: &'a [u8]) -> Self {
         Self { body }
@@ -82,11 +82,11 @@ impl<'a> Signed<'a> {
 
     /// Verifies under any of `secrets`, at `now` (Unix seconds), within `tolerance` seconds either way.
     ///
-    /// Every secret is tried against every signature in constant time, whichever matches.
+    /// Every secret is compared with every signature in constant time, even after a match.
     ///
     /// # Errors
-    /// A [`Refusal`]; which secret failed is not told.
-    pub fn verify<S: AsRef<[u8]>>(self, secrets: &[S], now: i64, tolerance: i64) -> Result<Verified<'a>, Refusal> {
+    /// [`BadSignature`]; it doesn't tell which secret failed.
+    pub fn verify<S: AsRef<[u8]>>(self, secrets: &[S], now: i64, tolerance: i64) -> Result<Verified<'a>, BadSignature> {
         let header = Header::parse(self.header)?;
         let mut matched = Choice::from(0);
         for secret in secrets {
@@ -96,14 +96,14 @@ impl<'a> Signed<'a> {
             }
         }
         if !bool::from(matched) {
-            return Err(Refusal::NoMatch);
+            return Err(BadSignature::NoMatch);
         }
         let timestamp = header.timestamp;
         if now.saturating_sub(timestamp) > tolerance {
-            return Err(Refusal::TooOld { timestamp, tolerance });
+            return Err(BadSignature::TooOld { timestamp, tolerance });
         }
         if timestamp.saturating_sub(now) > tolerance {
-            return Err(Refusal::FromTheFuture { timestamp, tolerance });
+            return Err(BadSignature::FromTheFuture { timestamp, tolerance });
         }
         Ok(Verified { body: self.body })
     }
@@ -133,21 +133,21 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    fn parse(header: &'a str) -> Result<Self, Refusal> {
+    fn parse(header: &'a str) -> Result<Self, BadSignature> {
         if header.trim().is_empty() {
-            return Err(Refusal::Missing);
+            return Err(BadSignature::Missing);
         }
         if header.len() > MAX_HEADER {
-            return Err(Refusal::TooLarge);
+            return Err(BadSignature::TooLarge);
         }
         let mut stamp = None;
         let mut signatures = Vec::new();
         let mut counted = 0;
-        // As Stripe's own libraries, which pass over what is empty, such as after a comma at the end.
+        // Stripe's own libraries skip empty items too, such as the one after a trailing comma.
         for item in header.split(',').filter(|item| !item.trim().is_empty()) {
-            let (key, value) = item.trim().split_once('=').ok_or(Refusal::Malformed)?;
+            let (key, value) = item.trim().split_once('=').ok_or(BadSignature::Malformed)?;
             match key {
-                "t" if stamp.is_some() => return Err(Refusal::Malformed),
+                "t" if stamp.is_some() => return Err(BadSignature::Malformed),
                 "t" => stamp = Some(value),
                 "v1" => {
                     counted += 1;
@@ -160,13 +160,13 @@ impl<'a> Header<'a> {
             }
         }
         if counted > MAX_SIGNATURES {
-            return Err(Refusal::TooLarge);
+            return Err(BadSignature::TooLarge);
         }
-        let stamp = stamp.ok_or(Refusal::Malformed)?;
+        let stamp = stamp.ok_or(BadSignature::Malformed)?;
         if counted == 0 || stamp.is_empty() || !stamp.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Refusal::Malformed);
+            return Err(BadSignature::Malformed);
         }
-        let timestamp = stamp.parse().map_err(|_| Refusal::Malformed)?;
+        let timestamp = stamp.parse().map_err(|_| BadSignature::Malformed)?;
         Ok(Self { stamp, timestamp, signatures })
     }
 }
@@ -196,30 +196,30 @@ mod tests {
         }
     }
 
-    fn refusal(header: &str, now: i64) -> Refusal {
+    fn error(header: &str, now: i64) -> BadSignature {
         Signed::new(BODY.as_bytes(), header).verify(&["other", SECRET], now, 300).unwrap_err()
     }
 
     #[test]
-    fn refusals() {
+    fn bad_signatures() {
         let good = sign(SECRET.as_bytes(), 1000, BODY.as_bytes());
         let v1 = good.split_once("v1=").unwrap().1.to_owned();
-        assert_eq!(refusal("", 1000), Refusal::Missing);
-        assert_eq!(refusal("  ", 1000), Refusal::Missing);
-        assert_eq!(refusal("nonsense", 1000), Refusal::Malformed);
-        assert_eq!(refusal(",", 1000), Refusal::Malformed);
+        assert_eq!(error("", 1000), BadSignature::Missing);
+        assert_eq!(error("  ", 1000), BadSignature::Missing);
+        assert_eq!(error("nonsense", 1000), BadSignature::Malformed);
+        assert_eq!(error(",", 1000), BadSignature::Malformed);
         assert!(Signed::new(BODY.as_bytes(), &format!("{good},")).verify(&[SECRET], 1000, 300).is_ok());
-        assert_eq!(refusal("t=1000", 1000), Refusal::Malformed);
-        assert_eq!(refusal(&format!("v1={v1}"), 1000), Refusal::Malformed);
-        assert_eq!(refusal(&format!("t=1e3,v1={v1}"), 1000), Refusal::Malformed);
-        assert_eq!(refusal(&format!("t=1000,t=1000,v1={v1}"), 1000), Refusal::Malformed);
-        assert_eq!(refusal(&format!("t=1001,v1={v1}"), 1000), Refusal::NoMatch);
-        assert_eq!(refusal(&format!("t=1000,v0={v1}"), 1000), Refusal::Malformed);
-        assert_eq!(refusal(&format!("t=1000,v1={}", &v1[1..]), 1000), Refusal::NoMatch);
-        assert_eq!(refusal(&good, 1301), Refusal::TooOld { timestamp: 1000, tolerance: 300 });
-        assert_eq!(refusal(&good, 699), Refusal::FromTheFuture { timestamp: 1000, tolerance: 300 });
-        assert_eq!(refusal(&format!("{good}{}", ",v1=00".repeat(16)), 1000), Refusal::TooLarge);
-        assert_eq!(refusal(&format!("{good},x={}", "y".repeat(4096)), 1000), Refusal::TooLarge);
+        assert_eq!(error("t=1000", 1000), BadSignature::Malformed);
+        assert_eq!(error(&format!("v1={v1}"), 1000), BadSignature::Malformed);
+        assert_eq!(error(&format!("t=1e3,v1={v1}"), 1000), BadSignature::Malformed);
+        assert_eq!(error(&format!("t=1000,t=1000,v1={v1}"), 1000), BadSignature::Malformed);
+        assert_eq!(error(&format!("t=1001,v1={v1}"), 1000), BadSignature::NoMatch);
+        assert_eq!(error(&format!("t=1000,v0={v1}"), 1000), BadSignature::Malformed);
+        assert_eq!(error(&format!("t=1000,v1={}", &v1[1..]), 1000), BadSignature::NoMatch);
+        assert_eq!(error(&good, 1301), BadSignature::TooOld { timestamp: 1000, tolerance: 300 });
+        assert_eq!(error(&good, 699), BadSignature::FromTheFuture { timestamp: 1000, tolerance: 300 });
+        assert_eq!(error(&format!("{good}{}", ",v1=00".repeat(16)), 1000), BadSignature::TooLarge);
+        assert_eq!(error(&format!("{good},x={}", "y".repeat(4096)), 1000), BadSignature::TooLarge);
     }
 
     #[test]
@@ -228,6 +228,6 @@ mod tests {
         let v1 = good.split_once("v1=").unwrap().1;
         let header = format!("t=1000,v0=abc,v1={},v1={v1},v2=zz", "0".repeat(64));
         assert!(Signed::new(BODY.as_bytes(), &header).verify(&["other", SECRET], 1300, 300).is_ok());
-        assert_eq!(Signed::new(b"{}", &header).verify(&[SECRET], 1000, 300).unwrap_err(), Refusal::NoMatch);
+        assert_eq!(Signed::new(b"{}", &header).verify(&[SECRET], 1000, 300).unwrap_err(), BadSignature::NoMatch);
     }
 }

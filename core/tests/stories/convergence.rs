@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use payments_core::payment::fact::Statement;
+use payments_core::payment::fact::Fact;
 use payments_core::payment::fold::Folded;
 use proptest::prelude::*;
 
@@ -16,20 +16,20 @@ use crate::make::{folded, permutations};
 #[derive(Default)]
 pub(crate) struct Store {
     group_of: BTreeMap<String, usize>,
-    groups: BTreeMap<usize, Vec<Statement>>,
+    groups: BTreeMap<usize, Vec<Fact>>,
     heard: BTreeSet<(String, String)>,
     next: usize,
 }
 
 impl Store {
-    pub(crate) fn hear(&mut self, statement: &Statement) {
-        let keys = statement.fact.keys();
-        if !self.heard.insert((statement.fact.object_id().to_owned(), statement.event_id.clone())) {
+    pub(crate) fn hear(&mut self, fact: &Fact) {
+        let keys = fact.object.keys();
+        if !self.heard.insert((fact.object.object_id().to_owned(), fact.event_id.clone())) {
             return;
         }
         let known: BTreeSet<usize> = keys.iter().filter_map(|key| self.group_of.get(key).copied()).collect();
-        let mut joined: Vec<Statement> = known.iter().flat_map(|id| self.groups.remove(id).unwrap()).collect();
-        joined.push(statement.clone());
+        let mut joined: Vec<Fact> = known.iter().flat_map(|id| self.groups.remove(id).unwrap()).collect();
+        joined.push(fact.clone());
         self.next += 1;
         for group in self.group_of.values_mut().filter(|group| known.contains(group)) {
             *group = self.next;
@@ -40,21 +40,21 @@ impl Store {
 
     /// What each group comes to, by the least of its ids.
     pub(crate) fn rows(&self) -> BTreeMap<String, Folded> {
-        let least = |group: &[Statement]| group.iter().flat_map(|statement| statement.fact.keys()).min().unwrap();
+        let least = |group: &[Fact]| group.iter().flat_map(|fact| fact.object.keys()).min().unwrap();
         self.groups.values().map(|group| (least(group), folded(group))).collect()
     }
 }
 
-fn rows<'a>(statements: impl IntoIterator<Item = &'a Statement>) -> BTreeMap<String, Folded> {
+fn rows<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> BTreeMap<String, Folded> {
     let mut store = Store::default();
-    for statement in statements {
-        store.hear(statement);
+    for fact in facts {
+        store.hear(fact);
     }
     store.rows()
 }
 
-fn came_to(statements: &[Statement]) -> Expected {
-    let payment = folded(statements).payment.expect("a payment");
+fn came_to(facts: &[Fact]) -> Expected {
+    let payment = folded(facts).payment.expect("a payment");
     Expected {
         payment_type: payment.payment_type,
         status: match payment.status.as_str() {
@@ -109,7 +109,7 @@ proptest! {
         prop_assert_eq!(came_to(&said), expected);
         // However many events told of it, it is one payment.
         let mut store = Store::default();
-        said.iter().for_each(|statement| store.hear(statement));
+        said.iter().for_each(|fact| store.hear(fact));
         prop_assert_eq!(store.groups.len(), 1);
     }
 
@@ -120,7 +120,7 @@ proptest! {
     ) {
         let (said, _) = life.tell();
         // Any of the facts, any number of times; the rest may never come.
-        let heard: Vec<Statement> = seed.iter().map(|index| index.get(&said).clone()).collect();
+        let heard: Vec<Fact> = seed.iter().map(|index| index.get(&said).clone()).collect();
         let mut sorted = heard.clone();
         sorted.sort_by(|a, b| a.event_id.cmp(&b.event_id));
         let mut reversed = sorted.clone();
@@ -152,8 +152,8 @@ proptest! {
         let all = [said.clone(), found.clone()].concat();
         prop_assert_eq!(came_to(&all), expected.clone());
         // Whatever of the events was missed, the back-fill mends it.
-        let some = said.into_iter().zip(known).filter(|(_, known)| *known).map(|(statement, _)| statement);
-        let mended: Vec<Statement> = some.chain(found).collect();
+        let some = said.into_iter().zip(known).filter(|(_, known)| *known).map(|(fact, _)| fact);
+        let mended: Vec<Fact> = some.chain(found).collect();
         prop_assert_eq!(came_to(&mended), expected);
         let mut reversed = mended.clone();
         reversed.reverse();
@@ -163,8 +163,8 @@ proptest! {
     #[test]
     fn no_fact_takes_a_row_or_its_money_away(life in life(), known in prop::collection::vec(any::<bool>(), 60)) {
         let (said, _) = life.tell();
-        let some: Vec<Statement> =
-            said.iter().zip(known).filter(|(_, known)| *known).map(|(statement, _)| statement.clone()).collect();
+        let some: Vec<Fact> =
+            said.iter().zip(known).filter(|(_, known)| *known).map(|(fact, _)| fact.clone()).collect();
         let (before, after) = (folded(&some), folded(&said));
         if let Some(payment) = before.payment {
             let now = after.payment.expect("a payment stays one");

@@ -1,8 +1,9 @@
 //! What a payment's row says: who claims it, its type, status, amount, times, and whose word counts for what.
 
-use payments_core::payment::fact::Statement;
-use payments_core::payment::fold::{Context, Local, fold};
-use payments_core::stripe::object::Subject;
+use payments_core::Subject;
+use payments_core::payment::context::{Context, LocalSession};
+use payments_core::payment::fact::Fact;
+use payments_core::payment::fold::fold;
 use serde_json::{Value, json};
 
 use crate::make::{
@@ -172,7 +173,9 @@ fn the_subject_is_found_in_a_fixed_order() {
     assert_eq!(found(&[bare.clone()], &context), some("of the customer"));
     assert_eq!(found(&[bare], &Context::default()), None);
     // What the database itself checked counts above what anyone could write at Stripe.
-    context.locals.insert("cs_1".to_owned(), Local { subject: Some(subject("local")), price: some("price_local") });
+    context
+        .locals
+        .insert("cs_1".to_owned(), LocalSession { subject: Some(subject("local")), price: some("price_local") });
     assert_eq!(found(&facts, &context), some("local"));
     let half = json!({"metadata": {"insforge_subject_type": "user"}});
     assert_eq!(found(&[say("checkout.session.completed", 111, &session(half))], &Context::default()), None);
@@ -184,7 +187,7 @@ fn the_price_is_the_invoices_else_that_of_the_local_row() {
     let paid = say("invoice.paid", 112, &invoice(json!({"lines": line})));
     let bought = say("checkout.session.completed", 111, &session(json!({"invoice": "in_1"})));
     let mut context = Context::default();
-    context.locals.insert("cs_1".to_owned(), Local { subject: None, price: some("price_local") });
+    context.locals.insert("cs_1".to_owned(), LocalSession { subject: None, price: some("price_local") });
     let payment = fold(&[bought.clone(), paid], &context).payment.unwrap();
     assert_eq!((payment.stripe_price_id, payment.stripe_product_id), (some("price_1"), some("prod_1")));
     let payment = fold(&[bought], &context).payment.unwrap();
@@ -294,7 +297,7 @@ fn an_authorization_is_pending_until_it_is_captured() {
 #[test]
 fn what_was_taken_is_told_by_the_intent_else_by_the_charge() {
     let bought = say("checkout.session.completed", 110, &session(json!({})));
-    let amount = |fact: Statement| row(&[bought.clone(), fact]).amount;
+    let amount = |fact: Fact| row(&[bought.clone(), fact]).amount;
     let took = |more: Value| say("payment_intent.succeeded", 400, &intent(more));
     let charged = |more: Value| say("charge.succeeded", 400, &charge(more));
     assert_eq!(amount(took(json!({"amount_received": 1500}))), Some(1500));
@@ -373,7 +376,7 @@ fn facts_of_one_second_are_told_apart_by_what_was_before_else_by_id() {
     let of = |id: &str, status: &str, previous: Value| {
         say_as(id, "charge.dispute.updated", 700, &dispute("du_1", status), &previous)
     };
-    let shown = |facts: &[Statement]| {
+    let shown = |facts: &[Fact]| {
         let mut shown = Vec::new();
         permutations(facts, &mut |order| shown.push(folded(order).disputes[0].status.clone()));
         shown.dedup();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use payments_core::payment::fact::Statement;
+use payments_core::payment::fact::Fact;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ pub(crate) fn life() -> impl Strategy<Value = Life> {
 struct Telling<'a> {
     life: &'a Life,
     now: i64,
-    said: Vec<Statement>,
+    said: Vec<Fact>,
     /// Each object as it is in the end.
     objects: BTreeMap<String, Value>,
 }
@@ -288,18 +288,18 @@ impl Telling<'_> {
 
 impl Life {
     /// Everything that Stripe says of it, oldest first, and what that comes to.
-    pub(crate) fn tell(&self) -> (Vec<Statement>, Expected) {
+    pub(crate) fn tell(&self) -> (Vec<Fact>, Expected) {
         let (said, _, expected) = self.live();
         (said, expected)
     }
 
     /// Its objects as a back-fill finds them afterwards.
-    pub(crate) fn found(&self) -> Vec<Statement> {
+    pub(crate) fn found(&self) -> Vec<Fact> {
         let (_, objects, _) = self.live();
         objects.iter().map(|object| sync(1_000_000, object)).collect()
     }
 
-    fn live(&self) -> (Vec<Statement>, Vec<Value>, Expected) {
+    fn live(&self) -> (Vec<Fact>, Vec<Value>, Expected) {
         let mut telling = Telling { life: self, now: 10_000, said: Vec::new(), objects: BTreeMap::new() };
         telling.tell_payment();
         let back = telling.tell_refunds();
@@ -330,8 +330,8 @@ impl Life {
 }
 
 /// The same life as told of other objects, so that several lives can be mixed.
-pub(crate) fn renamed(statements: &[Statement], to: usize) -> Vec<Statement> {
-    let text = serde_json::to_string(statements).unwrap();
+pub(crate) fn renamed(facts: &[Fact], to: usize) -> Vec<Fact> {
+    let text = serde_json::to_string(facts).unwrap();
     let mut text = text;
     for prefix in ["cs_", "pi_", "ch_", "in_", "inpay_", "re_", "du_", "sub_"] {
         text = text.replace(&format!("\"{prefix}"), &format!("\"{prefix}{to}x"));
@@ -344,5 +344,5 @@ pub(crate) fn renamed(statements: &[Statement], to: usize) -> Vec<Statement> {
 fn a_life_is_told_of_its_own_objects() {
     let said = [say("charge.succeeded", 1, &charge(json!({})))];
     let renamed = renamed(&said, 7);
-    assert_eq!(renamed[0].fact.keys(), ["ch_7x1", "pi_7x1"]);
+    assert_eq!(renamed[0].object.keys(), ["ch_7x1", "pi_7x1"]);
 }

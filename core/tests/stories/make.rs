@@ -1,84 +1,69 @@
-//! Stripe's objects as small JSON, the statements that events make of them, and what a set of statements comes to.
+//! Stripe's objects as small JSON, the facts that events make of them, and what a set of facts comes to.
 
-use payments_core::payment::fact::{Fact, Statement};
-use payments_core::payment::fold::{Context, Folded, Payment, fold};
-use payments_core::payment::newest::rank;
+use payments_core::payment::context::Context;
+use payments_core::payment::fact::{Fact, PaymentObject};
+use payments_core::payment::fold::{Folded, Payment, fold};
 use payments_core::stripe::event::Event;
+use payments_core::stripe::event_type::{CHANGED, ObjectKind, rank};
 use payments_core::stripe::object::Unreadable;
-use payments_core::stripe::object::charge::Charge;
-use payments_core::stripe::object::dispute::Dispute;
-use payments_core::stripe::object::invoice::Invoice;
-use payments_core::stripe::object::invoice_payment::InvoicePayment;
-use payments_core::stripe::object::payment_intent::Intent;
-use payments_core::stripe::object::refund::Refund;
-use payments_core::stripe::object::session::Session;
 use serde_json::{Map, Value, json};
 
 pub(crate) const PREFIX: &str = "insforge_";
 
-/// The fact of an object, by its `object` attribute; `None` where it tells of no payment.
-pub(crate) fn fact(object: &Value, event_type: Option<&str>) -> Result<Option<Fact>, Unreadable> {
-    let text = object.to_string();
-    Ok(Some(match object["object"].as_str().unwrap_or_default() {
-        "checkout.session" => Fact::CheckoutSession(Box::new(Session::read(&text, event_type, PREFIX)?)),
-        "payment_intent" => Fact::PaymentIntent(Box::new(Intent::read(&text, event_type, PREFIX)?)),
-        "charge" => Fact::Charge(Box::new(Charge::read(&text, PREFIX)?)),
-        "invoice" => Fact::Invoice(Box::new(Invoice::read(&text, event_type, PREFIX)?)),
-        "invoice_payment" => Fact::InvoicePayment(Box::new(InvoicePayment::read(&text)?)),
-        "refund" => Fact::Refund(Box::new(Refund::read(&text)?)),
-        "dispute" => Fact::Dispute(Box::new(Dispute::read(&text)?)),
-        _ => return Ok(None),
-    }))
+/// The object, by its `object` attribute; `None` where it is not part of a payment.
+pub(crate) fn read(object: &Value, event_type: Option<&str>) -> Result<Option<PaymentObject>, Unreadable> {
+    let Some(kind) = ObjectKind::named(object["object"].as_str().unwrap_or_default()) else { return Ok(None) };
+    PaymentObject::read(kind, &object.to_string(), event_type, PREFIX)
 }
 
 /// What an event says: type, time, object; its id is made of the three.
-pub(crate) fn say(event_type: &str, created: i64, object: &Value) -> Statement {
+pub(crate) fn say(event_type: &str, created: i64, object: &Value) -> Fact {
     say_after(event_type, created, object, &Value::Null)
 }
 
 /// The same with `previous_attributes`.
-pub(crate) fn say_after(event_type: &str, created: i64, object: &Value, previous: &Value) -> Statement {
+pub(crate) fn say_after(event_type: &str, created: i64, object: &Value, previous: &Value) -> Fact {
     let id = format!("evt_{event_type}_{created}_{}", object["id"].as_str().unwrap());
     say_as(&id, event_type, created, object, previous)
 }
 
 /// The same with the event's id.
-pub(crate) fn say_as(id: &str, event_type: &str, created: i64, object: &Value, previous: &Value) -> Statement {
-    let statement = Statement {
+pub(crate) fn say_as(id: &str, event_type: &str, created: i64, object: &Value, previous: &Value) -> Fact {
+    let fact = Fact {
         event_id: id.to_owned(),
         created,
-        rank: rank(event_type),
+        rank: rank(Some(event_type)),
         previous: Map::new(),
-        fact: fact(object, Some(event_type)).unwrap().unwrap(),
+        object: read(object, Some(event_type)).unwrap().unwrap(),
     };
-    statement.with_previous(Some(&previous.to_string()))
+    fact.with_previous(Some(&previous.to_string()))
 }
 
 /// What a back-fill says that looked at `created`.
-pub(crate) fn sync(created: i64, object: &Value) -> Statement {
-    let fact = fact(object, None).unwrap().unwrap();
-    Statement { event_id: "sync".to_owned(), created, rank: 10, previous: Map::new(), fact }
+pub(crate) fn sync(created: i64, object: &Value) -> Fact {
+    let object = read(object, None).unwrap().unwrap();
+    Fact { event_id: "sync".to_owned(), created, rank: CHANGED, previous: Map::new(), object }
 }
 
 /// What a whole event says; `None` where it tells of no payment.
-pub(crate) fn heard(event: &Event) -> Option<Statement> {
+pub(crate) fn heard(event: &Event) -> Option<Fact> {
     let object: Value = serde_json::from_str(&event.object).unwrap();
-    let statement = Statement {
+    let fact = Fact {
         event_id: event.id.clone(),
         created: event.created,
-        rank: rank(&event.event_type),
+        rank: rank(Some(&event.event_type)),
         previous: Map::new(),
-        fact: fact(&object, Some(&event.event_type)).unwrap()?,
+        object: read(&object, Some(&event.event_type)).unwrap()?,
     };
-    Some(statement.with_previous(event.previous_attributes.as_deref()))
+    Some(fact.with_previous(event.previous_attributes.as_deref()))
 }
 
-pub(crate) fn folded(statements: &[Statement]) -> Folded {
-    fold(statements, &Context::default())
+pub(crate) fn folded(facts: &[Fact]) -> Folded {
+    fold(facts, &Context::default())
 }
 
-pub(crate) fn row(statements: &[Statement]) -> Payment {
-    folded(statements).payment.expect("a payment")
+pub(crate) fn row(facts: &[Fact]) -> Payment {
+    folded(facts).payment.expect("a payment")
 }
 
 /// `object` with the attributes of `more` instead of its own.

@@ -1,7 +1,7 @@
 //! Which subject is which customer: the earliest evidence stands, whatever the arrival.
 
-use payments_core::payment::mapping::{Claim, Fixed, resolve};
-use payments_core::stripe::object::Subject;
+use payments_core::Subject;
+use payments_core::payment::mapping::{Claim, Mapping, resolve};
 use proptest::prelude::*;
 
 use crate::make::permutations;
@@ -20,13 +20,13 @@ fn claim(at: i64, who: &str, customer: &str) -> Claim {
     }
 }
 
-fn fixed(who: &str, customer: &str) -> Fixed {
-    Fixed { subject: subject(who), stripe_customer_id: customer.to_owned() }
+fn fixed(who: &str, customer: &str) -> Mapping {
+    Mapping { subject: subject(who), stripe_customer_id: customer.to_owned() }
 }
 
 type Pairs = Vec<(String, String)>;
 
-fn resolved(claims: &[Claim], fixed: &[Fixed]) -> (Pairs, Pairs) {
+fn resolved(claims: &[Claim], fixed: &[Mapping]) -> (Pairs, Pairs) {
     let pairs = |claims: Vec<&Claim>| {
         let mut pairs: Pairs =
             claims.into_iter().map(|c| (c.subject.subject_id.clone(), c.stripe_customer_id.clone())).collect();
@@ -115,7 +115,7 @@ proptest! {
             .prop_flat_map(|claims| (Just(claims.clone()), Just(claims).prop_shuffle())),
         admin in prop::option::of((0..4_u8, 0..4_u8)),
     ) {
-        let admin: Vec<Fixed> = admin.iter().map(|(who, customer)| fixed(&who.to_string(), &customer.to_string())).collect();
+        let admin: Vec<Mapping> = admin.iter().map(|(who, customer)| fixed(&who.to_string(), &customer.to_string())).collect();
         prop_assert_eq!(resolved(&claims, &admin), resolved(&shuffled, &admin));
         let (standing, refused) = resolve(&claims, &admin);
         for (at, one) in standing.iter().enumerate() {

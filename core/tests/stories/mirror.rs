@@ -1,6 +1,6 @@
 //! Mirrors: forgetting what can no longer matter forgets nothing; items in parts.
 
-use payments_core::mirror::{Mirrored, entitlements, items, newest_and_kept};
+use payments_core::mirror::{ObjectSnapshot, entitlements, items, newest_and_undecided};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -14,25 +14,25 @@ fn subscription(of: &[(&str, i64)], has_more: bool) -> Value {
     json!({"id": "sub_1", "object": "subscription", "status": "active", "items": {"data": data, "has_more": has_more}})
 }
 
-fn updated(id: &str, created: i64, object: Value) -> Mirrored {
+fn updated(id: &str, created: i64, object: Value) -> ObjectSnapshot {
     snapshot(id, created, "customer.subscription.updated", object, Value::Null)
 }
 
-fn quantities(snapshots: &[Mirrored]) -> Vec<(String, i64)> {
+fn quantities(snapshots: &[ObjectSnapshot]) -> Vec<(String, i64)> {
     let items = items(snapshots, PREFIX).unwrap();
     items.into_iter().map(|item| (item.stripe_subscription_item_id, item.quantity.unwrap())).collect()
 }
 
 /// Feeds snapshots one at a time, keeping only what may still matter; what is left says which is newest, and the items.
-fn fed(order: &[Mirrored]) -> (String, Vec<(String, i64)>, usize) {
-    let mut kept: Vec<Mirrored> = Vec::new();
+fn fed(order: &[ObjectSnapshot]) -> (String, Vec<(String, i64)>, usize) {
+    let mut kept: Vec<ObjectSnapshot> = Vec::new();
     for snapshot in order {
         kept.retain(|known| known.event_id != snapshot.event_id);
         kept.push(snapshot.clone());
-        let (_, keep) = newest_and_kept(&kept).unwrap();
+        let (_, keep) = newest_and_undecided(&kept).unwrap();
         kept = keep.into_iter().cloned().collect();
     }
-    (newest_and_kept(&kept).unwrap().0.event_id.clone(), quantities(&kept), kept.len())
+    (newest_and_undecided(&kept).unwrap().0.event_id.clone(), quantities(&kept), kept.len())
 }
 
 fn pairs(of: &[(&str, i64)]) -> Vec<(String, i64)> {
@@ -118,7 +118,7 @@ fn of_an_object_without_a_list_only_the_newest_is_kept() {
     let customer =
         |id: &str, at: i64| snapshot(id, at, "customer.updated", json!({"id": "cus_1", "n": at}), Value::Null);
     let (newest, kept) = (customer("evt_2", 2), [customer("evt_1", 1), customer("evt_2", 2)]);
-    assert_eq!(newest_and_kept(&kept), Some((&newest, vec![&newest])));
+    assert_eq!(newest_and_undecided(&kept), Some((&newest, vec![&newest])));
 }
 
 #[test]
@@ -126,10 +126,10 @@ fn an_object_without_items_has_none() {
     let bare =
         snapshot("evt_1", 1, "customer.subscription.updated", json!({"id": "sub_1", "items": null}), Value::Null);
     assert_eq!(quantities(&[bare]), []);
-    assert!(newest_and_kept(&[]).is_none());
+    assert!(newest_and_undecided(&[]).is_none());
 }
 
-fn plans() -> impl Strategy<Value = Vec<Mirrored>> {
+fn plans() -> impl Strategy<Value = Vec<ObjectSnapshot>> {
     let plan = (0..4_i64, 0..3_i64, 0..3_i64, prop::sample::subsequence(vec!["si_a", "si_b", "si_c"], 0..=3), 0..8_u8);
     prop::collection::vec(plan, 1..7).prop_map(|plans| {
         let make = |(at, (created, n, was, ids, kind)): (usize, (i64, i64, i64, Vec<&str>, u8))| {
@@ -155,7 +155,7 @@ proptest! {
     fn forgetting_on_the_way_forgets_nothing_that_matters(
         (snapshots, shuffled) in plans().prop_flat_map(|s| (Just(s.clone()), Just(s).prop_shuffle())),
     ) {
-        let all = (newest_and_kept(&snapshots).unwrap().0.event_id.clone(), quantities(&snapshots));
+        let all = (newest_and_undecided(&snapshots).unwrap().0.event_id.clone(), quantities(&snapshots));
         for order in [&snapshots, &shuffled] {
             let (newest, items, _) = fed(order);
             prop_assert_eq!(&(newest, items), &all);

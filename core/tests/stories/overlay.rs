@@ -1,29 +1,29 @@
 //! What went back: an absolute figure, from refunds and charges of either family of events.
 
-use payments_core::payment::fact::Statement;
+use payments_core::payment::fact::Fact;
 use payments_core::payment::fold::Payment;
 use serde_json::{Value, json};
 
 use crate::make::{charge, intent, permutations, refund, row, say, say_after, session, sync, with};
 
-fn bought() -> Statement {
+fn bought() -> Fact {
     say("checkout.session.completed", 111, &session(json!({})))
 }
 
-fn figure(at: i64, back: i64) -> Statement {
+fn figure(at: i64, back: i64) -> Fact {
     say("charge.refunded", at, &charge(json!({"amount_refunded": back, "refunded": back == 2000})))
 }
 
-fn made(at: i64, id: &str, amount: i64, status: &str) -> Statement {
+fn made(at: i64, id: &str, amount: i64, status: &str) -> Fact {
     say("refund.created", at, &with(refund(id, amount, status), json!({"created": at})))
 }
 
-fn became(event: &str, at: i64, born: i64, id: &str, amount: i64, status: &str) -> Statement {
+fn became(event: &str, at: i64, born: i64, id: &str, amount: i64, status: &str) -> Fact {
     say(event, at, &with(refund(id, amount, status), json!({"created": born})))
 }
 
 /// What the payment shows in the end, the same in every order.
-fn shows(facts: &[Statement]) -> (String, i64, Option<i64>) {
+fn shows(facts: &[Fact]) -> (String, i64, Option<i64>) {
     let all = [vec![bought()], facts.to_vec()].concat();
     let show = |payment: Payment| (payment.status, payment.amount_refunded.unwrap(), payment.refunded_at);
     let shown = show(row(&all));
@@ -69,14 +69,14 @@ fn several_refunds_reach_the_whole() {
     assert_eq!(shows(&facts), fully(500));
     // In one second the previous figure tells which came first.
     let of = |id: &str, back: i64, was: i64| {
-        let mut statement = say_after(
+        let mut fact = say_after(
             "charge.refunded",
             500,
             &charge(json!({"amount_refunded": back, "refunded": back == 2000})),
             &json!({"amount_refunded": was}),
         );
-        statement.event_id = id.to_owned();
-        statement
+        fact.event_id = id.to_owned();
+        fact
     };
     assert_eq!(shows(&[of("evt_z", 700, 0), of("evt_a", 2000, 700)]), fully(500));
 }
@@ -187,7 +187,7 @@ fn in_the_payers_currency_the_same_share_went_back() {
     let back = |amount: i64| {
         say("refund.created", 500, &with(refund("re_1", amount, "succeeded"), json!({"currency": "eur"})))
     };
-    let shown = |facts: &[Statement]| {
+    let shown = |facts: &[Fact]| {
         let payment = row(facts);
         assert_eq!((payment.amount, payment.currency.as_deref()), (Some(2000), Some("usd")));
         (payment.status, payment.amount_refunded.unwrap())

@@ -4,12 +4,12 @@ use payments_core::stripe::object::customer::Customer;
 use payments_core::stripe::object::entitlements::Summary;
 use payments_core::stripe::object::price::Price;
 use payments_core::stripe::object::product::Product;
-use payments_core::stripe::object::subscription::Snapshot;
+use payments_core::stripe::object::subscription::SubscriptionSnapshot;
 use serde_json::{Value, json};
 
 use crate::make::{PREFIX, with};
 
-fn subscription(more: Value) -> Snapshot {
+fn subscription(more: Value) -> SubscriptionSnapshot {
     let object = with(
         json!({
             "id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "active",
@@ -18,7 +18,7 @@ fn subscription(more: Value) -> Snapshot {
         }),
         more,
     );
-    Snapshot::read(&object.to_string(), false, PREFIX).unwrap()
+    SubscriptionSnapshot::read(&object.to_string(), false, PREFIX).unwrap()
 }
 
 fn items(data: Value) -> Value {
@@ -93,7 +93,7 @@ fn older_items_name_a_plan_and_references_can_be_expanded() {
     assert!(more.has_more);
     let trial = subscription(json!({"status": "trialing", "trial_start": 1, "trial_end": 2}));
     assert_eq!((trial.row.status.as_str(), trial.row.trial_start, trial.row.trial_end), ("trialing", Some(1), Some(2)));
-    let gone = Snapshot::read(r#"{"id": "sub_1", "deleted": true}"#, true, PREFIX).unwrap();
+    let gone = SubscriptionSnapshot::read(r#"{"id": "sub_1", "deleted": true}"#, true, PREFIX).unwrap();
     assert_eq!(gone.row.status, "canceled");
 }
 

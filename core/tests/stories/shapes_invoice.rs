@@ -1,11 +1,12 @@
 //! Invoices and invoice payments, up to acacia and from basil on.
 
-use payments_core::payment::fact::{Fact, State};
+use payments_core::payment::fact::PaymentObject;
 use payments_core::stripe::object::invoice::Invoice;
 use payments_core::stripe::object::invoice_payment::InvoicePayment;
+use payments_core::stripe::object::money_state::MoneyState;
 use serde_json::{Value, json};
 
-use crate::make::{PREFIX, charge, dispute, fact, intent, invoice, invoice_payment, refund, session};
+use crate::make::{self, PREFIX, charge, dispute, intent, invoice, invoice_payment, refund, session};
 
 const PAID: Option<&str> = Some("invoice.paid");
 
@@ -45,7 +46,7 @@ fn new() -> Value {
 fn both_shapes_say_the_same() {
     let (old, new) = (read(old(), PAID), read(new(), PAID));
     for read in [&old, &new] {
-        assert_eq!((read.state, read.amount_paid, read.amount_due), (State::Succeeded, Some(1500), Some(1500)));
+        assert_eq!((read.state, read.amount_paid, read.amount_due), (MoneyState::Succeeded, Some(1500), Some(1500)));
         assert_eq!(read.subscription.as_deref(), Some("sub_1"));
         assert_eq!(read.subscription_subject.as_ref().unwrap().subject_id, "team_1");
         assert_eq!((read.price.as_deref(), read.product.as_deref()), (Some("price_1"), Some("prod_1")));
@@ -57,12 +58,12 @@ fn both_shapes_say_the_same() {
         (&["pi_1".to_owned()][..], &["ch_1".to_owned()][..])
     );
     assert_eq!((new.payment_intents, new.charges), (vec![], vec![]));
-    assert_eq!(Fact::Invoice(Box::new(old)).keys(), ["ch_1", "in_1", "pi_1"]);
+    assert_eq!(PaymentObject::Invoice(Box::new(old)).keys(), ["ch_1", "in_1", "pi_1"]);
 }
 
 #[test]
 fn paid_by_the_flag_or_by_the_status() {
-    use State::{Failed, Pending, Silent, Succeeded};
+    use MoneyState::{Failed, Pending, Succeeded};
     for (status, paid, event, state) in [
         ("paid", None, "invoice.paid", Succeeded),
         ("paid", Some(true), "invoice.payment_succeeded", Succeeded),
@@ -72,11 +73,11 @@ fn paid_by_the_flag_or_by_the_status() {
         ("open", None, "invoice.finalized", Pending),
         ("void", Some(false), "invoice.voided", Failed),
         ("uncollectible", None, "invoice.marked_uncollectible", Failed),
-        ("draft", None, "invoice.created", Silent),
+        ("draft", None, "invoice.created", MoneyState::None),
     ] {
         assert_eq!(read(json!({"status": status, "paid": paid}), Some(event)).state, state, "{status} {event}");
     }
-    assert_eq!(read(json!({"status": null, "paid": null}), None).state, Silent);
+    assert_eq!(read(json!({"status": null, "paid": null}), None).state, MoneyState::None);
 }
 
 #[test]
@@ -186,22 +187,28 @@ fn nulls_of_an_invoice() {
 fn an_invoice_payment_bridges() {
     let read = |more: Value| InvoicePayment::read(&invoice_payment(more).to_string()).unwrap();
     let paid = read(json!({}));
-    assert_eq!((paid.state, paid.amount_paid, paid.currency.as_deref()), (State::Succeeded, Some(1500), Some("usd")));
+    assert_eq!(
+        (paid.state, paid.amount_paid, paid.currency.as_deref()),
+        (MoneyState::Succeeded, Some(1500), Some("usd"))
+    );
     assert_eq!(
         (paid.invoice.as_deref(), paid.payment_intent.as_deref(), paid.charge.as_deref()),
         (Some("in_1"), Some("pi_1"), None)
     );
     assert_eq!((paid.paid_at, paid.created), (Some(202), Some(200)));
-    assert_eq!(Fact::InvoicePayment(Box::new(paid)).keys(), ["in_1", "inpay_1", "pi_1"]);
+    assert_eq!(PaymentObject::InvoicePayment(Box::new(paid)).keys(), ["in_1", "inpay_1", "pi_1"]);
     let charged = read(json!({"invoice": {"id": "in_1"}, "payment": {"type": "charge", "charge": "ch_1"}}));
     assert_eq!((charged.invoice.as_deref(), charged.charge.as_deref()), (Some("in_1"), Some("ch_1")));
-    assert_eq!(read(json!({"status": "open", "amount_paid": null})).state, State::Pending);
-    assert_eq!(read(json!({"status": "canceled", "payment": null, "status_transitions": null})).state, State::Silent);
+    assert_eq!(read(json!({"status": "open", "amount_paid": null})).state, MoneyState::Pending);
+    assert_eq!(
+        read(json!({"status": "canceled", "payment": null, "status_transitions": null})).state,
+        MoneyState::None
+    );
 }
 
 #[test]
 fn a_fact_names_its_object_its_customer_and_its_subscription() {
-    let of = |object: Value| fact(&object, None).unwrap().unwrap();
+    let of = |object: Value| make::read(&object, None).unwrap().unwrap();
     let bought = session(json!({"mode": "subscription", "subscription": "sub_2", "invoice": "in_2"}));
     for (object, kind, customer, subscription, keys) in [
         (bought, "checkout.session", Some("cus_1"), Some("sub_2"), &["cs_1", "in_2", "pi_1"][..]),
@@ -222,7 +229,7 @@ fn a_fact_names_its_object_its_customer_and_its_subscription() {
         assert_eq!((fact.object_type(), fact.customer(), fact.subscription()), (kind, customer, subscription));
         assert_eq!(fact.keys(), keys);
         // It is kept as JSON, and is the same when it is read again.
-        let again: Fact = serde_json::from_str(&serde_json::to_string(&fact).unwrap()).unwrap();
+        let again: PaymentObject = serde_json::from_str(&serde_json::to_string(&fact).unwrap()).unwrap();
         assert_eq!(again, fact);
     }
 }

@@ -1,12 +1,13 @@
 //! Sessions, intents, charges, refunds, disputes: what is read of each, in every shape.
 
-use payments_core::payment::fact::State;
+use payments_core::Subject;
+use payments_core::stripe::object::Unreadable;
 use payments_core::stripe::object::charge::Charge;
 use payments_core::stripe::object::dispute::Dispute;
+use payments_core::stripe::object::money_state::MoneyState;
 use payments_core::stripe::object::payment_intent::Intent;
 use payments_core::stripe::object::refund::Refund;
 use payments_core::stripe::object::session::Session;
-use payments_core::stripe::object::{Subject, Unreadable};
 use serde_json::{Value, json};
 
 use crate::make::{PREFIX, charge, dispute, intent, ours, refund, session, with};
@@ -28,7 +29,7 @@ fn read_charge(more: Value) -> Charge {
 #[test]
 fn a_session_of_any_version() {
     let read = read_session(json!({"metadata": ours(), "client_reference_id": "local-1"}), COMPLETED);
-    assert_eq!((read.id.as_str(), read.mode.as_str(), read.state), ("cs_1", "payment", State::Succeeded));
+    assert_eq!((read.id.as_str(), read.mode.as_str(), read.state), ("cs_1", "payment", MoneyState::Succeeded));
     assert_eq!(
         (read.amount_total, read.amount_subtotal, read.currency.as_deref()),
         (Some(2000), Some(2000), Some("usd"))
@@ -44,16 +45,16 @@ fn a_session_of_any_version() {
 
 #[test]
 fn a_sessions_state_follows_from_its_status_and_the_event() {
-    use State::{Failed, Pending, Silent, Succeeded};
+    use MoneyState::{Failed, Pending, Succeeded};
     for (status, payment_status, event, state) in [
         ("complete", "paid", "completed", Succeeded),
         ("complete", "no_payment_required", "completed", Succeeded),
         ("complete", "unpaid", "completed", Pending),
         ("complete", "paid", "async_payment_succeeded", Succeeded),
         ("complete", "unpaid", "async_payment_failed", Failed),
-        ("expired", "unpaid", "expired", Silent),
-        ("expired", "no_payment_required", "expired", Silent),
-        ("open", "unpaid", "", Silent),
+        ("expired", "unpaid", "expired", MoneyState::None),
+        ("expired", "no_payment_required", "expired", MoneyState::None),
+        ("open", "unpaid", "", MoneyState::None),
     ] {
         let event = Some(format!("checkout.session.{event}")).filter(|event| !event.ends_with('.'));
         let read = read_session(json!({"status": status, "payment_status": payment_status}), event.as_deref());
@@ -123,13 +124,13 @@ fn what_is_null_or_missing_is_none() {
     assert_eq!((read.amount_total, read.currency, read.customer, read.email), (None, None, None, None));
     let bare = json!({"id": "cs_1", "object": "checkout.session"});
     let told = |event_type| Session::read(&bare.to_string(), event_type, PREFIX).unwrap();
-    assert_eq!((told(None).state, told(None).status), (State::Silent, None));
+    assert_eq!((told(None).state, told(None).status), (MoneyState::None, None));
     // Where an old shape leaves the status out, the event's type says it.
-    assert_eq!((told(COMPLETED).state, told(COMPLETED).is_complete()), (State::Pending, true));
+    assert_eq!((told(COMPLETED).state, told(COMPLETED).is_complete()), (MoneyState::Pending, true));
     assert_eq!(told(Some("checkout.session.expired")).status.as_deref(), Some("expired"));
     let free = json!({"id": "cs_1", "payment_status": "no_payment_required", "created": null});
     let free = Session::read(&free.to_string(), COMPLETED, PREFIX).unwrap();
-    assert_eq!((free.state, free.created), (State::Succeeded, None));
+    assert_eq!((free.state, free.created), (MoneyState::Succeeded, None));
     let read = read_intent(
         json!({
             "amount_received": null, "customer": null, "receipt_email": null, "latest_charge": null, "metadata": null,
@@ -137,16 +138,16 @@ fn what_is_null_or_missing_is_none() {
         }),
         None,
     );
-    assert_eq!((read.amount_received, read.customer, read.email, read.state), (0, None, None, State::Pending));
+    assert_eq!((read.amount_received, read.customer, read.email, read.state), (0, None, None, MoneyState::Pending));
     let read = read_charge(json!({
         "billing_details": null, "amount_refunded": null, "refunded": null, "amount_captured": null, "captured": null,
         "payment_intent": null, "created": null, "metadata": null,
     }));
-    assert_eq!((read.state, read.charged()), (State::Succeeded, Some(2000)));
+    assert_eq!((read.state, read.charged()), (MoneyState::Succeeded, Some(2000)));
     assert_eq!((read.email, read.amount_refunded, read.refunded, read.payment_intent), (None, 0, false, None));
     let nothing = json!({"charge": null, "payment_intent": null, "reason": null, "status": null, "created": null});
     let read = Refund::read(&with(refund("re_1", 1, "x"), nothing).to_string()).unwrap();
-    assert_eq!((read.charge, read.payment_intent, read.reason, read.state), (None, None, None, State::Succeeded));
+    assert_eq!((read.charge, read.payment_intent, read.reason, read.state), (None, None, None, MoneyState::Succeeded));
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn what_was_asked_for_is_known_in_each_currency_that_a_session_names() {
 
 #[test]
 fn an_intents_state() {
-    use State::{Failed, Pending, Succeeded};
+    use MoneyState::{Failed, Pending, Succeeded};
     for (status, error, event, state) in [
         ("succeeded", json!(null), Some("payment_intent.succeeded"), Succeeded),
         ("processing", json!(null), Some("payment_intent.processing"), Pending),
@@ -212,7 +213,7 @@ fn an_intents_state() {
 
 #[test]
 fn a_charges_state_and_what_it_took() {
-    use State::{Failed, Pending, Succeeded};
+    use MoneyState::{Failed, Pending, Succeeded};
     for (more, state, charged, released) in [
         (json!({}), Succeeded, 2000, 0),
         (json!({"amount_refunded": 700}), Succeeded, 2000, 0),
@@ -235,7 +236,7 @@ fn a_charges_state_and_what_it_took() {
 
 #[test]
 fn a_refund_of_either_family() {
-    use State::{Failed, Pending, Succeeded};
+    use MoneyState::{Failed, Pending, Succeeded};
     for (status, state) in [
         ("succeeded", Succeeded),
         ("pending", Pending),

@@ -1,32 +1,33 @@
-//! How much was charged, in which currency, and how much of it went back.
+//! How much was charged, in which currency, and how much of it was returned.
 
-use super::Group;
-use crate::payment::fact::State;
-use crate::payment::refunds::{Told, refunded};
+use super::group::Group;
+use crate::payment::object_history::ObjectHistory;
+use crate::payment::refunds::refunded;
+use crate::stripe::object::money_state::MoneyState;
 use crate::stripe::object::session::Session;
 
-/// Minor units, and of which currency.
+/// An amount in minor units, and its currency.
 type Sum = (Option<i64>, Option<String>);
 
 impl Group<'_> {
-    /// What was charged and in which currency: the session's total, else what was received, charged, paid. Before the money
-    /// is there, what was asked for.
-    pub(super) fn amount(&self, state: State) -> Sum {
-        let paid = state == State::Succeeded;
+    /// What was charged and in which currency: the session's total, else what the intents received, what was charged, what
+    /// the invoice says. Before the money arrives, what was requested.
+    pub(super) fn amount(&self, state: MoneyState) -> Sum {
+        let paid = state == MoneyState::Succeeded;
         let of_session = self.session().map(|s| (s.amount_total.map(|total| self.taken(total, s)), s.currency.clone()));
         let (of_intents, of_charges) = (self.of_intents(paid), self.of_charges(paid));
         let of_invoice = self
             .invoice()
-            .map(|i| (if i.state == State::Succeeded { i.amount_paid } else { i.amount_due }, i.currency.clone()));
+            .map(|i| (if i.state == MoneyState::Succeeded { i.amount_paid } else { i.amount_due }, i.currency.clone()));
         let of_payment = self.of_invoice_payments(paid);
         let invoice_speaks = match self.session() {
-            // Its session can total something else (a trial, a balance), but where the payer was shown another currency it
-            // alone knows the app's.
+            // The total of a subscription's session can differ (a trial, a balance). But where the payer was shown another
+            // currency, only the session knows the app's own.
             Some(session) => session.mode == "subscription" && session.presented.is_none(),
-            // Several intents can pay one invoice, and we may not have heard of all.
+            // Several intents can pay one invoice, and some may be unknown here.
             None => self.invoice().is_some_and(|invoice| {
                 let received = of_intents.as_ref().or(of_charges.as_ref()).and_then(|(amount, _)| *amount);
-                invoice.state == State::Succeeded && invoice.amount_paid > received
+                invoice.state == MoneyState::Succeeded && invoice.amount_paid > received
             }),
         };
         let sources = if invoice_speaks {
@@ -39,9 +40,9 @@ impl Group<'_> {
         spoken.unwrap_or((None, None))
     }
 
-    /// What the intents received, once it is there: one that failed asked for another sum.
+    /// What the intents received, once one has; before that, what they requested.
     fn of_intents(&self, paid: bool) -> Option<Sum> {
-        let speaks = |state: State| !paid || state == State::Succeeded;
+        let speaks = |state: MoneyState| !paid || state == MoneyState::Succeeded;
         let speaking = self.intents.iter().map(|(intent, _)| *intent).filter(|intent| speaks(intent.state));
         total(
             speaking.map(|intent| {
@@ -52,24 +53,24 @@ impl Group<'_> {
         )
     }
 
-    /// What invoice payments say was paid by them; one that was cancelled says nothing.
+    /// What invoice payments paid; a canceled one counts for nothing.
     fn of_invoice_payments(&self, paid: bool) -> Option<Sum> {
-        let speaks = |state: State| !paid || state == State::Succeeded;
+        let speaks = |state: MoneyState| !paid || state == MoneyState::Succeeded;
         let payments = self.invoice_payments.iter().map(|(payment, _)| *payment);
         total(payments.filter(|p| speaks(p.state)).map(|p| (p.amount_paid, p.currency.clone())), paid)
     }
 
-    /// The same of charges.
+    /// What was charged.
     fn of_charges(&self, paid: bool) -> Option<Sum> {
-        let speaks = |state: State| !paid || state == State::Succeeded;
+        let speaks = |state: MoneyState| !paid || state == MoneyState::Succeeded;
         let speaking = self.charges.iter().map(|(charge, _)| *charge).filter(|charge| speaks(charge.state));
         total(speaking.map(|charge| (charge.charged(), charge.currency.clone())), paid)
     }
 
-    /// Of a session's total, what was taken: an authorization can be captured in part.
+    /// What was taken of a session's total: an authorization can be captured in part.
     fn taken(&self, total: i64, session: &Session) -> i64 {
-        let intent = self.intent().filter(|intent| intent.state == State::Succeeded);
-        let charge = self.charge().filter(|charge| charge.state == State::Succeeded);
+        let intent = self.intent().filter(|intent| intent.state == MoneyState::Succeeded);
+        let charge = self.charge().filter(|charge| charge.state == MoneyState::Succeeded);
         let taken = intent
             .and_then(|intent| Some((intent.amount_received, intent.amount?, &intent.currency)))
             .or_else(|| charge.and_then(|charge| Some((charge.charged()?, charge.amount?, &charge.currency))));
@@ -81,14 +82,14 @@ impl Group<'_> {
         }
     }
 
-    /// How much less than the checkout session asked for was received, in minor units of the intent's currency; `None` where it was
-    /// all, or can't be compared. An invoice settles by more than money (a balance, a credit note), so what has one is paid when that
-    /// says so.
-    pub(super) fn shortfall(&self, state: State) -> Option<i64> {
+    /// How much less was received than the checkout session requested, in minor units of the intent's currency; `None` where
+    /// all was received, or where the two can't be compared. An invoice can also be settled by a balance or a credit note, so
+    /// a payment with an invoice has no shortfall.
+    pub(super) fn shortfall(&self, state: MoneyState) -> Option<i64> {
         let session = self.session().filter(|session| {
             session.mode != "subscription" && session.payment_status.as_deref() != Some("no_payment_required")
         })?;
-        if state != State::Succeeded || self.intent_id().is_none() || self.invoice_id().is_some() {
+        if state != MoneyState::Succeeded || self.intent_id().is_none() || self.invoice_id().is_some() {
             return None;
         }
         let (received, currency) = self.received()?;
@@ -96,22 +97,24 @@ impl Group<'_> {
         (received < asked).then(|| asked - received)
     }
 
-    /// What the intents received, or where none tells, what was captured.
+    /// What the intents received; without an intent, what was captured.
     fn received(&self) -> Option<(i64, String)> {
-        let intents = self.intents.iter().map(|(intent, _)| *intent).filter(|intent| intent.state == State::Succeeded);
-        let charges = self.charges.iter().map(|(charge, _)| *charge).filter(|charge| charge.state == State::Succeeded);
+        let intents =
+            self.intents.iter().map(|(intent, _)| *intent).filter(|intent| intent.state == MoneyState::Succeeded);
+        let charges =
+            self.charges.iter().map(|(charge, _)| *charge).filter(|charge| charge.state == MoneyState::Succeeded);
         let of_intents = total(intents.map(|intent| (Some(intent.amount_received), intent.currency.clone())), true);
         let of_charges = || total(charges.map(|charge| (charge.charged(), charge.currency.clone())), true);
         let (received, currency) = of_intents.or_else(of_charges)?;
         received.zip(currency)
     }
 
-    /// What went back in the payment's own currency, whether that is all of it, and since when. Where the charge is in
-    /// another currency (the payer's, under Adaptive Pricing), the same share of the amount went back.
-    pub(super) fn overlay(&self, amount: Option<i64>, currency: Option<&str>) -> (i64, bool, Option<i64>) {
-        let charges: Vec<Told> = self.charges.iter().map(|(_, told)| told.clone()).collect();
+    /// What was returned in the payment's own currency, whether that is all of it, and when the first refund succeeded. Where
+    /// the charge is in another currency (the payer's, under Adaptive Pricing), the same share of the amount was returned.
+    pub(super) fn returned(&self, amount: Option<i64>, currency: Option<&str>) -> (i64, bool, Option<i64>) {
+        let charges: Vec<ObjectHistory> = self.charges.iter().map(|(_, history)| history.clone()).collect();
         let back = refunded(&charges, &self.refunds);
-        let charge = self.charge().and_then(|charge| Some((back.of?, charge.currency.as_deref()?)));
+        let charge = self.charge().and_then(|charge| Some((back.charged?, charge.currency.as_deref()?)));
         let intent = self.intent().and_then(|intent| Some((intent.amount_received, intent.currency.as_deref()?)));
         let session = self.session().and_then(|session| session.presented.as_ref());
         let shown = session.map(|(total, currency)| (*total, currency.as_str()));
@@ -126,7 +129,7 @@ impl Group<'_> {
     }
 }
 
-/// The first, or of money that arrived the sum of all that are in the first's currency.
+/// The first sum; once `paid`, the total of all sums in the first one's currency.
 fn total(mut sums: impl Iterator<Item = Sum>, paid: bool) -> Option<Sum> {
     let first = sums.next()?;
     if !paid {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::money_state::MoneyState;
 use super::{Metadata, Origin, Unreadable, or_default, read, reference};
-use crate::payment::fact::State;
 
 /// What a charge says of a payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct Charge {
     /// `succeeded`, `pending` or `failed`.
     pub status: String,
     /// What it means for the money; an authorization that is not captured is pending.
-    pub state: State,
+    pub state: MoneyState,
     /// In minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<i64>,
@@ -52,7 +52,7 @@ pub struct Charge {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawCharge {
     id: String,
     #[serde(default, deserialize_with = "or_default")]
     status: String,
@@ -87,28 +87,28 @@ impl Charge {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str, prefix: &str) -> Result<Self, Unreadable> {
-        let shape: Shape = read("charge", text)?;
-        let state = match shape.status.as_str() {
-            "succeeded" if shape.captured != Some(false) => State::Succeeded,
-            "failed" => State::Failed,
-            _ => State::Pending,
+        let raw: RawCharge = read("charge", text)?;
+        let state = match raw.status.as_str() {
+            "succeeded" if raw.captured != Some(false) => MoneyState::Succeeded,
+            "failed" => MoneyState::Failed,
+            _ => MoneyState::Pending,
         };
         Ok(Self {
-            id: shape.id,
+            id: raw.id,
             state,
-            status: shape.status,
-            amount: shape.amount,
-            amount_captured: shape.amount_captured,
-            amount_refunded: shape.amount_refunded.unwrap_or(0),
-            refunded: shape.refunded.unwrap_or(false),
-            currency: shape.currency,
-            customer: shape.customer,
-            email: shape.billing_details.and_then(|billing| billing.email).or(shape.receipt_email),
-            description: shape.description,
-            payment_intent: shape.payment_intent,
-            invoice: shape.invoice,
-            origin: Origin::read(&shape.metadata, prefix),
-            created: shape.created,
+            status: raw.status,
+            amount: raw.amount,
+            amount_captured: raw.amount_captured,
+            amount_refunded: raw.amount_refunded.unwrap_or(0),
+            refunded: raw.refunded.unwrap_or(false),
+            currency: raw.currency,
+            customer: raw.customer,
+            email: raw.billing_details.and_then(|billing| billing.email).or(raw.receipt_email),
+            description: raw.description,
+            payment_intent: raw.payment_intent,
+            invoice: raw.invoice,
+            origin: Origin::read(&raw.metadata, prefix),
+            created: raw.created,
         })
     }
 
@@ -117,7 +117,7 @@ impl Charge {
     #[must_use]
     pub fn released(&self) -> i64 {
         match self.amount_captured {
-            _ if self.state != State::Succeeded => self.amount_refunded,
+            _ if self.state != MoneyState::Succeeded => self.amount_refunded,
             Some(captured) if captured > 0 => {
                 let rest = (self.amount.unwrap_or(0) - captured).max(0);
                 if self.amount_refunded >= rest { rest } else { 0 }

@@ -24,7 +24,7 @@ pub struct Customer {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawCustomer {
     id: String,
     email: Option<String>,
     name: Option<String>,
@@ -40,15 +40,15 @@ impl Customer {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str, deleted: bool) -> Result<Self, Unreadable> {
-        let shape: Shape = read("customer", text)?;
+        let raw: RawCustomer = read("customer", text)?;
         Ok(Self {
-            stripe_customer_id: shape.id,
-            email: shape.email,
-            name: shape.name,
-            phone: shape.phone,
+            stripe_customer_id: raw.id,
+            email: raw.email,
+            name: raw.name,
+            phone: raw.phone,
             deleted,
-            metadata: shape.metadata.0,
-            stripe_created_at: shape.created,
+            metadata: raw.metadata.0,
+            stripe_created_at: raw.created,
         })
     }
 }

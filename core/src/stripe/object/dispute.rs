@@ -32,7 +32,7 @@ pub struct Dispute {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawDispute {
     id: String,
     status: Option<String>,
     amount: Option<i64>,
@@ -51,16 +51,16 @@ impl Dispute {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str) -> Result<Self, Unreadable> {
-        let shape: Shape = read("dispute", text)?;
+        let raw: RawDispute = read("dispute", text)?;
         Ok(Self {
-            id: shape.id,
-            status: shape.status.unwrap_or_else(|| "needs_response".to_owned()),
-            amount: shape.amount,
-            currency: shape.currency,
-            charge: shape.charge,
-            payment_intent: shape.payment_intent,
-            reason: shape.reason,
-            created: shape.created,
+            id: raw.id,
+            status: raw.status.unwrap_or_else(|| "needs_response".to_owned()),
+            amount: raw.amount,
+            currency: raw.currency,
+            charge: raw.charge,
+            payment_intent: raw.payment_intent,
+            reason: raw.reason,
+            created: raw.created,
         })
     }
 }

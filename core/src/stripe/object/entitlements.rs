@@ -26,7 +26,7 @@ pub struct Summary {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawSummary {
     #[serde(default, deserialize_with = "reference")]
     customer: Option<String>,
     entitlements: Option<List<Entitlement>>,
@@ -46,13 +46,13 @@ impl Summary {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str) -> Result<Self, Unreadable> {
-        let shape: Shape = read("entitlement summary", text)?;
+        let raw: RawSummary = read("entitlement summary", text)?;
         let entitlements =
-            shape.entitlements.into_iter().flat_map(|list| list.data).map(|entitlement| ActiveEntitlement {
+            raw.entitlements.into_iter().flat_map(|list| list.data).map(|entitlement| ActiveEntitlement {
                 stripe_entitlement_id: entitlement.id,
                 stripe_feature_id: entitlement.feature,
                 lookup_key: entitlement.lookup_key,
             });
-        Ok(Self { customer: shape.customer.unwrap_or_default(), entitlements: entitlements.collect() })
+        Ok(Self { customer: raw.customer.unwrap_or_default(), entitlements: entitlements.collect() })
     }
 }

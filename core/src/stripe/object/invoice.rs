@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{List, Metadata, Origin, Priced, Subject, Unreadable, invoice_payment, or_default, read, reference};
-use crate::payment::fact::State;
+use super::invoice_payment::{InvoicePayment, RawInvoicePayment};
+use super::money_state::MoneyState;
+use super::{List, Metadata, Origin, Priced, Unreadable, or_default, read, reference};
+use crate::subject::Subject;
 
 /// What an invoice says of a payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,7 +15,7 @@ pub struct Invoice {
     /// `draft`, `open`, `paid`, `void` or `uncollectible`.
     pub status: String,
     /// What it means for the money.
-    pub state: State,
+    pub state: MoneyState,
     /// Paid of it, in minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_paid: Option<i64>,
@@ -62,7 +64,7 @@ pub struct Invoice {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawInvoice {
     id: String,
     status: Option<String>,
     paid: Option<bool>,
@@ -83,7 +85,7 @@ struct Shape {
     payment_intent: Option<String>,
     #[serde(default, deserialize_with = "reference")]
     charge: Option<String>,
-    payments: Option<List<invoice_payment::Shape>>,
+    payments: Option<List<RawInvoicePayment>>,
     lines: Option<List<Line>>,
     status_transitions: Option<Transitions>,
     created: Option<i64>,
@@ -167,14 +169,14 @@ impl Line {
     }
 }
 
-impl Shape {
-    fn state(&self, event_type: Option<&str>) -> State {
+impl RawInvoice {
+    fn state(&self, event_type: Option<&str>) -> MoneyState {
         match (self.status.as_deref(), event_type) {
-            (Some("paid"), _) => State::Succeeded,
-            _ if self.paid == Some(true) => State::Succeeded,
-            (Some("void" | "uncollectible"), _) | (_, Some("invoice.payment_failed")) => State::Failed,
-            (Some("open"), _) => State::Pending,
-            _ => State::Silent,
+            (Some("paid"), _) => MoneyState::Succeeded,
+            _ if self.paid == Some(true) => MoneyState::Succeeded,
+            (Some("void" | "uncollectible"), _) | (_, Some("invoice.payment_failed")) => MoneyState::Failed,
+            (Some("open"), _) => MoneyState::Pending,
+            _ => MoneyState::None,
         }
     }
 
@@ -198,38 +200,38 @@ impl Invoice {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str, event_type: Option<&str>, prefix: &str) -> Result<Self, Unreadable> {
-        let mut shape: Shape = read("invoice", text)?;
-        let state = shape.state(event_type);
-        let (subscription, subscription_metadata) = shape.subscription();
-        let payments = shape.payments.map(|list| list.data).unwrap_or_default();
-        let payments: Vec<super::invoice_payment::InvoicePayment> = payments.into_iter().map(Into::into).collect();
+        let mut raw: RawInvoice = read("invoice", text)?;
+        let state = raw.state(event_type);
+        let (subscription, subscription_metadata) = raw.subscription();
+        let payments = raw.payments.map(|list| list.data).unwrap_or_default();
+        let payments: Vec<InvoicePayment> = payments.into_iter().map(Into::into).collect();
         let intents = payments.iter().filter_map(|payment| payment.payment_intent.clone());
         let charges = payments.iter().filter_map(|payment| payment.charge.clone());
-        let lines = shape.lines.map(|list| list.data).unwrap_or_default();
+        let lines = raw.lines.map(|list| list.data).unwrap_or_default();
         let chosen = lines
             .into_iter()
             // An upgrade's invoice can hold nothing but prorations; then the largest of them is what was bought.
             .max_by_key(|line| (!line.is_proration(), line.amount, std::cmp::Reverse(line.id.clone())));
         let (price, product) = chosen.map_or((None, None), Line::price_and_product);
         Ok(Self {
-            id: shape.id,
+            id: raw.id,
             state,
-            status: shape.status.unwrap_or_default(),
-            amount_paid: shape.amount_paid,
-            amount_due: shape.amount_due,
-            currency: shape.currency,
-            customer: shape.customer,
-            email: shape.customer_email,
-            description: shape.description,
+            status: raw.status.unwrap_or_default(),
+            amount_paid: raw.amount_paid,
+            amount_due: raw.amount_due,
+            currency: raw.currency,
+            customer: raw.customer,
+            email: raw.customer_email,
+            description: raw.description,
             subscription,
             subscription_subject: Origin::read(&subscription_metadata, prefix).subject,
-            origin: Origin::read(&shape.metadata, prefix),
-            payment_intents: shape.payment_intent.into_iter().chain(intents).collect(),
-            charges: shape.charge.into_iter().chain(charges).collect(),
+            origin: Origin::read(&raw.metadata, prefix),
+            payment_intents: raw.payment_intent.into_iter().chain(intents).collect(),
+            charges: raw.charge.into_iter().chain(charges).collect(),
             price,
             product,
-            paid_at: shape.status_transitions.and_then(|transitions| transitions.paid_at),
-            created: shape.created,
+            paid_at: raw.status_transitions.and_then(|transitions| transitions.paid_at),
+            created: raw.created,
         })
     }
 }

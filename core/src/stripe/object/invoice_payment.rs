@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::money_state::MoneyState;
 use super::{Unreadable, or_default, read, reference};
-use crate::payment::fact::State;
 
 /// What an invoice payment says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct InvoicePayment {
     /// `open`, `paid` or `canceled`.
     pub status: String,
     /// What it means for the money.
-    pub state: State,
+    pub state: MoneyState,
     /// In minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_paid: Option<i64>,
@@ -40,7 +40,7 @@ pub struct InvoicePayment {
 
 /// The object itself, alone or within an invoice's `payments`.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Shape {
+pub(super) struct RawInvoicePayment {
     id: String,
     #[serde(default, deserialize_with = "or_default")]
     status: String,
@@ -72,29 +72,29 @@ impl InvoicePayment {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str) -> Result<Self, Unreadable> {
-        Ok(read::<Shape>("invoice payment", text)?.into())
+        Ok(read::<RawInvoicePayment>("invoice payment", text)?.into())
     }
 }
 
-impl From<Shape> for InvoicePayment {
-    fn from(shape: Shape) -> Self {
+impl From<RawInvoicePayment> for InvoicePayment {
+    fn from(raw: RawInvoicePayment) -> Self {
         let (payment_intent, charge) =
-            shape.payment.map_or((None, None), |payment| (payment.payment_intent, payment.charge));
+            raw.payment.map_or((None, None), |payment| (payment.payment_intent, payment.charge));
         Self {
-            id: shape.id,
-            state: match shape.status.as_str() {
-                "paid" => State::Succeeded,
-                "open" => State::Pending,
-                _ => State::Silent,
+            id: raw.id,
+            state: match raw.status.as_str() {
+                "paid" => MoneyState::Succeeded,
+                "open" => MoneyState::Pending,
+                _ => MoneyState::None,
             },
-            status: shape.status,
-            amount_paid: shape.amount_paid,
-            currency: shape.currency,
-            invoice: shape.invoice,
+            status: raw.status,
+            amount_paid: raw.amount_paid,
+            currency: raw.currency,
+            invoice: raw.invoice,
             payment_intent,
             charge,
-            paid_at: shape.status_transitions.and_then(|transitions| transitions.paid_at),
-            created: shape.created,
+            paid_at: raw.status_transitions.and_then(|transitions| transitions.paid_at),
+            created: raw.created,
         }
     }
 }

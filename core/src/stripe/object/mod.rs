@@ -9,6 +9,7 @@ pub mod dispute;
 pub mod entitlements;
 pub mod invoice;
 pub mod invoice_payment;
+pub mod money_state;
 pub mod payment_intent;
 pub mod price;
 pub mod product;
@@ -21,6 +22,8 @@ use std::fmt;
 
 use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+
+use crate::subject::Subject;
 
 /// A reference to another object: its id as a string, or the object itself where it was expanded.
 pub(crate) fn reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -129,15 +132,6 @@ pub struct Origin {
     /// `<prefix>checkout_session_id`: the id of the local row.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub checkout_session_id: Option<String>,
-}
-
-/// Who is billed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Subject {
-    /// Chosen by the app: user, team, organization…
-    pub subject_type: String,
-    /// Its id in the app.
-    pub subject_id: String,
 }
 
 impl Origin {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::money_state::MoneyState;
 use super::{Metadata, Origin, Unreadable, or_default, read, reference};
-use crate::payment::fact::State;
 
 /// What a payment intent says of a payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct Intent {
     /// Stripe's status.
     pub status: String,
     /// What it means for the money.
-    pub state: State,
+    pub state: MoneyState,
     /// Asked for, in minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<i64>,
@@ -46,7 +46,7 @@ pub struct Intent {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawIntent {
     id: String,
     #[serde(default, deserialize_with = "or_default")]
     status: String,
@@ -73,31 +73,31 @@ impl Intent {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str, event_type: Option<&str>, prefix: &str) -> Result<Self, Unreadable> {
-        let shape: Shape = read("payment intent", text)?;
-        let failed = event_type == Some("payment_intent.payment_failed") || shape.last_payment_error.is_some();
-        let state = match shape.status.as_str() {
-            "succeeded" => State::Succeeded,
-            "canceled" => State::Failed,
-            "requires_payment_method" if failed => State::Failed,
-            _ if event_type == Some("payment_intent.payment_failed") => State::Failed,
-            _ => State::Pending,
+        let raw: RawIntent = read("payment intent", text)?;
+        let failed = event_type == Some("payment_intent.payment_failed") || raw.last_payment_error.is_some();
+        let state = match raw.status.as_str() {
+            "succeeded" => MoneyState::Succeeded,
+            "canceled" => MoneyState::Failed,
+            "requires_payment_method" if failed => MoneyState::Failed,
+            _ if event_type == Some("payment_intent.payment_failed") => MoneyState::Failed,
+            _ => MoneyState::Pending,
         };
         // One that succeeded received what it says, or else all.
-        let unsaid = shape.amount.filter(|_| state == State::Succeeded);
+        let unsaid = raw.amount.filter(|_| state == MoneyState::Succeeded);
         Ok(Self {
-            id: shape.id,
+            id: raw.id,
             state,
-            status: shape.status,
-            amount: shape.amount,
-            amount_received: shape.amount_received.or(unsaid).unwrap_or(0),
-            currency: shape.currency,
-            customer: shape.customer,
-            email: shape.receipt_email,
-            description: shape.description,
-            invoice: shape.invoice,
-            latest_charge: shape.latest_charge,
-            origin: Origin::read(&shape.metadata, prefix),
-            created: shape.created,
+            status: raw.status,
+            amount: raw.amount,
+            amount_received: raw.amount_received.or(unsaid).unwrap_or(0),
+            currency: raw.currency,
+            customer: raw.customer,
+            email: raw.receipt_email,
+            description: raw.description,
+            invoice: raw.invoice,
+            latest_charge: raw.latest_charge,
+            origin: Origin::read(&raw.metadata, prefix),
+            created: raw.created,
         })
     }
 }

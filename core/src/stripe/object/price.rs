@@ -37,7 +37,7 @@ pub struct Price {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawPrice {
     id: String,
     #[serde(default, deserialize_with = "reference")]
     product: Option<String>,
@@ -67,22 +67,22 @@ impl Price {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str, deleted: bool) -> Result<Self, Unreadable> {
-        let shape: Shape = read("price", text)?;
-        let (interval, count) = shape.recurring.map_or((None, None), |r| (r.interval, r.interval_count));
+        let raw: RawPrice = read("price", text)?;
+        let (interval, count) = raw.recurring.map_or((None, None), |r| (r.interval, r.interval_count));
         Ok(Self {
-            stripe_price_id: shape.id,
-            stripe_product_id: shape.product,
-            active: !deleted && shape.active.unwrap_or(true),
-            currency: shape.currency,
-            unit_amount: shape.unit_amount,
-            unit_amount_decimal: shape.unit_amount_decimal,
-            price_type: shape.price_type,
-            lookup_key: shape.lookup_key,
-            billing_scheme: shape.billing_scheme,
-            tax_behavior: shape.tax_behavior,
+            stripe_price_id: raw.id,
+            stripe_product_id: raw.product,
+            active: !deleted && raw.active.unwrap_or(true),
+            currency: raw.currency,
+            unit_amount: raw.unit_amount,
+            unit_amount_decimal: raw.unit_amount_decimal,
+            price_type: raw.price_type,
+            lookup_key: raw.lookup_key,
+            billing_scheme: raw.billing_scheme,
+            tax_behavior: raw.tax_behavior,
             recurring_interval: interval,
             recurring_interval_count: count,
-            metadata: shape.metadata.0,
+            metadata: raw.metadata.0,
         })
     }
 }

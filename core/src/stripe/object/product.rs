@@ -22,7 +22,7 @@ pub struct Product {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawProduct {
     id: String,
     #[serde(default, deserialize_with = "or_default")]
     name: String,
@@ -40,14 +40,14 @@ impl Product {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str, deleted: bool) -> Result<Self, Unreadable> {
-        let shape: Shape = read("product", text)?;
+        let raw: RawProduct = read("product", text)?;
         Ok(Self {
-            stripe_product_id: shape.id,
-            name: shape.name,
-            description: shape.description,
-            active: !deleted && shape.active.unwrap_or(true),
-            default_price_id: shape.default_price,
-            metadata: shape.metadata.0,
+            stripe_product_id: raw.id,
+            name: raw.name,
+            description: raw.description,
+            active: !deleted && raw.active.unwrap_or(true),
+            default_price_id: raw.default_price,
+            metadata: raw.metadata.0,
         })
     }
 }

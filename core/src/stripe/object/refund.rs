@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::money_state::MoneyState;
 use super::{Unreadable, read, reference};
-use crate::payment::fact::State;
 
 /// What a refund says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct Refund {
     /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
     pub status: String,
     /// Whether the money went back.
-    pub state: State,
+    pub state: MoneyState,
     /// In minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<i64>,
@@ -35,7 +35,7 @@ pub struct Refund {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawRefund {
     id: String,
     status: Option<String>,
     amount: Option<i64>,
@@ -54,24 +54,24 @@ impl Refund {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str) -> Result<Self, Unreadable> {
-        let shape: Shape = read("refund", text)?;
+        let raw: RawRefund = read("refund", text)?;
         // A refund that was never pending (old API versions) says no status.
-        let status = shape.status.unwrap_or_else(|| "succeeded".to_owned());
+        let status = raw.status.unwrap_or_else(|| "succeeded".to_owned());
         let state = match status.as_str() {
-            "succeeded" => State::Succeeded,
-            "failed" | "canceled" => State::Failed,
-            _ => State::Pending,
+            "succeeded" => MoneyState::Succeeded,
+            "failed" | "canceled" => MoneyState::Failed,
+            _ => MoneyState::Pending,
         };
         Ok(Self {
-            id: shape.id,
+            id: raw.id,
             status,
             state,
-            amount: shape.amount,
-            currency: shape.currency,
-            charge: shape.charge,
-            payment_intent: shape.payment_intent,
-            reason: shape.reason,
-            created: shape.created,
+            amount: raw.amount,
+            currency: raw.currency,
+            charge: raw.charge,
+            payment_intent: raw.payment_intent,
+            reason: raw.reason,
+            created: raw.created,
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::money_state::MoneyState;
 use super::{Metadata, Origin, Unreadable, read, reference};
-use crate::payment::fact::State;
 
 /// What a checkout session says of a payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Session {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payment_status: Option<String>,
     /// What it means for the money.
-    pub state: State,
+    pub state: MoneyState,
     /// In minor units of `currency`, after discounts and tax.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_total: Option<i64>,
@@ -65,7 +65,7 @@ pub struct Session {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawSession {
     id: String,
     mode: Option<String>,
     status: Option<String>,
@@ -118,42 +118,42 @@ impl Session {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str, event_type: Option<&str>, prefix: &str) -> Result<Self, Unreadable> {
-        let shape: Shape = read("checkout session", text)?;
-        let converted = shape.currency_conversion.filter(|c| c.source_currency.is_some());
-        let presented = converted.as_ref().and_then(|_| shape.amount_total.zip(shape.currency.clone()));
+        let raw: RawSession = read("checkout session", text)?;
+        let converted = raw.currency_conversion.filter(|c| c.source_currency.is_some());
+        let presented = converted.as_ref().and_then(|_| raw.amount_total.zip(raw.currency.clone()));
         let (amount_total, amount_subtotal, currency) = match converted {
             Some(c) => (c.amount_total, c.amount_subtotal, c.source_currency),
-            None => (shape.amount_total, shape.amount_subtotal, shape.currency),
+            None => (raw.amount_total, raw.amount_subtotal, raw.currency),
         };
-        // An event tells the status by its type where an old shape leaves it out.
-        let status = shape.status.or_else(|| status_by_event(event_type?));
-        let state = match (event_type, status.as_deref(), shape.payment_status.as_deref()) {
-            (_, _, Some("paid")) | (_, Some("complete"), Some("no_payment_required")) => State::Succeeded,
-            (Some("checkout.session.async_payment_failed"), _, _) => State::Failed,
-            (_, Some("complete"), _) => State::Pending,
-            _ => State::Silent,
+        // An event tells the status by its type where an old raw leaves it out.
+        let status = raw.status.or_else(|| status_by_event(event_type?));
+        let state = match (event_type, status.as_deref(), raw.payment_status.as_deref()) {
+            (_, _, Some("paid")) | (_, Some("complete"), Some("no_payment_required")) => MoneyState::Succeeded,
+            (Some("checkout.session.async_payment_failed"), _, _) => MoneyState::Failed,
+            (_, Some("complete"), _) => MoneyState::Pending,
+            _ => MoneyState::None,
         };
-        let email = shape.customer_details.and_then(|details| details.email).or(shape.customer_email);
+        let email = raw.customer_details.and_then(|details| details.email).or(raw.customer_email);
         Ok(Self {
-            id: shape.id,
-            mode: shape.mode.unwrap_or_default(),
+            id: raw.id,
+            mode: raw.mode.unwrap_or_default(),
             state,
             status,
-            payment_status: shape.payment_status,
+            payment_status: raw.payment_status,
             amount_total,
             amount_subtotal,
             currency,
             presented,
-            presentment: shape.presentment_details.and_then(|p| p.presentment_amount.zip(p.presentment_currency)),
-            customer: shape.customer,
+            presentment: raw.presentment_details.and_then(|p| p.presentment_amount.zip(p.presentment_currency)),
+            customer: raw.customer,
             email,
-            payment_intent: shape.payment_intent,
-            invoice: shape.invoice,
-            subscription: shape.subscription,
-            origin: Origin::read(&shape.metadata, prefix),
-            client_reference_id: shape.client_reference_id,
-            recovered_from: shape.recovered_from,
-            created: shape.created,
+            payment_intent: raw.payment_intent,
+            invoice: raw.invoice,
+            subscription: raw.subscription,
+            origin: Origin::read(&raw.metadata, prefix),
+            client_reference_id: raw.client_reference_id,
+            recovered_from: raw.recovered_from,
+            created: raw.created,
         })
     }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{List, Metadata, Origin, Priced, Subject, Unreadable, or_default, read, reference};
+use super::{List, Metadata, Origin, Priced, Unreadable, or_default, read, reference};
+use crate::subject::Subject;
 
 /// The mirror's row of a subscription, named as the columns of `payments.subscriptions`. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,7 +56,7 @@ pub struct Item {
 
 /// One snapshot of a subscription with its items.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
+pub struct SubscriptionSnapshot {
     /// The subscription.
     pub row: Subscription,
     /// Whom its metadata names.
@@ -67,7 +68,7 @@ pub struct Snapshot {
 }
 
 #[derive(Deserialize)]
-struct Shape {
+struct RawSubscription {
     id: String,
     #[serde(default, deserialize_with = "reference")]
     customer: Option<String>,
@@ -88,7 +89,7 @@ struct Shape {
 }
 
 #[derive(Deserialize)]
-struct ItemShape {
+struct RawItem {
     id: String,
     price: Option<Priced>,
     plan: Option<Priced>,
@@ -99,23 +100,23 @@ struct ItemShape {
     metadata: Metadata,
 }
 
-impl Snapshot {
+impl SubscriptionSnapshot {
     /// Reads a subscription; whether it is deleted is the event type's word.
     ///
     /// # Errors
     /// [`Unreadable`].
     pub fn read(text: &str, deleted: bool, prefix: &str) -> Result<Self, Unreadable> {
-        let shape: Shape = read("subscription", text)?;
+        let subscription: RawSubscription = read("subscription", text)?;
         let (mut items, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-        let has_more = shape.items.as_ref().is_some_and(|list| list.has_more);
-        for raw in shape.items.map(|list| list.data).unwrap_or_default() {
-            let item: ItemShape = read("subscription item", raw.get())?;
+        let has_more = subscription.items.as_ref().is_some_and(|list| list.has_more);
+        for raw in subscription.items.map(|list| list.data).unwrap_or_default() {
+            let item: RawItem = read("subscription item", raw.get())?;
             starts.extend(item.current_period_start);
             ends.extend(item.current_period_end);
             let (price, product) = item.price.or(item.plan).map_or((None, None), Priced::price_and_product);
             items.push(Item {
                 stripe_subscription_item_id: item.id,
-                stripe_subscription_id: shape.id.clone(),
+                stripe_subscription_id: subscription.id.clone(),
                 stripe_product_id: product,
                 stripe_price_id: price,
                 quantity: item.quantity,
@@ -123,20 +124,20 @@ impl Snapshot {
                 raw: read("subscription item", raw.get())?,
             });
         }
-        let subject = Origin::read(&shape.metadata, prefix).subject;
+        let subject = Origin::read(&subscription.metadata, prefix).subject;
         let row = Subscription {
-            stripe_subscription_id: shape.id,
-            stripe_customer_id: shape.customer,
-            status: if deleted && shape.status.is_empty() { "canceled".to_owned() } else { shape.status },
-            current_period_start: shape.current_period_start.or(starts.into_iter().min()),
-            current_period_end: shape.current_period_end.or(ends.into_iter().max()),
-            cancel_at_period_end: shape.cancel_at_period_end.unwrap_or(false),
-            cancel_at: shape.cancel_at,
-            canceled_at: shape.canceled_at,
-            trial_start: shape.trial_start,
-            trial_end: shape.trial_end,
-            latest_invoice_id: shape.latest_invoice,
-            metadata: shape.metadata.0,
+            stripe_subscription_id: subscription.id,
+            stripe_customer_id: subscription.customer,
+            status: if deleted && subscription.status.is_empty() { "canceled".to_owned() } else { subscription.status },
+            current_period_start: subscription.current_period_start.or(starts.into_iter().min()),
+            current_period_end: subscription.current_period_end.or(ends.into_iter().max()),
+            cancel_at_period_end: subscription.cancel_at_period_end.unwrap_or(false),
+            cancel_at: subscription.cancel_at,
+            canceled_at: subscription.canceled_at,
+            trial_start: subscription.trial_start,
+            trial_end: subscription.trial_end,
+            latest_invoice_id: subscription.latest_invoice,
+            metadata: subscription.metadata.0,
         };
         Ok(Self { row, subject, items, has_more })
     }

@@ -1,17 +1,16 @@
-//! What looks like one of Stripe's secrets. It has no business in a session, and a message that quotes one leaks it.
+//! What looks like one of Stripe's secrets. A session must not store one, and a message must not quote one.
 
 use serde_json::Value;
 
 const PREFIXES: [&str; 7] = ["sk_live_", "sk_test_", "sk_org_", "rk_live_", "rk_test_", "rk_", "whsec_"];
-/// `rk_` alone begins other names too; a key that long does not.
+/// Other names begin with `rk_` too, but none is followed by so many letters or digits.
 const LONG_ENOUGH: usize = 8;
-/// Within a word (`desk_live_music`) only what is as long as a key, and in one piece, is taken for one.
+/// Within a word (`desk_live_music`) only so many letters or digits in a row are taken for a key.
 const LONG_ENOUGH_WITHIN_A_WORD: usize = 16;
-/// How often a text is percent-decoded: an address within an address within an address.
+/// How often a text is percent-decoded: a URL within a URL within a URL.
 const DEPTH: usize = 3;
 
-/// Whether a text holds something that looks like a Stripe secret key, restricted key or webhook secret, percent-encoded
-/// or not.
+/// Whether a text contains what looks like a Stripe secret key, restricted key or webhook secret, percent-encoded or not.
 #[must_use]
 pub fn looks_secret(text: &str) -> bool {
     if find(text).is_some() {
@@ -30,7 +29,7 @@ pub fn looks_secret(text: &str) -> bool {
     false
 }
 
-/// Whether any key or value of a JSON text does, as they read once they are decoded.
+/// Whether any key or value of a JSON text looks like it, once its escapes are decoded.
 #[must_use]
 pub fn json_looks_secret(text: &str) -> bool {
     serde_json::from_str(text).map_or_else(|_| looks_secret(text), |value| holds_secret(&value))
@@ -45,8 +44,8 @@ fn holds_secret(value: &Value) -> bool {
     }
 }
 
-/// The JSON text with every such thing taken out of its keys and values; `None` where there is none. Of what cannot be read
-/// nothing is left.
+/// The JSON text with every secret removed from its keys and values; `None` if there is none. A text that can't be parsed
+/// becomes an empty object.
 #[must_use]
 pub fn json_without_secrets(text: &str) -> Option<String> {
     match serde_json::from_str::<Value>(text) {
@@ -64,7 +63,7 @@ fn clean(value: Value) -> Value {
     }
 }
 
-/// The text with every such thing taken out.
+/// The text with every secret removed.
 #[must_use]
 pub fn without_secrets(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
@@ -75,11 +74,11 @@ pub fn without_secrets(text: &str) -> String {
         done = end;
     }
     clean.push_str(&text[done..]);
-    // What shows only after decoding cannot be cut out: nothing of such a text is shown.
+    // A secret that appears only after decoding can't be cut out, so the whole text goes.
     if looks_secret(&clean) { "[removed]".to_owned() } else { clean }
 }
 
-/// Where the first one begins and ends.
+/// Where the first secret begins and ends.
 fn find(text: &str) -> Option<(usize, usize)> {
     find_from(text, 0)
 }
@@ -109,7 +108,7 @@ fn length_at(bytes: &[u8], start: usize) -> Option<usize> {
     enough.then(|| prefix.len() + after.iter().take_while(is_part).count())
 }
 
-/// The text with its percent-encoding undone once; `None` where there is none.
+/// The text percent-decoded once; `None` if nothing in it is encoded.
 fn percent_decoded(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

@@ -1,26 +1,25 @@
-//! The text of a body before it is parsed: how deep it nests, and what no `jsonb` or `text` can hold.
+//! JSON text before it is parsed: how deep it nests, and what neither `jsonb` nor `text` can store.
 
 use std::borrow::Cow;
 
-/// The deepest nesting that is read, as in `serde_json`.
+/// The deepest nesting that is read; the limit of `serde_json`.
 pub const MAX_DEPTH: usize = 128;
 
-/// The body nests deeper than [`MAX_DEPTH`].
+/// The text nests deeper than [`MAX_DEPTH`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooDeep;
 
-/// The longest number, in characters, that is read as a number; of powers of ten, those of two digits. More overflows a double.
+/// The longest number, in characters, that stays a number; an exponent may have two digits. More overflows a double.
 const MAX_NUMBER: usize = 300;
 
-/// The body as it can be read: every escaped NUL and every lone surrogate, which JSON can write but `text` of the server
-/// and `jsonb` cannot hold, is shown as U+FFFD, and a number that neither can hold as a string of it. Nearly every body is
-/// returned as it is.
+/// The text in a form that the server can store. Escaped NULs and lone surrogates, which are JSON but which neither `text` nor
+/// `jsonb` can store, become U+FFFD; a number that neither can store becomes a string. Nearly every text is returned as it is.
 ///
 /// # Errors
-/// [`TooDeep`], before any recursive reader sees it.
+/// [`TooDeep`], before a recursive reader sees the text.
 pub fn readable(body: &str) -> Result<Cow<'_, str>, TooDeep> {
     let bytes = body.as_bytes();
-    let mut replaced: Vec<Unreadable> = Vec::new();
+    let mut replaced: Vec<Unstorable> = Vec::new();
     let (mut depth, mut in_string, mut at) = (0_usize, false, 0);
     while at < bytes.len() {
         match bytes[at] {
@@ -47,38 +46,38 @@ pub fn readable(body: &str) -> Result<Cow<'_, str>, TooDeep> {
     Ok(if replaced.is_empty() { Cow::Borrowed(body) } else { Cow::Owned(substitute(body, &replaced)) })
 }
 
-/// What is shown otherwise.
-enum Unreadable {
-    /// A `\uXXXX` at this place that stands for no character.
+/// What is replaced.
+enum Unstorable {
+    /// The `\uXXXX` at this place, which stands for no character.
     Escape(usize),
-    /// A number from here to there.
+    /// The number between these places.
     Number(usize, usize),
 }
 
-/// The length of the number at `at`, without its sign; notes one that nothing can hold.
-fn number(bytes: &[u8], at: usize, replaced: &mut Vec<Unreadable>) -> usize {
+/// The length of the number at `at`, without its sign; adds it to `replaced` if it can't be stored.
+fn number(bytes: &[u8], at: usize, replaced: &mut Vec<Unstorable>) -> usize {
     let part = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
     let length = bytes[at..].iter().take_while(part).count();
     let text = &bytes[at..at + length];
     let power = text.iter().position(|byte| byte.eq_ignore_ascii_case(&b'e')).map(|e| &text[e + 1..]);
-    let too_great = power.is_some_and(|power| {
+    let is_too_large = power.is_some_and(|power| {
         let digits = power.iter().skip_while(|byte| matches!(byte, b'+' | b'-' | b'0'));
         digits.count() > 2
     });
-    if too_great || length > MAX_NUMBER {
+    if is_too_large || length > MAX_NUMBER {
         let from = if at > 0 && bytes[at - 1] == b'-' { at - 1 } else { at };
-        replaced.push(Unreadable::Number(from, at + length));
+        replaced.push(Unstorable::Number(from, at + length));
     }
     length
 }
 
-/// The length of the escape at `at`; notes in `replaced` a `\uXXXX` that stands for no character.
-fn escape(bytes: &[u8], at: usize, replaced: &mut Vec<Unreadable>) -> usize {
+/// The length of the escape at `at`; adds it to `replaced` if it stands for no character.
+fn escape(bytes: &[u8], at: usize, replaced: &mut Vec<Unstorable>) -> usize {
     match code_unit(bytes, at) {
         None => 2,
         Some(0xD800..=0xDBFF) if matches!(code_unit(bytes, at + 6), Some(0xDC00..=0xDFFF)) => 12,
         Some(0 | 0xD800..=0xDFFF) => {
-            replaced.push(Unreadable::Escape(at));
+            replaced.push(Unstorable::Escape(at));
             6
         }
         Some(_) => 6,
@@ -93,17 +92,17 @@ fn code_unit(bytes: &[u8], at: usize) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(&escape[2..]).ok()?, 16).ok()
 }
 
-fn substitute(body: &str, replaced: &[Unreadable]) -> String {
+fn substitute(body: &str, replaced: &[Unstorable]) -> String {
     let mut text = String::with_capacity(body.len());
     let mut from = 0;
     for one in replaced {
         match *one {
-            Unreadable::Escape(at) => {
+            Unstorable::Escape(at) => {
                 text.push_str(&body[from..at]);
                 text.push_str("\\ufffd");
                 from = at + 6;
             }
-            Unreadable::Number(start, end) => {
+            Unstorable::Number(start, end) => {
                 text.push_str(&body[from..start]);
                 text.extend(["\"", &body[start..end], "\""]);
                 from = end;
@@ -119,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_held_is_shown() {
+    fn what_cannot_be_stored_becomes_a_replacement_character() {
         assert_eq!(readable(r#"{"a":"x\u0000y"}"#).unwrap(), r#"{"a":"x\ufffdy"}"#);
         assert_eq!(readable(r#"{"a":"\ud83d"}"#).unwrap(), r#"{"a":"\ufffd"}"#);
         assert_eq!(readable(r#"{"a":"\udc00\ud83d"}"#).unwrap(), r#"{"a":"\ufffd\ufffd"}"#);
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_nothing_can_hold_is_a_string() {
+    fn a_number_that_cannot_be_stored_becomes_a_string() {
         assert_eq!(readable(r#"{"a":-1e999999,"b":[1.5E+12345]}"#).unwrap(), r#"{"a":"-1e999999","b":["1.5E+12345"]}"#);
         let long = "7".repeat(301);
         assert_eq!(readable(&format!("[{long}]")).unwrap(), format!("[\"{long}\"]"));

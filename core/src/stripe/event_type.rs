@@ -1,0 +1,223 @@
+//! The one table of what Stripe sends: which event types change rows here, which object each of them carries, and where
+//! each stands in that object's life.
+//!
+//! Source: <https://docs.stripe.com/api/events/types>.
+
+use ObjectKind::{
+    Charge, CheckoutSession, Customer, Dispute, Entitlements, Invoice, InvoicePayment, PaymentIntent, Price, Product,
+    Refund, Subscription,
+};
+
+/// A kind of Stripe object that rows are made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is named as Stripe names it")]
+pub enum ObjectKind {
+    Customer,
+    CheckoutSession,
+    PaymentIntent,
+    Charge,
+    Refund,
+    Dispute,
+    Invoice,
+    InvoicePayment,
+    Subscription,
+    Product,
+    Price,
+    Entitlements,
+}
+
+impl ObjectKind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Customer,
+        CheckoutSession,
+        PaymentIntent,
+        Charge,
+        Refund,
+        Dispute,
+        Invoice,
+        InvoicePayment,
+        Subscription,
+        Product,
+        Price,
+        Entitlements,
+    ];
+
+    /// The kind whose objects have this `object` attribute.
+    #[must_use]
+    pub fn named(object_type: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == object_type)
+    }
+
+    /// The same for an object of a back-fill. Stripe's API returns no entitlement summaries, only their events do.
+    #[must_use]
+    pub fn in_back_fill(object_type: &str) -> Option<Self> {
+        Self::named(object_type).filter(|kind| *kind != Entitlements)
+    }
+
+    /// The `object` attribute of its objects.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Customer => "customer",
+            CheckoutSession => "checkout.session",
+            PaymentIntent => "payment_intent",
+            Charge => "charge",
+            Refund => "refund",
+            Dispute => "dispute",
+            Invoice => "invoice",
+            InvoicePayment => "invoice_payment",
+            Subscription => "subscription",
+            Product => "product",
+            Price => "price",
+            Entitlements => "entitlements.active_entitlement_summary",
+        }
+    }
+}
+
+/// An event type that changes rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventType {
+    /// Its name, such as `invoice.paid`.
+    pub name: &'static str,
+    /// The kind of object that its events carry.
+    pub object: ObjectKind,
+    /// Where it stands in the object's life: of two snapshots of one second the one with the greater rank is newer.
+    pub rank: i16,
+}
+
+/// The object was made.
+const CREATED: i16 = 0;
+/// The object went on to what can still fail or change.
+const STARTED: i16 = 5;
+/// The object changed. A back-fill's snapshot stands here too: after the beginning and before the end of the same second.
+pub const CHANGED: i16 = 10;
+/// An attempt to pay failed.
+const ATTEMPT_FAILED: i16 = 11;
+/// The money arrived.
+const PAID: i16 = 20;
+/// The object's life ended.
+const ENDED: i16 = 30;
+/// A dispute that was closed returned the money.
+const REINSTATED: i16 = 31;
+
+/// Every event type that changes rows.
+pub const EVENT_TYPES: [EventType; 45] = [
+    of("customer.created", Customer, CREATED),
+    of("customer.updated", Customer, CHANGED),
+    of("customer.deleted", Customer, ENDED),
+    of("checkout.session.completed", CheckoutSession, STARTED),
+    of("checkout.session.async_payment_failed", CheckoutSession, ATTEMPT_FAILED),
+    of("checkout.session.async_payment_succeeded", CheckoutSession, PAID),
+    of("checkout.session.expired", CheckoutSession, ENDED),
+    of("payment_intent.processing", PaymentIntent, STARTED),
+    of("payment_intent.payment_failed", PaymentIntent, ATTEMPT_FAILED),
+    of("payment_intent.succeeded", PaymentIntent, PAID),
+    of("payment_intent.canceled", PaymentIntent, ENDED),
+    of("charge.succeeded", Charge, STARTED),
+    of("charge.failed", Charge, CHANGED),
+    of("charge.refunded", Charge, CHANGED),
+    of("refund.created", Refund, CREATED),
+    of("refund.updated", Refund, CHANGED),
+    of("charge.refund.updated", Refund, CHANGED),
+    of("refund.failed", Refund, ENDED),
+    of("charge.dispute.created", Dispute, CREATED),
+    of("charge.dispute.updated", Dispute, CHANGED),
+    of("charge.dispute.funds_withdrawn", Dispute, CHANGED),
+    of("charge.dispute.closed", Dispute, ENDED),
+    of("charge.dispute.funds_reinstated", Dispute, REINSTATED),
+    of("invoice.finalized", Invoice, STARTED),
+    of("invoice.payment_failed", Invoice, ATTEMPT_FAILED),
+    of("invoice.paid", Invoice, PAID),
+    of("invoice.payment_succeeded", Invoice, PAID),
+    of("invoice.voided", Invoice, ENDED),
+    of("invoice.marked_uncollectible", Invoice, ENDED),
+    of("invoice_payment.paid", InvoicePayment, PAID),
+    of("customer.subscription.created", Subscription, CREATED),
+    of("customer.subscription.updated", Subscription, CHANGED),
+    of("customer.subscription.paused", Subscription, CHANGED),
+    of("customer.subscription.resumed", Subscription, CHANGED),
+    of("customer.subscription.pending_update_applied", Subscription, CHANGED),
+    of("customer.subscription.pending_update_expired", Subscription, CHANGED),
+    of("customer.subscription.trial_will_end", Subscription, CHANGED),
+    of("customer.subscription.deleted", Subscription, ENDED),
+    of("product.created", Product, CREATED),
+    of("product.updated", Product, CHANGED),
+    of("product.deleted", Product, ENDED),
+    of("price.created", Price, CREATED),
+    of("price.updated", Price, CHANGED),
+    of("price.deleted", Price, ENDED),
+    of("entitlements.active_entitlement_summary.updated", Entitlements, CHANGED),
+];
+
+const fn of(name: &'static str, object: ObjectKind, rank: i16) -> EventType {
+    EventType { name, object, rank }
+}
+
+impl EventType {
+    /// The event type of this name; `None` where its events change no row.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        EVENT_TYPES.iter().find(|event_type| event_type.name == name)
+    }
+}
+
+/// The rank of a snapshot that an event of this type carries; [`CHANGED`] for one that a back-fill carries (no event type).
+#[must_use]
+pub fn rank(event_type: Option<&str>) -> i16 {
+    event_type.and_then(EventType::named).map_or(CHANGED, |event_type| event_type.rank)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_name() {
+        for kind in ObjectKind::ALL {
+            assert_eq!(ObjectKind::named(kind.name()), Some(kind));
+        }
+        assert_eq!(ObjectKind::named("payout"), None);
+    }
+
+    #[test]
+    fn a_back_fill_holds_every_kind_but_entitlement_summaries() {
+        for kind in ObjectKind::ALL {
+            assert_eq!(ObjectKind::in_back_fill(kind.name()).is_some(), kind != Entitlements, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_event_type_stands_once_and_is_found() {
+        for event_type in &EVENT_TYPES {
+            assert_eq!(EVENT_TYPES.iter().filter(|other| other.name == event_type.name).count(), 1);
+            assert_eq!(EventType::named(event_type.name), Some(event_type));
+            assert_eq!(rank(Some(event_type.name)), event_type.rank);
+        }
+        for kind in ObjectKind::ALL {
+            assert!(EVENT_TYPES.iter().any(|event_type| event_type.object == kind), "{kind:?} has no event");
+        }
+        assert_eq!(EventType::named("invoice.upcoming"), None);
+    }
+
+    #[test]
+    fn an_event_type_begins_with_its_object() {
+        // These families are named otherwise than their objects.
+        let renamed = ["charge.refund.", "charge.dispute.", "customer.subscription."];
+        for event_type in EVENT_TYPES.iter().filter(|one| !renamed.iter().any(|family| one.name.starts_with(family))) {
+            assert!(event_type.name.starts_with(event_type.object.name()), "{}", event_type.name);
+        }
+        for (name, object) in [
+            ("charge.refund.updated", Refund),
+            ("charge.dispute.closed", Dispute),
+            ("customer.subscription.paused", Subscription),
+        ] {
+            assert_eq!(EventType::named(name).map(|found| found.object), Some(object));
+        }
+    }
+
+    #[test]
+    fn what_carries_no_event_type_is_ranked_among_the_changes() {
+        assert_eq!(rank(None), CHANGED);
+    }
+}
