@@ -60,12 +60,17 @@ struct Local {
     /// Another session that has the row, because it names it too, or is of the same family.
     #[serde(default)]
     holder: Option<String>,
-    /// The row carries its id, and another was recorded there before.
-    #[serde(default)]
-    recovered: bool,
     /// The session that was recorded for the row, where others were recovered from it.
     #[serde(default)]
     recorded: Option<String>,
+}
+
+/// What is found for a Stripe session.
+#[derive(Default, Deserialize)]
+struct Candidates {
+    /// Whether it was recovered from another session, or another from it.
+    has_relatives: bool,
+    rows: Option<Vec<Local>>,
 }
 
 /// A local row for which a backend recorded a session.
@@ -126,15 +131,14 @@ impl Locals {
         self.found.entry(session.id.clone()).or_insert_with(|| {
             let named = [text(session.local_id()), text(session.mode.as_str())];
             let [local_id, mode] = named;
-            let found: Vec<Local> =
-                FIND_SESSION.all(&[text(environment.name()), text(session.id.as_str()), local_id, mode]);
-            let has_family = session.recovered_from.is_some()
-                || session.is_expired()
-                || found.first().is_none_or(|local| local.recovered);
-            if has_family && let Some(inherited) = inherited(environment, &session.id) {
+            let args = [text(environment.name()), text(session.id.as_str()), local_id, mode];
+            let found: Candidates = FIND_SESSION.one(&args).unwrap_or_default();
+            if found.has_relatives
+                && let Some(inherited) = inherited(environment, &session.id)
+            {
                 return vec![inherited];
             }
-            found
+            found.rows.unwrap_or_default()
         })
     }
 
