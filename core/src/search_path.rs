@@ -1,19 +1,18 @@
-//! Where unqualified names are looked up while we act as another role.
+//! Where unqualified names are looked up while the extension acts as another role.
 
-/// A `search_path` with the system's schema first, the temporary one last, and none of the running role's own.
+/// A `search_path` with `pg_catalog` first, `pg_temp` last, and without `"$user"`.
 ///
-/// A path that does not name `pg_temp` searches it first, for types and relations: whoever called us could then put a table
-/// in the place of an app's, or a domain whose CHECK runs his code in the place of a type. One that names `pg_catalog`
-/// searches it there only, and whoever may create in a schema before it could do the same. `"$user"` would be another schema
-/// for each role that we act as.
+/// Postgres searches `pg_temp` first for types and relations unless the path names it. The caller could then replace an app's
+/// table, or a type by a domain whose CHECK runs the caller's code. Postgres searches `pg_catalog` first unless the path names
+/// it, so the path doesn't. `"$user"` would be another schema for each role that the extension acts as.
 #[must_use]
 pub fn with_system_first_and_temporary_last(path: &str) -> String {
-    let ours = |name: &&str| !["pg_temp", "pg_catalog", "$user"].iter().any(|schema| is(name, schema));
-    let kept = names(path).into_iter().filter(|name| !name.is_empty()).filter(ours);
+    let is_allowed = |name: &&str| !["pg_temp", "pg_catalog", "$user"].iter().any(|schema| is(name, schema));
+    let kept = names(path).into_iter().filter(|name| !name.is_empty()).filter(is_allowed);
     kept.chain(std::iter::once("pg_temp")).collect::<Vec<_>>().join(", ")
 }
 
-/// The names in a path as they are written there. A comma in quotes is part of a name.
+/// The names in a path, as written there. A comma in quotes is part of a name.
 fn names(path: &str) -> Vec<&str> {
     let mut quoted = false;
     path.split(|c| {

@@ -45,8 +45,8 @@ fn a_session_that_was_never_completed_is_no_payment() {
     assert_eq!(folded(&[say("checkout.session.expired", 120, &expired)]).payment, None);
     let setup = session(json!({"mode": "setup", "payment_status": "no_payment_required", "payment_intent": null}));
     assert_eq!(folded(&[say("checkout.session.completed", 120, &setup)]).payment, None);
-    let cancelled = invoice_payment(json!({"status": "canceled", "status_transitions": {}}));
-    assert_eq!(folded(&[sync(120, &cancelled)]).payment, None);
+    let canceled = invoice_payment(json!({"status": "canceled", "status_transitions": {}}));
+    assert_eq!(folded(&[sync(120, &canceled)]).payment, None);
     let draft = invoice(json!({"status": "draft", "amount_paid": 0, "status_transitions": {}}));
     assert_eq!(folded(&[sync(120, &draft)]).payment, None);
 }
@@ -91,8 +91,8 @@ fn money_that_arrived_is_never_unarrived() {
     // A back-fill sees a session that is complete and unpaid, which does not make the failure undone.
     let seen = sync(900, &session(json!({"payment_status": "unpaid"})));
     assert_eq!(row(&[unpaid.clone(), failed, seen]).status, "failed");
-    let cancelled = say("payment_intent.canceled", 600, &intent(json!({"status": "canceled", "amount_received": 0})));
-    assert_eq!(row(&[unpaid, cancelled]).payment_type, "failed_payment");
+    let canceled = say("payment_intent.canceled", 600, &intent(json!({"status": "canceled", "amount_received": 0})));
+    assert_eq!(row(&[unpaid, canceled]).payment_type, "failed_payment");
 }
 
 #[test]
@@ -289,8 +289,8 @@ fn an_authorization_is_pending_until_it_is_captured() {
     assert_eq!((payment.status.as_str(), payment.amount, payment.amount_refunded), ("succeeded", Some(1500), Some(0)));
     // Let go: Stripe marks the authorization as refunded, but nothing was taken.
     let let_go = charge(json!({"captured": false, "amount_captured": 0, "amount_refunded": 2000, "refunded": true}));
-    let cancelled = say("payment_intent.canceled", 500, &intent(json!({"status": "canceled", "amount_received": 0})));
-    let payment = row(&[unpaid, held, say("charge.refunded", 500, &let_go), cancelled]);
+    let canceled = say("payment_intent.canceled", 500, &intent(json!({"status": "canceled", "amount_received": 0})));
+    let payment = row(&[unpaid, held, say("charge.refunded", 500, &let_go), canceled]);
     assert_eq!((payment.status.as_str(), payment.amount_refunded), ("failed", Some(0)));
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::make::{PREFIX, permutations};
-use crate::newest::snapshot;
+use crate::snapshot::snapshot;
 
 /// A subscription whose snapshot embeds these items, each with a quantity.
 fn subscription(of: &[(&str, i64)], has_more: bool) -> Value {

@@ -82,7 +82,7 @@ fn several_refunds_reach_the_whole() {
 }
 
 #[test]
-fn what_failed_or_was_cancelled_since_is_taken_off_the_figure() {
+fn what_failed_or_was_canceled_since_is_taken_off_the_figure() {
     let pending = [made(500, "re_1", 2000, "pending"), figure(501, 2000)];
     assert_eq!(shows(&pending), fully(501));
     for status in ["failed", "canceled"] {
@@ -121,7 +121,7 @@ fn what_failed_before_the_figure_is_not_in_it() {
 }
 
 #[test]
-fn a_refund_that_needs_action_and_is_cancelled_changes_nothing() {
+fn a_refund_that_needs_action_and_is_canceled_changes_nothing() {
     let facts =
         [made(500, "re_1", 2000, "requires_action"), became("refund.updated", 600, 500, "re_1", 2000, "canceled")];
     assert_eq!(shows(&facts), untouched());

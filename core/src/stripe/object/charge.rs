@@ -5,24 +5,24 @@ use serde::{Deserialize, Serialize};
 use super::money_state::MoneyState;
 use super::{Metadata, Origin, Unreadable, or_default, read, reference};
 
-/// What a charge says of a payment.
+/// A charge, as far as a payment needs it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Charge {
     /// `ch_…` or `py_…`.
     pub id: String,
     /// `succeeded`, `pending` or `failed`.
     pub status: String,
-    /// What it means for the money; an authorization that is not captured is pending.
+    /// What the snapshot means for the money; an authorization without capture is pending.
     pub state: MoneyState,
     /// In minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<i64>,
-    /// Captured of it, in minor units of `currency`.
+    /// Captured, in minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_captured: Option<i64>,
-    /// Cumulative: what the refunds alive at the time of the snapshot come to, in minor units of `currency`.
+    /// The sum of all refunds that count at the time of the snapshot, in minor units of `currency`.
     pub amount_refunded: i64,
-    /// Whether all of it is refunded.
+    /// Whether the whole charge is refunded.
     #[serde(default)]
     pub refunded: bool,
     /// Lower-case ISO code.
@@ -40,10 +40,10 @@ pub struct Charge {
     /// `pi_…`; a charge made without an intent has none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payment_intent: Option<String>,
-    /// `in_…`; up to 2025-02-24 only.
+    /// `in_…`; in API versions up to 2025-02-24 only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub invoice: Option<String>,
-    /// What `stripe_request` stamped on the intent, copied by Stripe.
+    /// What `stripe_request` wrote into the intent's metadata, which Stripe copies.
     #[serde(skip_serializing_if = "Origin::is_empty", default)]
     pub origin: Origin,
     /// When Stripe made it, in Unix seconds.
@@ -112,8 +112,8 @@ impl Charge {
         })
     }
 
-    /// What `amount_refunded` counts although it was never taken: all of an authorization that was let go, and of one that
-    /// is captured in part the rest.
+    /// What `amount_refunded` counts although it was never taken: a whole authorization that was released, or the rest of one
+    /// that was captured in part.
     #[must_use]
     pub fn released(&self) -> i64 {
         match self.amount_captured {

@@ -4,18 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{Metadata, Unreadable, read};
 
-/// The mirror's row of a customer, named as the columns of `payments.customers`.
+/// The row of a customer, named as the columns of `payments.customers`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Customer {
     /// `cus_…`.
     pub stripe_customer_id: String,
-    /// Of the customer.
+    /// The customer's e-mail address.
     pub email: Option<String>,
-    /// Of the customer.
+    /// The customer's name.
     pub name: Option<String>,
-    /// Of the customer.
+    /// The customer's phone number.
     pub phone: Option<String>,
-    /// Deleted stays deleted.
+    /// A deleted customer stays deleted.
     pub deleted: bool,
     /// As the app wrote it.
     pub metadata: std::collections::BTreeMap<String, String>,
@@ -35,7 +35,7 @@ struct RawCustomer {
 }
 
 impl Customer {
-    /// Reads a customer; whether it is deleted is the event type's word, for the object often lacks the flag.
+    /// Reads a customer. The event type tells whether it is deleted, because the object often lacks the flag.
     ///
     /// # Errors
     /// [`Unreadable`].

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Unreadable, read, reference};
 
-/// What a dispute says.
+/// A dispute, as far as a payment needs it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dispute {
     /// `du_…` or `dp_…`.
@@ -23,7 +23,7 @@ pub struct Dispute {
     /// `pi_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payment_intent: Option<String>,
-    /// The card network's.
+    /// The card network's reason.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
     /// When Stripe made it, in Unix seconds.

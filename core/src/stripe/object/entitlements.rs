@@ -16,7 +16,7 @@ pub struct ActiveEntitlement {
     pub lookup_key: String,
 }
 
-/// What a customer has now.
+/// The features that a customer has now.
 #[derive(Debug, Clone)]
 pub struct Summary {
     /// `cus_…`.

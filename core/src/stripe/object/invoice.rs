@@ -7,19 +7,19 @@ use super::money_state::MoneyState;
 use super::{List, Metadata, Origin, Priced, Unreadable, or_default, read, reference};
 use crate::subject::Subject;
 
-/// What an invoice says of a payment.
+/// An invoice, as far as a payment needs it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Invoice {
     /// `in_…`.
     pub id: String,
     /// `draft`, `open`, `paid`, `void` or `uncollectible`.
     pub status: String,
-    /// What it means for the money.
+    /// What the snapshot means for the money.
     pub state: MoneyState,
-    /// Paid of it, in minor units of `currency`.
+    /// Paid, in minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_paid: Option<i64>,
-    /// Asked for, in minor units of `currency`.
+    /// Requested, in minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_due: Option<i64>,
     /// Lower-case ISO code.
@@ -34,22 +34,22 @@ pub struct Invoice {
     /// As the app or a person wrote it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub description: Option<String>,
-    /// `sub_…`, if it is of a subscription.
+    /// `sub_…`; a subscription's invoice has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subscription: Option<String>,
-    /// The subscription's metadata, as copied onto the invoice.
+    /// The subject that the subscription's metadata names, as Stripe copied it onto the invoice.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subscription_subject: Option<Subject>,
-    /// The invoice's own metadata.
+    /// What the invoice's own metadata says.
     #[serde(skip_serializing_if = "Origin::is_empty", default)]
     pub origin: Origin,
-    /// `pi_…`; up to 2025-02-24, or where `payments` was expanded.
+    /// `pi_…`; in API versions up to 2025-02-24, or where `payments` was expanded.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub payment_intents: Vec<String>,
-    /// `ch_…`; likewise.
+    /// `ch_…`; as above.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub charges: Vec<String>,
-    /// The price of the line that is no proration and has the largest amount.
+    /// The price of the line with the largest amount, prorations last.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub price: Option<String>,
     /// The product of that line.
@@ -210,7 +210,7 @@ impl Invoice {
         let lines = raw.lines.map(|list| list.data).unwrap_or_default();
         let chosen = lines
             .into_iter()
-            // An upgrade's invoice can hold nothing but prorations; then the largest of them is what was bought.
+            // An upgrade's invoice can have nothing but prorations; then the largest of them is what was bought.
             .max_by_key(|line| (!line.is_proration(), line.amount, std::cmp::Reverse(line.id.clone())));
         let (price, product) = chosen.map_or((None, None), Line::price_and_product);
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Invoice payments: since 2025-03-31 the only bridge between an invoice and the intent or charge that paid it.
+//! Invoice payments: since API version 2025-03-31 the only link between an invoice and the intent or charge that paid it.
 //! Source: <https://docs.stripe.com/api/invoice-payment/object>.
 
 use serde::{Deserialize, Serialize};
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::money_state::MoneyState;
 use super::{Unreadable, or_default, read, reference};
 
-/// What an invoice payment says.
+/// An invoice payment, as far as a payment needs it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InvoicePayment {
     /// `inpay_…`.
     pub id: String,
     /// `open`, `paid` or `canceled`.
     pub status: String,
-    /// What it means for the money.
+    /// What the snapshot means for the money.
     pub state: MoneyState,
     /// In minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]

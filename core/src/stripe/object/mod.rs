@@ -1,7 +1,7 @@
-//! What each Stripe object says, one file an object, in every API shape that an event may have.
+//! Stripe's objects, one file each, as far as rows need them.
 //!
-//! An event keeps the shape of the API version it was rendered with, for ever, and one endpoint can see several; so each
-//! reader branches on the shape that it finds, never on a configured version.
+//! An event keeps the shape of the API version that it was rendered with, and one endpoint can receive several versions. So
+//! each reader accepts every shape, and none asks for a configured version.
 
 pub mod charge;
 pub mod customer;
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::subject::Subject;
 
-/// A reference to another object: its id as a string, or the object itself where it was expanded.
+/// The id of another object, which stands there as a string, or expanded as the whole object.
 pub(crate) fn reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     struct Reference;
     impl<'de> Visitor<'de> for Reference {
@@ -60,14 +60,14 @@ pub(crate) fn reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     deserializer.deserialize_any(Reference)
 }
 
-/// A value that Stripe may leave out or send as null: then its default.
+/// A value that Stripe may leave out or send as null; then its default.
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// A price or a plan: whole, or where it was not expanded its id alone.
+/// A price or a plan: the whole object, or only its id.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Priced {
@@ -80,7 +80,7 @@ pub(crate) enum Priced {
 }
 
 impl Priced {
-    /// Their ids.
+    /// The ids of the price and its product.
     pub(crate) fn price_and_product(self) -> (Option<String>, Option<String>) {
         match self {
             Self::Id(id) => (Some(id), None),
@@ -89,7 +89,7 @@ impl Priced {
     }
 }
 
-/// Metadata: strings by key; a key said twice is refused, since either could be the one that decides.
+/// Metadata: strings by key. A repeated key is refused, because readers could disagree about which one counts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metadata(pub BTreeMap<String, String>);
 
@@ -120,10 +120,10 @@ impl<'de> Deserialize<'de> for Metadata {
     }
 }
 
-/// What our own metadata keys on a Stripe object say of where it comes from. A hint: whoever made the object wrote it.
+/// What our own metadata keys on a Stripe object say. A hint only: whoever made the object wrote them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// `<prefix>subject_type` and `<prefix>subject_id`, where both are there.
+    /// `<prefix>subject_type` and `<prefix>subject_id`; `None` unless both have a value.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subject: Option<Subject>,
     /// `<prefix>checkout_mode`.
@@ -147,14 +147,14 @@ impl Origin {
         }
     }
 
-    /// Whether nothing is said.
+    /// Whether no key has a value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Why an object of an event could not be read; it names the place, never the content.
+/// Why an object of an event can't be read; it tells the place, never the content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the {object} of the event is not readable: {reason} at column {column}")]
 pub struct Unreadable {
@@ -162,7 +162,7 @@ pub struct Unreadable {
     pub object: &'static str,
     /// What was expected.
     pub reason: &'static str,
-    /// Where in the object's text.
+    /// The column of the object's text.
     pub column: usize,
 }
 
@@ -192,7 +192,7 @@ pub struct List<T> {
     /// The objects of the page.
     #[serde(default = "Vec::new", deserialize_with = "vec_or_empty")]
     pub data: Vec<T>,
-    /// Whether there are more than the page holds.
+    /// Whether there are more pages.
     #[serde(default, deserialize_with = "or_default")]
     pub has_more: bool,
 }

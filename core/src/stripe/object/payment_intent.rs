@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 use super::money_state::MoneyState;
 use super::{Metadata, Origin, Unreadable, or_default, read, reference};
 
-/// What a payment intent says of a payment.
+/// A payment intent, as far as a payment needs it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     /// `pi_…`.
     pub id: String,
     /// Stripe's status.
     pub status: String,
-    /// What it means for the money.
+    /// What the snapshot means for the money.
     pub state: MoneyState,
-    /// Asked for, in minor units of `currency`.
+    /// Requested, in minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<i64>,
     /// Received, in minor units of `currency`.
@@ -31,13 +31,13 @@ pub struct Intent {
     /// As the app wrote it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub description: Option<String>,
-    /// `in_…`; up to 2025-02-24 only.
+    /// `in_…`; in API versions up to 2025-02-24 only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub invoice: Option<String>,
     /// `ch_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub latest_charge: Option<String>,
-    /// What `stripe_request` stamped on it.
+    /// What `stripe_request` wrote into its metadata.
     #[serde(skip_serializing_if = "Origin::is_empty", default)]
     pub origin: Origin,
     /// When Stripe made it, in Unix seconds.
@@ -82,7 +82,7 @@ impl Intent {
             _ if event_type == Some("payment_intent.payment_failed") => MoneyState::Failed,
             _ => MoneyState::Pending,
         };
-        // One that succeeded received what it says, or else all.
+        // An intent that succeeded without naming an amount received all of it.
         let unsaid = raw.amount.filter(|_| state == MoneyState::Succeeded);
         Ok(Self {
             id: raw.id,

@@ -4,25 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{Metadata, Unreadable, read, reference};
 
-/// The mirror's row of a price, named as the columns of `payments.prices`.
+/// The row of a price, named as the columns of `payments.prices`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Price {
     /// `price_…`.
     pub stripe_price_id: String,
     /// `prod_…`.
     pub stripe_product_id: Option<String>,
-    /// Whether it can be bought; a deleted price cannot.
+    /// Whether it can be bought; a deleted price can't.
     pub active: bool,
     /// Lower-case ISO code.
     pub currency: Option<String>,
     /// In minor units of `currency`.
     pub unit_amount: Option<i64>,
-    /// The same with up to 12 decimals.
+    /// `unit_amount` with up to 12 decimals.
     pub unit_amount_decimal: Option<String>,
     /// `one_time` or `recurring`.
     #[serde(rename = "type")]
     pub price_type: Option<String>,
-    /// The app's own name of it.
+    /// The app's own name of the price.
     pub lookup_key: Option<String>,
     /// `per_unit` or `tiered`.
     pub billing_scheme: Option<String>,
@@ -30,7 +30,7 @@ pub struct Price {
     pub tax_behavior: Option<String>,
     /// `day`, `week`, `month` or `year`.
     pub recurring_interval: Option<String>,
-    /// How many of them.
+    /// How many intervals a period has.
     pub recurring_interval_count: Option<i32>,
     /// As the app wrote it.
     pub metadata: std::collections::BTreeMap<String, String>,

@@ -4,16 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Metadata, Unreadable, or_default, read, reference};
 
-/// The mirror's row of a product, named as the columns of `payments.products`.
+/// The row of a product, named as the columns of `payments.products`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Product {
     /// `prod_…`.
     pub stripe_product_id: String,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Of the product.
+    /// Its description.
     pub description: Option<String>,
-    /// Whether it is sold; a deleted product is not.
+    /// Whether it is sold; a deleted product isn't.
     pub active: bool,
     /// `price_…`.
     pub default_price_id: Option<String>,

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::money_state::MoneyState;
 use super::{Unreadable, read, reference};
 
-/// What a refund says.
+/// A refund, as far as a payment needs it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Refund {
     /// `re_…`.
     pub id: String,
     /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
     pub status: String,
-    /// Whether the money went back.
+    /// Whether the money was returned.
     pub state: MoneyState,
     /// In minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -26,7 +26,7 @@ pub struct Refund {
     /// `pi_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payment_intent: Option<String>,
-    /// Why.
+    /// Why it was refunded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
     /// When Stripe made it, in Unix seconds.
@@ -55,7 +55,7 @@ impl Refund {
     /// [`Unreadable`].
     pub fn read(text: &str) -> Result<Self, Unreadable> {
         let raw: RawRefund = read("refund", text)?;
-        // A refund that was never pending (old API versions) says no status.
+        // In old API versions a refund that was never pending has no status.
         let status = raw.status.unwrap_or_else(|| "succeeded".to_owned());
         let state = match status.as_str() {
             "succeeded" => MoneyState::Succeeded,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::money_state::MoneyState;
 use super::{Metadata, Origin, Unreadable, read, reference};
 
-/// What a checkout session says of a payment.
+/// A checkout session, as far as a payment needs it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// `cs_…`.
@@ -18,7 +18,7 @@ pub struct Session {
     /// `paid`, `unpaid` or `no_payment_required`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payment_status: Option<String>,
-    /// What it means for the money.
+    /// What the snapshot means for the money.
     pub state: MoneyState,
     /// In minor units of `currency`, after discounts and tax.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -26,19 +26,19 @@ pub struct Session {
     /// In minor units of `currency`, before discounts and tax.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_subtotal: Option<i64>,
-    /// The currency the app integrates in.
+    /// The app's own currency.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub currency: Option<String>,
-    /// Under Adaptive Pricing, what the payer saw: minor units and currency of the charge.
+    /// Under Adaptive Pricing, what the payer saw, in minor units and currency of the charge; in API versions up to 2025-02-24.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub presented: Option<(i64, String)>,
-    /// The same from 2025-03-31 on, where the total above is in the app's own currency.
+    /// The same in API versions from 2025-03-31 on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub presentment: Option<(i64, String)>,
     /// `cus_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub customer: Option<String>,
-    /// What the payer gave, else what the session was made with.
+    /// The address that the payer gave, else the one that the session was made with.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub email: Option<String>,
     /// `pi_…`.
@@ -50,13 +50,13 @@ pub struct Session {
     /// `sub_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subscription: Option<String>,
-    /// What `stripe_request` stamped on it.
+    /// What `stripe_request` wrote into its metadata.
     #[serde(skip_serializing_if = "Origin::is_empty", default)]
     pub origin: Origin,
-    /// What stands there. It links nothing: a pricing table or a payment link takes it from the payer's browser.
+    /// As Stripe sent it. It links nothing: a pricing table or a payment link takes it from the payer's browser.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client_reference_id: Option<String>,
-    /// The expired session (`cs_…`) that Stripe made this one of, when its payer came back by the recovery URL.
+    /// The expired session (`cs_…`) that Stripe recovered this one from, when the payer returned by its recovery URL.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recovered_from: Option<String>,
     /// When Stripe made it, in Unix seconds.
@@ -93,7 +93,7 @@ struct RawSession {
     created: Option<i64>,
 }
 
-/// Adaptive Pricing up to 2025-02-24: the session is in the payer's currency, the app's own stands here.
+/// Adaptive Pricing in API versions up to 2025-02-24: the session is in the payer's currency, and the app's own is here.
 #[derive(Deserialize)]
 struct Conversion {
     amount_total: Option<i64>,
@@ -125,7 +125,7 @@ impl Session {
             Some(c) => (c.amount_total, c.amount_subtotal, c.source_currency),
             None => (raw.amount_total, raw.amount_subtotal, raw.currency),
         };
-        // An event tells the status by its type where an old raw leaves it out.
+        // Where an old shape has no status, the event type tells it.
         let status = raw.status.or_else(|| status_by_event(event_type?));
         let state = match (event_type, status.as_deref(), raw.payment_status.as_deref()) {
             (_, _, Some("paid")) | (_, Some("complete"), Some("no_payment_required")) => MoneyState::Succeeded,
@@ -157,31 +157,31 @@ impl Session {
         })
     }
 
-    /// Whether the payer went through with it (paid or not yet).
+    /// Whether the payer completed it, paid or not yet.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.status.as_deref() == Some("complete")
     }
 
-    /// Whether nothing more can happen on its page.
+    /// Whether it is completed or expired: it never opens again.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.is_complete() || self.is_expired()
     }
 
-    /// Whether it was left unpaid until its time was over.
+    /// Whether it expired without being completed.
     #[must_use]
     pub fn is_expired(&self) -> bool {
         self.status.as_deref() == Some("expired")
     }
 
-    /// The id of the local row that it says it was made for.
+    /// The id of the local row that its metadata names.
     #[must_use]
     pub fn local_id(&self) -> Option<&str> {
         self.origin.checkout_session_id.as_deref()
     }
 
-    /// What was asked for in this currency, if it says so.
+    /// The total in this currency; `None` if the session has none in it.
     #[must_use]
     pub fn total_in(&self, currency: &str) -> Option<i64> {
         let own = self.amount_total.zip(self.currency.clone());

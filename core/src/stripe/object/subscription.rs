@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::{List, Metadata, Origin, Priced, Unreadable, or_default, read, reference};
 use crate::subject::Subject;
 
-/// The mirror's row of a subscription, named as the columns of `payments.subscriptions`. Times are Unix seconds.
+/// The row of a subscription, named as the columns of `payments.subscriptions`. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Subscription {
     /// `sub_…`.
@@ -15,19 +15,19 @@ pub struct Subscription {
     pub stripe_customer_id: Option<String>,
     /// Stripe's status; that of a deleted one is `canceled`.
     pub status: String,
-    /// On the subscription itself up to 2025-02-24; since then the earliest of its items.
+    /// The subscription's own up to API version 2025-02-24; since then the earliest of its items.
     pub current_period_start: Option<i64>,
-    /// Likewise, the latest of its items.
+    /// As above; since then the latest of its items.
     pub current_period_end: Option<i64>,
     /// Flexible billing leaves it false and sets `cancel_at`.
     pub cancel_at_period_end: bool,
-    /// When it will end.
+    /// When it ends.
     pub cancel_at: Option<i64>,
-    /// When it was told to end.
+    /// When it was canceled; the end may be later.
     pub canceled_at: Option<i64>,
-    /// Of the trial.
+    /// The start of its trial.
     pub trial_start: Option<i64>,
-    /// Of the trial.
+    /// The end of its trial.
     pub trial_end: Option<i64>,
     /// `in_…`.
     pub latest_invoice_id: Option<String>,
@@ -35,7 +35,7 @@ pub struct Subscription {
     pub metadata: std::collections::BTreeMap<String, String>,
 }
 
-/// The mirror's row of a subscription item, named as the columns of `payments.subscription_items`.
+/// The row of a subscription item, named as the columns of `payments.subscription_items`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Item {
     /// `si_…`.
@@ -59,11 +59,11 @@ pub struct Item {
 pub struct SubscriptionSnapshot {
     /// The subscription.
     pub row: Subscription,
-    /// Whom its metadata names.
+    /// The subject that its metadata names.
     pub subject: Option<Subject>,
     /// The items that the snapshot embeds.
     pub items: Vec<Item>,
-    /// Whether it has items that the snapshot does not embed.
+    /// Whether it has more items than the snapshot embeds.
     pub has_more: bool,
 }
 
@@ -101,7 +101,7 @@ struct RawItem {
 }
 
 impl SubscriptionSnapshot {
-    /// Reads a subscription; whether it is deleted is the event type's word.
+    /// Reads a subscription. The event type tells whether it is deleted.
     ///
     /// # Errors
     /// [`Unreadable`].
