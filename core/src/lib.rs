@@ -1,5 +1,5 @@
-//! The part of payments that needs no database: no SQL, no clock, no server. Every function here is pure, so its unit and
-//! property tests run in microseconds.
+//! The part of payments that needs no database: no SQL, no clock, no server. Every function here is pure, so its unit
+//! and property tests run in microseconds.
 //!
 //! - [`stripe`]: what Stripe sends: signatures, events, and objects in every API shape.
 //! - [`snapshot`]: which of an object's snapshots is the newest.

@@ -55,7 +55,8 @@ impl ObjectSnapshot {
         (self.deleted, self.created, self.rank)
     }
 
-    /// Whether it embeds its whole list: a subscription's items, or a customer's entitlements. Other objects have no list.
+    /// Whether it embeds its whole list: a subscription's items, or a customer's entitlements. Other objects have no
+    /// list.
     fn embeds_all(&self) -> bool {
         let Some(list) = self.object.get("items").or(self.object.get("entitlements")) else {
             return self.object.get("object").and_then(Value::as_str) != Some("subscription");
@@ -64,8 +65,8 @@ impl ObjectSnapshot {
     }
 }
 
-/// The newest of an object's snapshots, and the snapshots that may still matter: those that tie with it, and where the newest
-/// ones embed only a part of the object's list, all since the last that embedded the whole list.
+/// The newest of an object's snapshots, and the snapshots that may still matter: those that tie with it, and where the
+/// newest ones embed only a part of the object's list, all since the last that embedded the whole list.
 #[must_use]
 pub fn newest_and_undecided(snapshots: &[ObjectSnapshot]) -> Option<(&ObjectSnapshot, Vec<&ObjectSnapshot>)> {
     let newest = newest(snapshots)?;
@@ -74,7 +75,8 @@ pub fn newest_and_undecided(snapshots: &[ObjectSnapshot]) -> Option<(&ObjectSnap
     Some((newest, snapshots.iter().filter(|snapshot| snapshot.place() >= floor).collect()))
 }
 
-/// The snapshots that together give an embedded list: the newest that embeds the whole list, then the later ones, in order.
+/// The snapshots that together give an embedded list: the newest that embeds the whole list, then the later ones, in
+/// order.
 fn listing(snapshots: &[ObjectSnapshot]) -> impl Iterator<Item = &ObjectSnapshot> {
     let base = newest(snapshots.iter().filter(|snapshot| snapshot.embeds_all()));
     let floor = base.map(ObjectSnapshot::place);

@@ -10,7 +10,8 @@ const LONG_ENOUGH_WITHIN_A_WORD: usize = 16;
 /// How often a text is percent-decoded: a URL within a URL within a URL.
 const DEPTH: usize = 3;
 
-/// Whether a text contains what looks like a Stripe secret key, restricted key or webhook secret, percent-encoded or not.
+/// Whether a text contains what looks like a Stripe secret key, restricted key or webhook secret, percent-encoded or
+/// not.
 #[must_use]
 pub fn looks_secret(text: &str) -> bool {
     if find(text).is_some() {
@@ -44,8 +45,8 @@ fn holds_secret(value: &Value) -> bool {
     }
 }
 
-/// The JSON text with every secret removed from its keys and values; `None` if there is none. A text that can't be parsed
-/// becomes an empty object.
+/// The JSON text with every secret removed from its keys and values; `None` if there is none. A text that can't be
+/// parsed becomes an empty object.
 #[must_use]
 pub fn json_without_secrets(text: &str) -> Option<String> {
     match serde_json::from_str::<Value>(text) {

@@ -1,8 +1,8 @@
 //! Which of an object's snapshots is the newest: a choice from a set, so that the order of arrival doesn't matter.
 //!
-//! Snapshots are ordered by `(is_final, created, rank)`. Stripe's times are whole seconds, so two snapshots can tie. Then
-//! `previous_attributes` tell which snapshot follows which; where they don't, the greatest event id wins. A tie is decided
-//! over all tied snapshots at once, because deciding it in pairs would not be transitive.
+//! Snapshots are ordered by `(is_final, created, rank)`. Stripe's times are whole seconds, so two snapshots can tie.
+//! Then `previous_attributes` tell which snapshot follows which; where they don't, the greatest event id wins. A tie is
+//! decided over all tied snapshots at once, because deciding it in pairs would not be transitive.
 
 use serde_json::{Map, Value};
 
@@ -11,8 +11,8 @@ pub const SYNC: &str = "sync";
 
 /// One snapshot of an object, as far as its place among the others goes.
 pub trait Snapshot {
-    /// Whether the object's life is over: a deleted object stays deleted, and a session that was completed or expired never
-    /// opens again.
+    /// Whether the object's life is over: a deleted object stays deleted, and a session that was completed or expired
+    /// never opens again.
     fn is_final(&self) -> bool {
         false
     }
@@ -28,8 +28,8 @@ pub trait Snapshot {
     fn value(&self) -> Value;
 }
 
-/// Whether a back-fill's snapshot is outdated: of back-fills only the last look at an object counts, and `known` holds a
-/// later one.
+/// Whether a back-fill's snapshot is outdated: of back-fills only the last look at an object counts, and `known` holds
+/// a later one.
 pub fn is_late<'a, S: Snapshot + 'a>(snapshot: &S, known: impl IntoIterator<Item = &'a S>) -> bool {
     snapshot.event_id() == SYNC
         && known.into_iter().any(|known| known.event_id() == SYNC && known.created() > snapshot.created())
@@ -59,9 +59,9 @@ pub fn newest<'a, S: Snapshot>(snapshots: impl IntoIterator<Item = &'a S>) -> Op
     }
 }
 
-/// The last snapshot of the best chain, in which each snapshot follows the one before it. The best chain is the longest;
-/// of those the one with the most full matches; of those the one whose last snapshot has the greatest event id. Where no
-/// snapshot follows another, each is a chain of its own.
+/// The last snapshot of the best chain, in which each snapshot follows the one before it. The best chain is the
+/// longest; of those the one with the most full matches; of those the one whose last snapshot has the greatest event
+/// id. Where no snapshot follows another, each is a chain of its own.
 fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
     let values: Vec<Value> = tied.iter().map(|snapshot| snapshot.value()).collect();
     let follows = |later: usize, earlier: usize| {
@@ -71,8 +71,8 @@ fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
             && values[later] != values[earlier]
             && previous.iter().all(|(key, was)| same(values[earlier].get(key), was))
     };
-    // Where an attribute is switched there and back, each snapshot follows the other by the attributes that are named. Then
-    // the attributes that are not named decide.
+    // Where an attribute is switched there and back, each snapshot follows the other by the attributes that are named.
+    // Then the attributes that are not named decide.
     let matches_fully = |later: usize, earlier: usize| {
         follows(later, earlier) && unnamed_is_same(&values[earlier], &values[later], tied[later].previous())
     };
@@ -88,15 +88,16 @@ fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
     tied[best.2]
 }
 
-/// `links[later][earlier]`: 1 for a full match, 0 where only the named attributes match, none where `later` doesn't follow.
+/// `links[later][earlier]`: 1 for a full match, 0 where only the named attributes match, none where `later` doesn't
+/// follow.
 type Links = Vec<Vec<Option<usize>>>;
 
 fn matrix(size: usize, link: impl Fn(usize, usize) -> Option<usize>) -> Links {
     (0..size).map(|later| (0..size).map(|earlier| link(later, earlier)).collect()).collect()
 }
 
-/// Whether two snapshots agree in all attributes that the later one doesn't name as changed. `state` is derived from the
-/// others, so it doesn't count.
+/// Whether two snapshots agree in all attributes that the later one doesn't name as changed. `state` is derived from
+/// the others, so it doesn't count.
 fn unnamed_is_same(earlier: &Value, later: &Value, named: &Map<String, Value>) -> bool {
     let (Some(earlier), Some(later)) = (earlier.as_object(), later.as_object()) else { return false };
     let keys = earlier.keys().chain(later.keys());
@@ -104,8 +105,8 @@ fn unnamed_is_same(earlier: &Value, later: &Value, named: &Map<String, Value>) -
         .all(|key| earlier.get(key).unwrap_or(&Value::Null) == later.get(key).unwrap_or(&Value::Null))
 }
 
-/// The length, the full matches and the last snapshot of the best chain that continues from `at`, where the chain so far
-/// has `(length, full matches)`. The bits of `used` are the snapshots of the chain so far.
+/// The length, the full matches and the last snapshot of the best chain that continues from `at`, where the chain so
+/// far has `(length, full matches)`. The bits of `used` are the snapshots of the chain so far.
 fn longest(links: &Links, at: usize, used: u32, so_far: (usize, usize)) -> (usize, usize, usize) {
     let mut best = (so_far.0, so_far.1, at);
     for next in 0..links.len() {

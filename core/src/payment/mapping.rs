@@ -30,8 +30,9 @@ pub struct Mapping {
     pub stripe_customer_id: String,
 }
 
-/// Splits claims into those that are accepted and those that are refused. A claim is refused if its subject or its customer is
-/// taken by an admin's mapping (`fixed`) or by an earlier claim. A claim that repeats an accepted one is in neither list.
+/// Splits claims into those that are accepted and those that are refused. A claim is refused if its subject or its
+/// customer is taken by an admin's mapping (`fixed`) or by an earlier claim. A claim that repeats an accepted one is in
+/// neither list.
 #[must_use]
 pub fn resolve<'a>(claims: &'a [Claim], fixed: &[Mapping]) -> (Vec<&'a Claim>, Vec<&'a Claim>) {
     let mut ordered: Vec<&Claim> = claims.iter().collect();

@@ -32,9 +32,9 @@ impl<'a> ObjectHistory<'a> {
         by_event.or_else(|| in_state().filter_map(|fact| fact.object.created()).min())
     }
 
-    /// The object's state. Success stays, whatever came later; else the newest fact decides. The failure of a session stays
-    /// too, because the session reads `complete` and `unpaid` before and after it, so that a later snapshot can't tell. So
-    /// does the failure of an invoice that is still open.
+    /// The object's state. Success stays, whatever came later; else the newest fact decides. The failure of a session
+    /// stays too, because the session reads `complete` and `unpaid` before and after it, so that a later snapshot can't
+    /// tell. So does the failure of an invoice that is still open.
     #[must_use]
     pub fn state(&self) -> MoneyState {
         let ever = |state: MoneyState| self.facts.iter().any(|fact| fact.object.state() == state);

@@ -70,8 +70,9 @@ fn as_refund<'a>(history: &ObjectHistory<'a>) -> Option<&'a Refund> {
     }
 }
 
-/// What a charge says was refunded, without what was never captured and without refunds that counted at the time and failed
-/// or were canceled later. A charge's event comes when a refund is made, so a failure of the same second came after it.
+/// What a charge says was refunded, without what was never captured and without refunds that counted at the time and
+/// failed or were canceled later. A charge's event comes when a refund is made, so a failure of the same second came
+/// after it.
 fn net_refunded(fact: &Fact, refunds: &[&ObjectHistory]) -> i64 {
     let PaymentObject::Charge(charge) = &fact.object else { return 0 };
     let at = fact.created;
@@ -85,8 +86,8 @@ fn net_refunded(fact: &Fact, refunds: &[&ObjectHistory]) -> i64 {
     charge.amount_refunded - charge.released() - failed_later
 }
 
-/// When a refund was first reported to have failed or to be canceled: the event's time, else when a back-fill saw it. The
-/// refund's own `created` doesn't tell, because it counted then.
+/// When a refund was first reported to have failed or to be canceled: the event's time, else when a back-fill saw it.
+/// The refund's own `created` doesn't tell, because it counted then.
 fn failed_at(refund: &ObjectHistory) -> Option<i64> {
     let reported = |by_sync: bool| {
         let failed = refund.facts.iter().filter(|fact| fact.object.state() == MoneyState::Failed);

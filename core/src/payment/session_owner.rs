@@ -1,8 +1,8 @@
 //! Which of several Stripe sessions owns a local row of `payments.checkout_sessions`.
 //!
-//! The session that a backend recorded for the row owns it. When that session expires unpaid, a session that Stripe recovered
-//! from it takes its place ([`row_owner`]). Where no session was recorded, several can name the row in their metadata: the
-//! one with the greatest [`SessionRank`] owns it.
+//! The session that a backend recorded for the row owns it. When that session expires unpaid, a session that Stripe
+//! recovered from it takes its place ([`row_owner`]). Where no session was recorded, several can name the row in their
+//! metadata: the one with the greatest [`SessionRank`] owns it.
 
 use std::cmp::Reverse;
 
@@ -16,8 +16,8 @@ use crate::stripe::object::session::Session;
 /// How strong a session's title to the row is: the greatest wins. A new fact raises the rank or leaves it, so the owner
 /// depends on the set of facts and not on their order.
 ///
-/// A paid session goes before a completed one, and that before the rest. Of completed sessions the first made wins, because
-/// it is the one that was meant; of the others the last made, because it may still be paid.
+/// A paid session goes before a completed one, and that before the rest. Of completed sessions the first made wins,
+/// because it is the one that was meant; of the others the last made, because it may still be paid.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionRank {
     paid: bool,
@@ -48,8 +48,8 @@ fn snapshots_of<'a>(id: &str, facts: &'a [Fact]) -> impl Iterator<Item = &'a Ses
     })
 }
 
-/// A session of a family. A family is a session, those that Stripe recovered from it when it expired, those recovered from
-/// these, and so on.
+/// A session of a family. A family is a session, those that Stripe recovered from it when it expired, those recovered
+/// from these, and so on.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct RelatedSession {
     /// `cs_…`.
@@ -86,7 +86,8 @@ impl RelatedSession {
     }
 }
 
-/// The nearest of a session and its ancestors that a row was recorded for; `recorded` are all sessions with a recorded row.
+/// The nearest of a session and its ancestors that a row was recorded for; `recorded` are all sessions with a recorded
+/// row.
 #[must_use]
 pub fn recorded_ancestor<'a>(id: &'a str, family: &'a [RelatedSession], recorded: &[&str]) -> Option<&'a str> {
     with_ancestors(id, family).find(|id| recorded.contains(id))
@@ -94,8 +95,8 @@ pub fn recorded_ancestor<'a>(id: &'a str, family: &'a [RelatedSession], recorded
 
 /// The session that owns the row that was recorded for `root`; `recorded` are all sessions with a recorded row.
 ///
-/// A session takes the place of the one that it was recovered from only if that expired unpaid. Of several paid sessions the
-/// first paid wins. The answer depends on the set of facts, not on their order.
+/// A session takes the place of the one that it was recovered from only if that expired unpaid. Of several paid
+/// sessions the first paid wins. The answer depends on the set of facts, not on their order.
 #[must_use]
 pub fn row_owner<'a>(root: &'a str, family: &'a [RelatedSession], recorded: &[&str]) -> &'a str {
     let may_own = |one: &&RelatedSession| {
@@ -113,8 +114,8 @@ fn find<'a>(id: &str, family: &'a [RelatedSession]) -> Option<&'a RelatedSession
     family.iter().find(|one| one.id == id)
 }
 
-/// A session, the one that it was recovered from, the one that that was recovered from, and so on. A circle ends after as
-/// many steps as the family has members.
+/// A session, the one that it was recovered from, the one that that was recovered from, and so on. A circle ends after
+/// as many steps as the family has members.
 fn with_ancestors<'a>(id: &'a str, family: &'a [RelatedSession]) -> impl Iterator<Item = &'a str> {
     let before = |id: &&'a str| find(id, family).and_then(|one| one.recovered_from.as_deref());
     std::iter::successors(Some(id), before).take(family.len() + 1)

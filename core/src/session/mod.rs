@@ -1,5 +1,5 @@
-//! What a request to pay, or to open the portal, may hold: checks that need no database. The guards check the rest: who may
-//! bill for a subject, whether a price can be sold, and whether live is approved.
+//! What a request to pay, or to open the portal, may hold: checks that need no database. The guards check the rest: who
+//! may bill for a subject, whether a price can be sold, and whether live is approved.
 
 pub mod limits;
 mod refusal;
@@ -220,8 +220,8 @@ impl Portal {
     }
 }
 
-/// A digest of the request that a session (as JSON) makes: equal requests have equal digests. Reserved metadata keys don't
-/// count, because the row implies them.
+/// A digest of the request that a session (as JSON) makes: equal requests have equal digests. Reserved metadata keys
+/// don't count, because the row implies them.
 #[must_use]
 pub fn digest(session: &str, prefix: &str) -> String {
     serde_json::from_str(session)
@@ -239,7 +239,8 @@ fn digest_of(session: &Value, prefix: &str) -> String {
     hex::encode(Sha256::digest(Value::Object(content).to_string()))
 }
 
-/// The form in which a row keeps its idempotency key while another caller's row has the key itself. No caller can present it.
+/// The form in which a row keeps its idempotency key while another caller's row has the key itself. No caller can
+/// present it.
 #[must_use]
 pub fn park_key(key: &str, created_by: Option<&str>, guest: bool) -> String {
     let caller = match created_by {

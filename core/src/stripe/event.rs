@@ -124,8 +124,8 @@ struct ObjectRef<'a> {
 }
 
 impl Event {
-    /// The account that the event names, unless it is `own`, the account of this installation. Without `own` every named
-    /// account is foreign: Stripe names none in events of one's own account.
+    /// The account that the event names, unless it is `own`, the account of this installation. Without `own` every
+    /// named account is foreign: Stripe names none in events of one's own account.
     #[must_use]
     pub fn foreign_account(&self, own: Option<&str>) -> Option<&str> {
         let named = [self.account.as_deref(), self.context.as_deref()];

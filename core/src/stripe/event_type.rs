@@ -90,7 +90,8 @@ pub struct EventType {
 const CREATED: i16 = 0;
 /// The object went on to what can still fail or change.
 const STARTED: i16 = 5;
-/// The object changed. A back-fill's snapshot stands here too: after the beginning and before the end of the same second.
+/// The object changed. A back-fill's snapshot stands here too: after the beginning and before the end of the same
+/// second.
 pub const CHANGED: i16 = 10;
 /// An attempt to pay failed.
 const ATTEMPT_FAILED: i16 = 11;
@@ -162,7 +163,8 @@ impl EventType {
     }
 }
 
-/// The rank of a snapshot that an event of this type carries; [`CHANGED`] for one that a back-fill carries (no event type).
+/// The rank of a snapshot that an event of this type carries; [`CHANGED`] for one that a back-fill carries (no event
+/// type).
 #[must_use]
 pub fn rank(event_type: Option<&str>) -> i16 {
     event_type.and_then(EventType::named).map_or(CHANGED, |event_type| event_type.rank)

@@ -12,11 +12,11 @@ pub struct TooDeep;
 /// The longest number, in characters, that stays a number; an exponent may have two digits. More overflows a double.
 const MAX_NUMBER: usize = 300;
 
-/// The text in a form that the server can store. Escaped NULs and lone surrogates, which are JSON but which neither `text` nor
-/// `jsonb` can store, become U+FFFD; a number that neither can store becomes a string. Nearly every text is returned as it is.
+/// The text in a form that the server can store. Escaped NULs and lone surrogates, which are JSON but which neither
+/// `text` nor `jsonb` can store, become U+FFFD; a number that neither can store becomes a string. Nearly every text is
+/// returned as it is.
 ///
-/// # Errors
-/// [`TooDeep`], before a recursive reader sees the text.
+/// # Errors [`TooDeep`], before a recursive reader sees the text.
 pub fn readable(body: &str) -> Result<Cow<'_, str>, TooDeep> {
     let bytes = body.as_bytes();
     let mut replaced: Vec<Unstorable> = Vec::new();

@@ -1,7 +1,8 @@
 //! Convergence: for any set of facts, every order of arrival, with any repetitions, ends in the same rows.
 //!
-//! Facts are grouped as they come, by the ids that they share, exactly as the database does it; so a fact that comes late
-//! can join groups. The rows of all groups in the end must not depend on the order, and must be what the life says.
+//! Facts are grouped as they come, by the ids that they share, exactly as the database does it; so a fact that comes
+//! late can join groups. The rows of all groups in the end must not depend on the order, and must be what the life
+//! says.
 
 use std::collections::{BTreeMap, BTreeSet};
 

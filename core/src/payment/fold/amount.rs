@@ -10,8 +10,8 @@ use crate::stripe::object::session::Session;
 type Sum = (Option<i64>, Option<String>);
 
 impl Group<'_> {
-    /// What was charged and in which currency: the session's total, else what the intents received, what was charged, what
-    /// the invoice says. Before the money arrives, what was requested.
+    /// What was charged and in which currency: the session's total, else what the intents received, what was charged,
+    /// what the invoice says. Before the money arrives, what was requested.
     pub(super) fn amount(&self, state: MoneyState) -> Sum {
         let paid = state == MoneyState::Succeeded;
         let of_session = self.session().map(|s| (s.amount_total.map(|total| self.taken(total, s)), s.currency.clone()));
@@ -21,8 +21,8 @@ impl Group<'_> {
             .map(|i| (if i.state == MoneyState::Succeeded { i.amount_paid } else { i.amount_due }, i.currency.clone()));
         let of_payment = self.of_invoice_payments(paid);
         let invoice_speaks = match self.session() {
-            // The total of a subscription's session can differ (a trial, a balance). But where the payer was shown another
-            // currency, only the session knows the app's own.
+            // The total of a subscription's session can differ (a trial, a balance). But where the payer was shown
+            // another currency, only the session knows the app's own.
             Some(session) => session.mode == "subscription" && session.presented.is_none(),
             // Several intents can pay one invoice, and some may be unknown here.
             None => self.invoice().is_some_and(|invoice| {
@@ -82,9 +82,9 @@ impl Group<'_> {
         }
     }
 
-    /// How much less was received than the checkout session requested, in minor units of the intent's currency; `None` where
-    /// all was received, or where the two can't be compared. An invoice can also be settled by a balance or a credit note, so
-    /// a payment with an invoice has no shortfall.
+    /// How much less was received than the checkout session requested, in minor units of the intent's currency; `None`
+    /// where all was received, or where the two can't be compared. An invoice can also be settled by a balance or a
+    /// credit note, so a payment with an invoice has no shortfall.
     pub(super) fn shortfall(&self, state: MoneyState) -> Option<i64> {
         let session = self.session().filter(|session| {
             session.mode != "subscription" && session.payment_status.as_deref() != Some("no_payment_required")
@@ -109,8 +109,9 @@ impl Group<'_> {
         received.zip(currency)
     }
 
-    /// What was returned in the payment's own currency, whether that is all of it, and when the first refund succeeded. Where
-    /// the charge is in another currency (the payer's, under Adaptive Pricing), the same share of the amount was returned.
+    /// What was returned in the payment's own currency, whether that is all of it, and when the first refund succeeded.
+    /// Where the charge is in another currency (the payer's, under Adaptive Pricing), the same share of the amount was
+    /// returned.
     pub(super) fn returned(&self, amount: Option<i64>, currency: Option<&str>) -> (i64, bool, Option<i64>) {
         let charges: Vec<ObjectHistory> = self.charges.iter().map(|(_, history)| history.clone()).collect();
         let back = refunded(&charges, &self.refunds);

@@ -79,10 +79,11 @@ impl<'a> Group<'a> {
         sessions.chain(intents).chain(charges).chain(invoices).chain(payments)
     }
 
-    /// Whether the facts are a payment yet. An intent or a charge alone could belong to a subscription's invoice. It waits for
-    /// a session, an invoice or an invoice payment, unless its metadata says that it comes from a one-time checkout of ours.
-    /// A subscription's session or a canceled invoice payment is no payment alone, but it makes one of the intent or charge
-    /// that it is joined with. Every snapshot counts, not only the newest: a payment stays a payment.
+    /// Whether the facts are a payment yet. An intent or a charge alone could belong to a subscription's invoice. It
+    /// waits for a session, an invoice or an invoice payment, unless its metadata says that it comes from a one-time
+    /// checkout of ours. A subscription's session or a canceled invoice payment is no payment alone, but it makes one
+    /// of the intent or charge that it is joined with. Every snapshot counts, not only the newest: a payment stays a
+    /// payment.
     pub(super) fn is_claimed(&self) -> bool {
         let joined = !(self.intents.is_empty() && self.charges.is_empty());
         let is_ours = |origin: &Origin| origin.checkout_mode.as_deref() == Some("payment");
@@ -99,8 +100,8 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// The greatest state of all objects, at least pending. A failed charge counts only without an intent: the payer may try
-    /// again, and the intent tells.
+    /// The greatest state of all objects, at least pending. A failed charge counts only without an intent: the payer
+    /// may try again, and the intent tells.
     pub(super) fn state(&self) -> MoneyState {
         let counts = |history: &&ObjectHistory| {
             self.intents.is_empty()

@@ -112,8 +112,8 @@ impl Charge {
         })
     }
 
-    /// What `amount_refunded` counts although it was never taken: a whole authorization that was released, or the rest of one
-    /// that was captured in part.
+    /// What `amount_refunded` counts although it was never taken: a whole authorization that was released, or the rest
+    /// of one that was captured in part.
     #[must_use]
     pub fn released(&self) -> i64 {
         match self.amount_captured {

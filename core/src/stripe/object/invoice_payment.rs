@@ -1,5 +1,5 @@
-//! Invoice payments: since API version 2025-03-31 the only link between an invoice and the intent or charge that paid it.
-//! Source: <https://docs.stripe.com/api/invoice-payment/object>.
+//! Invoice payments: since API version 2025-03-31 the only link between an invoice and the intent or charge that paid
+//! it. Source: <https://docs.stripe.com/api/invoice-payment/object>.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! Stripe's objects, one file each, as far as rows need them.
 //!
-//! An event keeps the shape of the API version that it was rendered with, and one endpoint can receive several versions. So
-//! each reader accepts every shape, and none asks for a configured version.
+//! An event keeps the shape of the API version that it was rendered with, and one endpoint can receive several
+//! versions. So each reader accepts every shape, and none asks for a configured version.
 
 pub mod charge;
 pub mod customer;

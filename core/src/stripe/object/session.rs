@@ -29,7 +29,8 @@ pub struct Session {
     /// The app's own currency.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub currency: Option<String>,
-    /// Under Adaptive Pricing, what the payer saw, in minor units and currency of the charge; in API versions up to 2025-02-24.
+    /// Under Adaptive Pricing, what the payer saw, in minor units and currency of the charge; in API versions up to
+    /// 2025-02-24.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub presented: Option<(i64, String)>,
     /// The same in API versions from 2025-03-31 on.
@@ -93,7 +94,8 @@ struct RawSession {
     created: Option<i64>,
 }
 
-/// Adaptive Pricing in API versions up to 2025-02-24: the session is in the payer's currency, and the app's own is here.
+/// Adaptive Pricing in API versions up to 2025-02-24: the session is in the payer's currency, and the app's own is
+/// here.
 #[derive(Deserialize)]
 struct Conversion {
     amount_total: Option<i64>,
