@@ -13,9 +13,7 @@ pub const SYNC: &str = "sync";
 pub trait Snapshot {
     /// Whether the object's life is over: a deleted object stays deleted, and a session that was completed or expired
     /// never opens again.
-    fn is_final(&self) -> bool {
-        false
-    }
+    fn is_final(&self) -> bool;
     /// When it was taken, in Unix seconds.
     fn created(&self) -> i64;
     /// Where its event type stands in the object's life: see [`crate::stripe::event_type`].

@@ -144,3 +144,209 @@ fn mode_subject_email_and_key() {
     assert_eq!(refused(|c| c.idempotency_key = Some("k".repeat(201))), Refusal::Key(201));
     assert!(matches!(refused(|c| c.idempotency_key = Some("a\u{1f}b".to_owned())), Refusal::Key(_)));
 }
+
+#[test]
+fn limits_are_the_last_that_passes() {
+    let passes = |change: &dyn Fn(&mut Checkout)| {
+        let mut checkout = asked();
+        change(&mut checkout);
+        checkout.check("insforge_").is_ok()
+    };
+    let items = |count: usize| format!("[{}]", vec![r#"{"price":"p","quantity":1}"#; count].join(","));
+    let quantity = |n: u64| format!(r#"[{{"price":"p","quantity":{n}}}]"#);
+    let email = |length: usize| format!("{}@example.com", "b".repeat(length - "@example.com".len()));
+    assert!(passes(&|c| c.line_items = Some(items(100))));
+    assert!(passes(&|c| c.line_items = Some(quantity(999_999))));
+    assert!(passes(&|c| c.idempotency_key = Some("k".repeat(200))));
+    assert!(passes(&|c| c.subject_id = Some("i".repeat(255))));
+    assert!(!passes(&|c| c.subject_id = Some("i".repeat(256))));
+    assert!(passes(&|c| c.customer_email = Some(email(512))));
+    assert!(!passes(&|c| c.customer_email = Some(email(513))));
+    assert!(passes(&|c| c.metadata = Some(format!(r#"{{"{}":"{}"}}"#, "k".repeat(40), "v".repeat(500)))));
+    // Characters count, not bytes.
+    assert!(passes(&|c| c.idempotency_key = Some("ü".repeat(200))));
+}
+
+#[test]
+fn metadata_keys_are_those_that_stripe_takes() {
+    for key in ["", "a[b", "a]b"] {
+        let metadata = format!(r#"{{"{key}":"v"}}"#);
+        assert_eq!(refused(|c| c.metadata = Some(metadata)), Refusal::MetadataKey(key.to_owned()));
+    }
+    assert_eq!(refused(|c| c.metadata = Some("{".to_owned())), Refusal::Json("metadata"));
+    assert_eq!(refused(|c| c.metadata = None), Refusal::MetadataShape);
+}
+
+#[test]
+fn no_key_is_reserved_without_a_prefix() {
+    let mut checkout = asked();
+    checkout.metadata = Some(r#"{"subject_id":"somebody else","insforge_anything":"x"}"#.to_owned());
+    assert!(checkout.check("").is_ok());
+    // A key that only begins as the prefix does is not reserved.
+    checkout.metadata = Some(r#"{"insforge":"x","insforg_e":"x"}"#.to_owned());
+    assert!(checkout.check("insforge_").is_ok());
+}
+
+#[test]
+fn a_required_column_must_have_a_value() {
+    assert_eq!(refused(|c| c.success_url = None), Refusal::Missing("success_url"));
+    assert_eq!(refused(|c| c.cancel_url = None), Refusal::Missing("cancel_url"));
+    assert_eq!(refused(|c| c.mode = None), Refusal::Mode(None));
+    assert_eq!(refused(|c| c.environment = None), Refusal::Environment(None));
+    assert_eq!(refused(|c| c.environment = Some("Live".to_owned())), Refusal::Environment(Some("Live".to_owned())));
+    assert_eq!(refused(|c| c.line_items = None), Refusal::LineItemsShape);
+    assert!(matches!(refused(|c| c.cancel_url = Some("/back".to_owned())), Refusal::Url { column: "cancel_url", .. }));
+}
+
+#[test]
+fn optional_columns_may_be_null() {
+    let mut checkout = asked();
+    (checkout.customer_email, checkout.idempotency_key) = (None, None);
+    (checkout.subject_type, checkout.subject_id) = (None, None);
+    assert!(checkout.check("insforge_").is_ok());
+    checkout.environment = Some("live".to_owned());
+    assert!(checkout.check("insforge_").is_ok());
+    let mut subscribed = asked();
+    subscribed.mode = Some("subscription".to_owned());
+    assert!(subscribed.check("insforge_").is_ok());
+}
+
+#[test]
+fn a_subject_is_named_by_two_printable_names() {
+    assert_eq!(refused(|c| c.subject_type = None), Refusal::IncompleteSubject("subject_type"));
+    for blank in ["", "  ", "a\nb"] {
+        assert_eq!(refused(|c| c.subject_type = Some(blank.to_owned())), Refusal::Name("subject_type"), "{blank:?}");
+        assert_eq!(refused(|c| c.subject_id = Some(blank.to_owned())), Refusal::Name("subject_id"), "{blank:?}");
+    }
+}
+
+#[test]
+fn idempotency_keys_and_addresses_are_printable() {
+    for key in ["", " \t "] {
+        assert!(matches!(refused(|c| c.idempotency_key = Some(key.to_owned())), Refusal::Key(_)), "{key:?}");
+    }
+    for address in
+        ["@example.com", "a@example..com", "a@.com", "a,b@example.com", "a;b@example.com", "a\u{7}@example.com"]
+    {
+        assert!(matches!(refused(|c| c.customer_email = Some(address.to_owned())), Refusal::Email(_)), "{address:?}");
+    }
+}
+
+#[test]
+fn line_items_tell_what_is_wrong_with_which() {
+    let why = |items: &str| match refused(|c| c.line_items = Some(items.to_owned())) {
+        Refusal::LineItem { place, why } => (place, why),
+        other => panic!("{other:?}"),
+    };
+    let good = r#"{"price":"p","quantity":1}"#;
+    assert_eq!(why(&format!("[{good},7]")), (2, "It is not an object."));
+    assert!(why(r#"[{"price":"p","stripePriceId":"p","quantity":1}]"#).1.contains("both"));
+    assert!(why(r#"[{"quantity":1}]"#).1.contains("no price"));
+    assert!(why(r#"[{"price":7,"quantity":1}]"#).1.contains("no price"));
+    assert!(why(r#"[{"stripePriceId":" ","quantity":1}]"#).1.contains("no price"));
+    assert!(why(r#"[{"price":"p"}]"#).1.contains("quantity"));
+    assert!(why(r#"[{"price":"p","quantity":1,"tax":1}]"#).1.contains("another key"));
+    let mut checkout = asked();
+    checkout.line_items = Some(format!("[{good}]"));
+    assert_eq!(checkout.check(""), Ok(vec![LineItem { price: "p".to_owned(), quantity: 1 }]));
+}
+
+fn portal() -> Portal {
+    Portal {
+        environment: Some("live".to_owned()),
+        subject_type: Some("team".to_owned()),
+        subject_id: Some("t1".to_owned()),
+        return_url: Some("https://app.example.com/".to_owned()),
+        configuration_id: Some("bpc_1".to_owned()),
+    }
+}
+
+#[test]
+fn a_portal_is_opened_for_a_subject() {
+    assert_eq!(portal().check(), Ok(()));
+    assert_eq!(Portal { return_url: None, configuration_id: None, ..portal() }.check(), Ok(()));
+    let nobody = Portal { subject_type: None, subject_id: None, ..portal() };
+    assert_eq!(nobody.check(), Err(Refusal::Missing("subject_type")));
+    assert_eq!(Portal { subject_type: None, ..portal() }.check(), Err(Refusal::IncompleteSubject("subject_type")));
+    assert_eq!(Portal { subject_id: None, ..portal() }.check(), Err(Refusal::IncompleteSubject("subject_id")));
+    assert_eq!(Portal { environment: None, ..portal() }.check(), Err(Refusal::Environment(None)));
+    let elsewhere = Portal { return_url: Some("back".to_owned()), ..portal() };
+    assert!(matches!(elsewhere.check(), Err(Refusal::Url { column: "return_url", .. })));
+    let unnamed = Portal { configuration_id: Some(" ".to_owned()), ..portal() };
+    assert_eq!(unnamed.check(), Err(Refusal::Name("configuration_id")));
+}
+
+#[test]
+fn a_row_says_whether_it_holds_a_secret() {
+    assert!(!asked().holds_secret() && !portal().holds_secret());
+    assert!(Checkout { cancel_url: Some("https://a/?k=sk_live_abc".to_owned()), ..asked() }.holds_secret());
+    assert!(Portal { return_url: Some("https://a/?k=sk_live_abc".to_owned()), ..portal() }.holds_secret());
+}
+
+/// A session with the columns that `digest` reads, as the table stores it.
+fn stored(metadata: &str) -> String {
+    let asked = asked();
+    let (items, success) = (asked.line_items.unwrap_or_default(), asked.success_url.unwrap_or_default());
+    format!(
+        r#"{{"status":"open","metadata":{metadata},"cancel_url":"http://localhost:3000/cancel","success_url":"{success}",
+            "line_items":{items},"customer_email":"buyer@example.com","subject_id":"t1","subject_type":"team",
+            "mode":"payment","idempotency_key":"another","url":"https://checkout.stripe.com/x"}}"#
+    )
+}
+
+#[test]
+fn equal_requests_have_equal_digests() {
+    let plain = asked().digest("insforge_");
+    assert_eq!(plain.len(), 64);
+    // However the row is stored, and whatever else it says.
+    assert_eq!(digest(&stored("{}"), "insforge_"), plain);
+    // What the row implies doesn't count; what the caller wrote does.
+    assert_eq!(digest(&stored(r#"{"insforge_subject_id":"t1"}"#), "insforge_"), plain);
+    assert_ne!(digest(&stored(r#"{"insforge_subject_id":"t1"}"#), ""), plain);
+    assert_ne!(digest(&stored(r#"{"order_id":"7"}"#), "insforge_"), plain);
+    assert_ne!(digest("not json", ""), digest("nor this", ""));
+}
+
+#[test]
+fn every_column_of_a_request_counts_in_its_digest() {
+    let plain = asked().digest("insforge_");
+    let other = |change: &dyn Fn(&mut Checkout)| {
+        let mut checkout = asked();
+        change(&mut checkout);
+        checkout.digest("insforge_")
+    };
+    let changes: [&dyn Fn(&mut Checkout); 8] = [
+        &|c| c.mode = Some("subscription".to_owned()),
+        &|c| c.subject_type = Some("user".to_owned()),
+        &|c| c.subject_id = Some("t2".to_owned()),
+        &|c| c.customer_email = None,
+        &|c| c.line_items = Some(r#"[{"stripePriceId": "price_1", "quantity": 2}]"#.to_owned()),
+        &|c| c.success_url = Some("https://app.example.com/".to_owned()),
+        &|c| c.cancel_url = None,
+        &|c| c.metadata = Some(r#"{"order_id":"7"}"#.to_owned()),
+    ];
+    for (place, change) in changes.into_iter().enumerate() {
+        assert_ne!(other(change), plain, "{}", REQUEST[place]);
+    }
+    assert_eq!(other(&|c| c.idempotency_key = Some("cart-2".to_owned())), plain);
+}
+
+#[test]
+fn a_parked_key_is_its_callers_and_cannot_be_presented() {
+    let parked = [
+        park_key("cart-1", None, false),
+        park_key("cart-1", Some("u_1"), false),
+        park_key("cart-1", Some("u_2"), false),
+        park_key("cart-1", None, true),
+        park_key_forever("cart-1", "row 1"),
+        park_key_forever("cart-1", "row 2"),
+    ];
+    for (place, key) in parked.iter().enumerate() {
+        assert!(key.starts_with("cart-1\u{1f}"), "{key}");
+        assert!(!parked[..place].contains(key), "{key}");
+        assert!(matches!(refused(|c| c.idempotency_key = Some(key.clone())), Refusal::Key(_)));
+    }
+    // A guest has no name of his own, whoever is said to have made the row.
+    assert_eq!(park_key("cart-1", Some("u_1"), true), parked[3]);
+    assert_eq!(park_key("cart-1", Some("u_1"), false), parked[1]);
+}

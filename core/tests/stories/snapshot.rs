@@ -1,7 +1,7 @@
 //! Which snapshot is the newest: whole seconds, ranks, and what `previous_attributes` tell in between.
 
 use payments_core::mirror::ObjectSnapshot;
-use payments_core::snapshot::newest;
+use payments_core::snapshot::{is_late, newest};
 use payments_core::stripe::event_type::rank;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -156,6 +156,20 @@ fn nested_attributes_are_compared_by_what_is_named() {
     let first = updated("evt_z", json!({"n": 1}), json!({"n": 0}));
     let then = updated("evt_a", json!({"n": 1, "phone": "1"}), json!({"phone": null}));
     assert_eq!(chosen(&[first, then]), "evt_a");
+}
+
+#[test]
+fn of_back_fills_only_the_last_look_counts() {
+    let looked = |at: i64| sync(at, &session(json!({})));
+    let told = |at: i64| say("checkout.session.completed", at, &session(json!({})));
+    assert!(is_late(&looked(10), &[looked(11)]));
+    assert!(is_late(&looked(10), &[told(5), looked(3), looked(11)]));
+    // Nothing later is known, or only what was looked up in the same second.
+    assert!(!is_late(&looked(10), &[]));
+    assert!(!is_late(&looked(10), &[looked(9), looked(10)]));
+    // An event is never late, nor is a back-fill because of one.
+    assert!(!is_late(&told(10), &[looked(11), told(11)]));
+    assert!(!is_late(&looked(10), &[told(11)]));
 }
 
 #[test]
