@@ -200,4 +200,52 @@ mod tests {
         assert_eq!(json_without_secrets(r#"{"client_secret":"pi_3O_secret_sk2","id":"cs_live_a1"}"#), None);
         assert_eq!(json_without_secrets(r#"{"a":1e400,"b":"sk_live_abc"}"#).as_deref(), Some("{}"));
     }
+
+    #[test]
+    fn so_many_characters_make_a_key() {
+        // `rk_` alone, and any prefix within a word.
+        assert!(looks_secret("rk_12345678") && !looks_secret("rk_1234567"));
+        assert!(!looks_secret("ark_1234567890123456"));
+        assert!(looks_secret("xsk_live_1234567890123456") && !looks_secret("xsk_live_123456789012345"));
+        // One piece has neither `_` nor `*`.
+        assert!(!looks_secret("rk_1234_5678") && !looks_secret("xsk_live_12345678_12345678"));
+        // Other prefixes need nothing after them.
+        for prefix in ["sk_live_", "sk_test_", "sk_org_", "rk_live_", "rk_test_", "whsec_"] {
+            assert!(looks_secret(prefix) && looks_secret(&prefix.to_uppercase()), "{prefix}");
+        }
+        assert!(!looks_secret("sk_live") && !looks_secret("whsec"));
+    }
+
+    #[test]
+    fn a_text_is_decoded_three_times() {
+        let encode = |text: &str| text.replace('%', "%25");
+        let once = "k%3Dsk%5Flive%5Fabc".to_owned();
+        let thrice = encode(&encode(&once));
+        assert!(looks_secret(&once) && looks_secret(&encode(&once)) && looks_secret(&thrice));
+        assert!(!looks_secret(&encode(&thrice)));
+        // What only looks encoded stays as it is.
+        for harmless in ["100%", "100%2", "%zz", "%5"] {
+            assert!(!looks_secret(harmless) && without_secrets(harmless) == harmless, "{harmless}");
+        }
+        assert!(looks_secret("%z sk%5flive_") && looks_secret("sk_live%5f"));
+    }
+
+    #[test]
+    fn a_secret_ends_where_its_characters_end() {
+        assert_eq!(without_secrets("sk_live_aB1_*/x"), "[removed]/x");
+        assert_eq!(without_secrets("(whsec_abc)"), "([removed])");
+        assert_eq!(without_secrets("sk_live_a sk_live_b"), "[removed] [removed]");
+        assert_eq!(without_secrets("ü sk_test_é"), "ü [removed]é");
+        assert_eq!(without_secrets(""), "");
+    }
+
+    #[test]
+    fn json_without_a_secret_is_left_alone() {
+        for harmless in [r#"{"a":[1,true,null,"b"]}"#, "[]", "not json"] {
+            assert!(!json_looks_secret(harmless), "{harmless}");
+            assert_eq!(json_without_secrets(harmless), None, "{harmless}");
+        }
+        assert_eq!(json_without_secrets("whsec_abc, not json").as_deref(), Some("{}"));
+        assert_eq!(json_without_secrets(r#"["whsec_abc"]"#).as_deref(), Some(r#"["[removed]"]"#));
+    }
 }

@@ -87,4 +87,36 @@ mod tests {
             assert!(!is_url(url), "{url}");
         }
     }
+
+    #[test]
+    fn a_url_has_at_most_5000_characters() {
+        let of = |length: usize| format!("https://a.b/{}", "ü".repeat(length - "https://a.b/".len()));
+        assert!(is_url(&of(5_000)));
+        assert!(!is_url(&of(5_001)));
+    }
+
+    #[test]
+    fn no_part_of_a_url_holds_what_no_url_holds() {
+        for odd in [' ', '\t', '\u{7}', '<', '>', '"', '\\'] {
+            assert!(!is_url(&format!("https://a.b/x{odd}y")), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn ports_and_labels_are_whole() {
+        for url in ["https://a-b_c.example:1", "https://a:65535/", "https://[::1]", "https://[::1]:1", "http://a."] {
+            assert!(is_url(url), "{url}");
+        }
+        for url in [
+            "https://a!b",
+            "https://[::1]:",
+            "https://[::1]:0",
+            "https://[::1]1",
+            "https://a:+1",
+            "https://.a",
+            "http:/a",
+        ] {
+            assert!(!is_url(url), "{url}");
+        }
+    }
 }

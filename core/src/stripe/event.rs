@@ -268,4 +268,65 @@ mod tests {
         assert!(matches!(Event::parse(b"\xff"), Err(Malformed::NotUtf8)));
         assert!(matches!(Event::parse("[".repeat(100_000).as_bytes()), Err(Malformed::NotJson(_))));
     }
+
+    #[test]
+    fn an_environment_has_a_name_and_a_livemode() {
+        for (environment, name, livemode) in [(Environment::Test, "test", false), (Environment::Live, "live", true)] {
+            assert_eq!((environment.name(), environment.livemode()), (name, livemode));
+            assert_eq!(Environment::parse(name), Some(environment));
+        }
+        assert_eq!(Environment::parse("Live"), None);
+    }
+
+    #[test]
+    fn an_event_keeps_its_body_as_it_can_be_stored() {
+        let event = Event::parse(EVENT.as_bytes()).unwrap();
+        assert_eq!(event.readable, EVENT);
+        assert_eq!(event.object, r#"{"id":"in_1","object":"invoice"}"#);
+        let event = Event::parse(EVENT.replacen("false", "false,\"note\":\"\\u0000\"", 1).as_bytes()).unwrap();
+        assert!(event.readable.contains(r#""note":"\ufffd""#));
+    }
+
+    #[test]
+    fn a_thin_event_may_lack_what_others_must_have() {
+        let body = r#"{"id":"evt_2","object":"v2.core.event","type":"x","created":"2025-01-01T00:00:00Z"}"#;
+        let event = Event::parse(body.as_bytes()).unwrap();
+        assert!(event.thin);
+        assert_eq!((event.created, event.livemode, event.object.as_str()), (0, None, "null"));
+        assert_eq!((event.object_id, event.object_type), (None, None));
+        assert!(!Event::parse(EVENT.as_bytes()).unwrap().thin);
+    }
+
+    #[test]
+    fn names_have_1_to_255_characters() {
+        let with = |field: &str, length: usize| {
+            let body = match field {
+                "id" => EVENT.replacen("evt_1", &"e".repeat(length), 1),
+                _ => EVENT.replacen("invoice.paid", &"e".repeat(length), 1),
+            };
+            Event::parse(body.as_bytes()).is_ok()
+        };
+        for field in ["id", "type"] {
+            assert!(with(field, 1) && with(field, 255), "{field}");
+            assert!(!with(field, 0) && !with(field, 256), "{field}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_where_reading_stopped() {
+        let error = |from: &str, to: &str| match Event::parse(EVENT.replacen(from, to, 1).as_bytes()) {
+            Err(Malformed::NotAnEvent(why) | Malformed::NotJson(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(error("\"livemode\":false,", ""), "it has no livemode");
+        assert_eq!(error("\"type\":\"invoice.paid\",", ""), "it has no type");
+        assert_eq!(error("\"created\":12,", ""), "it has no created in whole Unix seconds");
+        assert_eq!(error("\"data\":", "\"date\":"), "it has no data.object");
+        assert_eq!(error("\"object\":\"event\"", "\"object\":1"), "reading stopped at line 1, column 24");
+        assert_eq!(error("{", "{{"), "reading stopped at line 1, column 2");
+        assert_eq!(
+            error("12", &format!("{}12{}", "[".repeat(128), "]".repeat(128))),
+            "it nests deeper than 128 levels"
+        );
+    }
 }

@@ -144,4 +144,68 @@ mod tests {
         assert_eq!(readable(&nested(129)), Err(TooDeep));
         assert!(readable(&format!("\"{}\"", nested(500))).is_ok());
     }
+
+    /// What becomes of a text; `None` where it is returned as it is.
+    fn changed(text: &str) -> Option<String> {
+        match readable(text).unwrap() {
+            Cow::Borrowed(same) => {
+                assert_eq!(same, text);
+                None
+            }
+            Cow::Owned(changed) => Some(changed),
+        }
+    }
+
+    #[test]
+    fn the_longest_number_has_300_characters_and_an_exponent_two_digits() {
+        let digits = |count: usize| format!("[{}]", "7".repeat(count));
+        assert_eq!(changed(&digits(300)), None);
+        assert_eq!(changed(&digits(301)), Some(format!("[\"{}\"]", "7".repeat(301))));
+        for same in ["[1e99]", "[1e+99]", "[1E-99]", "[1e0099]", "[-1.5e99]", "[1e]"] {
+            assert_eq!(changed(same), None, "{same}");
+        }
+        assert_eq!(changed("[1e100,2]").as_deref(), Some("[\"1e100\",2]"));
+        assert_eq!(changed("[1E+0100]").as_deref(), Some("[\"1E+0100\"]"));
+        // The sign of the number belongs to it, another character doesn't.
+        assert_eq!(changed("[-1e100]").as_deref(), Some("[\"-1e100\"]"));
+        assert_eq!(changed("1e100").as_deref(), Some("\"1e100\""));
+        assert_eq!(changed("{\"a\":1e100}").as_deref(), Some("{\"a\":\"1e100\"}"));
+    }
+
+    #[test]
+    fn surrogates_stand_in_pairs_of_high_and_low() {
+        for same in
+            [r#""\ud800\udc00""#, r#""\udbff\udfff""#, r#""\ud7ff""#, r#""\ue000""#, r#""\u0001""#, r#""\n\u0020""#]
+        {
+            assert_eq!(changed(same), None, "{same}");
+        }
+        for (text, shown) in [
+            (r#""\ud800x""#, r#""\ufffdx""#),
+            (r#""\ud800\u0041""#, r#""\ufffd\u0041""#),
+            (r#""\ud800\ue000""#, r#""\ufffd\ue000""#),
+            (r#""\ud800\ud800\udc00""#, r#""\ufffd\ud800\udc00""#),
+            (r#""\udfff""#, r#""\ufffd""#),
+            (r#""\udbff""#, r#""\ufffd""#),
+            (r#""a\u0000b\u0000c""#, r#""a\ufffdb\ufffdc""#),
+            (r#"["\u0000",1e100,"\u0000"]"#, r#"["\ufffd","1e100","\ufffd"]"#),
+        ] {
+            assert_eq!(changed(text).as_deref(), Some(shown), "{text}");
+        }
+        // What is no escape, because it isn't whole or isn't in a string.
+        for same in [r#""\u00""#, r#""\u00g0""#, r#""\\u0000""#, r"\u0000", r#""\"\u00"#] {
+            assert_eq!(changed(same), None, "{same}");
+        }
+    }
+
+    #[test]
+    fn depth_counts_objects_and_what_is_closed_again() {
+        assert_eq!(readable(&"{".repeat(129)), Err(TooDeep));
+        assert!(readable(&"{".repeat(128)).is_ok());
+        assert!(readable(&"[]".repeat(500)).is_ok());
+        assert!(readable(&"{}".repeat(500)).is_ok());
+        assert!(readable(&format!("]]]{}", "[".repeat(128))).is_ok());
+        assert_eq!(readable(&format!("]]]{}", "[".repeat(129))), Err(TooDeep));
+        // A bracket in a string neither opens nor closes.
+        assert_eq!(readable(&format!("\"]\"{}", "[\"]\"".repeat(129))), Err(TooDeep));
+    }
 }

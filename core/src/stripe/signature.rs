@@ -230,4 +230,39 @@ mod tests {
         assert!(Signed::new(BODY.as_bytes(), &header).verify(&["other", SECRET], 1300, 300).is_ok());
         assert_eq!(Signed::new(b"{}", &header).verify(&[SECRET], 1000, 300).unwrap_err(), BadSignature::NoMatch);
     }
+
+    #[test]
+    fn a_verified_body_is_the_signed_one() {
+        let header = sign(SECRET.as_bytes(), 1000, BODY.as_bytes());
+        let verified = Signed::new(BODY.as_bytes(), &header).verify(&[SECRET], 1000, 300).unwrap();
+        assert_eq!(verified.body(), BODY.as_bytes());
+        assert_eq!(Verified::by_the_caller(b"{}").body(), b"{}");
+    }
+
+    #[test]
+    fn the_tolerance_counts_both_ways_to_the_second() {
+        let header = sign(SECRET.as_bytes(), 1000, BODY.as_bytes());
+        let verifies = |now| Signed::new(BODY.as_bytes(), &header).verify(&[SECRET], now, 300).is_ok();
+        assert!(verifies(700) && verifies(1300));
+        assert!(!verifies(699) && !verifies(1301));
+    }
+
+    #[test]
+    fn a_header_may_be_as_long_as_the_limits_say() {
+        let good = sign(SECRET.as_bytes(), 1000, BODY.as_bytes());
+        let verifies = |header: &str| Signed::new(BODY.as_bytes(), header).verify(&[SECRET], 1000, 300).is_ok();
+        assert!(verifies(&format!("{good}{}", ",v1=00".repeat(MAX_SIGNATURES - 1))));
+        let longest = format!("{good},x={}", "y".repeat(MAX_HEADER - good.len() - ",x=".len()));
+        assert_eq!(longest.len(), MAX_HEADER);
+        assert!(verifies(&longest));
+        assert_eq!(error(&format!("{longest}y"), 1000), BadSignature::TooLarge);
+    }
+
+    #[test]
+    fn a_time_stamp_is_digits_that_fit() {
+        let v1 = "0".repeat(64);
+        for stamp in ["", "+1000", "-1000", " 1000", "1000x", "99999999999999999999"] {
+            assert_eq!(error(&format!("t={stamp},v1={v1}"), 1000), BadSignature::Malformed, "{stamp:?}");
+        }
+    }
 }
