@@ -42,8 +42,7 @@ impl Group<'_> {
 
     /// What the intents received, once one has; before that, what they requested.
     fn of_intents(&self, paid: bool) -> Option<Sum> {
-        let speaks = |state: MoneyState| !paid || state == MoneyState::Succeeded;
-        let speaking = self.intents.iter().map(|(intent, _)| *intent).filter(|intent| speaks(intent.state));
+        let speaking = self.intents.iter().map(|(intent, _)| *intent).filter(|intent| counts(intent.state, paid));
         total(
             speaking.map(|intent| {
                 let received = Some(intent.amount_received).filter(|received| paid && *received > 0);
@@ -55,15 +54,13 @@ impl Group<'_> {
 
     /// What invoice payments paid; a canceled one counts for nothing.
     fn of_invoice_payments(&self, paid: bool) -> Option<Sum> {
-        let speaks = |state: MoneyState| !paid || state == MoneyState::Succeeded;
         let payments = self.invoice_payments.iter().map(|(payment, _)| *payment);
-        total(payments.filter(|p| speaks(p.state)).map(|p| (p.amount_paid, p.currency.clone())), paid)
+        total(payments.filter(|p| counts(p.state, paid)).map(|p| (p.amount_paid, p.currency.clone())), paid)
     }
 
     /// What was charged.
     fn of_charges(&self, paid: bool) -> Option<Sum> {
-        let speaks = |state: MoneyState| !paid || state == MoneyState::Succeeded;
-        let speaking = self.charges.iter().map(|(charge, _)| *charge).filter(|charge| speaks(charge.state));
+        let speaking = self.charges.iter().map(|(charge, _)| *charge).filter(|charge| counts(charge.state, paid));
         total(speaking.map(|charge| (charge.charged(), charge.currency.clone())), paid)
     }
 
@@ -76,7 +73,7 @@ impl Group<'_> {
             .or_else(|| charge.and_then(|charge| Some((charge.charged()?, charge.amount?, &charge.currency))));
         match taken {
             Some((taken, asked, currency)) if session.currency == *currency => {
-                if asked == total && 0 < taken && taken < asked { taken } else { total }
+                if asked == total && (1..asked).contains(&taken) { taken } else { total }
             }
             _ => total,
         }
@@ -128,6 +125,11 @@ impl Group<'_> {
         let fully = refunded > 0 && amount.is_some_and(|amount| refunded >= amount);
         (refunded, fully, back.at)
     }
+}
+
+/// Whether an object's amount counts: once the money arrived, only of what succeeded.
+fn counts(state: MoneyState, paid: bool) -> bool {
+    !paid || state == MoneyState::Succeeded
 }
 
 /// The first sum; once `paid`, the total of all sums in the first one's currency.
