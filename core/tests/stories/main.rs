@@ -7,6 +7,7 @@ mod amounts;
 mod columns;
 mod convergence;
 mod corpus;
+mod facts;
 mod fold;
 mod lives;
 mod make;

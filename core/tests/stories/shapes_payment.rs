@@ -223,7 +223,10 @@ fn a_charges_state_and_what_it_took() {
         (json!({"captured": false, "amount_captured": 0, "amount_refunded": 2000}), Pending, 2000, 2000),
         (json!({"amount_captured": 1500, "amount_refunded": 500}), Succeeded, 1500, 500),
         (json!({"amount_captured": 1500, "amount_refunded": 900}), Succeeded, 1500, 500),
+        (json!({"amount_captured": 1500, "amount_refunded": 499}), Succeeded, 1500, 0),
         (json!({"amount_captured": 1500, "amount_refunded": 0}), Succeeded, 1500, 0),
+        (json!({"amount_captured": 0, "amount_refunded": 2000}), Succeeded, 2000, 0),
+        (json!({"amount_captured": 2500, "amount_refunded": 2500}), Succeeded, 2500, 0),
     ] {
         let read = read_charge(more.clone());
         assert_eq!((read.state, read.charged(), read.released()), (state, Some(charged), released), "{more}");

@@ -37,9 +37,6 @@ pub(crate) fn reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
         fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
             Ok(None)
         }
-        fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
         fn visit_str<E: de::Error>(self, id: &str) -> Result<Self::Value, E> {
             Ok(Some(id.to_owned()).filter(|id| !id.is_empty()))
         }
@@ -195,4 +192,102 @@ pub struct List<T> {
     /// Whether there are more pages.
     #[serde(default, deserialize_with = "or_default")]
     pub has_more: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Named {
+        #[serde(default, deserialize_with = "reference")]
+        of: Option<String>,
+        #[serde(default, deserialize_with = "or_default")]
+        count: i64,
+    }
+
+    fn named(text: &str) -> Option<String> {
+        serde_json::from_str::<Named>(text).unwrap().of
+    }
+
+    #[test]
+    fn a_reference_is_an_id_or_the_object_itself() {
+        assert_eq!(named(r#"{"of":"cus_1"}"#).as_deref(), Some("cus_1"));
+        assert_eq!(named(r#"{"of":{"object":"customer","id":"cus_1","list":[{"id":"x"}]}}"#).as_deref(), Some("cus_1"));
+        for none in [r#"{}"#, r#"{"of":null}"#, r#"{"of":""}"#, r#"{"of":{}}"#, r#"{"of":{"id":null}}"#] {
+            assert_eq!(named(none), None, "{none}");
+        }
+        for (text, why) in [
+            (r#"{"of":7}"#, "expected an id, an expanded object, or null"),
+            (r#"{"of":{"id":"a","id":"b"}}"#, "duplicate field `id`"),
+        ] {
+            let error = serde_json::from_str::<Named>(text).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn null_is_the_default() {
+        let count = |text: &str| serde_json::from_str::<Named>(text).unwrap().count;
+        assert_eq!([r#"{}"#, r#"{"count":null}"#, r#"{"count":7}"#].map(count), [0, 0, 7]);
+    }
+
+    #[test]
+    fn a_price_is_an_id_or_the_object_itself() {
+        let read = |text: &str| serde_json::from_str::<Priced>(text).unwrap().price_and_product();
+        let some = |id: &str| Some(id.to_owned());
+        assert_eq!(read(r#""price_1""#), (some("price_1"), None));
+        assert_eq!(read(r#"{"id":"price_1","product":"prod_1"}"#), (some("price_1"), some("prod_1")));
+        assert_eq!(read(r#"{"id":"price_1"}"#), (some("price_1"), None));
+    }
+
+    #[test]
+    fn metadata_has_each_key_once() {
+        let read = |text: &str| serde_json::from_str::<Metadata>(text);
+        assert_eq!(read("null").unwrap(), Metadata::default());
+        let metadata = read(r#"{"a":"1","b":null}"#).unwrap();
+        assert_eq!((metadata.0["a"].as_str(), metadata.0["b"].as_str()), ("1", ""));
+        assert!(read(r#"{"a":"1","a":"1"}"#).unwrap_err().to_string().contains("a metadata key is said twice"));
+        assert!(read("7").unwrap_err().to_string().contains("expected metadata"));
+    }
+
+    #[test]
+    fn an_origin_is_what_keys_with_the_prefix_say() {
+        let read = |text: &str| Origin::read(&serde_json::from_str(text).unwrap(), "app_");
+        let whole = read(
+            r#"{"app_subject_type":"team","app_subject_id":"t1","app_checkout_mode":"payment","app_checkout_session_id":"x"}"#,
+        );
+        assert_eq!(whole.subject, Some(Subject { subject_type: "team".to_owned(), subject_id: "t1".to_owned() }));
+        assert_eq!(
+            (whole.checkout_mode.as_deref(), whole.checkout_session_id.as_deref()),
+            (Some("payment"), Some("x"))
+        );
+        assert!(!whole.is_empty());
+        for nothing in
+            ["{}", r#"{"app_subject_type":"team"}"#, r#"{"app_subject_id":""}"#, r#"{"checkout_mode":"payment"}"#]
+        {
+            assert!(read(nothing).is_empty(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_by_its_place() {
+        let error = |text: &str| read::<Named>("customer", text).unwrap_err();
+        let mistyped = error(r#"{"of":7}"#);
+        assert_eq!((mistyped.object, mistyped.column), ("customer", 7));
+        assert_eq!(mistyped.reason, "a field is missing, said twice, or of another type");
+        assert_eq!(error(r#"{"of""#).reason, "it is not JSON");
+        assert_eq!(
+            mistyped.to_string(),
+            "the customer of the event is not readable: a field is missing, said twice, or of another type at column 7"
+        );
+    }
+
+    #[test]
+    fn a_list_may_lack_its_page() {
+        let read = |text: &str| serde_json::from_str::<List<i64>>(text).map(|list| (list.data, list.has_more)).unwrap();
+        assert_eq!(read(r#"{"data":[1,2],"has_more":true}"#), (vec![1, 2], true));
+        assert_eq!(read("{}"), (vec![], false));
+        assert_eq!(read(r#"{"data":null,"has_more":null}"#), (vec![], false));
+    }
 }
