@@ -234,4 +234,30 @@ mod tests {
             family.rotate_left(1);
         }
     }
+
+    #[test]
+    fn only_a_sessions_own_snapshots_count() {
+        let facts = [said("cs_a", "expired", "unpaid", 10), said("cs_b", "complete", "unpaid", 20)];
+        let rank = |id: &str| SessionRank::of(id, &facts);
+        assert!(rank("cs_b") > rank("cs_a"));
+        assert_eq!(rank("cs_a"), rank_of("cs_a", "expired", "unpaid", 10));
+        assert_eq!(rank("cs_c"), None);
+    }
+
+    #[test]
+    fn a_session_that_was_ever_completed_is_not_left_to_another() {
+        let paid = relative_of("cs_b", Some("cs_a"), &[said("cs_b", "complete", "paid", 20)]);
+        let (expired, completed) = (said("cs_a", "expired", "unpaid", 10), said("cs_a", "complete", "unpaid", 10));
+        let owner =
+            |facts: &[Fact]| row_owner("cs_a", &[relative_of("cs_a", None, facts), paid.clone()], &["cs_a"]).to_owned();
+        assert_eq!(owner(&[expired.clone()]), "cs_b");
+        assert_eq!(owner(&[expired, completed]), "cs_a");
+    }
+
+    #[test]
+    fn an_ancestor_of_which_nothing_is_known_is_found() {
+        let family = [relative_of("cs_b", Some("cs_a"), &[said("cs_b", "complete", "paid", 20)])];
+        assert_eq!(recorded_ancestor("cs_b", &family, &["cs_a"]), Some("cs_a"));
+        assert_eq!(row_owner("cs_a", &family, &["cs_a"]), "cs_a");
+    }
 }
