@@ -250,7 +250,7 @@ mod tests {
         let (expired, completed) = (said("cs_a", "expired", "unpaid", 10), said("cs_a", "complete", "unpaid", 10));
         let owner =
             |facts: &[Fact]| row_owner("cs_a", &[relative_of("cs_a", None, facts), paid.clone()], &["cs_a"]).to_owned();
-        assert_eq!(owner(&[expired.clone()]), "cs_b");
+        assert_eq!(owner(std::slice::from_ref(&expired)), "cs_b");
         assert_eq!(owner(&[expired, completed]), "cs_a");
     }
 
