@@ -19,7 +19,8 @@ fn bare_session() -> Fact {
     say("checkout.session.completed", 100, &session(nothing))
 }
 
-/// What a column shows while only the facts from the n-th on are known, for each n; the same in every order of those left.
+/// What a column shows while only the facts from the n-th on are known, for each n; the same in every order of those
+/// left.
 fn shown(facts: &[Fact], column: impl Fn(Payment) -> Option<String>) -> Vec<String> {
     let from = |n: usize| {
         let known = [&[bare_session()], &facts[n..]].concat();

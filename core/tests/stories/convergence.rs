@@ -1,8 +1,7 @@
 //! Convergence: for any set of facts, every order of arrival, with any repetitions, ends in the same rows.
 //!
-//! Facts are grouped as they come, by the ids that they share, exactly as the database does it; so a fact that comes
-//! late can join groups. The rows of all groups in the end must not depend on the order, and must be what the life
-//! says.
+//! Facts are grouped as they arrive, by the ids that they share, as the database does it. A late fact can join groups.
+//! The rows of all groups must not depend on the order, and must be what the life expects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +12,7 @@ use proptest::prelude::*;
 use crate::lives::{End, Expected, Kind, Life, life, renamed};
 use crate::make::{folded, permutations};
 
-/// Facts in groups, joined by shared ids as they arrive; a repeated event is heard once.
+/// Facts in groups, joined by shared ids as they arrive; a repeated event counts once.
 #[derive(Default)]
 pub(crate) struct Store {
     group_of: BTreeMap<String, usize>,
@@ -39,7 +38,7 @@ impl Store {
         self.groups.insert(self.next, joined);
     }
 
-    /// What each group comes to, by the least of its ids.
+    /// The rows of each group, by the least of its ids.
     pub(crate) fn rows(&self) -> BTreeMap<String, Folded> {
         let least = |group: &[Fact]| group.iter().flat_map(|fact| fact.object.keys()).min().unwrap();
         self.groups.values().map(|group| (least(group), folded(group))).collect()
@@ -88,7 +87,7 @@ fn every_order_of_up_to_seven_facts_of_every_kind_of_life() {
             let life = Life { kind, old, adaptive: kind == OneTime, amount: 2000, gap, refunds, disputed: None };
             let (said, expected) = life.tell();
             assert_eq!(came_to(&said), expected, "{life:?}");
-            // Seven of its beginning once, else six; and five of its end.
+            // The first seven facts once, else the first six, and the last five.
             let first = said.len().min(if old == (at % 2 == 0) && gap == 0 { 7 } else { 6 });
             for window in [&said[..first], &said[said.len().saturating_sub(5)..]] {
                 let want = rows(window);
@@ -108,7 +107,7 @@ proptest! {
     fn a_life_comes_to_what_it_was(life in life()) {
         let (said, expected) = life.tell();
         prop_assert_eq!(came_to(&said), expected);
-        // However many events told of it, it is one payment.
+        // However many events it has, it is one payment.
         let mut store = Store::default();
         said.iter().for_each(|fact| store.hear(fact));
         prop_assert_eq!(store.groups.len(), 1);
@@ -152,7 +151,7 @@ proptest! {
         prop_assert_eq!(came_to(&found), expected.clone());
         let all = [said.clone(), found.clone()].concat();
         prop_assert_eq!(came_to(&all), expected.clone());
-        // Whatever of the events was missed, the back-fill mends it.
+        // The back-fill repairs whatever events were missed.
         let some = said.into_iter().zip(known).filter(|(_, known)| *known).map(|(fact, _)| fact);
         let mended: Vec<Fact> = some.chain(found).collect();
         prop_assert_eq!(came_to(&mended), expected);

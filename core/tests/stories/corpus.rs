@@ -34,7 +34,7 @@ fn stories() -> BTreeMap<String, Vec<Event>> {
     paths.map(story).collect()
 }
 
-/// A row in a line: type, status, amount and what of it went back, currency, times, e-mail, subject, ids.
+/// A row as a line: type, status, amount and what was returned of it, currency, times, e-mail, subject, ids.
 fn line(row: &Payment) -> String {
     let mut line = format!("{} {}", row.payment_type, row.status);
     let mut add = |what: &str, value: Option<String>| {
@@ -73,8 +73,8 @@ fn lines<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Vec<String> {
     lines
 }
 
-/// What each story of payments comes to; the others come to none. Written from the rules, not from the code. (Mappings
-/// are the database's, so a subject here is only one that metadata name.)
+/// The rows of each story of payments; other stories have none. Written from the rules, not from the code. (Only the
+/// database knows mappings, so every subject here comes from metadata.)
 fn expected(story: &str) -> &'static [&'static str] {
     match story {
         "01-onetime-pi-first"

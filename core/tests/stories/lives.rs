@@ -1,4 +1,4 @@
-//! Coherent lives of payments: what Stripe says of one, event by event, with the row that it must come to.
+//! Coherent lives of payments: the events that Stripe sends for one, and the row that they must become.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub(crate) enum Kind {
     Invoiced,
     /// A subscription's first invoice, through a checkout.
     Subscribed,
-    /// A later one.
+    /// A later invoice of a subscription.
     Renewed,
 }
 
@@ -27,7 +27,7 @@ pub(crate) enum End {
     Succeeded,
     StaysPending,
     Failed,
-    /// It succeeded first.
+    /// It succeeded before.
     FailedLate,
     Cancelled,
 }
@@ -35,19 +35,19 @@ pub(crate) enum End {
 #[derive(Debug, Clone)]
 pub(crate) struct Life {
     pub(crate) kind: Kind,
-    /// In the shapes up to 2025-02-24.
+    /// In the shapes of API versions up to 2025-02-24.
     pub(crate) old: bool,
     /// The payer chose their own currency.
     pub(crate) adaptive: bool,
     pub(crate) amount: i64,
-    /// Seconds between what follows at once; 0 is the same second.
+    /// Seconds between one event and the next; 0 is the same second.
     pub(crate) gap: i64,
     /// Sixteenths of the amount.
     pub(crate) refunds: Vec<(i64, End)>,
     pub(crate) disputed: Option<&'static str>,
 }
 
-/// What the payment's row must say.
+/// The payment's row as it must be.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Expected {
     pub(crate) payment_type: &'static str,
@@ -81,12 +81,12 @@ pub(crate) fn life() -> impl Strategy<Value = Life> {
         })
 }
 
-/// A life being written down: the events so far and the time of the next.
+/// A life while it is written: the events so far and the time of the next.
 struct Telling<'a> {
     life: &'a Life,
     now: i64,
     said: Vec<Fact>,
-    /// Each object as it is in the end.
+    /// The final state of each object.
     objects: BTreeMap<String, Value>,
 }
 
@@ -109,7 +109,7 @@ impl Telling<'_> {
         self.now += 1000;
     }
 
-    /// The payer's currency and what an amount is in it.
+    /// The payer's currency, and an amount in it.
     fn charged(&self, amount: i64) -> (&'static str, i64) {
         if self.life.adaptive && self.life.old { ("eur", 2 * amount) } else { ("usd", amount) }
     }
@@ -231,7 +231,7 @@ impl Telling<'_> {
         }
     }
 
-    /// Tells of the refunds; returns what is back in the end, in the charge's currency.
+    /// Adds the events of the refunds; returns what was returned in the end, in the charge's currency.
     fn tell_refunds(&mut self) -> i64 {
         let (currency, amount) = self.charged(self.life.amount);
         let mut alive = 0;
@@ -266,7 +266,7 @@ impl Telling<'_> {
                 self.say("refund.failed", &told(status));
             }
             alive -= part;
-            // No event tells that the charge's figure fell again.
+            // No event reports that the charge's figure fell again.
             self.keep(&self.charge(json!({"amount_refunded": alive})));
         }
         alive
@@ -287,7 +287,7 @@ impl Telling<'_> {
 }
 
 impl Life {
-    /// Everything that Stripe says of it, oldest first, and what that comes to.
+    /// All events, oldest first, and the row that they become.
     pub(crate) fn tell(&self) -> (Vec<Fact>, Expected) {
         let (said, _, expected) = self.live();
         (said, expected)
@@ -329,7 +329,7 @@ impl Life {
     }
 }
 
-/// The same life as told of other objects, so that several lives can be mixed.
+/// The same life with other ids, so that several lives can be mixed.
 pub(crate) fn renamed(facts: &[Fact], to: usize) -> Vec<Fact> {
     let text = serde_json::to_string(facts).unwrap();
     let mut text = text;

@@ -13,7 +13,7 @@ mod lives;
 mod make;
 mod mapping;
 mod mirror;
-mod overlay;
+mod refunds;
 mod shapes_catalog;
 mod shapes_invoice;
 mod shapes_payment;

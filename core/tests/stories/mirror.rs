@@ -1,4 +1,4 @@
-//! Mirrors: forgetting what can no longer matter forgets nothing; items in parts.
+//! Mirrored objects: dropping what can no longer matter changes nothing; lists that arrive in parts.
 
 use payments_core::mirror::{ObjectSnapshot, entitlements, items, newest_and_undecided};
 use proptest::prelude::*;
@@ -23,7 +23,8 @@ fn quantities(snapshots: &[ObjectSnapshot]) -> Vec<(String, i64)> {
     items.into_iter().map(|item| (item.stripe_subscription_item_id, item.quantity.unwrap())).collect()
 }
 
-/// Feeds snapshots one at a time, keeping only what may still matter; what is left says which is newest, and the items.
+/// Adds snapshots one at a time and keeps only those that may still matter; returns the newest of them, the items and
+/// the count.
 fn fed(order: &[ObjectSnapshot]) -> (String, Vec<(String, i64)>, usize) {
     let mut kept: Vec<ObjectSnapshot> = Vec::new();
     for snapshot in order {
@@ -57,7 +58,7 @@ fn a_part_of_a_list_takes_nothing_away() {
         let (newest, items, kept) = fed(order);
         assert_eq!((newest.as_str(), items, kept), ("evt_3", pairs(&[("si_a", 1), ("si_b", 5), ("si_c", 9)]), 3));
     });
-    // The next whole list forgets all of it.
+    // The next whole list replaces all of it.
     let whole_again = updated("evt_4", 4, subscription(&[("si_c", 1)], false));
     permutations(&[whole, part, other, whole_again], &mut |order| {
         assert_eq!(fed(order), ("evt_4".to_owned(), pairs(&[("si_c", 1)]), 1));

@@ -30,7 +30,7 @@ fn old() -> Value {
     })
 }
 
-/// As it is since 2025-03-31.
+/// The same invoice as it is rendered since 2025-03-31.
 fn new() -> Value {
     json!({
         "parent": {"subscription_details": {"subscription": "sub_1", "metadata": team()}, "type": "subscription_details"},
@@ -147,7 +147,7 @@ fn the_largest_line_that_is_no_proration_names_the_price() {
             assert_eq!((read.price.as_deref(), read.product.as_deref()), (Some("price_b"), Some("prod_b")));
             assert_eq!(read.description, None);
         }
-        // Of equal lines the least id; of nothing but prorations the largest.
+        // Of equal lines the least id; if all are prorations, the largest.
         assert_eq!(read_lines(vec![make("b", 5, false), make("a", 5, false)]).price.as_deref(), Some("price_a"));
         assert_eq!(read_lines(vec![make("d", -900, true), make("c", 3300, true)]).price.as_deref(), Some("price_c"));
     }
@@ -228,7 +228,7 @@ fn a_fact_names_its_object_its_customer_and_its_subscription() {
         let fact = of(object);
         assert_eq!((fact.object_type(), fact.customer(), fact.subscription()), (kind, customer, subscription));
         assert_eq!(fact.keys(), keys);
-        // It is kept as JSON, and is the same when it is read again.
+        // It is stored as JSON, and the same when it is read again.
         let again: PaymentObject = serde_json::from_str(&serde_json::to_string(&fact).unwrap()).unwrap();
         assert_eq!(again, fact);
     }

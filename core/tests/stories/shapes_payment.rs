@@ -1,4 +1,4 @@
-//! Sessions, intents, charges, refunds, disputes: what is read of each, in every shape.
+//! Sessions, intents, charges, refunds, disputes: how each is read, in every shape.
 
 use payments_core::Subject;
 use payments_core::stripe::object::Unreadable;
@@ -125,7 +125,7 @@ fn what_is_null_or_missing_is_none() {
     let bare = json!({"id": "cs_1", "object": "checkout.session"});
     let told = |event_type| Session::read(&bare.to_string(), event_type, PREFIX).unwrap();
     assert_eq!((told(None).state, told(None).status), (MoneyState::None, None));
-    // Where an old shape leaves the status out, the event's type says it.
+    // Where an old shape has no status, the event type tells it.
     assert_eq!((told(COMPLETED).state, told(COMPLETED).is_complete()), (MoneyState::Pending, true));
     assert_eq!(told(Some("checkout.session.expired")).status.as_deref(), Some("expired"));
     let free = json!({"id": "cs_1", "payment_status": "no_payment_required", "created": null});
@@ -253,7 +253,7 @@ fn a_refund_of_either_family() {
             (state, status, Some(700), Some("usd"))
         );
     }
-    // A refund without a charge: what `refund.*` was only for, before 2024-10-28.
+    // A refund without a charge: before 2024-10-28 `refund.*` was sent for these only.
     let without = with(refund("pyr_1", 5, "succeeded"), json!({"charge": null}));
     assert_eq!(Refund::read(&without.to_string()).unwrap().payment_intent.as_deref(), Some("pi_1"));
 }

@@ -70,7 +70,7 @@ fn within_a_second_life_goes_on() {
 
 #[test]
 fn a_back_fill_stands_among_the_changes() {
-    // What begins or goes on is before what was looked up in the same second; what decides it is after.
+    // What begins or goes on is older than a back-fill of the same second; what decides is newer.
     let found = 10;
     for before in ["invoice.finalized", "payment_intent.processing", "checkout.session.completed", "charge.succeeded"] {
         assert!(rank(Some(before)) < found, "{before}");
@@ -80,7 +80,7 @@ fn a_back_fill_stands_among_the_changes() {
     {
         assert!(rank(Some(after)) > found, "{after}");
     }
-    // A declined charge is no end: what is told of it in the same second is no older.
+    // A declined charge is no end: another event of the same second is no older.
     assert!(rank(Some("charge.failed")) <= rank(Some("charge.refunded")));
 }
 
@@ -111,7 +111,7 @@ fn a_chain_of_three_is_followed_to_its_end() {
 
 #[test]
 fn a_toggle_within_a_second_ends_where_its_chain_ends() {
-    // off (before) → on → off → on and seats: the last names what no other comes after.
+    // off (before) → on → off → on and seats: nothing follows the last.
     let on = updated("evt_c", json!({"flag": true, "seats": 1}), json!({"flag": false}));
     let off = updated("evt_b", json!({"flag": false, "seats": 1}), json!({"flag": true}));
     let last = updated("evt_a", json!({"flag": true, "seats": 2}), json!({"flag": false, "seats": 1}));
@@ -120,7 +120,7 @@ fn a_toggle_within_a_second_ends_where_its_chain_ends() {
 
 #[test]
 fn of_two_chains_the_one_that_agrees_in_all_else_is_followed() {
-    // off → on → off, then a note is added: by what is named alone, the switch could have come after the note.
+    // off → on → off, then a note is added: by the named attributes alone, the switch could follow the note.
     let on = updated("evt_9", json!({"flag": true, "metadata": {}}), json!({"flag": false}));
     let off = updated("evt_8", json!({"flag": false, "metadata": {}}), json!({"flag": true}));
     let noted = updated("evt_7", json!({"flag": false, "metadata": {"x": "1"}}), json!({"metadata": {"x": null}}));
@@ -140,7 +140,7 @@ fn a_session_that_is_over_is_never_open_again() {
 fn where_nothing_tells_the_event_id_decides() {
     let plain = |id: &str, n: i64| updated(id, json!({"n": n}), json!({}));
     assert_eq!(chosen(&[plain("evt_b", 1), plain("evt_c", 2), plain("evt_a", 3)]), "evt_c");
-    // A pure toggle has no end: both come after each other.
+    // A mere toggle has no end: each follows the other.
     let on = updated("evt_a", json!({"flag": true}), json!({"flag": false}));
     let off = updated("evt_b", json!({"flag": false}), json!({"flag": true}));
     assert_eq!(chosen(&[on, off]), "evt_b");
@@ -152,7 +152,7 @@ fn nested_attributes_are_compared_by_what_is_named() {
     let then =
         updated("evt_a", json!({"metadata": {"plan": "platinum", "by": "x"}}), json!({"metadata": {"plan": "gold"}}));
     assert_eq!(chosen(&[first, then]), "evt_a");
-    // What was not there before was null.
+    // What was missing before was null.
     let first = updated("evt_z", json!({"n": 1}), json!({"n": 0}));
     let then = updated("evt_a", json!({"n": 1, "phone": "1"}), json!({"phone": null}));
     assert_eq!(chosen(&[first, then]), "evt_a");
@@ -164,7 +164,7 @@ fn of_back_fills_only_the_last_look_counts() {
     let told = |at: i64| say("checkout.session.completed", at, &session(json!({})));
     assert!(is_late(&looked(10), &[looked(11)]));
     assert!(is_late(&looked(10), &[told(5), looked(3), looked(11)]));
-    // Nothing later is known, or only what was looked up in the same second.
+    // No later back-fill is known; one of the same second is not later.
     assert!(!is_late(&looked(10), &[]));
     assert!(!is_late(&looked(10), &[looked(9), looked(10)]));
     // An event is never late, nor is a back-fill because of one.
@@ -187,7 +187,7 @@ fn a_tie_of_many_is_decided_all_the_same() {
     };
     let seven = many(7);
     assert_eq!(newest(&seven).unwrap().event_id, "evt_93");
-    // Beyond what is searched for chains: the greatest id.
+    // More than are searched for chains: the greatest id.
     let eight = many(8);
     assert_eq!(newest(&eight).unwrap().event_id, "evt_99");
 }
@@ -209,7 +209,7 @@ proptest! {
     ) {
         let chosen = newest(&snapshots).unwrap();
         prop_assert_eq!(&newest(&shuffled).unwrap().event_id, &chosen.event_id);
-        // Nothing that is older by time, rank or deletion can have been chosen.
+        // No snapshot with a greater place is left behind.
         for other in &snapshots {
             prop_assert!((other.deleted, other.created, other.rank) <= (chosen.deleted, chosen.created, chosen.rank));
         }

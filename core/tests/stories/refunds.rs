@@ -1,4 +1,4 @@
-//! What went back: an absolute figure, from refunds and charges of either family of events.
+//! What was returned: an absolute figure, from refunds and charges of either family of events.
 
 use payments_core::payment::fact::Fact;
 use payments_core::payment::fold::Payment;
@@ -22,7 +22,7 @@ fn became(event: &str, at: i64, born: i64, id: &str, amount: i64, status: &str) 
     say(event, at, &with(refund(id, amount, status), json!({"created": born})))
 }
 
-/// What the payment shows in the end, the same in every order.
+/// What the payment's row shows, the same in every order.
 fn shows(facts: &[Fact]) -> (String, i64, Option<i64>) {
     let all = [vec![bought()], facts.to_vec()].concat();
     let show = |payment: Payment| (payment.status, payment.amount_refunded.unwrap(), payment.refunded_at);
@@ -48,12 +48,12 @@ fn the_greater_of_the_two_tellings_counts_once() {
     assert_eq!(shows(&[figure(500, 700)]), partly(700, 500));
     assert_eq!(shows(&[made(501, "re_1", 700, "succeeded")]), partly(700, 501));
     assert_eq!(shows(&[figure(500, 700), made(500, "re_1", 700, "succeeded")]), partly(700, 500));
-    // A refund that was counted at once stays counted since then, when it arrives at last.
+    // A refund that counts as soon as it is made keeps that time when it succeeds.
     let arrived = became("refund.updated", 5000, 500, "re_1", 700, "succeeded");
     assert_eq!(shows(&[made(500, "re_1", 700, "pending"), figure(501, 700), arrived]), partly(700, 501));
-    // The refund events of one, the charge's figure of both.
+    // The refund events of one, and the charge's figure of both.
     assert_eq!(shows(&[figure(600, 1200), made(500, "re_1", 700, "succeeded")]), partly(1200, 500));
-    // The charge's figure of one, the refund events of both.
+    // The charge's figure of one, and the refund events of both.
     let both = [figure(500, 700), made(500, "re_1", 700, "succeeded"), made(600, "re_2", 1300, "succeeded")];
     assert_eq!(shows(&both), fully(500));
 }
@@ -67,7 +67,7 @@ fn several_refunds_reach_the_whole() {
         made(600, "re_2", 1300, "succeeded"),
     ];
     assert_eq!(shows(&facts), fully(500));
-    // In one second the previous figure tells which came first.
+    // Within a second the previous figure tells which came first.
     let of = |id: &str, back: i64, was: i64| {
         let mut fact = say_after(
             "charge.refunded",
@@ -92,7 +92,7 @@ fn what_failed_or_was_canceled_since_is_taken_off_the_figure() {
         let at_once = became("refund.updated", 501, 500, "re_1", 2000, status);
         assert_eq!(shows(&[pending[1].clone(), at_once]), untouched(), "{status}");
     }
-    // Said to have succeeded, and failed after all.
+    // Reported to have succeeded, and failed after all.
     let facts = [
         made(500, "re_1", 700, "succeeded"),
         figure(500, 700),
@@ -129,18 +129,18 @@ fn a_refund_that_needs_action_and_is_canceled_changes_nothing() {
 
 #[test]
 fn a_back_fill_finds_what_no_event_told() {
-    // The figure came by event, the failure only by a later look.
+    // An event brought the figure, only a back-fill the failure.
     let seen = sync(5000, &with(refund("re_1", 2000, "failed"), json!({"created": 499})));
     assert_eq!(shows(&[figure(500, 2000), seen.clone()]), untouched());
-    // The look at the charge saw the same.
+    // The back-fill of the charge saw the same.
     let now = sync(5000, &charge(json!({"amount_refunded": 0})));
     assert_eq!(shows(&[figure(500, 2000), seen, now]), untouched());
-    // A look cannot say since when.
+    // A back-fill can't tell since when.
     let found = sync(5000, &charge(json!({"amount_refunded": 2000, "refunded": true})));
     assert_eq!(shows(&[found]), ("refunded".to_owned(), 2000, None));
-    // The figure is gone, and no one knows which refund it was.
+    // The figure is gone, and nobody knows which refund it was.
     assert_eq!(shows(&[figure(500, 2000), sync(5000, &charge(json!({})))]), untouched());
-    // One refund has failed, another stands; both were looked at together.
+    // One refund has failed, another counts; a back-fill saw both together.
     let facts = [
         sync(5000, &charge(json!({"amount_refunded": 700}))),
         sync(5000, &with(refund("re_1", 500, "failed"), json!({"created": 400}))),
