@@ -51,7 +51,6 @@ pub fn newest<'a, S: Snapshot>(snapshots: impl IntoIterator<Item = &'a S>) -> Op
     tied.sort_by(|a, b| a.event_id().cmp(b.event_id()).then_with(|| a.value().to_string().cmp(&b.value().to_string())));
     tied.dedup_by(|a, b| a.event_id() == b.event_id() && a.value() == b.value());
     match tied.len() {
-        0 | 1 => tied.pop(),
         2..=MAX_CHAIN => Some(last_of_chain(&tied)),
         _ => tied.pop(),
     }

@@ -159,6 +159,31 @@ fn nested_attributes_are_compared_by_what_is_named() {
 }
 
 #[test]
+fn of_equal_snapshots_the_greatest_event_id_decides_too() {
+    let plain = |id: &str| updated(id, json!({"n": 1}), json!({}));
+    assert_eq!(chosen(&[plain("evt_a"), plain("evt_b")]), "evt_b");
+}
+
+#[test]
+fn what_fully_follows_another_does_not_come_before_it() {
+    let off = updated("evt_a", json!({"flag": false, "note": "x"}), json!({"flag": true}));
+    // It names all that differs; by the flag alone, `off` could follow it as well.
+    let on = updated("evt_b", json!({"flag": true, "note": "y"}), json!({"flag": false, "note": "x"}));
+    // It follows `off` too, but its note differs and it doesn't name it.
+    let other = updated("evt_c", json!({"flag": "maybe", "note": "z"}), json!({"flag": false}));
+    assert_eq!(chosen(&[off, on, other]), "evt_b");
+}
+
+#[test]
+fn a_chain_does_not_return_to_its_beginning() {
+    // `on` and `off` fully follow each other, so a chain that returned to `off` would have more full matches.
+    let on = updated("evt_a", json!({"flag": true, "n": 1}), json!({"flag": false}));
+    let off = updated("evt_b", json!({"flag": false, "n": 1}), json!({"flag": true}));
+    let last = updated("evt_c", json!({"flag": "maybe", "n": 2}), json!({"flag": true}));
+    assert_eq!(chosen(&[on, off, last]), "evt_c");
+}
+
+#[test]
 fn of_back_fills_only_the_last_look_counts() {
     let looked = |at: i64| sync(at, &session(json!({})));
     let told = |at: i64| say("checkout.session.completed", at, &session(json!({})));
