@@ -267,6 +267,7 @@ fn a_refund_and_a_dispute_name_their_own_charge_else_the_payments() {
             bare_session(),
             paid_intent(json!({})),
             taken_charge(json!({})),
+            paid_invoice(json!({})),
             say("refund.failed", 510, &back),
             say("charge.dispute.closed", 600, &disputed),
         ]
@@ -279,6 +280,8 @@ fn a_refund_and_a_dispute_name_their_own_charge_else_the_payments() {
             (Some(charge), Some(intent))
         );
         assert_eq!(dispute.stripe_charge_id.as_deref(), Some(charge));
+        // The ids that are unique among payments stay the payment's own; a refund's row shows them.
+        assert_eq!((refund.stripe_invoice_id.as_deref(), dispute.stripe_invoice_id.as_deref()), (Some("in_1"), None));
         assert_eq!((refund.amount_refunded, dispute.amount_refunded), (Some(0), Some(0)));
         assert_eq!(
             (refund.description.as_deref(), dispute.description.as_deref()),
