@@ -1,7 +1,7 @@
-# make demo · make test · make test-majors · make bench · make check. Each installs what it needs and is missing (see scripts/), builds, and
+# make demo · make test · make test-majors · make bench · make check · make docs. Each installs what it needs and is missing (see scripts/), builds, and
 # starts throw-away servers of its own; nothing is left running. PG_CONFIG names another PostgreSQL than Debian's.
 
-.PHONY: demo test test-majors bench check install
+.PHONY: demo test test-majors bench check docs install
 
 demo:
 	@scripts/install-tools.sh build
@@ -18,6 +18,9 @@ bench:
 
 check:
 	@scripts/check.sh
+
+docs:
+	@scripts/docs.sh
 
 test-majors:
 	@scripts/test-majors.sh $(ONLY)
