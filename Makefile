@@ -1,7 +1,8 @@
-# make demo · make test · make test-majors · make bench · make check · make mutants. Each installs what it needs and is missing (see
-# scripts/), builds, and starts throw-away servers of its own; nothing is left running. PG_CONFIG names another PostgreSQL than Debian's.
+# make demo · make test · make test-majors · make bench · make check · make docs · make mutants. Each installs what it needs and
+# is missing (see scripts/), builds, and starts throw-away servers of its own; nothing is left running. PG_CONFIG names another
+# PostgreSQL than Debian's.
 
-.PHONY: demo test test-majors bench check mutants install
+.PHONY: demo test test-majors bench check docs mutants install
 
 demo:
 	@scripts/install-tools.sh build
@@ -21,6 +22,9 @@ check:
 
 mutants:
 	@scripts/mutants.sh $(ONLY)
+
+docs:
+	@scripts/docs.sh
 
 test-majors:
 	@scripts/test-majors.sh $(ONLY)

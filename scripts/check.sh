@@ -61,6 +61,7 @@ RUSTDOCFLAGS='-D warnings' check 'rustdoc' cargo doc --quiet --workspace --no-de
 check 'no SQL in Rust' no_sql_in_rust
 check 'statements say what they do' statements_say_what_they_do
 check 'shell' shell_scripts_parse
+check 'spelling' "$bin/typos"
 check 'sqlfluff' sql_files_lint
 check 'qualified names' "$bin/python" scripts/lint-paths.py
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# install-tools.sh build|test|check: installs what that goal needs and is missing here, and says what it does.
+# install-tools.sh build|test|check|docs: installs what that goal needs and is missing here, and says what it does.
 # Expects Debian 12 and Rust; everything else comes from Debian's, Rust's, Python's and Node's package registries.
 . "$(dirname "$0")/project.sh"
-goal=${1:?which goal: build, test or check}
+goal=${1:?which goal: build, test, check or docs}
 
 debian() {
   local missing=() package
@@ -52,6 +52,11 @@ node_packages() {
 }
 
 mkdir -p "$root/target"
+if [ "$goal" = docs ]; then
+  python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
+  python_packages
+  exit
+fi
 debian clang libclang-dev pkg-config gcc libc6-dev make
 if [ "$PG_CONFIG" = "$debian_config" ]; then
   debian "postgresql-$major" "postgresql-server-dev-$major"

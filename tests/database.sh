@@ -7,7 +7,7 @@ trap 'rm -rf "$work"' EXIT
 
 sql() { PGOPTIONS="-c client_min_messages=warning" psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
 
-# The app's roles exist before the extension, as on a hosted database: the install script recognises them.
+# The app's roles exist before the extension, as on a hosted database: the install script recognizes them.
 app_roles() {
   sql -d postgres -f "$tests/roles.sql"
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What must hold when things break; see the table of faults in the README. Each fault has a control: the same
+"""What must hold when things break; see the table of faults in docs/operations.md. Each fault has a control: the same
 run with the protection taken away must fail. faults.py [NAME…]"""
 
 import os

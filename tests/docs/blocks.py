@@ -1,7 +1,7 @@
 """Runs the ```sql blocks of a page: blocks.py PAGE DATABASE.
 
 In a block, '-- → a | b' after a query is what its first row shows, and '-- ✗ 42501' is the SQLSTATE that the statements
-before it, back to the last such mark, end with.
+before it, back to the last such mark, end with. `blocks.py --self-test` checks that wrong marks are noticed.
 """
 
 import re
@@ -13,6 +13,7 @@ MARK = re.compile(r"^\s*-- (→|✗) (.*)$", re.M)
 
 
 def blocks(text):
+    """(line, SQL) of each block."""
     for match in re.finditer(r"^```sql\n(.*?)^```", text, re.S | re.M):
         yield text[: match.start()].count("\n") + 2, match[1]
 
@@ -39,9 +40,10 @@ def text(value):
 
 
 def run(connection, statements, mark, value):
+    """What is wrong with a step, or None."""
     try:
         cursor = connection.execute(statements)
-        found = shown(cursor) if mark == "→" else None
+        found = shown(cursor).strip() if mark == "→" else None
     except psycopg.Error as error:
         if mark == "✗":
             return None if error.sqlstate == value else f"expected {value}, got {error.sqlstate}: {error}"
@@ -53,19 +55,39 @@ def run(connection, statements, mark, value):
     return None
 
 
+def problems(connection, page):
+    """(steps, [(line, problem, statements)]) of a page's text."""
+    count, found = 0, []
+    for line, block in blocks(page):
+        for statements, mark, value in steps(block):
+            problem = run(connection, statements, mark, value)
+            count += 1
+            if problem:
+                found.append((line, problem, statements.strip()))
+    return count, found
+
+
+def self_test():
+    wrong = ["select 1;\n-- → 2\n", "select 1;\n-- ✗ 22012\n", "select 1 / 0;\n-- ✗ 42501\n", "select 1 / 0;\n", "select no;\n-- → 1\n"]
+    right = ["select 1, true, null;\n-- → 1 | t | \n", "select 1 / 0;\n-- ✗ 22012\n", "select 1 where false;\n-- → (no rows)\n"]
+    with psycopg.connect(dbname="postgres", autocommit=True) as connection:
+        for block in wrong + right:
+            count, found = problems(connection, f"words\n```sql\n{block}```\n")
+            if (count, bool(found)) != (1, block in wrong):
+                print(f"misjudged: {block}")
+                return False
+    return True
+
+
 def main(page, database):
-    count = failed = 0
     with psycopg.connect(dbname=database, autocommit=True, options="-c timezone=UTC") as connection:
-        for line, block in blocks(open(page, encoding="utf-8").read()):
-            for statements, mark, value in steps(block):
-                problem = run(connection, statements, mark, value)
-                count += 1
-                if problem:
-                    failed += 1
-                    print(f"line {line}: {problem}\n{statements.strip()}")
-    print(f"# {count} steps of {page.rsplit('/', 1)[-1]}, {failed} failed")
-    return count > 0 and failed == 0
+        with open(page, encoding="utf-8") as file:
+            count, found = problems(connection, file.read())
+    for line, problem, statements in found:
+        print(f"line {line}: {problem}\n{statements}")
+    print(f"# {count} steps of {page.rsplit('/', 1)[-1]}, {len(found)} failed")
+    return count > 0 and not found
 
 
 if __name__ == "__main__":
-    sys.exit(0 if main(*sys.argv[1:]) else 1)
+    sys.exit(0 if (self_test() if sys.argv[1:] == ["--self-test"] else main(*sys.argv[1:])) else 1)
