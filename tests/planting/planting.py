@@ -352,7 +352,7 @@ def calling(results, texts):
         for statement in statements_of((HERE / "story.sql").read_text()):
             connection.execute(statement)
         failed = connection.execute(
-            "select f.kind, f.target, f.what, f.state, f.sqlstate, f.reason from payments.fulfillments f where f.state = 'failed'").fetchall()
+            "select f.kind, f.target_table, f.item, f.state, f.sqlstate, f.reason from payments.fulfillments f where f.state = 'failed'").fetchall()
         given = connection.execute(
             """select (select count(*) from shop.orders where status = 'paid') > 30, (select count(*) from shop.ledger) > 30,
                       (select count(*) from shop.numbered_ledger) > 30, (select count(*) from shop.keys) > 30,
