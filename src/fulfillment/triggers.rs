@@ -203,6 +203,7 @@ fn invalidate_caches<'a>(
         _ => misplaced(
             "invalidate_caches",
             "It invalidates something only as a trigger of payments.attachments, benefits, prices or granted_roles.",
+            ATTACH,
         ),
     }
     nothing()
@@ -325,16 +326,21 @@ fn column<A: WhoAllocated>(row: &Tuple<A>, name: &'static str) -> Option<String>
     row::get(row, name).ok().flatten()
 }
 
+/// What whoever puts a trigger elsewhere may have wanted.
+const ATTACH: &str = "Use payments.attach(…) to put it onto a table of yours.";
+
 /// Raises 39P01 unless this is an AFTER trigger of one of these tables of ours, and sees the rows.
 fn require(trigger: &PgTrigger, name: &'static str, tables: &[&str]) {
-    let tables_are_listed = tables.join(", payments.");
     if !is_after_on(trigger, tables) {
-        misplaced(name, &format!("It gives something only as an AFTER trigger of payments.{tables_are_listed}."));
+        let tables = tables.join(", payments.");
+        let made_for = format!("It gives something only as an AFTER trigger of payments.{tables}.");
+        misplaced(name, &made_for, ATTACH);
     }
     if !trigger_rows::are_visible(trigger) {
         misplaced(
             name,
-            "A trigger of a statement sees the rows in transition tables only, and this one has none for them.",
+            "A trigger of a statement sees rows in transition tables only, and this one lacks them.",
+            "Make it FOR EACH ROW, or add REFERENCING with OLD TABLE, NEW TABLE or, for an UPDATE, both.",
         );
     }
 }
@@ -342,7 +348,7 @@ fn require(trigger: &PgTrigger, name: &'static str, tables: &[&str]) {
 /// Raises 39P01 unless this is an AFTER row trigger of this table of ours.
 fn require_row(trigger: &PgTrigger, name: &'static str, table: &str) {
     if !is_after_on(trigger, &[table]) || !trigger.event().fired_for_row() {
-        misplaced(name, &format!("It gives something only as an AFTER row trigger of payments.{table}."));
+        misplaced(name, &format!("It gives something only as an AFTER row trigger of payments.{table}."), ATTACH);
     }
 }
 
@@ -352,17 +358,14 @@ fn is_after_on(trigger: &PgTrigger, tables: &[&str]) -> bool {
         && trigger.table_name().is_ok_and(|known| tables.contains(&known.as_str()))
 }
 
-fn misplaced(name: &'static str, made_for: &str) {
+fn misplaced(name: &'static str, made_for: &str, hint: &str) {
     ErrorReport::new(
         PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
         format!("function {name}() was not called by its own trigger"),
         name,
     )
     .set_detail(made_for)
-    .set_hint(
-        "Use payments.attach(…) to put it onto a table of yours. A trigger of your own is FOR EACH ROW, or FOR EACH STATEMENT \
-         with REFERENCING OLD TABLE AS … NEW TABLE AS …, as far as its event has these.",
-    )
+    .set_hint(hint)
     .report(PgLogLevel::ERROR);
 }
 

@@ -60,19 +60,21 @@ pub(super) fn write_each(units: &mut [Unit]) {
 fn try_all(units: &mut [Unit]) -> Result<(), Failure> {
     let is_beside = |one: &Unit, other: &Unit| one.kind == other.kind && one.target.oid() == other.target.oid();
     let mut tables: Vec<&mut [Unit]> = units.chunk_by_mut(is_beside).collect();
+    // Even to look whose a table is waits for who has locked it.
+    savepoint_of_app(|| waiting_at_most(LOCK_TIMEOUT_MS, || write_tables(&mut tables)))?
+}
+
+/// Writes what several tables get, each as its owner; where all have the same one, without changing to and fro.
+fn write_tables(tables: &mut [&mut [Unit]]) -> Result<(), Failure> {
     let owners = tables.iter().map(|units| units[0].target.owner()).collect::<Result<Vec<pg_sys::Oid>, Failure>>()?;
-    savepoint_of_app(|| {
-        waiting_at_most(LOCK_TIMEOUT_MS, || {
-            if owners.windows(2).all(|two| two[0] == two[1]) {
-                // Where all have the same owner, without changing to and fro.
-                write_as(owners[0], || tables.iter_mut().for_each(|units| write_table(units)));
-            } else {
-                for (units, owner) in tables.iter_mut().zip(&owners) {
-                    write_as(*owner, || write_table(units));
-                }
-            }
-        });
-    })
+    if owners.windows(2).all(|two| two[0] == two[1]) {
+        write_as(owners[0], || tables.iter_mut().for_each(|units| write_table(units)));
+    } else {
+        for (units, owner) in tables.iter_mut().zip(&owners) {
+            write_as(*owner, || write_table(units));
+        }
+    }
+    Ok(())
 }
 
 /// Writes what one table gets, as its owner.
