@@ -117,7 +117,7 @@ select user_id, status, amount, amount_refunded from public.orders order by user
 select type, status, amount, amount_refunded, subject_type, subject_id, dispute_status from payments.payment_history order by type, amount;
 
 \echo '10 What a person should look at'
-select state, subject_id, what as "order", reason from payments.review;
+select state, subject_id, item as "order", reason from payments.review;
 
 \echo '11 Every row is what its facts say'
 select count(*) as "rows that differ" from payments.verify_projections('test');

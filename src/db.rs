@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use crate::jsonb::Jsonb;
 use crate::plan;
-pub(crate) use crate::plan::{json, jsonb, text};
+pub(crate) use crate::plan::{booleans_array, json, jsonb, numbers_array, text, texts_array};
 pub(crate) use crate::savepoint::{Failure, again, first_try, savepoint, savepoint_of_app, undone, unless_again};
 
 /// One file of `sql/statement`, prepared at its first use and kept for the life of the backend.
@@ -98,17 +98,6 @@ pub(crate) fn dynamic(sql: &str, args: &[DatumWithOid]) -> Option<String> {
     Spi::connect_mut(|client| {
         let rows = client.update(sql, None, args)?;
         if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
-    })
-    .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
-}
-
-/// What a statement finds in a trigger's transition tables, which are there while the trigger runs; unprepared.
-pub(crate) fn in_transition_tables<T: FromDatum + IntoDatum>(trigger: &PgTrigger, sql: &str) -> Option<T> {
-    Spi::connect(|client| {
-        let data = std::ptr::from_ref(trigger.trigger_data()).cast_mut();
-        // SAFETY: the server's own description of the call, which it does not change here.
-        unsafe { pg_sys::SPI_register_trigger_data(data) };
-        client.select(sql, None, &[])?.first().get_one::<T>()
     })
     .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
 }

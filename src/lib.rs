@@ -9,7 +9,7 @@ mod db;
 mod deferred;
 mod definer;
 mod error;
-mod fulfil;
+mod fulfillment;
 mod identity;
 mod jsonb;
 mod kept;
@@ -21,6 +21,7 @@ mod savepoint;
 mod secrets;
 mod session;
 mod settings;
+mod trigger_rows;
 mod trust;
 mod webhook;
 
@@ -53,27 +54,28 @@ extension_sql_file!("../sql/schema/mappings.sql", name = "mappings", requires = 
 extension_sql_file!("../sql/schema/stripe_account.sql", name = "stripe_account", requires = ["secrets"]);
 extension_sql_file!("../sql/schema/late_links.sql", name = "late_links", requires = ["mappings"]);
 extension_sql_file!("../sql/schema/endpoints.sql", name = "endpoints", requires = ["mappings"]);
-extension_sql_file!("../sql/schema/fulfilment.sql", name = "fulfilment", requires = ["tables", "identity"]);
-extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfilment"]);
-extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfilment", "subjects"]);
-extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfilment"]);
-extension_sql_file!("../sql/schema/explain.sql", name = "explain", requires = ["fulfilment"]);
-extension_sql_file!("../sql/schema/jobs.sql", name = "jobs", requires = ["fulfilment"]);
+extension_sql_file!("../sql/schema/fulfillment.sql", name = "fulfillment", requires = ["tables", "identity"]);
+extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfillment"]);
+extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfillment", "subjects"]);
+extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfillment"]);
+extension_sql_file!("../sql/schema/explain.sql", name = "explain", requires = ["fulfillment"]);
+extension_sql_file!("../sql/schema/jobs.sql", name = "jobs", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/app_tables.sql", name = "app_tables", requires = ["attach"]);
 extension_sql_file!(
     "../sql/schema/projection_triggers.sql",
     name = "projection_triggers",
     requires = [
         "app_tables",
-        fulfil::trigger::project_all,
-        fulfil::trigger::project_order,
-        fulfil::trigger::project_credits,
-        fulfil::trigger::project_entitlements,
-        fulfil::trigger::project_billing_status,
-        fulfil::trigger::project_fulfillment_job,
-        fulfil::trigger::project_late_session,
-        fulfil::trigger::project_late_price,
-        fulfil::trigger::tell_backends
+        fulfillment::triggers::project_payments,
+        fulfillment::triggers::project_order,
+        fulfillment::triggers::project_credits,
+        fulfillment::triggers::project_entitlements,
+        fulfillment::triggers::project_billing_status,
+        fulfillment::triggers::project_fulfillment_job,
+        fulfillment::triggers::project_subscriptions,
+        fulfillment::triggers::project_late_session,
+        fulfillment::triggers::project_late_price,
+        fulfillment::triggers::invalidate_caches
     ]
 );
 extension_sql_file!("../sql/schema/ownership.sql", name = "ownership", finalize);

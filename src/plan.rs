@@ -163,3 +163,51 @@ pub(crate) fn jsonb(value: &serde_json::Value) -> DatumWithOid<'static> {
     // SAFETY: the datum is made here, of the type that is named.
     unsafe { DatumWithOid::new(pgrx::JsonB(value.clone()).into_datum(), pg_sys::JSONBOID) }
 }
+
+/// Texts as an array, for a statement that unnests it.
+pub(crate) fn texts_array<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> DatumWithOid<'static> {
+    array(values.into_iter().map(IntoDatum::into_datum), pg_sys::TEXTOID, pg_sys::TEXTARRAYOID)
+}
+
+/// Numbers as an array, for the same.
+pub(crate) fn numbers_array(values: impl IntoIterator<Item = Option<i64>>) -> DatumWithOid<'static> {
+    array(values.into_iter().map(IntoDatum::into_datum), pg_sys::INT8OID, pg_sys::INT8ARRAYOID)
+}
+
+/// Truths as an array, for the same.
+pub(crate) fn booleans_array(values: impl IntoIterator<Item = bool>) -> DatumWithOid<'static> {
+    array(values.into_iter().map(IntoDatum::into_datum), pg_sys::BOOLOID, pg_sys::BOOLARRAYOID)
+}
+
+/// An array of values of a type; NULL where all are that, which unnests to as many NULLs as the arrays beside it have values.
+fn array(
+    values: impl Iterator<Item = Option<pg_sys::Datum>>,
+    element: pg_sys::Oid,
+    of: pg_sys::Oid,
+) -> DatumWithOid<'static> {
+    let values: Vec<Option<pg_sys::Datum>> = values.collect();
+    if values.iter().all(Option::is_none) {
+        return DatumWithOid::null_oid(of);
+    }
+    let mut nulls: Vec<bool> = values.iter().map(Option::is_none).collect();
+    let mut datums: Vec<pg_sys::Datum> =
+        values.into_iter().map(|value| value.unwrap_or(pg_sys::Datum::from(0))).collect();
+    let (mut length, mut by_value, mut alignment) = (0, false, 0);
+    let (mut count, mut least) = (i32::try_from(datums.len()).unwrap_or_default(), 1);
+    // SAFETY: as many values and marks of NULL as told, of the element's type; the array is a copy in the current memory context.
+    unsafe {
+        pg_sys::get_typlenbyvalalign(element, &raw mut length, &raw mut by_value, &raw mut alignment);
+        let made = pg_sys::construct_md_array(
+            datums.as_mut_ptr(),
+            nulls.as_mut_ptr(),
+            1,
+            &raw mut count,
+            &raw mut least,
+            element,
+            i32::from(length),
+            by_value,
+            alignment,
+        );
+        DatumWithOid::new(pg_sys::Datum::from(made), of)
+    }
+}

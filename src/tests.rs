@@ -20,8 +20,21 @@ use crate::db;
 /// The parameters' types, as a statement's first lines tell them: `$1 environment text, $2 keys text[]`. One that names no type
 /// is of the type that follows.
 fn parameter_types(head: &str) -> Vec<String> {
-    const TYPES: [&str; 11] =
-        ["jsonb", "text[]", "uuid[]", "uuid", "boolean", "bigint", "interval", "integer", "timestamptz", "oid", "text"];
+    const TYPES: [&str; 11] = [
+        "jsonb",
+        "text[]",
+        "uuid[]",
+        "bigint[]",
+        "boolean[]",
+        "uuid",
+        "boolean",
+        "bigint",
+        "interval",
+        "integer",
+        "timestamptz",
+        "oid",
+        "text",
+    ];
     let mut types: Vec<String> = Vec::new();
     let mut following = "text".to_owned();
     for told in head.split('$').skip(1).collect::<Vec<_>>().into_iter().rev() {

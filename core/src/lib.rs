@@ -5,12 +5,12 @@
 //! - [`snapshot`]: which of an object's snapshots is the newest.
 //! - [`mirror`]: customers, subscriptions and the catalog: each row is its object's newest snapshot.
 //! - [`payment`]: how the facts about one payment become its row.
-//! - [`fulfil`]: what a payment or a subscription gives, and what is taken back.
+//! - [`fulfillment`]: what a payment or a subscription gives, and what is taken back.
 //! - [`session`]: what a request to pay, or to open the portal, may hold.
 //! - [`redact`]: what looks like one of Stripe's secrets, and texts without it.
 //! - [`search_path`]: where names are looked up while the extension acts as another role.
 
-pub mod fulfil;
+pub mod fulfillment;
 pub mod mirror;
 pub mod payment;
 pub mod redact;

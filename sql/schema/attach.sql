@@ -82,7 +82,7 @@ as $$
 $$;
 
 -- The words that we write into a column, where that is an enum of the app's.
-create function payments.written_words(kind text, name text) returns text[]
+create function payments.required_enum_labels(kind text, name text) returns text[]
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
   select case $1 || '.' || $2
@@ -95,7 +95,7 @@ as $$
 $$;
 
 -- The columns of a kind as a table has them: under the names we know, with the app's names and types.
-create function payments.columns_there(kind text, target regclass, columns jsonb)
+create function payments.resolved_columns(kind text, target regclass, columns jsonb)
   returns table (name text, column_name text, required boolean, named boolean, types text[], attnum smallint,
                  base oid, type text, full_type text, generated boolean)
   language sql stable set search_path = pg_catalog, pg_temp
@@ -115,11 +115,11 @@ as $$
 $$;
 
 -- What stands against writing to a table, beside columns that are missing: one line for each thing.
-create function payments.unwritable(kind text, target regclass, columns jsonb) returns setof text
+create function payments.attachment_errors(kind text, target regclass, columns jsonb) returns setof text
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with there as (
-    select * from payments.columns_there(kind, target, columns) c where c.attnum is not null
+    select * from payments.resolved_columns(kind, target, columns) c where c.attnum is not null
   )
   select format('Temporary: %s is gone when its session ends.', target)
     from pg_class c where c.oid = target and c.relpersistence = 't'
@@ -128,7 +128,7 @@ as $$
     from there t where t.generated and payments.writes_column(kind, t.name) having count(*) > 0
   union all
   select format('%s lacks %s.', t.column_name, string_agg(w.word, ', ' order by w.word))
-    from there t cross join lateral unnest(payments.written_words(kind, t.name)) as w(word)
+    from there t cross join lateral unnest(payments.required_enum_labels(kind, t.name)) as w(word)
    where t.type = 'enum' and not exists (select from pg_enum e where e.enumtypid = t.base and e.enumlabel = w.word)
    group by t.column_name
   union all
@@ -174,8 +174,8 @@ begin
          jsonb_object_agg(name, jsonb_build_object('column', quote_ident(column_name), 'type', format_type(base, -1)))
            filter (where attnum is not null)
     into missing, wrong, absent, known
-    from payments.columns_there(kind, target, columns);
-  select string_agg(u, E'\n') into against from payments.unwritable(kind, target, columns) u;
+    from payments.resolved_columns(kind, target, columns);
+  select string_agg(u, E'\n') into against from payments.attachment_errors(kind, target, columns) u;
 
   if missing is not null or wrong is not null or unknown is not null or against is not null then
     raise exception 'table % lacks what % needs', target, kind
@@ -190,7 +190,7 @@ end
 $$;
 
 -- Whether a column's values grow with every row: its sequence hands them out one by one and upwards.
-create function payments.grows(target regclass, column_name text) returns boolean
+create function payments.is_serial_column(target regclass, column_name text) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select exists (
@@ -205,46 +205,35 @@ as $$
                         where f.adrelid = a.attrelid and f.adnum = a.attnum)))
 $$;
 
--- Which triggers on our own tables serve a kind. The functions look themselves which payment is a purchase: a condition is read
--- anew by every statement, so this one is short. project_all comes before its like: they are called in the order of their names.
+-- Which triggers on our own tables serve a kind: one for each event, whichever kinds are attached. They are called once for each
+-- statement, after all triggers for each row; the rows are in transition tables.
 create function payments.projection_triggers(kind text) returns table (name text, relation text, definition text)
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
-  select w.name, w.relation,
-         format('after %s on payments.%I %s for each row %s execute function payments.%I()', w.events, w.relation,
-           case w.name when 'project_all_inserted' then 'referencing new table as written'
-                       when 'project_all_updated' then 'referencing old table as was new table as written' else '' end,
-           case when w.relation = 'payment_history' then $when$when (new.status <> 'pending')$when$ else '' end,
-           w.function)
+  with statement_trigger (name, event, rows) as (values
+    ('inserted', 'insert', 'referencing new table as inserted'),
+    ('updated', 'update', 'referencing old table as before new table as after'),
+    ('deleted', 'delete', 'referencing old table as deleted'))
+  select format('%s_%s', w.function, t.name), w.relation,
+         format('after %s on payments.%I %s for each statement execute function payments.%I()', t.event, w.relation, t.rows, w.function)
     from (values
-      ('orders', 'project_all_inserted', 'project_all', 'payment_history', 'insert'),
-      ('orders', 'project_all_updated', 'project_all', 'payment_history', 'update'),
-      ('orders', 'project_order', 'project_order', 'payment_history', 'insert or update'),
-      ('orders', 'project_late_session', 'project_late_session', 'checkout_sessions', 'insert or update'),
-      ('orders', 'project_late_price', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
-      ('credit_ledger', 'project_all_inserted', 'project_all', 'payment_history', 'insert'),
-      ('credit_ledger', 'project_all_updated', 'project_all', 'payment_history', 'update'),
-      ('credit_ledger', 'project_credits', 'project_credits', 'payment_history', 'insert or update'),
-      ('credit_ledger', 'project_late_session', 'project_late_session', 'checkout_sessions', 'insert or update'),
-      ('credit_ledger', 'project_late_price', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
-      ('credit_ledger', 'project_entitlements', 'project_entitlements', 'subscriptions', 'insert or update or delete'),
-      ('credit_ledger', 'project_entitlements', 'project_entitlements', 'subscription_items', 'insert or update or delete'),
-      ('user_entitlements', 'project_all_inserted', 'project_all', 'payment_history', 'insert'),
-      ('user_entitlements', 'project_all_updated', 'project_all', 'payment_history', 'update'),
-      ('user_entitlements', 'project_entitlements', 'project_entitlements', 'payment_history', 'insert or update'),
-      ('user_entitlements', 'project_late_session', 'project_late_session', 'checkout_sessions', 'insert or update'),
-      ('user_entitlements', 'project_late_price', 'project_late_price', 'prices', 'insert or update of stripe_product_id'),
-      ('user_entitlements', 'project_entitlements', 'project_entitlements', 'subscriptions', 'insert or update or delete'),
-      ('user_entitlements', 'project_entitlements', 'project_entitlements', 'subscription_items', 'insert or update or delete'),
-      ('billing_status', 'project_billing_status', 'project_billing_status', 'subscriptions', 'insert or update or delete'),
-      ('fulfillment_jobs', 'project_fulfillment_job', 'project_fulfillment_job', 'payment_history', 'insert or update'),
-      ('fulfillment_jobs', 'project_late_session', 'project_late_session', 'checkout_sessions', 'insert or update')
-    ) as w(kind, name, function, relation, events)
-   where w.kind = projection_triggers.kind
+      ('{orders,credit_ledger,user_entitlements,fulfillment_jobs}'::text[], 'project_payments', 'payment_history', '{insert,update}'::text[]),
+      ('{credit_ledger,user_entitlements,billing_status}', 'project_subscriptions', 'subscriptions', '{insert,update,delete}'),
+      ('{credit_ledger,user_entitlements}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}')
+    ) as w(kinds, function, relation, events)
+    join statement_trigger t on t.event = any (w.events)
+   where $1 = any (w.kinds)
+  union all
+  select w.function, w.relation, format('after %s on payments.%I for each row execute function payments.%I()', w.events, w.relation, w.function)
+    from (values
+      ('{orders,credit_ledger,user_entitlements,fulfillment_jobs}'::text[], 'project_late_session', 'checkout_sessions', 'insert or update'),
+      ('{orders,credit_ledger,user_entitlements}', 'project_late_price', 'prices', 'insert or update of stripe_product_id')
+    ) as w(kinds, function, relation, events)
+   where $1 = any (w.kinds)
 $$;
 
 -- What makes the triggers of a kind on our own tables where they are missing. They go with the extension, whose tables stay; the
--- install script makes them again for every attachment it finds. src/fulfil/target.rs runs it as the tables' owner.
+-- install script makes them again for every attachment it finds. src/fulfillment/triggers.rs runs it as the tables' owner.
 create function payments.missing_projection_triggers(kind text) returns setof text
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -276,7 +265,7 @@ as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.move_fulfillments_body(kind text, old_name text, new_name text) returns void
   language sql set search_path = pg_catalog, pg_temp
-as $$ update payments.fulfillments f set target = $3 where f.kind = $1 and f.target = $2 $$;
+as $$ update payments.fulfillments f set target_table = $3 where f.kind = $1 and f.target_table = $2 $$;
 
 create function payments.rename_target(kind text, old_name text, new_name text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -297,7 +286,7 @@ create function payments.let_go_body(kind text, relation text) returns void
 as $$
   update payments.fulfillments f
      set state = 'skipped', reason = concat_ws('; ', 'the table was detached', f.reason), updated_at = now()
-   where f.kind = $1 and f.target = $2 and f.state in ('needs_review', 'failed')
+   where f.kind = $1 and f.target_table = $2 and f.state in ('needs_review', 'failed')
 $$;
 
 -- Tables that were renamed since they were attached are known by the names they have now, with all that was given to them.
@@ -409,7 +398,7 @@ begin
   insert into payments.attachments as a (kind, relation, target, columns, subject_type, numbered, superuser_owner)
   values (kind, format('%I.%I', relation.nspname, relation.relname), target, known,
           case when kind = 'billing_status' then coalesce(columns ->> 'for', 'team') end,
-          kind = 'credit_ledger' and payments.grows(target, known -> 'id' ->> 'column'),
+          kind = 'credit_ledger' and payments.is_serial_column(target, known -> 'id' ->> 'column'),
           columns ->> 'allow_superuser_owner' is not distinct from 'true')
   on conflict on constraint attachments_pkey do update
      set target = excluded.target, columns = excluded.columns, subject_type = excluded.subject_type,

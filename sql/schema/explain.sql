@@ -3,7 +3,7 @@ set local search_path = pg_catalog, pg_temp;
 -- The story of one purchase for a person to read: what was asked, what Stripe said, what came of it.
 
 -- In words, what one kept statement says.
-create function payments.told(object_type text, statement json) returns text
+create function payments.describe_fact(object_type text, statement json) returns text
   language sql immutable set search_path = pg_catalog, pg_temp
 as $function$
   select case object_type
@@ -96,7 +96,7 @@ as $function$
     from session s where s.last_error is not null
   union all
   select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
-         format('Stripe: %s [%s]', payments.told(f.object_type, f.said::json),
+         format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
                 case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end)
     from fact f
     left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id
@@ -104,14 +104,14 @@ as $function$
   -- Of a subscription or a customer only what may still be the newest is kept as a fact; the events tell the rest.
   select e.environment, to_timestamp((e.payload ->> 'created')::bigint),
          format('Stripe: %s [%s %s]',
-                payments.told(e.object_type, json_build_object('object', e.payload #> '{data,object}', 'deleted', e.event_type like '%.deleted')),
+                payments.describe_fact(e.object_type, json_build_object('object', e.payload #> '{data,object}', 'deleted', e.event_type like '%.deleted')),
                 e.event_type, e.stripe_event_id)
     from mirrored m
     join payments.webhook_events e on e.environment = m.environment and e.object_id = m.key
    where e.processing_status = 'processed' and e.object_type in ('customer', 'subscription', 'product', 'price')
   union all
   select f.environment, to_timestamp((f.statement ->> 'created')::bigint),
-         format('Stripe: %s [%s]', payments.told(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
+         format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
     from mirrored m
     join payments.facts f on f.environment = m.environment and f.object_id = m.key
    where f.anchor is null
@@ -133,7 +133,7 @@ as $function$
    where e.processing_status = 'failed' or e.conflict is not null
   union all
   select g.environment, g.updated_at,
-         format('%s %s: %s%s', g.target, g.what, g.state, coalesce(' — ' || g.reason, ''))
+         format('%s %s: %s%s', g.target_table, g.item, g.state, coalesce(' — ' || g.reason, ''))
     from source s
     join payments.fulfillments g on g.environment = s.environment and g.source = s.source
   order by 1, 2, 3

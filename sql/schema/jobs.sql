@@ -39,7 +39,7 @@ begin
   -- What needs a person: a decision to take, or a cause to mend before payments.retry_fulfillments().
   if to_regclass('payments.review') is null then
     create view payments.review with (security_invoker = true) as
-    select f.id, f.environment, f.state, f.kind, f.target, f.what, f.reason, f.sqlstate, f.attempts, f.source,
+    select f.id, f.environment, f.state, f.kind, f.target_table, f.item, f.reason, f.sqlstate, f.attempts, f.source,
            s.stripe_checkout_session_id, s.stripe_payment_intent_id, s.subject_type, s.subject_id, s.created_by,
            s.metadata ->> 'order_id' as order_id, f.created_at, f.updated_at
       from payments.fulfillments f

@@ -56,7 +56,7 @@ create function payments.has_active_subscription_body(subject_type text, subject
 as $$
   select payments.caller_may_use(payments.outer_role(), $1, $2) and exists (
     select from payments.subscriptions s
-     where s.subject_type = $1 and s.subject_id = $2 and s.environment = (select payments.counted_environment())
+     where s.subject_type = $1 and s.subject_id = $2 and s.environment = (select payments.effective_environment())
       and payments.gives_access(s.status, s.current_period_end, $3))
 $$;
 
@@ -72,7 +72,7 @@ as $$
   select distinct s.subject_id
     from payments.subscriptions s
    where s.subject_type = $1 and s.subject_id in (select m from payments.my_subjects($1) m)
-     and s.environment = (select payments.counted_environment()) and payments.gives_access(s.status, s.current_period_end, $2)
+     and s.environment = (select payments.effective_environment()) and payments.gives_access(s.status, s.current_period_end, $2)
 $$;
 
 /* A subject's credits; null where the subject is not the caller's. */

@@ -2,14 +2,14 @@
 select pg_catalog.json_build_object(
   'price', $2::pg_catalog.text,
   'quantity', $3::bigint,
-  'via', coalesce(g.stripe_price_id, g.stripe_product_id),
+  'source', coalesce(g.stripe_price_id, g.stripe_product_id),
   'by_product', g.stripe_product_id is not null,
   'since', (extract(epoch from g.created_at) operator(pg_catalog.*) 1000000)::bigint,
   'credits', g.credits_per_unit,
   'key', g.key,
   'past_due', g.past_due,
-  'fits', t.fits,
-  'lasts', (case when t.fits then g.duration operator(pg_catalog.*) $3::bigint end)::pg_catalog.text,
+  'in_range', t.in_range,
+  'duration', (case when t.in_range then g.duration operator(pg_catalog.*) $3::bigint end)::pg_catalog.text,
   'unknown', l.product is null)::pg_catalog.text
   from (select coalesce($4::pg_catalog.text, (select o.stripe_product_id from payments.prices o
                                     where o.stripe_price_id operator(pg_catalog.=) $2::pg_catalog.text
@@ -20,4 +20,4 @@ select pg_catalog.json_build_object(
  -- what ends after the last timestamp, or is more than Stripe sells at once, is for a person
  cross join lateral (
    select $3::bigint operator(pg_catalog.<=) 1000000
-       and (extract(epoch from g.duration) operator(pg_catalog.*) $3::bigint) operator(pg_catalog.<) 8000000000000 as fits) t
+       and (extract(epoch from g.duration) operator(pg_catalog.*) $3::bigint) operator(pg_catalog.<) 8000000000000 as in_range) t

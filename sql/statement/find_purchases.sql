@@ -5,7 +5,7 @@ select pg_catalog.json_build_object(
   'source', 'checkout:' operator(pg_catalog.||) s.id::pg_catalog.text,
   'money', pg_catalog.json_build_object(
     'status', p.status,
-    'recurring', p.type operator(pg_catalog.=) 'subscription_invoice',
+    'is_subscription_invoice', p.type operator(pg_catalog.=) 'subscription_invoice',
     'amount', p.amount,
     -- what the goods cost is what was paid for only where all of the total was charged
     'subtotal', case when pg_catalog.to_jsonb(p.amount) operator(pg_catalog.=) coalesce(
@@ -28,13 +28,14 @@ select pg_catalog.json_build_object(
   'order_id', s.metadata operator(pg_catalog.->>) 'order_id',
   'live_approved', coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
   'line_items', s.line_items,
-  'given', (select pg_catalog.json_agg(pg_catalog.json_build_object(
-                     'kind', f.kind, 'target', f.target, 'what', f.what, 'state', f.state, 'via', f.via, 'due', f.due,
-                     'granted', f.granted, 'taken_back', f.taken_back, 'currency', f.currency, 'held', f.held,
-                     'lasts', f.lasts::pg_catalog.text,
+  'prior', (select pg_catalog.json_agg(pg_catalog.json_build_object(
+                     'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'state', f.state,
+                     'benefit_source', f.benefit_source, 'amount_due', f.amount_due, 'granted', f.granted,
+                     'amount_reversed', f.amount_reversed, 'currency', f.currency, 'prior_order_status', f.prior_order_status,
+                     'duration', f.duration::pg_catalog.text,
                      'decided_at', (extract(epoch from f.created_at) operator(pg_catalog.*) 1000000)::bigint,
                      -- months are counted in UTC, so that no session's time zone matters
-                     'expires_at', (extract(epoch from (paid.at at time zone 'UTC') operator(pg_catalog.+) f.lasts)
+                     'expires_at', (extract(epoch from (paid.at at time zone 'UTC') operator(pg_catalog.+) f.duration)
                                     operator(pg_catalog.*) 1000000)::bigint))
               from payments.fulfillments f
              where (f.environment operator(pg_catalog.=) p.environment) is true

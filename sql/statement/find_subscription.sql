@@ -2,7 +2,7 @@
 select pg_catalog.json_build_object(
   'environment', $1::pg_catalog.text,
   'source', 'subscription:' operator(pg_catalog.||) $2,
-  'refused', $1 operator(pg_catalog.=) 'test' and payments.counted_environment() operator(pg_catalog.=) 'live',
+  'refused', $1 operator(pg_catalog.=) 'test' and payments.effective_environment() operator(pg_catalog.=) 'live',
   'status', s.status,
   'subject_type', s.subject_type,
   'subject_id', s.subject_id,
@@ -13,8 +13,8 @@ select pg_catalog.json_build_object(
               from payments.subscription_items i
              where (i.environment operator(pg_catalog.=) $1) is true and i.stripe_subscription_id operator(pg_catalog.=) $2 and i.stripe_price_id is not null
                and s.id is not null),
-  'given', (select pg_catalog.json_agg(pg_catalog.json_build_object(
-                     'kind', f.kind, 'target', f.target, 'what', f.what, 'via', f.via))
+  'prior', (select pg_catalog.json_agg(pg_catalog.json_build_object(
+                     'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'benefit_source', f.benefit_source))
               from payments.fulfillments f
              where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) ('subscription:' operator(pg_catalog.||) $2)
                and f.kind operator(pg_catalog.=) any (array['user_entitlements', 'credit_ledger']))

@@ -8,4 +8,4 @@ select pg_catalog.json_build_object(
   'cancel_at_period_end', s.cancel_at_period_end)::pg_catalog.text
   from payments.subscriptions s
  where s.subject_type operator(pg_catalog.=) $1 and s.subject_id operator(pg_catalog.=) $2
-   and (s.environment operator(pg_catalog.=) (select payments.counted_environment())) is true
+   and (s.environment operator(pg_catalog.=) (select payments.effective_environment())) is true

@@ -1,4 +1,4 @@
--- insert_entitlements: what several sources give, for the first time. $1 JSON array of {source, key, user_id text, active boolean, starts_at, expires_at bigint (microseconds), subject_type, subject_id text}
+-- insert_entitlements: what sources give for the first time. $1 sources, $2 keys, $3 user ids text[], $4 active boolean[], $5 starts_at, $6 expires_at bigint[] (microseconds), $7 subject types, $8 subject ids text[]
 -- The key is compared as no index can: on a table that was empty when this was planned, an index on keys would look as good.
 insert into {target} (
        {source}, {key}, {user_id}, {active}, {expires_at}
@@ -11,9 +11,10 @@ select r.source, r.key, r.user_id, r.active,
      , /* {starts_at} */ pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) (r.starts_at operator(pg_catalog.*) interval '1 microsecond')
      , /* {subject_type} */ r.subject_type
      , /* {subject_id} */ r.subject_id
-  from pg_catalog.json_to_recordset($1::pg_catalog.json) as r (
-         source pg_catalog.text, key {key:type}, user_id {user_id:type}, active boolean, starts_at bigint, expires_at bigint
-       , subject_type {subject_type:type}
-       , subject_id {subject_id:type}
-       )
+  from (select pg_catalog.unnest($1::pg_catalog.text[]) as source, pg_catalog.unnest($2::{key:type}[]) as key,
+               pg_catalog.unnest($3::{user_id:type}[]) as user_id, pg_catalog.unnest($4::boolean[]) as active,
+               pg_catalog.unnest($5::bigint[]) as starts_at, pg_catalog.unnest($6::bigint[]) as expires_at
+             , pg_catalog.unnest($7::{subject_type:type}[]) as subject_type
+             , pg_catalog.unnest($8::{subject_id:type}[]) as subject_id
+       ) as r
  where not exists (select from {target} e where e.{source} operator(pg_catalog.=) r.source and pg_catalog.concat(e.{key}) operator(pg_catalog.=) pg_catalog.concat(r.key) offset 0)

@@ -1,15 +1,14 @@
--- write_credits: lines of the ledger in their order, but for those whose source is there already. $1 JSON array of {n bigint, subject_type, subject_id text, delta bigint, source text}
+-- write_credits: lines of the ledger in their order, but for those whose source is there already; their balances. $1 subject types, $2 subject ids, $3 what they and the lines before them change of the subject's balance bigint[], $4 deltas bigint[], $5 reasons, $6 sources, $7 notes text[]
 insert into {target} (
        {subject_type}, {subject_id}, {delta}, {balance_after}, {reason}
      , {note}
      , {source})
-select s.subject_type, s.subject_id, s.delta
-     , {balance} operator(pg_catalog.+) (pg_catalog.sum(s.delta) over (
-         partition by s.subject_type, s.subject_id order by s.n))::bigint
-     , 'purchase'::{reason:type}
-     , /* {note} */ null::pg_catalog.text
+select s.subject_type, s.subject_id, s.delta, {balance} operator(pg_catalog.+) s.change, s.reason
+     , /* {note} */ s.note
      , s.source
-  from pg_catalog.json_to_recordset($1::pg_catalog.json) as s (
-         n bigint, subject_type {subject_type:type}, subject_id {subject_id:type}, delta bigint, source pg_catalog.text)
- order by s.n
+  from (select pg_catalog.unnest($1::{subject_type:type}[]) as subject_type, pg_catalog.unnest($2::{subject_id:type}[]) as subject_id,
+               pg_catalog.unnest($3::bigint[]) as change, pg_catalog.unnest($4::bigint[]) as delta,
+               pg_catalog.unnest($5::{reason:type}[]) as reason, pg_catalog.unnest($6::pg_catalog.text[]) as source,
+               pg_catalog.unnest($7::pg_catalog.text[]) as note) as s
 on conflict ({source}) do nothing
+returning {balance_after}::pg_catalog.text

@@ -174,11 +174,12 @@ SERVES = {
 
 
 def serves(name, kind):
-    return name != "target/order_row" and any(word in name for word in SERVES[kind])
+    of_jobs = "job" in name and kind != "fulfillment_jobs"  # also one that is about a job's order
+    return name != "target/order_row" and not of_jobs and any(word in name for word in SERVES[kind])
 
 
 def render(text, relation, columns, types, numbered, texts):
-    """As src/fulfil/target.rs does it."""
+    """As src/fulfillment/target.rs does it."""
 
     def column(name):
         alias, _, name = name.rpartition(".")
@@ -216,7 +217,7 @@ def render(text, relation, columns, types, numbered, texts):
 
 def told_types(text):
     """The parameters' types, as src/tests.rs reads them from a statement's first lines."""
-    known = ("jsonb", "text[]", "uuid[]", "uuid", "boolean", "bigint", "interval", "integer", "timestamptz", "oid", "text")
+    known = ("jsonb", "text[]", "uuid[]", "bigint[]", "boolean[]", "uuid", "boolean", "bigint", "interval", "integer", "timestamptz", "oid", "text")
     head = " ".join(line for line in text.splitlines() if line.startswith("--"))
     types, following = [], "text"
     for told in reversed(head.split("$")[1:]):
@@ -232,8 +233,6 @@ class Reader:
     def __init__(self, connection):
         self.connection = connection
         connection.execute("create schema probe")
-        connection.execute("create table probe.written (like payments.payment_history)")
-        connection.execute("create table probe.was (like payments.payment_history)")
 
     def types(self, name, text, statement):
         told = [] if name.startswith("target/") else told_types(text)
@@ -325,7 +324,6 @@ class Results:
 def reading(results, connection, texts):
     reader = Reader(connection)
     statements = {name: text for name, text in texts.items() if name.startswith("statement/") and name != "statement/lock_projection"}
-    statements |= {name: texts[name] for name in ("target/paid_by_insert", "target/paid_by_update")}
     rendered = {name: (texts[name.split(" ")[0]], text) for name, text in templates(connection, texts).items()}
     rendered |= {name: (text, bare(text)) for name, text in statements.items()}
     taken, blind, refused, cut = [], [], 0, 0
@@ -352,7 +350,7 @@ def calling(results, texts):
         for statement in statements_of((HERE / "story.sql").read_text()):
             connection.execute(statement)
         failed = connection.execute(
-            "select f.kind, f.target, f.what, f.state, f.sqlstate, f.reason from payments.fulfillments f where f.state = 'failed'").fetchall()
+            "select f.kind, f.target_table, f.item, f.state, f.sqlstate, f.reason from payments.fulfillments f where f.state = 'failed'").fetchall()
         given = connection.execute(
             """select (select count(*) from shop.orders where status = 'paid') > 30, (select count(*) from shop.ledger) > 30,
                       (select count(*) from shop.numbered_ledger) > 30, (select count(*) from shop.keys) > 30,

@@ -17,8 +17,8 @@ create view story as
   select substr(s.stripe_checkout_session_id, 4) as session, o.status, f.state, f.reason,
          (select sum(l.delta) from credit_ledger l where l.source like 'checkout:' || s.id || ':%') as credits
     from payments.checkout_sessions s
-    left join payments.fulfillments f on f.source = 'checkout:' || s.id and f.kind = 'orders' and not starts_with(f.what, 'undecided:')
-    left join orders o on o.id::text = f.what
+    left join payments.fulfillments f on f.source = 'checkout:' || s.id and f.kind = 'orders' and not starts_with(f.item, 'undecided:')
+    left join orders o on o.id::text = f.item
    order by s.created_at, s.stripe_checkout_session_id;
 
 -- Items that give something of their own pay no order that names none; nor does a guest's.
@@ -72,10 +72,10 @@ select session, status, state, credits from story where session = 'gone';
 call make_order('late'); call buy('late', '[{"price": "price_late", "quantity": 1}]');
 call make_order('late_course'); call buy('late_course', '[{"price": "price_late_course", "quantity": 1}]');
 select * from story where session like 'late%';
-select what, state, reason from payments.fulfillments where kind = 'orders' and starts_with(what, 'undecided:') order by 1;
+select item, state, reason from payments.fulfillments where kind = 'orders' and starts_with(item, 'undecided:') order by 1;
 insert into payments.prices (environment, stripe_price_id, stripe_product_id) values ('test', 'price_late', 'prod_book'), ('test', 'price_late_course', 'prod_course');
 select * from story where session like 'late%';
-select what, state, reason from payments.fulfillments where kind = 'orders' and starts_with(what, 'undecided:') order by 1;
+select item, state, reason from payments.fulfillments where kind = 'orders' and starts_with(item, 'undecided:') order by 1;
 
 -- A table of the app's own that has no such column.
 begin;
@@ -84,7 +84,7 @@ select payments.detach('orders', 'orders');
 select payments.attach('orders', 'purchases', '{"allow_superuser_owner": true}');
 insert into purchases (id, amount, currency, user_id, items) values (md5('mine')::uuid, 4900, 'usd', 'ada', '[{"price": "price_credit", "quantity": 49}]');
 call buy('mine', '[{"price": "price_credit", "quantity": 49}]');
-select state, reason from payments.review where target = 'public.purchases';
+select state, reason from payments.review where target_table = 'public.purchases';
 select payments.attach('orders', 'purchases', '{"allow_superuser_owner": true, "line_items": "items"}');
 select payments.retry_fulfillments();
 select id = md5('mine')::uuid::text as mine, status from purchases;

@@ -22,7 +22,7 @@ create view given as
   select s.subject_id as who, (select coalesce(sum(l.delta), 0) from credit_ledger l where l.subject_id = s.subject_id) as credits,
          (select string_agg(e.key, ',') from user_entitlements e where e.user_id = s.subject_id and e.active) as keys, s.status, s.stripe_checkout_session_id as session
     from payments.checkout_sessions s order by s.created_at, s.id;
-create view waiting as select kind, source, what, state, reason from payments.fulfillments where state not in ('applied', 'reversed') order by source, kind, what;
+create view waiting as select kind, source, item, state, reason from payments.fulfillments where state not in ('applied', 'reversed') order by source, kind, item;
 
 -- What a payer wrote into client_reference_id names nothing, with a payment link or without.
 begin;

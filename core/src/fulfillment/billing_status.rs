@@ -1,0 +1,71 @@
+//! Billing status: the one subscription that speaks for a subject that may have several.
+
+use std::cmp::Reverse;
+
+/// What decides between subscriptions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionRank<'a> {
+    /// Stripe's status.
+    pub status: &'a str,
+    /// The end of the paid period, in microseconds since 1970.
+    pub current_period_end: Option<i64>,
+    /// Stripe's id, which settles what nothing else does.
+    pub id: &'a str,
+}
+
+/// Whether a status gives access whatever the app's policy.
+#[must_use]
+pub fn grants_access(status: &str) -> bool {
+    matches!(status, "trialing" | "active")
+}
+
+/// The best of several: giving access, then past due, then the rest; then the latest period end; then the greatest id. The place in the slice, or none where it is empty.
+#[must_use]
+pub fn best(subscriptions: &[SubscriptionRank<'_>]) -> Option<usize> {
+    (0..subscriptions.len()).max_by_key(|place| {
+        let one = &subscriptions[*place];
+        (rank(one.status), one.current_period_end, one.id, Reverse(*place))
+    })
+}
+
+fn rank(status: &str) -> u8 {
+    match status {
+        status if grants_access(status) => 2,
+        "past_due" => 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn one<'a>(status: &'a str, end: Option<i64>, id: &'a str) -> SubscriptionRank<'a> {
+        SubscriptionRank { status, current_period_end: end, id }
+    }
+
+    #[test]
+    fn access_goes_before_a_later_end() {
+        assert_eq!(best(&[one("canceled", Some(9), "sub_a"), one("active", Some(1), "sub_b")]), Some(1));
+        assert_eq!(best(&[one("past_due", Some(1), "sub_a"), one("canceled", Some(9), "sub_b")]), Some(0));
+        assert_eq!(best(&[one("trialing", Some(9), "sub_a"), one("active", Some(1), "sub_b")]), Some(0));
+        assert_eq!(best(&[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_the_rows_does_not_matter(
+            rows in prop::collection::vec(
+                (prop::sample::select(vec!["active", "past_due", "canceled", "trialing"]), prop::option::of(0i64..4), 0u8..20), 1..8),
+            turn in 0usize..8,
+        ) {
+            let ids: Vec<String> = rows.iter().enumerate().map(|(place, row)| format!("sub_{}_{place}", row.2)).collect();
+            let there: Vec<SubscriptionRank> = rows.iter().zip(&ids).map(|(row, id)| one(row.0, row.1, id)).collect();
+            let mut turned = there.clone();
+            turned.rotate_left(turn % there.len());
+            let picked = best(&there).map(|place| &there[place]);
+            prop_assert_eq!(picked, best(&turned).map(|place| &turned[place]));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What became of one thing that a payment or a subscription should have given, and why.
+
+use serde::{Deserialize, Serialize};
+
+/// What became of one thing that a payment should have given; the `state` of a row of `payments.fulfillments`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FulfillmentState {
+    /// Given, and it stands.
+    Applied,
+    /// Given, and taken back because the money went back.
+    Reversed,
+    /// Not given: a person must look.
+    NeedsReview,
+    /// Giving it raised an error; `retry_fulfillments` completes it once the cause is mended.
+    Failed,
+    /// Nothing to give.
+    Skipped,
+}
+
+impl FulfillmentState {
+    /// The state's name, as the column pays_order it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Reversed => "reversed",
+            Self::NeedsReview => "needs_review",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// A state and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FulfillmentDecision {
+    /// What became of it.
+    pub state: FulfillmentState,
+    /// Why, in words for a person; none where it is plain.
+    pub reason: Option<String>,
+}
+
+impl FulfillmentDecision {
+    /// Given, and it stands.
+    #[must_use]
+    pub fn applied() -> Self {
+        Self { state: FulfillmentState::Applied, reason: None }
+    }
+
+    /// A state with its reason.
+    #[must_use]
+    pub fn because(state: FulfillmentState, reason: impl Into<String>) -> Self {
+        Self { state, reason: Some(reason.into()) }
+    }
+}

@@ -1,0 +1,165 @@
+//! Entitlements: whether one source (a payment or a subscription) still gives a key, and until when.
+
+use std::collections::BTreeMap;
+
+use super::benefit::{self, Benefit, Duration, PendingReason};
+use super::billing_status::grants_access;
+use super::decision::{FulfillmentDecision, FulfillmentState};
+use super::grant::{Grant, KeyRow, KeyWrite, Plan, Purchased, Write, listed};
+use super::money::Money;
+use super::prior::PriorFulfillment;
+use super::record::Record;
+
+/// What the app's row of one key from one source should say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entitlement {
+    /// Whether this source gives it.
+    pub active: bool,
+    /// The fulfilment's state and why.
+    pub decision: FulfillmentDecision,
+}
+
+/// Of a payment: active until the money is wholly gone back. A partial refund leaves it.
+#[must_use]
+pub fn of_payment(money: &Money) -> Entitlement {
+    if money.is_fully_returned() {
+        return Entitlement {
+            active: false,
+            decision: FulfillmentDecision::because(FulfillmentState::Reversed, money.return_reason()),
+        };
+    }
+    Entitlement { active: true, decision: FulfillmentDecision::applied() }
+}
+
+/// Of a subscription: active while its status grants access and its items still hold the price that gives the key.
+///
+/// `past_due` says whether the benefit goes on while Stripe tries to collect an overdue invoice.
+#[must_use]
+pub fn of_subscription(status: &str, past_due: bool, item_held: bool) -> Entitlement {
+    let active = item_held && (grants_access(status) || (past_due && status == "past_due"));
+    let decision = if active {
+        FulfillmentDecision::applied()
+    } else if item_held {
+        FulfillmentDecision::because(FulfillmentState::Reversed, format!("the subscription is {status}"))
+    } else {
+        FulfillmentDecision::because(
+            FulfillmentState::Reversed,
+            "the subscription no longer pays_order the price that gives it",
+        )
+    };
+    Entitlement { active, decision }
+}
+
+/// A key, and for how long it was promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyGrant {
+    key: String,
+    duration: Duration,
+}
+
+impl KeyGrant {
+    fn record(&self, purchase: &Purchased<'_>, decision: FulfillmentDecision) -> Record {
+        Record {
+            benefit_source: Some(self.duration.source.clone()),
+            duration: self.duration.duration.clone(),
+            starts_at: Some(purchase.money.paid_at),
+            expires_at: self.duration.expires_at,
+            ..Record::new(&self.key, decision)
+        }
+    }
+
+    fn removal(&self) -> Write {
+        Write::Key(KeyWrite { key: self.key.clone(), row: None, known: true })
+    }
+}
+
+impl Grant for KeyGrant {
+    fn of(benefits: &[Benefit]) -> (Vec<Self>, BTreeMap<String, PendingReason>) {
+        listed(benefit::entitlements(benefits.iter()), |key, duration| Self { key, duration })
+    }
+
+    fn promised(prior: &PriorFulfillment) -> Option<Self> {
+        if prior.pending().is_some() {
+            return None;
+        }
+        let duration = Duration {
+            source: prior.benefit_source.clone()?,
+            duration: prior.duration.clone(),
+            expires_at: prior.expires_at,
+        };
+        Some(Self { key: prior.item.clone(), duration })
+    }
+
+    fn add(grants: &mut Vec<Self>, more: Self) {
+        match grants.iter_mut().find(|grant| grant.key == more.key) {
+            Some(grant) => grant.duration = grant.duration.clone().longer(more.duration),
+            None => grants.push(more),
+        }
+    }
+
+    fn give(purchase: &Purchased<'_>, grants: Vec<Self>, plan: &mut Plan) {
+        let now = of_payment(purchase.money);
+        let known = !purchase.prior.is_empty();
+        for grant in grants {
+            if let Some(reason) = purchase.money.too_little() {
+                let record = grant.record(purchase, purchase.money.needs_review(&reason));
+                // It may have been given before that was known.
+                if known { plan.writes.push((grant.removal(), vec![record])) } else { plan.records.push(record) }
+            } else if let Some(reason) = purchase.no_holder {
+                plan.records.push(grant.record(purchase, purchase.money.needs_review(reason)));
+            } else {
+                let record = grant.record(purchase, now.decision.clone());
+                let row = KeyRow {
+                    active: now.active,
+                    starts_at: Some(purchase.money.paid_at),
+                    expires_at: grant.duration.expires_at,
+                };
+                let write = Write::Key(KeyWrite { key: grant.key, row: Some(row), known });
+                plan.writes.push((write, vec![record]));
+            }
+        }
+    }
+
+    fn revoke(purchase: &Purchased<'_>, plan: &mut Plan) {
+        for prior in &purchase.prior {
+            match (Self::promised(prior), prior.is_open()) {
+                (Some(grant), false) if prior.state != FulfillmentState::Skipped => {
+                    Self::give(purchase, vec![grant], plan);
+                }
+                // It may have been given once, and failed to be taken back.
+                (Some(grant), true) => plan.writes.push((grant.removal(), vec![Record::test_refused(Some(prior))])),
+                (None, true) => plan.records.push(Record::test_refused(Some(prior))),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partial_refund_leaves_it() {
+        let money = Money {
+            status: "partially_refunded".into(),
+            amount: Some(10),
+            amount_refunded: Some(9),
+            ..Money::default()
+        };
+        assert!(of_payment(&money).active);
+        assert!(!of_payment(&Money { status: "refunded".into(), ..money.clone() }).active);
+        assert!(!of_payment(&Money { dispute_status: Some("lost".into()), ..money }).active);
+    }
+
+    #[test]
+    fn past_due_is_a_policy_of_the_benefit() {
+        assert!(of_subscription("trialing", false, true).active);
+        assert!(!of_subscription("past_due", false, true).active);
+        assert!(of_subscription("past_due", true, true).active);
+        assert!(!of_subscription("active", true, false).active);
+        for status in ["incomplete", "incomplete_expired", "unpaid", "canceled", "paused", "something new"] {
+            assert!(!of_subscription(status, true, true).active, "{status}");
+        }
+    }
+}

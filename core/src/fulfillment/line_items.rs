@@ -1,0 +1,83 @@
+//! What a local checkout session sells.
+
+use std::collections::BTreeMap;
+
+/// One line of a local checkout session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Stripe's price.
+    pub price: String,
+    /// How many of it.
+    pub quantity: i64,
+}
+
+/// Line items by price, with how many of each; none where there is anything else among them.
+#[must_use]
+pub fn items(line_items: &serde_json::Value) -> Option<BTreeMap<String, i64>> {
+    let mut items = BTreeMap::new();
+    for item in line_items.as_array()? {
+        let item = item.as_object()?;
+        let price = match (item.get("stripePriceId"), item.get("price")) {
+            (Some(price), None) | (None, Some(price)) => price.as_str()?,
+            _ => return None,
+        };
+        let quantity =
+            item.get("quantity").map_or(Some(1), serde_json::Value::as_i64).filter(|quantity| *quantity > 0)?;
+        let sum: &mut i64 = items.entry(price.to_owned()).or_default();
+        *sum = sum.checked_add(quantity)?;
+    }
+    Some(items)
+}
+
+/// Reads a session's `line_items`; what is not a line of `{stripePriceId | price, quantity}` is passed over.
+#[must_use]
+pub fn lines(line_items: &serde_json::Value) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for item in line_items.as_array().into_iter().flatten() {
+        let price = ["stripePriceId", "price"].iter().find_map(|name| item.get(*name)).and_then(|price| price.as_str());
+        let quantity = item.get("quantity").map_or(Some(1), serde_json::Value::as_i64);
+        let (Some(price), Some(quantity)) = (price, quantity.filter(|quantity| *quantity > 0)) else { continue };
+        match lines.iter_mut().find(|line| line.price == price) {
+            Some(line) => line.quantity = line.quantity.saturating_add(quantity),
+            None => lines.push(Line { price: price.to_owned(), quantity }),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_one_price_add_up_and_strange_ones_are_passed_over() {
+        let items = serde_json::json!([
+            {"stripePriceId": "price_a", "quantity": 2}, {"price": "price_b"}, {"stripePriceId": "price_a", "quantity": 1},
+            {"quantity": 1}, {"price": "price_c", "quantity": 0}, {"price": "price_c", "quantity": -4}, 7, null,
+        ]);
+        let read: Vec<(String, i64)> = lines(&items).into_iter().map(|line| (line.price, line.quantity)).collect();
+        assert_eq!(read, [("price_a".to_owned(), 3), ("price_b".to_owned(), 1)]);
+        assert!(lines(&serde_json::json!({"price": "price_a"})).is_empty());
+    }
+
+    #[test]
+    fn items_are_the_same_in_any_order_and_nothing_strange_is_passed_over() {
+        let of = |items: serde_json::Value| super::items(&items);
+        let two = of(
+            serde_json::json!([{"price": "b"}, {"stripePriceId": "a", "quantity": 2}, {"price": "b", "quantity": 1}]),
+        );
+        assert_eq!(two, of(serde_json::json!([{"price": "a", "quantity": 2}, {"price": "b", "quantity": 2}])));
+        assert!(two.is_some_and(|two| two == BTreeMap::from([("a".to_owned(), 2), ("b".to_owned(), 2)])));
+        for strange in [
+            serde_json::json!({"price": "a"}),
+            serde_json::json!([{"price": "a"}, 7]),
+            serde_json::json!([{"price": "a", "stripePriceId": "b"}]),
+            serde_json::json!([{"price": "a", "quantity": 0}]),
+            serde_json::json!([{"price": "a", "quantity": 1.5}]),
+            serde_json::json!([{"price": "a", "quantity": null}]),
+            serde_json::json!([{"name": "a book"}]),
+        ] {
+            assert_eq!(of(strange.clone()), None, "{strange}");
+        }
+    }
+}

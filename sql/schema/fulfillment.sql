@@ -1,0 +1,101 @@
+set local search_path = pg_catalog, pg_temp;
+
+-- Giving what was bought: what a price gives (benefits), which of the app's tables it is written to (attachments), and what
+-- became of each of those writes (fulfillments).
+
+-- Whose subscriptions count where a table or a question names no environment: live's, once it was approved, else test's.
+create function payments.effective_environment() returns text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select case when exists (select from payments.environments e where e.environment = 'live' and e.went_live_at is not null)
+              then 'live' else 'test' end
+$$;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
+  -- What a price buys can change without touching what was bought before: what a payment gave is recorded as its fulfillment.
+  if to_regclass('payments.benefits') is null then
+    create table payments.benefits (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_price_id text,
+      stripe_product_id text,
+      credits_per_unit bigint check (credits_per_unit > 0),
+      key text check (key <> ''),
+      duration interval check (duration > interval '0'),
+      past_due boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      check (num_nonnulls(stripe_price_id, stripe_product_id) = 1),
+      check (num_nonnulls(credits_per_unit, key) = 1)
+    );
+    create unique index benefits_given_by_idx on payments.benefits
+      ((coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, '')), environment);
+    create index benefits_by_product_idx on payments.benefits (environment) where stripe_product_id is not null;
+  end if;
+
+  -- relation is the table's name when it was attached: the ledger keeps it, whatever the table is called later. numbered: its
+  -- last line tells a balance. superuser_owner: somebody said that a superuser may own it.
+  if to_regclass('payments.attachments') is null then
+    create table payments.attachments (
+      kind text not null
+        check (kind in ('orders', 'credit_ledger', 'user_entitlements', 'billing_status', 'fulfillment_jobs')),
+      relation text not null,
+      target regclass not null,
+      columns jsonb not null,
+      subject_type text,
+      numbered boolean not null default false,
+      superuser_owner boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      primary key (kind, relation)
+    );
+    create unique index attachments_target_idx on payments.attachments (kind, target);
+  end if;
+
+  -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local
+  -- session>' or 'subscription:<Stripe's id>'. amount_due, granted, amount_reversed: credits, or the order's amount. matches:
+  -- the payment could pay the order. duration: for how long from the time it was paid, as it was promised.
+  -- prior_order_status: what the order was before its money went back. item: the order, the benefit, the key, the job, or
+  -- 'undecided:<price>' of a line whose product is not known yet.
+  if to_regclass('payments.fulfillments') is null then
+    create table payments.fulfillments (
+      id uuid not null default gen_random_uuid(),
+      environment text not null,
+      source text collate "C" not null,
+      kind text collate "C" not null,
+      target_table text collate "C" not null,
+      item text collate "C" not null,
+      state text not null,
+      reason text,
+      sqlstate text,
+      attempts integer not null default 0,
+      benefit_source text,
+      amount_due bigint,
+      granted bigint,
+      amount_reversed bigint,
+      currency text,
+      duration interval,
+      starts_at timestamptz,
+      expires_at timestamptz,
+      matches boolean not null default false,
+      prior_order_status text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      primary key (source, kind, target_table, item, environment),
+      -- The server reads each constraint and each index's condition anew for every statement: so they are few.
+      constraint fulfillments_words check (
+        environment in ('test', 'live') and state in ('applied', 'reversed', 'needs_review', 'failed', 'skipped'))
+    );
+    create index fulfillments_item_idx on payments.fulfillments (item, target_table)
+      where kind = 'orders' or starts_with(item, 'undecided:');
+    create index fulfillments_open_idx on payments.fulfillments (environment, state) where state in ('needs_review', 'failed');
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;

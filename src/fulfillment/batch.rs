@@ -1,0 +1,308 @@
+//! A batch of purchases: what they give is planned, written and recorded.
+//!
+//! All of it is written in one savepoint, but for orders that have a story, and for jobs, which say what became of the orders.
+//! What is recorded is recorded after it, outside of a savepoint: when one ends that took more than 15 locks, the server goes
+//! through all that the transaction holds, which a transaction of many payments would pay for each batch.
+
+use std::rc::Rc;
+
+use payments_core::Subject;
+use payments_core::fulfillment::credits::CreditGrant;
+use payments_core::fulfillment::decision::FulfillmentDecision;
+use payments_core::fulfillment::entitlements::KeyGrant;
+use payments_core::fulfillment::grant::{Plan, Write, plan};
+use payments_core::fulfillment::jobs::{SUCCEEDED, plan as plan_jobs};
+use payments_core::fulfillment::record::Record;
+
+use super::entitlements::Holder;
+use super::order::{Changed, first_table, paid_before, settle_named};
+use super::purchase::Purchase;
+use super::record::{Decided, delete, failed, save};
+use super::target::Target;
+use super::target_kind::{PAID_FOR, TargetKind};
+use super::targets::targets;
+use super::write::{Part, Unit, write_each};
+use super::{credits, jobs};
+use crate::db::{Failure, sees_the_newest};
+
+/// The app's tables of some kinds, in the order in which they are written.
+pub(super) struct Tables(Vec<(TargetKind, Rc<Vec<Target>>)>);
+
+impl Tables {
+    pub(super) fn of(kinds: &[TargetKind]) -> Self {
+        let wanted = PAID_FOR.into_iter().filter(|kind| kinds.contains(kind));
+        Self(wanted.map(|kind| (kind, targets(kind))).filter(|(_, tables)| !tables.is_empty()).collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn of_kind(&self, wanted: TargetKind) -> &[Target] {
+        self.0.iter().find(|(kind, _)| *kind == wanted).map_or(&[], |(_, tables)| tables.as_slice())
+    }
+}
+
+/// Purchases on their way.
+struct Batch<'a> {
+    purchases: &'a [Rc<Purchase>],
+    tables: &'a Tables,
+    /// Whose balance each purchase changes, if it does.
+    subjects: Vec<Option<Subject>>,
+    /// Whether each pays the order that it names.
+    pays: Vec<bool>,
+    units: Vec<Unit<'a>>,
+    /// What is decided by now, and the place of its purchase.
+    decided: Vec<(usize, Decided<'a>)>,
+    /// Items whose records go, with the kind and the table.
+    outdated: Vec<(usize, TargetKind, &'a Target, String)>,
+}
+
+/// Gives what purchases bought; returns how many of them, at least one. Another payment of a session that is among them has to be
+/// read after them; and who would wait for a lock does so as the first of a batch, for he may be waited for himself.
+pub(super) fn give(tables: &Tables, purchases: &[Rc<Purchase>]) -> usize {
+    let is_repeated = |place: &usize| purchases[..*place].iter().any(|one| one.source == purchases[*place].source);
+    let end = (0..purchases.len()).find(is_repeated).unwrap_or(purchases.len());
+    let mut batch = Batch {
+        purchases: &purchases[..end],
+        tables,
+        subjects: vec![None; end],
+        pays: purchases[..end].iter().map(|purchase| paid_before(purchase)).collect(),
+        units: Vec::new(),
+        decided: Vec::new(),
+        outdated: Vec::new(),
+    };
+    batch.plan();
+    batch.lock();
+    batch.write();
+    batch.settle_orders();
+    batch.write_jobs();
+    batch.record();
+    batch.purchases.len()
+}
+
+impl<'a> Batch<'a> {
+    /// Plans what each purchase gives; reads what it takes to do so, and waits for whoever changes that.
+    fn plan(&mut self) {
+        for (kind, tables) in &self.tables.0 {
+            for target in tables.iter() {
+                for (place, purchase) in self.purchases.iter().enumerate() {
+                    match kind {
+                        TargetKind::CreditLedger => self.plan_credits(place, purchase, target),
+                        TargetKind::UserEntitlements => self.plan_keys(place, purchase, target),
+                        TargetKind::Orders => self.plan_order(place, purchase, target),
+                        TargetKind::FulfillmentJobs | TargetKind::BillingStatus => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn plan_credits(&mut self, place: usize, purchase: &'a Purchase, target: &'a Target) {
+        // The session's subject, else the user who opened it.
+        let user = || Some(Subject { subject_type: "user".into(), subject_id: purchase.created_by.clone()? });
+        let subject = purchase.subject().or_else(user);
+        let no_holder = match &subject {
+            None => Some("the checkout session names nobody to give the credits to"),
+            Some(subject) if target.can_name("subject_id", &subject.subject_id) => None,
+            Some(_) => Some("the subject's id is none that the ledger can name"),
+        };
+        let kind = TargetKind::CreditLedger;
+        let plan = plan::<CreditGrant>(&purchase.purchased(kind, target, no_holder), || purchase.benefits());
+        for (write, records) in self.keep_plan(place, purchase, kind, target, plan) {
+            if let (Write::Credits(entries), Some(subject)) = (write, &subject) {
+                self.subjects[place] = Some(subject.clone());
+                let part = Part::Credits { subject: subject.clone(), entries };
+                self.units.push(Unit { place, purchase, kind, target, part, records, failure: None });
+            }
+        }
+    }
+
+    fn plan_keys(&mut self, place: usize, purchase: &'a Purchase, target: &'a Target) {
+        let holder = Holder::of(
+            purchase.subject_type.as_deref(),
+            purchase.subject_id.as_deref(),
+            purchase.created_by.as_deref(),
+        );
+        let kind = TargetKind::UserEntitlements;
+        let purchased = purchase.purchased(kind, target, holder.obstacle(target));
+        let plan = plan::<KeyGrant>(&purchased, || purchase.benefits());
+        for (write, records) in self.keep_plan(place, purchase, kind, target, plan) {
+            if let Write::Key(write) = write {
+                let part = Part::Key { holder, write };
+                self.units.push(Unit { place, purchase, kind, target, part, records, failure: None });
+            }
+        }
+    }
+
+    fn plan_order(&mut self, place: usize, purchase: &'a Purchase, target: &'a Target) {
+        let kind = TargetKind::Orders;
+        let first = first_table(purchase, self.tables.of_kind(kind)).filter(|(first, _)| first.oid() == target.oid());
+        if let Some((_, key)) = first {
+            let records = vec![Record::new(&key, FulfillmentDecision::applied())];
+            let part = Part::Order { candidate: Box::new(purchase.candidate(target, &key)), key, settled: None };
+            self.units.push(Unit { place, purchase, kind, target, part, records, failure: None });
+        }
+    }
+
+    /// Keeps what a plan records; returns what it writes.
+    fn keep_plan(
+        &mut self,
+        place: usize,
+        purchase: &'a Purchase,
+        kind: TargetKind,
+        target: &'a Target,
+        plan: Plan,
+    ) -> Vec<(Write, Vec<Record>)> {
+        let decided = |record| (place, purchase.decided(kind, target, record));
+        self.decided.extend(plan.records.into_iter().map(decided));
+        self.outdated.extend(plan.decided.into_iter().map(|item| (place, kind, target, item)));
+        plan.writes
+    }
+
+    /// Locks the balances that change. The batch ends before the first that somebody else has, unless that is the first of all:
+    /// who went on to later subjects while another has this one might have to wait for him, and he for us.
+    fn lock(&mut self) {
+        // A snapshot that is older than the lock would not see what others wrote while we waited for it.
+        if !sees_the_newest() {
+            let failure = Failure::because("25001", "balances change under read committed only");
+            return self.fail_credits(|_| true, &failure);
+        }
+        let mut end = self.purchases.len();
+        let mut refused = None;
+        for (place, subject) in self.subjects.iter().enumerate() {
+            let Some(subject) = subject else { continue };
+            if credits::try_lock(subject) {
+                continue;
+            }
+            if place > 0 {
+                end = place;
+                break;
+            }
+            if let Err(failure) = credits::lock_patiently(subject) {
+                refused = Some(failure);
+            }
+        }
+        if let Some(failure) = refused {
+            self.fail_credits(|place| place == 0, &failure);
+        }
+        self.end_at(end);
+    }
+
+    fn end_at(&mut self, end: usize) {
+        self.purchases = &self.purchases[..end];
+        self.units.retain(|unit| unit.place < end);
+        self.decided.retain(|(place, _)| *place < end);
+        self.outdated.retain(|(place, ..)| *place < end);
+    }
+
+    fn fail_credits(&mut self, is_failed: impl Fn(usize) -> bool, failure: &Failure) {
+        let ledger =
+            self.units.iter_mut().filter(|unit| unit.kind == TargetKind::CreditLedger && is_failed(unit.place));
+        ledger.for_each(|unit| unit.failure = Some(failure.clone()));
+    }
+
+    /// Writes all that is planned.
+    fn write(&mut self) {
+        let (mut failed, mut units): (Vec<Unit>, Vec<Unit>) =
+            std::mem::take(&mut self.units).into_iter().partition(|unit| unit.failure.is_some());
+        write_each(&mut units);
+        failed.append(&mut units);
+        self.units = failed;
+    }
+
+    /// Settles the orders that are not settled by now, one after the other; each sees what was recorded of those before it.
+    fn settle_orders(&mut self) {
+        let mut changed = Changed::new();
+        let mut is_settled = vec![false; self.purchases.len()];
+        for unit in std::mem::take(&mut self.units) {
+            let Part::Order { key, settled, .. } = &unit.part else {
+                self.keep_unit(unit);
+                continue;
+            };
+            if let (None, Some(settled)) = (&unit.failure, settled) {
+                let record = settled.record(key, &unit.purchase.money);
+                self.decided.push((unit.place, unit.purchase.decided(unit.kind, unit.target, record)));
+                if settled.pays_order {
+                    changed.push((Rc::clone(&self.purchases[unit.place]), true));
+                }
+                is_settled[unit.place] = true;
+            } else if unit.failure.is_some() {
+                is_settled[unit.place] = true;
+                self.keep_unit(unit);
+            }
+        }
+        if !self.tables.of_kind(TargetKind::Orders).is_empty() {
+            let rest = self.purchases.iter().zip(is_settled);
+            let rest: Vec<&Rc<Purchase>> =
+                rest.filter(|(one, settled)| one.order_id.is_some() && !settled).map(|(one, _)| one).collect();
+            if !rest.is_empty() {
+                self.record();
+            }
+            changed.extend(rest.into_iter().flat_map(settle_named));
+        }
+        for (purchase, pays) in &changed {
+            if let Some(place) = self.purchases.iter().position(|one| one.source == purchase.source) {
+                self.pays[place] = *pays;
+            }
+        }
+        jobs::update_orders(&changed);
+    }
+
+    /// Adds and deletes jobs, and wakes the workers.
+    fn write_jobs(&mut self) {
+        let kind = TargetKind::FulfillmentJobs;
+        let mut units: Vec<Unit> = Vec::new();
+        for target in self.tables.of_kind(kind) {
+            for (place, purchase) in self.purchases.iter().enumerate() {
+                let purchase: &'a Purchase = purchase;
+                let prior: Vec<_> = purchase.prior_on(kind, target).collect();
+                let plan = plan_jobs(&purchase.money, &prior);
+                let mut is_withheld = true;
+                for job in plan.delete {
+                    let is_deleted = jobs::delete_unstarted(target, purchase, job);
+                    is_withheld &= is_deleted || job != SUCCEEDED;
+                }
+                if let Some(decision) = plan.withheld.filter(|_| is_withheld) {
+                    let record = Record::new(SUCCEEDED, decision);
+                    self.decided.push((place, purchase.decided(kind, target, record)));
+                }
+                let order_id = purchase.order_id.as_deref().filter(|_| self.pays[place]);
+                units.extend(plan.add.into_iter().map(|job| {
+                    let records = vec![Record::new(job, FulfillmentDecision::applied())];
+                    let part = Part::Job { kind: job, order_id };
+                    Unit { place, purchase, kind, target, part, records, failure: None }
+                }));
+            }
+        }
+        write_each(&mut units);
+        let added = units.iter().filter(|unit| unit.failure.is_none()).filter_map(|unit| match unit.part {
+            Part::Job { kind, .. } => Some(kind),
+            _ => None,
+        });
+        let mut added: Vec<&str> = added.collect();
+        added.sort_unstable();
+        added.dedup();
+        added.into_iter().for_each(jobs::notify);
+        units.into_iter().for_each(|unit| self.keep_unit(unit));
+    }
+
+    /// Keeps what is recorded of a unit.
+    fn keep_unit(&mut self, unit: Unit<'a>) {
+        let Unit { place, purchase, kind, target, records, failure, .. } = unit;
+        let records = records.into_iter().map(|record| match &failure {
+            Some(failure) => failed(record, failure),
+            None => record,
+        });
+        self.decided.extend(records.map(|record| (place, purchase.decided(kind, target, record))));
+    }
+
+    /// Records what is decided by now.
+    fn record(&mut self) {
+        let decided: Vec<Decided> = std::mem::take(&mut self.decided).into_iter().map(|(_, decided)| decided).collect();
+        save(&decided);
+        for (place, kind, target, item) in std::mem::take(&mut self.outdated) {
+            delete(&self.purchases[place].source, kind, &target.relation, &item, None);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What prices give: each line is asked for once in a backend's life, and kept until a benefit or a price's product changes.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::ffi::CString;
+use std::rc::Rc;
+
+use payments_core::fulfillment::benefit::{Benefit, prefer_price_over_product};
+use pgrx::IntoDatum;
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use crate::db::{our_table, statement, text};
+use crate::kept::{Kept, kept};
+
+statement!(FIND_BENEFITS, "find_benefits");
+statement!(PRODUCTS_GIVE, "products_give");
+
+/// Something bought: its price, how many of it, and its product where that is known.
+pub(super) type Line = (String, i64, Option<String>);
+
+type Benefits = Rc<Vec<Benefit>>;
+
+thread_local! {
+    /// By environment and line.
+    static OF_LINES: RefCell<Kept<(String, Line), Benefits>> = RefCell::default();
+}
+
+/// What lines give as this backend knows it, counted from `start` (microseconds since 1970).
+pub(super) fn of_lines(environment: &str, lines: &[Line], start: i64) -> Vec<Benefit> {
+    let benefits = lines.iter().flat_map(|line| {
+        let key = (environment.to_owned(), line.clone());
+        let known = kept(&OF_LINES, &[our_table(c"benefits"), our_table(c"prices")], key, |(environment, line)| {
+            let found = find(environment, line);
+            // A product that is unknown becomes known without anybody being told.
+            let keep = found.iter().all(|benefit| !benefit.unknown);
+            (Rc::new(found), keep)
+        });
+        known.as_ref().clone()
+    });
+    counted(environment, benefits.collect(), start)
+}
+
+/// The same as the tables say now.
+pub(super) fn of_lines_now(environment: &str, lines: &[Line], start: i64) -> Vec<Benefit> {
+    counted(environment, lines.iter().flat_map(|line| find(environment, line)).collect(), start)
+}
+
+fn find(environment: &str, (price, quantity, product): &Line) -> Vec<Benefit> {
+    FIND_BENEFITS.all(&[text(environment), text(price.as_str()), (*quantity).into(), text(product.as_deref())])
+}
+
+/// Says until when each lasts, and puts a price's own before its product's.
+fn counted(environment: &str, mut benefits: Vec<Benefit>, start: i64) -> Vec<Benefit> {
+    for benefit in &mut benefits {
+        benefit.expires_at = benefit.duration.as_deref().map(|duration| later_by(start, duration));
+    }
+    prefer_price_over_product(&mut benefits);
+    if benefits.iter().any(|benefit| benefit.unknown)
+        && let Some(products) = PRODUCTS_GIVE.one::<Products>(&[text(environment)])
+    {
+        for benefit in benefits.iter_mut().filter(|benefit| benefit.unknown) {
+            (benefit.unknown_credits, benefit.unknown_keys) = (products.credits, products.keys);
+        }
+    }
+    benefits
+}
+
+/// A time in microseconds since 1970 and an interval later, as the server counts it: in UTC, so that no session's time zone
+/// matters.
+fn later_by(start: i64, interval: &str) -> i64 {
+    const EPOCH: i64 = 946_684_800_000_000; // 2000-01-01, from where the server counts
+    let written = CString::new(interval).unwrap_or_default();
+    // SAFETY: the functions take and return what is given and expected here: an interval by reference, timestamps by value.
+    unsafe {
+        let words = [written.as_c_str().into_datum(), pg_sys::InvalidOid.into_datum(), (-1_i32).into_datum()];
+        let interval = pgrx::direct_function_call_as_datum(pg_sys::interval_in, &words);
+        let args = [(start - EPOCH).into_datum(), interval];
+        pgrx::direct_function_call::<i64>(pg_sys::timestamp_pl_interval, &args).map_or(start, |end| end + EPOCH)
+    }
+}
+
+/// Whether a line whose product is unknown may be missing something.
+#[derive(Deserialize)]
+struct Products {
+    credits: bool,
+    keys: bool,
+}

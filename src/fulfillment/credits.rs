@@ -1,0 +1,161 @@
+//! Credits: lines of the app's ledger, each with the balance of its subject after it.
+
+use std::collections::HashMap;
+
+use payments_core::Subject;
+use payments_core::fulfillment::grant::{Entry, Repeat};
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use super::target::{LOCK_TIMEOUT_MS, Target};
+use crate::db::{Failure, numbers_array, text, texts_array};
+use crate::lock::Belongings;
+
+const WRITE_CREDITS: &str = include_str!("../../sql/target/write_credits.sql");
+const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
+const SUM_CREDITS: &str = include_str!("../../sql/target/sum_credits.sql");
+const FIND_CREDIT: &str = include_str!("../../sql/target/find_credit.sql");
+
+/// A line on its way to the ledger.
+pub(super) struct NewLine<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) delta: i64,
+    pub(super) reason: &'a str,
+    /// What it is for: no other line has it.
+    pub(super) source: &'a str,
+    pub(super) note: Option<&'a str>,
+}
+
+/// Writes what payments change, each for its subject, in their order. Of several payments it raises where a line is there already.
+pub(super) fn write_all(target: &Target, payments: &[(&Subject, &[Entry])]) {
+    if let [(subject, entries)] = payments {
+        return entries.iter().for_each(|entry| write_entry(target, subject, entry));
+    }
+    let lines: Vec<NewLine> = payments
+        .iter()
+        .flat_map(|(subject, entries)| entries.iter().map(|entry| NewLine::of(subject, entry, &entry.source)))
+        .collect();
+    if usize::try_from(insert(target, &lines).0) != Ok(lines.len()) {
+        target.raise_no_effect();
+    }
+}
+
+/// Writes a line, as far as it is not there from an earlier time.
+fn write_entry(target: &Target, subject: &Subject, entry: &Entry) {
+    if entry.repeat == Repeat::Numbered {
+        return write_step(target, subject, entry);
+    }
+    if write(target, &NewLine::of(subject, entry, &entry.source)).is_some() {
+        return;
+    }
+    if find(target, subject, &entry.source).is_none_or(|line| line.delta != entry.delta) {
+        error!("the ledger has a line of {} that says otherwise", entry.source);
+    }
+    if entry.repeat == Repeat::GrantAgain {
+        grant_again(target, subject, entry);
+    }
+}
+
+/// Writes a step that can be taken again after it was undone (a refund that failed, then a new one).
+fn write_step(target: &Target, subject: &Subject, step: &Entry) {
+    let again = (2..10_000).map(|again| format!("{}:{again}", step.source));
+    let mut sources = std::iter::once(step.source.clone()).chain(again);
+    sources.find(|source| write(target, &NewLine::of(subject, step, source)).is_some());
+}
+
+/// What was granted before may have been withheld since: gives what is missing.
+fn grant_again(target: &Target, subject: &Subject, granted: &Entry) {
+    let sum = target.run(SUM_CREDITS, &[text(granted.source.as_str())]).1;
+    let stands = sum.and_then(|sum| sum.parse::<i64>().ok()).unwrap_or(granted.delta);
+    if stands < granted.delta {
+        let source = format!("{}:again:{stands}-{}", granted.source, granted.delta);
+        let (delta, reason, repeat) = (granted.delta - stands, "adjustment", Repeat::Numbered);
+        write_step(target, subject, &Entry { delta, reason, source, repeat });
+    }
+}
+
+impl<'a> NewLine<'a> {
+    fn of(subject: &'a Subject, entry: &Entry, source: &'a str) -> Self {
+        Self { subject, delta: entry.delta, reason: entry.reason, source, note: None }
+    }
+}
+
+/// Writes one line; the balance after it, or none where a line of this source is there already. Raises where none is there
+/// afterwards.
+pub(super) fn write(target: &Target, line: &NewLine) -> Option<i64> {
+    let (_, balance_after) = insert(target, std::slice::from_ref(line));
+    if balance_after.is_none() && find(target, line.subject, line.source).is_none() {
+        target.raise_no_effect();
+    }
+    balance_after.and_then(|balance| balance.parse().ok())
+}
+
+/// How many lines were written, and the balance after the first.
+fn insert(target: &Target, lines: &[NewLine]) -> (u64, Option<String>) {
+    // One subject has one balance, however its id is spelled.
+    let mut changes: HashMap<(&str, Option<String>), i64> = HashMap::new();
+    let changes: Vec<Option<i64>> = lines
+        .iter()
+        .map(|line| {
+            let subject = line.subject;
+            let key = (subject.subject_type.as_str(), target.key("subject_id", &subject.subject_id));
+            let change = changes.entry(key).or_default();
+            *change = change.saturating_add(line.delta);
+            Some(*change)
+        })
+        .collect();
+    let args = [
+        texts_array(lines.iter().map(|line| Some(line.subject.subject_type.as_str()))),
+        texts_array(lines.iter().map(|line| Some(line.subject.subject_id.as_str()))),
+        numbers_array(changes),
+        numbers_array(lines.iter().map(|line| Some(line.delta))),
+        texts_array(lines.iter().map(|line| Some(line.reason))),
+        texts_array(lines.iter().map(|line| Some(line.source))),
+        texts_array(lines.iter().map(|line| line.note)),
+    ];
+    target.run(WRITE_CREDITS, &args)
+}
+
+/// One writer at a time for a subject's balances and billing status, in whichever tables: so a payment has one lock to wait
+/// for, and needs no order.
+pub(super) fn lock(subject: &Subject) {
+    Belongings::of(&subject.subject_type, &subject.subject_id).lock();
+}
+
+/// Takes the same lock if nobody has it.
+pub(super) fn try_lock(subject: &Subject) -> bool {
+    Belongings::of(&subject.subject_type, &subject.subject_id).try_lock()
+}
+
+/// The same with the patience of a write: who holds it, a spender that does not commit, keeps no payment waiting.
+pub(super) fn lock_patiently(subject: &Subject) -> Result<(), Failure> {
+    Belongings::of(&subject.subject_type, &subject.subject_id).lock_within(LOCK_TIMEOUT_MS)
+}
+
+/// A subject's balance as the calling statement sees it. Reads only.
+pub(super) fn read_balance(target: &Target, subject: &Subject) -> Option<i64> {
+    let args = [text(subject.subject_type.as_str()), text(subject.subject_id.as_str())];
+    target.read(READ_BALANCE, &args).and_then(|balance| balance.parse().ok())
+}
+
+/// A subject's balance as it is now, under its lock: what others wrote while we waited counts.
+pub(super) fn newest_balance(target: &Target, subject: &Subject) -> Option<i64> {
+    let args = [text(subject.subject_type.as_str()), text(subject.subject_id.as_str())];
+    target.run(READ_BALANCE, &args).1.and_then(|balance| balance.parse().ok())
+}
+
+/// A line of the ledger.
+#[derive(Deserialize)]
+pub(super) struct Line {
+    pub(super) delta: i64,
+    pub(super) balance_after: i64,
+    /// Whether it is of the subject that was asked for.
+    pub(super) same_subject: bool,
+}
+
+/// The line of a source, whoever's it is.
+pub(super) fn find(target: &Target, subject: &Subject, source: &str) -> Option<Line> {
+    let args = [text(source), text(subject.subject_type.as_str()), text(subject.subject_id.as_str())];
+    let (_, line) = target.run(FIND_CREDIT, &args);
+    line.map(|line| serde_json::from_str(&line).unwrap_or_else(|error| error!("a line has another shape: {error}")))
+}

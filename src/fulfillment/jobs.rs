@@ -1,0 +1,106 @@
+//! Jobs: an outbox in the app's database for what happens outside of it. Written with the payment, notified at the commit.
+
+use std::rc::Rc;
+
+use payments_core::fulfillment::decision::FulfillmentDecision;
+use payments_core::fulfillment::jobs::{RETURNED, SUCCEEDED};
+use payments_core::fulfillment::record::Record;
+use serde_json::json;
+
+use super::purchase::Purchase;
+use super::record::{failed, save};
+use super::target::Target;
+use super::target_kind::TargetKind;
+use super::targets::targets;
+use crate::db::{statement, text, texts_array};
+
+statement!(NOTIFY_JOBS, "notify_jobs");
+statement!(DELETE_JOB_FULFILLMENT, "delete_job_fulfillment");
+
+const ADD_JOBS: &str = include_str!("../../sql/target/add_jobs.sql");
+const FIND_JOB: &str = include_str!("../../sql/target/find_job.sql");
+const UPDATE_JOB_ORDER: &str = include_str!("../../sql/target/update_job_order.sql");
+const DELETE_UNSTARTED_JOB: &str = include_str!("../../sql/target/delete_unstarted_job.sql");
+
+/// A job on its way to a table.
+pub(super) struct NewJob<'a> {
+    pub(super) kind: &'static str,
+    pub(super) purchase: &'a Purchase,
+    /// The order that the payment pays: one that another payment pays, or somebody else's, is none of the worker's business.
+    pub(super) order_id: Option<&'a str>,
+}
+
+/// Adds jobs that are not there yet; raises where one is not there afterwards.
+pub(super) fn add_all(target: &Target, jobs: &[NewJob]) {
+    let payloads: Vec<String> = jobs.iter().map(payload).collect();
+    let args = [
+        texts_array(jobs.iter().map(|job| Some(job.kind))),
+        texts_array(jobs.iter().map(|job| Some(job.purchase.source.as_str()))),
+        texts_array(payloads.iter().map(|payload| Some(payload.as_str()))),
+    ];
+    if usize::try_from(target.run(ADD_JOBS, &args).0) == Ok(jobs.len()) {
+        return;
+    }
+    let is_there =
+        |job: &NewJob| target.run(FIND_JOB, &[text(job.kind), text(job.purchase.source.as_str())]).1.is_some();
+    if !jobs.iter().all(is_there) {
+        target.raise_no_effect();
+    }
+}
+
+fn payload(job: &NewJob) -> String {
+    let purchase = job.purchase;
+    json!({
+        "environment": purchase.environment,
+        "stripe_checkout_session_id": purchase.stripe_checkout_session_id,
+        "order_id": job.order_id,
+        "user_id": purchase.user(),
+        "subject_type": purchase.subject_type,
+        "subject_id": purchase.subject_id,
+        "amount": purchase.money.amount,
+        "currency": purchase.money.currency,
+        "line_items": purchase.line_items,
+    })
+    .to_string()
+}
+
+/// Wakes the workers of jobs of this kind when the transaction commits.
+pub(super) fn notify(kind: &str) {
+    NOTIFY_JOBS.one::<bool>(&[text(kind)]);
+}
+
+/// Says in the jobs of payments whether they pay their orders now, as far as no worker has begun them.
+pub(super) fn update_orders(changed: &[(Rc<Purchase>, bool)]) {
+    for (purchase, pays) in changed {
+        let order_id = purchase.order_id.as_deref().filter(|_| *pays);
+        for target in targets(TargetKind::FulfillmentJobs).iter() {
+            for job in [SUCCEEDED, RETURNED] {
+                update_order(target, purchase, job, order_id);
+            }
+        }
+    }
+}
+
+fn update_order(target: &Target, purchase: &Purchase, job: &str, order_id: Option<&str>) {
+    if purchase.prior_on(TargetKind::FulfillmentJobs, target).all(|prior| prior.item != job) {
+        return;
+    }
+    let args = [text(job), text(purchase.source.as_str()), text(order_id)];
+    if let Err(failure) = target.try_write(|| target.run(UPDATE_JOB_ORDER, &args).0) {
+        let record = failed(Record::new(job, FulfillmentDecision::applied()), &failure);
+        save(&[purchase.decided(TargetKind::FulfillmentJobs, target, record)]);
+    }
+}
+
+/// A refund that failed, or a dispute that was won, deletes the job that told of it, unless a worker has begun that. Whether it
+/// was there to be deleted.
+pub(super) fn delete_unstarted(target: &Target, purchase: &Purchase, job: &str) -> bool {
+    let args = [text(job), text(purchase.source.as_str())];
+    let is_deleted = target.try_write(|| target.run(DELETE_UNSTARTED_JOB, &args).0).is_ok_and(|deleted| deleted > 0);
+    if is_deleted {
+        let (environment, source) = (purchase.environment.as_str(), purchase.source.as_str());
+        let relation = target.relation.as_str();
+        DELETE_JOB_FULFILLMENT.execute(&[text(environment), text(source), text(relation), text(job)]);
+    }
+    is_deleted
+}

@@ -1,0 +1,92 @@
+//! What a subject has: credits to read and to spend, entitlements to read. The public functions around these, which check
+//! the caller, are in `sql/schema/paywalls.sql`.
+
+use payments_core::Subject;
+use pgrx::prelude::*;
+use serde_json::json;
+
+use super::credits::{self, NewLine, newest_balance, read_balance};
+use super::target_kind::TargetKind;
+use super::targets;
+use crate::db::{sees_the_newest, text};
+use crate::definer;
+use crate::error::Error;
+
+const ENTITLED_KEYS: &str = include_str!("../../sql/target/entitled_keys.sql");
+
+/// A subject's balance in the first ledger that was attached; null where there is none.
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn balance_of(subject_type: &str, subject_id: &str) -> Option<i64> {
+    definer::require_inside();
+    let ledger = targets::first_of(TargetKind::CreditLedger)?;
+    if !ledger.can_name("subject_id", subject_id) {
+        return None;
+    }
+    ledger.read_as_owner(|| read_balance(&ledger, &subject(subject_type, subject_id)))
+}
+
+/// Writes a change of a balance once: `{"outcome": "written" | "repeated" | "conflict" | "short", "balance": …}`.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn change_balance(
+    subject_type: &str,
+    subject_id: &str,
+    delta: i64,
+    reason: &str,
+    source: &str,
+    note: Option<&str>,
+) -> pgrx::JsonB {
+    definer::require_inside();
+    // A snapshot that is older than the lock would not see what others spent while we waited for it.
+    if !sees_the_newest() {
+        Error::IsolationOfBalance.raise();
+    }
+    let ledger = targets::first(TargetKind::CreditLedger);
+    let subject = subject(subject_type, subject_id);
+    credits::lock(&subject);
+    let (outcome, balance) = ledger.write_or_raise(|| {
+        if let Some(line) = credits::find(&ledger, &subject, source) {
+            let outcome = if line.delta == delta && line.same_subject { "repeated" } else { "conflict" };
+            return (outcome, Some(line.balance_after));
+        }
+        let balance = newest_balance(&ledger, &subject);
+        if delta < 0 && balance.unwrap_or(0).saturating_add(delta) < 0 {
+            return ("short", balance);
+        }
+        match credits::write(&ledger, &NewLine { subject: &subject, delta, reason, source, note }) {
+            Some(balance) => ("written", Some(balance)),
+            None => ("conflict", balance),
+        }
+    });
+    pgrx::JsonB(json!({"outcome": outcome, "balance": balance}))
+}
+
+/// The keys that a user holds now, by themselves or through a subject; only `key` where it is not null.
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn keys_of(
+    user_id: Option<&str>,
+    key: Option<&str>,
+    subject_types: Option<Vec<Option<String>>>,
+    subject_ids: Option<Vec<Option<String>>>,
+) -> Vec<String> {
+    definer::require_inside();
+    let Some(table) = targets::first_of(TargetKind::UserEntitlements) else { return Vec::new() };
+    let user_id = user_id.filter(|id| table.can_name("user_id", id));
+    let subjects: (Vec<String>, Vec<String>) = subject_types
+        .into_iter()
+        .flatten()
+        .zip(subject_ids.into_iter().flatten())
+        .filter_map(|(kind, id)| kind.zip(id))
+        .filter(|(_, id)| table.can_name("subject_id", id))
+        .unzip();
+    let keys = table.read_as_owner(|| {
+        table.run(ENTITLED_KEYS, &[text(user_id), text(key), subjects.0.clone().into(), subjects.1.clone().into()]).1
+    });
+    keys.and_then(|keys| serde_json::from_str(&keys).ok()).unwrap_or_default()
+}
+
+fn subject(subject_type: &str, subject_id: &str) -> Subject {
+    Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() }
+}

@@ -1,0 +1,200 @@
+//! A purchase: a payment whose money arrived, what its local checkout session says was bought, and what was decided before.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use payments_core::Subject;
+use payments_core::fulfillment::benefit::Benefit;
+use payments_core::fulfillment::grant::Purchased;
+use payments_core::fulfillment::line_items::{Line, lines};
+use payments_core::fulfillment::money::Money;
+use payments_core::fulfillment::order::PaymentCandidate;
+use payments_core::fulfillment::own::Own;
+use payments_core::fulfillment::prior::{PriorFulfillment, UNDECIDED};
+use pgrx::Uuid;
+use serde::Deserialize;
+
+use super::benefits;
+use super::record::Decided;
+use super::target::Target;
+use super::target_kind::TargetKind;
+use crate::db::statement;
+use crate::lock;
+
+statement!(FIND_PURCHASES, "find_purchases");
+
+/// A payment whose money arrived, with what its local checkout session says was bought.
+#[derive(Debug, Deserialize)]
+pub(super) struct Purchase {
+    payment: String,
+    pub(super) environment: String,
+    pub(super) source: String,
+    pub(super) money: Money,
+    pub(super) stripe_checkout_session_id: Option<String>,
+    pub(super) stripe_payment_intent_id: Option<String>,
+    pub(super) created_by: Option<String>,
+    guest: bool,
+    pub(super) subject_type: Option<String>,
+    pub(super) subject_id: Option<String>,
+    pub(super) order_id: Option<String>,
+    live_approved: bool,
+    pub(super) line_items: serde_json::Value,
+    prior: Option<Vec<PriorFulfillment>>,
+    #[serde(skip)]
+    lines: OnceCell<Vec<Line>>,
+    #[serde(skip)]
+    benefits: OnceCell<Vec<Benefit>>,
+    #[serde(skip)]
+    own: OnceCell<Own>,
+}
+
+impl Purchase {
+    /// Reads those of the payments that are purchases of local sessions, in the order of the payments, each with its place.
+    pub(super) fn find_all(payments: &[Uuid]) -> Vec<(usize, Rc<Self>)> {
+        let places: HashMap<&[u8; 16], usize> = payments.iter().map(Uuid::as_bytes).zip(0..).collect();
+        let found: Vec<Self> = FIND_PURCHASES.all(&[payments.to_vec().into()]);
+        let place = |purchase: &Self| places.get(uuid(&purchase.payment).as_bytes()).copied();
+        let mut placed: Vec<(usize, Rc<Self>)> =
+            found.into_iter().filter_map(|purchase| Some((place(&purchase)?, Rc::new(purchase)))).collect();
+        placed.sort_by_key(|(place, _)| *place);
+        placed
+    }
+
+    pub(super) fn subject(&self) -> Option<Subject> {
+        let (subject_type, subject_id) = self.subject_type.clone().zip(self.subject_id.clone())?;
+        Some(Subject { subject_type, subject_id })
+    }
+
+    /// The user who gets what one person owns: the subject where it is a user, else who opened the session.
+    pub(super) fn user(&self) -> Option<&str> {
+        match self.subject_type.as_deref() {
+            Some("user") => self.subject_id.as_deref(),
+            _ => self.created_by.as_deref(),
+        }
+    }
+
+    /// Whether it is of test while live is approved, or was: what it gave is taken back as ever, but it gives nothing more that
+    /// live could use.
+    fn is_revoke_only(&self) -> bool {
+        self.environment == "test" && self.live_approved
+    }
+
+    fn lines(&self) -> &[Line] {
+        self.lines.get_or_init(|| lines(&self.line_items))
+    }
+
+    /// What its lines give now, of every kind.
+    ///
+    /// Where a line's product is unknown, this waits for whoever writes its price, and he waits for us: one of both sees the
+    /// other. Nothing of this payment is written to a ledger yet, so nobody waits for us meanwhile.
+    pub(super) fn benefits(&self) -> &[Benefit] {
+        self.benefits.get_or_init(|| {
+            let lines: Vec<_> = self.lines().iter().map(|line| (line.price.clone(), line.quantity, None)).collect();
+            let benefits = benefits::of_lines(&self.environment, &lines, self.money.paid_at);
+            let mut new: Vec<&str> = benefits
+                .iter()
+                .filter(|benefit| benefit.unknown_credits || benefit.unknown_keys)
+                .map(|benefit| benefit.price.as_str())
+                .filter(|price| {
+                    self.prior.iter().flatten().all(|prior| prior.item.strip_prefix(UNDECIDED) != Some(price))
+                })
+                .collect();
+            if new.is_empty() {
+                return benefits;
+            }
+            new.sort_unstable();
+            new.dedup();
+            for price in new {
+                lock::beside(&price_lock(&self.environment, price));
+            }
+            benefits::of_lines_now(&self.environment, &lines, self.money.paid_at)
+        })
+    }
+
+    /// Whether a backend made its session: nobody is named as who opened it.
+    pub(super) fn by_backend(&self) -> bool {
+        self.created_by.is_none() && !self.guest
+    }
+
+    /// What its line items give by themselves; asked before anything is written as another role.
+    pub(super) fn own(&self) -> &Own {
+        self.own.get_or_init(|| {
+            let decided_at = self.prior.iter().flatten().map(|prior| prior.decided_at).min();
+            let kinds = [TargetKind::CreditLedger, TargetKind::UserEntitlements];
+            Own::of(self.benefits(), decided_at, kinds.into_iter().flat_map(|kind| self.prior_of(kind)))
+        })
+    }
+
+    /// As far as it decides what one table gets, if nobody can get it for that reason.
+    pub(super) fn purchased<'a>(
+        &'a self,
+        kind: TargetKind,
+        target: &'a Target,
+        no_holder: Option<&'static str>,
+    ) -> Purchased<'a> {
+        Purchased {
+            source: &self.source,
+            money: &self.money,
+            prices: self.lines().iter().map(|line| line.price.as_str()).collect(),
+            is_revoke_only: self.is_revoke_only(),
+            no_holder,
+            prior: self.prior_on(kind, target).collect(),
+        }
+    }
+
+    /// As one of the payments that name an order.
+    pub(super) fn candidate(&self, target: &Target, key: &str) -> PaymentCandidate {
+        PaymentCandidate {
+            source: self.source.clone(),
+            environment: self.environment.clone(),
+            money: self.money.clone(),
+            created_by: self.created_by.clone(),
+            subject: self.subject(),
+            line_items: self.line_items.clone(),
+            by_backend: self.by_backend(),
+            own: if self.by_backend() { Own::Nothing } else { self.own().clone() },
+            live_approved: self.live_approved,
+            before: self.prior_on(TargetKind::Orders, target).find(|prior| prior.item == key).map(Into::into),
+        }
+    }
+
+    /// What was decided on it.
+    pub(super) fn decided<'a>(
+        &'a self,
+        kind: TargetKind,
+        target: &'a Target,
+        record: payments_core::fulfillment::record::Record,
+    ) -> Decided<'a> {
+        Decided { environment: &self.environment, source: &self.source, kind, target: &target.relation, record }
+    }
+
+    /// What was decided before on one table.
+    pub(super) fn prior_on<'a>(
+        &'a self,
+        kind: TargetKind,
+        target: &'a Target,
+    ) -> impl Iterator<Item = &'a PriorFulfillment> {
+        self.prior_of(kind).filter(move |prior| prior.target_table == target.relation)
+    }
+
+    /// What was decided before of one kind.
+    pub(super) fn prior_of(&self, kind: TargetKind) -> impl Iterator<Item = &PriorFulfillment> {
+        self.prior.iter().flatten().filter(move |prior| prior.kind == kind.name())
+    }
+}
+
+/// What stands for a price among the locks.
+pub(super) fn price_lock<'a>(environment: &'a str, price: &'a str) -> [&'a str; 3] {
+    ["price", environment, price]
+}
+
+/// A uuid that Postgres printed.
+pub(super) fn uuid(text: &str) -> Uuid {
+    let mut bytes = [0; 16];
+    let hex: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
+    for (byte, pair) in bytes.iter_mut().zip(hex.chunks(2)) {
+        *byte = std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()).unwrap_or_default();
+    }
+    Uuid::from_bytes(bytes)
+}

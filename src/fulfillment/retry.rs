@@ -1,0 +1,149 @@
+//! Trying again what could not be given.
+
+use payments_core::Subject;
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use super::dispatch::give;
+use super::purchase::{price_lock, uuid};
+use super::subscription;
+use super::target_kind::{PAID_FOR, TargetKind};
+use crate::db::{Path, statement, text};
+use crate::error::OrRaise;
+use crate::{definer, lock, trust};
+
+statement!(FIND_OPEN_FULFILLMENTS, "find_open_fulfillments");
+statement!(COUNT_OPEN_FULFILLMENTS, "count_open_fulfillments");
+statement!(DELETE_SKIPPED_FULFILLMENTS, "delete_skipped_fulfillments");
+statement!(FIND_PAYMENTS_OF_SESSIONS, "find_payments_of_sessions");
+statement!(FIND_SESSIONS_OF_PRICE, "find_sessions_of_price");
+statement!(FIND_REFERENCED_SESSIONS, "find_referenced_sessions");
+statement!(FIND_SESSIONS_OF_ORDER, "find_sessions_of_order");
+statement!(FIND_REFERENCED_SUBSCRIPTIONS, "find_referenced_subscriptions");
+statement!(FIND_SUBSCRIPTIONS, "find_subscriptions");
+
+#[derive(Deserialize)]
+struct Open {
+    environment: String,
+    source: String,
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    environment: String,
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Subscription {
+    environment: String,
+    id: String,
+    subject_type: Option<String>,
+    subject_id: Option<String>,
+}
+
+/// Tries again what failed or waits for review, of one environment or of both; a reference (an order, a session, a payment
+/// intent, a subscription) narrows it to one purchase, which is then looked at as if it were new, with the benefits of today
+/// and the tables of today.
+///
+/// Returns how many fewer things are open afterwards. Safe to run at any time: what was given is not given twice.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: default!(Option<&str>, "null")) -> i64 {
+    trust::require_admin().or_raise();
+    definer::write(Path::Ordinary, || {
+        let before = open(environment);
+        match reference {
+            None => {
+                let open: Vec<Open> = FIND_OPEN_FULFILLMENTS.all(&[text(environment)]);
+                let sessions = open.iter().filter_map(|one| one.source.strip_prefix("checkout:")).collect();
+                payments_of(sessions);
+                open.iter().for_each(again);
+            }
+            Some(reference) => anew(environment, reference),
+        }
+        before - open(environment)
+    })
+}
+
+fn open(environment: Option<&str>) -> i64 {
+    COUNT_OPEN_FULFILLMENTS.one(&[text(environment)]).unwrap_or(0)
+}
+
+fn again(one: &Open) {
+    let Some((wing, id)) = one.source.split_once(':') else { return };
+    match wing {
+        "checkout" => {
+            if let Some(kind) = TargetKind::named(&one.kind) {
+                give_session(&[kind], id);
+            }
+        }
+        "subscription" => subscription::give_entitlements(&one.environment, id),
+        "subject" => {
+            if let Some((subject_type, subject_id)) = id.split_once(':') {
+                let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
+                subscription::write_billing_status(&one.environment, &subject);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Looks at what a reference names as if it were new, whether something was decided on it before or not.
+fn anew(environment: Option<&str>, reference: &str) {
+    let args = [text(environment), text(reference)];
+    let mut sessions: Vec<Session> = FIND_REFERENCED_SESSIONS.all(&args);
+    if sessions.is_empty() {
+        sessions = FIND_SESSIONS_OF_ORDER.all(&args);
+    }
+    payments_of(sessions.iter().map(|session| session.id.as_str()).collect());
+    for session in sessions {
+        DELETE_SKIPPED_FULFILLMENTS
+            .execute(&[text(session.environment.as_str()), text(format!("checkout:{}", session.id).as_str())]);
+        give_session(&PAID_FOR, &session.id);
+    }
+    FIND_REFERENCED_SUBSCRIPTIONS.all(&args).into_iter().for_each(settle_subscription);
+}
+
+/// Gives what the subscriptions of an environment give as things are now.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn settle_subscriptions(environment: &str) {
+    definer::require_inside();
+    FIND_SUBSCRIPTIONS.all(&[text(environment)]).into_iter().for_each(settle_subscription);
+}
+
+fn settle_subscription(one: Subscription) {
+    subscription::give_entitlements(&one.environment, &one.id);
+    if let Some((subject_type, subject_id)) = one.subject_type.zip(one.subject_id) {
+        subscription::write_billing_status(&one.environment, &Subject { subject_type, subject_id });
+    }
+}
+
+/// Gives what the payments of one local session bought.
+pub(super) fn give_session(kinds: &[TargetKind], session: &str) {
+    give_payments(kinds, &payments_of(vec![session]));
+}
+
+/// The payments of local sessions. Their rows are locked, and so all of them must be before anything is given for one of
+/// them: a delivery locks its payment first, and then what that gives to.
+fn payments_of(sessions: Vec<&str>) -> Vec<String> {
+    FIND_PAYMENTS_OF_SESSIONS.all(&[sessions.into()])
+}
+
+/// Decides the lines that waited for a price's product.
+///
+/// Who decides on a payment meanwhile shares the price's lock, so that either we see that a line waits, or it sees the
+/// price. The payments' rows are locked before anything is written for one of them, as every delivery does it.
+pub(super) fn give_price(environment: &str, price: &str) {
+    lock::exactly(&price_lock(environment, price));
+    let sessions: Vec<String> = FIND_SESSIONS_OF_PRICE.all(&[text(environment), text(price)]);
+    let payments = payments_of(sessions.iter().map(String::as_str).collect());
+    give_payments(&[TargetKind::CreditLedger, TargetKind::UserEntitlements, TargetKind::Orders], &payments);
+}
+
+fn give_payments(kinds: &[TargetKind], payments: &[String]) {
+    let payments: Vec<pgrx::Uuid> = payments.iter().map(|payment| uuid(payment)).collect();
+    give(kinds, &payments);
+}

@@ -1,0 +1,275 @@
+//! What a subscription gives: entitlements while its status grants access, and one billing status for its subject.
+
+use payments_core::Subject;
+use payments_core::fulfillment::benefit::Benefit;
+use payments_core::fulfillment::billing_status::{SubscriptionRank, best};
+use payments_core::fulfillment::decision::{FulfillmentDecision, FulfillmentState};
+use payments_core::fulfillment::entitlements::of_subscription;
+use payments_core::fulfillment::grant::{KeyRow, KeyWrite};
+use payments_core::fulfillment::record::Record;
+use serde::Deserialize;
+
+use super::benefits;
+use super::credits::lock_patiently;
+use super::entitlements::{self, Holder, Key};
+use super::record::{Decided, delete, failed, save};
+use super::target::Target;
+use super::target_kind::TargetKind;
+use super::targets::targets;
+use crate::db::{Failure, statement, text};
+
+statement!(FIND_SUBSCRIPTION, "find_subscription");
+statement!(FIND_SUBSCRIPTIONS_OF_SUBJECT, "find_subscriptions_of_subject");
+
+const UPDATE_BILLING_STATUS: &str = include_str!("../../sql/target/update_billing_status.sql");
+const INSERT_BILLING_STATUS: &str = include_str!("../../sql/target/insert_billing_status.sql");
+const FIND_BILLING_STATUS: &str = include_str!("../../sql/target/find_billing_status.sql");
+const DELETE_BILLING_STATUS: &str = include_str!("../../sql/target/delete_billing_status.sql");
+
+/// A subscription, its items, and what was decided on it before.
+#[derive(Debug, Deserialize)]
+struct Subscription {
+    environment: String,
+    source: String,
+    /// Whether it is of test while live is approved, or was.
+    refused: bool,
+    /// None where there is no such subscription any more.
+    status: Option<String>,
+    subject_type: Option<String>,
+    subject_id: Option<String>,
+    starts_at: Option<i64>,
+    ends_at: Option<i64>,
+    /// Price, 1, product.
+    items: Option<Vec<(String, i64, Option<String>)>>,
+    prior: Option<Vec<Prior>>,
+}
+
+/// What was decided on it before.
+#[derive(Debug, Deserialize)]
+struct Prior {
+    kind: String,
+    target_table: String,
+    item: String,
+    benefit_source: Option<String>,
+}
+
+/// One key that a subscription gives, or gave.
+struct Due {
+    key: String,
+    benefit_source: String,
+    past_due: bool,
+    held: bool,
+}
+
+impl Subscription {
+    fn holds(&self, benefit_source: &str) -> bool {
+        let is_source = |name: &str| name == benefit_source;
+        self.items
+            .iter()
+            .flatten()
+            .any(|(price, _, product)| is_source(price) || product.as_deref().is_some_and(is_source))
+    }
+
+    fn prior_on<'a>(&'a self, kind: TargetKind, target: &'a Target) -> impl Iterator<Item = &'a Prior> {
+        let is_on = move |prior: &&Prior| prior.kind == kind.name() && prior.target_table == target.relation;
+        self.prior.iter().flatten().filter(is_on)
+    }
+
+    /// What its items give today, and what they gave before.
+    fn dues(&self, target: &Target, benefits: &[Benefit]) -> Vec<Due> {
+        let mut dues: Vec<Due> = Vec::new();
+        for benefit in benefits {
+            let Some((key, benefit_source)) = benefit.key.clone().zip(benefit.source.clone()) else { continue };
+            let past_due = benefit.past_due == Some(true);
+            match dues.iter_mut().find(|due| due.key == key) {
+                Some(due) => due.past_due |= past_due,
+                None => dues.push(Due { key, benefit_source, past_due, held: true }),
+            }
+        }
+        for prior in self.prior_on(TargetKind::UserEntitlements, target) {
+            if dues.iter().all(|due| due.key != prior.item) {
+                let benefit_source = prior.benefit_source.clone().unwrap_or_default();
+                let held = self.holds(&benefit_source);
+                dues.push(Due { key: prior.item.clone(), benefit_source, past_due: false, held });
+            }
+        }
+        dues
+    }
+
+    fn save(&self, kind: TargetKind, target: &Target, record: Record) {
+        let (environment, source) = (self.environment.as_str(), self.source.as_str());
+        save(&[Decided { environment, source, kind, target: &target.relation, record }]);
+    }
+}
+
+/// Gives and ends what one subscription's items give. Running it again changes nothing.
+pub(super) fn give_entitlements(environment: &str, stripe_subscription_id: &str) {
+    let (tables, ledgers) = (targets(TargetKind::UserEntitlements), targets(TargetKind::CreditLedger));
+    if tables.is_empty() && ledgers.is_empty() {
+        return;
+    }
+    let Some(subscription) = FIND_SUBSCRIPTION.one::<Subscription>(&[text(environment), text(stripe_subscription_id)])
+    else {
+        return;
+    };
+    let benefits = benefits::of_lines(environment, subscription.items.as_deref().unwrap_or_default(), 0);
+    for target in tables.iter() {
+        for due in subscription.dues(target, &benefits) {
+            give(target, &subscription, &due);
+        }
+    }
+    for ledger in ledgers.iter() {
+        refuse_credits(ledger, &subscription, &benefits);
+    }
+}
+
+/// Says of the credits that its prices give where they are bought once that a subscription gives none.
+fn refuse_credits(ledger: &Target, subscription: &Subscription, benefits: &[Benefit]) {
+    let giving = benefits.iter().filter(|benefit| benefit.credits.is_some());
+    let refused: Vec<(String, &String)> = giving
+        .filter_map(|benefit| benefit.source.as_ref().map(|source| (format!("credits:{source}"), source)))
+        .collect();
+    for (item, benefit_source) in &refused {
+        let reason = "credits are given by one-time payments, not by a subscription";
+        let record = Record::new(item, FulfillmentDecision::because(FulfillmentState::Skipped, reason));
+        let record = Record { benefit_source: Some((*benefit_source).clone()), ..record };
+        subscription.save(TargetKind::CreditLedger, ledger, record);
+    }
+    for prior in subscription.prior_on(TargetKind::CreditLedger, ledger) {
+        if refused.iter().all(|(item, _)| *item != prior.item) {
+            delete(&subscription.source, TargetKind::CreditLedger, &ledger.relation, &prior.item, None);
+        }
+    }
+}
+
+/// Why a key that the items give is given to nobody, if somebody should know.
+fn refusal(subscription: &Subscription, active: bool) -> Option<FulfillmentDecision> {
+    if subscription.refused {
+        let reason = "the table names no environment, and live is approved: a test subscription gives nothing to it";
+        return Some(FulfillmentDecision::because(FulfillmentState::Skipped, reason));
+    }
+    let reason = match subscription.subject_id {
+        Some(_) => "the subscription is billed to a subject that this table cannot name",
+        None if active => "the subscription names nobody to give it to",
+        None => return None,
+    };
+    Some(FulfillmentDecision::because(FulfillmentState::NeedsReview, reason))
+}
+
+fn give(target: &Target, subscription: &Subscription, due: &Due) {
+    let status = subscription.status.as_deref().unwrap_or("gone");
+    let now = of_subscription(status, due.past_due, due.held);
+    let record = Record {
+        benefit_source: Some(due.benefit_source.clone()),
+        starts_at: subscription.starts_at,
+        expires_at: subscription.ends_at,
+        ..Record::new(&due.key, now.decision.clone())
+    };
+    let kind = TargetKind::UserEntitlements;
+    let holder = Holder::of(subscription.subject_type.as_deref(), subscription.subject_id.as_deref(), None);
+    let source = subscription.source.as_str();
+    if !due.held || subscription.refused || !holder.can_hold(target) {
+        // Nothing remains of a key that the items no longer give, so that it does not matter who saw them before.
+        let removed = target.try_write(|| entitlements::remove(target, source, &due.key));
+        let refusal = refusal(subscription, now.active).filter(|_| due.held);
+        match (removed, refusal) {
+            (Ok(()), Some(decision)) => subscription.save(kind, target, Record { decision, ..record }),
+            (Ok(()), None) => delete(source, kind, &target.relation, &due.key, None),
+            (Err(failure), _) => subscription.save(kind, target, failed(record, &failure)),
+        }
+        return;
+    }
+    let (active, starts_at, expires_at) = (now.active, subscription.starts_at, subscription.ends_at);
+    let row = Some(KeyRow { active, starts_at, expires_at });
+    let write = KeyWrite { key: due.key.clone(), row, known: true };
+    let written = target.try_write(|| entitlements::write(target, &Key { source, holder, write: &write }));
+    let record = match written {
+        Ok(()) => record,
+        Err(failure) => failed(record, &failure),
+    };
+    subscription.save(kind, target, record);
+}
+
+/// One of a subject's subscriptions.
+#[derive(Debug, Deserialize)]
+struct Row {
+    environment: String,
+    id: String,
+    status: String,
+    current_period_end: Option<i64>,
+    cancel_at: Option<i64>,
+    cancel_at_period_end: bool,
+}
+
+/// Writes the billing status of a subject into every table that is for its type.
+pub(super) fn write_billing_status(environment: &str, subject: &Subject) {
+    let (subject_type, subject_id) = (subject.subject_type.as_str(), subject.subject_id.as_str());
+    for target in targets(TargetKind::BillingStatus).iter() {
+        if target.subject_type.as_deref() != Some(subject_type) {
+            continue;
+        }
+        // Two of its subscriptions may change at once: the second sees what the first wrote.
+        let locked = lock_patiently(subject);
+        let rows: Vec<Row> = FIND_SUBSCRIPTIONS_OF_SUBJECT.all(&[text(subject_type), text(subject_id)]);
+        let ranks: Vec<SubscriptionRank> = rows
+            .iter()
+            .map(|row| SubscriptionRank {
+                status: &row.status,
+                current_period_end: row.current_period_end,
+                id: &row.id,
+            })
+            .collect();
+        let best = best(&ranks).map(|place| &rows[place]);
+        let written = locked.and_then(|()| target.try_write(|| write_status(target, subject_id, best)));
+        keep_status(target, environment, subject, best, written.err().as_ref());
+    }
+}
+
+fn write_status(target: &Target, subject_id: &str, best: Option<&Row>) {
+    let Some(row) = best else {
+        if target.run(DELETE_BILLING_STATUS, &[text(subject_id)]).0 == 0
+            && target.run(FIND_BILLING_STATUS, &[text(subject_id)]).1.is_some()
+        {
+            target.raise_no_effect();
+        }
+        return;
+    };
+    let args = [
+        text(subject_id),
+        text(row.id.as_str()),
+        text(row.status.as_str()),
+        row.current_period_end.into(),
+        row.cancel_at.into(),
+        row.cancel_at_period_end.into(),
+        text(row.environment.as_str()),
+    ];
+    if target.run(UPDATE_BILLING_STATUS, &args).0 == 0 && target.run(INSERT_BILLING_STATUS, &args).0 == 0 {
+        target.raise_no_effect();
+    }
+}
+
+fn keep_status(target: &Target, environment: &str, subject: &Subject, best: Option<&Row>, failure: Option<&Failure>) {
+    let source = format!("subject:{}:{}", subject.subject_type, subject.subject_id);
+    let item = subject.subject_id.as_str();
+    let reason = best.map(|row| format!("{} is {}", row.id, row.status));
+    let record = Record {
+        benefit_source: best.map(|row| row.id.clone()),
+        expires_at: best.and_then(|row| row.current_period_end),
+        ..Record::new(item, FulfillmentDecision { reason, ..FulfillmentDecision::applied() })
+    };
+    let record = match failure {
+        Some(failure) => Some(failed(record, failure)),
+        None => best.map(|_| record),
+    };
+    let (environment, kind) = (best.map_or(environment, |row| row.environment.as_str()), TargetKind::BillingStatus);
+    save(&Vec::from_iter(record.map(|record| Decided {
+        environment,
+        source: &source,
+        kind,
+        target: &target.relation,
+        record,
+    })));
+    if failure.is_none() {
+        delete(&source, kind, &target.relation, item, best.map(|row| row.environment.as_str()));
+    }
+}

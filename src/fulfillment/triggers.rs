@@ -1,0 +1,389 @@
+//! The trigger functions. Each first makes sure that it was called by a trigger that it is made for: on somebody else's table it
+//! gives nothing. None knows of another: whichever comes second finds what the first recorded, and has nothing to do.
+#![allow(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use payments_core::Subject;
+use pgrx::heap_tuple::PgHeapTuple;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::{AllocatedByRust, Uuid, WhoAllocated};
+
+use super::target_kind::{PAID_FOR, TargetKind};
+use super::targets::targets;
+use super::{dispatch, order, retry, subscription};
+use crate::db::{Path, statement, text};
+use crate::trigger_rows::{self, Row};
+use crate::{definer, kept, row};
+
+type Tuple<'a, A> = PgHeapTuple<'a, A>;
+
+/// Gives what payments bought, to all attached tables: what `payments.attach` puts onto `payments.payment_history`.
+///
+/// An AFTER INSERT OR UPDATE trigger of `payments.payment_history`, of a row or of a statement with transition tables; SQLSTATE
+/// 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_payments() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_payments<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    on_payments(trigger, "project_payments", &PAID_FOR)
+}
+
+/// Pays the order that a payment's checkout session names (`metadata.order_id`), or says in `payments.fulfillments` why not.
+///
+/// An AFTER INSERT OR UPDATE trigger of `payments.payment_history`, of a row or of a statement with transition tables; SQLSTATE
+/// 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_order() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_order<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    on_payments(trigger, "project_order", &[TargetKind::Orders])
+}
+
+/// Grants the credits that a payment's prices give, and takes back what its refunds and disputes cost.
+///
+/// An AFTER INSERT OR UPDATE trigger of `payments.payment_history`, of a row or of a statement with transition tables; SQLSTATE
+/// 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_credits() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_credits<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    on_payments(trigger, "project_credits", &[TargetKind::CreditLedger])
+}
+
+/// Adds the jobs that a payment gives rise to: one when it is paid, one when its money is gone back.
+///
+/// An AFTER INSERT OR UPDATE trigger of `payments.payment_history`, of a row or of a statement with transition tables; SQLSTATE
+/// 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_fulfillment_job() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_fulfillment_job<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    on_payments(trigger, "project_fulfillment_job", &[TargetKind::FulfillmentJobs])
+}
+
+/// Gives the entitlements of a payment's prices, and ends them when its money goes back; and those of a subscription.
+///
+/// An AFTER trigger of `payments.payment_history`, `payments.subscriptions` or `payments.subscription_items`, of a row or of a
+/// statement with transition tables; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_entitlements() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_entitlements<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    const NAME: &str = "project_entitlements";
+    require(trigger, NAME, &["payment_history", "subscriptions", "subscription_items"]);
+    if trigger.table_name().is_ok_and(|table| table == "payment_history") {
+        return on_payments(trigger, NAME, &[TargetKind::UserEntitlements]);
+    }
+    let changed = changed_subscriptions(trigger);
+    as_definer(|| give_subscriptions(&changed))
+}
+
+/// Writes the best of a subject's subscriptions as its billing status.
+///
+/// An AFTER trigger of `payments.subscriptions`, of a row or of a statement with transition tables; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_billing_status() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_billing_status<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    require(trigger, "project_billing_status", &["subscriptions"]);
+    let changed = changed_subjects(trigger);
+    as_definer(|| write_billing_status(&changed))
+}
+
+/// Gives what subscriptions give, to all attached tables: what `payments.attach` puts onto `payments.subscriptions` and
+/// `payments.subscription_items`.
+///
+/// An AFTER trigger of these, of a row or of a statement with transition tables; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_subscriptions() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_subscriptions<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    require(trigger, "project_subscriptions", &["subscriptions", "subscription_items"]);
+    let changed = changed_subscriptions(trigger);
+    let is_of_subjects = trigger.table_name().is_ok_and(|table| table == "subscriptions");
+    let subjects = if is_of_subjects { changed_subjects(trigger) } else { BTreeMap::new() };
+    as_definer(|| {
+        give_subscriptions(&changed);
+        write_billing_status(&subjects);
+    })
+}
+
+/// Gives what a payment bought when its local session becomes known after it.
+///
+/// An AFTER INSERT OR UPDATE row trigger of `payments.checkout_sessions`; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_late_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_late_session<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    require_row(trigger, "project_late_session", "checkout_sessions");
+    let ids = |row: &Tuple<_>| [column(row, "stripe_checkout_session_id"), column(row, "stripe_payment_intent_id")];
+    let Some(new) = trigger.new() else { return nothing() };
+    if column(&new, "mode").as_deref() == Some("payment") {
+        if ids(&new).iter().any(Option::is_some)
+            && trigger.old().is_none_or(|old| ids(&old) != ids(&new))
+            && let Ok(Some(session)) = row::get::<pgrx::Uuid, _>(&new, "id")
+        {
+            return as_definer(|| retry::give_session(&PAID_FOR, &session.to_string()));
+        }
+    } else if completed(&new) && !trigger.old().is_some_and(|old| completed(&old)) {
+        return as_definer(|| refuse_order(&new));
+    }
+    nothing()
+}
+
+fn completed<A: WhoAllocated>(row: &Tuple<A>) -> bool {
+    column(row, "status").as_deref() == Some("completed")
+}
+
+/// A subscription's session that names an order leaves a word about it.
+fn refuse_order<A: WhoAllocated>(session: &Tuple<A>) {
+    let metadata: Option<pgrx::JsonB> = row::get(session, "metadata").ok().flatten();
+    let order_id = metadata.as_ref().and_then(|metadata| metadata.0.get("order_id")).and_then(|id| id.as_str());
+    let id: Option<pgrx::Uuid> = row::get(session, "id").ok().flatten();
+    if let Some(((environment, id), order_id)) = column(session, "environment").zip(id).zip(order_id) {
+        order::refuse_subscription(&environment, &id.to_string(), order_id);
+    }
+}
+
+/// Decides what waited for a price's product when that becomes known.
+///
+/// An AFTER INSERT OR UPDATE row trigger of `payments.prices`; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.project_late_price() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn project_late_price<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    require_row(trigger, "project_late_price", "prices");
+    let product = |row: &Tuple<_>| column(row, "stripe_product_id");
+    if let Some(new) = trigger.new()
+        && product(&new).is_some()
+        && trigger.old().is_none_or(|old| product(&old) != product(&new))
+        && let Some((environment, price)) = column(&new, "environment").zip(column(&new, "stripe_price_id"))
+    {
+        return as_definer(|| retry::give_price(&environment, &price));
+    }
+    nothing()
+}
+
+/// Makes every backend read anew what it keeps of a table: the attachments, what prices give, or who is a guest.
+///
+/// An AFTER trigger of `payments.attachments`, `payments.benefits`, `payments.prices` and `payments.granted_roles`; before a statement it notes that what this
+/// transaction reads may be undone. SQLSTATE 39P01 on any other table.
+#[pg_trigger(
+    sql = "create function payments.invalidate_caches() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn invalidate_caches<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    const TABLES: [&str; 4] = ["attachments", "benefits", "prices", "granted_roles"];
+    let ours = trigger.table_schema().is_ok_and(|schema| schema == "payments")
+        && trigger.table_name().is_ok_and(|table| TABLES.contains(&table.as_str()));
+    match trigger.relid() {
+        Ok(relation) if ours && trigger.event().fired_after() => kept::tell_all(relation),
+        Ok(_) if ours => kept::wrote(),
+        _ => misplaced(
+            "invalidate_caches",
+            "It invalidates something only as a trigger of payments.attachments, benefits, prices or granted_roles.",
+            ATTACH,
+        ),
+    }
+    nothing()
+}
+
+/// A trigger function of ours never fails with a value: it raises.
+#[derive(Debug)]
+pub(crate) enum TriggerFailed {}
+
+impl std::fmt::Display for TriggerFailed {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {}
+    }
+}
+
+impl std::error::Error for TriggerFailed {}
+
+fn on_payments<'a>(
+    trigger: &'a PgTrigger<'a>,
+    name: &'static str,
+    kinds: &[TargetKind],
+) -> Result<Option<Tuple<'a, AllocatedByRust>>, TriggerFailed> {
+    require(trigger, name, &["payment_history"]);
+    let payments = purchases_to_decide(trigger);
+    if payments.is_empty() {
+        return nothing();
+    }
+    as_definer(|| dispatch::give(kinds, &payments))
+}
+
+/// The payments with money among the rows for which something changed that decides what is given.
+fn purchases_to_decide(trigger: &PgTrigger) -> Vec<Uuid> {
+    let [id] = trigger_rows::columns(trigger, [c"id"]);
+    let deciding = trigger_rows::columns(
+        trigger,
+        [
+            c"type",
+            c"status",
+            c"amount",
+            c"amount_refunded",
+            c"shortfall",
+            c"currency",
+            c"dispute_status",
+            c"paid_at",
+            c"stripe_checkout_session_id",
+            c"stripe_payment_intent_id",
+        ],
+    );
+    let [of_type, status, ..] = deciding;
+    let is_one_of = |row: &Row, column, words: &[&str]| {
+        row.get::<String>(column).is_some_and(|word| words.contains(&word.as_str()))
+    };
+    let is_purchase = |row: &Row| {
+        is_one_of(row, status, &["succeeded", "partially_refunded", "refunded"])
+            && is_one_of(row, of_type, &["one_time_payment", "subscription_invoice"])
+    };
+    let mut payments = Vec::new();
+    trigger_rows::visit(trigger, |old, new| {
+        let Some(new) = new.filter(|new| is_purchase(new)) else { return };
+        if old.is_none_or(|old| deciding.iter().any(|column| new.differs(old, *column))) {
+            payments.extend(new.get::<Uuid>(id));
+        }
+    });
+    payments
+}
+
+/// Environment and id of the subscriptions among the rows, before and after.
+fn changed_subscriptions(trigger: &PgTrigger) -> Vec<(String, String)> {
+    let [environment, id] = trigger_rows::columns(trigger, [c"environment", c"stripe_subscription_id"]);
+    let mut changed: Vec<(String, String)> = Vec::new();
+    trigger_rows::visit(trigger, |old, new| {
+        let name = |row: &Row| Some((row.get(environment)?, row.get(id)?));
+        changed.extend([old, new].into_iter().flatten().filter_map(name));
+    });
+    changed.sort_unstable();
+    changed.dedup();
+    changed
+}
+
+/// The subjects of subscriptions among the rows, before and after, with an environment of each.
+fn changed_subjects(trigger: &PgTrigger) -> BTreeMap<(String, String), String> {
+    let [environment, subject_type, subject_id] =
+        trigger_rows::columns(trigger, [c"environment", c"subject_type", c"subject_id"]);
+    let mut changed = BTreeMap::new();
+    trigger_rows::visit(trigger, |old, new| {
+        let subject = |row: &Row| Some(((row.get(subject_type)?, row.get(subject_id)?), row.get(environment)?));
+        changed.extend([old, new].into_iter().flatten().filter_map(subject));
+    });
+    changed
+}
+
+fn give_subscriptions(changed: &[(String, String)]) {
+    for (environment, id) in changed {
+        subscription::give_entitlements(environment, id);
+    }
+}
+
+fn write_billing_status(changed: &BTreeMap<(String, String), String>) {
+    if targets(TargetKind::BillingStatus).is_empty() {
+        return;
+    }
+    for ((subject_type, subject_id), environment) in changed {
+        let subject = Subject { subject_type: subject_type.clone(), subject_id: subject_id.clone() };
+        subscription::write_billing_status(environment, &subject);
+    }
+}
+
+/// Does a trigger's work with the rights that it needs, whoever wrote the row.
+fn as_definer<'a>(work: impl FnOnce()) -> Result<Option<Tuple<'a, AllocatedByRust>>, TriggerFailed> {
+    definer::write(Path::Ordinary, work);
+    nothing()
+}
+
+/// What an AFTER trigger returns is not looked at.
+fn nothing<'a>() -> Result<Option<Tuple<'a, AllocatedByRust>>, TriggerFailed> {
+    Ok(None)
+}
+
+fn column<A: WhoAllocated>(row: &Tuple<A>, name: &'static str) -> Option<String> {
+    row::get(row, name).ok().flatten()
+}
+
+/// What whoever puts a trigger elsewhere may have wanted.
+const ATTACH: &str = "Use payments.attach(…) to put it onto a table of yours.";
+
+/// Raises 39P01 unless this is an AFTER trigger of one of these tables of ours, and sees the rows.
+fn require(trigger: &PgTrigger, name: &'static str, tables: &[&str]) {
+    if !is_after_on(trigger, tables) {
+        let tables = tables.join(", payments.");
+        let made_for = format!("It gives something only as an AFTER trigger of payments.{tables}.");
+        misplaced(name, &made_for, ATTACH);
+    }
+    if !trigger_rows::are_visible(trigger) {
+        misplaced(
+            name,
+            "A trigger of a statement sees rows in transition tables only, and this one lacks them.",
+            "Make it FOR EACH ROW, or add REFERENCING with OLD TABLE, NEW TABLE or, for an UPDATE, both.",
+        );
+    }
+}
+
+/// Raises 39P01 unless this is an AFTER row trigger of this table of ours.
+fn require_row(trigger: &PgTrigger, name: &'static str, table: &str) {
+    if !is_after_on(trigger, &[table]) || !trigger.event().fired_for_row() {
+        misplaced(name, &format!("It gives something only as an AFTER row trigger of payments.{table}."), ATTACH);
+    }
+}
+
+fn is_after_on(trigger: &PgTrigger, tables: &[&str]) -> bool {
+    trigger.event().fired_after()
+        && trigger.table_schema().is_ok_and(|schema| schema == "payments")
+        && trigger.table_name().is_ok_and(|known| tables.contains(&known.as_str()))
+}
+
+fn misplaced(name: &'static str, made_for: &str, hint: &str) {
+    ErrorReport::new(
+        PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+        format!("function {name}() was not called by its own trigger"),
+        name,
+    )
+    .set_detail(made_for)
+    .set_hint(hint)
+    .report(PgLogLevel::ERROR);
+}
+
+statement!(MISSING_PROJECTION_TRIGGERS, "missing_projection_triggers");
+statement!(UNNEEDED_PROJECTION_TRIGGERS, "unneeded_projection_triggers");
+
+/// Makes the triggers of a kind on our own tables, where they are missing.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn make_projection_triggers(kind: &str) {
+    definer::require_inside();
+    definer::run_ddl(&MISSING_PROJECTION_TRIGGERS.all::<String>(&[text(kind)]));
+}
+
+/// Drops those of a kind that no attached table needs any more.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn drop_projection_triggers(kind: &str) {
+    definer::require_inside();
+    definer::run_ddl(&UNNEEDED_PROJECTION_TRIGGERS.all::<String>(&[text(kind)]));
+}
