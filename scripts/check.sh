@@ -60,6 +60,8 @@ check 'clippy' cargo clippy --quiet --workspace --all-targets "${features[@]}" -
 RUSTDOCFLAGS='-D warnings' check 'rustdoc' cargo doc --quiet --workspace --no-deps --document-private-items "${features[@]}"
 check 'no SQL in Rust' no_sql_in_rust
 check 'statements say what they do' statements_say_what_they_do
+check 'no circles' "$bin/python" scripts/circles.py
+check 'sizes' "$bin/python" scripts/sizes.py
 check 'shell' shell_scripts_parse
 check 'spelling' "$bin/typos"
 check 'sqlfluff' sql_files_lint

@@ -6,6 +6,7 @@
 //! - [`mirror`]: customers, subscriptions and the catalog: each row is its object's newest snapshot.
 //! - [`payment`]: how the facts about one payment become its row.
 //! - [`fulfillment`]: what a payment or a subscription gives, and what is taken back.
+//! - [`query_file`]: one query of a file of queries, found while compiling.
 //! - [`session`]: what a request to pay, or to open the portal, may hold.
 //! - [`redact`]: what looks like one of Stripe's secrets, and texts without it.
 //! - [`search_path`]: where names are looked up while the extension acts as another role.
@@ -13,6 +14,7 @@
 pub mod fulfillment;
 pub mod mirror;
 pub mod payment;
+pub mod query_file;
 pub mod redact;
 pub mod search_path;
 pub mod session;

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""sizes.py: no file of the repository is longer than 500 lines, and no function longer than 70.
+
+Left out are files that a tool writes: lock files, the generated schema, and the stories of Stripe's events. Functions are those of Rust,
+Python and PL/pgSQL, from the line that names them to the one that ends them.
+"""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+
+from rust_source import closing_brace, code_only
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FILE_LINES, FUNCTION_LINES = 500, 70
+WRITTEN_BY_TOOLS = re.compile(
+    r"(^|/)(Cargo\.lock|package-lock\.json)$|^tests/requirements\.txt$|^sql/payments\.sql$|^sql/release/|^tests/corpus/stories/")
+RUST_FUNCTION = re.compile(r"\bfn\s+(\w+)[^;{]*\{")
+SQL_FUNCTION = re.compile(
+    r"^create (?:or replace )?(?:function|procedure)\s+([\w.]+).*?(\$\w*\$).*?\2", re.M | re.S | re.I)
+
+
+def line(text, place):
+    return text.count("\n", 0, place) + 1
+
+
+def rust_functions(text):
+    code = code_only(text)
+    for found in RUST_FUNCTION.finditer(code):
+        yield found[1], line(code, found.start()), line(code, closing_brace(code, found.end() - 1))
+
+
+def python_functions(text):
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.name, node.lineno, node.end_lineno
+
+
+def sql_functions(text):
+    for found in SQL_FUNCTION.finditer(text):
+        yield found[1], line(text, found.start()), line(text, found.end())
+
+
+READERS = {".rs": rust_functions, ".py": python_functions, ".sql": sql_functions}
+
+
+def judge(name, text):
+    """What is too long in a file."""
+    lines = text.count("\n")
+    found = [f"{name}: {lines} lines"] if lines > FILE_LINES else []
+    for function, first, last in READERS.get(pathlib.Path(name).suffix, lambda text: ())(text):
+        if last - first + 1 > FUNCTION_LINES:
+            found.append(f"{name}:{first}: {function} has {last - first + 1} lines")
+    return found
+
+
+def test_itself():
+    filler = "\n" * FUNCTION_LINES
+    for name, text in (
+        ("long.txt", "\n" * (FILE_LINES + 1)),
+        ("long.rs", "fn f<'a>(x: &'a str) -> char {" + filler + "'}' }"),
+        ("long.py", "def f():" + filler + "    return 1\n"),
+        ("long.sql", "create function f() returns void language plpgsql as $$" + filler + "$$;"),
+    ):
+        shorter = text.replace("\n", "", 2)
+        if len(judge(name, text)) != 1 or judge(name, shorter):
+            sys.exit(f"sizes.py itself does not see {name}")
+
+
+def main():
+    test_itself()
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+    names = [name for name in listed if name and not WRITTEN_BY_TOOLS.search(name) and (ROOT / name).is_file()]
+    wrong = [one for name in names for one in judge(name, (ROOT / name).read_text())]
+    print("\n".join(wrong))
+    print(f"{len(names)} files: {len(wrong)} findings")
+    sys.exit(1 if wrong or not names else 0)
+
+
+main()
