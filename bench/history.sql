@@ -47,7 +47,7 @@ $$;
 
 call bench.copy_rows('payments.webhook_events', (:scale * 5e6 / 3)::int);
 call bench.copy_rows('payments.facts', (:scale * 1e6)::int);
-call bench.copy_rows('payments.links', (:scale * 1e6)::int);
+call bench.copy_rows('payments.fact_links', (:scale * 1e6)::int);
 call bench.copy_rows('payments.payment_history', (:scale * 1e6)::int);
 reset session_replication_role;
 drop function bench.varied;

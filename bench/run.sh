@@ -3,7 +3,7 @@
 # INSERT of the same event into a copy of webhook_events with its indexes. Ratios travel between machines; rates do not.
 #   BENCH_EVENTS   events per measurement (6000)     BENCH_ROUNDS   floor and path in turn, the best of them counts (3)
 #   BENCH_SCALE    1 is a million payments and five million events already there (0.1)
-#   BENCH_OBJECTS  objects of the back-fill (100000) BENCH_ONLY     one of: empty mixed million backfill sessions fulfilment
+#   BENCH_OBJECTS  objects of the back-fill (100000) BENCH_ONLY     one of: empty mixed million backfill sessions fulfillment
 if [ -z "${SERVER_DATA:-}" ]; then
   quarter=$(awk '/^MemTotal/ { printf "%dMB", $2 / 4096 }' /proc/meminfo) # of the memory, as a server's usual setting is
   export SERVER_SETTINGS="fsync=on synchronous_commit=on shared_buffers=$quarter max_wal_size=8GB checkpoint_timeout=30min autovacuum_naptime=10s"
@@ -98,6 +98,6 @@ if wanted backfill; then
   sql -v objects="$objects" -f "$here/backfill.sql"
 fi
 
-for wing in sessions fulfilment; do
+for wing in sessions fulfillment; do
   if wanted "$wing" && [ -x "$here/$wing.sh" ]; then "$here/$wing.sh"; fi
 done

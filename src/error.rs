@@ -165,7 +165,7 @@ impl Error {
     /// Raises it.
     pub(crate) fn raise(&self) -> ! {
         if matches!(self, Self::Environment(Some(given)) if looks_secret(given)) {
-            crate::db::hide_statement_from_log();
+            crate::pg::guc::hide_statement_from_log();
         }
         ErrorReport::new(self.sqlstate(), self.message(), "payments")
             .set_detail(self.detail())

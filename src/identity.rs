@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use pgrx::prelude::*;
 use serde_json::value::RawValue;
 
-use crate::kept::{Kept, kept};
-use crate::{db, definer, trust};
+use crate::pg::cache::{Cache, cached};
+use crate::pg::{catalog, guc, role, statement};
+use crate::{definer, precondition, trust};
 
 const IS_GUEST_ROLE: &str = include_str!("../sql/statement/is_guest_role.sql");
 
@@ -30,13 +31,13 @@ struct Claims {
 #[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 pub(crate) fn current_user_id() -> Option<String> {
-    db::require_extension();
-    if !trust::is_gateway(db::login_role()) {
+    precondition::require_extension();
+    if !trust::is_gateway(role::login_role()) {
         return None;
     }
-    let claims = match db::setting(c"request.jwt.claims") {
+    let claims = match guc::setting(c"request.jwt.claims") {
         Some(claims) => claims_in(&claims),
-        None => Claims { sub: db::setting(c"request.jwt.claim.sub"), role: db::setting(c"request.jwt.claim.role") },
+        None => Claims { sub: guc::setting(c"request.jwt.claim.sub"), role: guc::setting(c"request.jwt.claim.role") },
     };
     // No text of the server's can hold a NUL, so it is no one's id.
     let id = claims.sub.filter(|id| !id.is_empty() && !id.contains('\0'))?;
@@ -57,7 +58,7 @@ fn claims_in(claims: &str) -> Claims {
 }
 
 thread_local! {
-    static GUESTS: RefCell<Kept<String, bool>> = RefCell::default();
+    static GUESTS: RefCell<Cache<String, bool>> = RefCell::default();
 }
 
 /// Whether a role of claims is a visitor's: the usual one, or one that was granted as a guest and as nothing else.
@@ -65,12 +66,12 @@ fn is_guest(role: &str) -> bool {
     if role == ANONYMOUS {
         return true;
     }
-    let granted = db::our_table(c"granted_roles");
+    let granted = catalog::payments_table(c"granted_roles");
     if granted == pg_sys::InvalidOid || role.is_empty() || role.contains('\0') {
         return false;
     }
-    kept(&GUESTS, &[granted], role.to_owned(), |role| {
-        let found = definer::read(|| db::look_up(IS_GUEST_ROLE, &[role]));
+    cached(&GUESTS, &[granted], role.to_owned(), |role| {
+        let found = definer::read(|| statement::query_current_snapshot(IS_GUEST_ROLE, &[role]));
         (found.first().and_then(Option::as_deref) == Some("true"), true)
     })
 }

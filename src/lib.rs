@@ -2,28 +2,23 @@
 //!
 //! A table of contents: what exists, in install order. What happens to an event is told in `webhook.rs`.
 
-mod abort;
 mod clock;
-mod column_value;
-mod db;
-mod deferred;
 mod definer;
+mod entrance;
 mod error;
 mod fulfillment;
 mod identity;
-mod jsonb;
-mod kept;
-mod lock;
-mod plan;
+mod operate;
+mod pg;
+mod precondition;
 mod project;
-mod row;
-mod savepoint;
-mod secrets;
+mod projection_lock;
 mod session;
 mod settings;
-mod trigger_rows;
 mod trust;
 mod webhook;
+mod webhook_event;
+mod webhook_secrets;
 
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
@@ -35,7 +30,7 @@ use pgrx::prelude::*;
 extension_sql_file!("../sql/schema/roles.sql", name = "roles", bootstrap);
 extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["roles"]);
 extension_sql_file!("../sql/schema/identity.sql", name = "identity", requires = ["tables"]);
-extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = ["identity", definer::outer_role]);
+extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = ["identity", entrance::outer_role]);
 extension_sql_file!(
     "../sql/schema/sessions.sql",
     name = "sessions",
@@ -43,7 +38,7 @@ extension_sql_file!(
         "subjects",
         session::checkout::guard_checkout_session,
         session::portal::guard_portal_session,
-        session::secrets::keep_secrets_out
+        session::redaction::keep_secrets_out
     ]
 );
 extension_sql_file!("../sql/schema/live.sql", name = "live", requires = ["sessions"]);
@@ -88,7 +83,7 @@ pub extern "C-unwind" fn _PG_init() {
     // SAFETY: a backend has one thread.
     unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
     settings::define();
-    abort::watch();
+    pg::transaction_end::watch();
 }
 
 /// What `cargo pgrx test` asks of a crate.

@@ -15,12 +15,12 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Serialize;
 
-use crate::db;
+use crate::pg::{catalog, role, savepoint};
 
 /// The parameters' types, as a statement's first lines tell them: `$1 environment text, $2 keys text[]`. One that names no type
 /// is of the type that follows.
 fn parameter_types(head: &str) -> Vec<String> {
-    const TYPES: [&str; 11] = [
+    const TYPES: [&str; 13] = [
         "jsonb",
         "text[]",
         "uuid[]",
@@ -100,7 +100,7 @@ fn plan(explain: &str) -> Vec<String> {
 const OURS: [&str; 14] = [
     "webhook_events",
     "facts",
-    "links",
+    "fact_links",
     "payment_history",
     "checkout_sessions",
     "customer_portal_sessions",
@@ -116,6 +116,7 @@ const OURS: [&str; 14] = [
 
 #[pg_schema]
 mod tests {
+    #[allow(clippy::wildcard_imports, reason = "the tests are of this very file")]
     use super::*;
 
     #[pg_test]
@@ -124,7 +125,7 @@ mod tests {
         for (name, sql) in statements() {
             assert!(sql.starts_with(&format!("-- {name}:")), "{name} does not say on its first line what it does");
             let types = types_of(&sql);
-            let outcome = db::savepoint(|| prepare(&name, &types, &sql));
+            let outcome = savepoint::savepoint(|| prepare(&name, &types, &sql));
             refused.extend(outcome.err().map(|failure| format!("{name} {types:?}: {failure}")));
             prepared += 1;
         }
@@ -136,7 +137,7 @@ mod tests {
     #[pg_test]
     fn no_statement_of_the_path_reads_a_whole_table() {
         const READ_ALL_BY_PURPOSE: [&str; 9] = [
-            "all_anchors",
+            "all_group_ids",
             "all_claims",
             "all_mirrored",
             "count_open_fulfillments",
@@ -184,9 +185,9 @@ mod tests {
     #[pg_test]
     fn a_savepoint_keeps_all_or_nothing() {
         Spi::run("create temp table kept (n int)").unwrap();
-        let kept = db::savepoint(|| Spi::run("insert into kept values (1)").unwrap());
+        let kept = savepoint::savepoint(|| Spi::run("insert into kept values (1)").unwrap());
         assert!(kept.is_ok());
-        let failed = db::savepoint(|| {
+        let failed = savepoint::savepoint(|| {
             Spi::run("insert into kept values (2)").unwrap();
             Spi::run("select 1 / 0").unwrap();
         });
@@ -196,12 +197,12 @@ mod tests {
 
     #[pg_test(error = "canceling statement due to user request")]
     fn a_savepoint_does_not_swallow_a_cancel() {
-        let _ = db::savepoint(|| Spi::run("select pg_cancel_backend(pg_backend_pid()), pg_sleep(10)").unwrap());
+        let _ = savepoint::savepoint(|| Spi::run("select pg_cancel_backend(pg_backend_pid()), pg_sleep(10)").unwrap());
     }
 
     #[pg_test]
     fn what_only_says_that_it_was_cancelled_is_an_error_like_others() {
-        let said = db::savepoint(|| {
+        let said = savepoint::savepoint(|| {
             ErrorReport::new(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "canceling statement due to user request", "test")
                 .report(PgLogLevel::ERROR);
         });
@@ -213,11 +214,11 @@ mod tests {
         Spi::run("create role shop_owner").unwrap();
         Spi::run("create table public.shop (n int); alter table public.shop owner to shop_owner").unwrap();
         let shop = Spi::get_one::<pg_sys::Oid>("select 'public.shop'::regclass::oid").unwrap().unwrap();
-        let owner = db::owner_of(shop).unwrap();
+        let owner = catalog::owner_of(shop).unwrap();
         let user = || Spi::get_one::<String>("select current_user::text").unwrap().unwrap();
         let before = user();
-        assert_eq!(db::as_user(owner, user), "shop_owner");
-        let refused = db::savepoint(|| db::as_user(owner, || Spi::run("set role postgres").unwrap()));
+        assert_eq!(role::as_user(owner, user), "shop_owner");
+        let refused = savepoint::savepoint(|| role::as_user(owner, || Spi::run("set role postgres").unwrap()));
         assert_eq!(refused.unwrap_err().sqlstate, "42501");
         assert_eq!(user(), before);
     }

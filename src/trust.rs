@@ -8,10 +8,12 @@ use std::rc::Rc;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::db::{self, our_table, statement, text};
-use crate::definer;
 use crate::error::Error;
-use crate::kept::{Kept, kept};
+use crate::pg::cache::{Cache, cached};
+use crate::pg::catalog::payments_table;
+use crate::pg::statement::{statement, text};
+use crate::pg::{grant, our_role, role};
+use crate::{definer, precondition};
 
 statement!(RECORDED_ROLES, "recorded_roles");
 statement!(ROLE_GRANTS, "role_grants");
@@ -26,16 +28,16 @@ struct Recorded {
 }
 
 thread_local! {
-    static RECORDED: RefCell<Kept<(), Rc<[Recorded]>>> = RefCell::default();
+    static RECORDED: RefCell<Cache<(), Rc<[Recorded]>>> = RefCell::default();
 }
 
 fn recorded() -> Rc<[Recorded]> {
-    let table = our_table(c"granted_roles");
+    let table = payments_table(c"granted_roles");
     if table == pg_sys::InvalidOid {
         // While a dump is being restored, its table is still to come.
         return Rc::new([]);
     }
-    kept(&RECORDED, &[table], (), |()| (definer::read(|| RECORDED_ROLES.read(&[])).into(), true))
+    cached(&RECORDED, &[table], (), |()| (definer::read(|| RECORDED_ROLES.read(&[])).into(), true))
 }
 
 /// Whether a role is, or inherits from, one that was recorded as one of these.
@@ -49,42 +51,42 @@ fn is_recorded(role: pg_sys::Oid, as_: &[&str]) -> bool {
 
 /// Whether a role is a trusted backend. What an app's trigger on our tables runs as can do what an admin can, and no more.
 pub(crate) fn is_admin(role: pg_sys::Oid) -> bool {
-    db::is_superuser(role) || definer::is_ours(role) || is_recorded(role, &["admin"])
+    role::is_superuser(role) || our_role::is_ours(role) || is_recorded(role, &["admin"])
 }
 
 /// Whether a role that logs in has checked who the caller is before it sets claims.
 pub(crate) fn is_gateway(role: pg_sys::Oid) -> bool {
-    db::is_superuser(role) || is_recorded(role, &["admin", "gateway"])
+    role::is_superuser(role) || is_recorded(role, &["admin", "gateway"])
 }
 
 /// Refuses everyone but an admin.
 pub(crate) fn require_admin() -> Result<(), Error> {
-    let role = db::current_role();
-    if is_admin(role) { Ok(()) } else { Err(Error::NotRecorded { role: db::role_name(role), as_: "admin" }) }
+    let role = role::current_role();
+    if is_admin(role) { Ok(()) } else { Err(Error::NotRecorded { role: role::role_name(role), as_: "admin" }) }
 }
 
 /// Refuses everyone but who may post webhooks, or an admin.
 pub(crate) fn require_webhook() -> Result<(), Error> {
-    let role = db::current_role();
+    let role = role::current_role();
     if is_admin(role) || is_recorded(role, &["webhook"]) {
         return Ok(());
     }
-    Err(Error::NotRecorded { role: db::role_name(role), as_: "webhook" })
+    Err(Error::NotRecorded { role: role::role_name(role), as_: "webhook" })
 }
 
 /// Whether a role is a trusted backend; for our own SQL.
 #[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn is_admin_role(role: &str) -> bool {
-    db::role_named(role).is_some_and(is_admin)
+    role::role_named(role).is_some_and(is_admin)
 }
 
 /// Whether the present role is a trusted backend; for the policies of the app's tables.
 #[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 fn acting_role_is_admin() -> bool {
-    db::require_extension();
-    is_admin(db::current_role())
+    precondition::require_extension();
+    is_admin(role::current_role())
 }
 
 /// Gives a role what it was recorded as, or takes it back.
@@ -97,32 +99,11 @@ fn change_grants(role: pg_sys::Oid, as_: &str, give: bool) {
         .all::<String>(&[role.into(), text(as_)])
         .into_iter()
         .partition(|statement| statement.contains(" execute on function "));
-    definer::run_function_grants(&functions);
+    grant::run_function_grants(&functions);
     definer::run_ddl(&others);
 }
 
-/// Takes back what row security does not cover and no record backs, after somebody's GRANT.
-///
-/// # Safety
-/// Called by the server alone, as the function of an event trigger.
-#[unsafe(no_mangle)]
-#[pg_guard]
-pub unsafe extern "C-unwind" fn take_back_grants(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: a global of this backend. While a dump is being restored the records are still to come.
-    let restoring = !unsafe { pg_sys::row_security };
-    if !restoring && !definer::is_owner() && our_table(c"granted_roles") != pg_sys::InvalidOid {
-        // Under a snapshot of its own: that of the GRANT does not show what it did.
-        let unbacked = definer::read(|| UNBACKED_GRANTS.all::<String>(&[]));
-        if !unbacked.is_empty() {
-            definer::run_ddl(&unbacked);
-        }
-    }
-    pg_sys::Datum::from(0)
-}
-
-/// What the server asks before it calls a C function.
-#[unsafe(no_mangle)]
-#[allow(unreachable_pub, reason = "the server finds it by its name")]
-pub extern "C" fn pg_finfo_take_back_grants() -> &'static pg_sys::Pg_finfo_record {
-    &definer::VERSION_1
+/// The REVOKEs of what row security does not cover and no record backs.
+pub(crate) fn unbacked_grants() -> Vec<String> {
+    UNBACKED_GRANTS.all(&[])
 }

@@ -4,18 +4,18 @@ use payments_core::stripe::event::{Environment, Event};
 use payments_core::stripe::signature::{BadSignature, Signed, Verified};
 use pgrx::JsonB;
 use pgrx::prelude::*;
-use serde::Deserialize;
 use serde_json::json;
 
-use crate::db::{self, Jsonb, Path, statement, text};
 use crate::error::{Error, OrRaise};
-use crate::project::{self, Verdict};
-use crate::{clock, definer, secrets, settings, trust};
+use crate::pg::guc::{self, SearchPath};
+use crate::pg::jsonb::Jsonb;
+use crate::pg::secret_table;
+use crate::pg::statement::statement;
+use crate::precondition::{self, environment_of};
+use crate::project::dispatch::{self, ProjectionOutcome};
+use crate::webhook_event::{Recorded, finish, record, response, with_object};
+use crate::{clock, definer, projection_lock, settings, trust};
 
-statement!(RECORD_EVENT, "record_event");
-statement!(CLAIM_EVENT, "claim_event");
-statement!(REFUSE_EVENT, "refuse_event");
-statement!(SETTLE_EVENT, "settle_event");
 statement!(LIVE_APPROVAL, "live_approval");
 
 /// Receives one webhook: verifies its signature, records the event, derives every row from it and gives what was bought,
@@ -86,7 +86,7 @@ fn receive(environment: Option<&str>, payload: Option<&[u8]>, signature: Option<
         return Err(Error::TooLarge { size: body.len(), limit });
     }
     let header = signature.ok_or(Error::Signature(BadSignature::Missing))?;
-    let secrets = secrets::valid(environment);
+    let secrets = secret_table::valid(environment);
     if secrets.is_empty() {
         return Err(Error::NoSecret(environment.name()));
     }
@@ -105,81 +105,35 @@ fn accept(environment: Environment, verified: &Verified, signature: Option<&str>
     if environment == Environment::Live && definer::read(|| LIVE_APPROVAL.read::<bool>(&[])) != [true] {
         return Err(Error::LiveNotApproved);
     }
-    db::require_read_committed()?;
-    db::commit_durably();
-    Ok(definer::write(Path::Ordinary, || match record(environment, &event, verified.body(), signature) {
+    precondition::require_read_committed()?;
+    guc::commit_durably();
+    Ok(definer::write(SearchPath::Ordinary, || match record(environment, &event, verified.body(), signature) {
         Recorded::Fresh => settle(environment, &event),
-        Recorded::Known(answer) => answer,
+        Recorded::Duplicate(answer) => answer,
     }))
-}
-
-enum Recorded {
-    /// Nobody has run it yet, or it failed before: it is ours to run, and its row is locked.
-    Fresh,
-    /// It has been dealt with.
-    Known(JsonB),
-}
-
-#[derive(Deserialize)]
-struct Earlier {
-    status: String,
-    same_body: bool,
-}
-
-/// Writes the event down, once. Of two deliveries at once, one waits here for the other.
-fn record(environment: Environment, event: &Event, body: &[u8], signature: Option<&str>) -> Recorded {
-    let args = [
-        text(environment.name()),
-        text(event.id.as_str()),
-        text(event.event_type.as_str()),
-        event.livemode.unwrap_or(environment.livemode()).into(),
-        text(event.account.as_deref()),
-        text(event.object_type.as_deref()),
-        text(event.object_id.as_deref()),
-        text(event.readable.as_str()),
-        text(std::str::from_utf8(body).ok()),
-        text(signature),
-    ];
-    if RECORD_EVENT.execute(&args) == 1 {
-        return Recorded::Fresh;
-    }
-    let known = [text(environment.name()), text(event.id.as_str()), text(event.readable.as_str())];
-    let Some(earlier) = CLAIM_EVENT.one::<Earlier>(&known) else { return Recorded::Fresh };
-    if !earlier.same_body {
-        REFUSE_EVENT.execute(&[text(environment.name()), text(event.id.as_str())]);
-        let error = "an event with this id and another body was received before; this one is refused";
-        return Recorded::Known(answer(event, "refused", true, Some(error)));
-    }
-    match earlier.status.as_str() {
-        "processed" | "ignored" => Recorded::Known(answer(event, &earlier.status, true, None)),
-        _ => Recorded::Fresh,
-    }
 }
 
 /// Derives what follows from the event, or, where that fails, undoes it all and says why.
 fn settle(environment: Environment, event: &Event) -> JsonB {
-    let finish = |status: &str, error: Option<&str>| {
-        let args = [text(environment.name()), text(event.id.as_str()), text(status), text(error)];
-        SETTLE_EVENT.execute(&args);
-    };
-    let outcome = project::at_once_or_alone(|| {
-        let verdict = project::event(environment, event);
+    let finish = |status: &str, error: Option<&str>| finish(environment, event, status, error);
+    let outcome = projection_lock::shared_then_exclusive(|| {
+        let verdict = dispatch::event(environment, event);
         match &verdict {
-            Verdict::Projected => finish("processed", None),
-            Verdict::Ignored(reason) => finish("ignored", Some(reason)),
-            Verdict::Unreadable(_) => {}
+            ProjectionOutcome::Projected => finish("processed", None),
+            ProjectionOutcome::Ignored(reason) => finish("ignored", Some(reason)),
+            ProjectionOutcome::Unreadable(_) => {}
         }
         verdict
     });
     let failed = |reason: String| {
         finish("failed", Some(&reason));
-        answer(event, "failed", false, Some(&reason))
+        response(event, "failed", false, Some(&reason))
     };
     match outcome {
-        Ok(Verdict::Projected) => answer(event, "processed", false, None),
-        Ok(Verdict::Ignored(reason)) => answer(event, "ignored", false, Some(&reason)),
-        Ok(Verdict::Unreadable(reason)) => failed(told_of(event, &format!("22023: {reason}"))),
-        Err(failure) => failed(told_of(event, &failure)),
+        Ok(ProjectionOutcome::Projected) => response(event, "processed", false, None),
+        Ok(ProjectionOutcome::Ignored(reason)) => response(event, "ignored", false, Some(&reason)),
+        Ok(ProjectionOutcome::Unreadable(reason)) => failed(with_object(event, &format!("22023: {reason}"))),
+        Err(failure) => failed(with_object(event, &failure)),
     }
 }
 
@@ -188,69 +142,4 @@ pub(crate) fn replay(environment: Environment, body: &[u8]) -> String {
     let Ok(event) = Event::parse(body) else { return "failed".to_owned() };
     let answer = settle(environment, &event).0;
     answer.get("status").and_then(serde_json::Value::as_str).unwrap_or("failed").to_owned()
-}
-
-fn told_of(event: &Event, failure: &impl std::fmt::Display) -> String {
-    let object = event.object_id.as_deref().unwrap_or("an object without id");
-    format!("{failure}, projecting {object}")
-}
-
-fn answer(event: &Event, status: &str, duplicate: bool, error: Option<&str>) -> JsonB {
-    JsonB(json!({
-        "received": status != "refused",
-        "handled": status == "processed",
-        "duplicate": duplicate,
-        "status": status,
-        "event_id": event.id,
-        "event_type": event.event_type,
-        "error": error,
-    }))
-}
-
-/// The environment that an argument names.
-pub(crate) fn environment_of(name: Option<&str>) -> Result<Environment, Error> {
-    name.and_then(Environment::parse).ok_or_else(|| Error::Environment(name.map(ToOwned::to_owned)))
-}
-
-/// Signs an event as Stripe would, with the newest secret of the test environment, for tests and demos.
-///
-/// Returns the payload to post and the `Stripe-Signature` header to post it with.
-///
-/// # Errors
-/// 55000: no test secret is configured. 22023: the event says `livemode: true`.
-#[pg_extern]
-#[search_path(pg_catalog, pg_temp)]
-fn sign_test_event(event: Option<Jsonb>) -> TableIterator<'static, (name!(payload, String), name!(signature, String))> {
-    trust::require_admin().or_raise();
-    let payload = event.ok_or(Error::Missing("event")).or_raise().0;
-    if Event::parse(payload.as_bytes()).is_ok_and(|event| event.livemode == Some(true)) {
-        Error::Argument(
-            "only events of the test environment are signed",
-            "The event says livemode true.".to_owned(),
-            "Stripe alone signs live events.",
-        )
-        .raise();
-    }
-    let secret = secrets::valid(Environment::Test).into_iter().next().ok_or(Error::NoSecret("test")).or_raise();
-    let signature = payments_core::stripe::signature::sign(&secret, clock::now(), payload.as_bytes());
-    TableIterator::once((payload, signature))
-}
-
-/// An answer for the log and the tests: what is stored of an event still verifies under a secret of its environment.
-#[pg_extern]
-#[search_path(pg_catalog, pg_temp)]
-fn stored_event_verifies(environment: Option<&str>, stripe_event_id: Option<&str>) -> Option<bool> {
-    trust::require_admin().or_raise();
-    statement!(SIGNED_BODY, "signed_body");
-    #[derive(Deserialize)]
-    struct SignedBody {
-        body: String,
-        signature: String,
-    }
-    let environment = environment_of(environment).or_raise();
-    let find = || SIGNED_BODY.read(&[text(environment.name()), text(stripe_event_id)]);
-    let stored: SignedBody = definer::read(find).into_iter().next()?;
-    let secrets = secrets::valid(environment);
-    let signed = Signed::new(stored.body.as_bytes(), &stored.signature);
-    Some(signed.verify(&secrets, 0, i64::MAX).is_ok())
 }

@@ -49,20 +49,20 @@ as $function$
       from payments.checkout_sessions s
      where s.id::text = reference or s.stripe_checkout_session_id = reference or s.metadata ->> 'order_id' = reference
         or s.stripe_customer_id = reference or s.stripe_subscription_id = reference
-  ), anchor as (
-    select l.environment, l.anchor from payments.links l where l.key = reference
+  ), group_id as (
+    select l.environment, l.group_id from payments.fact_links l where l.key = reference
     union
-    select l.environment, l.anchor from asked a
-      join payments.links l on l.environment = a.environment and l.key = a.stripe_checkout_session_id
+    select l.environment, l.group_id from asked a
+      join payments.fact_links l on l.environment = a.environment and l.key = a.stripe_checkout_session_id
     union
-    select f.environment, f.anchor from payments.facts f
-     where f.environment in ('test', 'live') and f.stripe_customer_id = reference and f.anchor is not null
+    select f.environment, f.group_id from payments.facts f
+     where f.environment in ('test', 'live') and f.stripe_customer_id = reference and f.group_id is not null
     union
-    select f.environment, f.anchor from payments.facts f
-     where f.environment in ('test', 'live') and f.stripe_subscription_id = reference and f.anchor is not null
+    select f.environment, f.group_id from payments.facts f
+     where f.environment in ('test', 'live') and f.stripe_subscription_id = reference and f.group_id is not null
   ), fact as (
     select f.environment, f.object_id, f.object_type, f.event_id, f.keys, f.stripe_subscription_id, f.statement::text as said
-      from anchor a join payments.facts f on f.environment = a.environment and f.anchor = a.anchor
+      from group_id a join payments.facts f on f.environment = a.environment and f.group_id = a.group_id
   ), mirrored as (
     select w.environment, reference as key from (values ('test'), ('live')) as w (environment)
     union
@@ -114,7 +114,7 @@ as $function$
          format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
     from mirrored m
     join payments.facts f on f.environment = m.environment and f.object_id = m.key
-   where f.anchor is null
+   where f.group_id is null
      and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id)
   union all
   select m.environment, coalesce(to_timestamp(m.evidence_created), m.created_at),

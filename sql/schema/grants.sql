@@ -144,7 +144,7 @@ as $$
     ('admin', 'payments.environments', 'select'),
     ('admin', 'payments.subject_types', 'select'),
     ('admin', 'payments.facts', 'select'),
-    ('admin', 'payments.links', 'select'),
+    ('admin', 'payments.fact_links', 'select'),
     ('admin', 'payments.recovered_sessions', 'select'),
     ('admin', 'payments.mapping_claims', 'select'),
     ('admin', 'payments.active_entitlements', 'select')

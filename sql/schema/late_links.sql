@@ -38,7 +38,7 @@ begin
     -- A session that took the row because it names it, or was recovered from its own, is being projected anyway.
     create trigger payments_note_session
       after update of stripe_checkout_session_id on payments.checkout_sessions for each row
-      when (new.stripe_checkout_session_id is not null and new.named_by is null and new.recovered_from is null
+      when (new.stripe_checkout_session_id is not null and new.claimed_by_session is null and new.recovered_from is null
             and new.stripe_checkout_session_id is distinct from old.stripe_checkout_session_id)
       execute function payments.note_session();
     alter trigger payments_note_session on payments.checkout_sessions depends on extension payments;

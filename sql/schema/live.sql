@@ -47,7 +47,7 @@ begin
             hint = 'Sync the catalog with payments.sync_stripe_objects(''live'', objects).';
   end if;
   -- A test subscription that is being delivered is waited for, so that it ends with the others.
-  lock table payments.links in exclusive mode;
+  lock table payments.fact_links in exclusive mode;
   update payments.environments e
      set live_approved_by = approve_live_body.approved_by, live_approved_at = now(), went_live_at = coalesce(e.went_live_at, now())
    where e.environment = 'live';

@@ -27,7 +27,7 @@ create type payments.checkout_session as (
   stripe_customer_id text,
   stripe_payment_intent_id text,
   stripe_subscription_id text,
-  named_by text,
+  claimed_by_session text,
   recovered_from text,
   url text,
   last_error text,
@@ -445,7 +445,7 @@ begin
        set status = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed']) then 'open' else s.status end,
            stripe_checkout_session_id = case when s.recovered_from is null then response operator(pg_catalog.->>) 'id'
                                              else s.stripe_checkout_session_id end,
-           named_by = null,
+           claimed_by_session = null,
            url = coalesce(response operator(pg_catalog.->>) 'url', s.url),
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
            stripe_payment_intent_id = coalesce(s.stripe_payment_intent_id,

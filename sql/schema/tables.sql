@@ -146,7 +146,7 @@ begin
   end if;
 
   -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
-  -- named_by: the Stripe session that has this row only because it names it; where several do, the best of them has it
+  -- claimed_by_session: the Stripe session that has this row only because it names it; where several do, the best of them has it
   -- (payment/rival.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
   -- recovered_from: the one that was recorded, while a session that Stripe recovered from it has the row.
   -- guest_transaction: the transaction that a guest's row is shown to. request_digest: what was asked for under an idempotency
@@ -177,7 +177,7 @@ begin
       stripe_customer_id text,
       stripe_payment_intent_id text,
       stripe_subscription_id text,
-      named_by text,
+      claimed_by_session text,
       recovered_from text,
       url text,
       last_error text,
@@ -397,27 +397,27 @@ begin
       object_id text collate "C" not null,
       event_id text collate "C" not null,
       object_type text not null,
-      anchor text collate "C",
+      group_id text collate "C",
       stripe_customer_id text collate "C",
       stripe_subscription_id text collate "C",
       keys text[] collate "C" not null default '{}',
       statement json not null,
       primary key (object_id, event_id, environment)
     );
-    create index facts_anchor_idx on payments.facts (anchor, environment) where anchor is not null;
+    create index facts_group_id_idx on payments.facts (group_id, environment) where group_id is not null;
     create index facts_customer_idx
       on payments.facts (stripe_customer_id, environment) where stripe_customer_id is not null;
     create index facts_subscription_idx
       on payments.facts (stripe_subscription_id, environment) where stripe_subscription_id is not null;
   end if;
 
-  -- Every Stripe id that a fact has named, and the group of facts (its anchor) that it belongs to: facts that share an id
+  -- Every Stripe id that a fact has named, and the group of facts (its group_id) that it belongs to: facts that share an id
   -- speak of one payment.
-  if to_regclass('payments.links') is null then
-    create table payments.links (
+  if to_regclass('payments.fact_links') is null then
+    create table payments.fact_links (
       environment text not null check (environment in ('test', 'live')),
       key text collate "C" not null,
-      anchor text collate "C" not null,
+      group_id text collate "C" not null,
       primary key (key, environment)
     );
   end if;

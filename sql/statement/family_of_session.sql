@@ -23,9 +23,9 @@ select pg_catalog.json_build_object(
             where (r.environment operator(pg_catalog.=) $1) is true and r.stripe_checkout_session_id operator(pg_catalog.=) f.id),
          'facts', coalesce((
            select pg_catalog.json_agg(o.statement)
-             from payments.links l
+             from payments.fact_links l
              join payments.facts o
-               on (o.environment operator(pg_catalog.=) $1) is true and o.anchor operator(pg_catalog.=) l.anchor
+               on (o.environment operator(pg_catalog.=) $1) is true and o.group_id operator(pg_catalog.=) l.group_id
             where (l.environment operator(pg_catalog.=) $1) is true and l.key operator(pg_catalog.=) f.id collate pg_catalog."C"), '[]'))::pg_catalog.text
   from family f
  where (select pg_catalog.count(*) from family) operator(pg_catalog.>) 1

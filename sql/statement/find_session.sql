@@ -11,7 +11,7 @@ with found as (
   select o.id, o.subject_type, o.subject_id, o.line_items, o.stripe_checkout_session_id, 1
     from payments.checkout_sessions o
    where (o.environment operator(pg_catalog.=) $1) is true and o.mode operator(pg_catalog.=) $4
-     and (o.stripe_checkout_session_id is null or o.stripe_checkout_session_id operator(pg_catalog.=) o.named_by)
+     and (o.stripe_checkout_session_id is null or o.stripe_checkout_session_id operator(pg_catalog.=) o.claimed_by_session)
      and o.id operator(pg_catalog.=) case
            when $3 operator(pg_catalog.~) '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'
            then $3::pg_catalog.uuid end

@@ -8,5 +8,5 @@ select pg_catalog.json_build_object(
                      from pg_catalog.jsonb_array_elements(s.line_items) as i (item)))::pg_catalog.text
   from payments.checkout_sessions s
  where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_checkout_session_id operator(pg_catalog.=) any ($2)
-   and s.named_by is null
+   and s.claimed_by_session is null
  order by s.id

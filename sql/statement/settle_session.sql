@@ -9,8 +9,8 @@ with said as materialized (
 ), now_is as (
   select s.id,
          said.stripe_checkout_session_id,
-         case when s.stripe_checkout_session_id operator(pg_catalog.=) said.stripe_checkout_session_id then s.named_by
-              when $5 is null then said.stripe_checkout_session_id end as named_by,
+         case when s.stripe_checkout_session_id operator(pg_catalog.=) said.stripe_checkout_session_id then s.claimed_by_session
+              when $5 is null then said.stripe_checkout_session_id end as claimed_by_session,
          case when $5 operator(pg_catalog.<>) said.stripe_checkout_session_id then $5 end as recovered_from,
          case when $4 is null and said.status operator(pg_catalog.=) 'open' and s.status operator(pg_catalog.<>) 'initialized'
               then s.status else said.status end as status,
@@ -24,7 +24,7 @@ with said as materialized (
 update payments.checkout_sessions s
    set updated_at = pg_catalog.now(),
        stripe_checkout_session_id = n.stripe_checkout_session_id,
-       named_by = n.named_by,
+       claimed_by_session = n.claimed_by_session,
        recovered_from = n.recovered_from,
        status = n.status,
        payment_status = n.payment_status,

@@ -23,7 +23,9 @@ use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
 use super::write::{Part, Unit, write_each};
 use super::{credits, jobs};
-use crate::db::{Failure, sees_the_newest};
+
+use crate::pg::savepoint::Failure;
+use crate::pg::transaction::is_read_committed;
 
 /// The app's tables of some kinds, in the order in which they are written.
 pub(super) struct Tables(Vec<(TargetKind, Rc<Vec<Target>>)>);
@@ -164,7 +166,7 @@ impl<'a> Batch<'a> {
     /// who went on to later subjects while another has this one might have to wait for him, and he for us.
     fn lock(&mut self) {
         // A snapshot that is older than the lock would not see what others wrote while we waited for it.
-        if !sees_the_newest() {
+        if !is_read_committed() {
             let failure = Failure::because("25001", "balances change under read committed only");
             return self.fail_credits(|_| true, &failure);
         }
@@ -284,7 +286,9 @@ impl<'a> Batch<'a> {
         added.sort_unstable();
         added.dedup();
         added.into_iter().for_each(jobs::notify);
-        units.into_iter().for_each(|unit| self.keep_unit(unit));
+        for unit in units {
+            self.keep_unit(unit);
+        }
     }
 
     /// Keeps what is recorded of a unit.

@@ -10,8 +10,9 @@ use pgrx::IntoDatum;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::db::{our_table, statement, text};
-use crate::kept::{Kept, kept};
+use crate::pg::cache::{Cache, cached};
+use crate::pg::catalog::payments_table;
+use crate::pg::statement::{statement, text};
 
 statement!(FIND_BENEFITS, "find_benefits");
 statement!(PRODUCTS_GIVE, "products_give");
@@ -23,19 +24,20 @@ type Benefits = Rc<Vec<Benefit>>;
 
 thread_local! {
     /// By environment and line.
-    static OF_LINES: RefCell<Kept<(String, Line), Benefits>> = RefCell::default();
+    static OF_LINES: RefCell<Cache<(String, Line), Benefits>> = RefCell::default();
 }
 
 /// What lines give as this backend knows it, counted from `start` (microseconds since 1970).
 pub(super) fn of_lines(environment: &str, lines: &[Line], start: i64) -> Vec<Benefit> {
     let benefits = lines.iter().flat_map(|line| {
         let key = (environment.to_owned(), line.clone());
-        let known = kept(&OF_LINES, &[our_table(c"benefits"), our_table(c"prices")], key, |(environment, line)| {
-            let found = find(environment, line);
-            // A product that is unknown becomes known without anybody being told.
-            let keep = found.iter().all(|benefit| !benefit.unknown);
-            (Rc::new(found), keep)
-        });
+        let known =
+            cached(&OF_LINES, &[payments_table(c"benefits"), payments_table(c"prices")], key, |(environment, line)| {
+                let found = find(environment, line);
+                // A product that is unknown becomes known without anybody being told.
+                let keep = found.iter().all(|benefit| !benefit.unknown);
+                (Rc::new(found), keep)
+            });
         known.as_ref().clone()
     });
     counted(environment, benefits.collect(), start)

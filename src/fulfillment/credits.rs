@@ -8,8 +8,10 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::target::{LOCK_TIMEOUT_MS, Target};
-use crate::db::{Failure, numbers_array, text, texts_array};
-use crate::lock::Belongings;
+
+use crate::pg::advisory_lock::SubjectLock;
+use crate::pg::savepoint::Failure;
+use crate::pg::statement::{numbers_array, text, texts_array};
 
 const WRITE_CREDITS: &str = include_str!("../../sql/target/write_credits.sql");
 const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
@@ -119,17 +121,17 @@ fn insert(target: &Target, lines: &[NewLine]) -> (u64, Option<String>) {
 /// One writer at a time for a subject's balances and billing status, in whichever tables: so a payment has one lock to wait
 /// for, and needs no order.
 pub(super) fn lock(subject: &Subject) {
-    Belongings::of(&subject.subject_type, &subject.subject_id).lock();
+    SubjectLock::of(&subject.subject_type, &subject.subject_id).lock();
 }
 
 /// Takes the same lock if nobody has it.
 pub(super) fn try_lock(subject: &Subject) -> bool {
-    Belongings::of(&subject.subject_type, &subject.subject_id).try_lock()
+    SubjectLock::of(&subject.subject_type, &subject.subject_id).try_lock()
 }
 
 /// The same with the patience of a write: who holds it, a spender that does not commit, keeps no payment waiting.
 pub(super) fn lock_patiently(subject: &Subject) -> Result<(), Failure> {
-    Belongings::of(&subject.subject_type, &subject.subject_id).lock_within(LOCK_TIMEOUT_MS)
+    SubjectLock::of(&subject.subject_type, &subject.subject_id).lock_within(LOCK_TIMEOUT_MS)
 }
 
 /// A subject's balance as the calling statement sees it. Reads only.

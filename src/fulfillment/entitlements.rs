@@ -3,7 +3,8 @@
 use payments_core::fulfillment::grant::{KeyRow, KeyWrite};
 
 use super::target::Target;
-use crate::db::{booleans_array, numbers_array, text, texts_array};
+
+use crate::pg::statement::{booleans_array, numbers_array, text, texts_array};
 
 const UPDATE_ENTITLEMENT: &str = include_str!("../../sql/target/update_entitlement.sql");
 const DELETE_ENTITLEMENT: &str = include_str!("../../sql/target/delete_entitlement.sql");
@@ -71,11 +72,9 @@ pub(super) fn write(target: &Target, key: &Key) {
     let Some(row) = &key.write.row else {
         return remove(target, key.source, &key.write.key);
     };
-    let is_written = if key.write.known {
-        update(target, key, row) > 0 || insert(target, &[(key, row)]) > 0
-    } else {
-        insert(target, &[(key, row)]) > 0 || update(target, key, row) > 0
-    };
+    let first = |known: bool| if known { update(target, key, row) } else { insert(target, &[(key, row)]) };
+    // What is more likely first.
+    let is_written = first(key.write.known) > 0 || first(!key.write.known) > 0;
     if !is_written {
         target.raise_no_effect();
     }

@@ -12,7 +12,8 @@ use super::record::{failed, save};
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
-use crate::db::{statement, text, texts_array};
+
+use crate::pg::statement::{statement, text, texts_array};
 
 statement!(NOTIFY_JOBS, "notify_jobs");
 statement!(DELETE_JOB_FULFILLMENT, "delete_job_fulfillment");

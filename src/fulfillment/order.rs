@@ -7,7 +7,7 @@ use payments_core::fulfillment::benefit::PendingReason;
 use payments_core::fulfillment::decision::{FulfillmentDecision, FulfillmentState};
 use payments_core::fulfillment::order::{Order, OrderUpdate, PaymentCandidate, Settled, settle};
 use payments_core::fulfillment::own::Own;
-use payments_core::fulfillment::prior::UNDECIDED;
+use payments_core::fulfillment::prior::{PriorFulfillment, UNDECIDED};
 use payments_core::fulfillment::record::Record;
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -18,7 +18,9 @@ use super::record::{Decided, delete, failed, save};
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
-use crate::db::{Failure, numbers_array, statement, text, texts_array};
+
+use crate::pg::savepoint::Failure;
+use crate::pg::statement::{numbers_array, statement, text, texts_array};
 
 statement!(FIND_RIVALS, "find_rivals");
 
@@ -225,7 +227,7 @@ fn keep(target: &Target, key: &str, purchases: &[Rc<Purchase>], settled: &[Settl
             let record = Record::undecided(price, PendingReason::UnknownProduct, "something of their own");
             purchase.decided(TargetKind::Orders, target, record)
         }));
-        for line in purchase.prior_on(TargetKind::Orders, target).filter_map(|prior| prior.pending()) {
+        for line in purchase.prior_on(TargetKind::Orders, target).filter_map(PriorFulfillment::pending) {
             if !unknown.contains(&line.price) {
                 let item = format!("{UNDECIDED}{}", line.price);
                 delete(&purchase.source, TargetKind::Orders, &target.relation, &item, None);

@@ -8,9 +8,11 @@ use serde_json::json;
 use super::credits::{self, NewLine, newest_balance, read_balance};
 use super::target_kind::TargetKind;
 use super::targets;
-use crate::db::{sees_the_newest, text};
+
 use crate::definer;
 use crate::error::Error;
+use crate::pg::statement::text;
+use crate::pg::transaction::is_read_committed;
 
 const ENTITLED_KEYS: &str = include_str!("../../sql/target/entitled_keys.sql");
 
@@ -39,7 +41,7 @@ fn change_balance(
 ) -> pgrx::JsonB {
     definer::require_inside();
     // A snapshot that is older than the lock would not see what others spent while we waited for it.
-    if !sees_the_newest() {
+    if !is_read_committed() {
         Error::IsolationOfBalance.raise();
     }
     let ledger = targets::first(TargetKind::CreditLedger);

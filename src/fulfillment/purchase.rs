@@ -19,8 +19,9 @@ use super::benefits;
 use super::record::Decided;
 use super::target::Target;
 use super::target_kind::TargetKind;
-use crate::db::statement;
-use crate::lock;
+
+use crate::pg::advisory_lock;
+use crate::pg::statement::statement;
 
 statement!(FIND_PURCHASES, "find_purchases");
 
@@ -55,10 +56,10 @@ impl Purchase {
         let places: HashMap<&[u8; 16], usize> = payments.iter().map(Uuid::as_bytes).zip(0..).collect();
         let found: Vec<Self> = FIND_PURCHASES.all(&[payments.to_vec().into()]);
         let place = |purchase: &Self| places.get(uuid(&purchase.payment).as_bytes()).copied();
-        let mut placed: Vec<(usize, Rc<Self>)> =
+        let mut in_order: Vec<(usize, Rc<Self>)> =
             found.into_iter().filter_map(|purchase| Some((place(&purchase)?, Rc::new(purchase)))).collect();
-        placed.sort_by_key(|(place, _)| *place);
-        placed
+        in_order.sort_by_key(|(place, _)| *place);
+        in_order
     }
 
     pub(super) fn subject(&self) -> Option<Subject> {
@@ -106,7 +107,7 @@ impl Purchase {
             new.sort_unstable();
             new.dedup();
             for price in new {
-                lock::beside(&price_lock(&self.environment, price));
+                advisory_lock::lock_shared(&price_lock(&self.environment, price));
             }
             benefits::of_lines_now(&self.environment, &lines, self.money.paid_at)
         })

@@ -3,7 +3,9 @@
 use payments_core::fulfillment::record::Record;
 
 use super::target_kind::TargetKind;
-use crate::db::{Failure, booleans_array, numbers_array, statement, text, texts_array};
+
+use crate::pg::savepoint::Failure;
+use crate::pg::statement::{booleans_array, numbers_array, statement, text, texts_array};
 
 statement!(RECORD_FULFILLMENTS, "record_fulfillments");
 statement!(RECORD_FAILURE, "record_failure");

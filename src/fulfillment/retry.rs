@@ -8,9 +8,12 @@ use super::dispatch::give;
 use super::purchase::{price_lock, uuid};
 use super::subscription;
 use super::target_kind::{PAID_FOR, TargetKind};
-use crate::db::{Path, statement, text};
+
 use crate::error::OrRaise;
-use crate::{definer, lock, trust};
+use crate::pg::advisory_lock;
+use crate::pg::guc::SearchPath;
+use crate::pg::statement::{statement, text};
+use crate::{definer, trust};
 
 statement!(FIND_OPEN_FULFILLMENTS, "find_open_fulfillments");
 statement!(COUNT_OPEN_FULFILLMENTS, "count_open_fulfillments");
@@ -52,7 +55,7 @@ struct Subscription {
 #[search_path(pg_catalog, pg_temp)]
 fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: default!(Option<&str>, "null")) -> i64 {
     trust::require_admin().or_raise();
-    definer::write(Path::Ordinary, || {
+    definer::write(SearchPath::Ordinary, || {
         let before = open(environment);
         match reference {
             None => {
@@ -137,7 +140,7 @@ fn payments_of(sessions: Vec<&str>) -> Vec<String> {
 /// Who decides on a payment meanwhile shares the price's lock, so that either we see that a line waits, or it sees the
 /// price. The payments' rows are locked before anything is written for one of them, as every delivery does it.
 pub(super) fn give_price(environment: &str, price: &str) {
-    lock::exactly(&price_lock(environment, price));
+    advisory_lock::lock(&price_lock(environment, price));
     let sessions: Vec<String> = FIND_SESSIONS_OF_PRICE.all(&[text(environment), text(price)]);
     let payments = payments_of(sessions.iter().map(String::as_str).collect());
     give_payments(&[TargetKind::CreditLedger, TargetKind::UserEntitlements, TargetKind::Orders], &payments);

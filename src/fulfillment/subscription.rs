@@ -16,7 +16,9 @@ use super::record::{Decided, delete, failed, save};
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
-use crate::db::{Failure, statement, text};
+
+use crate::pg::savepoint::Failure;
+use crate::pg::statement::{statement, text};
 
 statement!(FIND_SUBSCRIPTION, "find_subscription");
 statement!(FIND_SUBSCRIPTIONS_OF_SUBJECT, "find_subscriptions_of_subject");

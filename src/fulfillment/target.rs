@@ -11,11 +11,13 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::column_value::{array_of, as_text, as_type, qualified_name};
-use crate::db::{
-    Failure, as_user, column_type, is_superuser, kept, owner_of, read, rows, savepoint_of_app, waiting_at_most,
-};
-use crate::deferred;
+use crate::pg::catalog::{column_type, owner_of};
+use crate::pg::column_value::{array_of, as_text, as_type, qualified_name};
+use crate::pg::constraint;
+use crate::pg::guc::with_lock_timeout;
+use crate::pg::role::{as_user, is_superuser};
+use crate::pg::savepoint::{Failure, savepoint_of_app};
+use crate::pg::statement::{execute, query_rows, read};
 
 /// How long a write waits for a lock that somebody else has on the app's table or row, in milliseconds: then it is `failed`,
 /// and the payment is not kept waiting.
@@ -170,13 +172,13 @@ impl Target {
     /// Runs one of its statements: how many rows it touched, and its first value.
     pub(super) fn run(&self, template: &'static str, args: &[DatumWithOid]) -> (u64, Option<String>) {
         let rendered = self.render(template);
-        kept(&rendered.sql, &rendered.given(args))
+        execute(&rendered.sql, &rendered.given(args))
     }
 
     /// All rows of one of its statements.
     pub(super) fn all<T: DeserializeOwned>(&self, template: &'static str, args: &[DatumWithOid]) -> Vec<T> {
         let rendered = self.render(template);
-        rows(&rendered.sql, &rendered.given(args))
+        query_rows(&rendered.sql, &rendered.given(args))
     }
 
     /// Reads with one of its statements: the first value. Assigns no transaction id.
@@ -200,7 +202,7 @@ impl Target {
         if !self.is_there() {
             return Err(self.gone());
         }
-        savepoint_of_app(|| waiting_at_most(LOCK_TIMEOUT_MS, || self.as_owner(work)))?
+        savepoint_of_app(|| with_lock_timeout(LOCK_TIMEOUT_MS, || self.as_owner(work)))?
     }
 
     /// Undoes an attempt in which a row should have been written and was not.
@@ -258,7 +260,7 @@ fn parameter_before(text: &str) -> Option<usize> {
 /// it, so constraints are checked at once again.
 pub(super) fn write_as<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     let result = as_user(owner, work);
-    deferred::check_at_once();
+    constraint::check_at_once();
     result
 }
 

@@ -8,19 +8,21 @@ use pgrx::prelude::*;
 
 use super::target::Target;
 use super::target_kind::TargetKind;
-use crate::db::{our_table, statement, text};
+
 use crate::definer;
-use crate::kept::{Kept, kept, watch};
+use crate::pg::cache::{Cache, cached, watch};
+use crate::pg::catalog::payments_table;
+use crate::pg::statement::{statement, text};
 
 statement!(FIND_TARGETS, "find_targets");
 
 thread_local! {
-    static TARGETS: RefCell<Kept<&'static str, Rc<Vec<Target>>>> = RefCell::default();
+    static TARGETS: RefCell<Cache<&'static str, Rc<Vec<Target>>>> = RefCell::default();
 }
 
 /// The app's tables of one kind, the first that was attached first.
 pub(super) fn targets(kind: TargetKind) -> Rc<Vec<Target>> {
-    kept(&TARGETS, &[our_table(c"attachments")], kind.name(), |kind| {
+    cached(&TARGETS, &[payments_table(c"attachments")], kind.name(), |kind| {
         let found: Rc<Vec<Target>> = Rc::new(definer::read(|| FIND_TARGETS.read(&[text(*kind)])));
         found.iter().for_each(|target| watch(&[target.oid()]));
         (found, true)

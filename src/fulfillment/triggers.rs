@@ -13,9 +13,12 @@ use pgrx::{AllocatedByRust, Uuid, WhoAllocated};
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
 use super::{dispatch, order, retry, subscription};
-use crate::db::{Path, statement, text};
-use crate::trigger_rows::{self, Row};
-use crate::{definer, kept, row};
+
+use crate::definer;
+use crate::pg::guc::SearchPath;
+use crate::pg::statement::{statement, text};
+use crate::pg::trigger_rows::Row;
+use crate::pg::{cache, trigger_row, trigger_rows};
 
 type Tuple<'a, A> = PgHeapTuple<'a, A>;
 
@@ -139,7 +142,7 @@ fn project_late_session<'a>(
     if column(&new, "mode").as_deref() == Some("payment") {
         if ids(&new).iter().any(Option::is_some)
             && trigger.old().is_none_or(|old| ids(&old) != ids(&new))
-            && let Ok(Some(session)) = row::get::<pgrx::Uuid, _>(&new, "id")
+            && let Ok(Some(session)) = trigger_row::get::<pgrx::Uuid, _>(&new, "id")
         {
             return as_definer(|| retry::give_session(&PAID_FOR, &session.to_string()));
         }
@@ -155,9 +158,9 @@ fn completed<A: WhoAllocated>(row: &Tuple<A>) -> bool {
 
 /// A subscription's session that names an order leaves a word about it.
 fn refuse_order<A: WhoAllocated>(session: &Tuple<A>) {
-    let metadata: Option<pgrx::JsonB> = row::get(session, "metadata").ok().flatten();
+    let metadata: Option<pgrx::JsonB> = trigger_row::get(session, "metadata").ok().flatten();
     let order_id = metadata.as_ref().and_then(|metadata| metadata.0.get("order_id")).and_then(|id| id.as_str());
-    let id: Option<pgrx::Uuid> = row::get(session, "id").ok().flatten();
+    let id: Option<pgrx::Uuid> = trigger_row::get(session, "id").ok().flatten();
     if let Some(((environment, id), order_id)) = column(session, "environment").zip(id).zip(order_id) {
         order::refuse_subscription(&environment, &id.to_string(), order_id);
     }
@@ -198,8 +201,8 @@ fn invalidate_caches<'a>(
     let ours = trigger.table_schema().is_ok_and(|schema| schema == "payments")
         && trigger.table_name().is_ok_and(|table| TABLES.contains(&table.as_str()));
     match trigger.relid() {
-        Ok(relation) if ours && trigger.event().fired_after() => kept::tell_all(relation),
-        Ok(_) if ours => kept::wrote(),
+        Ok(relation) if ours && trigger.event().fired_after() => cache::invalidate(relation),
+        Ok(_) if ours => cache::mark_uncommitted(),
         _ => misplaced(
             "invalidate_caches",
             "It invalidates something only as a trigger of payments.attachments, benefits, prices or granted_roles.",
@@ -313,7 +316,7 @@ fn write_billing_status(changed: &BTreeMap<(String, String), String>) {
 
 /// Does a trigger's work with the rights that it needs, whoever wrote the row.
 fn as_definer<'a>(work: impl FnOnce()) -> Result<Option<Tuple<'a, AllocatedByRust>>, TriggerFailed> {
-    definer::write(Path::Ordinary, work);
+    definer::write(SearchPath::Ordinary, work);
     nothing()
 }
 
@@ -323,7 +326,7 @@ fn nothing<'a>() -> Result<Option<Tuple<'a, AllocatedByRust>>, TriggerFailed> {
 }
 
 fn column<A: WhoAllocated>(row: &Tuple<A>, name: &'static str) -> Option<String> {
-    row::get(row, name).ok().flatten()
+    trigger_row::get(row, name).ok().flatten()
 }
 
 /// What whoever puts a trigger elsewhere may have wanted.

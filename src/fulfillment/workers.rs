@@ -5,8 +5,10 @@ use pgrx::prelude::*;
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets;
-use crate::db::{Path, text};
+
 use crate::error::OrRaise;
+use crate::pg::guc::SearchPath;
+use crate::pg::statement::text;
 use crate::{definer, trust};
 
 const MARK_JOBS_DEAD: &str = include_str!("../../sql/target/mark_jobs_dead.sql");
@@ -42,7 +44,7 @@ fn take_jobs(n: i32) -> pgrx::JsonB {
 #[search_path(pg_catalog, pg_temp)]
 fn finish_job(id: &str) -> bool {
     trust::require_admin().or_raise();
-    definer::write(Path::Pinned, || {
+    definer::write(SearchPath::Pinned, || {
         let table = table();
         table.write_or_raise(|| table.run(FINISH_JOB, &[text(id)]).0 > 0)
     })
@@ -54,7 +56,7 @@ fn finish_job(id: &str) -> bool {
 #[search_path(pg_catalog, pg_temp)]
 fn fail_job(id: &str, error: &str) -> bool {
     trust::require_admin().or_raise();
-    definer::write(Path::Pinned, || {
+    definer::write(SearchPath::Pinned, || {
         let table = table();
         table.write_or_raise(|| table.run(FAIL_JOB, &[text(id), text(error), ATTEMPTS.into()]).0 > 0)
     })

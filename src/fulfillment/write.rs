@@ -13,7 +13,9 @@ use super::purchase::Purchase;
 use super::target::{LOCK_TIMEOUT_MS, Target, write_as};
 use super::target_kind::TargetKind;
 use super::{credits, entitlements, jobs, order};
-use crate::db::{Failure, savepoint_of_app, waiting_at_most};
+
+use crate::pg::guc::with_lock_timeout;
+use crate::pg::savepoint::{Failure, savepoint_of_app};
 
 /// What one purchase gets of one table, which fails as a whole.
 pub(super) struct Unit<'a> {
@@ -61,7 +63,7 @@ fn try_all(units: &mut [Unit]) -> Result<(), Failure> {
     let is_beside = |one: &Unit, other: &Unit| one.kind == other.kind && one.target.oid() == other.target.oid();
     let mut tables: Vec<&mut [Unit]> = units.chunk_by_mut(is_beside).collect();
     // Even to look whose a table is waits for who has locked it.
-    savepoint_of_app(|| waiting_at_most(LOCK_TIMEOUT_MS, || write_tables(&mut tables)))?
+    savepoint_of_app(|| with_lock_timeout(LOCK_TIMEOUT_MS, || write_tables(&mut tables)))?
 }
 
 /// Writes what several tables get, each as its owner; where all have the same one, without changing to and fro.

@@ -7,11 +7,15 @@ use payments_core::session::{Checkout, LineItem, Refusal, digest, park_key, park
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Caller, Row, guarded, is_request, limit, refuse, secrets};
-use crate::db::{self, Jsonb, Path, statement, text};
-use crate::kept::{Kept, kept};
+use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse};
+
+use crate::definer;
+use crate::pg::cache::{Cache, cached};
+use crate::pg::guc::SearchPath;
+use crate::pg::jsonb::Jsonb;
+use crate::pg::statement::{statement, text};
+use crate::pg::{advisory_lock, catalog, transaction};
 use crate::settings::metadata_prefix;
-use crate::{definer, lock};
 
 statement!(FIND_KEY, "find_key");
 statement!(MOVE_KEY, "move_key");
@@ -27,7 +31,7 @@ const NOT_YOURS: [&str; 10] = [
     "stripe_customer_id",
     "stripe_payment_intent_id",
     "stripe_subscription_id",
-    "named_by",
+    "claimed_by_session",
     "recovered_from",
     "url",
     "last_error",
@@ -64,21 +68,21 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
             },
         );
         row.set("guest", *caller == Caller::Guest);
-        row.set("guest_transaction", (*caller == Caller::Guest).then(db::current_transaction));
+        row.set("guest_transaction", (*caller == Caller::Guest).then(transaction::current_transaction));
         // Another snapshot than the newest would not show who got the key while we waited for him.
-        if asked.idempotency_key.is_some() && !db::sees_the_newest() {
+        if asked.idempotency_key.is_some() && !transaction::is_read_committed() {
             return Err(Refusal::Isolation);
         }
     }
     let items = asked.check(&metadata_prefix())?;
-    secrets::keep_out(row, None, &secrets::BESIDE_THE_REQUEST)?;
+    redaction::keep_out(row, None, &redaction::NOT_IN_REQUEST)?;
     if asked.idempotency_key.is_some() && row.text("request_digest").is_none() {
         row.set("request_digest", asked.digest(&metadata_prefix()));
     }
-    definer::write(Path::Pinned, || {
+    definer::write(SearchPath::Pinned, || {
         caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
         let asks = is_request(row);
-        limit::take_turns(caller);
+        open_sessions::take_turns(caller);
         let key = asked.idempotency_key.as_deref().map(|key| Key::presented(key, row, &asked));
         match caller {
             _ if key.is_some_and(|key| key.is_known(&asked) && key.claim(&asked)) => Ok(()),
@@ -87,7 +91,7 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
             Caller::Trusted => live_is_approved(&asked),
             Caller::User(_) | Caller::Guest => {
                 can_be_sold(&asked, &items)?;
-                limit::has_room(caller, limit::Kind::Checkout)
+                open_sessions::has_room(caller, open_sessions::SessionKind::Checkout)
             }
         }
     })
@@ -175,13 +179,13 @@ type Prices = Rc<[Price]>;
 
 thread_local! {
     /// By environment and price.
-    static PRICES: RefCell<Kept<(String, String), Prices>> = RefCell::default();
+    static PRICES: RefCell<Cache<(String, String), Prices>> = RefCell::default();
 }
 
 /// What the catalog knows of a price that is asked for in an environment.
 fn known(environment: &str, price: &str) -> Prices {
     let key = (environment.to_owned(), price.to_owned());
-    kept(&PRICES, &[db::our_table(c"prices")], key, |(environment, price)| {
+    cached(&PRICES, &[catalog::payments_table(c"prices")], key, |(environment, price)| {
         let found: Prices = FIND_PRICE.read(&[text(price.as_str())]).into();
         // One that it does not know there becomes known without anybody being told.
         let keep = found.iter().any(|known| known.environment == *environment);
@@ -210,7 +214,7 @@ fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Refusal> {
 /// A row that holds the presented key, or that holds it set aside for the present caller.
 #[allow(clippy::struct_excessive_bools, reason = "a row of answers")]
 #[derive(Debug, Deserialize)]
-struct Holder {
+struct KeyRow {
     id: String,
     mine: bool,
     plain: bool,
@@ -221,7 +225,7 @@ struct Holder {
     guest: bool,
 }
 
-impl Holder {
+impl KeyRow {
     /// Whether the row is what the caller asked for before. Guests have no names: to one of them a row is his own only while
     /// his transaction lasts, or as long as it says nothing that he does not say himself.
     fn is_own(&self) -> bool {
@@ -247,7 +251,7 @@ impl<'a> Key<'a> {
     fn presented(plain: &'a str, row: &Row, asked: &Checkout) -> Self {
         let created_by = row.text("created_by");
         let guest = row.flag("guest");
-        lock::exactly(&["idempotency key", asked.environment.as_deref().unwrap_or_default(), plain]);
+        advisory_lock::lock(&["idempotency key", asked.environment.as_deref().unwrap_or_default(), plain]);
         Self { plain, aside: park_key(plain, created_by.as_deref(), guest), created_by, guest }
     }
 
@@ -259,7 +263,7 @@ impl<'a> Key<'a> {
     /// Sees to it that the key is the caller's to use, and tells whether a row of his holds it already.
     fn claim(&self, asked: &Checkout) -> bool {
         let digest = asked.digest(&metadata_prefix());
-        let holders = FIND_KEY.all::<Holder>(&[
+        let holders = FIND_KEY.all::<KeyRow>(&[
             text(asked.environment.as_deref()),
             text(self.plain),
             text(self.aside.as_str()),
@@ -273,13 +277,13 @@ impl<'a> Key<'a> {
         let another_has_the_id =
             holders.iter().any(|holder| holder.id_taken) && mine.is_none_or(|mine| mine.id != asked.id);
         if !holders.is_empty() && !another_has_the_id {
-            definer::write(Path::Ordinary, || hand_over(self.plain, &digest, &holders, mine));
+            definer::write(SearchPath::Ordinary, || reassign_key(self.plain, &digest, &holders, mine));
         }
         mine.is_some()
     }
 }
 
-fn hand_over(key: &str, digest: &str, holders: &[Holder], mine: Option<&Holder>) {
+fn reassign_key(key: &str, digest: &str, holders: &[KeyRow], mine: Option<&KeyRow>) {
     for other in holders.iter().filter(|holder| !holder.is_own()) {
         // Another guest's row has nobody who could ask for it again.
         let aside = if other.mine {

@@ -1,11 +1,11 @@
 //! Asking to pay: who may bill for whom, and what may stand in a session.
 
 pub(crate) mod checkout;
-mod limit;
+mod open_sessions;
 pub(crate) mod portal;
-mod registry;
-pub(crate) mod secrets;
+pub(crate) mod redaction;
 pub(crate) mod subject;
+mod subject_type;
 
 use payments_core::redact::{json_looks_secret, looks_secret};
 use payments_core::session::Refusal;
@@ -14,9 +14,10 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use crate::db::{self, Jsonb};
 use crate::identity::current_user_id;
-use crate::{row, trust};
+use crate::pg::jsonb::Jsonb;
+use crate::pg::{catalog, role, trigger_row};
+use crate::trust;
 
 /// Who inserts a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ enum Caller {
 impl Caller {
     /// The caller of the present statement.
     fn present() -> Self {
-        if trust::is_admin(db::current_role()) {
+        if trust::is_admin(role::current_role()) {
             return Self::Trusted;
         }
         current_user_id().map_or(Self::Guest, Self::User)
@@ -47,9 +48,9 @@ impl Caller {
             Self::Trusted => Ok(()),
             Self::Guest => Err(Refusal::Anonymous),
             Self::User(user) => match subject::owns(user, kind, id) {
-                subject::Verdict::Owns => Ok(()),
-                subject::Verdict::Unregistered => Err(Refusal::Unregistered(kind.to_owned())),
-                subject::Verdict::Foreign => {
+                subject::SubjectAccess::Owns => Ok(()),
+                subject::SubjectAccess::Unregistered => Err(Refusal::Unregistered(kind.to_owned())),
+                subject::SubjectAccess::Foreign => {
                     Err(Refusal::NotOwned { subject_type: kind.to_owned(), subject_id: id.to_owned() })
                 }
             },
@@ -60,7 +61,7 @@ impl Caller {
 /// Raises a refusal. Whatever it is for, a statement that holds a secret is kept out of the server's log.
 fn refuse(refusal: &Refusal, holds_secret: bool) -> ! {
     if holds_secret {
-        crate::db::hide_statement_from_log();
+        crate::pg::guc::hide_statement_from_log();
     }
     let code = match refusal.sqlstate() {
         "25001" => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
@@ -82,7 +83,9 @@ fn guarded<'a>(trigger: &'a PgTrigger<'a>, table: &str) -> Row<'a> {
     let insert = matches!(trigger.op(), Ok(PgTriggerOperation::Insert));
     let before = matches!(trigger.when(), Ok(PgTriggerWhen::Before));
     match trigger.new() {
-        Some(new) if insert && before && db::name_of(relation).as_deref() == Some(table) => Row(new.into_owned()),
+        Some(new) if insert && before && catalog::qualified_name(relation).as_deref() == Some(table) => {
+            Row(new.into_owned())
+        }
         _ => misplaced(&format!("BEFORE INSERT FOR EACH ROW on {table}")),
     }
 }
@@ -123,11 +126,11 @@ impl Row<'_> {
     where
         T: FromDatum + IntoDatum + UnboxDatum<As<'a> = T> + 'a,
     {
-        row::get(&self.0, column).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"))
+        trigger_row::get(&self.0, column).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"))
     }
 
     fn set<T: IntoDatum>(&mut self, column: &'static str, value: T) {
-        row::set(&mut self.0, column, value).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
+        trigger_row::set(&mut self.0, column, value).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
     }
 
     /// Whether any text or JSON of it holds what looks like a Stripe secret.

@@ -3,9 +3,11 @@
 use payments_core::session::{Portal, Refusal};
 use pgrx::prelude::*;
 
-use super::{Caller, Row, guarded, is_request, limit, refuse, secrets};
-use crate::db::{Path, statement, text};
+use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse};
+
 use crate::definer;
+use crate::pg::guc::SearchPath;
+use crate::pg::statement::{statement, text};
 
 statement!(PORTAL_MAY_OPEN, "portal_may_open");
 
@@ -32,7 +34,7 @@ fn guard_portal_session<'a>(
     let verdict = untouched(&caller, &row)
         .and_then(|()| admit(&caller, &asked, asks))
         .and_then(|_| has_room(&caller))
-        .and_then(|()| secrets::keep_out(&mut row, None, &secrets::PORTAL));
+        .and_then(|()| redaction::keep_out(&mut row, None, &redaction::PORTAL));
     if let Err(refusal) = verdict {
         refuse(&refusal, row.holds_secret());
     }
@@ -85,9 +87,9 @@ fn untouched(caller: &Caller, row: &Row) -> Result<(), Refusal> {
 
 /// Whether the caller may open one more.
 fn has_room(caller: &Caller) -> Result<(), Refusal> {
-    definer::write(Path::Pinned, || {
-        limit::take_turns(caller);
-        limit::has_room(caller, limit::Kind::Portal)
+    definer::write(SearchPath::Pinned, || {
+        open_sessions::take_turns(caller);
+        open_sessions::has_room(caller, open_sessions::SessionKind::Portal)
     })
 }
 

@@ -8,13 +8,15 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::registry::{SubjectType, registered};
-use crate::db::{self, Path};
-use crate::definer;
-use crate::identity::current_user_id;
+use super::subject_type::{SubjectType, registered};
 use pgrx::pg_catalog::pg_proc::PgProc;
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
+
+use crate::definer;
+use crate::identity::current_user_id;
+use crate::pg::guc::SearchPath;
+use crate::pg::{function_call, role, savepoint, statement, transaction};
 
 const PREDICATE: &str = include_str!("../../sql/statement/predicate.sql");
 const KNOWN_SUBJECTS: &str = include_str!("../../sql/statement/known_subjects.sql");
@@ -28,7 +30,7 @@ const AT_A_TIME: usize = 100;
 
 /// What the registry and the memberships say.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum SubjectAccess {
     /// The user may bill for it.
     Owns,
     /// The user may not, or there is no such subject.
@@ -44,7 +46,7 @@ fn owns_subject(subject_type: Option<&str>, subject_id: Option<&str>) -> bool {
     let (Some(kind), Some(id), Some(user)) = (subject_type, subject_id, current_user_id()) else {
         return false;
     };
-    owns(&user, kind, id) == Verdict::Owns
+    owns(&user, kind, id) == SubjectAccess::Owns
 }
 
 /// The ids of the subjects of a type that the caller may bill for.
@@ -68,20 +70,20 @@ fn my_subjects(subject_type: Option<&str>) -> SetOfIterator<'static, String> {
 fn my_subjects_of_all_types() -> TableIterator<'static, (name!(subject_type, String), name!(subject_id, String))> {
     let Some(user) = current_user_id() else { return TableIterator::empty() };
     let types = std::iter::once(USER.to_owned())
-        .chain(definer::read(|| db::look_up(REGISTERED_TYPES, &[])).into_iter().flatten());
+        .chain(definer::read(|| statement::query_current_snapshot(REGISTERED_TYPES, &[])).into_iter().flatten());
     let subjects: Vec<(String, String)> =
         types.flat_map(|kind| subjects_of(&user, &kind).into_iter().map(move |id| (kind.clone(), id))).collect();
     TableIterator::new(subjects)
 }
 
 /// Whether `user` may bill for a subject.
-pub(crate) fn owns(user: &str, kind: &str, id: &str) -> Verdict {
-    let said = |owns| if owns { Verdict::Owns } else { Verdict::Foreign };
+pub(crate) fn owns(user: &str, kind: &str, id: &str) -> SubjectAccess {
+    let said = |owns| if owns { SubjectAccess::Owns } else { SubjectAccess::Foreign };
     if kind == USER {
         return said(user == id);
     }
     let Some(registered) = registered(kind) else {
-        return Verdict::Unregistered;
+        return SubjectAccess::Unregistered;
     };
     if let Some(predicate) = registered.predicate.as_deref() {
         return said(asked(&registered, predicate, user, &[id]).first().is_some_and(|owns| *owns));
@@ -97,7 +99,7 @@ fn subjects_of(user: &str, kind: &str) -> Vec<String> {
         return Vec::new();
     };
     if let Some(predicate) = registered.predicate.as_deref() {
-        let known = definer::read(|| db::read(KNOWN_SUBJECTS, &[db::text(kind), db::text(user)]));
+        let known = definer::read(|| statement::read(KNOWN_SUBJECTS, &[statement::text(kind), statement::text(user)]));
         let ids: Vec<&str> = known.iter().map(String::as_str).collect();
         let answers = asked(&registered, predicate, user, &ids);
         return known.iter().zip(answers).filter(|(_, owns)| *owns).map(|(id, _)| id.clone()).collect();
@@ -106,7 +108,7 @@ fn subjects_of(user: &str, kind: &str) -> Vec<String> {
 }
 
 /// Of whom what was looked up last, and what the query saw that asked.
-type Asked = (db::Seen, Option<u32>, String, String);
+type Asked = (transaction::SnapshotId, Option<u32>, String, String);
 
 thread_local! {
     static LAST: RefCell<Option<(Asked, Rc<[String]>)>> = const { RefCell::new(None) };
@@ -114,7 +116,7 @@ thread_local! {
 
 /// The subjects that the membership table gives a user. What guard and policies of one statement ask is looked up once.
 fn memberships(registered: &SubjectType, kind: &str, user: &str) -> Option<Rc<[String]>> {
-    let asked = db::seen().map(|seen| (seen, registered.members, kind.to_owned(), user.to_owned()));
+    let asked = transaction::snapshot_id().map(|seen| (seen, registered.members, kind.to_owned(), user.to_owned()));
     let known = LAST.with_borrow(|last| match (last, &asked) {
         (Some((known, found)), Some(asked)) if known == asked => Some(found.clone()),
         _ => None,
@@ -135,7 +137,9 @@ fn looked_up(registered: &SubjectType, user: &str) -> Option<Vec<String>> {
         return None;
     }
     let owner = look_up.runs_as(registered)?;
-    let found = db::quietly(|| db::as_role(owner, Path::Pinned, || db::look_up(&look_up.sql, &[user])))?;
+    let found = savepoint::ok_or_none(|| {
+        role::as_role(owner, SearchPath::Pinned, || statement::query_current_snapshot(&look_up.sql, &[user]))
+    })?;
     Some(found.into_iter().flatten().collect())
 }
 
@@ -143,7 +147,10 @@ fn looked_up(registered: &SubjectType, user: &str) -> Option<Vec<String>> {
 fn asked(registered: &SubjectType, predicate: &str, user: &str, ids: &[&str]) -> Vec<bool> {
     let Some((function, owner)) = function_of(registered, predicate) else { return Vec::new() };
     let ask = |ids: &[&str]| {
-        db::quietly(|| db::as_role(owner, Path::Ordinary, || db::say_of_each(function, user, ids))).unwrap_or_default()
+        savepoint::ok_or_none(|| {
+            role::as_role(owner, SearchPath::Ordinary, || function_call::call_for_each(function, user, ids))
+        })
+        .unwrap_or_default()
     };
     let each = |part: &[&str]| {
         let answers = ask(part);
@@ -157,9 +164,9 @@ fn asked(registered: &SubjectType, predicate: &str, user: &str, ids: &[&str]) ->
 
 /// The function that was registered, and as whom it runs. A namesake of somebody else's is none, nor is one that changed hands.
 fn function_of(registered: &SubjectType, predicate: &str) -> Option<(Oid, Oid)> {
-    let found = definer::read(|| db::look_up(PREDICATE, &[predicate]));
+    let found = definer::read(|| statement::query_current_snapshot(PREDICATE, &[predicate]));
     let function = Oid::from(found.first()?.as_deref()?.parse::<u32>().ok()?);
     let owner = PgProc::new(function)?.proowner();
-    (registered.is_owner(owner) && registered.may_run_as(owner) && db::may_call(owner, function))
+    (registered.is_owner(owner) && registered.may_run_as(owner) && role::may_execute(owner, function))
         .then_some((function, owner))
 }

@@ -15,7 +15,7 @@ chance = random.Random(f"{ROLE} {SEED}")
 TEXTS = [
     "", " ", "user", "team", "test", "live", "payment", "subscription", "mallory", "victim", "orders", "admin", "'", '"', "\\", "%s",
     "$1", "a" * 1000, "a" * 100_000, "\u0001", "\ufffd", "\U0001f4b8", "Ω≈ç", "null", "-1", "9" * 40, "1e309", "NaN", "whsec_x", "sk_live_x",
-    "https://a.example", "http://[::1", "javascript:1", "https://" + "a" * 5000, "payments.links", "pg_catalog.pg_class", "; drop table x", "{}", "[]",
+    "https://a.example", "http://[::1", "javascript:1", "https://" + "a" * 5000, "payments.fact_links", "pg_catalog.pg_class", "; drop table x", "{}", "[]",
 ]
 NUMBERS = [0, 1, -1, 2**15 - 1, -(2**15), 2**31 - 1, -(2**31), 2**63 - 1, -(2**63), 10, 1000]
 UUIDS = ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"]

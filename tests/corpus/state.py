@@ -35,8 +35,8 @@ def snapshot(connection, names):
     balances = {}
     groups = least_keys(rows)
     for name, row in rows:
-        if row.get("anchor"):
-            row["anchor"] = groups[row["environment"], row["anchor"]]
+        if row.get("group_id"):
+            row["group_id"] = groups[row["environment"], row["group_id"]]
         if name.endswith(LEDGER):
             key = f"{row.get('environment', '')} {row['subject_type']} {row['subject_id']}"
             balances[key] = balances.get(key, 0) + row["delta"]
@@ -53,8 +53,8 @@ def least_keys(rows):
     """A group of facts is known by whichever of its ids came first; here, by the least of them."""
     groups = {}
     for name, row in rows:
-        if name == "payments.links" and row["anchor"]:
-            group = row["environment"], row["anchor"]
+        if name == "payments.fact_links" and row["group_id"]:
+            group = row["environment"], row["group_id"]
             groups[group] = min(groups.get(group, row["key"]), row["key"])
     return groups
 

@@ -68,7 +68,7 @@ def state(database):
         return [connection.execute(f"select (to_jsonb(t) - %s::text[])::text from {table} t order by 1",
                                    (["id", "created_at", "updated_at"],)).fetchall()
                 for table in ("payments.payment_history", "payments.checkout_sessions", "payments.stripe_customer_mappings",
-                              "payments.links", "payments.mapping_claims")]
+                              "payments.fact_links", "payments.mapping_claims")]
 
 
 def main():

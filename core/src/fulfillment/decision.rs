@@ -19,7 +19,7 @@ pub enum FulfillmentState {
 }
 
 impl FulfillmentState {
-    /// The state's name, as the column pays_order it.
+    /// The state's name, as the column holds it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -124,7 +124,9 @@ pub fn plan<'a, G: Grant>(purchase: &Purchased<'_>, benefits: impl FnOnce() -> &
     } else {
         G::of(&of_pending(benefits(), &pending))
     };
-    new.into_iter().for_each(|grant| G::add(&mut grants, grant));
+    for grant in new {
+        G::add(&mut grants, grant);
+    }
     if grants.is_empty() && undecided.is_empty() && purchase.prior.len() == pending.len() {
         plan.records.push(Record::no_benefit(&purchase.prices));
     }

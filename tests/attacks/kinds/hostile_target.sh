@@ -50,7 +50,7 @@ raising "our own signal" "raise exception using errcode = '55P03', message = 'th
 raising "our own signal with its name" "raise exception 'payments: this needs the whole projection to itself'"
 for code in 40001 40P01 53200 53100 57014 57P01 XX000 25006; do
   raising "code $code" "raise exception using errcode = '$code', message = 'made up'"
-  raising "code $code with all words" "raise exception using errcode = '$code', message = 'deadlock detected', detail = 'd', hint = 'payments: h', table = 'links', schema = 'payments'"
+  raising "code $code with all words" "raise exception using errcode = '$code', message = 'deadlock detected', detail = 'd', hint = 'payments: h', table = 'fact_links', schema = 'payments'"
 done
 raising "a lock table that is full" "perform pg_advisory_xact_lock(g) from generate_series(1, 300000) g"
 raising "a cancel of its own backend" "perform pg_cancel_backend(pg_backend_pid()); perform pg_sleep(0.2)"

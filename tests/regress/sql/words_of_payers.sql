@@ -77,7 +77,7 @@ select said('checkout.session.completed', 'evt_3', session('cs_3', 'a', '{"recov
 table given;
 select said('checkout.session.expired', 'evt_2', session('cs_2', 'a', '{"recovered_from": "cs_1", "status": "expired", "payment_status": "unpaid", "payment_intent": null}'));
 table given;
-select recovered_from, named_by, payment_status, stripe_payment_intent_id from payments.checkout_sessions;
+select recovered_from, claimed_by_session, payment_status, stripe_payment_intent_id from payments.checkout_sessions;
 select subject_id, stripe_customer_id from payments.stripe_customer_mappings;
 -- The next one that is paid for it waits for a person, as long as its money is there.
 select said('checkout.session.completed', 'evt_4', session('cs_4', 'a', '{"recovered_from": "cs_1", "created": 1752000001}'), 1752000099);

@@ -1,0 +1,6 @@
+//! Operating the extension: back-filling, replaying, rebuilding, verifying, signing test events.
+
+pub(crate) mod backfill;
+pub(crate) mod rebuild;
+pub(crate) mod replay;
+pub(crate) mod signing;

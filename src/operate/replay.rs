@@ -1,0 +1,81 @@
+//! Running stored events again, and letting go of old ones.
+
+use pgrx::JsonB;
+use pgrx::datum::Interval;
+use pgrx::prelude::*;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::error::{Error, OrRaise};
+use crate::pg::guc;
+use crate::pg::guc::SearchPath;
+use crate::pg::statement::{statement, text};
+use crate::precondition::environment_of;
+use crate::{definer, precondition, trust, webhook};
+
+statement!(EVENTS_TO_REPLAY, "events_to_replay");
+statement!(STORED_EVENT, "stored_event");
+statement!(PRUNE_EVENTS, "prune_events");
+statement!(IS_TOO_SHORT, "is_too_short");
+
+/// How many events are between two notices of progress.
+const PROGRESS: usize = 1_000;
+
+#[derive(Deserialize)]
+struct Stored {
+    body: String,
+}
+
+/// Runs stored events again, oldest first: those that failed (and those left pending), or the chosen ones whatever their
+/// status; the rows that they gave before come out the same.
+///
+/// Returns `{replayed, processed, ignored, failed}`.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn replay_events(environment: Option<&str>, event_ids: default!(Option<Vec<String>>, "NULL")) -> JsonB {
+    trust::require_admin().or_raise();
+    let environment = environment_of(environment).or_raise();
+    precondition::require_read_committed().or_raise();
+    guc::commit_durably();
+    let (mut processed, mut ignored, mut failed) = (0_u64, 0_u64, 0_u64);
+    let replayed = definer::write(SearchPath::Ordinary, || {
+        let events: Vec<String> = EVENTS_TO_REPLAY.all(&[text(environment.name()), event_ids.into()]);
+        for (done, id) in events.iter().enumerate() {
+            let Some(stored) = STORED_EVENT.one::<Stored>(&[text(environment.name()), text(id.as_str())]) else {
+                continue;
+            };
+            match webhook::replay(environment, stored.body.as_bytes()).as_str() {
+                "processed" => processed += 1,
+                "ignored" => ignored += 1,
+                _ => failed += 1,
+            }
+            if (done + 1) % PROGRESS == 0 {
+                pgrx::notice!("{} of {} events", done + 1, events.len());
+            }
+        }
+        events.len()
+    });
+    JsonB(json!({ "replayed": replayed, "processed": processed, "ignored": ignored, "failed": failed }))
+}
+
+/// Deletes stored events that were processed or ignored and are older than `older_than` (90 days by default); failed ones
+/// stay. The facts stay too, so every row can still be verified and rebuilt. Returns how many were deleted.
+///
+/// # Errors
+/// 22023: less than 30 days, the time in which Stripe lets an event be sent again by hand.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn prune_webhook_events(older_than: default!(Option<Interval>, "'90 days'")) -> i64 {
+    trust::require_admin().or_raise();
+    let older_than = older_than.ok_or(Error::Missing("older_than")).or_raise();
+    if definer::read(|| IS_TOO_SHORT.one::<bool>(&[older_than.into()])) == Some(true) {
+        Error::Argument(
+            "events of the last 30 days are kept",
+            "Stripe lets an event be sent again for 30 days; a pruned one would run twice.".to_owned(),
+            "Pass an interval of 30 days or more.",
+        )
+        .raise();
+    }
+    let pruned = definer::write(SearchPath::Ordinary, || PRUNE_EVENTS.execute(&[older_than.into()]));
+    i64::try_from(pruned).unwrap_or(i64::MAX)
+}

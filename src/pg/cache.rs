@@ -1,0 +1,150 @@
+//! What a backend keeps of some tables' rows until it is told that they changed: the server's own word for that is an
+//! invalidation of the table, which comes with every change of its definition, and with `invalidate`.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::thread::LocalKey;
+
+use pgrx::prelude::*;
+
+use crate::pg::transaction::is_read_committed;
+
+/// How many values of one kind are kept; of more those that came last.
+const CAPACITY: usize = 1000;
+
+/// Values of one kind.
+pub(crate) struct Cache<K, V> {
+    as_of: u64,
+    values: HashMap<K, V>,
+}
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
+        Self { as_of: 0, values: HashMap::new() }
+    }
+}
+
+thread_local! {
+    /// The tables that something kept was read from, or is about.
+    static WATCHED: RefCell<Vec<pg_sys::Oid>> = const { RefCell::new(Vec::new()) };
+    /// How often one of these changed.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
+    /// How often anything did: what was read while that happened is not kept.
+    static ALL_CHANGES: Cell<u64> = const { Cell::new(0) };
+    static WATCHING: Cell<bool> = const { Cell::new(false) };
+    /// The last subtransaction of the present transaction in which something read was kept; 0 where none was.
+    static READ_IN: Cell<pg_sys::SubTransactionId> = const { Cell::new(0) };
+    /// The last transaction that wrote rows of which nobody is told: what it reads may be undone with it, and is not kept.
+    static UNCOMMITTED: Cell<Option<pg_sys::TransactionId>> = const { Cell::new(None) };
+}
+
+/// The value of `key` that was read from these tables; found, where that is not known. What `find` returns is kept if it says so.
+///
+/// It is found as things are now, not as they were when the running query began: no further word would come of what changed in
+/// between. Under repeatable read, which must not see such changes, and in parallel queries nothing is kept.
+pub(crate) fn cached<K: Eq + Hash + 'static, V: Clone + 'static>(
+    all: &'static LocalKey<RefCell<Cache<K, V>>>,
+    tables: &[pg_sys::Oid],
+    key: K,
+    find: impl FnOnce(&K) -> (V, bool),
+) -> V {
+    // SAFETY: a global of this backend.
+    if !is_read_committed() || unsafe { pg_sys::IsInParallelMode() } {
+        return find(&key).0;
+    }
+    // SAFETY: what the server does itself before it opens a table.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+    let known = all.with_borrow_mut(|all| {
+        if all.as_of != CHANGES.get() {
+            *all = Cache { as_of: CHANGES.get(), values: HashMap::new() };
+        }
+        all.values.get(&key).cloned()
+    });
+    if let Some(known) = known {
+        return known;
+    }
+    watch(tables);
+    let before = ALL_CHANGES.get();
+    // SAFETY: the snapshot is taken off again at once, or by the abort where `find` raises.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+    let (value, keep) = find(&key);
+    unsafe { pg_sys::PopActiveSnapshot() };
+    let sure = UNCOMMITTED.get().is_none_or(|unsure| unsure != transaction());
+    if keep && sure && before == ALL_CHANGES.get() {
+        all.with_borrow_mut(|all| {
+            if all.values.len() >= CAPACITY {
+                all.values.clear();
+            }
+            all.values.insert(key, value.clone());
+        });
+        // SAFETY: a global of this backend.
+        READ_IN.set(READ_IN.get().max(unsafe { pg_sys::GetCurrentSubTransactionId() }));
+    }
+    value
+}
+
+/// What is kept is forgotten when one of these tables changes.
+pub(crate) fn watch(tables: &[pg_sys::Oid]) {
+    WATCHED.with_borrow_mut(|watched| {
+        for table in tables {
+            if !watched.contains(table) {
+                watched.push(*table);
+            }
+        }
+    });
+    if WATCHING.replace(true) {
+        return;
+    }
+    let nothing = pg_sys::Datum::from(0);
+    // SAFETY: the functions have the types that the server calls, and live as long as the library.
+    unsafe {
+        pg_sys::CacheRegisterRelcacheCallback(Some(table_changed), nothing);
+        let schemas = i32::try_from(pg_sys::SysCacheIdentifier::NAMESPACEOID).unwrap_or_default();
+        pg_sys::CacheRegisterSyscacheCallback(schemas, Some(schema_changed), nothing);
+    }
+}
+
+unsafe extern "C-unwind" fn table_changed(_: pg_sys::Datum, table: pg_sys::Oid) {
+    ALL_CHANGES.set(ALL_CHANGES.get().wrapping_add(1));
+    if table == pg_sys::InvalidOid || WATCHED.with_borrow(|watched| watched.contains(&table)) {
+        CHANGES.set(CHANGES.get().wrapping_add(1));
+    }
+}
+
+unsafe extern "C-unwind" fn schema_changed(_: pg_sys::Datum, _: i32, _: u32) {
+    ALL_CHANGES.set(ALL_CHANGES.get().wrapping_add(1));
+    CHANGES.set(CHANGES.get().wrapping_add(1));
+}
+
+/// What was kept since this subtransaction began was read in it, and may be undone with it. Their numbers grow, so that those of its
+/// own savepoints are larger.
+pub(crate) fn subtransaction_aborted(subtransaction: pg_sys::SubTransactionId) {
+    if READ_IN.get() >= subtransaction {
+        READ_IN.set(0);
+        CHANGES.set(CHANGES.get().wrapping_add(1));
+    }
+}
+
+/// What was read in it stays.
+pub(crate) fn transaction_committed() {
+    READ_IN.set(0);
+}
+
+/// Notes that this transaction may write rows that nobody keeps as missing, so that nobody will be told of them.
+pub(crate) fn mark_uncommitted() {
+    // SAFETY: the caller is about to write, so that a number may be given.
+    UNCOMMITTED.set(Some(unsafe { pg_sys::GetTopTransactionId() }));
+}
+
+fn transaction() -> pg_sys::TransactionId {
+    // SAFETY: a global of this backend.
+    unsafe { pg_sys::GetTopTransactionIdIfAny() }
+}
+
+/// Tells every backend that a table's rows changed, when the change commits.
+pub(crate) fn invalidate(table: pg_sys::Oid) {
+    // SAFETY: queues an invalidation message for a relation that exists.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
+}

@@ -1,0 +1,69 @@
+//! Constraints that can be left to the commit, of our tables, of those that are attached, and of tables that reference either.
+//! What such a constraint checks would run after the operation that wrote, with the rights of whoever commits. So it is checked
+//! at once while we write.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use crate::pg::cache::{Cache, cached, watch};
+use crate::pg::catalog::payments_table;
+use crate::pg::guc::SearchPath;
+use crate::pg::statement::{execute_unprepared, query_current_snapshot};
+use crate::pg::{our_role, role};
+
+const DEFERRABLE_CONSTRAINTS: &str = include_str!("../../sql/statement/deferrable_constraints.sql");
+const IMMEDIATE: &str = include_str!("../../sql/target/constraints_immediate.sql");
+const DEFERRED: &str = include_str!("../../sql/target/constraints_deferred.sql");
+
+#[derive(Default, Deserialize)]
+struct Deferrable {
+    /// The tables that were looked at: a constraint that one gets is noticed.
+    tables: Option<Vec<u32>>,
+    /// All such constraints, quoted and qualified, and of these those that are left to the commit unless somebody says otherwise.
+    deferrable: Option<Vec<String>>,
+    deferred: Option<Vec<String>>,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Cache<(), Rc<Deferrable>>> = RefCell::default();
+}
+
+fn known() -> Rc<Deferrable> {
+    let attachments = payments_table(c"attachments");
+    if attachments == pg_sys::InvalidOid {
+        return Rc::default();
+    }
+    cached(&KNOWN, &[attachments], (), |()| {
+        let found = role::as_ours(our_role::definer(), SearchPath::Pinned, || {
+            query_current_snapshot(DEFERRABLE_CONSTRAINTS, &[])
+        })
+        .into_iter()
+        .flatten()
+        .next();
+        let found = found.map_or_else(Deferrable::default, |row| {
+            serde_json::from_str(&row).unwrap_or_else(|error| pgrx::error!("constraints have another shape: {error}"))
+        });
+        let tables: Vec<pg_sys::Oid> = found.tables.iter().flatten().map(|table| pg_sys::Oid::from(*table)).collect();
+        watch(&tables);
+        (Rc::new(found), true)
+    })
+}
+
+/// Fires what is queued, and lets nothing be queued until [`put_off_again`].
+pub(crate) fn check_at_once() {
+    set(IMMEDIATE, known().deferrable.as_ref());
+}
+
+/// As it was before; what the caller said with SET CONSTRAINTS can't be told.
+pub(crate) fn put_off_again() {
+    set(DEFERRED, known().deferred.as_ref());
+}
+
+fn set(template: &str, names: Option<&Vec<String>>) {
+    if let Some(names) = names {
+        execute_unprepared(&template.replace("{constraints}", &names.join(", ")), &[]);
+    }
+}

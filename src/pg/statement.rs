@@ -1,0 +1,155 @@
+//! Queries: prepared at their first use, with typed rows. The one way to SPI.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use pgrx::datum::DatumWithOid;
+use pgrx::prelude::*;
+use pgrx::{FromDatum, IntoDatum};
+use serde::de::DeserializeOwned;
+
+use crate::pg::plan_cache::{self, array};
+
+thread_local! {
+    static LOOK_UPS: RefCell<HashMap<String, pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
+}
+
+/// One file of `sql/statement`, prepared at its first use and execute for the life of the backend.
+///
+/// A statement that returns rows returns one column of JSON, which serde turns into the row's type.
+pub(crate) struct Statement {
+    /// The file's name, by which its cached plan is found.
+    pub(crate) name: &'static str,
+    /// The file's text.
+    pub(crate) sql: &'static str,
+}
+
+/// Declares a [`Statement`] from `sql/statement/<file>.sql`.
+macro_rules! statement {
+    ($name:ident, $file:literal) => {
+        static $name: $crate::pg::statement::Statement = $crate::pg::statement::Statement {
+            name: $file,
+            sql: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/statement/", $file, ".sql")),
+        };
+    };
+}
+
+pub(crate) use statement;
+
+impl Statement {
+    /// Runs it and tells how many rows it affected.
+    pub(crate) fn execute(&self, args: &[DatumWithOid]) -> u64 {
+        plan_cache::run(self.name, self.sql, args, true).rows_affected
+    }
+
+    /// Its first row, if there is one.
+    pub(crate) fn one<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Option<T> {
+        plan_cache::run(self.name, self.sql, args, true).values.first().map(|text| self.typed(text))
+    }
+
+    /// All its rows.
+    pub(crate) fn all<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Vec<T> {
+        plan_cache::run(self.name, self.sql, args, true).values.iter().map(|text| self.typed(text)).collect()
+    }
+
+    /// All its rows, without assigning a transaction id: for functions that a standby or a policy calls.
+    pub(crate) fn read<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Vec<T> {
+        plan_cache::run(self.name, self.sql, args, false).values.iter().map(|text| self.typed(text)).collect()
+    }
+
+    fn typed<T: DeserializeOwned>(&self, text: &str) -> T {
+        typed(text, self.name)
+    }
+}
+
+fn typed<T: DeserializeOwned>(row: &str, statement: &str) -> T {
+    serde_json::from_str(row)
+        .unwrap_or_else(|error| pgrx::error!("statement {statement} returned a row of another shape: {error}"))
+}
+
+/// Runs a statement whose text is only known at run time (its target table is the app's); its plan is cached like a file's.
+/// Tells how many rows it affected, and its first value.
+pub(crate) fn execute(sql: &str, args: &[DatumWithOid]) -> (u64, Option<String>) {
+    let ran = plan_cache::run(sql, sql, args, true);
+    (ran.rows_affected, ran.values.into_iter().next())
+}
+
+/// The rows of such a statement, as those of a file's.
+pub(crate) fn query_rows<T: DeserializeOwned>(sql: &str, args: &[DatumWithOid]) -> Vec<T> {
+    plan_cache::run(sql, sql, args, true).values.iter().map(|text| typed(text, sql)).collect()
+}
+
+/// The first column of what a statement finds, without assigning a transaction id; its plan is cached.
+pub(crate) fn read(sql: &str, args: &[DatumWithOid]) -> Vec<String> {
+    plan_cache::run(sql, sql, args, false).values
+}
+
+/// Runs a statement whose text is only known at run time (its target table is the app's), unprepared.
+pub(crate) fn execute_unprepared(sql: &str, args: &[DatumWithOid]) -> Option<String> {
+    Spi::connect_mut(|client| {
+        let rows = client.update(sql, None, args)?;
+        if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
+    })
+    .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
+}
+
+/// Reads with a statement whose text is only known at run time, prepared once per text, under the snapshot of the query
+/// that asks: so it may stand in a policy. Its arguments and its one column are text.
+pub(crate) fn query_current_snapshot(sql: &str, args: &[&str]) -> Vec<Option<String>> {
+    Spi::connect(|_| unsafe {
+        let known = LOOK_UPS.with(|plans| plans.borrow().get(sql).copied());
+        let plan = known.unwrap_or_else(|| {
+            let text = std::ffi::CString::new(sql).unwrap_or_default();
+            let mut types = vec![pg_sys::TEXTOID; args.len()];
+            let plan = pg_sys::SPI_prepare(text.as_ptr(), i32::try_from(args.len()).unwrap_or(0), types.as_mut_ptr());
+            pg_sys::SPI_keepplan(plan);
+            LOOK_UPS.with(|plans| plans.borrow_mut().insert(sql.to_owned(), plan));
+            plan
+        });
+        let mut values: Vec<pg_sys::Datum> = args.iter().filter_map(|arg| (*arg).into_datum()).collect();
+        pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), std::ptr::null(), true, 0);
+        let table = pg_sys::SPI_tuptable;
+        (0..usize::try_from(pg_sys::SPI_processed).unwrap_or(0))
+            .map(|row| {
+                let mut null = false;
+                let value = pg_sys::SPI_getbinval(*(*table).vals.add(row), (*table).tupdesc, 1, &raw mut null);
+                String::from_datum(value, null)
+            })
+            .collect()
+    })
+}
+
+/// Texts as an array, for a statement that unnests it.
+pub(crate) fn texts_array<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> DatumWithOid<'static> {
+    array(values.into_iter().map(IntoDatum::into_datum), pg_sys::TEXTOID, pg_sys::TEXTARRAYOID)
+}
+
+/// Numbers as an array, for the same.
+pub(crate) fn numbers_array(values: impl IntoIterator<Item = Option<i64>>) -> DatumWithOid<'static> {
+    array(values.into_iter().map(IntoDatum::into_datum), pg_sys::INT8OID, pg_sys::INT8ARRAYOID)
+}
+
+/// Truths as an array, for the same.
+pub(crate) fn booleans_array(values: impl IntoIterator<Item = bool>) -> DatumWithOid<'static> {
+    array(values.into_iter().map(IntoDatum::into_datum), pg_sys::BOOLOID, pg_sys::BOOLARRAYOID)
+}
+
+/// A text argument, or NULL.
+pub(crate) fn text<'a>(value: impl Into<Option<&'a str>>) -> DatumWithOid<'a> {
+    value.into().map_or_else(DatumWithOid::null::<&str>, DatumWithOid::from)
+}
+
+/// A value as JSON text, for a statement that casts it.
+pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> DatumWithOid<'static> {
+    let written =
+        serde_json::to_string(value).unwrap_or_else(|error| pgrx::error!("a row could not be written: {error}"));
+    // SAFETY: the datum is a copy in the current memory context; the oid is that of text.
+    unsafe { DatumWithOid::new(written.into_datum(), pg_sys::TEXTOID) }
+}
+
+/// A value as `jsonb`.
+pub(crate) fn jsonb(value: &serde_json::Value) -> DatumWithOid<'static> {
+    // SAFETY: the datum is made here, of the type that is named.
+    unsafe { DatumWithOid::new(pgrx::JsonB(value.clone()).into_datum(), pg_sys::JSONBOID) }
+}

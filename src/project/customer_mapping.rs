@@ -1,0 +1,144 @@
+//! Which subject is which Stripe customer: claims of completed sessions, resolved; and what follows for rows that were
+//! written before.
+
+use payments_core::Subject;
+use payments_core::payment::mapping::{Claim, Mapping, resolve};
+use payments_core::stripe::event::Environment;
+use serde::Deserialize;
+
+use crate::pg::statement::{json, statement, text};
+use crate::projection_lock;
+
+statement!(IS_CONTESTED, "is_contested");
+statement!(MAPPING_STANDS, "mapping_stands");
+statement!(KEEP_CLAIM, "keep_claim");
+statement!(DROP_CLAIM, "drop_claim");
+statement!(CLAIMS_AROUND, "claims_around");
+statement!(DROP_MAPPING, "drop_mapping");
+statement!(WRITE_MAPPING, "write_mapping");
+statement!(MARK_CONFLICT, "mark_conflict");
+
+statement!(DROP_CUSTOMER_MAPPING, "drop_customer_mapping");
+statement!(CLAIMS_OF_CUSTOMER, "claims_of_customer");
+
+/// Claims and mappings that are connected by a subject or a customer.
+#[derive(Debug, Default, Deserialize)]
+struct ClaimGraph {
+    claims: Vec<Claim>,
+    fixed: Vec<Mapping>,
+    derived: Vec<Mapping>,
+}
+
+/// Whether a claim or a mapping says otherwise of the subject or of the customer.
+pub(crate) fn is_contested(environment: Environment, subject: &Subject, customer: &str) -> bool {
+    IS_CONTESTED.one::<bool>(&pair(environment, subject, customer)) == Some(true)
+}
+
+/// Whether the mapping is there already.
+pub(crate) fn stands(environment: Environment, subject: &Subject, customer: &str) -> bool {
+    MAPPING_STANDS.one::<bool>(&pair(environment, subject, customer)) == Some(true)
+}
+
+fn pair<'a>(environment: Environment, subject: &'a Subject, customer: &'a str) -> [pgrx::datum::DatumWithOid<'a>; 4] {
+    [text(environment.name()), text(subject.subject_type.as_str()), text(subject.subject_id.as_str()), text(customer)]
+}
+
+/// Keeps a session's claim and, where that is news, lets the mappings around it follow. Whether it was news.
+pub(crate) fn claim(environment: Environment, claim: &Claim) -> bool {
+    if KEEP_CLAIM.execute(&[text(environment.name()), json(claim)]) == 0 {
+        return false;
+    }
+    resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::IfContested);
+    true
+}
+
+/// An event that told of a session came again, perhaps because it was pruned meanwhile: its note is made again.
+pub(crate) fn rewrite_conflict_note(environment: Environment, session: &str, customer: &str) {
+    let claims: Vec<Claim> = CLAIMS_OF_CUSTOMER.all(&[text(environment.name()), text(customer)]);
+    for claim in claims.iter().filter(|claim| claim.stripe_checkout_session_id == session) {
+        resolve_and_write(environment, &claim.subject, customer, ConflictNotes::Always);
+    }
+}
+
+/// Takes back a session's claim. The whole projection must be locked.
+pub(crate) fn withdraw(environment: Environment, session: &str) {
+    let Some(claim) = DROP_CLAIM.one::<Claim>(&[text(environment.name()), text(session)]) else { return };
+    note(environment, &claim, None);
+    resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::Always);
+}
+
+/// Whether the events of the claims around are told how they fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConflictNotes {
+    /// Where somebody is refused: a first claim has nobody to tell.
+    IfContested,
+    /// In any case: who was refused before may stand now.
+    Always,
+}
+
+/// Makes the mappings around a subject and a customer what the claims about them come to.
+pub(crate) fn resolve_and_write(environment: Environment, subject: &Subject, customer: &str, notes: ConflictNotes) {
+    let around: ClaimGraph = CLAIMS_AROUND.one(&pair(environment, subject, customer)).unwrap_or_default();
+    let (standing, refused) = resolve(&around.claims, &around.fixed);
+    let stands = |mapping: &&Mapping| {
+        standing.iter().any(|c| c.subject == mapping.subject && c.stripe_customer_id == mapping.stripe_customer_id)
+    };
+    let fallen: Vec<&Mapping> = around.derived.iter().filter(|mapping| !stands(mapping)).collect();
+    let contested = !refused.is_empty() || !fallen.is_empty() || standing.len() > 1;
+    if contested {
+        projection_lock::require_exclusive();
+    }
+    for mapping in fallen {
+        DROP_MAPPING.execute(&pair(environment, &mapping.subject, &mapping.stripe_customer_id));
+    }
+    for claim in standing {
+        WRITE_MAPPING.execute(&[text(environment.name()), json(claim)]);
+    }
+    if contested || !around.fixed.is_empty() || notes == ConflictNotes::Always {
+        for claim in &around.claims {
+            let conflict = refused.contains(&claim).then(|| conflict_text(claim));
+            note(environment, claim, conflict.as_deref());
+        }
+    }
+}
+
+/// Notes on a claim's event that it was refused, or takes the note back.
+fn note(environment: Environment, claim: &Claim, conflict: Option<&str>) {
+    MARK_CONFLICT.execute(&[
+        text(environment.name()),
+        text(claim.stripe_checkout_session_id.as_str()),
+        text(claim.evidence_event_id.as_str()),
+        text(conflict),
+    ]);
+}
+
+fn conflict_text(claim: &Claim) -> String {
+    format!(
+        "{} {} was not mapped to customer {}: one of the two is mapped otherwise, by earlier evidence or by an admin",
+        claim.subject.subject_type, claim.subject.subject_id, claim.stripe_customer_id
+    )
+}
+
+/// A customer is deleted: whatever mapped it goes, an admin's own mapping too, and claims that it stood in the way of stand.
+pub(crate) fn forget_customer(environment: Environment, customer: &str) {
+    let claims: Vec<Claim> = CLAIMS_OF_CUSTOMER.all(&[text(environment.name()), text(customer)]);
+    let mut subjects: Vec<Subject> = DROP_CUSTOMER_MAPPING.all(&[text(environment.name()), text(customer)]);
+    for claim in claims {
+        // Of a customer that is no more nothing is refused.
+        note(environment, &claim, None);
+        subjects.push(claim.subject);
+    }
+    subjects.sort();
+    subjects.dedup();
+    for subject in subjects {
+        resolve_and_write(environment, &subject, customer, ConflictNotes::Always);
+    }
+}
+
+/// Resolves every claim of an environment again.
+pub(crate) fn settle_all(environment: Environment) {
+    statement!(ALL_CLAIMS, "all_claims");
+    for claim in ALL_CLAIMS.all::<Claim>(&[text(environment.name())]) {
+        resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::Always);
+    }
+}

@@ -1,0 +1,87 @@
+//! From an event, or a back-filled object, to the module that projects it.
+
+use payments_core::payment::fact::{Fact, PaymentObject};
+use payments_core::stripe::event::{Environment, Event};
+use payments_core::stripe::event_type::{EventType, ObjectKind};
+use payments_core::stripe::object::{Unreadable, entitlements};
+
+use crate::pg::statement::{statement, text};
+use crate::project::incoming::Incoming;
+use crate::project::{mirror, payment};
+use crate::settings;
+
+statement!(OWN_ACCOUNT, "own_account");
+
+/// What became of an event.
+#[derive(Debug)]
+pub(crate) enum ProjectionOutcome {
+    /// Every row that follows from it is written.
+    Projected,
+    /// Nothing follows from it, for this reason.
+    Ignored(String),
+    /// Its object is not what Stripe documents.
+    Unreadable(String),
+}
+
+/// Projects an event.
+pub(crate) fn event(environment: Environment, event: &Event) -> ProjectionOutcome {
+    if event.thin {
+        return ProjectionOutcome::Ignored("a thin event carries no object; subscribe to snapshot events".to_owned());
+    }
+    let Some(kind) = EventType::named(&event.event_type).map(|event_type| event_type.object) else {
+        return ProjectionOutcome::Ignored(format!("events of type {} change no row", event.event_type));
+    };
+    if let Some(ignored) = foreign(environment, event) {
+        return ignored;
+    }
+    let incoming = Incoming {
+        environment,
+        event_id: &event.id,
+        event_type: Some(&event.event_type),
+        created: event.created,
+        object: &event.object,
+        previous: event.previous_attributes.as_deref(),
+        deleted: event.event_type.ends_with(".deleted"),
+    };
+    match project(kind, &incoming) {
+        Ok(()) => ProjectionOutcome::Projected,
+        Err(unreadable) => ProjectionOutcome::Unreadable(unreadable.to_string()),
+    }
+}
+
+/// An event of a connected account, or of an organization's other one, changes nothing here. Stripe's events of one's own name none,
+/// so that whoever names one is a stranger until `set_stripe_account` has named that very account.
+fn foreign(environment: Environment, event: &Event) -> Option<ProjectionOutcome> {
+    event.foreign_account(None)?;
+    let own = OWN_ACCOUNT.one::<String>(&[text(environment.name())]);
+    let account = event.foreign_account(own.as_deref())?;
+    Some(ProjectionOutcome::Ignored(match own {
+        Some(own) => format!("it is of the account {account}, not of {own}"),
+        None => format!(
+            "it is of the account {account}, and nobody has said that this is the own one: \
+             payments.set_stripe_account('{}', …) does",
+            environment.name()
+        ),
+    }))
+}
+
+/// Projects one snapshot: a fact about a payment, or a mirrored object.
+pub(crate) fn project(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unreadable> {
+    let prefix = settings::metadata_prefix();
+    let object = match PaymentObject::read(kind, incoming.object, incoming.event_type, &prefix)? {
+        Some(object) => object,
+        None if kind == ObjectKind::Entitlements => {
+            return mirror::entitlements(incoming, &entitlements::Summary::read(incoming.object)?);
+        }
+        None => return mirror::project(kind, incoming, &prefix),
+    };
+    let statement = Fact {
+        event_id: incoming.event_id.to_owned(),
+        created: incoming.created,
+        rank: incoming.rank(),
+        previous: serde_json::Map::new(),
+        object,
+    };
+    payment::project(incoming, &statement.with_previous(incoming.previous));
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! The local row that a Stripe checkout session was made for, as it is found.
+
+use payments_core::Subject;
+use serde::Deserialize;
+
+/// The local row that a Stripe session was made for.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LocalRow {
+    pub(crate) id: String,
+    #[serde(flatten)]
+    pub(crate) subject: Option<Subject>,
+    pub(crate) price: Option<String>,
+    /// The session names the row, which does not carry its id.
+    #[serde(default)]
+    pub(crate) by_name: bool,
+    /// Another session that has the row, because it names it too, or is of the same family.
+    #[serde(default)]
+    pub(crate) holder: Option<String>,
+    /// The session that was recorded for the row, where others were recovered from it.
+    #[serde(default)]
+    pub(crate) recorded: Option<String>,
+}

@@ -1,0 +1,194 @@
+//! The local row that a Stripe checkout session was made for: found, and moved on.
+
+use std::collections::HashMap;
+
+use payments_core::Subject;
+use payments_core::payment::fact::{Fact, PaymentObject};
+use payments_core::payment::mapping::Claim;
+use payments_core::payment::object_history::ObjectHistory;
+use payments_core::payment::session_owner::SessionRank;
+use payments_core::stripe::event::Environment;
+use payments_core::stripe::object::money_state::MoneyState;
+use payments_core::stripe::object::session::Session;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pg::advisory_lock::LockSpace;
+use crate::pg::statement::{json, statement, text};
+use crate::project::local_row::LocalRow;
+use crate::project::payment_group;
+use crate::project::recovered_session::{Family, inherited};
+use crate::projection_lock;
+use crate::projection_lock::{is_exclusive, require_exclusive};
+
+statement!(FIND_SESSION, "find_session");
+statement!(SETTLE_SESSION, "settle_session");
+
+/// What is found for a Stripe session.
+#[derive(Default, Deserialize)]
+struct Candidates {
+    /// Whether it was recovered from another session, or another from it.
+    has_relatives: bool,
+    rows: Option<Vec<LocalRow>>,
+}
+
+/// The local rows of Stripe's sessions, each looked up once.
+pub(crate) struct LocalRows {
+    pub(crate) environment: Environment,
+    pub(crate) found: HashMap<String, Vec<LocalRow>>,
+}
+
+impl LocalRows {
+    pub(crate) fn new(environment: Environment) -> Self {
+        Self { environment, found: HashMap::new() }
+    }
+
+    /// The row that carries the session's id, or was recorded for one that it was recovered from, else the one that it names.
+    pub(crate) fn candidates(&mut self, session: &Session) -> &mut Vec<LocalRow> {
+        let environment = self.environment;
+        self.found.entry(session.id.clone()).or_insert_with(|| {
+            let named = [text(session.local_id()), text(session.mode.as_str())];
+            let [local_id, mode] = named;
+            let args = [text(environment.name()), text(session.id.as_str()), local_id, mode];
+            let found: Candidates = FIND_SESSION.one(&args).unwrap_or_default();
+            if found.has_relatives
+                && let Some(inherited) = inherited(environment, &session.id)
+            {
+                return vec![inherited];
+            }
+            found.rows.unwrap_or_default()
+        })
+    }
+
+    /// The first of them that no other session has with better reason; `statements` are all that is said of its payment.
+    pub(crate) fn of(&mut self, session: &Session, statements: &[Fact]) -> Option<&LocalRow> {
+        let environment = self.environment;
+        self.candidates(session).iter().find(|local| {
+            if local.recorded.is_some() {
+                let family = Family::of(environment, &session.id);
+                return family.is_some_and(|family| {
+                    family.row_of(&session.id).is_some_and(|row| family.row_owner(row) == session.id)
+                });
+            }
+            let other = local.holder.as_deref();
+            other.is_none_or(|holder| {
+                let its = payment_group::group_of(environment, holder)
+                    .map(|group_id| payment_group::facts_of(environment, &group_id));
+                SessionRank::of(&session.id, statements) > SessionRank::of(holder, &its.unwrap_or_default())
+            })
+        })
+    }
+}
+
+/// Who looks for a session's row and finds none, and who tells a row its session, take turns: one of them sees what the other did.
+/// Who may take a session's row away has the projection to itself, and is waited for.
+pub(crate) fn lock_session_lookup(environment: Environment, session: &str) {
+    if !is_exclusive() {
+        LockSpace::Sessions.lock(environment.name(), [session]);
+        projection_lock::lock_shared();
+    }
+}
+
+/// The subject and the customer that a completed session may bring together.
+pub(crate) fn claimable(locals: &mut LocalRows, fact: &PaymentObject) -> Option<(Subject, String)> {
+    let PaymentObject::CheckoutSession(session) = fact else { return None };
+    if !session.is_complete() {
+        return None;
+    }
+    let local = locals.candidates(session).first()?;
+    if local.holder.is_some() {
+        require_exclusive();
+    }
+    Some((agreed_subject(local, session)?, session.customer.clone()?))
+}
+
+/// The local row's subject, unless the session's metadata names another.
+pub(crate) fn agreed_subject(local: &LocalRow, session: &Session) -> Option<Subject> {
+    let subject = local.subject.clone()?;
+    let said = session.origin.subject.as_ref();
+    said.is_none_or(|said| *said == subject).then_some(subject)
+}
+
+#[derive(Serialize)]
+struct SessionUpdate<'a> {
+    stripe_checkout_session_id: &'a str,
+    status: &'static str,
+    payment_status: Option<&'a str>,
+    stripe_customer_id: Option<&'a str>,
+    stripe_payment_intent_id: Option<&'a str>,
+    stripe_subscription_id: Option<&'a str>,
+}
+
+/// What follows for others from a local row that was moved on.
+pub(crate) struct Moved {
+    /// The session that has lost the row.
+    pub(crate) displaced: Option<String>,
+    /// The customer that it claims for its subject.
+    pub(crate) claim: Option<Claim>,
+}
+
+/// Moves a session's local row to what its newest snapshot says; `None` where it has no row.
+pub(crate) fn settle_session(
+    locals: &mut LocalRows,
+    newest: &Session,
+    told: &ObjectHistory,
+    statements: &[Fact],
+) -> Option<Moved> {
+    let environment = locals.environment;
+    let local = locals.of(newest, statements).cloned()?;
+    let sessions = || told.facts.iter().filter_map(|statement| as_session(statement).map(|s| (*statement, s)));
+    let paid = sessions().map(|(_, session)| session).find(|session| session.state == MoneyState::Succeeded);
+    let completed = sessions().find(|(_, session)| session.is_complete());
+    let said: Vec<&Session> = sessions().map(|(_, session)| session).collect();
+    let latest = |id: for<'s> fn(&'s Session) -> Option<&'s str>| {
+        id(newest).or_else(|| said.iter().rev().find_map(|session| id(session)))
+    };
+    let settled = SessionUpdate {
+        stripe_checkout_session_id: &newest.id,
+        status: match newest.status.as_deref() {
+            _ if completed.is_some() => "completed",
+            Some("expired") => "expired",
+            _ => "open",
+        },
+        payment_status: paid.unwrap_or(newest).payment_status.as_deref(),
+        stripe_customer_id: latest(|session| session.customer.as_deref()),
+        stripe_payment_intent_id: latest(|session| session.payment_intent.as_deref()),
+        stripe_subscription_id: latest(|session| session.subscription.as_deref()),
+    };
+    if local.holder.is_some() {
+        require_exclusive();
+    }
+    let args = [
+        text(environment.name()),
+        text(local.id.as_str()),
+        json(&settled),
+        text(local.holder.as_deref()),
+        text(local.recorded.as_deref()),
+    ];
+    if SETTLE_SESSION.execute(&args) == 0 && local.by_name {
+        require_exclusive();
+        // A backend recorded another session there meanwhile.
+        locals.candidates(newest).retain(|other| other.id != local.id);
+        return settle_session(locals, newest, told, statements);
+    }
+    let customer = settled.stripe_customer_id;
+    let (Some((first, _)), Some(customer), Some(subject)) = (completed, customer, agreed_subject(&local, newest))
+    else {
+        return Some(Moved { displaced: local.holder, claim: None });
+    };
+    let claim = Claim {
+        stripe_checkout_session_id: newest.id.clone(),
+        subject,
+        stripe_customer_id: customer.to_owned(),
+        evidence_created: newest.created.filter(|_| first.is_sync()).unwrap_or(first.created),
+        evidence_event_id: first.event_id.clone(),
+    };
+    Some(Moved { displaced: local.holder, claim: Some(claim) })
+}
+
+pub(crate) fn as_session(statement: &Fact) -> Option<&Session> {
+    match &statement.object {
+        PaymentObject::CheckoutSession(session) => Some(session),
+        _ => None,
+    }
+}

@@ -1,0 +1,191 @@
+//! Mirrors: customers, subscriptions with their items, products, prices and entitlements, each its own newest snapshot.
+
+use payments_core::mirror::{ObjectSnapshot, entitlements as entitlements_of, items, newest_and_undecided};
+use payments_core::snapshot::{SYNC, is_late};
+use payments_core::stripe::event::Environment;
+use payments_core::stripe::event_type::ObjectKind;
+use payments_core::stripe::object::customer::Customer;
+use payments_core::stripe::object::entitlements::Summary;
+use payments_core::stripe::object::price::Price;
+use payments_core::stripe::object::product::Product;
+use payments_core::stripe::object::subscription::SubscriptionSnapshot;
+use payments_core::stripe::object::{Unreadable, read};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::pg::statement::{json, statement, text};
+use crate::project::incoming::Incoming;
+use crate::project::payment_group::AlsoLock;
+use crate::project::{customer_mapping, payment, payment_group};
+use crate::settings;
+
+statement!(KEEP_SNAPSHOT, "keep_snapshot");
+statement!(DROP_SNAPSHOTS, "drop_snapshots");
+statement!(WRITE_CUSTOMER, "write_customer");
+statement!(WRITE_PRODUCT, "write_product");
+statement!(WRITE_PRICE, "write_price");
+statement!(WRITE_SUBSCRIPTION, "write_subscription");
+statement!(WRITE_ITEMS, "write_items");
+statement!(WRITE_ENTITLEMENTS, "write_entitlements");
+
+/// What is read of an object before it is known which kind it is.
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+    #[serde(default, deserialize_with = "customer_id")]
+    customer: Option<String>,
+    deleted: Option<bool>,
+}
+
+fn customer_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let id = if value.is_object() { value.get("id").cloned().unwrap_or(Value::Null) } else { value };
+    Ok(id.as_str().map(ToOwned::to_owned))
+}
+
+/// Projects one snapshot of a mirrored object.
+pub(crate) fn project(kind: ObjectKind, incoming: &Incoming, prefix: &str) -> Result<(), Unreadable> {
+    let named: Named = read("object", incoming.object)?;
+    let snapshot = ObjectSnapshot {
+        event_id: incoming.event_id.to_owned(),
+        created: incoming.created,
+        rank: incoming.rank(),
+        deleted: incoming.deleted || named.deleted == Some(true),
+        previous: previous(incoming),
+        object: read("object", incoming.object)?,
+    };
+    check(kind, incoming.object, snapshot.deleted, prefix)?;
+    let customer = named.customer.filter(|_| kind == ObjectKind::Subscription);
+    let environment = incoming.environment;
+    let locked: Vec<String> = customer.into_iter().chain([named.id.clone()]).collect();
+    payment_group::lock_objects(environment, &locked);
+    let kept = keep(environment, kind.name(), &named.id, snapshot);
+    write(environment, kind, &named.id, &kept)
+}
+
+fn previous(incoming: &Incoming) -> Map<String, Value> {
+    incoming.previous.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// Refuses a snapshot that cannot be read, or that says twice what decides, before it is kept.
+fn check(kind: ObjectKind, object: &str, deleted: bool, prefix: &str) -> Result<(), Unreadable> {
+    match kind {
+        ObjectKind::Customer => Customer::read(object, deleted).map(|_| ()),
+        ObjectKind::Product => Product::read(object, deleted).map(|_| ()),
+        ObjectKind::Price => Price::read(object, deleted).map(|_| ()),
+        _ => SubscriptionSnapshot::read(object, deleted, prefix).map(|_| ()),
+    }
+}
+
+/// Keeps a snapshot if it may decide which is the newest, and drops those that no longer can; returns those that stay.
+fn keep(environment: Environment, object_type: &str, id: &str, snapshot: ObjectSnapshot) -> Vec<ObjectSnapshot> {
+    let mut snapshots = mirrored(environment, id);
+    if is_late(&snapshot, &snapshots) {
+        return snapshots;
+    }
+    snapshots.retain(|known| known.event_id != snapshot.event_id);
+    let event_id = snapshot.event_id.clone();
+    snapshots.push(snapshot);
+    let kept: Vec<String> = newest_and_undecided(&snapshots)
+        .map(|(_, kept)| kept.iter().map(|snapshot| snapshot.event_id.clone()).collect())
+        .unwrap_or_default();
+    let dropped = snapshots.iter().any(|known| known.event_id != event_id && !kept.contains(&known.event_id));
+    if dropped || (event_id == SYNC && !kept.contains(&event_id)) {
+        DROP_SNAPSHOTS.execute(&[text(environment.name()), text(id), kept.clone().into()]);
+    }
+    if kept.contains(&event_id)
+        && let Some(snapshot) = snapshots.iter().find(|known| known.event_id == event_id)
+    {
+        let args = [text(environment.name()), text(id), text(event_id.as_str()), text(object_type), json(snapshot)];
+        KEEP_SNAPSHOT.execute(&args);
+    }
+    snapshots.retain(|known| kept.contains(&known.event_id));
+    snapshots
+}
+
+/// Writes what an object's snapshots come to, where it differs from what is there. The object must be locked.
+pub(crate) fn write(
+    environment: Environment,
+    kind: ObjectKind,
+    id: &str,
+    snapshots: &[ObjectSnapshot],
+) -> Result<(), Unreadable> {
+    let Some((newest, _)) = newest_and_undecided(snapshots) else { return Ok(()) };
+    let object = newest.object.to_string();
+    let args = |row: pgrx::datum::DatumWithOid<'static>| [text(environment.name()), row, json(&newest.object)];
+    match kind {
+        ObjectKind::Customer => {
+            WRITE_CUSTOMER.execute(&args(json(&Customer::read(&object, newest.deleted)?)));
+            if newest.deleted {
+                customer_mapping::forget_customer(environment, id);
+            }
+        }
+        ObjectKind::Product => {
+            WRITE_PRODUCT.execute(&args(json(&Product::read(&object, newest.deleted)?)));
+        }
+        ObjectKind::Price => {
+            WRITE_PRICE.execute(&args(json(&Price::read(&object, newest.deleted)?)));
+        }
+        ObjectKind::Entitlements => {
+            let customer = Summary::read(&object)?.customer;
+            let all = entitlements_of(snapshots)?;
+            WRITE_ENTITLEMENTS.execute(&[text(environment.name()), text(customer.as_str()), json(&all)]);
+        }
+        _ => write_subscription(environment, newest, snapshots)?,
+    }
+    Ok(())
+}
+
+/// A subscription's row and items; and where its metadata now names another subject, its payments follow.
+fn write_subscription(
+    environment: Environment,
+    newest: &ObjectSnapshot,
+    snapshots: &[ObjectSnapshot],
+) -> Result<(), Unreadable> {
+    let prefix = settings::metadata_prefix();
+    let snapshot = SubscriptionSnapshot::read(&newest.object.to_string(), newest.deleted, &prefix)?;
+    let id = snapshot.row.stripe_subscription_id.as_str();
+    let before = payment::subjects_of_subscriptions(environment, vec![id.to_owned()]).remove(id);
+    // The groups are locked before the row is written: its triggers lock rows of the app's, which come after groups.
+    let moved = if before == snapshot.subject {
+        Vec::new()
+    } else {
+        payment_group::lock_groups_of(environment, AlsoLock::Subscription(id))
+    };
+    WRITE_SUBSCRIPTION.execute(&[
+        text(environment.name()),
+        json(&snapshot.row),
+        json(&newest.object),
+        text(snapshot.subject.as_ref().map(|subject| subject.subject_type.as_str())),
+        text(snapshot.subject.as_ref().map(|subject| subject.subject_id.as_str())),
+    ]);
+    WRITE_ITEMS.execute(&[text(environment.name()), text(id), json(&items(snapshots, &prefix)?)]);
+    for group_id in moved {
+        payment::refold(environment, &group_id);
+    }
+    Ok(())
+}
+
+/// Projects a summary of what a customer is entitled to by Stripe's own Entitlements.
+pub(crate) fn entitlements(incoming: &Incoming, summary: &Summary) -> Result<(), Unreadable> {
+    let environment = incoming.environment;
+    let id = format!("entitlements:{}", summary.customer);
+    payment_group::lock_objects(environment, &[summary.customer.clone(), id.clone()]);
+    let snapshot = ObjectSnapshot {
+        event_id: incoming.event_id.to_owned(),
+        created: incoming.created,
+        rank: incoming.rank(),
+        deleted: false,
+        previous: previous(incoming),
+        object: read("entitlement summary", incoming.object)?,
+    };
+    let kept = keep(environment, ObjectKind::Entitlements.name(), &id, snapshot);
+    write(environment, ObjectKind::Entitlements, &id, &kept)
+}
+
+statement!(FACTS_OF_OBJECT, "facts_of_object");
+
+/// A mirrored object's snapshots, as they are kept.
+pub(crate) fn mirrored(environment: Environment, object_id: &str) -> Vec<ObjectSnapshot> {
+    FACTS_OF_OBJECT.all(&[text(environment.name()), text(object_id)])
+}

@@ -1,0 +1,215 @@
+//! Facts about payments: kept, joined with those that speak of the same payment, and folded into its rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use payments_core::Subject;
+use payments_core::payment::context::{Context, LocalSession};
+use payments_core::payment::fact::{Fact, PaymentObject};
+use payments_core::payment::fold::fold;
+use payments_core::payment::object_history::by_object;
+use payments_core::snapshot::is_late;
+use payments_core::stripe::event::Environment;
+
+use pgrx::datum::DatumWithOid;
+use serde::Deserialize;
+
+use crate::pg::statement::{json, statement, text};
+use crate::pg::{savepoint, statement};
+use crate::project::incoming::Incoming;
+use crate::project::local_session::{LocalRows, as_session, claimable, lock_session_lookup, settle_session};
+use crate::project::payment_group::{AlsoLock, GroupOrigin, Joined};
+use crate::project::payment_row::{RowLocation, write_payment, write_returns};
+use crate::project::recovered_session::{Family, review};
+use crate::project::{customer_mapping, payment_group};
+use crate::projection_lock::{is_exclusive, require_exclusive};
+use crate::{projection_lock, settings};
+
+statement!(KEEP_FACT, "keep_fact");
+statement!(KEEP_RECOVERED, "keep_recovered");
+statement!(SUBJECTS_OF_CUSTOMERS, "subjects_of_customers");
+statement!(SUBJECTS_OF_SUBSCRIPTIONS, "subjects_of_subscriptions");
+
+/// Gives the rows of a session's family to whom they are due by now; who is paid and has none waits for a person.
+pub(crate) fn settle_family(environment: Environment, session: &str) {
+    let Some(family) = Family::of(environment, session) else { return };
+    require_exclusive();
+    for row in &family.rows {
+        let row_owner = family.row_owner(row);
+        if row_owner != row.has_it
+            && let Some(group_id) = payment_group::group_of(environment, row_owner)
+        {
+            refold(environment, &group_id);
+        }
+    }
+    for one in &family.relatives {
+        review(environment, &family, one);
+    }
+}
+
+/// Projects one fact.
+pub(crate) fn project(incoming: &Incoming, statement: &Fact) {
+    let environment = incoming.environment;
+    let fact = &statement.object;
+    let mut locals = LocalRows::new(environment);
+    if let PaymentObject::CheckoutSession(session) = fact {
+        if let Some(before) = &session.recovered_from {
+            require_exclusive();
+            KEEP_RECOVERED.execute(&[text(environment.name()), text(session.id.as_str()), text(before.as_str())]);
+        }
+        // Whoever has a row needs no turn: he who tells a row its session holds that row, which would be waited for crosswise.
+        projection_lock::lock_shared();
+        if locals.candidates(session).is_empty() {
+            lock_session_lookup(environment, &session.id);
+            locals = LocalRows::new(environment);
+        }
+    }
+    let claimed = claimable(&mut locals, fact);
+    let mut objects: Vec<String> =
+        fact.customer().into_iter().chain(fact.subscription()).map(ToOwned::to_owned).collect();
+    if let Some((subject, customer)) = &claimed {
+        if !is_exclusive() && customer_mapping::is_contested(environment, subject, customer) {
+            require_exclusive();
+        }
+        objects.push(payment_group::subject_key(&subject.subject_type, &subject.subject_id));
+    }
+    payment_group::lock_objects(environment, &objects);
+    let also = match &claimed {
+        Some((subject, customer)) if !customer_mapping::stands(environment, subject, customer) => {
+            AlsoLock::Customer(customer)
+        }
+        _ => AlsoLock::Nothing,
+    };
+    let Some(Joined { group_id, since }) = payment_group::join(environment, &fact.keys(), also) else {
+        savepoint::restart_exclusive()
+    };
+    let mut statements =
+        if since == GroupOrigin::New { Vec::new() } else { payment_group::facts_of(environment, &group_id) };
+    if since == GroupOrigin::Existing && statements.is_empty() {
+        require_exclusive();
+    }
+    let place = match since {
+        GroupOrigin::New => RowLocation::New,
+        GroupOrigin::Existing => RowLocation::of(&statements),
+        GroupOrigin::Merged => RowLocation::Unknown,
+    };
+    let same = |known: &Fact| (&known.event_id, known.object.object_id()) == (&statement.event_id, fact.object_id());
+    if is_late(statement, statements.iter().filter(|known| same(known))) {
+        return;
+    }
+    let again = statements.iter().any(same);
+    store_fact(environment, &group_id, statement);
+    statements.retain(|known| !same(known));
+    statements.push(statement.clone());
+    fold_and_write(&mut locals, &statements, &place);
+    if let PaymentObject::CheckoutSession(session) = fact
+        && (session.recovered_from.is_some()
+            || locals.candidates(session).first().is_some_and(|local| local.recorded.is_some()))
+    {
+        settle_family(environment, &session.id);
+    }
+    if let (true, PaymentObject::CheckoutSession(session)) = (again, fact)
+        && let Some(customer) = &session.customer
+    {
+        customer_mapping::rewrite_conflict_note(environment, &session.id, customer);
+    }
+}
+
+fn store_fact(environment: Environment, group_id: &str, statement: &Fact) {
+    let fact = &statement.object;
+    KEEP_FACT.execute(&[
+        text(environment.name()),
+        text(fact.object_id()),
+        text(statement.event_id.as_str()),
+        text(fact.object_type()),
+        text(group_id),
+        text(fact.customer()),
+        text(fact.subscription()),
+        fact.keys().into(),
+        json(statement),
+    ]);
+}
+
+/// Folds a group, which must be locked, and writes what differs.
+pub(crate) fn refold(environment: Environment, group_id: &str) {
+    let statements = payment_group::facts_of(environment, group_id);
+    fold_and_write(&mut LocalRows::new(environment), &statements, &RowLocation::Unknown);
+}
+
+pub(crate) fn fold_and_write(locals: &mut LocalRows, statements: &[Fact], place: &RowLocation) {
+    let environment = locals.environment;
+    let mut mapped = false;
+    for told in by_object(statements) {
+        if let PaymentObject::CheckoutSession(newest) = &told.newest.object {
+            let Some(moved) = settle_session(locals, newest, &told, statements) else { continue };
+            if let Some(displaced) = &moved.displaced {
+                release_local_session(environment, displaced);
+            }
+            mapped |= moved.claim.is_some_and(|claim| customer_mapping::claim(environment, &claim));
+        }
+    }
+    for session in statements.iter().filter_map(as_session) {
+        if locals.candidates(session).first().is_some_and(|local| local.recorded.is_some())
+            && let Some(family) = Family::of(environment, &session.id)
+            && let Some(one) = family.relatives.iter().find(|one| one.id == session.id)
+        {
+            review(environment, &family, one);
+        }
+    }
+    let folded = fold(statements, &context(locals, statements));
+    // A mapping that came or went has folded this group with its customer's others already.
+    let place = if mapped { &RowLocation::Unknown } else { place };
+    if let Some(payment) = &folded.payment {
+        write_payment(environment, payment, place, statements);
+    }
+    write_returns(environment, &folded);
+}
+
+/// A session has lost the local row that it names to another: it claims nothing any more, and its payment is no purchase here.
+pub(crate) fn release_local_session(environment: Environment, session: &str) {
+    customer_mapping::withdraw(environment, session);
+    if let Some(group_id) = payment_group::group_of(environment, session) {
+        refold(environment, &group_id);
+    }
+}
+
+/// Whom a customer or a subscription names.
+#[derive(Deserialize)]
+struct Named {
+    of: String,
+    #[serde(flatten)]
+    subject: Subject,
+}
+
+/// Whom subscriptions' metadata names.
+pub(crate) fn subjects_of_subscriptions(environment: Environment, ids: Vec<String>) -> BTreeMap<String, Subject> {
+    let prefix = settings::metadata_prefix();
+    named(&SUBJECTS_OF_SUBSCRIPTIONS, &[text(environment.name()), ids.into(), text(prefix.as_str())])
+}
+
+fn named(statement: &statement::Statement, args: &[DatumWithOid]) -> BTreeMap<String, Subject> {
+    statement.all::<Named>(args).into_iter().map(|named| (named.of, named.subject)).collect()
+}
+
+/// What the fold needs to know besides the facts.
+fn context(locals: &mut LocalRows, statements: &[Fact]) -> Context {
+    let environment = locals.environment;
+    let of = |pick: fn(&PaymentObject) -> Option<&str>| {
+        let ids: BTreeSet<&str> = statements.iter().filter_map(|statement| pick(&statement.object)).collect();
+        ids.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let mut context = Context::default();
+    let (customers, subscriptions) = (of(PaymentObject::customer), of(PaymentObject::subscription));
+    if !customers.is_empty() {
+        context.customers = named(&SUBJECTS_OF_CUSTOMERS, &[text(environment.name()), customers.into()]);
+    }
+    if !subscriptions.is_empty() {
+        context.subscriptions = subjects_of_subscriptions(environment, subscriptions);
+    }
+    for session in statements.iter().filter_map(as_session) {
+        if let Some(local) = locals.of(session, statements) {
+            let local = LocalSession { subject: local.subject.clone(), price: local.price.clone() };
+            context.locals.insert(session.id.clone(), local);
+        }
+    }
+    context
+}

@@ -1,0 +1,152 @@
+//! Groups of facts: which facts speak of one payment, and the locks that keep two deliveries from folding one group at once.
+//!
+//! Facts that share an id are of one group, named by the least of those ids (`group_id`). What a group's lock was waited for
+//! may have moved it into another; then the links name a group that is not locked, and the work is done again alone.
+
+use payments_core::payment::fact::Fact;
+use payments_core::stripe::event::Environment;
+use serde::Deserialize;
+
+use crate::pg::advisory_lock::LockSpace;
+use crate::pg::statement::{statement, text};
+use crate::projection_lock;
+
+statement!(LINKS_OF, "links_of");
+statement!(ADD_LINKS, "add_links");
+statement!(FACTS_OF_GROUP, "facts_of_group");
+statement!(MERGE_FACTS, "merge_facts");
+statement!(MOVE_LINKS, "move_links");
+statement!(GROUP_IDS_OF_CUSTOMER, "group_ids_of_customer");
+statement!(GROUP_IDS_OF_SUBSCRIPTION, "group_ids_of_subscription");
+
+/// Locks what rows of several payments depend on: a customer, a subscription, a subject, a product, a price.
+pub(crate) fn lock_objects(environment: Environment, keys: &[String]) {
+    projection_lock::lock_shared();
+    LockSpace::Objects.lock(environment.name(), keys.iter().map(String::as_str));
+}
+
+/// The key that stands for a subject among the locks.
+pub(crate) fn subject_key(subject_type: &str, subject_id: &str) -> String {
+    format!("subject:{subject_type}:{subject_id}")
+}
+
+/// More groups to lock in the same pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AlsoLock<'a> {
+    /// None.
+    Nothing,
+    /// Every group with a fact of this customer.
+    Customer(&'a str),
+    /// Every group with a fact of this subscription.
+    Subscription(&'a str),
+}
+
+impl AlsoLock<'_> {
+    fn group_ids(self, environment: Environment) -> Vec<String> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Customer(id) => GROUP_IDS_OF_CUSTOMER.all(&[text(environment.name()), text(id)]),
+            Self::Subscription(id) => GROUP_IDS_OF_SUBSCRIPTION.all(&[text(environment.name()), text(id)]),
+        }
+    }
+}
+
+/// An id that joins facts, and the group that it belongs to.
+#[derive(Debug, PartialEq, Deserialize)]
+struct Link {
+    key: String,
+    group_id: String,
+}
+
+/// A group that is locked.
+pub(crate) struct Joined {
+    pub(crate) group_id: String,
+    pub(crate) since: GroupOrigin,
+}
+
+/// How a group came to be what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GroupOrigin {
+    /// The fact on its way in is its first.
+    New,
+    /// It was there before.
+    Existing,
+    /// Several that were there before have just become one.
+    Merged,
+}
+
+/// Joins the groups that `keys` belong to into one, locked; `None` where one moved while its lock was waited for.
+pub(crate) fn join(environment: Environment, keys: &[String], also: AlsoLock) -> Option<Joined> {
+    let known = links(environment, keys);
+    let missing: Vec<String> = keys.iter().filter(|key| known.iter().all(|link| link.key != **key)).cloned().collect();
+    let group_id = known.iter().map(|link| &link.group_id).chain(missing.iter().min()).min().cloned()?;
+    let added = add_links(environment, &missing, &group_id);
+    let first = known.is_empty() && added == missing.len();
+    if first && matches!(also, AlsoLock::Nothing) {
+        // Nobody else can name a group of which every id was added here, until this transaction ends.
+        return Some(Joined { group_id, since: GroupOrigin::New });
+    }
+    let before = if missing.is_empty() { known } else { links(environment, keys) };
+    let others = also.group_ids(environment);
+    lock_groups(environment, before.iter().map(|link| &link.group_id).chain(&others));
+    if !others.is_empty() && also.group_ids(environment) != others {
+        return None;
+    }
+    let mut group_ids: Vec<&String> = before.iter().map(|link| &link.group_id).collect();
+    group_ids.sort_unstable();
+    group_ids.dedup();
+    let (winner, merged) = group_ids.split_first()?;
+    let since = match (first, merged) {
+        (true, _) => GroupOrigin::New,
+        (_, []) => GroupOrigin::Existing,
+        _ => GroupOrigin::Merged,
+    };
+    if !merged.is_empty() {
+        if links(environment, keys) != before {
+            return None;
+        }
+        let merged: Vec<String> = merged.iter().map(|group_id| (*group_id).clone()).collect();
+        MERGE_FACTS.execute(&[text(environment.name()), text(winner.as_str()), merged.into()]);
+        MOVE_LINKS.execute(&[text(environment.name()), text(winner.as_str()), keys.to_vec().into()]);
+    }
+    Some(Joined { group_id: (*winner).clone(), since })
+}
+
+/// Locks and names the groups that a customer or a subscription has facts in.
+pub(crate) fn lock_groups_of(environment: Environment, whose: AlsoLock) -> Vec<String> {
+    let mut locked: Vec<String> = Vec::new();
+    loop {
+        let now = whose.group_ids(environment);
+        if now.iter().all(|group_id| locked.contains(group_id)) {
+            return now;
+        }
+        lock_groups(environment, &now);
+        locked = now;
+    }
+}
+
+/// The group that an id belongs to, if a fact has named it.
+pub(crate) fn group_of(environment: Environment, key: &str) -> Option<String> {
+    links(environment, &[key.to_owned()]).pop().map(|link| link.group_id)
+}
+
+fn lock_groups<'a>(environment: Environment, group_ids: impl IntoIterator<Item = &'a String>) {
+    LockSpace::Groups.lock(environment.name(), group_ids.into_iter().map(String::as_str));
+}
+
+/// The facts of a group. A group that is there has facts; where none is found, it moved into another.
+pub(crate) fn facts_of(environment: Environment, group_id: &str) -> Vec<Fact> {
+    FACTS_OF_GROUP.all(&[text(environment.name()), text(group_id)])
+}
+
+fn links(environment: Environment, keys: &[String]) -> Vec<Link> {
+    LINKS_OF.all(&[text(environment.name()), keys.to_vec().into()])
+}
+
+fn add_links(environment: Environment, keys: &[String], group_id: &str) -> usize {
+    if keys.is_empty() {
+        return 0;
+    }
+    let added = ADD_LINKS.execute(&[text(environment.name()), keys.to_vec().into(), text(group_id)]);
+    usize::try_from(added).unwrap_or(0)
+}

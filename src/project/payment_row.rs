@@ -1,0 +1,149 @@
+//! The rows of `payments.payment_history` that a group of facts comes to: written where they differ.
+
+use std::collections::BTreeSet;
+
+use payments_core::payment::context::Context;
+use payments_core::payment::fact::Fact;
+use payments_core::payment::fold::{Folded, Payment, fold};
+use payments_core::stripe::event::Environment;
+
+use pgrx::datum::DatumWithOid;
+use serde::Deserialize;
+
+use crate::pg::statement;
+use crate::pg::statement::{jsonb, statement, text};
+
+statement!(DROP_PAYMENTS, "drop_payments");
+statement!(INSERT_PAYMENT, "insert_payment");
+statement!(UPDATE_PAYMENT, "update_payment");
+statement!(ROWS_OF_RETURNS, "rows_of_returns");
+statement!(FIND_PAYMENTS, "find_payments");
+statement!(PAYMENT_OF_INTENT, "payment_of_intent");
+statement!(PAYMENT_OF_SESSION, "payment_of_session");
+statement!(PAYMENT_OF_INVOICE, "payment_of_invoice");
+
+/// Where a payment's row is.
+pub(crate) enum RowLocation {
+    /// Not there yet.
+    New,
+    /// Where this id is: the facts so far gave it a row.
+    Of(&'static statement::Statement, String),
+    /// There may be one, or several that are one now.
+    Unknown,
+}
+
+impl RowLocation {
+    /// By the ids that these facts gave to their row.
+    pub(crate) fn of(statements: &[Fact]) -> Self {
+        let Some(payment) = fold(statements, &Context::default()).payment else { return Self::New };
+        let named = [
+            (&PAYMENT_OF_INTENT, payment.stripe_payment_intent_id),
+            (&PAYMENT_OF_SESSION, payment.stripe_checkout_session_id),
+            (&PAYMENT_OF_INVOICE, payment.stripe_invoice_id),
+        ];
+        let first = named.into_iter().find_map(|(statement, id)| Some((statement, id?)));
+        first.map_or(Self::Unknown, |(statement, id)| Self::Of(statement, id))
+    }
+}
+
+/// Writes the one row of a payment. Rows that were thought to be two payments, before a later fact joined them, become one.
+pub(crate) fn write_payment(environment: Environment, payment: &Payment, place: &RowLocation, statements: &[Fact]) {
+    let written = match place {
+        RowLocation::New => insert(environment, payment),
+        RowLocation::Of(statement, id) => {
+            let row: Option<String> = statement.one(&[text(environment.name()), text(id.as_str())]);
+            row.as_ref().is_some_and(|row| update(row, payment))
+        }
+        RowLocation::Unknown => false,
+    };
+    if written {
+        return;
+    }
+    let mut rows: Vec<String> = FIND_PAYMENTS.all(&[text(environment.name()), ids(statements).into()]);
+    if rows.is_empty() {
+        insert(environment, payment);
+        return;
+    }
+    let kept = rows.remove(0);
+    if !rows.is_empty() {
+        DROP_PAYMENTS.execute(&[rows.into()]);
+    }
+    update(&kept, payment);
+}
+
+/// Every id that facts name.
+pub(crate) fn ids(statements: &[Fact]) -> Vec<String> {
+    let ids: BTreeSet<String> = statements.iter().flat_map(|statement| statement.object.keys()).collect();
+    ids.into_iter().collect()
+}
+
+/// Writes the rows of refunds and disputes.
+pub(crate) fn write_returns(environment: Environment, folded: &Folded) {
+    let returns: Vec<&Payment> = folded.refunds.iter().chain(&folded.disputes).collect();
+    if returns.is_empty() {
+        return;
+    }
+    let ids: Vec<String> = returns.iter().filter_map(|row| of_return(row)).cloned().collect();
+    let known: Vec<Return> = ROWS_OF_RETURNS.all(&[text(environment.name()), ids.into()]);
+    for row in returns {
+        match known.iter().find(|known| Some(&known.of) == of_return(row)) {
+            Some(there) => update(&there.id, row),
+            None => insert(environment, row),
+        };
+    }
+}
+
+/// The row of a refund or dispute that is there.
+#[derive(Deserialize)]
+struct Return {
+    id: String,
+    of: String,
+}
+
+fn of_return(row: &Payment) -> Option<&String> {
+    row.stripe_refund_id.as_ref().or(row.stripe_dispute_id.as_ref())
+}
+
+/// Writes a new row; whether there was none with its ids.
+fn insert(environment: Environment, row: &Payment) -> bool {
+    INSERT_PAYMENT.execute(&columns(text(environment.name()), row)) == 1
+}
+
+/// Writes a row that is there, where it differs.
+fn update(id: &str, row: &Payment) -> bool {
+    UPDATE_PAYMENT.execute(&columns(text(id), row));
+    true
+}
+
+/// A row as the statements' arguments, after a first one.
+fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 27] {
+    [
+        first,
+        text(row.payment_type),
+        text(row.status.as_str()),
+        text(row.subject_type.as_deref()),
+        text(row.subject_id.as_deref()),
+        text(row.stripe_customer_id.as_deref()),
+        text(row.customer_email_snapshot.as_deref()),
+        text(row.stripe_checkout_session_id.as_deref()),
+        text(row.stripe_payment_intent_id.as_deref()),
+        text(row.stripe_invoice_id.as_deref()),
+        text(row.stripe_charge_id.as_deref()),
+        text(row.stripe_refund_id.as_deref()),
+        text(row.stripe_dispute_id.as_deref()),
+        text(row.stripe_subscription_id.as_deref()),
+        text(row.stripe_product_id.as_deref()),
+        text(row.stripe_price_id.as_deref()),
+        row.amount.into(),
+        row.amount_refunded.into(),
+        text(row.currency.as_deref()),
+        text(row.description.as_deref()),
+        text(row.dispute_status.as_deref()),
+        row.paid_at.into(),
+        row.failed_at.into(),
+        row.refunded_at.into(),
+        row.stripe_created_at.into(),
+        jsonb(&row.raw),
+        row.shortfall.into(),
+    ]
+}

@@ -1,0 +1,88 @@
+//! The lock on the whole projection: shared by events that project beside each other, exclusive for work that needs more locks
+//! than can be taken in order.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+
+use pgrx::prelude::*;
+
+use crate::pg::savepoint::Failure;
+use crate::pg::statement::statement;
+use crate::pg::{catalog, savepoint};
+
+statement!(LOCK_PROJECTION, "lock_projection");
+
+/// Waits for whoever has the whole projection to itself (`lock_projection.sql`), and keeps the next one waiting.
+pub(crate) fn lock_shared() {
+    let lock = i32::try_from(pg_sys::RowExclusiveLock).unwrap_or_default();
+    // SAFETY: a relation of ours, which is there as long as the extension is used.
+    unsafe { pg_sys::LockRelationOid(catalog::payments_table(c"fact_links"), lock) };
+}
+
+/// How the present work of this backend holds the projection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ProjectionLock {
+    /// Nothing is projected.
+    None,
+    /// Beside other work.
+    Shared,
+    /// Alone: what runs waits, and what comes waits.
+    Exclusive,
+}
+
+thread_local! {
+    static HELD: Cell<ProjectionLock> = const { Cell::new(ProjectionLock::None) };
+}
+
+/// What the hold was before, which it is again on every exit.
+pub(crate) struct Before(ProjectionLock);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        HELD.set(self.0);
+    }
+}
+
+fn with_lock<T>(hold: ProjectionLock, work: impl FnOnce() -> T) -> T {
+    let _before = Before(HELD.replace(hold));
+    work()
+}
+
+/// Whether a webhook or a back-fill is being projected, so that what a trigger sees is its doing.
+pub(crate) fn is_projecting() -> bool {
+    HELD.get() != ProjectionLock::None
+}
+
+/// Whether the work has the whole projection to itself.
+pub(crate) fn is_exclusive() -> bool {
+    HELD.get() == ProjectionLock::Exclusive
+}
+
+/// For work that needs more locks than may be taken in order: goes on where it is alone, else does all again alone.
+pub(crate) fn require_exclusive() {
+    if !is_exclusive() {
+        savepoint::restart_exclusive();
+    }
+}
+
+/// Does `work` in a savepoint beside other work; where it turns out to need the whole projection, again alone.
+pub(crate) fn shared_then_exclusive<T>(mut work: impl FnMut() -> T) -> Result<T, Failure> {
+    savepoint::try_shared(|| with_lock(ProjectionLock::Shared, &mut work))
+        .unwrap_or_else(|| savepoint::savepoint(|| with_exclusive(work)))
+}
+
+/// The same for what follows from somebody's own statement, which fails where the work does. Within other work of the
+/// projection it is part of that.
+pub(crate) fn run_nested(mut work: impl FnMut()) {
+    if is_projecting() {
+        work();
+    } else if savepoint::catch_needs_exclusive(|| with_lock(ProjectionLock::Shared, &mut work)).is_none() {
+        with_exclusive(work);
+    }
+}
+
+/// Does `work` with the whole projection locked, until the end of the transaction: what runs waits, and what comes waits.
+pub(crate) fn with_exclusive<T>(work: impl FnOnce() -> T) -> T {
+    LOCK_PROJECTION.execute(&[]);
+    with_lock(ProjectionLock::Exclusive, work)
+}

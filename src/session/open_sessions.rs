@@ -1,0 +1,57 @@
+//! How many sessions a member may have open at once (`payments.max_open_sessions`): each costs the app a request to Stripe. Guests have
+//! no names, so that a limit of theirs would let one of them keep out all.
+
+use payments_core::session::Refusal;
+
+use super::Caller;
+
+use crate::pg::advisory_lock;
+use crate::pg::statement::{Statement, statement, text};
+use crate::settings::max_open_sessions;
+
+statement!(COUNT_OPEN_CHECKOUTS, "count_open_checkouts");
+statement!(COUNT_OPEN_PORTALS, "count_open_portals");
+
+/// A kind of session.
+#[derive(Clone, Copy)]
+pub(super) enum SessionKind {
+    Checkout,
+    Portal,
+}
+
+impl SessionKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Checkout => "checkout",
+            Self::Portal => "customer portal",
+        }
+    }
+
+    fn count(self) -> &'static Statement {
+        match self {
+            Self::Checkout => &COUNT_OPEN_CHECKOUTS,
+            Self::Portal => &COUNT_OPEN_PORTALS,
+        }
+    }
+}
+
+/// All sessions that one member asks for take turns, so that none is overlooked. Before any lock on an idempotency key, which another
+/// transaction of his may want.
+pub(super) fn take_turns(caller: &Caller) {
+    if let Caller::User(user) = caller
+        && max_open_sessions() > 0
+    {
+        advisory_lock::lock(&["open sessions", user]);
+    }
+}
+
+/// Whether the caller may open one more.
+pub(super) fn has_room(caller: &Caller, kind: SessionKind) -> Result<(), Refusal> {
+    let limit = max_open_sessions();
+    let Caller::User(user) = caller else { return Ok(()) };
+    if limit == 0 {
+        return Ok(());
+    }
+    let open: i64 = kind.count().one(&[text(user.as_str()), limit.into()]).unwrap_or_default();
+    if open < limit { Ok(()) } else { Err(Refusal::TooManyOpen { kind: kind.name(), limit }) }
+}

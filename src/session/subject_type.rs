@@ -1,0 +1,214 @@
+//! The registry of subject types, kept by each backend. Whoever registers a type or forgets one makes its policies on the
+//! session tables anew, in the same transaction; so a change of `checkout_sessions` is the word that what is kept is old.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use pgrx::pg_sys::Oid;
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use crate::definer;
+use crate::pg::cache::{Cache, cached, watch};
+use crate::pg::column_value::as_text;
+use crate::pg::statement::{statement, text};
+use crate::pg::{catalog, role, statement};
+
+const MEMBERSHIP: &str = include_str!("../../sql/target/membership.sql");
+const REGISTERED: &str = include_str!("../../sql/statement/registered_subject_type.sql");
+const VIEWS_READ: &str = include_str!("../../sql/statement/views_read.sql");
+
+/// How an app said who may bill for a type of subject.
+#[derive(Deserialize)]
+pub(super) struct SubjectType {
+    pub(super) members: Option<u32>,
+    pub(super) subject_column: Option<String>,
+    pub(super) user_column: Option<String>,
+    pub(super) role_column: Option<String>,
+    pub(super) roles: Option<Vec<String>>,
+    pub(super) predicate: Option<String>,
+    /// Who owned the table or the predicate when it was registered.
+    pub(super) owner: String,
+    /// Whether a superuser registered what that superuser, or another, owns.
+    pub(super) said_by_superuser: bool,
+    /// How its membership table is asked; none where that or a column is gone.
+    #[serde(skip)]
+    pub(super) look_up: Option<LookUp>,
+}
+
+thread_local! {
+    static TYPES: RefCell<Cache<String, Option<Rc<SubjectType>>>> = RefCell::default();
+}
+
+/// How a type of subject was registered; `None` where nobody said.
+pub(super) fn registered(kind: &str) -> Option<Rc<SubjectType>> {
+    cached(&TYPES, &[catalog::payments_table(c"checkout_sessions")], kind.to_owned(), |kind| {
+        let found = definer::read(|| statement::query_current_snapshot(REGISTERED, &[kind]));
+        let found = found.first().and_then(Option::as_deref).and_then(|row| serde_json::from_str(row).ok());
+        let found = found
+            .map(|registered: SubjectType| Rc::new(SubjectType { look_up: LookUp::of(&registered), ..registered }));
+        // Whoever asks may make up any number of types that nobody registered.
+        let keep = found.is_some();
+        (found, keep)
+    })
+}
+
+statement!(SUBJECT_POLICIES, "subject_policies");
+statement!(SUBJECT_POLICY_DROPS, "subject_policy_drops");
+
+/// Makes the policies of a type of subject on the session tables anew.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn make_subject_policies(subject_type: &str, by_predicate: bool) {
+    drop_subject_policies(subject_type);
+    definer::run_ddl(&SUBJECT_POLICIES.all::<String>(&[text(subject_type), by_predicate.into()]));
+}
+
+/// Drops them: from now on nobody may bill for the type.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn drop_subject_policies(subject_type: &str) {
+    definer::require_inside();
+    definer::run_ddl(&SUBJECT_POLICY_DROPS.all::<String>(&[text(subject_type)]));
+}
+
+impl SubjectType {
+    /// Whether a look-up may run as this role. As a superuser only on a superuser's word, which was given for the one who owned it then.
+    pub(super) fn may_run_as(&self, owner: Oid) -> bool {
+        !role::is_superuser(owner) || (self.said_by_superuser && self.is_owner(owner))
+    }
+
+    /// Whether a role owned it when it was registered.
+    pub(super) fn is_owner(&self, role: Oid) -> bool {
+        role::role_name(role).as_deref() == Some(self.owner.as_str())
+    }
+}
+
+/// What a view reads through: other views, too.
+#[derive(Deserialize)]
+struct ViewsRead {
+    views: Vec<u32>,
+    asks_as_invoker: bool,
+}
+
+/// How a membership table is asked: by which statement, as whom, and of which users.
+pub(super) struct LookUp {
+    pub(super) sql: String,
+    table: Oid,
+    owner: Oid,
+    pub(super) member: ColumnType,
+}
+
+impl LookUp {
+    fn of(registered: &SubjectType) -> Option<Self> {
+        let table = Oid::from(registered.members?);
+        watch(&[table]);
+        if catalog::is_view(table) {
+            let found = definer::read(|| statement::query_current_snapshot(VIEWS_READ, &[&table.to_string()]));
+            let found: ViewsRead = serde_json::from_str(found.first()?.as_deref()?).ok()?;
+            // Each may be altered later, and nobody is told but of itself.
+            watch(&found.views.into_iter().map(Oid::from).collect::<Vec<_>>());
+            if found.asks_as_invoker {
+                return None;
+            }
+        }
+        let owner = catalog::owner_of(table)?;
+        let subject = Column::of(table, registered.subject_column.as_deref()?)?;
+        let member = Column::of(table, registered.user_column.as_deref()?)?;
+        let mut conditions = vec![member.equals(1)];
+        if let Some(column) = registered.role_column.as_deref() {
+            let roles = serde_json::to_string(registered.roles.as_ref()?).ok()?;
+            conditions.push(Column::of(table, column)?.is_one_of(&roles));
+        }
+        let sql = MEMBERSHIP
+            .replace("{subject}", &subject.name)
+            .replace("{subject_text}", &subject.text())
+            .replace("{members}", &catalog::qualified_name(table)?)
+            .replace("{conditions}", &conditions.join(" and "));
+        Some(Self { sql, table, owner, member: member.kind })
+    }
+
+    /// As whom it is asked, if that may be. What a superuser owns is looked at again, and kept from changing hands meanwhile.
+    pub(super) fn runs_as(&self, registered: &SubjectType) -> Option<Oid> {
+        let owner = if role::is_superuser(self.owner) { catalog::owner_of(self.table)? } else { self.owner };
+        registered.may_run_as(owner).then_some(owner)
+    }
+}
+
+/// A column of the app's, and how a text is compared with it so that its index serves.
+struct Column {
+    name: String,
+    base: Oid,
+    kind: ColumnType,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy)]
+pub(super) enum ColumnType {
+    Uuid,
+    Integer(i64, i64),
+    Text,
+    /// Another type of the server's own.
+    Other,
+    /// A type that somebody made.
+    Made,
+}
+
+impl ColumnType {
+    /// Whether a text is such a value as the server would write it. Any other spelling of it denies: subjects are compared
+    /// as text elsewhere, and one subject must not have two names.
+    pub(super) fn holds(self, text: &str) -> bool {
+        match self {
+            Self::Uuid => is_uuid(text),
+            Self::Integer(least, most) => {
+                text.parse::<i64>().is_ok_and(|n| (least..=most).contains(&n) && n.to_string() == text)
+            }
+            Self::Text | Self::Other | Self::Made => true,
+        }
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
+
+impl Column {
+    fn of(table: Oid, name: &str) -> Option<Self> {
+        let base = catalog::column_type(table, name)?;
+        let kind = match base {
+            pg_sys::UUIDOID => ColumnType::Uuid,
+            pg_sys::INT8OID => ColumnType::Integer(i64::MIN, i64::MAX),
+            pg_sys::INT4OID => ColumnType::Integer(i32::MIN.into(), i32::MAX.into()),
+            pg_sys::INT2OID => ColumnType::Integer(i16::MIN.into(), i16::MAX.into()),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID => ColumnType::Text,
+            made if made.to_u32() >= pg_sys::FirstNormalObjectId => ColumnType::Made,
+            _ => ColumnType::Other,
+        };
+        Some(Self { name: pgrx::spi::quote_identifier(name), base, kind })
+    }
+
+    fn text(&self) -> String {
+        as_text(&format!("m.{}", self.name), self.base)
+    }
+
+    fn equals(&self, argument: usize) -> String {
+        let name = &self.name;
+        match self.kind {
+            ColumnType::Uuid => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.uuid"),
+            ColumnType::Integer(..) => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.int8"),
+            ColumnType::Text => format!("m.{name} operator(pg_catalog.=) ${argument}::pg_catalog.text"),
+            ColumnType::Other | ColumnType::Made => {
+                format!("{} operator(pg_catalog.=) ${argument}::pg_catalog.text", self.text())
+            }
+        }
+    }
+
+    fn is_one_of(&self, values: &str) -> String {
+        let values = pgrx::spi::quote_literal(values);
+        format!("({values}::pg_catalog.jsonb) operator(pg_catalog.?) {}", self.text())
+    }
+}
