@@ -22,26 +22,15 @@ check() {
   fi
 }
 
-# Statements live in sql/statement; Rust has none, but for its tests.
+# Queries live in sql/query; Rust has none, but for its tests.
 no_sql_in_rust() {
   ! git grep -nIE '"[^"]*\b(select .* from|insert into|update [a-z_.]+ set|delete from)\b' -- 'src/*.rs' 'core/src/*.rs' ':!src/tests.rs' | grep -v '^[^:]*:[0-9]*: *//'
 }
 
-statements_say_what_they_do() {
-  local file bad=0
-  for file in sql/statement/*.sql; do
-    [ -e "$file" ] || continue
-    head -n 1 "$file" | grep -qE '^-- [a-z_]+: .+\.' || {
-      echo "$file: its first line does not say what it does"
-      bad=1
-    }
-  done
-  return $bad
-}
-
-# Templates for tables that are known at run time only (their names stand in braces) are no SQL yet.
+# Queries are linted as copies: a template is no SQL before its names are filled in.
 sql_files_lint() {
-  git ls-files 'sql/*.sql' | xargs grep -LE '\{[a-z_:]+\}' | xargs "$bin/sqlfluff" lint --disable-progress-bar --nocolor
+  "$bin/python" scripts/queries.py lint target/query-lint
+  git ls-files 'sql/schema/*.sql' | xargs "$bin/sqlfluff" lint --disable-progress-bar --nocolor target/query-lint
 }
 
 # The script as it is installed: it sets its own path.
@@ -59,7 +48,7 @@ features=(--no-default-features --features "pg$major")
 check 'clippy' cargo clippy --quiet --workspace --all-targets "${features[@]}" -- -D warnings
 RUSTDOCFLAGS='-D warnings' check 'rustdoc' cargo doc --quiet --workspace --no-deps --document-private-items "${features[@]}"
 check 'no SQL in Rust' no_sql_in_rust
-check 'statements say what they do' statements_say_what_they_do
+check 'queries' "$bin/python" scripts/queries.py
 check 'no circles' "$bin/python" scripts/circles.py
 check 'sizes' "$bin/python" scripts/sizes.py
 check 'shell' shell_scripts_parse

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""lint-paths.py: every name in a statement that runs under an app's search_path says its schema.
+"""lint-paths.py: every name in a query that runs under an app's search_path says its schema.
 
-Such are the files of sql/statement and sql/target, and what PL/pgSQL runs between taking the ordinary path and pinning it
+Such are the queries of sql/query, and what PL/pgSQL runs between taking the ordinary path and pinning it
 again. An operator, a function or a type without its schema may be somebody's better match; some forms of SQL look up an
 operator and can't say which. Values of an app's columns go through their types' own functions, never through a cast.
 
-Each file is parsed by PostgreSQL's parser (pglast, of the version that pgspot needs). Before it judges, it takes single
+Each query is parsed by PostgreSQL's parser (pglast, of the version that pgspot needs). Before it judges, it takes single
 qualifications away from copies and must see each.
 """
 
@@ -17,6 +17,9 @@ import sys
 from pglast import ast, parse_plpgsql, parse_sql
 from pglast.enums import A_Expr_Kind, SubLinkType
 from pglast.visitors import Visitor
+
+import queries
+from queries import stand_in
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCHEMAS = ("pg_catalog", "payments")
@@ -50,11 +53,6 @@ def enum_columns():
     found = set(re.findall(r"\('\w+', '(\w+)', (?:true|false), '\{[^}]*\benum\b[^}]*\}'", text))
     assert {"status", "key", "subject_type"} <= found, "attach.sql no longer says which columns may be enums"
     return found
-
-
-def stand_in(template):
-    """A template with names in the place of its braces, each letter where it was."""
-    return re.sub(r"\{([a-z_.]+)(:?)([a-z]*)\}", lambda m: f"_{m[1]}{'_' if m[2] else ''}{m[3]}_", template)
 
 
 def is_stand_in(name):
@@ -179,8 +177,9 @@ def line_of(text, place):
     return text.count("\n", 0, place) + 1
 
 
-def judge_file(path, text, enums):
-    return [f"{path}:{line_of(text, place)}: {what}" for place, what in judge(text, enums)]
+def judge_query(query, enums):
+    file, line = query.place.rsplit(":", 1)
+    return [f"{file}:{int(line) + line_of(query.text, place) - 1}: {what}" for place, what in judge(query.text, enums)]
 
 
 def expressions(node, state, found):
@@ -240,7 +239,7 @@ def judge_script(path, text, enums):
     return wrong
 
 
-def test_itself(files, scripts, enums):
+def test_itself(texts, scripts, enums):
     """Takes single qualifications away; each must be seen."""
     blind = []
     for pattern, instead in (
@@ -253,8 +252,8 @@ def test_itself(files, scripts, enums):
         (r"'status', \{status:text\}", "'status', {status}"),
         (r"\$1::\{id:type\}", "($1::pg_catalog.text)::{id:type}"),
     ):
-        path, text = next(((path, text) for path, text in files.items() if re.search(pattern, text)), (None, ""))
-        if path is None or not judge(re.sub(pattern, instead, text, count=1), enums):
+        text = next((text for text in texts if re.search(pattern, text)), None)
+        if text is None or not judge(re.sub(pattern, instead, text, count=1), enums):
             blind.append(pattern)
     for form in (
         "1 in (2)", "1 not in (2)", "1 in (select 2)", "1 between 2 and 3", "1 is distinct from 2", "1 is not distinct from 2",
@@ -275,19 +274,16 @@ def test_itself(files, scripts, enums):
 
 def main():
     enums = enum_columns()
-    read = lambda folder: {
-        path.relative_to(ROOT): path.read_text() for path in sorted((ROOT / folder).glob("*.sql"))
-    }
-    files = read("sql/statement") | read("sql/target")
-    scripts = read("sql/schema")
-    wrong = test_itself(files, scripts, enums)
-    for path, text in files.items():
-        wrong += judge_file(path, text, enums)
+    found = queries.read()
+    scripts = {path.relative_to(ROOT): path.read_text() for path in sorted((ROOT / "sql/schema").glob("*.sql"))}
+    wrong = test_itself([query.text for query in found], scripts, enums)
+    for query in found:
+        wrong += judge_query(query, enums)
     for path, text in scripts.items():
         wrong += judge_script(path, text, enums)
     print("\n".join(wrong))
-    print(f"{len(files)} files, {sum(len(list(functions(text))) for text in scripts.values())} functions: {len(wrong)} findings")
-    sys.exit(1 if wrong or len(files) < 100 else 0)
+    print(f"{len(found)} queries, {sum(len(list(functions(text))) for text in scripts.values())} functions: {len(wrong)} findings")
+    sys.exit(1 if wrong or len(found) < 100 else 0)
 
 
 main()

@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "sql/query"
 HEAD = re.compile(r"-- ([a-z_0-9]+): \S")
 BRACES = re.compile(r"\{([a-z_.]+)(?::(type|text))?\}")
-TYPES = ("jsonb", "text[]", "uuid[]", "uuid", "boolean", "bigint", "interval", "integer", "timestamptz", "oid", "text")
+TYPES = ("jsonb", "text[]", "uuid[]", "bigint[]", "boolean[]", "uuid", "boolean", "bigint", "interval", "integer", "timestamptz", "oid", "text")
 USE = re.compile(r'\b(?:query|query_text|template)!\(\s*(?:(?:pub(?:\([^)]*\))?\s+)?\w+\s*,\s*)?"(\w+)"\s*,\s*"(\w+)"\s*,?\s*\)')
 # Which way to a balance a table allows is known when it is attached.
 BALANCE = {True: "balance_numbered", False: "balance_summed"}
@@ -74,6 +74,15 @@ def parameter_types(query):
     return types if len(types) == parameter_count(query.body) else []
 
 
+def types_for(template, table):
+    """The parameters' types of a template: some are those of the table's columns, as `$1::{id:type}` says."""
+    types = parameter_types(template)
+    for number, column, array in re.findall(r"\$(\d+)::\{([a-z_]+):type\}(\[\])?", template.body):
+        if types and column in table["columns"]:
+            types[int(number) - 1] = table["types"][table["columns"][column]["column"]] + array
+    return types
+
+
 def parameter_count(sql):
     return max((int(number) for number in re.findall(r"\$(\d+)", sql)), default=0)
 
@@ -87,12 +96,12 @@ def fragment_of(placeholder, parts, numbered):
 
 
 def columns_of(query, parts, numbered=True):
-    """The columns that a template names, those of its fragments too."""
+    """What a template names, its fragments included: columns, and `target`, the table."""
     columns = set()
     for name, what in BRACES.findall(query.body):
         if part := fragment_of(name, parts, numbered):
             columns |= columns_of(part, parts, numbered)
-        elif name != "target":
+        else:
             columns.add(name.rpartition(".")[2])
     return columns
 
@@ -183,7 +192,7 @@ def test_itself():
     assert parameter_types(queries[0]) == ["text[]", "text[]", "bigint"], parameter_types(queries[0])
     assert len(wrong) == 2 and "no line says" in wrong[0] and "too" in wrong[1], wrong
     assert judge(queries[:2], {"b": {("a", "add"), ("a", "part")}}) and judge(queries[:1], {"a": {("a", "add")}}) == []
-    assert columns_of(Query("a", 1, "n", "select {part}, {e.key:text}, {target};"), fragments(queries)) == {"id", "key"}
+    assert columns_of(Query("a", 1, "n", "select {part}, {e.key:text}, {target};"), fragments(queries)) == {"id", "key", "target"}
     assert lint_copy(text).count("\n") == text.count("\n") and "{" not in lint_copy(text)
 
 

@@ -11,7 +11,7 @@ use crate::pg::cache::{Cache, cached};
 use crate::pg::{catalog, guc, role, statement};
 use crate::{definer, precondition, trust};
 
-const IS_GUEST_ROLE: &str = include_str!("../sql/statement/is_guest_role.sql");
+const IS_GUEST_ROLE: &str = statement::query_text!("identity", "is_guest_role");
 
 /// The role that PostgREST and its like name in a visitor's claims.
 const ANONYMOUS: &str = "anon";

@@ -7,10 +7,10 @@ use std::cell::Cell;
 use pgrx::prelude::*;
 
 use crate::pg::savepoint::Failure;
-use crate::pg::statement::statement;
+use crate::pg::statement::query;
 use crate::pg::{catalog, savepoint};
 
-statement!(LOCK_PROJECTION, "lock_projection");
+query!(LOCK_PROJECTION, "projection_lock", "lock_projection");
 
 /// Waits for whoever has the whole projection to itself (`lock_projection.sql`), and keeps the next one waiting.
 pub(crate) fn lock_shared() {

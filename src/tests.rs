@@ -62,13 +62,19 @@ fn is_named_as<T: Serialize>(row: &T, table: &str) {
     }
 }
 
-/// Every statement that can be prepared, by its name.
+/// Every query that can be prepared as it is, by its name: templates and their fragments wait for a table (tests/queries).
 fn statements() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/statement");
-    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    let named = files
-        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap()));
-    named.filter(|(_, sql)| !sql.contains("\nlock table")).collect()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/query");
+    let files = fs::read_dir(folder).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    let queries = files.flat_map(|text| text.split("\n\n").map(|query| query.trim().to_owned()).collect::<Vec<_>>());
+    let whole = |query: &String| query.ends_with(';') && !query.contains('{') && !query.contains("\nlock table");
+    queries
+        .filter(whole)
+        .map(|query| {
+            let name = query.trim_start_matches("-- ").split(':').next().unwrap_or_default().to_owned();
+            (name, query.trim_end_matches(';').to_owned())
+        })
+        .collect()
 }
 
 fn types_of(sql: &str) -> Vec<String> {

@@ -11,14 +11,14 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::pg::cache::{Cache, cached};
 use crate::pg::catalog::payments_table;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::pg::{grant, our_role, role};
 use crate::{definer, precondition};
 
-statement!(RECORDED_ROLES, "recorded_roles");
-statement!(ROLE_GRANTS, "role_grants");
-statement!(ROLE_REVOKES, "role_revokes");
-statement!(UNBACKED_GRANTS, "unbacked_grants");
+query!(RECORDED_ROLES, "trust", "recorded_roles");
+query!(ROLE_GRANTS, "trust", "role_grants");
+query!(ROLE_REVOKES, "trust", "role_revokes");
+query!(UNBACKED_GRANTS, "trust", "unbacked_grants");
 
 /// A role that was recorded, and as what.
 #[derive(Deserialize)]

@@ -10,13 +10,13 @@ use crate::error::{Error, OrRaise};
 use crate::pg::guc::{self, SearchPath};
 use crate::pg::jsonb::Jsonb;
 use crate::pg::secret_table;
-use crate::pg::statement::statement;
+use crate::pg::statement::query;
 use crate::precondition::{self, environment_of};
 use crate::project::dispatch::{self, ProjectionOutcome};
 use crate::webhook_event::{Recorded, finish, record, response, with_object};
 use crate::{clock, definer, projection_lock, settings, trust};
 
-statement!(LIVE_APPROVAL, "live_approval");
+query!(LIVE_APPROVAL, "session_checkout", "live_approval");
 
 /// Receives one webhook: verifies its signature, records the event, derives every row from it and gives what was bought,
 /// all in the caller's transaction.

@@ -5,12 +5,12 @@ use pgrx::JsonB;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 
-statement!(RECORD_EVENT, "record_event");
-statement!(CLAIM_EVENT, "claim_event");
-statement!(REFUSE_EVENT, "refuse_event");
-statement!(SETTLE_EVENT, "settle_event");
+query!(RECORD_EVENT, "webhook_event", "record_event");
+query!(CLAIM_EVENT, "webhook_event", "claim_event");
+query!(REFUSE_EVENT, "webhook_event", "refuse_event");
+query!(SETTLE_EVENT, "webhook_event", "settle_event");
 
 pub(crate) enum Recorded {
     /// Nobody has run it yet, or it failed before: it is ours to run, and its row is locked.

@@ -12,10 +12,10 @@ use serde::Deserialize;
 
 use crate::pg::cache::{Cache, cached};
 use crate::pg::catalog::payments_table;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 
-statement!(FIND_BENEFITS, "find_benefits");
-statement!(PRODUCTS_GIVE, "products_give");
+query!(FIND_BENEFITS, "fulfillment_benefits", "find_benefits");
+query!(PRODUCTS_GIVE, "fulfillment_benefits", "products_give");
 
 /// Something bought: its price, how many of it, and its product where that is known.
 pub(super) type Line = (String, i64, Option<String>);

@@ -11,12 +11,13 @@ use super::target::{LOCK_TIMEOUT_MS, Target};
 
 use crate::pg::advisory_lock::SubjectLock;
 use crate::pg::savepoint::Failure;
+use crate::pg::statement::template;
 use crate::pg::statement::{numbers_array, text, texts_array};
 
-const WRITE_CREDITS: &str = include_str!("../../sql/target/write_credits.sql");
-const READ_BALANCE: &str = include_str!("../../sql/target/read_balance.sql");
-const SUM_CREDITS: &str = include_str!("../../sql/target/sum_credits.sql");
-const FIND_CREDIT: &str = include_str!("../../sql/target/find_credit.sql");
+const WRITE_CREDITS: &str = template!("fulfillment_credits", "write_credits");
+const READ_BALANCE: &str = template!("fulfillment_credits", "read_balance");
+const SUM_CREDITS: &str = template!("fulfillment_credits", "sum_credits");
+const FIND_CREDIT: &str = template!("fulfillment_credits", "find_credit");
 
 /// A line on its way to the ledger.
 pub(super) struct NewLine<'a> {

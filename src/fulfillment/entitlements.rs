@@ -4,12 +4,13 @@ use payments_core::fulfillment::grant::{KeyRow, KeyWrite};
 
 use super::target::Target;
 
+use crate::pg::statement::template;
 use crate::pg::statement::{booleans_array, numbers_array, text, texts_array};
 
-const UPDATE_ENTITLEMENT: &str = include_str!("../../sql/target/update_entitlement.sql");
-const DELETE_ENTITLEMENT: &str = include_str!("../../sql/target/delete_entitlement.sql");
-const FIND_ENTITLEMENT: &str = include_str!("../../sql/target/find_entitlement.sql");
-const INSERT_ENTITLEMENTS: &str = include_str!("../../sql/target/insert_entitlements.sql");
+const UPDATE_ENTITLEMENT: &str = template!("fulfillment_entitlements", "update_entitlement");
+const DELETE_ENTITLEMENT: &str = template!("fulfillment_entitlements", "delete_entitlement");
+const FIND_ENTITLEMENT: &str = template!("fulfillment_entitlements", "find_entitlement");
+const INSERT_ENTITLEMENTS: &str = template!("fulfillment_entitlements", "insert_entitlements");
 
 /// Who gets it.
 #[derive(Clone, Copy)]

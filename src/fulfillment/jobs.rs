@@ -13,15 +13,15 @@ use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
 
-use crate::pg::statement::{statement, text, texts_array};
+use crate::pg::statement::{query, template, text, texts_array};
 
-statement!(NOTIFY_JOBS, "notify_jobs");
-statement!(DELETE_JOB_FULFILLMENT, "delete_job_fulfillment");
+query!(NOTIFY_JOBS, "fulfillment_jobs", "notify_jobs");
+query!(DELETE_JOB_FULFILLMENT, "fulfillment_jobs", "delete_job_fulfillment");
 
-const ADD_JOBS: &str = include_str!("../../sql/target/add_jobs.sql");
-const FIND_JOB: &str = include_str!("../../sql/target/find_job.sql");
-const UPDATE_JOB_ORDER: &str = include_str!("../../sql/target/update_job_order.sql");
-const DELETE_UNSTARTED_JOB: &str = include_str!("../../sql/target/delete_unstarted_job.sql");
+const ADD_JOBS: &str = template!("fulfillment_jobs", "add_jobs");
+const FIND_JOB: &str = template!("fulfillment_jobs", "find_job");
+const UPDATE_JOB_ORDER: &str = template!("fulfillment_jobs", "update_job_order");
+const DELETE_UNSTARTED_JOB: &str = template!("fulfillment_jobs", "delete_unstarted_job");
 
 /// A job on its way to a table.
 pub(super) struct NewJob<'a> {

@@ -20,14 +20,14 @@ use super::target_kind::TargetKind;
 use super::targets::targets;
 
 use crate::pg::savepoint::Failure;
-use crate::pg::statement::{numbers_array, statement, text, texts_array};
+use crate::pg::statement::{numbers_array, query, template, text, texts_array};
 
-statement!(FIND_RIVALS, "find_rivals");
+query!(FIND_RIVALS, "fulfillment_order", "find_rivals");
 
-const LOCK_ORDER: &str = include_str!("../../sql/target/lock_order.sql");
-const LOCK_ORDERS: &str = include_str!("../../sql/target/lock_orders.sql");
-const ORDER_IS_CURRENT: &str = include_str!("../../sql/target/order_is_current.sql");
-const WRITE_ORDERS: &str = include_str!("../../sql/target/write_orders.sql");
+const LOCK_ORDER: &str = template!("fulfillment_order", "lock_order");
+const LOCK_ORDERS: &str = template!("fulfillment_order", "lock_orders");
+const ORDER_IS_CURRENT: &str = template!("fulfillment_order", "order_is_current");
+const WRITE_ORDERS: &str = template!("fulfillment_order", "write_orders");
 
 /// Payments that began to pay their order, or pay it no longer.
 pub(super) type Changed = Vec<(Rc<Purchase>, bool)>;

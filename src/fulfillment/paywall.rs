@@ -11,10 +11,11 @@ use super::targets;
 
 use crate::definer;
 use crate::error::Error;
+use crate::pg::statement::template;
 use crate::pg::statement::text;
 use crate::pg::transaction::is_read_committed;
 
-const ENTITLED_KEYS: &str = include_str!("../../sql/target/entitled_keys.sql");
+const ENTITLED_KEYS: &str = template!("fulfillment_paywall", "entitled_keys");
 
 /// A subject's balance in the first ledger that was attached; null where there is none.
 #[pg_extern(stable)]

@@ -21,9 +21,9 @@ use super::target::Target;
 use super::target_kind::TargetKind;
 
 use crate::pg::advisory_lock;
-use crate::pg::statement::statement;
+use crate::pg::statement::query;
 
-statement!(FIND_PURCHASES, "find_purchases");
+query!(FIND_PURCHASES, "fulfillment_purchase", "find_purchases");
 
 /// A payment whose money arrived, with what its local checkout session says was bought.
 #[derive(Debug, Deserialize)]

@@ -5,11 +5,11 @@ use payments_core::fulfillment::record::Record;
 use super::target_kind::TargetKind;
 
 use crate::pg::savepoint::Failure;
-use crate::pg::statement::{booleans_array, numbers_array, statement, text, texts_array};
+use crate::pg::statement::{booleans_array, numbers_array, query, text, texts_array};
 
-statement!(RECORD_FULFILLMENTS, "record_fulfillments");
-statement!(RECORD_FAILURE, "record_failure");
-statement!(DELETE_FULFILLMENT, "delete_fulfillment");
+query!(RECORD_FULFILLMENTS, "fulfillment_record", "record_fulfillments");
+query!(RECORD_FAILURE, "fulfillment_record", "record_failure");
+query!(DELETE_FULFILLMENT, "fulfillment_record", "delete_fulfillment");
 
 /// A decision, and what it is on.
 #[derive(Debug, Clone)]

@@ -12,18 +12,18 @@ use super::target_kind::{PAID_FOR, TargetKind};
 use crate::error::OrRaise;
 use crate::pg::advisory_lock;
 use crate::pg::guc::SearchPath;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::{definer, trust};
 
-statement!(FIND_OPEN_FULFILLMENTS, "find_open_fulfillments");
-statement!(COUNT_OPEN_FULFILLMENTS, "count_open_fulfillments");
-statement!(DELETE_SKIPPED_FULFILLMENTS, "delete_skipped_fulfillments");
-statement!(FIND_PAYMENTS_OF_SESSIONS, "find_payments_of_sessions");
-statement!(FIND_SESSIONS_OF_PRICE, "find_sessions_of_price");
-statement!(FIND_REFERENCED_SESSIONS, "find_referenced_sessions");
-statement!(FIND_SESSIONS_OF_ORDER, "find_sessions_of_order");
-statement!(FIND_REFERENCED_SUBSCRIPTIONS, "find_referenced_subscriptions");
-statement!(FIND_SUBSCRIPTIONS, "find_subscriptions");
+query!(FIND_OPEN_FULFILLMENTS, "fulfillment_retry", "find_open_fulfillments");
+query!(COUNT_OPEN_FULFILLMENTS, "fulfillment_retry", "count_open_fulfillments");
+query!(DELETE_SKIPPED_FULFILLMENTS, "fulfillment_retry", "delete_skipped_fulfillments");
+query!(FIND_PAYMENTS_OF_SESSIONS, "fulfillment_retry", "find_payments_of_sessions");
+query!(FIND_SESSIONS_OF_PRICE, "fulfillment_retry", "find_sessions_of_price");
+query!(FIND_REFERENCED_SESSIONS, "fulfillment_retry", "find_referenced_sessions");
+query!(FIND_SESSIONS_OF_ORDER, "fulfillment_retry", "find_sessions_of_order");
+query!(FIND_REFERENCED_SUBSCRIPTIONS, "fulfillment_retry", "find_referenced_subscriptions");
+query!(FIND_SUBSCRIPTIONS, "fulfillment_retry", "find_subscriptions");
 
 #[derive(Deserialize)]
 struct Open {

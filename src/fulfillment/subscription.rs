@@ -18,15 +18,15 @@ use super::target_kind::TargetKind;
 use super::targets::targets;
 
 use crate::pg::savepoint::Failure;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, template, text};
 
-statement!(FIND_SUBSCRIPTION, "find_subscription");
-statement!(FIND_SUBSCRIPTIONS_OF_SUBJECT, "find_subscriptions_of_subject");
+query!(FIND_SUBSCRIPTION, "fulfillment_subscription", "find_subscription");
+query!(FIND_SUBSCRIPTIONS_OF_SUBJECT, "fulfillment_subscription", "find_subscriptions_of_subject");
 
-const UPDATE_BILLING_STATUS: &str = include_str!("../../sql/target/update_billing_status.sql");
-const INSERT_BILLING_STATUS: &str = include_str!("../../sql/target/insert_billing_status.sql");
-const FIND_BILLING_STATUS: &str = include_str!("../../sql/target/find_billing_status.sql");
-const DELETE_BILLING_STATUS: &str = include_str!("../../sql/target/delete_billing_status.sql");
+const UPDATE_BILLING_STATUS: &str = template!("fulfillment_subscription", "update_billing_status");
+const INSERT_BILLING_STATUS: &str = template!("fulfillment_subscription", "insert_billing_status");
+const FIND_BILLING_STATUS: &str = template!("fulfillment_subscription", "find_billing_status");
+const DELETE_BILLING_STATUS: &str = template!("fulfillment_subscription", "delete_billing_status");
 
 /// A subscription, its items, and what was decided on it before.
 #[derive(Debug, Deserialize)]

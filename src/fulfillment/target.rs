@@ -17,15 +17,16 @@ use crate::pg::constraint;
 use crate::pg::guc::with_lock_timeout;
 use crate::pg::role::{as_user, is_superuser};
 use crate::pg::savepoint::{Failure, savepoint_of_app};
+use crate::pg::statement::template;
 use crate::pg::statement::{execute, query_rows, read};
 
 /// How long a write waits for a lock that somebody else has on the app's table or row, in milliseconds: then it is `failed`,
 /// and the payment is not kept waiting.
 pub(super) const LOCK_TIMEOUT_MS: i32 = 5000;
 
-const NUMBERED: &str = include_str!("../../sql/target/balance_numbered.sql");
-const SUMMED: &str = include_str!("../../sql/target/balance_summed.sql");
-const ORDER_ROW: &str = include_str!("../../sql/target/order_row.sql");
+const NUMBERED: &str = template!("fulfillment_target", "balance_numbered");
+const SUMMED: &str = template!("fulfillment_target", "balance_summed");
+const ORDER_ROW: &str = template!("fulfillment_target", "order_row");
 
 /// A table that the projection was attached to.
 #[derive(Debug, Clone, Deserialize)]
@@ -97,7 +98,7 @@ impl Target {
         self.columns.contains_key(column)
     }
 
-    /// A template of `sql/target` with this table's names. A line that names a column the table lacks is left out.
+    /// A template with this table's names. A line that names a column the table lacks is left out.
     fn render(&self, template: &'static str) -> Rc<Rendered> {
         let place = template.as_ptr().addr();
         if let Some(known) = self.rendered.borrow().get(&place) {

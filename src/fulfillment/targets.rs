@@ -12,9 +12,9 @@ use super::target_kind::TargetKind;
 use crate::definer;
 use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::catalog::payments_table;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 
-statement!(FIND_TARGETS, "find_targets");
+query!(FIND_TARGETS, "fulfillment_targets", "find_targets");
 
 thread_local! {
     static TARGETS: RefCell<Cache<&'static str, Rc<Vec<Target>>>> = RefCell::default();

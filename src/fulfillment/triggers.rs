@@ -16,7 +16,7 @@ use super::{dispatch, order, retry, subscription};
 
 use crate::definer;
 use crate::pg::guc::SearchPath;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::pg::trigger_rows::Row;
 use crate::pg::{cache, trigger_row, trigger_rows};
 
@@ -372,8 +372,8 @@ fn misplaced(name: &'static str, made_for: &str, hint: &str) {
     .report(PgLogLevel::ERROR);
 }
 
-statement!(MISSING_PROJECTION_TRIGGERS, "missing_projection_triggers");
-statement!(UNNEEDED_PROJECTION_TRIGGERS, "unneeded_projection_triggers");
+query!(MISSING_PROJECTION_TRIGGERS, "fulfillment_triggers", "missing_projection_triggers");
+query!(UNNEEDED_PROJECTION_TRIGGERS, "fulfillment_triggers", "unneeded_projection_triggers");
 
 /// Makes the triggers of a kind on our own tables, where they are missing.
 #[pg_extern]

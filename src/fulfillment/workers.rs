@@ -8,13 +8,14 @@ use super::targets;
 
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
+use crate::pg::statement::template;
 use crate::pg::statement::text;
 use crate::{definer, trust};
 
-const MARK_JOBS_DEAD: &str = include_str!("../../sql/target/mark_jobs_dead.sql");
-const CLAIM_JOBS: &str = include_str!("../../sql/target/claim_jobs.sql");
-const FINISH_JOB: &str = include_str!("../../sql/target/finish_job.sql");
-const FAIL_JOB: &str = include_str!("../../sql/target/fail_job.sql");
+const MARK_JOBS_DEAD: &str = template!("fulfillment_workers", "mark_jobs_dead");
+const CLAIM_JOBS: &str = template!("fulfillment_workers", "claim_jobs");
+const FINISH_JOB: &str = template!("fulfillment_workers", "finish_job");
+const FAIL_JOB: &str = template!("fulfillment_workers", "fail_job");
 
 /// After so many attempts a job is dead.
 const ATTEMPTS: i32 = 8;

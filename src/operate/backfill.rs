@@ -13,7 +13,7 @@ use crate::error::{Error, OrRaise};
 use crate::pg::guc::SearchPath;
 use crate::pg::jsonb::Jsonb;
 use crate::pg::savepoint::Failure;
-use crate::pg::statement::{json as as_json, statement, text};
+use crate::pg::statement::{json as as_json, query, text};
 use crate::pg::{guc, savepoint};
 use crate::precondition::environment_of;
 use crate::project::dispatch::project;
@@ -21,7 +21,7 @@ use crate::project::incoming::Incoming;
 use crate::projection_lock::with_exclusive;
 use crate::{clock, definer, precondition, trust};
 
-statement!(NOTE_SYNC, "note_sync");
+query!(NOTE_SYNC, "operate_backfill", "note_sync");
 
 /// How many objects are between two notices of progress.
 const PROGRESS: usize = 10_000;

@@ -9,18 +9,18 @@ use serde_json::{Map, Value};
 
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::pg::{guc, savepoint};
 use crate::precondition::environment_of;
 use crate::project::{customer_mapping, mirror, payment, payment_group, payment_row};
 use crate::projection_lock::with_exclusive;
 use crate::{definer, precondition, trust};
 
-statement!(ALL_GROUP_IDS, "all_group_ids");
-statement!(ALL_MIRRORED, "all_mirrored");
-statement!(ROWS_OF_GROUP, "rows_of_group");
-statement!(ROWS_OF_OBJECT, "rows_of_object");
-statement!(ROWS_OF_MAPPINGS, "rows_of_mappings");
+query!(ALL_GROUP_IDS, "operate_rebuild", "all_group_ids");
+query!(ALL_MIRRORED, "operate_rebuild", "all_mirrored");
+query!(ROWS_OF_GROUP, "operate_rebuild", "rows_of_group");
+query!(ROWS_OF_OBJECT, "operate_rebuild", "rows_of_object");
+query!(ROWS_OF_MAPPINGS, "operate_rebuild", "rows_of_mappings");
 
 /// How many groups or objects are between two notices of progress.
 const PROGRESS: usize = 50_000;

@@ -9,14 +9,14 @@ use serde_json::json;
 use crate::error::{Error, OrRaise};
 use crate::pg::guc;
 use crate::pg::guc::SearchPath;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::precondition::environment_of;
 use crate::{definer, precondition, trust, webhook};
 
-statement!(EVENTS_TO_REPLAY, "events_to_replay");
-statement!(STORED_EVENT, "stored_event");
-statement!(PRUNE_EVENTS, "prune_events");
-statement!(IS_TOO_SHORT, "is_too_short");
+query!(EVENTS_TO_REPLAY, "operate_replay", "events_to_replay");
+query!(STORED_EVENT, "operate_replay", "stored_event");
+query!(PRUNE_EVENTS, "operate_replay", "prune_events");
+query!(IS_TOO_SHORT, "operate_replay", "is_too_short");
 
 /// How many events are between two notices of progress.
 const PROGRESS: usize = 1_000;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::error::{Error, OrRaise};
 use crate::pg::jsonb::Jsonb;
 use crate::pg::secret_table;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::precondition::environment_of;
 use crate::{clock, definer, trust};
 
@@ -41,7 +41,7 @@ fn sign_test_event(event: Option<Jsonb>) -> TableIterator<'static, (name!(payloa
 #[search_path(pg_catalog, pg_temp)]
 fn stored_event_verifies(environment: Option<&str>, stripe_event_id: Option<&str>) -> Option<bool> {
     trust::require_admin().or_raise();
-    statement!(SIGNED_BODY, "signed_body");
+    query!(SIGNED_BODY, "operate_signing", "signed_body");
     #[derive(Deserialize)]
     struct SignedBody {
         body: String,

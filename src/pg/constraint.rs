@@ -12,11 +12,12 @@ use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::catalog::payments_table;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{execute_unprepared, query_current_snapshot};
+use crate::pg::statement::{query_text, template};
 use crate::pg::{our_role, role};
 
-const DEFERRABLE_CONSTRAINTS: &str = include_str!("../../sql/statement/deferrable_constraints.sql");
-const IMMEDIATE: &str = include_str!("../../sql/target/constraints_immediate.sql");
-const DEFERRED: &str = include_str!("../../sql/target/constraints_deferred.sql");
+const DEFERRABLE_CONSTRAINTS: &str = query_text!("pg_constraint", "deferrable_constraints");
+const IMMEDIATE: &str = template!("pg_constraint", "constraints_immediate");
+const DEFERRED: &str = template!("pg_constraint", "constraints_deferred");
 
 #[derive(Default, Deserialize)]
 struct Deferrable {

@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 
 use pgrx::prelude::*;
 
-use crate::pg::statement::statement;
+use crate::pg::statement::query;
 
 /// Where our own functions look up what they do not qualify.
 pub(crate) const PINNED_PATH: &std::ffi::CStr = c"pg_catalog, pg_temp";
@@ -14,7 +14,7 @@ thread_local! {
     static ORDINARY_PATH: OnceCell<std::ffi::CString> = const { OnceCell::new() };
 }
 
-statement!(ORDINARY_SEARCH_PATH, "ordinary_search_path");
+query!(ORDINARY_SEARCH_PATH, "pg_guc", "ordinary_search_path");
 
 /// Where unqualified names are looked up while we act as another role.
 #[derive(Clone, Copy)]

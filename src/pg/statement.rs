@@ -15,27 +15,45 @@ thread_local! {
     static LOOK_UPS: RefCell<HashMap<String, pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
 }
 
-/// One file of `sql/statement`, prepared at its first use and execute for the life of the backend.
+/// One query of `sql/query`, prepared at its first use, its plan cached for the life of the backend.
 ///
 /// A statement that returns rows returns one column of JSON, which serde turns into the row's type.
 pub(crate) struct Statement {
-    /// The file's name, by which its cached plan is found.
+    /// The query's name, by which its cached plan is found.
     pub(crate) name: &'static str,
-    /// The file's text.
+    /// The query's text.
     pub(crate) sql: &'static str,
 }
 
-/// Declares a [`Statement`] from `sql/statement/<file>.sql`.
-macro_rules! statement {
-    ($name:ident, $file:literal) => {
-        static $name: $crate::pg::statement::Statement = $crate::pg::statement::Statement {
-            name: $file,
-            sql: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/statement/", $file, ".sql")),
-        };
+/// Declares a [`Statement`] of a file of `sql/query`: `query!(RECORD_EVENT, "webhook", "record_event")`.
+macro_rules! query {
+    ($visible:vis $name:ident, $file:literal, $query:literal) => {
+        $visible static $name: $crate::pg::statement::Statement =
+            $crate::pg::statement::Statement { name: $query, sql: $crate::pg::statement::query_text!($file, $query) };
     };
 }
+pub(crate) use query;
 
-pub(crate) use statement;
+/// The text of a query of `sql/query`, for those that are not run as a [`Statement`].
+macro_rules! query_text {
+    ($file:literal, $query:literal) => {
+        const {
+            payments_core::query_file::find(
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/query/", $file, ".sql")),
+                $query,
+            )
+        }
+    };
+}
+pub(crate) use query_text;
+
+/// The text of a query in which names stand in braces until it is known whose table it is about.
+macro_rules! template {
+    ($file:literal, $query:literal) => {
+        $crate::pg::statement::query_text!($file, $query)
+    };
+}
+pub(crate) use template;
 
 impl Statement {
     /// Runs it and tells how many rows it affected.

@@ -6,20 +6,20 @@ use payments_core::payment::mapping::{Claim, Mapping, resolve};
 use payments_core::stripe::event::Environment;
 use serde::Deserialize;
 
-use crate::pg::statement::{json, statement, text};
+use crate::pg::statement::{json, query, text};
 use crate::projection_lock;
 
-statement!(IS_CONTESTED, "is_contested");
-statement!(MAPPING_STANDS, "mapping_stands");
-statement!(KEEP_CLAIM, "keep_claim");
-statement!(DROP_CLAIM, "drop_claim");
-statement!(CLAIMS_AROUND, "claims_around");
-statement!(DROP_MAPPING, "drop_mapping");
-statement!(WRITE_MAPPING, "write_mapping");
-statement!(MARK_CONFLICT, "mark_conflict");
+query!(IS_CONTESTED, "project_customer_mapping", "is_contested");
+query!(MAPPING_STANDS, "project_customer_mapping", "mapping_stands");
+query!(KEEP_CLAIM, "project_customer_mapping", "keep_claim");
+query!(DROP_CLAIM, "project_customer_mapping", "drop_claim");
+query!(CLAIMS_AROUND, "project_customer_mapping", "claims_around");
+query!(DROP_MAPPING, "project_customer_mapping", "drop_mapping");
+query!(WRITE_MAPPING, "project_customer_mapping", "write_mapping");
+query!(MARK_CONFLICT, "project_customer_mapping", "mark_conflict");
 
-statement!(DROP_CUSTOMER_MAPPING, "drop_customer_mapping");
-statement!(CLAIMS_OF_CUSTOMER, "claims_of_customer");
+query!(DROP_CUSTOMER_MAPPING, "project_customer_mapping", "drop_customer_mapping");
+query!(CLAIMS_OF_CUSTOMER, "project_customer_mapping", "claims_of_customer");
 
 /// Claims and mappings that are connected by a subject or a customer.
 #[derive(Debug, Default, Deserialize)]
@@ -137,7 +137,7 @@ pub(crate) fn forget_customer(environment: Environment, customer: &str) {
 
 /// Resolves every claim of an environment again.
 pub(crate) fn settle_all(environment: Environment) {
-    statement!(ALL_CLAIMS, "all_claims");
+    query!(ALL_CLAIMS, "project_customer_mapping", "all_claims");
     for claim in ALL_CLAIMS.all::<Claim>(&[text(environment.name())]) {
         resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::Always);
     }

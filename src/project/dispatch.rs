@@ -5,12 +5,12 @@ use payments_core::stripe::event::{Environment, Event};
 use payments_core::stripe::event_type::{EventType, ObjectKind};
 use payments_core::stripe::object::{Unreadable, entitlements};
 
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::project::incoming::Incoming;
 use crate::project::{mirror, payment};
 use crate::settings;
 
-statement!(OWN_ACCOUNT, "own_account");
+query!(OWN_ACCOUNT, "project_dispatch", "own_account");
 
 /// What became of an event.
 #[derive(Debug)]

@@ -14,15 +14,15 @@ use payments_core::stripe::object::session::Session;
 use serde::{Deserialize, Serialize};
 
 use crate::pg::advisory_lock::LockSpace;
-use crate::pg::statement::{json, statement, text};
+use crate::pg::statement::{json, query, text};
 use crate::project::local_row::LocalRow;
 use crate::project::payment_group;
 use crate::project::recovered_session::{Family, inherited};
 use crate::projection_lock;
 use crate::projection_lock::{is_exclusive, require_exclusive};
 
-statement!(FIND_SESSION, "find_session");
-statement!(SETTLE_SESSION, "settle_session");
+query!(FIND_SESSION, "project_local_session", "find_session");
+query!(SETTLE_SESSION, "project_local_session", "settle_session");
 
 /// What is found for a Stripe session.
 #[derive(Default, Deserialize)]

@@ -13,20 +13,20 @@ use payments_core::stripe::object::{Unreadable, read};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::pg::statement::{json, statement, text};
+use crate::pg::statement::{json, query, text};
 use crate::project::incoming::Incoming;
 use crate::project::payment_group::AlsoLock;
 use crate::project::{customer_mapping, payment, payment_group};
 use crate::settings;
 
-statement!(KEEP_SNAPSHOT, "keep_snapshot");
-statement!(DROP_SNAPSHOTS, "drop_snapshots");
-statement!(WRITE_CUSTOMER, "write_customer");
-statement!(WRITE_PRODUCT, "write_product");
-statement!(WRITE_PRICE, "write_price");
-statement!(WRITE_SUBSCRIPTION, "write_subscription");
-statement!(WRITE_ITEMS, "write_items");
-statement!(WRITE_ENTITLEMENTS, "write_entitlements");
+query!(KEEP_SNAPSHOT, "project_mirror", "keep_snapshot");
+query!(DROP_SNAPSHOTS, "project_mirror", "drop_snapshots");
+query!(WRITE_CUSTOMER, "project_mirror", "write_customer");
+query!(WRITE_PRODUCT, "project_mirror", "write_product");
+query!(WRITE_PRICE, "project_mirror", "write_price");
+query!(WRITE_SUBSCRIPTION, "project_mirror", "write_subscription");
+query!(WRITE_ITEMS, "project_mirror", "write_items");
+query!(WRITE_ENTITLEMENTS, "project_mirror", "write_entitlements");
 
 /// What is read of an object before it is known which kind it is.
 #[derive(Deserialize)]
@@ -183,7 +183,7 @@ pub(crate) fn entitlements(incoming: &Incoming, summary: &Summary) -> Result<(),
     write(environment, ObjectKind::Entitlements, &id, &kept)
 }
 
-statement!(FACTS_OF_OBJECT, "facts_of_object");
+query!(FACTS_OF_OBJECT, "project_mirror", "facts_of_object");
 
 /// A mirrored object's snapshots, as they are kept.
 pub(crate) fn mirrored(environment: Environment, object_id: &str) -> Vec<ObjectSnapshot> {

@@ -13,7 +13,7 @@ use payments_core::stripe::event::Environment;
 use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
-use crate::pg::statement::{json, statement, text};
+use crate::pg::statement::{json, query, text};
 use crate::pg::{savepoint, statement};
 use crate::project::incoming::Incoming;
 use crate::project::local_session::{LocalRows, as_session, claimable, lock_session_lookup, settle_session};
@@ -24,10 +24,10 @@ use crate::project::{customer_mapping, payment_group};
 use crate::projection_lock::{is_exclusive, require_exclusive};
 use crate::{projection_lock, settings};
 
-statement!(KEEP_FACT, "keep_fact");
-statement!(KEEP_RECOVERED, "keep_recovered");
-statement!(SUBJECTS_OF_CUSTOMERS, "subjects_of_customers");
-statement!(SUBJECTS_OF_SUBSCRIPTIONS, "subjects_of_subscriptions");
+query!(KEEP_FACT, "project_payment", "keep_fact");
+query!(KEEP_RECOVERED, "project_payment", "keep_recovered");
+query!(SUBJECTS_OF_CUSTOMERS, "project_payment", "subjects_of_customers");
+query!(SUBJECTS_OF_SUBSCRIPTIONS, "project_payment", "subjects_of_subscriptions");
 
 /// Gives the rows of a session's family to whom they are due by now; who is paid and has none waits for a person.
 pub(crate) fn settle_family(environment: Environment, session: &str) {

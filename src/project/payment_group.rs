@@ -8,16 +8,16 @@ use payments_core::stripe::event::Environment;
 use serde::Deserialize;
 
 use crate::pg::advisory_lock::LockSpace;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::projection_lock;
 
-statement!(LINKS_OF, "links_of");
-statement!(ADD_LINKS, "add_links");
-statement!(FACTS_OF_GROUP, "facts_of_group");
-statement!(MERGE_FACTS, "merge_facts");
-statement!(MOVE_LINKS, "move_links");
-statement!(GROUP_IDS_OF_CUSTOMER, "group_ids_of_customer");
-statement!(GROUP_IDS_OF_SUBSCRIPTION, "group_ids_of_subscription");
+query!(LINKS_OF, "project_payment_group", "links_of");
+query!(ADD_LINKS, "project_payment_group", "add_links");
+query!(FACTS_OF_GROUP, "project_payment_group", "facts_of_group");
+query!(MERGE_FACTS, "project_payment_group", "merge_facts");
+query!(MOVE_LINKS, "project_payment_group", "move_links");
+query!(GROUP_IDS_OF_CUSTOMER, "project_payment_group", "group_ids_of_customer");
+query!(GROUP_IDS_OF_SUBSCRIPTION, "project_payment_group", "group_ids_of_subscription");
 
 /// Locks what rows of several payments depend on: a customer, a subscription, a subject, a product, a price.
 pub(crate) fn lock_objects(environment: Environment, keys: &[String]) {

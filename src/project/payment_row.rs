@@ -11,16 +11,16 @@ use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
 use crate::pg::statement;
-use crate::pg::statement::{jsonb, statement, text};
+use crate::pg::statement::{jsonb, text};
 
-statement!(DROP_PAYMENTS, "drop_payments");
-statement!(INSERT_PAYMENT, "insert_payment");
-statement!(UPDATE_PAYMENT, "update_payment");
-statement!(ROWS_OF_RETURNS, "rows_of_returns");
-statement!(FIND_PAYMENTS, "find_payments");
-statement!(PAYMENT_OF_INTENT, "payment_of_intent");
-statement!(PAYMENT_OF_SESSION, "payment_of_session");
-statement!(PAYMENT_OF_INVOICE, "payment_of_invoice");
+statement::query!(DROP_PAYMENTS, "project_payment_row", "drop_payments");
+statement::query!(INSERT_PAYMENT, "project_payment_row", "insert_payment");
+statement::query!(UPDATE_PAYMENT, "project_payment_row", "update_payment");
+statement::query!(ROWS_OF_RETURNS, "project_payment_row", "rows_of_returns");
+statement::query!(FIND_PAYMENTS, "project_payment_row", "find_payments");
+statement::query!(PAYMENT_OF_INTENT, "project_payment_row", "payment_of_intent");
+statement::query!(PAYMENT_OF_SESSION, "project_payment_row", "payment_of_session");
+statement::query!(PAYMENT_OF_INVOICE, "project_payment_row", "payment_of_invoice");
 
 /// Where a payment's row is.
 pub(crate) enum RowLocation {

@@ -7,14 +7,14 @@ use payments_core::stripe::event::Environment;
 
 use serde::Deserialize;
 
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::project::local_row::LocalRow;
 use crate::projection_lock::require_exclusive;
 
-statement!(FAMILY_OF_SESSION, "family_of_session");
-statement!(RECORDED_SESSIONS, "recorded_sessions");
-statement!(REVIEW_RECOVERED, "review_recovered");
-statement!(FORGET_RECOVERED, "forget_recovered");
+query!(FAMILY_OF_SESSION, "project_recovered_session", "family_of_session");
+query!(RECORDED_SESSIONS, "project_recovered_session", "recorded_sessions");
+query!(REVIEW_RECOVERED, "project_recovered_session", "review_recovered");
+query!(FORGET_RECOVERED, "project_recovered_session", "forget_recovered");
 
 /// A local row for which a backend recorded a session.
 #[derive(Debug, Deserialize)]

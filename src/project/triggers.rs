@@ -14,14 +14,14 @@ use pgrx::prelude::*;
 
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::precondition::environment_of;
 use crate::project::payment_group::AlsoLock;
 use crate::project::{payment, payment_group};
 use crate::projection_lock::require_exclusive;
 use crate::{definer, projection_lock, settings};
 
-statement!(ATTRIBUTE_SUBSCRIPTIONS, "attribute_subscriptions");
+query!(ATTRIBUTE_SUBSCRIPTIONS, "project_triggers", "attribute_subscriptions");
 
 /// What the trigger on `checkout_sessions` calls for a row that learned from elsewhere which Stripe session is its: what was said
 /// of that so far is derived again.

@@ -13,16 +13,16 @@ use crate::definer;
 use crate::pg::cache::{Cache, cached};
 use crate::pg::guc::SearchPath;
 use crate::pg::jsonb::Jsonb;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 use crate::pg::{advisory_lock, catalog, transaction};
 use crate::settings::metadata_prefix;
 
-statement!(FIND_KEY, "find_key");
-statement!(MOVE_KEY, "move_key");
-statement!(SHOW_TO_GUEST, "show_to_guest");
-statement!(FIND_PRICE, "find_price");
-statement!(KEY_IS_KNOWN, "key_is_known");
-statement!(LIVE_APPROVAL, "live_approval");
+query!(FIND_KEY, "session_checkout", "find_key");
+query!(MOVE_KEY, "session_checkout", "move_key");
+query!(SHOW_TO_GUEST, "session_checkout", "show_to_guest");
+query!(FIND_PRICE, "session_checkout", "find_price");
+query!(KEY_IS_KNOWN, "session_checkout", "key_is_known");
+query!(LIVE_APPROVAL, "session_checkout", "live_approval");
 
 const TABLE: &str = "payments.checkout_sessions";
 const NOT_YOURS: [&str; 10] = [

@@ -6,11 +6,11 @@ use payments_core::session::Refusal;
 use super::Caller;
 
 use crate::pg::advisory_lock;
-use crate::pg::statement::{Statement, statement, text};
+use crate::pg::statement::{Statement, query, text};
 use crate::settings::max_open_sessions;
 
-statement!(COUNT_OPEN_CHECKOUTS, "count_open_checkouts");
-statement!(COUNT_OPEN_PORTALS, "count_open_portals");
+query!(COUNT_OPEN_CHECKOUTS, "session_open_sessions", "count_open_checkouts");
+query!(COUNT_OPEN_PORTALS, "session_open_sessions", "count_open_portals");
 
 /// A kind of session.
 #[derive(Clone, Copy)]

@@ -7,9 +7,9 @@ use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse};
 
 use crate::definer;
 use crate::pg::guc::SearchPath;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, text};
 
-statement!(PORTAL_MAY_OPEN, "portal_may_open");
+query!(PORTAL_MAY_OPEN, "session_portal", "portal_may_open");
 
 const TABLE: &str = "payments.customer_portal_sessions";
 

@@ -18,9 +18,9 @@ use crate::identity::current_user_id;
 use crate::pg::guc::SearchPath;
 use crate::pg::{function_call, role, savepoint, statement, transaction};
 
-const PREDICATE: &str = include_str!("../../sql/statement/predicate.sql");
-const KNOWN_SUBJECTS: &str = include_str!("../../sql/statement/known_subjects.sql");
-const REGISTERED_TYPES: &str = include_str!("../../sql/statement/registered_subject_types.sql");
+const PREDICATE: &str = statement::query_text!("session_subject", "predicate");
+const KNOWN_SUBJECTS: &str = statement::query_text!("session_subject", "known_subjects");
+const REGISTERED_TYPES: &str = statement::query_text!("session_subject", "registered_subject_types");
 
 /// The type of subject that is built in: the caller.
 const USER: &str = "user";

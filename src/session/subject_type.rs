@@ -11,12 +11,12 @@ use serde::Deserialize;
 use crate::definer;
 use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::column_value::as_text;
-use crate::pg::statement::{statement, text};
+use crate::pg::statement::{query, query_text, template, text};
 use crate::pg::{catalog, role, statement};
 
-const MEMBERSHIP: &str = include_str!("../../sql/target/membership.sql");
-const REGISTERED: &str = include_str!("../../sql/statement/registered_subject_type.sql");
-const VIEWS_READ: &str = include_str!("../../sql/statement/views_read.sql");
+const MEMBERSHIP: &str = template!("session_subject_type", "membership");
+const REGISTERED: &str = query_text!("session_subject_type", "registered_subject_type");
+const VIEWS_READ: &str = query_text!("session_subject_type", "views_read");
 
 /// How an app said who may bill for a type of subject.
 #[derive(Deserialize)]
@@ -53,8 +53,8 @@ pub(super) fn registered(kind: &str) -> Option<Rc<SubjectType>> {
     })
 }
 
-statement!(SUBJECT_POLICIES, "subject_policies");
-statement!(SUBJECT_POLICY_DROPS, "subject_policy_drops");
+query!(SUBJECT_POLICIES, "session_subject_type", "subject_policies");
+query!(SUBJECT_POLICY_DROPS, "session_subject_type", "subject_policy_drops");
 
 /// Makes the policies of a type of subject on the session tables anew.
 #[pg_extern]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plants better matches for all that our statements use, in a schema that an app's path names first, and sees none of them taken.
 
-Three parts. How each statement is read: with the planted schema before pg_catalog, every statement and every template, with
+Three parts. How each query is read: with the planted schema before pg_catalog, every query and every template, with
 the names of tables that have enums, becomes the body of a function, and PostgreSQL records what it depends on: nothing
 planted. Without any one of its qualifications it does. What is called: the planted functions tell the server's log; an app's
 story and Stripe's stories run, and the log has them from the app's own trigger only. And the stories end as ever.
@@ -17,7 +17,10 @@ import psycopg
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(ROOT / "tests/corpus"))
+sys.path[:0] = [str(ROOT / "tests/corpus"), str(ROOT / "tests/queries")]
+
+import attached  # noqa: E402  tests/queries
+from attached import queries  # noqa: E402
 
 DATABASE = "planting"
 PLAIN = "-c search_path=pg_catalog,public -c client_min_messages=error -c timezone=UTC"
@@ -26,15 +29,6 @@ PLANTED = "evil, pg_catalog, public"
 TYPES = ("bigint", "integer", "smallint", "text", "character varying", "name", "jsonb", "json", "uuid", "boolean", "numeric",
          "double precision", "timestamptz", "interval", "oid")
 ENUMS = ("progress", "world", "whose", "coin", "why", "perk", "standing", "rank")
-
-
-def sources():
-    """Every statement and template, without the comments that tell about it."""
-    texts = {}
-    for folder in ("statement", "target"):
-        for path in sorted((ROOT / "sql" / folder).glob("*.sql")):
-            texts[f"{folder}/{path.stem}"] = path.read_text()
-    return texts
 
 
 def bare(text):
@@ -47,12 +41,13 @@ def bare(text):
 class Garden:
     """Makes the planted schema of one database."""
 
-    def __init__(self, connection, texts):
+    def __init__(self, connection, found):
         self.connection, self.functions, self.planted, self.refused = connection, {}, 0, 0
-        self.operators = sorted(set(re.findall(r"operator\(pg_catalog\.([^)]+)\)", "\n".join(texts.values()))))
-        self.names = sorted(set(re.findall(r"pg_catalog\.([a-z_0-9]+)\(", "\n".join(texts.values()))))
-        self.types = sorted(set(re.findall(r'pg_catalog\."?([a-z_0-9]+)"?', "\n".join(texts.values()))))
-        self.relations = sorted(set(re.findall(r"(?:from|join) pg_catalog\.([a-z_]+)\b(?!\()", "\n".join(texts.values()))))
+        text = "\n".join(query.text for query in found)
+        self.operators = sorted(set(re.findall(r"operator\(pg_catalog\.([^)]+)\)", text)))
+        self.names = sorted(set(re.findall(r"pg_catalog\.([a-z_0-9]+)\(", text)))
+        self.types = sorted(set(re.findall(r'pg_catalog\."?([a-z_0-9]+)"?', text)))
+        self.relations = sorted(set(re.findall(r"(?:from|join) pg_catalog\.([a-z_]+)\b(?!\()", text)))
 
     def attempt(self, statement):
         try:
@@ -149,95 +144,15 @@ class Garden:
 # -- how statements are read --------------------------------------------------------------------------------------------
 
 
-def templates(connection, texts):
-    """The templates as they are for each attached table, its enums and all."""
-    rendered = {}
-    for kind, oid, relation, columns, numbered in connection.execute(
-        "select kind, target::oid::bigint, relation, columns, numbered from payments.attachments where relation like 'shop.%'"
-    ).fetchall():
-        types = dict(connection.execute(
-            """select quote_ident(a.attname), format('%%I.%%I', n.nspname, t.typname) from pg_attribute a join pg_type t on t.oid = a.atttypid
-                 join pg_namespace n on n.oid = t.typnamespace where a.attrelid = %s::bigint::oid""", (oid,)).fetchall())
-        for name, text in texts.items():
-            if name.startswith("target/") and serves(name, kind):
-                rendered[f"{name} of {relation}"] = render(text, relation, columns, types, numbered, texts)
-    return rendered
-
-
-SERVES = {
-    "orders": ("order",),
-    "credit_ledger": ("credit", "read_balance"),
-    "user_entitlements": ("entitle",),
-    "billing_status": ("billing",),
-    "fulfillment_jobs": ("job",),
-}
-
-
-def serves(name, kind):
-    of_jobs = "job" in name and kind != "fulfillment_jobs"  # also one that is about a job's order
-    return name != "target/order_row" and not of_jobs and any(word in name for word in SERVES[kind])
-
-
-def render(text, relation, columns, types, numbered, texts):
-    """As src/fulfillment/target.rs does it."""
-
-    def column(name):
-        alias, _, name = name.rpartition(".")
-        quoted = columns[name]["column"]
-        return (f"{alias}." if alias else "") + quoted, types[quoted]
-
-    def part(match):
-        name, what = match[1], match[2]
-        if name == "target":
-            return relation
-        if name == "balance":
-            return whole(texts["target/balance_numbered" if numbered else "target/balance_summed"])
-        if name == "order_row":
-            return whole(texts["target/order_row"])
-        reference, kind = column(name)
-        if what == "type":
-            return kind
-        if what == "text":
-            if kind.startswith("pg_catalog."):
-                return f"{reference}::pg_catalog.text"
-            return f"case when {reference} is not null then pg_catalog.concat({reference}) end"
-        return reference
-
-    def whole(part_of):
-        lines = []
-        for line in bare(part_of).splitlines():
-            try:
-                lines.append(re.sub(r"\{([a-z_.]+)(?::([a-z]+))?\}", part, line))
-            except KeyError:  # the table lacks the column
-                continue
-        return "\n".join(lines)
-
-    return whole(text)
-
-
-def told_types(text):
-    """The parameters' types, as src/tests.rs reads them from a statement's first lines."""
-    known = ("jsonb", "text[]", "uuid[]", "bigint[]", "boolean[]", "uuid", "boolean", "bigint", "interval", "integer", "timestamptz", "oid", "text")
-    head = " ".join(line for line in text.splitlines() if line.startswith("--"))
-    types, following = [], "text"
-    for told in reversed(head.split("$")[1:]):
-        words = re.split(r"[^\w\[\]]", told)
-        following = next((word for word in reversed(words) if word in known), following)
-        types.insert(0, following)
-    return types
-
-
 class Reader:
     """Reads statements as the planted path lets PostgreSQL read them, and tells which planted objects they came to."""
 
     def __init__(self, connection):
         self.connection = connection
-        connection.execute("create schema probe")
+        attached.make_transition_tables(connection, "probe")
 
-    def types(self, name, text, statement):
-        told = [] if name.startswith("target/") else told_types(text)
-        count = max((int(number) for number in re.findall(r"\$(\d+)", statement)), default=0)
-        given = f"({', '.join(told)})" if told and len(told) == count else ""
+    def types(self, told, statement):
+        given = f"({', '.join(told)})" if told else ""
         with self.connection.transaction():
             self.connection.execute("set local search_path = pg_catalog, probe")
             self.connection.execute(f"prepare probed {given} as {statement}".encode())
@@ -321,14 +236,16 @@ class Results:
         sys.stdout.flush()
 
 
-def reading(results, connection, texts):
+def reading(results, connection, found):
     reader = Reader(connection)
-    statements = {name: text for name, text in texts.items() if name.startswith("statement/") and name != "statement/lock_projection"}
-    rendered = {name: (texts[name.split(" ")[0]], text) for name, text in templates(connection, texts).items()}
-    rendered |= {name: (text, bare(text)) for name, text in statements.items()}
+    statements = {query.name: (query.body, queries.parameter_types(query)) for query in found
+                  if query.kind == "query" and not query.body.startswith("lock ")}
+    for query, table, statement in attached.templates(connection, found):
+        if table["relation"].startswith("shop."):
+            statements[f"{query.name} of {table['relation']}"] = statement, queries.types_for(query, table)
     taken, blind, refused, cut = [], [], 0, 0
-    for name, (text, statement) in rendered.items():
-        types = reader.types(name, text, statement)
+    for name, (statement, told) in statements.items():
+        types = reader.types(told, statement)
         taken += [f"{name}: {one}" for one in reader.planted(statement, types)]
         for what, less in without_one(statement):
             cut += 1
@@ -337,12 +254,12 @@ def reading(results, connection, texts):
                     blind.append(f"{name}: {what}")
             except psycopg.Error:
                 refused += 1  # it can't even be read so, which nobody would miss
-    print(f"# {len(rendered)} statements, {cut} with one qualification less, {refused} of these can't be read")
-    results.check("every statement is read as it is written", taken if len(rendered) > 110 else ["too few statements"])
+    print(f"# {len(statements)} statements, {cut} with one qualification less, {refused} of these can't be read")
+    results.check("every statement is read as it is written", taken if len(statements) > 110 else ["too few statements"])
     results.check("each qualification less is seen", blind if cut > 500 and refused < cut / 5 else [f"{cut} cut, {refused} refused"])
 
 
-def calling(results, texts):
+def calling(results):
     with plain("postgres") as admin:
         admin.execute(f"alter database {DATABASE} set search_path = {PLANTED}")
     place = log_end()
@@ -363,7 +280,7 @@ def calling(results, texts):
 
     # Under the same path: what any statement would come to if it trusted it.
     for what, less in (
-        ("an operator", bare(texts["statement/record_failure"]).replace("operator(pg_catalog.*)", "*")),
+        ("an operator", "select 2::pg_catalog.int8 * interval '1 second' where $1::pg_catalog.text is not null"),
         ("a cast to an enum", "select ($1::pg_catalog.text)::shop.progress"),
         ("a cast of an enum", "select o.status::pg_catalog.text from shop.orders o where $1::pg_catalog.text is not null"),
         ("an enum to JSON", "select pg_catalog.to_json(o.status) from shop.orders o where $1::pg_catalog.text is not null"),
@@ -371,16 +288,14 @@ def calling(results, texts):
         place = log_end()
         with plain() as connection:
             connection.execute("select pg_catalog.set_config('search_path', payments.ordinary_search_path(), false)")
-            values = {1: ["paid"], 11: ["test", "s", "orders", "t", "w", "r", "x", None, None, "1", None]}
-            arguments = values[11 if "$11" in less else 1]
             try:
-                connection.execute(re.sub(r"\$(\d+)", r"%(p\1)s", less.replace("%", "%%")), {f"p{n + 1}": one for n, one in enumerate(arguments)})
+                connection.execute(less.replace("$1", "%s"), ("paid",))
             except psycopg.Error:
                 pass
         results.check(f"{what} that trusts the path is seen", [] if log_since(place) else ["nothing planted was called"])
 
 
-def stories(results, texts):
+def stories(results, found):
     """Stripe's stories on the default tables, forwards, backwards and at once, with the planted schema in each database's path."""
     import converge
     import story
@@ -398,7 +313,7 @@ def stories(results, texts):
     converge.orders = lambda one, limit, chance: [one.distinct()]
     maintained = converge.template()
     with plain("corpus_template") as connection:
-        Garden(connection, texts).grow(())
+        Garden(connection, found).grow(())
     place = log_end()
     problems = []
     for one in story.from_files():
@@ -409,17 +324,17 @@ def stories(results, texts):
 
 
 def main():
-    results, texts = Results(), sources()
+    results, found = Results(), queries.read()
     with plain() as connection:
         connection.execute((HERE / "app.sql").read_text())
         started = time.time()
-        garden = Garden(connection, texts)
+        garden = Garden(connection, found)
         garden.grow(ENUMS)
         print(f"# {time.time() - started:.0f} s: {garden.planted} objects planted, {garden.refused} that PostgreSQL refused")
-        reading(results, connection, texts)
-    calling(results, texts)
+        reading(results, connection, found)
+    calling(results)
     if "--no-stories" not in sys.argv:
-        stories(results, texts)
+        stories(results, found)
     print(f"{results.passed} passed, {results.failed} failed")
     return results.failed == 0
 

@@ -1,0 +1,30 @@
+-- find_benefits: what a line gives, a row for each benefit, or one without.
+-- $1 environment, $2 price text, $3 quantity bigint, $4 its product where that is known text
+select pg_catalog.json_build_object(
+  'price', $2::pg_catalog.text,
+  'quantity', $3::bigint,
+  'source', coalesce(g.stripe_price_id, g.stripe_product_id),
+  'by_product', g.stripe_product_id is not null,
+  'since', (extract(epoch from g.created_at) operator(pg_catalog.*) 1000000)::bigint,
+  'credits', g.credits_per_unit,
+  'key', g.key,
+  'past_due', g.past_due,
+  'in_range', t.in_range,
+  'duration', (case when t.in_range then g.duration operator(pg_catalog.*) $3::bigint end)::pg_catalog.text,
+  'unknown', l.product is null)::pg_catalog.text
+  from (select coalesce($4::pg_catalog.text, (select o.stripe_product_id from payments.prices o
+                                    where o.stripe_price_id operator(pg_catalog.=) $2::pg_catalog.text
+                                      and (o.environment operator(pg_catalog.=) $1) is true)) as product) l
+  left join payments.benefits g
+    on (g.environment operator(pg_catalog.=) $1) is true
+        and coalesce(g.stripe_price_id, g.stripe_product_id) operator(pg_catalog.=) any (array[$2::pg_catalog.text, l.product])
+ -- what ends after the last timestamp, or is more than Stripe sells at once, is for a person
+ cross join lateral (
+   select $3::bigint operator(pg_catalog.<=) 1000000
+       and (extract(epoch from g.duration) operator(pg_catalog.*) $3::bigint) operator(pg_catalog.<) 8000000000000 as in_range) t;
+
+-- products_give: whether any product gives credits, and whether any gives keys. $1 environment text
+select pg_catalog.json_build_object(
+  'credits', exists (select from payments.benefits b where (b.environment operator(pg_catalog.=) $1) is true and b.stripe_product_id is not null and b.key is null),
+  'keys', exists (select from payments.benefits b
+   where (b.environment operator(pg_catalog.=) $1) is true and b.stripe_product_id is not null and b.key is not null))::pg_catalog.text;

@@ -1,0 +1,64 @@
+-- find_purchases: payments whose money arrived, what their local sessions say was bought, and what was given before,
+-- one a row.
+-- $1 payments uuid[]
+select pg_catalog.json_build_object(
+  'payment', p.id,
+  'environment', p.environment,
+  'source', 'checkout:' operator(pg_catalog.||) s.id::pg_catalog.text,
+  'money', pg_catalog.json_build_object(
+    'status', p.status,
+    'is_subscription_invoice', p.type operator(pg_catalog.=) 'subscription_invoice',
+    'amount', p.amount,
+    -- what the goods cost is what was paid for only where all of the total was charged
+    'subtotal', case when pg_catalog.to_jsonb(p.amount) operator(pg_catalog.=) coalesce(
+                            p.raw operator(pg_catalog.->) p.stripe_checkout_session_id operator(pg_catalog.->) 'amount_total',
+                            p.raw operator(pg_catalog.->) 'amount_total', s.raw operator(pg_catalog.->) 'amount_total')
+                     then coalesce(
+                            p.raw operator(pg_catalog.->) p.stripe_checkout_session_id operator(pg_catalog.->) 'amount_subtotal',
+                            p.raw operator(pg_catalog.->) 'amount_subtotal', s.raw operator(pg_catalog.->) 'amount_subtotal') end,
+    'amount_refunded', p.amount_refunded,
+    'shortfall', p.shortfall,
+    'currency', p.currency,
+    'dispute_status', p.dispute_status,
+    'paid_at', (extract(epoch from paid.at) operator(pg_catalog.*) 1000000)::bigint),
+  'stripe_checkout_session_id', coalesce(p.stripe_checkout_session_id, s.stripe_checkout_session_id),
+  'stripe_payment_intent_id', coalesce(p.stripe_payment_intent_id, s.stripe_payment_intent_id),
+  'created_by', s.created_by,
+  'guest', s.guest,
+  'subject_type', s.subject_type,
+  'subject_id', s.subject_id,
+  'order_id', s.metadata operator(pg_catalog.->>) 'order_id',
+  'live_approved', coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
+  'line_items', s.line_items,
+  'prior', (select pg_catalog.json_agg(pg_catalog.json_build_object(
+                     'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'state', f.state,
+                     'benefit_source', f.benefit_source, 'amount_due', f.amount_due, 'granted', f.granted,
+                     'amount_reversed', f.amount_reversed, 'currency', f.currency, 'prior_order_status', f.prior_order_status,
+                     'duration', f.duration::pg_catalog.text,
+                     'decided_at', (extract(epoch from f.created_at) operator(pg_catalog.*) 1000000)::bigint,
+                     -- months are counted in UTC, so that no session's time zone matters
+                     'expires_at', (extract(epoch from (paid.at at time zone 'UTC') operator(pg_catalog.+) f.duration)
+                                    operator(pg_catalog.*) 1000000)::bigint))
+              from payments.fulfillments f
+             where (f.environment operator(pg_catalog.=) p.environment) is true
+               and f.source operator(pg_catalog.=) ('checkout:' operator(pg_catalog.||) s.id::pg_catalog.text))
+)::pg_catalog.text
+  from payments.payment_history p
+ cross join lateral (
+   (select c.* from payments.checkout_sessions c
+     where (c.environment operator(pg_catalog.=) p.environment) is true and c.stripe_checkout_session_id operator(pg_catalog.=) p.stripe_checkout_session_id
+       and c.mode operator(pg_catalog.=) 'payment')
+   union all
+   (select c.* from payments.checkout_sessions c
+     where (c.environment operator(pg_catalog.=) p.environment) is true and c.stripe_payment_intent_id operator(pg_catalog.=) p.stripe_payment_intent_id
+       and c.mode operator(pg_catalog.=) 'payment'
+     order by c.id)
+   limit 1) s
+ -- a time that is none, or so far away that nothing could be counted from it, is as good as the last one
+ cross join lateral (
+   select least(coalesce(p.paid_at, p.stripe_created_at, p.created_at), pg_catalog.timestamptz '9999-12-31 00:00:00+00') as any_at) told
+ cross join lateral (
+   select case when pg_catalog.isfinite(told.any_at) then told.any_at else pg_catalog.timestamptz 'epoch' end as at) paid
+ where p.id operator(pg_catalog.=) any ($1)
+   and p.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
+   and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded']);

@@ -1,0 +1,83 @@
+-- find_open_fulfillments: what to try again, by source and kind. $1 environment or null text
+select pg_catalog.json_build_object('environment', f.environment, 'source', f.source, 'kind', f.kind)::pg_catalog.text
+  from payments.fulfillments f
+ where f.state operator(pg_catalog.=) any (array['needs_review', 'failed']) and ($1 is null or (f.environment operator(pg_catalog.=) $1) is true)
+ group by f.environment, f.source, f.kind
+ order by f.source, f.kind;
+
+-- count_open_fulfillments: how many things still need a person or another try. $1 environment or null text
+select pg_catalog.count(*)::pg_catalog.text from payments.fulfillments f
+ where f.state operator(pg_catalog.=) any (array['needs_review', 'failed']) and ($1 is null or (f.environment operator(pg_catalog.=) $1) is true);
+
+-- delete_skipped_fulfillments: lets a purchase be looked at as if it were new. $1 environment, $2 source text
+delete from payments.fulfillments f
+ where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) $2 and f.state operator(pg_catalog.=) 'skipped'
+   and (f.item operator(pg_catalog.=) 'nothing' or pg_catalog.starts_with(f.item, 'undecided:'));
+
+-- find_payments_of_sessions: the payments that local sessions were paid by, locked (JSON strings).
+-- $1 session ids text[]
+select pg_catalog.to_json(p.id)::pg_catalog.text
+  from payments.payment_history p
+ where p.id operator(pg_catalog.=) any (array(
+         select h.id
+           from payments.checkout_sessions s
+          cross join lateral (
+            select c.id from payments.payment_history c
+             where (c.environment operator(pg_catalog.=) s.environment) is true and c.stripe_checkout_session_id operator(pg_catalog.=) s.stripe_checkout_session_id
+               and c.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
+            union
+            select i.id from payments.payment_history i
+             where (i.environment operator(pg_catalog.=) s.environment) is true and i.stripe_payment_intent_id operator(pg_catalog.=) s.stripe_payment_intent_id
+               and i.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])) as h
+          where s.id operator(pg_catalog.=) any ($1::pg_catalog.uuid[])))
+   and p.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
+   and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded'])
+ order by p.id
+   for update;
+
+-- find_sessions_of_price: the local sessions with a line that waits for this price's product (ids as JSON strings).
+-- $1 environment, $2 price text
+select pg_catalog.to_json(pg_catalog.substr(f.source, 10))::pg_catalog.text
+  from payments.fulfillments f
+ where f.item operator(pg_catalog.=) ('undecided:' operator(pg_catalog.||) $2) and pg_catalog.starts_with(f.item, 'undecided:')
+   and (f.environment operator(pg_catalog.=) $1) is true;
+
+-- find_referenced_sessions: the local one-time sessions that an id names: Stripe's, its payment intent's or their own.
+-- $1 environment or null, $2 reference text
+select pg_catalog.json_build_object('environment', s.environment, 'id', s.id)::pg_catalog.text
+  from payments.checkout_sessions s
+ where s.id operator(pg_catalog.=) any (
+         select o.id from payments.checkout_sessions o where o.stripe_checkout_session_id operator(pg_catalog.=) $2
+         union all
+         select o.id from payments.checkout_sessions o where o.stripe_payment_intent_id operator(pg_catalog.=) $2
+         union all
+         select case when pg_catalog.regexp_replace($2, '^checkout:', '') operator(pg_catalog.~) '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+                     then pg_catalog.regexp_replace($2, '^checkout:', '')::pg_catalog.uuid end)
+   and s.mode operator(pg_catalog.=) 'payment'
+   and ($1 is null or (s.environment operator(pg_catalog.=) $1) is true)
+ order by s.id;
+
+-- find_sessions_of_order: the local one-time sessions that name an order; a person asks, so all of them are read.
+-- $1 environment or null, $2 order id text
+select pg_catalog.json_build_object('environment', s.environment, 'id', s.id)::pg_catalog.text
+  from payments.checkout_sessions s
+ where (s.metadata operator(pg_catalog.->>) 'order_id') operator(pg_catalog.=) $2
+   and s.mode operator(pg_catalog.=) 'payment'
+   and ($1 is null or (s.environment operator(pg_catalog.=) $1) is true)
+ order by s.id;
+
+-- find_referenced_subscriptions: the subscription that an id names, in each environment.
+-- $1 environment or null, $2 reference text
+select pg_catalog.json_build_object('environment', s.environment, 'id', s.stripe_subscription_id,
+                                    'subject_type', s.subject_type, 'subject_id', s.subject_id)::pg_catalog.text
+  from payments.subscriptions s
+ where s.stripe_subscription_id operator(pg_catalog.=) pg_catalog.regexp_replace($2, '^subscription:', '')
+   and ($1 is null or (s.environment operator(pg_catalog.=) $1) is true)
+ order by s.environment;
+
+-- find_subscriptions: the subscriptions of an environment. $1 environment text
+select pg_catalog.json_build_object('environment', s.environment, 'id', s.stripe_subscription_id,
+                                    'subject_type', s.subject_type, 'subject_id', s.subject_id)::pg_catalog.text
+  from payments.subscriptions s
+ where (s.environment operator(pg_catalog.=) $1) is true
+ order by s.stripe_subscription_id;

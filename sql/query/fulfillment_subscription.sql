@@ -1,0 +1,69 @@
+-- find_subscription: one subscription with its items and what it gave before. $1 environment, $2 Stripe's id text
+select pg_catalog.json_build_object(
+  'environment', $1::pg_catalog.text,
+  'source', 'subscription:' operator(pg_catalog.||) $2,
+  'refused', $1 operator(pg_catalog.=) 'test' and payments.effective_environment() operator(pg_catalog.=) 'live',
+  'status', s.status,
+  'subject_type', s.subject_type,
+  'subject_id', s.subject_id,
+  'starts_at', (extract(epoch from s.current_period_start) operator(pg_catalog.*) 1000000)::bigint,
+  'ends_at', (extract(epoch from s.current_period_end) operator(pg_catalog.*) 1000000)::bigint,
+  'items', (select pg_catalog.json_agg(pg_catalog.json_build_array(i.stripe_price_id, 1, i.stripe_product_id)
+                                       order by i.stripe_subscription_item_id)
+              from payments.subscription_items i
+             where (i.environment operator(pg_catalog.=) $1) is true and i.stripe_subscription_id operator(pg_catalog.=) $2 and i.stripe_price_id is not null
+               and s.id is not null),
+  'prior', (select pg_catalog.json_agg(pg_catalog.json_build_object(
+                     'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'benefit_source', f.benefit_source))
+              from payments.fulfillments f
+             where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) ('subscription:' operator(pg_catalog.||) $2)
+               and f.kind operator(pg_catalog.=) any (array['user_entitlements', 'credit_ledger']))
+)::pg_catalog.text
+  from (select 1) one
+  left join payments.subscriptions s on (s.environment operator(pg_catalog.=) $1) is true and s.stripe_subscription_id operator(pg_catalog.=) $2;
+
+-- find_subscriptions_of_subject: what decides a subject's billing status, a row each.
+-- $1 subject type, $2 subject id text
+select pg_catalog.json_build_object(
+  'environment', s.environment,
+  'id', s.stripe_subscription_id,
+  'status', s.status,
+  'current_period_end', (extract(epoch from s.current_period_end) operator(pg_catalog.*) 1000000)::bigint,
+  'cancel_at', (extract(epoch from s.cancel_at) operator(pg_catalog.*) 1000000)::bigint,
+  'cancel_at_period_end', s.cancel_at_period_end)::pg_catalog.text
+  from payments.subscriptions s
+ where s.subject_type operator(pg_catalog.=) $1 and s.subject_id operator(pg_catalog.=) $2
+   and (s.environment operator(pg_catalog.=) (select payments.effective_environment())) is true;
+
+-- update_billing_status: a subject's one answer.
+-- $1 subject id, $2 subscription, $3 status text, $4 current_period_end, $5 cancel_at bigint (microseconds), $6
+-- cancel_at_period_end boolean, $7 environment text
+update {target}
+   set {stripe_subscription_id} = $2::pg_catalog.text
+     , {status} = $3::{status:type}
+     , {current_period_end} = pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($4::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , {cancel_at} = pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($5::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , {cancel_at_period_end} = $6::boolean
+     , {environment} = $7::{environment:type}
+     , {updated_at} = pg_catalog.now()
+ where {team_id} operator(pg_catalog.=) $1::{team_id:type};
+
+-- insert_billing_status: a subject's first answer. Parameters as in update_billing_status
+insert into {target} (
+       {team_id}, {stripe_subscription_id}, {status}, {current_period_end}
+     , {cancel_at}
+     , {cancel_at_period_end}
+     , {environment}
+       )
+values ($1::{team_id:type}, $2::pg_catalog.text, $3::{status:type},
+       pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($4::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , /* {cancel_at} */ pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($5::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , /* {cancel_at_period_end} */ $6::boolean
+     , $7::{environment:type}
+       );
+
+-- find_billing_status: whether a subject has an answer. $1 subject id text
+select 'true'::pg_catalog.text from {target} where {team_id} operator(pg_catalog.=) $1::{team_id:type};
+
+-- delete_billing_status: the subject has no subscription any more. $1 subject id text
+delete from {target} where {team_id} operator(pg_catalog.=) $1::{team_id:type};

@@ -1,0 +1,10 @@
+-- find_targets: the app's tables of one kind, one a row. $1 kind text
+select pg_catalog.json_build_object(
+  'relation', a.relation, 'oid', a.target::pg_catalog.oid::bigint, 'columns', a.columns,
+  'numbered', a.numbered, 'subject_type', a.subject_type, 'superuser_owner', a.superuser_owner,
+  'name', pg_catalog.quote_ident(n.nspname) operator(pg_catalog.||) '.' operator(pg_catalog.||) pg_catalog.quote_ident(t.relname))::pg_catalog.text
+  from payments.attachments a
+  left join pg_catalog.pg_class t on t.oid operator(pg_catalog.=) a.target
+  left join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) t.relnamespace
+ where a.kind operator(pg_catalog.=) $1
+ order by a.created_at, a.relation;

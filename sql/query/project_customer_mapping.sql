@@ -1,0 +1,131 @@
+-- is_contested: whether a claim or a mapping says otherwise of a subject or of a customer (a JSON boolean).
+-- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
+select pg_catalog.to_json(
+         exists (select from payments.mapping_claims c
+                  where (c.environment operator(pg_catalog.=) $1) is true and c.subject_type operator(pg_catalog.=) $2
+                    and c.subject_id operator(pg_catalog.=) $3 and c.stripe_customer_id operator(pg_catalog.<>) $4)
+      or exists (select from payments.mapping_claims c
+                  where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_customer_id operator(pg_catalog.=) $4
+                    and (c.subject_type operator(pg_catalog.<>) $2 or c.subject_id operator(pg_catalog.<>) $3))
+      or exists (select from payments.stripe_customer_mappings m
+                  where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2
+                    and m.subject_id operator(pg_catalog.=) $3 and m.stripe_customer_id operator(pg_catalog.<>) $4)
+      or exists (select from payments.stripe_customer_mappings m
+                  where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) $4
+                    and (m.subject_type operator(pg_catalog.<>) $2 or m.subject_id operator(pg_catalog.<>) $3)))::pg_catalog.text;
+
+-- mapping_stands: whether a mapping is there (a JSON boolean).
+-- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
+select pg_catalog.to_json(exists (
+  select from payments.stripe_customer_mappings m
+   where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2 and m.subject_id operator(pg_catalog.=) $3
+     and m.stripe_customer_id operator(pg_catalog.=) $4))::pg_catalog.text;
+
+-- keep_claim: what a completed session says of subject and customer, where that is news or earlier evidence.
+-- $1 environment text, $2 claim text (JSON)
+insert into payments.mapping_claims as c
+  (environment, stripe_checkout_session_id, subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
+select $1, r.*
+  from pg_catalog.jsonb_to_record($2::pg_catalog.jsonb) as r (
+    stripe_checkout_session_id pg_catalog.text, subject_type pg_catalog.text, subject_id pg_catalog.text, stripe_customer_id pg_catalog.text,
+         evidence_created bigint,
+    evidence_event_id pg_catalog.text)
+on conflict (environment, stripe_checkout_session_id) do update
+   set (subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
+     = (excluded.subject_type, excluded.subject_id, excluded.stripe_customer_id, excluded.evidence_created,
+        excluded.evidence_event_id)
+ where row(c.subject_type, c.subject_id, c.stripe_customer_id, c.evidence_created, c.evidence_event_id)::pg_catalog.record
+       operator(pg_catalog.*<>)
+       row(excluded.subject_type, excluded.subject_id, excluded.stripe_customer_id, excluded.evidence_created,
+        excluded.evidence_event_id);
+
+-- drop_claim: a session's claim, whose local row is another's (a JSON object).
+-- $1 environment text, $2 stripe_checkout_session_id text
+delete from payments.mapping_claims c
+ where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_checkout_session_id operator(pg_catalog.=) $2
+returning pg_catalog.row_to_json(c.*)::pg_catalog.text;
+
+-- claims_around: the claims and mappings connected with a subject or a customer, directly or through one another.
+-- Those of deleted customers count no more.
+-- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
+with recursive around (kind, subject_type, subject_id, stripe_customer_id, stripe_checkout_session_id, evidence_created,
+                       evidence_event_id) as (
+  values ('asked'::pg_catalog.text, $2, $3, $4, null::pg_catalog.text, null::bigint, null::pg_catalog.text)
+  union
+  select f.*
+    from around k
+    cross join lateral (
+      select 'claim'::pg_catalog.text, c.subject_type, c.subject_id, c.stripe_customer_id, c.stripe_checkout_session_id,
+             c.evidence_created, c.evidence_event_id
+        from payments.mapping_claims c
+       where (c.environment operator(pg_catalog.=) $1) is true and c.subject_type operator(pg_catalog.=) k.subject_type
+         and c.subject_id operator(pg_catalog.=) k.subject_id
+      union all
+      select 'claim'::pg_catalog.text, c.subject_type, c.subject_id, c.stripe_customer_id, c.stripe_checkout_session_id,
+             c.evidence_created, c.evidence_event_id
+        from payments.mapping_claims c
+       where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_customer_id operator(pg_catalog.=) k.stripe_customer_id
+      union all
+      select case when m.evidence_event_id is null then 'fixed'::pg_catalog.text else 'derived'::pg_catalog.text end, m.subject_type, m.subject_id,
+             m.stripe_customer_id, null, m.evidence_created, m.evidence_event_id
+        from payments.stripe_customer_mappings m
+       where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) k.subject_type
+         and m.subject_id operator(pg_catalog.=) k.subject_id
+      union all
+      select case when m.evidence_event_id is null then 'fixed'::pg_catalog.text else 'derived'::pg_catalog.text end, m.subject_type, m.subject_id,
+             m.stripe_customer_id, null, m.evidence_created, m.evidence_event_id
+        from payments.stripe_customer_mappings m
+       where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) k.stripe_customer_id
+    ) as f (kind, subject_type, subject_id, stripe_customer_id, stripe_checkout_session_id, evidence_created, evidence_event_id)
+   where not coalesce((select d.deleted from payments.customers d
+                        where (d.environment operator(pg_catalog.=) $1) is true and d.stripe_customer_id operator(pg_catalog.=) f.stripe_customer_id), false)
+)
+select pg_catalog.json_build_object(
+  'claims', coalesce(pg_catalog.json_agg(pg_catalog.to_json(a.*)) filter (where a.kind operator(pg_catalog.=) 'claim'), '[]'::pg_catalog.json),
+  'fixed', coalesce(pg_catalog.json_agg(pg_catalog.to_json(a.*)) filter (where a.kind operator(pg_catalog.=) 'fixed'), '[]'::pg_catalog.json),
+  'derived', coalesce(pg_catalog.json_agg(pg_catalog.to_json(a.*)) filter (where a.kind operator(pg_catalog.=) 'derived'), '[]'::pg_catalog.json))::pg_catalog.text
+  from around a;
+
+-- drop_mapping: a derived mapping that stands no more.
+-- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
+delete from payments.stripe_customer_mappings m
+ where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2 and m.subject_id operator(pg_catalog.=) $3
+   and m.stripe_customer_id operator(pg_catalog.=) $4
+   and m.evidence_event_id is not null;
+
+-- write_mapping: a mapping that a claim makes, or its earlier evidence; an admin's own stays as it is.
+-- $1 environment text, $2 claim text (JSON)
+insert into payments.stripe_customer_mappings as m
+  (environment, subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
+select $1, r.*
+  from pg_catalog.jsonb_to_record($2::pg_catalog.jsonb) as r (
+    subject_type pg_catalog.text, subject_id pg_catalog.text, stripe_customer_id pg_catalog.text, evidence_created bigint, evidence_event_id pg_catalog.text)
+on conflict (environment, subject_type, subject_id) do update
+   set (evidence_created, evidence_event_id) = (excluded.evidence_created, excluded.evidence_event_id)
+ where m.stripe_customer_id operator(pg_catalog.=) excluded.stripe_customer_id and m.evidence_event_id is not null
+   and row(m.evidence_created, m.evidence_event_id)::pg_catalog.record
+       operator(pg_catalog.*<>) row(excluded.evidence_created, excluded.evidence_event_id);
+
+-- mark_conflict: notes on a session's event that the mapping it asked for was refused, or takes the note back.
+-- $1 environment text, $2 stripe_checkout_session_id text, $3 the event that is the evidence text, $4 conflict text
+update payments.webhook_events e
+   set conflict = case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end
+ where (e.environment operator(pg_catalog.=) $1) is true and e.object_id operator(pg_catalog.=) $2
+   and row(e.conflict)::pg_catalog.record operator(pg_catalog.*<>) row(case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end);
+
+-- drop_customer_mapping: a deleted customer's mapping goes; tells whose it was.
+-- $1 environment text, $2 stripe_customer_id text
+delete from payments.stripe_customer_mappings m
+ where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) $2
+returning pg_catalog.json_build_object('subject_type', m.subject_type, 'subject_id', m.subject_id)::pg_catalog.text;
+
+-- claims_of_customer: what completed sessions say of a customer (JSON objects).
+-- $1 environment text, $2 stripe_customer_id text
+select pg_catalog.row_to_json(c.*)::pg_catalog.text
+  from payments.mapping_claims c
+ where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_customer_id operator(pg_catalog.=) $2
+ order by c.stripe_checkout_session_id;
+
+-- all_claims: every claim on a mapping. $1 environment text
+select pg_catalog.row_to_json(c.*)::pg_catalog.text from payments.mapping_claims c
+ where (c.environment operator(pg_catalog.=) $1) is true order by c.stripe_checkout_session_id;

@@ -1,8 +1,0 @@
--- recorded_roles: whom grant_role() recorded, and who still holds USAGE on the schema by its own name (a role that was dropped leaves its name to others), one a row.
-select pg_catalog.json_build_object('role', r.oid::pg_catalog.int8, 'as_', g.as_)::pg_catalog.text
-  from payments.granted_roles g
-  join pg_catalog.pg_roles r on r.rolname operator(pg_catalog.=) g.role::pg_catalog.name
- where g.revoked_at is null
-   and exists (select from pg_catalog.pg_namespace n cross join pg_catalog.aclexplode(n.nspacl) a
-                where n.nspname operator(pg_catalog.=) 'payments'::pg_catalog.name and a.grantee operator(pg_catalog.=) r.oid
-                  and a.privilege_type operator(pg_catalog.=) 'USAGE'::pg_catalog.text)

@@ -1,2 +1,0 @@
--- unneeded_projection_triggers: the DDL that drops the triggers of a kind that nothing needs (JSON strings). $1 kind text
-select pg_catalog.to_json(d.ddl)::pg_catalog.text from payments.unneeded_projection_triggers($1) with ordinality as d (ddl, place) order by d.place

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""plans.py: every query of sql/query can be prepared, templates with the names of the default tables in them, and what an event's way
+runs reads no whole table.
+
+Plans are kept from when the tables are empty; one that reads a whole table then, or a whole environment, would go on so when it
+is large. A template is prepared for a table with all columns, for one with only those that it must have, and where it asks for a
+balance for both ways to it.
+"""
+
+import sys
+
+import psycopg
+
+import attached
+from attached import queries
+
+# What a person or a worker asks for, and what derives everything anew.
+READ_ALL_BY_PURPOSE = {
+    "all_group_ids",
+    "all_claims",
+    "all_mirrored",
+    "count_open_fulfillments",
+    "events_to_replay",
+    "find_open_fulfillments",
+    "find_subscriptions",
+    "prune_events",
+    "rows_of_mappings",
+    "sum_credits",  # of a refund that was taken back, by the beginning of a source, which no index of the app's has to serve
+}
+# The tables that grow with every event.
+OURS = (
+    "webhook_events", "facts", "fact_links", "payment_history", "checkout_sessions", "customer_portal_sessions", "customers", "products",
+    "prices", "subscriptions", "subscription_items", "stripe_customer_mappings", "mapping_claims", "fulfillments",
+)
+# Templates that are about no attached table.
+FILLED = {
+    "constraints_immediate": {"constraints": "all"},
+    "constraints_deferred": {"constraints": "all"},
+    "membership": {"subject": "team_id", "subject_text": "m.team_id::pg_catalog.text", "members": "public.members",
+                   "conditions": "m.user_id operator(pg_catalog.=) $1::pg_catalog.text"},
+}
+# What PostgreSQL can't prepare; it is run instead.
+UTILITIES = ("lock ", "set ")
+
+
+def with_required_columns(connection, table):
+    required = {name for (name,) in connection.execute(
+        "select name from payments.attachable_columns(%s) where required", (table["kind"],)).fetchall()}
+    return table | {"columns": {name: column for name, column in table["columns"].items() if name in required}}
+
+
+def variants(connection, found):
+    """Every statement that is sent: (query, what it is prepared for, the statement, its parameters' types)."""
+    parts = queries.fragments(found)
+    for query in found:
+        if query.kind == "query":
+            yield query, "", query.body, queries.parameter_types(query)
+        elif query.name in FILLED:
+            yield query, "", queries.BRACES.sub(lambda match: FILLED[query.name][match[1]], query.body), []
+    for table in list(attached.tables(connection)):
+        fewer = with_required_columns(connection, table)
+        for query in found:
+            if query.kind == "template" and attached.served(query, table, parts):
+                for what, one in (("", table), (" with few columns", fewer), (" summed", table | {"numbered": not table["numbered"]})):
+                    yield query, table["relation"] + what, queries.render(query, one, parts), queries.types_for(query, one)
+
+
+def scans_of(plan):
+    """The scans of a plan: (table, the line that says how it is read), the condition after it included."""
+    table = ""
+    for line in (line.strip() for (line,) in plan):
+        if " Scan " in line:
+            table = line.split(" on ")[-1].split(" ")[0]
+        yield table, line
+
+
+def reads_all(connection, name, query, parameters, relation):
+    """The lines of a generic plan that read a whole table of ours, or of the app's, or a whole environment."""
+    nulls = ", ".join(["null"] * parameters)
+    plan = connection.execute(f"explain (costs off) execute {name}{f'({nulls})' if nulls else ''}".encode()).fetchall()
+    watched = {*OURS, relation.split(" ")[0].rpartition(".")[2]}
+    for table, line in scans_of(plan):
+        if table in watched and ("Index Cond: (environment " in line or "Seq Scan on " in line):
+            yield f"{query.place}: {query.name} for {relation or 'our tables'}: {line}"
+
+
+def prepare(connection, found):
+    """Prepares and plans everything: what was refused, what reads a whole table, and how often each query was prepared."""
+    connection.execute("deallocate all")
+    refused, wrong, times = [], [], {query.name: 0 for query in found if query.kind != "fragment"}
+    for n, (query, relation, statement, types) in enumerate(variants(connection, found)):
+        parameters = len(types) or queries.parameter_count(statement)
+        given = f" ({', '.join(types)})" if types else ""
+        try:
+            with connection.transaction():
+                if statement.startswith(UTILITIES):
+                    connection.execute(statement.encode())
+                else:
+                    connection.execute(f"prepare q{n}{given} as {statement}".encode())
+                    if query.name not in READ_ALL_BY_PURPOSE:
+                        wrong += reads_all(connection, f"q{n}", query, parameters, relation)
+            times[query.name] += 1
+        except psycopg.Error as error:
+            refused.append(f"{query.place}: {query.name} for {relation or 'our tables'}: {error}")
+    return refused, wrong, times
+
+
+def check(what, wrong):
+    print(f"{'FAILED' if wrong else 'ok    '} {what}")
+    for line in wrong:
+        print("       " + " ".join(str(line).split())[:300])
+    return not wrong
+
+
+def main():
+    found = queries.read()
+    with psycopg.connect(dbname="queries", autocommit=True) as connection:
+        connection.execute("select payments.create_app_tables()")
+        connection.execute("create table public.members (team_id uuid primary key, user_id text)")
+        connection.execute("create index on public.members (user_id)")
+        attached.make_transition_tables(connection, "transition")
+        connection.execute("set search_path = pg_catalog, transition")
+        connection.execute("set enable_seqscan = off")
+        connection.execute("set plan_cache_mode = force_generic_plan")
+        connection.execute("analyze")
+        refused, wrong, times = prepare(connection, found)
+        # It must be seen that a query reads a whole table, or can't be read.
+        bad = [queries.Query("bad", 1, name, f"-- {name}: bad\n{sql};") for name, sql in (
+            ("whole", "select from payments.facts f where f.statement is null"),
+            ("whole_target", "update {target} set {amount} = 1 where {currency} = $1"),
+            ("refused", "select nothing from {target} where {id} = $1"))]
+        seen = prepare(connection, bad)
+    print(f"# {sum(times.values())} statements of {len(times)} queries")
+    results = [
+        check("every query is prepared", refused + [f"{name} was not" for name, n in times.items() if not n]),
+        check("none of an event's way reads a whole table", wrong),
+        check("what could not be prepared, or reads a whole table, is seen",
+              [] if len(seen[0]) > 0 and seen[2]["refused"] == 0 and {line.split()[1] for line in seen[1]} == {"whole", "whole_target"} else list(seen)),
+        check("every query that may read all is there", sorted(READ_ALL_BY_PURPOSE - set(times))),
+    ]
+    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
+    return all(results) and len(times) > 100
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
