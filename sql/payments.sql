@@ -1,0 +1,4333 @@
+-- The schema that CREATE EXTENSION payments makes, as pgrx generates it, by the place of each part in the sources.
+-- Generated: install the extension (make install), then scripts/schema.py write.
+
+-- src/entrance.rs
+-- payments::entrance::outer_role
+CREATE  FUNCTION "outer_role"() RETURNS TEXT /* Option < String > */
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'outer_role_wrapper';
+
+-- src/fulfillment/paywall.rs
+-- payments::fulfillment::paywall::balance_of
+CREATE  FUNCTION "balance_of"(
+	"subject_type" TEXT, /* & str */
+	"subject_id" TEXT /* & str */
+) RETURNS bigint /* Option < i64 > */
+STRICT STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'balance_of_wrapper';
+
+-- src/fulfillment/paywall.rs
+-- payments::fulfillment::paywall::change_balance
+CREATE  FUNCTION "change_balance"(
+	"subject_type" TEXT, /* & str */
+	"subject_id" TEXT, /* & str */
+	"delta" bigint, /* i64 */
+	"reason" TEXT, /* & str */
+	"source" TEXT, /* & str */
+	"note" TEXT /* Option < & str > */
+) RETURNS jsonb /* pgrx :: JsonB */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'change_balance_wrapper';
+
+-- src/fulfillment/paywall.rs
+-- payments::fulfillment::paywall::keys_of
+CREATE  FUNCTION "keys_of"(
+	"user_id" TEXT, /* Option < & str > */
+	"key" TEXT, /* Option < & str > */
+	"subject_types" TEXT[], /* :: std :: option :: Option < Vec < Option < String > > > */
+	"subject_ids" TEXT[] /* :: std :: option :: Option < Vec < Option < String > > > */
+) RETURNS TEXT[] /* Vec < String > */
+STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'keys_of_wrapper';
+
+-- src/fulfillment/retry.rs
+-- payments::fulfillment::retry::retry_fulfillments
+CREATE  FUNCTION "retry_fulfillments"(
+	"environment" TEXT DEFAULT null, /* Option < & str > */
+	"reference" TEXT DEFAULT null /* Option < & str > */
+) RETURNS bigint /* i64 */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'retry_fulfillments_wrapper';
+
+-- src/fulfillment/retry.rs
+-- payments::fulfillment::retry::settle_subscriptions
+CREATE  FUNCTION "settle_subscriptions"(
+	"environment" TEXT /* & str */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'settle_subscriptions_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::drop_projection_triggers
+CREATE  FUNCTION "drop_projection_triggers"(
+	"kind" TEXT /* & str */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'drop_projection_triggers_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::invalidate_caches
+create function payments.invalidate_caches() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'invalidate_caches_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::make_projection_triggers
+CREATE  FUNCTION "make_projection_triggers"(
+	"kind" TEXT /* & str */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'make_projection_triggers_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::project_billing_status
+create function payments.project_billing_status() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'project_billing_status_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::project_credits
+create function payments.project_credits() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'project_credits_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::project_entitlements
+create function payments.project_entitlements() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'project_entitlements_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::project_fulfillment_job
+create function payments.project_fulfillment_job() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'project_fulfillment_job_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::project_late_price
+create function payments.project_late_price() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'project_late_price_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::project_late_session
+create function payments.project_late_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'project_late_session_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::project_order
+create function payments.project_order() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'project_order_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::project_payments
+create function payments.project_payments() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'project_payments_wrapper';
+
+-- src/fulfillment/triggers.rs
+-- payments::fulfillment::triggers::project_subscriptions
+create function payments.project_subscriptions() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'project_subscriptions_wrapper';
+
+-- src/fulfillment/workers.rs
+-- payments::fulfillment::workers::fail_job
+CREATE  FUNCTION "fail_job"(
+	"id" TEXT, /* & str */
+	"error" TEXT /* & str */
+) RETURNS bool /* bool */
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'fail_job_wrapper';
+
+-- src/fulfillment/workers.rs
+-- payments::fulfillment::workers::finish_job
+CREATE  FUNCTION "finish_job"(
+	"id" TEXT /* & str */
+) RETURNS bool /* bool */
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'finish_job_wrapper';
+
+-- src/fulfillment/workers.rs
+-- payments::fulfillment::workers::take_jobs
+CREATE  FUNCTION "take_jobs"(
+	"n" INT /* i32 */
+) RETURNS jsonb /* pgrx :: JsonB */
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'take_jobs_wrapper';
+
+-- src/identity.rs
+-- payments::identity::current_user_id
+CREATE  FUNCTION "current_user_id"() RETURNS TEXT /* Option < String > */
+STRICT STABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'current_user_id_wrapper';
+
+-- src/lib.rs
+-- bootstrap
+-- Each file of this script looks things up in the system's schema only, and leaves the path as CREATE EXTENSION made it to the
+-- functions of Rust between them, which are made where it says. LOCAL, so that CREATE EXTENSION puts the caller's back.
+set local search_path = pg_catalog, pg_temp;
+
+-- Owner, runner and code are three. payments_owner owns the schema and its tables, and only fixed DDL of ours runs as it.
+-- payments_definer writes the tables, and so an app's trigger there runs as it: it owns nothing. payments_registrar writes the three
+-- tables that say whose rights are used (granted_roles, subject_types, attachments), on which no app has a trigger. The functions stay with the
+-- superuser who installs them, and are executed with their caller's rights; those that need more take payments_definer's place
+-- in C (src/definer.rs). Nobody logs in as one of these roles and nobody is a member of one.
+
+do $install$
+declare
+  foreign_objects text;
+  grantee text;
+  ours text;
+begin
+  if current_setting('server_encoding') <> 'UTF8' then
+    raise exception 'payments needs a database whose encoding is UTF8'
+      using errcode = 'feature_not_supported',
+            detail = format('This database is encoded in %s; Stripe''s events are UTF-8.', current_setting('server_encoding')),
+            hint = 'Create the database with ENCODING ''UTF8''.';
+  end if;
+
+  foreach ours in array array['payments_owner', 'payments_definer', 'payments_registrar'] loop
+    if not exists (select from pg_catalog.pg_roles where rolname = ours) then
+      execute format('create role %I nologin nosuperuser noinherit nocreatedb nocreaterole noreplication nobypassrls', ours);
+    end if;
+    if exists (select from pg_catalog.pg_roles where rolname = ours
+                 and (rolcanlogin or rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls))
+       or exists (select from pg_catalog.pg_auth_members m
+                   where pg_catalog.pg_get_userbyid(m.roleid) = ours or pg_catalog.pg_get_userbyid(m.member) = ours)
+    then
+      raise exception 'role % exists and may do more than the extension needs', ours
+        using errcode = 'object_not_in_prerequisite_state',
+              detail = 'It must not log in, have attributes such as SUPERUSER, have members, or be a member of another role.',
+              hint = format('Revoke its memberships and attributes (ALTER ROLE %I NOLOGIN NOSUPERUSER …), then install again.', ours);
+    end if;
+  end loop;
+
+  if not exists (select from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner
+                  where n.nspname = 'payments' and (r.rolsuper or r.rolname = 'payments_owner'))
+  then
+    raise exception 'schema payments exists and belongs to a role that cannot be trusted'
+      using errcode = 'insufficient_privilege',
+            detail = format('It is owned by %s, who could drop or replace what is in it.',
+                            (select pg_catalog.pg_get_userbyid(nspowner) from pg_catalog.pg_namespace where nspname = 'payments')),
+            hint = 'Look at what is in the schema; drop it or ALTER SCHEMA payments OWNER TO payments_owner, then install again.';
+  end if;
+
+  -- Whoever may create something in a schema that is there before us could leave a function in the place of one of ours, and
+  -- policies would call it. Whatever hangs on the schema counts: relations, functions, types, operators and the rest.
+  select string_agg(format('%s is owned by %s', pg_catalog.pg_describe_object(d.classid, d.objid, 0), r.rolname), ', '
+                    order by d.classid, d.objid) into foreign_objects
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_shdepend o on o.classid = d.classid and o.objid = d.objid and o.deptype = 'o'
+     and o.dbid = (select oid from pg_catalog.pg_database where datname = current_database())
+    join pg_catalog.pg_roles r on r.oid = o.refobjid
+   where d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = 'payments'::regnamespace
+     and not (r.rolsuper or r.rolname = 'payments_owner');
+  if foreign_objects is not null then
+    raise exception 'schema payments holds objects that belong to a role that cannot be trusted'
+      using errcode = 'insufficient_privilege', detail = foreign_objects,
+            hint = 'Give them to payments_owner if you trust them, or drop them, then install again.';
+  end if;
+
+  alter schema payments owner to payments_owner;
+  -- And nobody else creates anything in it from now on, whatever was granted or is granted by default.
+  for grantee in
+    select distinct case e.grantee when 0 then 'public' else e.grantee::regrole::text end
+      from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) e
+     where n.nspname = 'payments' and e.privilege_type = 'CREATE' and e.grantee <> n.nspowner
+  loop
+    execute format('revoke create on schema payments from %s cascade', grantee);
+  end loop;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- finalize
+set local search_path = pg_catalog, pg_temp;
+
+-- Last of all: the tables are payments_owner's, the functions stay with who installs them, row security is forced, the app's roles
+-- get theirs, and the tables stop being members of the extension.
+
+do $install$
+declare
+  object record;
+  known record;
+  known_roles constant name[] := array['anon', 'authenticated', 'project_admin', 'service_role', 'authenticator'];
+begin
+  -- Default privileges of the database may have granted anything on what the script made (all of it members now; a table that
+  -- was found is none, and keeps what was granted on it). Nobody but the owner has any before the app's roles get theirs.
+  for object in
+    select distinct format('revoke all on %s %s from %s cascade', m.kind, m.name,
+                           case e.grantee when 0 then 'public' else e.grantee::regrole::text end) as revoke
+      from (
+        select d.classid, d.objid from pg_catalog.pg_depend d join pg_catalog.pg_extension x on x.oid = d.refobjid
+         where x.extname = 'payments' and d.refclassid = 'pg_extension'::regclass and d.deptype = 'e') made
+     cross join lateral (
+        select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text, c.relowner,
+               coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner))
+          from pg_catalog.pg_class c
+         where made.classid = 'pg_class'::regclass and c.oid = made.objid and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+        union all
+        select 'routine', p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+          from pg_catalog.pg_proc p where made.classid = 'pg_proc'::regclass and p.oid = made.objid
+        union all
+        select 'type', format_type(t.oid, null), t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+          from pg_catalog.pg_type t
+         where made.classid = 'pg_type'::regclass and t.oid = made.objid
+           -- An array type has the privileges of its elements; since 18 it is a member too.
+           and not exists (select from pg_catalog.pg_type e where e.typarray = t.oid)
+      ) m (kind, name, owner, acl)
+     cross join lateral aclexplode(m.acl) e
+     where e.grantee <> m.owner
+  loop
+    execute object.revoke;
+  end loop;
+
+  for object in
+    select c.oid::regclass as name, c.relkind
+      from pg_catalog.pg_class c
+     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v')
+     order by c.relkind = 'r' desc
+  loop
+    execute format('alter %s %s owner to payments_owner', case object.relkind when 'v' then 'view' else 'table' end, object.name);
+  end loop;
+
+  -- payments_owner makes triggers of our functions; payments_definer may call whatever is no body of another function: that is called
+  -- by C alone.
+  for object in
+    select p.oid::regprocedure as name, p.proname ~ '_body$' as is_body
+      from pg_catalog.pg_proc p
+     where p.pronamespace = 'payments'::regnamespace
+       and (p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin')
+            or exists (select from pg_catalog.pg_depend d
+                         join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname = 'payments'
+                        where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))
+  loop
+    if not object.is_body then
+      execute format('grant execute on function %s to payments_owner, payments_definer, payments_registrar', object.name);
+    end if;
+  end loop;
+  grant usage on schema payments to payments_definer, payments_registrar;
+
+  if current_setting('row_security') <> 'off' then
+    for object in
+      select c.oid::regclass as name, c.oid as relid, c.relname
+        from pg_catalog.pg_class c
+       where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r'
+    loop
+      execute format('alter table %s enable row level security', object.name);
+      execute format('alter table %s force row level security', object.name);
+      if not exists (select from pg_catalog.pg_policy where polrelid = object.relid and polname = 'payments') then
+        if object.relname in ('granted_roles', 'subject_types', 'attachments') then
+          execute format('grant select on %s to payments_definer', object.name);
+          execute format('grant select, insert, update, delete on %s to payments_registrar', object.name);
+          execute format('create policy payments on %s for select to payments_owner, payments_definer using (true)', object.name);
+          execute format('create policy payments_registrar on %s to payments_registrar using (true) with check (true)', object.name);
+        else
+          execute format('grant select, insert, update, delete on %s to payments_definer', object.name);
+          execute format('create policy payments on %s to payments_owner, payments_definer using (true) with check (true)', object.name);
+        end if;
+      end if;
+      if not exists (select from pg_catalog.pg_trigger where tgrelid = object.relid and tgname = 'payments_truncate') then
+        execute format('create trigger payments_truncate before truncate on %s for each statement '
+                       'execute function payments.refuse_truncate()', object.name);
+        execute format('alter trigger payments_truncate on %s depends on extension payments', object.name);
+      end if;
+      if exists (select from pg_catalog.pg_attribute where attrelid = object.relid and attname = 'updated_at' and not attisdropped)
+         and not exists (select from pg_catalog.pg_trigger where tgrelid = object.relid and tgname = 'payments_touch_updated_at')
+      then
+        -- Our own statements say the time themselves, which is a tenth of what the trigger costs.
+        execute format('create trigger payments_touch_updated_at before update on %s for each row '
+                       'when (new.updated_at is distinct from now()) execute function payments.touch_updated_at()', object.name);
+        execute format('alter trigger payments_touch_updated_at on %s depends on extension payments', object.name);
+      end if;
+    end loop;
+  end if;
+
+  for known in
+    select r.oid::regrole as role, w.as_
+      from unnest(known_roles, array['guest', 'member', 'admin', 'admin', 'gateway']) as w(name, as_)
+      join pg_catalog.pg_roles r on r.rolname = w.name
+  loop
+    -- What was taken back from one of them before stays so.
+    if to_regclass('payments.granted_roles') is not null then
+      continue when exists (select from payments.granted_roles g
+                             where g.role = known.role::text and g.as_ = known.as_ and g.revoked_at is not null);
+    end if;
+    perform payments.grant_role(known.role, known.as_);
+  end loop;
+  -- Those that an app named before DROP EXTENSION, as far as it was not taken back since, by revoke_role() or by REVOKE on the schema
+  -- and its tables.
+  if current_setting('row_security') <> 'off' then
+    for known in
+      select r.oid::regrole as role, g.as_
+        from payments.granted_roles g
+        join pg_catalog.pg_roles r on r.rolname = g.role
+       where g.revoked_at is null
+         and exists (select from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+                      where n.oid = 'payments'::regnamespace and a.grantee = r.oid and a.privilege_type = 'USAGE')
+         and (g.as_ in ('webhook', 'gateway')
+              or exists (select from pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
+                          where a.grantee = r.oid
+                            and (c.oid, a.privilege_type) = (case g.as_ when 'admin' then 'payments.payment_history'::regclass
+                                                                        else 'payments.checkout_sessions'::regclass end,
+                                                             case g.as_ when 'admin' then 'UPDATE' else 'SELECT' end)))
+    loop
+      perform payments.grant_role(known.role, known.as_);
+    end loop;
+  end if;
+
+  -- What an extension's script grants is taken by pg_dump for something that the script will grant again. On tables it will
+  -- not, as a restore brings them. Leaving the extension wipes that record, so each joins, if it must, and leaves.
+  for object in
+    select format('%s %s', case c.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end, c.oid::regclass) as name,
+           exists (select from pg_catalog.pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e') as member
+      from pg_catalog.pg_class c
+     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v', 'S')
+    union all
+    select format('function %s', p.oid::regprocedure),
+           exists (select from pg_catalog.pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+      from pg_catalog.pg_proc p
+     where p.pronamespace = 'payments'::regnamespace
+       and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin')
+  loop
+    if not object.member then
+      execute format('alter extension payments add %s', object.name);
+    end if;
+    execute format('alter extension payments drop %s', object.name);
+  end loop;
+
+  -- The functions stay members, and of the schema that record is kept too. It holds what the script grants in any database, so
+  -- that the rest, which only this one knows, is in a dump.
+  update pg_catalog.pg_init_privs i
+     set initprivs = array(
+           select item from unnest(o.acl) item
+            where exists (select from pg_catalog.aclexplode(array[item]) e join pg_catalog.pg_roles r on r.oid = e.grantee
+                           where r.rolname = any (known_roles || array['payments_owner', 'payments_definer', 'payments_registrar']::name[])))
+    from (select 'pg_namespace'::regclass as classoid, n.oid as objoid, n.nspacl as acl
+            from pg_catalog.pg_namespace n where n.nspname = 'payments'
+          union all
+          select 'pg_proc'::regclass, p.oid, p.proacl from pg_catalog.pg_proc p where p.pronamespace = 'payments'::regnamespace) o
+   where i.classoid = o.classoid and i.objoid = o.objoid and o.acl is not null;
+  delete from pg_catalog.pg_shdepend d
+   where d.deptype = 'i' and d.dbid = (select oid from pg_catalog.pg_database where datname = current_database())
+     and (d.classid = 'pg_namespace'::regclass and d.objid = 'payments'::regnamespace
+          or d.classid = 'pg_proc'::regclass and d.objid in (
+               select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'payments'::regnamespace))
+     and pg_catalog.pg_get_userbyid(d.refobjid) <> all (known_roles || array['payments_owner', 'payments_definer', 'payments_registrar']::name[]);
+end
+$install$;
+
+-- take_back_grants() is in src/trust.rs. While a dump is being restored it does nothing: the records come with the dump.
+do $install$
+begin
+  execute 'create event trigger payments_grants on ddl_command_end when tag in (''GRANT'') execute function payments.take_back_grants()';
+  execute 'create event trigger payments_own_ddl on ddl_command_start when tag in (''DROP OWNED'', ''ALTER DEFAULT PRIVILEGES'') '
+    'execute function payments.refuse_own_ddl()';
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   app_tables
+--   fulfillment::triggers::project_payments
+--   fulfillment::triggers::project_order
+--   fulfillment::triggers::project_credits
+--   fulfillment::triggers::project_entitlements
+--   fulfillment::triggers::project_billing_status
+--   fulfillment::triggers::project_fulfillment_job
+--   fulfillment::triggers::project_subscriptions
+--   fulfillment::triggers::project_late_session
+--   fulfillment::triggers::project_late_price
+--   fulfillment::triggers::invalidate_caches
+
+set local search_path = pg_catalog, pg_temp;
+
+-- After DROP EXTENSION and CREATE EXTENSION: the app's tables are still attached, and get their triggers again. A dump that
+-- is being restored brings its own.
+
+do $install$
+declare
+  wanted record;
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  -- A backend keeps what it knows of these tables until a change invalidates it. A price or its product that becomes known is no
+  -- change, for what is unknown is not kept.
+  for wanted in
+    select w.relation, w.name, format('%s on payments.%I %s', w.events, w.relation, w.rows) as definition
+      from (values
+        ('attachments', 'invalidate_caches', 'after insert or update or delete', 'for each row'),
+        ('attachments', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
+        ('benefits', 'invalidate_caches', 'after insert or update or delete', 'for each row'),
+        ('benefits', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
+        ('granted_roles', 'invalidate_caches', 'after insert or update or delete', 'for each row'),
+        ('granted_roles', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
+        ('prices', 'invalidate_caches', 'after delete', 'for each row'),
+        ('prices', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
+        ('prices', 'invalidate_caches_before', 'before insert or update', 'for each statement'),
+        ('prices', 'invalidate_caches_of_change', 'after update', 'for each row when ('
+          || 'old.environment <> new.environment or old.stripe_price_id <> new.stripe_price_id'
+          || ' or (old.stripe_product_id is not null and old.stripe_product_id is distinct from new.stripe_product_id)'
+          || ' or old.active <> new.active or old.type is distinct from new.type'
+          || ' or old.recurring_interval is distinct from new.recurring_interval)')
+      ) as w(relation, name, events, rows)
+     where not exists (select from pg_trigger t
+                        where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)
+  loop
+    execute format('create trigger %I %s execute function payments.invalidate_caches()', wanted.name, wanted.definition);
+    execute format('alter trigger %I on payments.%I depends on extension payments', wanted.name, wanted.relation);
+    -- also where rows come by replication, which calls no trigger for a statement
+    execute format('alter table payments.%I enable always trigger %I', wanted.relation, wanted.name);
+  end loop;
+  perform payments.make_projection_triggers(a.kind) from (select distinct kind from payments.attachments) a;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   attach
+
+set local search_path = pg_catalog, pg_temp;
+
+-- The app's own tables in their default shape: ordinary tables of whoever calls, with row security for the end users.
+
+-- The table of one kind, in its default shape.
+create function payments.default_table(kind text, table_name text) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select replace(case default_table.kind
+    when 'orders' then $ddl$
+      create table {table} (
+        id uuid primary key default gen_random_uuid(),
+        user_id text,
+        subject_type text,
+        subject_id text,
+        environment text check (environment in ('test', 'live')),
+        status text not null default 'pending'
+          check (status in ('pending', 'paid', 'fulfilled', 'canceled', 'refunded')),
+        amount bigint,
+        currency text,
+        line_items jsonb,
+        amount_refunded bigint not null default 0,
+        stripe_checkout_session_id text,
+        stripe_payment_intent_id text,
+        paid_at timestamptz,
+        created_at timestamptz not null default now(),
+        updated_at timestamptz not null default now()
+      );
+      create index on {table} (user_id);
+      create index on {table} (subject_type, subject_id);
+    $ddl$
+    when 'credit_ledger' then $ddl$
+      create table {table} (
+        id bigint generated always as identity primary key,
+        subject_type text not null,
+        subject_id text not null,
+        delta bigint not null,
+        balance_after bigint not null,
+        reason text not null check (reason in ('purchase', 'refund', 'dispute', 'spend', 'adjustment')),
+        source text collate "C" not null unique,
+        note text,
+        created_at timestamptz not null default now()
+      );
+      create index on {table} (subject_type, subject_id, id);
+    $ddl$
+    when 'user_entitlements' then $ddl$
+      create table {table} (
+        id uuid primary key default gen_random_uuid(),
+        user_id text,
+        subject_type text,
+        subject_id text,
+        key text not null,
+        source text collate "C" not null,
+        active boolean not null default true,
+        starts_at timestamptz,
+        expires_at timestamptz,
+        created_at timestamptz not null default now(),
+        updated_at timestamptz not null default now(),
+        unique (source, key)
+      );
+      create index on {table} (user_id, key);
+      create index on {table} (subject_type, subject_id, key);
+    $ddl$
+    when 'billing_status' then $ddl$
+      create table {table} (
+        team_id text primary key,
+        stripe_subscription_id text not null,
+        environment text,
+        status text not null,
+        current_period_end timestamptz,
+        cancel_at timestamptz,
+        cancel_at_period_end boolean not null default false,
+        created_at timestamptz not null default now(),
+        updated_at timestamptz not null default now()
+      );
+    $ddl$
+    when 'fulfillment_jobs' then $ddl$
+      create table {table} (
+        id uuid primary key default gen_random_uuid(),
+        kind text not null,
+        source text collate "C" not null,
+        payload jsonb not null default '{}',
+        state text not null default 'pending' check (state in ('pending', 'claimed', 'done', 'dead')),
+        attempts integer not null default 0,
+        run_at timestamptz not null default now(),
+        last_error text,
+        created_at timestamptz not null default now(),
+        updated_at timestamptz not null default now(),
+        unique (source, kind)
+      );
+      create index on {table} (run_at) where state in ('pending', 'claimed');
+    $ddl$
+  end, '{table}', table_name)
+$$;
+
+-- Who may read which rows of it: end users their own, admins all and, where the app itself writes, also that. What the
+-- database's default privileges gave to others is taken back first.
+create function payments.secure_default_table(kind text, target regclass) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  admin constant text := '(select payments.caller_is_admin())';
+  own constant text := case kind
+    when 'orders' then $policy$user_id = (select payments.caller())
+      or (subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)$policy$
+    when 'credit_ledger' then
+      '(subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)'
+    when 'user_entitlements' then $policy$user_id = (select payments.caller())
+      or (subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)$policy$
+    when 'billing_status' then
+      $policy$team_id in (select s.subject_id from payments.caller_subjects() s where s.subject_type = 'team')$policy$
+  end;
+  granted record;
+begin
+  execute format('alter table %s enable row level security', target);
+  for granted in
+    select distinct c.relkind, c.oid::regclass as name, a.grantee
+      from pg_class c
+     cross join lateral aclexplode(c.relacl) a
+     where a.grantee <> c.relowner
+       and (c.oid = target or c.oid in (select d.objid from pg_depend d
+                                         where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+                                           and d.refobjid = target and d.deptype in ('a', 'i')))
+  loop
+    execute format('revoke all on %s %s from %s', case granted.relkind when 'S' then 'sequence' else 'table' end, granted.name,
+                   case granted.grantee when 0 then 'public' else granted.grantee::regrole::text end);
+  end loop;
+  if own is not null then
+    execute format('create policy own_rows on %s for select using (%s)', target, own);
+  end if;
+  if kind = 'credit_ledger' then
+    -- Money's own record is appended to by payments alone.
+    execute format('create policy admin on %s for select using (%s)', target, admin);
+  else
+    execute format('create policy admin on %s using (%s) with check (%s)', target, admin, admin);
+  end if;
+end
+$$;
+
+-- Its privileges, for the roles that were made admins or members by now.
+create function payments.grant_default_table(kind text, target regclass) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reader record;
+begin
+  for reader in
+    select r.rolname, bool_or(g.as_ = 'admin') as admin
+      from payments.granted_roles g join pg_roles r on r.rolname = g.role
+     where g.revoked_at is null and g.as_ in ('admin', 'member') and r.rolname <> current_user
+     group by r.rolname
+  loop
+    if reader.admin then
+      -- Money's own record is appended to by payments alone.
+      execute format('grant %s on %s to %I', case kind when 'credit_ledger' then 'select' else 'select, insert, update, delete' end,
+                     target, reader.rolname);
+    elsif kind <> 'fulfillment_jobs' then
+      execute format('grant select on %s to %I', target, reader.rolname);
+    end if;
+  end loop;
+end
+$$;
+
+-- Whether a role is another, or has its rights because it is a member of it; not because it is a superuser.
+create function payments.has_rights_of(role name, owner oid) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recursive has (oid) as (
+    select r.oid from pg_roles r where r.rolname = $1
+    union
+    select m.roleid from has h join pg_auth_members m on m.member = h.oid
+  )
+  select exists (select from has h where h.oid = $2 and (h.oid = (select r.oid from pg_roles r where r.rolname = $1)
+                                                         or pg_has_role($1, h.oid, 'USAGE')))
+$$;
+
+-- Refuses a schema that another role owns, who may drop what is in it. A superuser is told, as he may know better.
+create function payments.check_app_schema(schema name) returns void
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  home record;
+begin
+  select r.oid as owner, r.rolname, r.rolsuper into home
+    from pg_namespace n join pg_roles r on r.oid = n.nspowner where n.nspname = schema;
+  if home.rolsuper or payments.has_rights_of(current_user, home.owner)
+     or home.rolname = 'pg_database_owner'
+     or home.owner = (select d.datdba from pg_database d where d.datname = current_database()) then
+    return;
+  end if;
+  if (select r.rolsuper from pg_roles r where r.rolname = current_user) then
+    raise notice 'schema % belongs to %, who may drop the tables', schema, home.rolname;
+    return;
+  end if;
+  raise exception 'schema % belongs to another role', schema
+    using errcode = 'insufficient_privilege',
+          detail = format('It is owned by %s, who may drop every table in it; %s has not that role''s rights.', home.rolname, current_user),
+          hint = format('Have %s call this if he is an admin, or pass a schema of your own.', home.rolname);
+end
+$$;
+
+-- Refuses to make a table where something has its name already that is no table of the caller's.
+create function payments.check_app_table(schema name, table_name name) returns void
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  taken record;
+begin
+  select coalesce(r.oid, t.typowner) as owner, pg_get_userbyid(coalesce(c.relowner, t.typowner)) as owner_name, c.relkind
+    into taken
+    from pg_namespace n
+    left join pg_class c on c.relnamespace = n.oid and c.relname = table_name
+    left join pg_roles r on r.oid = c.relowner
+    left join pg_type t on c.oid is null and t.typnamespace = n.oid and t.typname = table_name
+   where n.nspname = schema and (c.oid is not null or t.oid is not null);
+  if not found then
+    return;
+  end if;
+  if not payments.has_rights_of(current_user, taken.owner) then
+    raise exception '%.% belongs to another role', quote_ident(schema), quote_ident(table_name)
+      using errcode = 'insufficient_privilege',
+            detail = format('It is owned by %s, whose rights %s has not. Whoever owns it could change what is written there.',
+                            taken.owner_name, current_user),
+            hint = 'If it is not the app''s, drop or rename it. If it is, have its owner call this, or payments.attach().';
+  end if;
+  if taken.relkind is null or taken.relkind not in ('r', 'p', 'v') then
+    raise exception '%.% is not a table', quote_ident(schema), quote_ident(table_name)
+      using errcode = 'wrong_object_type',
+            detail = case when taken.relkind is null then 'It is a type.' else format('It is a relation of kind %s.', taken.relkind) end,
+            hint = 'Rename or drop it; a table needs this name, and so does its type.';
+  end if;
+end
+$$;
+
+/* Makes the app's own tables (orders, credit_ledger, user_entitlements, team_billing_status, fulfillment_jobs) where they
+   are missing, owned by whoever calls, with row security, indexes, grants and the projection's triggers. The caller's own tables that
+   are there already are attached as they are, after their columns were checked; another role's are not taken over. Can be run
+   again: what is attached already stays so, whoever owns it, also a table that it made and that was renamed since, of which no
+   second one is made.
+
+   Called by a superuser it makes tables that belong to that superuser; of his own, and of no others, the call is taken as the
+   explicit word that attach() asks for. Raises 22023 (null), 3F000 (no such schema), 42501 (the schema, or something of a table's
+   name, belongs to another role, whose rights the caller has not as a member of it), 42703 (a table of that name lacks columns),
+   42809 (something of that name is no table). */
+create function payments.create_app_tables(schema name default 'public') returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wanted record;
+  target text;
+  there regclass;
+  renamed text;
+begin
+  if schema is null then
+    raise exception 'schema must not be null'
+      using errcode = '22023', detail = 'schema is null.', hint = 'Pass the name of the schema that gets the tables.';
+  end if;
+  if to_regnamespace(quote_ident(schema)) is null then
+    raise exception 'schema % does not exist', schema
+      using errcode = 'invalid_schema_name', detail = format('Schema: %s.', schema), hint = format('Run: CREATE SCHEMA %I.', schema);
+  end if;
+  perform payments.check_app_schema(schema);
+  for wanted in
+    select w.kind, w.name
+      from (values (1, 'orders', 'orders'), (2, 'credit_ledger', 'credit_ledger'), (3, 'user_entitlements', 'user_entitlements'),
+                   (4, 'billing_status', 'team_billing_status'), (5, 'fulfillment_jobs', 'fulfillment_jobs')) as w(place, kind, name)
+     order by w.place
+  loop
+    target := format('%I.%I', schema, wanted.name);
+    there := to_regclass(target);
+    if there is null or not payments.is_attached(wanted.kind, there) then
+      perform payments.check_app_table(schema, wanted.name);
+    end if;
+    if there is null then
+      -- One that was made here is known by its policy, whatever it is called now.
+      select a.target::regclass into renamed
+        from payments.attachments a join pg_class c on c.oid = a.target
+       where a.kind = wanted.kind and exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'admin')
+         and (a.relation = format('%I.%I', schema, wanted.name) or c.relnamespace = to_regnamespace(quote_ident(schema)))
+       limit 1;
+      if renamed is not null then
+        raise notice 'table % was renamed to % and stays attached; no other is made', target, renamed;
+        continue;
+      end if;
+      execute payments.default_table(wanted.kind, target);
+      there := target::regclass;
+      perform payments.secure_default_table(wanted.kind, there);
+    end if;
+    if payments.has_rights_of(current_user, (select c.relowner from pg_class c where c.oid = there))
+       and exists (select from pg_policy p where p.polrelid = there and p.polname = 'admin') then
+      perform payments.grant_default_table(wanted.kind, there);
+    end if;
+    if not payments.is_attached(wanted.kind, there) then
+      perform payments.attach(wanted.kind, there, case
+        when (select r.rolsuper from pg_roles r join pg_class c on c.relowner = r.oid where r.rolname = current_user and c.oid = there)
+        then '{"allow_superuser_owner": true}'::jsonb else '{}' end);
+    end if;
+  end loop;
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   fulfillment
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Jobs for workers, and the view of what needs a person.
+
+create type payments.job as (id text, kind text, source text, payload jsonb, attempts integer);
+
+/* Takes up to n jobs that are due, for this worker alone; each must be finished or failed within 5 minutes, or it comes
+   again. Workers LISTEN payments_jobs and claim when told. Raises 55000 where no table of jobs is attached. */
+create function payments.claim_jobs(n integer default 1) returns setof payments.job
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.claim_jobs_body(n integer) returns setof payments.job
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select * from jsonb_populate_recordset(null::payments.job, payments.take_jobs($1)) $$;
+
+/* The same for a table whose key is a uuid. */
+create function payments.finish_job(id uuid) returns boolean
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.finish_job_body(id uuid) returns boolean
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.finish_job($1::text) $$;
+
+create function payments.fail_job(id uuid, error text) returns boolean
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.fail_job_body(id uuid, error text) returns boolean
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.fail_job($1::text, $2) $$;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  -- What needs a person: a decision to take, or a cause to mend before payments.retry_fulfillments().
+  if to_regclass('payments.review') is null then
+    create view payments.review with (security_invoker = true) as
+    select f.id, f.environment, f.state, f.kind, f.target_table, f.item, f.reason, f.sqlstate, f.attempts, f.source,
+           s.stripe_checkout_session_id, s.stripe_payment_intent_id, s.subject_type, s.subject_id, s.created_by,
+           s.metadata ->> 'order_id' as order_id, f.created_at, f.updated_at
+      from payments.fulfillments f
+      left join payments.checkout_sessions s
+        on s.id = case when f.source ~ '^checkout:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(f.source, 10)::uuid end
+     where f.state in ('needs_review', 'failed');
+  end if;
+  -- Money that arrived and gave nothing at all: another app's checkout, or one whose session is not here. A job gives nothing.
+  if to_regclass('payments.unfulfilled_payments') is null then
+    create view payments.unfulfilled_payments with (security_invoker = true) as
+    select p.*
+      from payments.payment_history p
+     where p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
+       and not exists (
+         select from payments.checkout_sessions s
+           join payments.fulfillments f on f.source = 'checkout:' || s.id and f.environment = s.environment
+          where s.environment = p.environment
+            and (s.stripe_checkout_session_id = p.stripe_checkout_session_id
+                 or s.stripe_payment_intent_id = p.stripe_payment_intent_id)
+            and f.kind <> 'fulfillment_jobs' and f.state in ('applied', 'reversed'));
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   fulfillment
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Paywalls: what the caller has, for one-line policies; and spending credits.
+
+-- Whether the caller may read or spend what a subject has: a trusted backend, or one of the subject's own.
+create function payments.caller_may_use(caller text, subject_type text, subject_id text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select payments.is_admin_role($1) or $3 in (select s from payments.my_subjects($2) s)
+$$;
+
+/* The keys that the caller holds now, bought or subscribed to by themselves or by a subject of theirs. For large scans:
+   using (course in (select payments.my_entitlements())). */
+create function payments.my_entitlements() returns setof text
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.my_entitlements_body() returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select unnest(payments.keys_of(payments.current_user_id(), null,
+    array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
+    array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id)))
+$$;
+
+/* Whether the caller holds an entitlement now; nobody holds none (null). In a policy write (select payments.has_entitlement('course')), so that it is
+   asked once a statement. */
+create function payments.has_entitlement(key text) returns boolean
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.has_entitlement_body(key text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select $1 is not null and cardinality(payments.keys_of(payments.current_user_id(), $1,
+    array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
+    array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id))) > 0
+$$;
+
+-- Whether a subscription gives access now.
+create function payments.gives_access(status text, current_period_end timestamptz, past_due boolean) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select ($1 in ('trialing', 'active') or ($3 and $1 = 'past_due')) and ($2 is null or $2 > now())
+$$;
+
+/* Whether a subject has a subscription that gives access now: trialing or active, with past_due also while Stripe tries to
+   collect, until its period ends. Once live was approved, only subscriptions of live do. Of a subject that is not the caller's
+   it says false. */
+create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_caller';
+
+create function payments.has_active_subscription_body(subject_type text, subject_id text, past_due boolean) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select payments.caller_may_use(payments.outer_role(), $1, $2) and exists (
+    select from payments.subscriptions s
+     where s.subject_type = $1 and s.subject_id = $2 and s.environment = (select payments.effective_environment())
+      and payments.gives_access(s.status, s.current_period_end, $3))
+$$;
+
+/* The ids of the caller's subjects of a type that have such a subscription. For large scans:
+   using (team_id in (select payments.my_active_subscriptions('team'))). */
+create function payments.my_active_subscriptions(subject_type text, past_due boolean default false) returns setof text
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.my_active_subscriptions_body(subject_type text, past_due boolean) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select distinct s.subject_id
+    from payments.subscriptions s
+   where s.subject_type = $1 and s.subject_id in (select m from payments.my_subjects($1) m)
+     and s.environment = (select payments.effective_environment()) and payments.gives_access(s.status, s.current_period_end, $2)
+$$;
+
+/* A subject's credits; null where the subject is not the caller's. */
+create function payments.credit_balance(subject_type text, subject_id text) returns bigint
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_caller';
+
+create function payments.credit_balance_body(subject_type text, subject_id text) returns bigint
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$ select case when payments.caller_may_use(payments.outer_role(), $1, $2) then payments.balance_of($1, $2) end $$;
+
+/* The balances of the caller's subjects of a type. For large scans:
+   using (team_id in (select b.subject_id from payments.my_credit_balances('team') b where b.balance > 0)). */
+create function payments.my_credit_balances(subject_type text) returns table (subject_id text, balance bigint)
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.my_credit_balances_body(subject_type text) returns table (subject_id text, balance bigint)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$ select m, payments.balance_of($1, m) from payments.my_subjects($1) m $$;
+
+/* Spends credits of a subject that the caller owns (a trusted backend: of any), and returns the balance after it. Never
+   below zero, whatever the concurrency. The same key of the same subject spends once, and returns what it returned then.
+
+   Raises 22023 (amount, key), 42501 (not the caller's subject), PT402 (not enough credits; 402 through PostgREST), PT409
+   (the key was used for another amount), 55000 (no ledger is attached), 25001 (the isolation level is not read committed,
+   and so would hide what others spend). */
+create function payments.spend_credits(subject_type text, subject_id text, amount bigint, idempotency_key text, reason text default null)
+  returns bigint
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_caller';
+
+create function payments.spend_credits_body(subject_type text, subject_id text, amount bigint, idempotency_key text, reason text)
+  returns bigint
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller constant text := payments.outer_role();
+begin
+  perform payments.hide_secrets_from_log(array[subject_type, subject_id, idempotency_key, reason]);
+  if coalesce(amount, 0) <= 0 then
+    raise exception 'credits to spend must be more than zero' using errcode = 'invalid_parameter_value',
+      detail = format('Amount: %s.', coalesce(amount::text, 'NULL')), hint = 'Use payments.adjust_credits as an admin to give credits.';
+  end if;
+  return payments.change_credits(caller, subject_type, subject_id, -amount, 'spend', idempotency_key, reason);
+end
+$$;
+
+/* Gives or takes credits by hand, down to zero; admins only. Otherwise as spend_credits. */
+create function payments.adjust_credits(subject_type text, subject_id text, delta bigint, idempotency_key text, reason text default null)
+  returns bigint
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_named_admin';
+
+create function payments.adjust_credits_body(subject_type text, subject_id text, delta bigint, idempotency_key text, reason text)
+  returns bigint
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller constant text := payments.outer_role();
+begin
+  perform payments.hide_secrets_from_log(array[subject_type, subject_id, idempotency_key, reason]);
+  if coalesce(delta, 0) = 0 then
+    raise exception 'there is nothing to adjust' using errcode = 'invalid_parameter_value',
+      detail = format('Delta: %s.', coalesce(delta::text, 'NULL')), hint = 'Give the change: 10, or -10.';
+  end if;
+  return payments.change_credits(caller, subject_type, subject_id, delta, 'adjustment', idempotency_key, reason);
+end
+$$;
+
+-- A source that no other subject or key can have: within type and id, colons and backslashes are escaped.
+create function payments.source_of_change(reason text, subject_type text, subject_id text, idempotency_key text) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select concat_ws(':', $1, regexp_replace($2, '([:\\])', '\\\1', 'g'), regexp_replace($3, '([:\\])', '\\\1', 'g'), $4)
+$$;
+
+create function payments.change_credits(caller text, subject_type text, subject_id text, delta bigint, reason text, idempotency_key text, note text)
+  returns bigint
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  changed jsonb;
+begin
+  if coalesce(idempotency_key, '') = '' or length(idempotency_key) > 200 then
+    raise exception 'an idempotency key is needed' using errcode = 'invalid_parameter_value',
+      detail = payments.without_secrets(format('Key: %s.', coalesce(left(idempotency_key, 200), 'NULL'))),
+      hint = 'Pass an id of what is bought with the credits, at most 200 characters: the same key spends once.';
+  end if;
+  if subject_type is null or subject_id is null or not payments.caller_may_use(caller, subject_type, subject_id) then
+    raise exception 'the caller may not use the credits of this subject' using errcode = 'insufficient_privilege',
+      detail = payments.without_secrets(format('Subject: %s %s.', coalesce(subject_type, 'NULL'), coalesce(subject_id, 'NULL'))),
+      hint = 'Name a subject of the caller''s, or call it from the backend.';
+  end if;
+  changed := payments.change_balance(subject_type, subject_id, delta, reason,
+                                     payments.source_of_change(reason, subject_type, subject_id, idempotency_key), note);
+  case changed ->> 'outcome'
+    when 'short' then
+      raise exception 'not enough credits' using errcode = 'PT402',
+        detail = payments.without_secrets(format('Subject %s %s has %s, %s were asked for.', subject_type, subject_id, changed ->> 'balance', -delta)),
+        hint = 'Buy more credits.';
+    when 'conflict' then
+      raise exception 'idempotency key used for another request' using errcode = 'PT409',
+        detail = payments.without_secrets(format('Key: %s.', idempotency_key)), hint = 'Use a new key for another amount.';
+    else
+      return (changed ->> 'balance')::bigint;
+  end case;
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   fulfillment
+
+set local search_path = pg_catalog, pg_temp;
+
+-- The story of one purchase for a person to read: what was asked, what Stripe said, what came of it.
+
+-- In words, what one kept statement says.
+create function payments.describe_fact(object_type text, statement json) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $function$
+  select case object_type
+    when 'checkout.session' then format('checkout session %s is %s and %s%s', fact ->> 'id', coalesce(fact ->> 'status', 'open'),
+           coalesce(fact ->> 'payment_status', 'unpaid'),
+           coalesce(format(', %s %s', fact ->> 'amount_total', fact ->> 'currency'), ''))
+    when 'payment_intent' then format('payment intent %s is %s: %s of %s %s received', fact ->> 'id', fact ->> 'status',
+           fact ->> 'amount_received', fact ->> 'amount', fact ->> 'currency')
+    when 'charge' then format('charge %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
+           case when (fact ->> 'amount_refunded')::bigint > 0 then format(', %s of it refunded', fact ->> 'amount_refunded') else '' end)
+    when 'invoice' then format('invoice %s is %s: %s of %s %s paid%s', fact ->> 'id', fact ->> 'status', fact ->> 'amount_paid',
+           fact ->> 'amount_due', fact ->> 'currency',
+           coalesce(', for subscription ' || (fact ->> 'subscription'), '')
+           || case when fact ->> 'state' = 'failed' and fact ->> 'status' = 'open' then '; the payment failed' else '' end)
+    when 'invoice_payment' then format('invoice %s was paid with %s', fact ->> 'invoice',
+           coalesce(fact ->> 'payment_intent', fact ->> 'charge', 'something else'))
+    when 'refund' then format('refund %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
+           coalesce(' (' || (fact ->> 'reason') || ')', ''))
+    when 'dispute' then format('dispute %s of %s %s is %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
+           coalesce(' (' || (fact ->> 'reason') || ')', ''))
+    when 'subscription' then format('subscription %s is %s%s', object ->> 'id', object ->> 'status',
+           case when statement ->> 'deleted' = 'true' then ', and ended' when object ->> 'cancel_at_period_end' = 'true'
+             or object ->> 'cancel_at' is not null then ', and told to end' else '' end)
+    when 'customer' then format('customer %s%s%s', object ->> 'id', coalesce(' <' || (object ->> 'email') || '>', ''),
+           case when statement ->> 'deleted' = 'true' then ' was deleted' else ' is known' end)
+    else object_type || ' was told of' end
+    from (select statement -> 'fact' as fact, statement -> 'object' as object) as said
+$function$;
+
+-- The whole story of an order, a checkout session (the local id or Stripe's), a payment intent, a charge, an invoice, a
+-- refund, a dispute, a subscription or a customer, in time order. No row: nothing is known under that reference.
+create function payments.explain(reference text)
+  returns table (environment text, happened_at timestamptz, story text)
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.explain_body(reference text)
+  returns table (environment text, happened_at timestamptz, story text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $function$
+  with asked as (
+    select s.*
+      from payments.checkout_sessions s
+     where s.id::text = reference or s.stripe_checkout_session_id = reference or s.metadata ->> 'order_id' = reference
+        or s.stripe_customer_id = reference or s.stripe_subscription_id = reference
+  ), group_id as (
+    select l.environment, l.group_id from payments.fact_links l where l.key = reference
+    union
+    select l.environment, l.group_id from asked a
+      join payments.fact_links l on l.environment = a.environment and l.key = a.stripe_checkout_session_id
+    union
+    select f.environment, f.group_id from payments.facts f
+     where f.environment in ('test', 'live') and f.stripe_customer_id = reference and f.group_id is not null
+    union
+    select f.environment, f.group_id from payments.facts f
+     where f.environment in ('test', 'live') and f.stripe_subscription_id = reference and f.group_id is not null
+  ), fact as (
+    select f.environment, f.object_id, f.object_type, f.event_id, f.keys, f.stripe_subscription_id, f.statement::text as said
+      from group_id a join payments.facts f on f.environment = a.environment and f.group_id = a.group_id
+  ), mirrored as (
+    select w.environment, reference as key from (values ('test'), ('live')) as w (environment)
+    union
+    select f.environment, f.stripe_subscription_id from fact f where f.stripe_subscription_id is not null
+    union
+    select s.environment, s.stripe_subscription_id from payments.subscriptions s
+     where s.environment in ('test', 'live') and s.stripe_customer_id = reference
+  ), named as (
+    select distinct f.environment, k.key from fact f cross join lateral unnest(f.keys || f.object_id) as k (key)
+    union
+    select m.environment, m.key from mirrored m
+  ), session as (
+    select a.* from asked a
+    union
+    select s.* from named n join payments.checkout_sessions s
+      on s.environment = n.environment and s.stripe_checkout_session_id = n.key
+  ), source as (
+    select s.environment, 'checkout:' || s.id as source from session s
+    union
+    select n.environment, 'subscription:' || n.key from named n where n.key like 'sub\_%'
+  )
+  select s.environment, s.created_at,
+         format('%s asked to pay for %s: %s session %s of %s', coalesce(nullif(s.created_by, ''), 'a guest or a backend'),
+                coalesce(s.subject_type || ' ' || s.subject_id, 'no subject'), s.mode, s.id,
+                (select string_agg(format('%s × %s', coalesce(i ->> 'quantity', '1'), coalesce(i ->> 'stripePriceId', i ->> 'price')), ', ')
+                   from jsonb_array_elements(s.line_items) as i))
+         || coalesce(' for order ' || (s.metadata ->> 'order_id'), '')
+    from session s
+  union all
+  select s.environment, s.updated_at, format('session %s failed: %s', s.id, s.last_error)
+    from session s where s.last_error is not null
+  union all
+  select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
+         format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
+                case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end)
+    from fact f
+    left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id
+  union all
+  -- Of a subscription or a customer only what may still be the newest is kept as a fact; the events tell the rest.
+  select e.environment, to_timestamp((e.payload ->> 'created')::bigint),
+         format('Stripe: %s [%s %s]',
+                payments.describe_fact(e.object_type, json_build_object('object', e.payload #> '{data,object}', 'deleted', e.event_type like '%.deleted')),
+                e.event_type, e.stripe_event_id)
+    from mirrored m
+    join payments.webhook_events e on e.environment = m.environment and e.object_id = m.key
+   where e.processing_status = 'processed' and e.object_type in ('customer', 'subscription', 'product', 'price')
+  union all
+  select f.environment, to_timestamp((f.statement ->> 'created')::bigint),
+         format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
+    from mirrored m
+    join payments.facts f on f.environment = m.environment and f.object_id = m.key
+   where f.group_id is null
+     and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id)
+  union all
+  select m.environment, coalesce(to_timestamp(m.evidence_created), m.created_at),
+         format('%s %s is customer %s, %s', m.subject_type, m.subject_id, m.stripe_customer_id,
+                coalesce('by event ' || m.evidence_event_id, 'by an admin''s word'))
+    from payments.stripe_customer_mappings m
+   where m.environment in ('test', 'live') and m.stripe_customer_id = reference
+  union all
+  select e.environment, e.received_at,
+         format('event %s (%s) %s%s', e.stripe_event_id, e.event_type,
+                case when e.processing_status = 'failed' then 'failed: ' || coalesce(e.last_error, 'no reason is recorded')
+                     else 'asked for a mapping that was refused: ' || e.conflict end,
+                case when e.attempt_count > 1 then format(', after %s attempts', e.attempt_count) else '' end)
+    from named n
+    join payments.webhook_events e on e.environment = n.environment and e.object_id = n.key
+   where e.processing_status = 'failed' or e.conflict is not null
+  union all
+  select g.environment, g.updated_at,
+         format('%s %s: %s%s', g.target_table, g.item, g.state, coalesce(' — ' || g.reason, ''))
+    from source s
+    join payments.fulfillments g on g.environment = s.environment and g.source = s.source
+  order by 1, 2, 3
+$function$;
+
+comment on function payments.explain(text) is
+  'The story of an order, session, payment intent, charge, invoice, refund, dispute, subscription or customer in time order, in words.';
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   fulfillment
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What buying a price (or any price of a product) gives. Only an admin may say so.
+
+-- Whether a reference is a product's, or else a price's; null where it is neither. Stripe lets an app choose the ids of its
+-- products, and once those of its plans: what does not begin as Stripe's own ids do is looked up.
+create function payments.is_product(environment text, reference text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when $2 ~ '^(price|plan)_[^[:space:]]+$' then false
+    when $2 ~ '^prod_[^[:space:]]+$' then true
+    when exists (select from payments.prices p where p.environment = $1 and p.stripe_price_id = $2) then false
+    when exists (select from payments.products p where p.environment = $1 and p.stripe_product_id = $2) then true
+  end
+$$;
+
+-- One benefit, set or changed; what was bought before keeps what it was promised.
+create function payments.set_benefit(environment text, reference text, credits_per_unit bigint, key text, duration interval,
+                                     past_due boolean) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  is_product boolean := payments.is_product(environment, reference);
+  wrong text := case
+    when environment is null or environment not in ('test', 'live') then format('environment %s', coalesce(environment, 'NULL'))
+    when is_product is null then format('price or product %s', coalesce(reference, 'NULL'))
+    when key is null and coalesce(credits_per_unit, 0) <= 0 then format('%s credits', coalesce(credits_per_unit::text, 'NULL'))
+    when key = '' then 'an empty key'
+    when duration <= interval '0' then format('duration %s', duration)
+  end;
+begin
+  if wrong is not null then
+    raise exception 'such a benefit cannot be set' using errcode = 'invalid_parameter_value',
+      detail = payments.without_secrets(format('Given: %s.', wrong)),
+      hint = 'Name environment test or live, a price_… or prod_… id or another that the catalog knows there, and credits above zero or an entitlement''s key.';
+  end if;
+  insert into payments.benefits as b (environment, stripe_price_id, stripe_product_id, credits_per_unit, key, duration, past_due)
+  values (set_benefit.environment, case when not is_product then reference end, case when is_product then reference end,
+          set_benefit.credits_per_unit, set_benefit.key, set_benefit.duration, coalesce(set_benefit.past_due, false))
+  on conflict (environment, (coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, ''))) do update
+     set credits_per_unit = excluded.credits_per_unit, duration = excluded.duration, past_due = excluded.past_due,
+         updated_at = now();
+end
+$$;
+
+/* Buying one unit of a price (price_…) or of any price of a product (prod_…, or its own id if the catalog knows it) gives so many credits. Set again, it counts
+   for what is bought from then on. Raises 22023. */
+create function payments.set_credit_benefit(environment text, price_or_product text, credits_per_unit bigint) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.set_credit_benefit_body(environment text, price_or_product text, credits_per_unit bigint) returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.set_benefit($1, $2, $3, null, null, false) $$;
+
+/* Buying a price or product, or subscribing to it, gives an entitlement: for a duration per unit from the time it was paid,
+   or for good; of a subscription for as long as it grants access, and while it is past due too if past_due. Raises 22023. */
+create function payments.set_entitlement_benefit(environment text, price_or_product text, key text,
+                                                 duration interval default null, past_due boolean default false) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.set_entitlement_benefit_body(environment text, price_or_product text, key text,
+                                                 duration interval, past_due boolean) returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.set_benefit($1, $2, null, coalesce($3, ''), $4, $5) $$;
+
+/* Buying it gives this no longer (without a key: its credits). What was bought before stays. Returns whether there was such
+   a benefit. */
+create function payments.remove_benefit(environment text, price_or_product text, key text default null) returns boolean
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.remove_benefit_body(environment text, price_or_product text, key text) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from payments.benefits b
+   where b.environment = remove_benefit_body.environment
+     and coalesce(b.stripe_price_id, b.stripe_product_id) = price_or_product
+     and coalesce(b.key, '') = coalesce(remove_benefit_body.key, '');
+  return found;
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   fulfillment
+--   subjects
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Which of the app's tables the projection writes to, and the triggers that do it.
+
+-- What each kind of table needs: column, whether it must be there, and the types it may have.
+create function payments.attachable_columns(kind text)
+  returns table (name text, required boolean, types text[])
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select c.name, c.required, c.types
+    from (values
+      ('orders', 'id', true, '{uuid,bigint,integer,smallint,text,character varying}'::text[]),
+      ('orders', 'status', true, '{text,character varying,enum}'),
+      ('orders', 'amount', false, '{bigint,integer,smallint}'),
+      ('orders', 'currency', false, '{text,character varying,character,enum}'),
+      ('orders', 'environment', false, '{text,character varying,enum}'),
+      ('orders', 'user_id', false, '{uuid,bigint,integer,text,character varying}'),
+      ('orders', 'subject_type', false, '{text,character varying,enum}'),
+      ('orders', 'subject_id', false, '{uuid,bigint,integer,text,character varying}'),
+      ('orders', 'line_items', false, '{jsonb,json}'),
+      ('orders', 'amount_refunded', false, '{bigint}'),
+      ('orders', 'stripe_checkout_session_id', false, '{text,character varying}'),
+      ('orders', 'stripe_payment_intent_id', false, '{text,character varying}'),
+      ('orders', 'paid_at', false, '{timestamp with time zone}'),
+      ('orders', 'updated_at', false, '{timestamp with time zone}'),
+      ('credit_ledger', 'id', true, '{bigint,integer,uuid,text}'),
+      ('credit_ledger', 'subject_type', true, '{text,character varying,enum}'),
+      ('credit_ledger', 'subject_id', true, '{uuid,bigint,integer,text,character varying}'),
+      ('credit_ledger', 'delta', true, '{bigint}'),
+      ('credit_ledger', 'balance_after', true, '{bigint}'),
+      ('credit_ledger', 'reason', true, '{text,character varying,enum}'),
+      ('credit_ledger', 'source', true, '{text,character varying}'),
+      ('credit_ledger', 'note', false, '{text}'),
+      ('user_entitlements', 'user_id', true, '{uuid,bigint,integer,text,character varying}'),
+      ('user_entitlements', 'key', true, '{text,character varying,enum}'),
+      ('user_entitlements', 'source', true, '{text,character varying}'),
+      ('user_entitlements', 'active', true, '{boolean}'),
+      ('user_entitlements', 'expires_at', true, '{timestamp with time zone}'),
+      ('user_entitlements', 'starts_at', false, '{timestamp with time zone}'),
+      ('user_entitlements', 'subject_type', false, '{text,character varying,enum}'),
+      ('user_entitlements', 'subject_id', false, '{uuid,bigint,integer,text,character varying}'),
+      ('user_entitlements', 'updated_at', false, '{timestamp with time zone}'),
+      ('billing_status', 'team_id', true, '{uuid,bigint,integer,text,character varying}'),
+      ('billing_status', 'stripe_subscription_id', true, '{text,character varying}'),
+      ('billing_status', 'status', true, '{text,character varying,enum}'),
+      ('billing_status', 'current_period_end', true, '{timestamp with time zone}'),
+      ('billing_status', 'cancel_at', false, '{timestamp with time zone}'),
+      ('billing_status', 'cancel_at_period_end', false, '{boolean}'),
+      ('billing_status', 'environment', false, '{text,character varying,enum}'),
+      ('billing_status', 'updated_at', false, '{timestamp with time zone}'),
+      ('fulfillment_jobs', 'id', true, '{uuid,bigint,text}'),
+      ('fulfillment_jobs', 'kind', true, '{text,character varying}'),
+      ('fulfillment_jobs', 'source', true, '{text,character varying}'),
+      ('fulfillment_jobs', 'payload', true, '{jsonb}'),
+      ('fulfillment_jobs', 'state', true, '{text,character varying}'),
+      ('fulfillment_jobs', 'attempts', true, '{integer,bigint}'),
+      ('fulfillment_jobs', 'run_at', true, '{timestamp with time zone}'),
+      ('fulfillment_jobs', 'last_error', true, '{text}'),
+      ('fulfillment_jobs', 'updated_at', false, '{timestamp with time zone}')
+    ) as c(kind, name, required, types)
+   where c.kind = attachable_columns.kind
+$$;
+
+-- The type below a domain, or the type itself.
+create function payments.base_type(type oid) returns oid
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recursive below(oid, base) as (
+    select t.oid, t.typbasetype from pg_type t where t.oid = $1
+    union all
+    select t.oid, t.typbasetype from below b join pg_type t on t.oid = b.base
+  )
+  select b.oid from below b where b.base = 0
+$$;
+
+-- Whether we write a column of a kind; its other columns are only read.
+create function payments.writes_column(kind text, name text) returns boolean
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select $2 <> 'id'
+     and not ($1 = 'orders' and $2 in ('amount', 'currency', 'environment', 'user_id', 'subject_type', 'subject_id', 'line_items'))
+$$;
+
+-- The words that we write into a column, where that is an enum of the app's.
+create function payments.required_enum_labels(kind text, name text) returns text[]
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select case $1 || '.' || $2
+    when 'orders.status' then '{pending,paid,refunded}'::text[]
+    when 'credit_ledger.reason' then '{purchase,refund,dispute,spend,adjustment}'
+    when 'billing_status.status' then
+      '{incomplete,incomplete_expired,trialing,active,past_due,canceled,unpaid,paused}'
+    when 'billing_status.environment' then '{test,live}'
+    else '{}' end
+$$;
+
+-- The columns of a kind as a table has them: under the names we know, with the app's names and types.
+create function payments.resolved_columns(kind text, target regclass, columns jsonb)
+  returns table (name text, column_name text, required boolean, named boolean, types text[], attnum smallint,
+                 base oid, type text, full_type text, generated boolean)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with wanted as (
+    select n.name, n.required, n.types,
+           case when columns ? n.name then columns ->> n.name else n.name end as column_name,
+           columns ? n.name and columns ->> n.name is not null as named
+      from payments.attachable_columns(kind) n
+  )
+  select w.name, w.column_name, w.required, w.named, w.types, a.attnum, t.oid,
+         case when t.typtype = 'e' then 'enum' else format_type(t.oid, null) end,
+         format_type(a.atttypid, a.atttypmod), a.attgenerated <> ''
+    from wanted w
+    left join pg_attribute a on a.attrelid = target and a.attname = w.column_name and a.attnum > 0 and not a.attisdropped
+    left join pg_type t on t.oid = payments.base_type(a.atttypid)
+$$;
+
+-- What stands against writing to a table, beside columns that are missing: one line for each thing.
+create function payments.attachment_errors(kind text, target regclass, columns jsonb) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with there as (
+    select * from payments.resolved_columns(kind, target, columns) c where c.attnum is not null
+  )
+  select format('Temporary: %s is gone when its session ends.', target)
+    from pg_class c where c.oid = target and c.relpersistence = 't'
+  union all
+  select format('Generated, and so not to be written: %s.', string_agg(t.column_name, ', ' order by t.column_name))
+    from there t where t.generated and payments.writes_column(kind, t.name) having count(*) > 0
+  union all
+  select format('%s lacks %s.', t.column_name, string_agg(w.word, ', ' order by w.word))
+    from there t cross join lateral unnest(payments.required_enum_labels(kind, t.name)) as w(word)
+   where t.type = 'enum' and not exists (select from pg_enum e where e.enumtypid = t.base and e.enumlabel = w.word)
+   group by t.column_name
+  union all
+  select format('Not null and without a default, though nothing is written there: %s.', string_agg(a.attname, ', ' order by a.attname))
+    from pg_attribute a
+   where a.attrelid = target and a.attnum > 0 and not a.attisdropped and kind <> 'orders'
+     and a.attnotnull and not a.atthasdef and a.attidentity = ''
+     and not exists (select from there t where t.attnum = a.attnum and payments.writes_column(kind, t.name))
+  having count(*) > 0
+  union all
+  select format('No unique index on %s that is valid and not deferrable, so that one payment grants once.', t.column_name)
+    from there t
+   where kind = 'credit_ledger' and t.name = 'source'
+     and not exists (select from pg_index i
+                      where i.indrelid = target and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null
+                        and i.indnkeyatts = 1 and i.indkey[0] = t.attnum)
+$$;
+
+/* The app's columns under the names we know, with the types below their domains: {"id": {"column": "ref", "type":
+   "bigint"}, …}. A type has no length there, so that a text that is too long raises instead of being cut. Raises, naming
+   everything at once: 42703 (a column is missing, of the wrong type or not known to this kind), 42P16 (the table can't be
+   written as it must be). */
+create function payments.checked_columns(kind text, target regclass, columns jsonb) returns jsonb
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  missing text;
+  wrong text;
+  unknown text;
+  absent text;
+  against text;
+  known jsonb;
+begin
+  select string_agg(k, ', ' order by k) into unknown
+    from jsonb_object_keys(columns) k
+   where k not in ('for', 'allow_superuser_owner')
+     and k not in (select n.name from payments.attachable_columns(kind) n);
+  select string_agg(format(case when name = column_name then '%s' else '%s (as %s)' end, name, column_name), ', ' order by name)
+           filter (where attnum is null and (required or named)),
+         string_agg(format('%s is %s, not %s', column_name, full_type, array_to_string(types, ' or ')), '; ' order by name)
+           filter (where attnum is not null and not type = any (types)),
+         string_agg(name, ', ' order by name) filter (where attnum is null and not required and not named),
+         jsonb_object_agg(name, jsonb_build_object('column', quote_ident(column_name), 'type', format_type(base, -1)))
+           filter (where attnum is not null)
+    into missing, wrong, absent, known
+    from payments.resolved_columns(kind, target, columns);
+  select string_agg(u, E'\n') into against from payments.attachment_errors(kind, target, columns) u;
+
+  if missing is not null or wrong is not null or unknown is not null or against is not null then
+    raise exception 'table % lacks what % needs', target, kind
+      using errcode = case when coalesce(missing, wrong, unknown) is null then 'invalid_table_definition' else 'undefined_column' end,
+            detail = concat_ws(E'\n', 'Missing: ' || missing || '.', 'Of the wrong type: ' || wrong || '.',
+                               'Not known here: ' || unknown || '.', against,
+                               'Not there either, and so not used: ' || absent || '.'),
+            hint = 'Change the table, or name its columns in the third argument: {"amount": "total_cents"}.';
+  end if;
+  return known;
+end
+$$;
+
+-- Whether a column's values grow with every row: its sequence hands them out one by one and upwards.
+create function payments.is_serial_column(target regclass, column_name text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from pg_attribute a
+      join pg_depend d on d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+                      and d.refobjid = a.attrelid and d.refobjsubid = a.attnum and d.deptype in ('a', 'i')
+      join pg_sequence s on s.seqrelid = d.objid and s.seqcache = 1 and s.seqincrement > 0 and not s.seqcycle
+     where a.attrelid = $1 and quote_ident(a.attname) = $2 and a.attnum > 0 and not a.attisdropped
+       and (a.attidentity <> ''
+            or exists (select from pg_attrdef f
+                         join pg_depend o on o.classid = 'pg_attrdef'::regclass and o.objid = f.oid and o.refobjid = d.objid
+                        where f.adrelid = a.attrelid and f.adnum = a.attnum)))
+$$;
+
+-- Which triggers on our own tables serve a kind: one for each event, whichever kinds are attached. They are called once for each
+-- statement, after all triggers for each row; the rows are in transition tables.
+create function payments.projection_triggers(kind text) returns table (name text, relation text, definition text)
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  with statement_trigger (name, event, rows) as (values
+    ('inserted', 'insert', 'referencing new table as inserted'),
+    ('updated', 'update', 'referencing old table as before new table as after'),
+    ('deleted', 'delete', 'referencing old table as deleted'))
+  select format('%s_%s', w.function, t.name), w.relation,
+         format('after %s on payments.%I %s for each statement execute function payments.%I()', t.event, w.relation, t.rows, w.function)
+    from (values
+      ('{orders,credit_ledger,user_entitlements,fulfillment_jobs}'::text[], 'project_payments', 'payment_history', '{insert,update}'::text[]),
+      ('{credit_ledger,user_entitlements,billing_status}', 'project_subscriptions', 'subscriptions', '{insert,update,delete}'),
+      ('{credit_ledger,user_entitlements}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}')
+    ) as w(kinds, function, relation, events)
+    join statement_trigger t on t.event = any (w.events)
+   where $1 = any (w.kinds)
+  union all
+  select w.function, w.relation, format('after %s on payments.%I for each row execute function payments.%I()', w.events, w.relation, w.function)
+    from (values
+      ('{orders,credit_ledger,user_entitlements,fulfillment_jobs}'::text[], 'project_late_session', 'checkout_sessions', 'insert or update'),
+      ('{orders,credit_ledger,user_entitlements}', 'project_late_price', 'prices', 'insert or update of stripe_product_id')
+    ) as w(kinds, function, relation, events)
+   where $1 = any (w.kinds)
+$$;
+
+-- What makes the triggers of a kind on our own tables where they are missing. They go with the extension, whose tables stay; the
+-- install script makes them again for every attachment it finds. src/fulfillment/triggers.rs runs it as the tables' owner.
+create function payments.missing_projection_triggers(kind text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select made.ddl
+    from payments.projection_triggers($1) w
+   cross join lateral (values
+     (1, format('create trigger %I %s', w.name, w.definition)),
+     (2, format('alter trigger %I on payments.%I depends on extension payments', w.name, w.relation))) as made (place, ddl)
+   where not exists (select from pg_trigger t
+                      where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)
+   order by w.relation, w.name, made.place
+$$;
+
+-- What drops those of a kind that no attached table needs any more.
+create function payments.unneeded_projection_triggers(kind text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select format('drop trigger if exists %I on payments.%I', w.name, w.relation)
+    from payments.projection_triggers($1) w
+   where not exists (select from payments.attachments a cross join lateral payments.projection_triggers(a.kind) o
+                      where o.name = w.name and o.relation = w.relation)
+   order by w.relation, w.name
+$$;
+
+-- The fulfillments know a table by its name: what stands under one is put under another. As the definer, as whom triggers of an app run.
+create function payments.move_fulfillments(kind text, old_name text, new_name text) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.move_fulfillments_body(kind text, old_name text, new_name text) returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$ update payments.fulfillments f set target_table = $3 where f.kind = $1 and f.target_table = $2 $$;
+
+create function payments.rename_target(kind text, old_name text, new_name text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.move_fulfillments(kind, old_name, new_name);
+  update payments.attachments a set relation = new_name, updated_at = now() where a.kind = rename_target.kind and a.relation = old_name;
+end
+$$;
+
+-- A table is not attached any more: what waits for it waits for nothing.
+create function payments.let_go(kind text, relation text) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.let_go_body(kind text, relation text) returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$
+  update payments.fulfillments f
+     set state = 'skipped', reason = concat_ws('; ', 'the table was detached', f.reason), updated_at = now()
+   where f.kind = $1 and f.target_table = $2 and f.state in ('needs_review', 'failed')
+$$;
+
+-- Tables that were renamed since they were attached are known by the names they have now, with all that was given to them.
+-- What another one left under such a name, a table that is gone or not attached any more, is set aside.
+create function payments.follow_renames(kind text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  renamed record;
+begin
+  loop
+    select a.relation, format('%I.%I', n.nspname, c.relname) as name_now into renamed
+      from payments.attachments a join pg_class c on c.oid = a.target join pg_namespace n on n.oid = c.relnamespace
+     where a.kind = follow_renames.kind and a.relation <> format('%I.%I', n.nspname, c.relname)
+     order by exists (select from payments.attachments o where o.kind = a.kind and o.relation = format('%I.%I', n.nspname, c.relname)),
+              a.relation
+     limit 1;
+    exit when not found;
+    delete from payments.attachments a
+     where a.kind = follow_renames.kind and a.relation = renamed.name_now and not exists (select from pg_class c where c.oid = a.target);
+    if found then
+      perform payments.let_go(kind, renamed.name_now);
+    end if;
+    perform payments.rename_target(kind, renamed.name_now, format('%s until %s', renamed.name_now, now()));
+    perform payments.rename_target(kind, renamed.relation, renamed.name_now);
+  end loop;
+end
+$$;
+
+/* Puts the projection onto a table that the app already has.
+
+   kind: orders, credit_ledger, user_entitlements, billing_status or fulfillment_jobs. columns: the app's names where they
+   differ, e.g. {"id": "ref", "amount": "total_cents"}; null for a column that is not to be used. Two keys are options:
+   "for" (billing_status: which type of subject, default team) and "allow_superuser_owner", which only a superuser says. Whoever
+   calls must own the table.
+   Run again, it checks the columns again and keeps the new names; a table that was renamed keeps what was given to it.
+
+   Raises 22023 (kind), 42501 (not the owner; the owner is a superuser; no superuser said that he may be), 42809 (not a table), 42703 (columns), 42P16 (the
+   table can't be written as it must be). Warns where an order has nothing to compare the money or the payer with. */
+create function payments.attach(kind text, target regclass, columns jsonb default '{}') returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_named_registry';
+
+create function payments.attach_body(kind text, target regclass, columns jsonb) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller constant text := payments.outer_role();
+  relation record;
+  known jsonb;
+begin
+  if kind is null or not exists (select from payments.attachable_columns(kind)) then
+    raise exception 'there is no kind of table named %', coalesce(kind, 'NULL')
+      using errcode = 'invalid_parameter_value',
+            detail = format('Kind: %s.', coalesce(kind, 'NULL')),
+            hint = 'Use orders, credit_ledger, user_entitlements, billing_status or fulfillment_jobs.';
+  end if;
+  if target is null or jsonb_typeof(coalesce(columns, '{}')) <> 'object' then
+    raise exception 'attach needs a table and an object of column names'
+      using errcode = 'invalid_parameter_value', detail = format('Table: %s, columns: %s.', target, columns),
+            hint = 'Call payments.attach(''orders'', ''public.orders'', ''{"amount": "total_cents"}'').';
+  end if;
+  columns := coalesce(columns, '{}');
+  select c.oid, c.relkind, c.relowner, n.nspname, c.relname, r.rolsuper, r.rolname into relation
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
+   where c.oid = target;
+  if relation.relkind not in ('r', 'p', 'v') or relation.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema') then
+    raise exception '% is not a table of the app', target
+      using errcode = 'wrong_object_type', detail = format('It is a relation of kind %s in schema %s.', relation.relkind, relation.nspname),
+            hint = 'Attach an ordinary table, partitioned table or view of your own.';
+  end if;
+  if not pg_has_role(caller, relation.relowner, 'USAGE') then
+    raise exception 'you do not own table %', target
+      using errcode = 'insufficient_privilege',
+            detail = format('It belongs to %s; what is given is written with that role''s rights.', relation.rolname),
+            hint = 'Let its owner call attach.';
+  end if;
+  known := payments.checked_columns(kind, target, columns);
+  -- Remembered, it counts when the table changes hands later.
+  if columns ->> 'allow_superuser_owner' = 'true'
+     and (select r.rolsuper from pg_roles r where r.rolname = caller) is distinct from true then
+    raise exception 'only a superuser may allow a superuser''s table'
+      using errcode = 'insufficient_privilege',
+            detail = format('%s is no superuser. The triggers, defaults and policies of %s would run as a superuser if one came to own it.',
+                            caller, target),
+            hint = 'Leave "allow_superuser_owner" out, or have a superuser call attach.';
+  end if;
+  if relation.rolsuper and columns ->> 'allow_superuser_owner' is distinct from 'true' then
+    raise exception 'table % belongs to a superuser', target
+      using errcode = 'insufficient_privilege',
+            detail = format('Its triggers, defaults and policies would run as %s whenever something is given.', relation.rolname),
+            hint = 'ALTER TABLE … OWNER TO a role of the app, or pass {"allow_superuser_owner": true} if nobody else can change the table.';
+  end if;
+
+  if kind = 'orders' and not (known ? 'amount' and known ? 'currency') then
+    raise warning 'orders in % have no %, with which to compare what was paid', target,
+      array_to_string(array(select c from unnest('{amount,currency}'::text[]) c where not known ? c), ' and no ')
+      using detail = 'Any payment that names such an order pays it, if the rest fits.',
+            hint = 'Add the columns, or name yours in the third argument, and attach the table again.';
+  end if;
+
+  if kind = 'orders' and not (known ? 'user_id' or known ? 'subject_id') then
+    raise warning 'orders in % have no owner, with whom to compare who paid', target
+      using detail = 'Whoever opens a checkout session may pay any order there, if the rest fits.',
+            hint = 'Add user_id or subject_id, or name your column in the third argument, and attach the table again.';
+  end if;
+
+  perform payments.follow_renames(kind);
+  insert into payments.attachments as a (kind, relation, target, columns, subject_type, numbered, superuser_owner)
+  values (kind, format('%I.%I', relation.nspname, relation.relname), target, known,
+          case when kind = 'billing_status' then coalesce(columns ->> 'for', 'team') end,
+          kind = 'credit_ledger' and payments.is_serial_column(target, known -> 'id' ->> 'column'),
+          columns ->> 'allow_superuser_owner' is not distinct from 'true')
+  on conflict on constraint attachments_pkey do update
+     set target = excluded.target, columns = excluded.columns, subject_type = excluded.subject_type,
+         numbered = excluded.numbered, superuser_owner = excluded.superuser_owner, updated_at = now();
+  perform payments.make_projection_triggers(kind);
+end
+$$;
+
+/* Takes the projection off a table; what was given stays as it is, and what failed or waits for a person is skipped. Whoever
+   calls must own the table, or it is gone.
+   Returns whether it was attached. Raises 42501. */
+create function payments.detach(kind text, target regclass) returns boolean
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_named_registry';
+
+create function payments.detach_body(kind text, target regclass) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller constant text := payments.outer_role();
+  detached text;
+begin
+  if exists (select from pg_class c where c.oid = target and not pg_has_role(caller, c.relowner, 'USAGE')) then
+    raise exception 'you do not own table %', target
+      using errcode = 'insufficient_privilege', detail = 'Only its owner can take the projection off it.',
+            hint = 'Let its owner call detach.';
+  end if;
+  delete from payments.attachments a where a.kind = detach_body.kind and a.target = detach_body.target returning a.relation into detached;
+  perform payments.let_go(kind, detached);
+  if not exists (select from payments.attachments a where a.kind = detach_body.kind) then
+    perform payments.drop_projection_triggers(kind);
+  end if;
+  return detached is not null;
+end
+$$;
+
+/* The same for a table that may be gone: by its name when it was attached, as payments.attachments has it. Raises 42501. */
+create function payments.detach_by_name(kind text, relation text) returns boolean
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.detach($1, (select a.target from payments.attachments a where a.kind = $1 and a.relation = $2)) $$;
+
+-- Whether the projection is on a table already; if so, its triggers are made again where they are missing.
+create function payments.is_attached(kind text, target regclass) returns boolean
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.is_attached_body(kind text, target regclass) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from payments.attachments a where a.kind = is_attached_body.kind and a.target = is_attached_body.target) then
+    return false;
+  end if;
+  perform payments.make_projection_triggers(kind);
+  return true;
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   identity
+--   entrance::outer_role
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Who may bill for what: the registry of subject types. The look-up itself is in src/session/subject.rs.
+
+-- members is a regclass so that a renamed table is still found; pg_dump writes its name. The predicate is text, since
+-- pg_upgrade refuses a column of type regprocedure. owner: who owned the table or the predicate when it was registered, by name, as
+-- a dump goes to servers where he has another number. said_by_superuser: that was a superuser, and a superuser registered it.
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if to_regclass('payments.subject_types') is null then
+    create table payments.subject_types (
+      subject_type text primary key,
+      members regclass,
+      subject_column name,
+      user_column name,
+      role_column name,
+      roles text[],
+      predicate text,
+      owner text not null,
+      said_by_superuser boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      check ((members is null) <> (predicate is null)),
+      check (members is null or (subject_column is not null and user_column is not null)),
+      check ((role_column is null) = (roles is null))
+    );
+  end if;
+end
+$install$;
+
+-- The name of one of the policies that a subject type has on each session table.
+create function payments.subject_policy(subject_type text, command text) returns name
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select format('subject_type_%s_%s', case when octet_length(subject_type) <= 40 then subject_type else md5(subject_type) end,
+                command)::name
+$$;
+
+-- What drops the policies of a type, and what makes them. INSERT and SELECT in pairs: on conflict and returning need both. A
+-- membership table is looked up once per query and hashed; a predicate is asked for each row of its type. An INSERT is judged by
+-- the guard, whose stamp, which no caller can write, is the proof; its policy asks for that stamp, so that without the guard
+-- nothing gets in. src/session/registry.rs runs them as the tables' owner.
+create function payments.subject_policy_drops(subject_type text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select format('drop policy %I on %s', p.polname, p.polrelid::regclass)
+    from pg_policy p
+   where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass)
+     and p.polname in (payments.subject_policy($1, 'select'), payments.subject_policy($1, 'insert'))
+   order by p.polrelid, p.polname
+$$;
+
+create function payments.subject_policies(subject_type text, by_predicate boolean) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select made.ddl
+    from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions')) as t (relation)
+   cross join lateral (values
+     (1, format('create policy %I on %s for select using (%s)', payments.subject_policy($1, 'select'), t.relation, format(
+        case when $2 then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'
+             else 'subject_type = %1$L and subject_id in (select s from payments.caller_subjects(%1$L) s)' end, $1))),
+     (2, format('create policy %I on %s for insert with check (status = ''initialized'' '
+                'and subject_type = %L and created_by = (select payments.caller()))',
+                payments.subject_policy($1, 'insert'), t.relation, $1))) as made (place, ddl)
+   order by t.relation, made.place
+$$;
+
+create function payments.check_subject_type_name(subject_type text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.hide_secrets_from_log(array[subject_type]);
+  if subject_type is null or btrim(subject_type) = '' or char_length(subject_type) > 255 or subject_type ~ '[[:cntrl:]]' then
+    raise exception 'subject type is not usable'
+      using errcode = '22023',
+            detail = payments.without_secrets(format('Subject type: %s.', coalesce(quote_literal(left(subject_type, 100)), 'null'))),
+            hint = 'Pass the word that sessions use, for example ''team''.';
+  end if;
+  if subject_type = 'user' then
+    raise exception 'subject type user is built in'
+      using errcode = '22023', detail = 'A user may bill for himself, and for no other user.',
+            hint = 'Register another type, for example ''account''.';
+  end if;
+end
+$$;
+
+-- The views that a relation reads through, itself included if it is one, and whether each asks with its reader's rights.
+create function payments.views_read(relation oid) returns table (relation oid, asks_as_invoker boolean)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recursive read (relation) as (
+    select c.oid from pg_class c where c.oid = $1 and c.relkind = 'v'
+    union
+    select c.oid
+      from read r
+      join pg_rewrite w on w.ev_class = r.relation
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_class'::regclass
+      join pg_class c on c.oid = d.refobjid and c.relkind = 'v'
+  )
+  select r.relation,
+         exists (select from pg_class c cross join lateral pg_options_to_table(c.reloptions) o
+                  where c.oid = r.relation and o.option_name = 'security_invoker' and o.option_value::boolean)
+    from read r
+$$;
+
+-- What a superuser owns would be run as that superuser for every caller: only a superuser may say that it is. Returns whether one has.
+create function payments.superuser_says(what text, owner oid, caller name, alternative text) returns boolean
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not (select r.rolsuper from pg_roles r where r.oid = owner) then
+    return false;
+  end if;
+  if (select r.rolsuper from pg_roles r where r.rolname = caller) is distinct from true then
+    raise exception '% belongs to a superuser', what
+      using errcode = '42501',
+            detail = format('It would run as %s whenever somebody asks; %s is no superuser, who alone could allow that.',
+                            pg_get_userbyid(owner), caller),
+            hint = alternative;
+  end if;
+  return true;
+end
+$$;
+
+/* Says that a user may bill for a subject of this type if the membership table has a row of both; where role_column is given,
+   only with one of the roles. The key may be uuid, bigint, text or what else reads the same as text. The table keeps its own
+   row security: the look-up runs as its owner, past its policies, so they may use my_subjects() themselves.
+
+   Called by an admin who owns the table, or who may read all of it, as the look-up will read it for every caller. What a superuser
+   owns is registered by a superuser alone, and is looked up only while that superuser owns it: what runs then, such as the functions
+   in a view, runs as him. A view must not be security_invoker, nor read through one that is: that is asked with its reader's rights.
+   A type that is registered already is registered anew. Raises 22023 (a name), 42501 (a table that the admin cannot read, or
+   that a superuser owns), 42703 (no such column), 42809 (not a table or view, or a view with its reader's rights). */
+create function payments.protect_subject_type(subject_type text, members regclass, subject_column name, user_column name,
+                                              role_column name default null, roles text[] default null) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_named_registry';
+
+create function payments.protect_subject_type_body(subject_type text, members regclass, subject_column name, user_column name,
+                                              role_column name, roles text[]) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller name := payments.outer_role();
+  target record;
+  wanted name;
+  as_invoker text;
+  said boolean;
+begin
+  perform payments.check_subject_type_name(subject_type);
+  select c.oid, c.relkind, n.nspname, n.oid as schema, c.relowner, c.relrowsecurity into target
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+   where c.oid = members;
+  if target.oid is null then
+    raise exception 'membership table does not exist'
+      using errcode = '42P01', detail = format('Table: %s.', coalesce(members::text, 'null')), hint = 'Pass the table''s name.';
+  end if;
+  if target.relkind not in ('r', 'p', 'v', 'm', 'f') then
+    raise exception '% is not a table or view', members
+      using errcode = '42809', detail = format('Its kind is %s.', target.relkind), hint = 'Pass a table or a view.';
+  end if;
+  if target.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema', 'pg_toast') then
+    raise exception '% is not a membership table of the app', members
+      using errcode = '42501', detail = format('It is in schema %s.', target.nspname), hint = 'Pass a table of the app''s own.';
+  end if;
+  if subject_column is null or user_column is null then
+    raise exception 'subject_column and user_column must not be null'
+      using errcode = '22023', detail = format('Columns: %s and %s.', coalesce(subject_column, 'null'), coalesce(user_column, 'null')),
+            hint = 'Name the column of the subject''s id and the column of the user''s id.';
+  end if;
+  if (role_column is null) <> (roles is null) or cardinality(roles) = 0 or array_position(roles, null) is not null then
+    raise exception 'role_column and roles go together'
+      using errcode = '22023',
+            detail = payments.without_secrets(format('Column %s, roles %s.', coalesce(role_column, 'null'), coalesce(roles::text, 'null'))),
+            hint = 'Pass both, for example ''role'' and array[''owner'', ''billing''], or neither.';
+  end if;
+  foreach wanted in array array_remove(array[subject_column, user_column, role_column], null) loop
+    if not exists (select from pg_attribute a where a.attrelid = target.oid and a.attname = wanted and a.attnum > 0 and not a.attisdropped) then
+      raise exception '% has no column %', members, wanted
+        using errcode = '42703', detail = format('Table %s, column %s.', members, wanted), hint = 'Pass a column of that table.';
+    end if;
+    if not (has_schema_privilege(caller, target.schema, 'USAGE') and has_column_privilege(caller, target.oid, wanted, 'SELECT')) then
+      raise exception 'role % may not read %', caller, members
+        using errcode = '42501', detail = format('Column %s.', wanted),
+              hint = 'Have the table''s owner call this, or grant the role SELECT on it.';
+    end if;
+  end loop;
+  select string_agg(v.relation::regclass::text, ', ' order by v.relation) into as_invoker
+    from payments.views_read(target.oid) v where v.asks_as_invoker;
+  if as_invoker is not null then
+    raise exception '% is asked with its reader''s rights', members
+      using errcode = '42809', detail = format('The look-up reads as the view''s owner; security_invoker is set on %s.', as_invoker),
+            hint = 'Register the table below it, or ALTER VIEW … RESET (security_invoker).';
+  end if;
+  if target.relrowsecurity and not pg_has_role(caller, target.relowner, 'USAGE')
+     and not (select r.rolsuper or r.rolbypassrls from pg_roles r where r.rolname = caller) then
+    raise exception 'role % may not read all of %', caller, members
+      using errcode = '42501', detail = 'The table has row security, and the look-up reads past it.',
+            hint = 'Have the table''s owner, or a role that bypasses row security, call this.';
+  end if;
+  said := payments.superuser_says(members::text, target.relowner, caller,
+    'ALTER TABLE … OWNER TO a role of the app; or have a superuser call this, if nobody else can change what it runs.');
+
+  insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles, owner, said_by_superuser)
+  values (protect_subject_type_body.subject_type, members, subject_column, user_column, role_column, roles,
+          pg_get_userbyid(target.relowner), said)
+  on conflict on constraint subject_types_pkey do update
+    set members = excluded.members, subject_column = excluded.subject_column, user_column = excluded.user_column,
+        role_column = excluded.role_column, roles = excluded.roles, predicate = null,
+        owner = excluded.owner, said_by_superuser = excluded.said_by_superuser;
+  perform payments.make_subject_policies(subject_type, false);
+end
+$$;
+
+/* Says that a user may bill for a subject of this type if the app's own function says true:
+   predicate(user_id text, subject_id text) returns boolean. It runs as its owner; null, an error or no such function deny.
+   So does one whose owner is not the one that it had when it was registered: after ALTER FUNCTION … OWNER TO, call this again.
+
+   Called by an admin who owns the function, or a superuser; one that a superuser owns is registered by a superuser alone.
+   Raises 22023 (a name, or another kind of function), 42501. */
+create function payments.protect_subject_type(subject_type text, predicate regprocedure) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_named_registry';
+
+create function payments.protect_subject_type_body(subject_type text, predicate regprocedure) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller name := payments.outer_role();
+  target record;
+  said boolean;
+begin
+  perform payments.check_subject_type_name(subject_type);
+  select p.oid, p.proowner, p.prorettype, p.proretset, p.prokind, n.nspname,
+         p.pronargs = 2 and p.proargtypes[0] = 'text'::regtype and p.proargtypes[1] = 'text'::regtype as takes_texts into target
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+   where p.oid = predicate;
+  if target.oid is null or not target.takes_texts or target.prorettype <> 'boolean'::regtype or target.proretset
+     or target.prokind <> 'f' then
+    raise exception 'predicate must be a function (user_id text, subject_id text) returning boolean'
+      using errcode = '22023', detail = format('Function: %s.', coalesce(predicate::text, 'null')),
+            hint = 'Cast the ids inside the function, and return false where they are none.';
+  end if;
+  if target.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema')
+     or not pg_has_role(caller, target.proowner, 'USAGE') then
+    raise exception 'role % may not make % a predicate', caller, predicate
+      using errcode = '42501', detail = format('It belongs to %s, as whom it would run.', pg_get_userbyid(target.proowner)),
+            hint = 'Have the function''s owner, if he is an admin, or a superuser call this.';
+  end if;
+  said := payments.superuser_says(predicate::text, target.proowner, caller,
+    'ALTER FUNCTION … OWNER TO a role of the app; or have a superuser call this, if nobody else can change what it runs.');
+
+  insert into payments.subject_types as t (subject_type, predicate, owner, said_by_superuser)
+  values (protect_subject_type_body.subject_type,
+          (select format('%I.%I(text,text)', target.nspname, p.proname) from pg_proc p where p.oid = target.oid),
+          pg_get_userbyid(target.proowner), said)
+  on conflict on constraint subject_types_pkey do update
+    set members = null, subject_column = null, user_column = null, role_column = null, roles = null,
+        predicate = excluded.predicate, owner = excluded.owner, said_by_superuser = excluded.said_by_superuser;
+  perform payments.make_subject_policies(subject_type, true);
+end
+$$;
+
+/* Forgets who may bill for a type of subject: from now on nobody may. Returns whether it was registered. */
+create function payments.unprotect_subject_type(subject_type text) returns boolean
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_registry';
+
+create function payments.unprotect_subject_type_body(subject_type text) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.drop_subject_policies(subject_type);
+  delete from payments.subject_types t where t.subject_type = unprotect_subject_type_body.subject_type;
+  return found;
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   mappings
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Endpoints that Stripe can post to through PostgREST: it hands the raw body to the one unnamed json argument, the headers in
+-- request.headers, and takes the status from response.status. An event that fails answers 500, so that Stripe sends it
+-- again, and stays recorded. Source: https://docs.postgrest.org/en/stable/references/api/functions.html
+
+-- The header that Stripe signed with; null where there is none, or where the headers are no JSON object.
+create function payments.signature_header() returns text
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return nullif(current_setting('request.headers', true), '')::json ->> 'stripe-signature';
+exception when data_exception then
+  return null;
+end
+$function$;
+
+create function payments.answer_webhook(environment text, body json) returns json
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  answered jsonb := payments.answer_at_endpoint(environment, body::text, payments.signature_header());
+begin
+  if answered ->> 'http_status' <> '200' then
+    perform set_config('response.status', answered ->> 'http_status', true);
+  end if;
+  return answered -> 'answer';
+end
+$function$;
+
+create function payments.stripe_webhook_test(json) returns json
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return payments.answer_webhook('test', $1);
+end
+$function$;
+
+create function payments.stripe_webhook_live(json) returns json
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return payments.answer_webhook('live', $1);
+end
+$function$;
+
+comment on function payments.stripe_webhook_test(json) is
+  'Endpoint for Stripe''s test events through PostgREST. 403: the signature is refused. 400: the body is not an event. 500: the event failed and is recorded.';
+comment on function payments.stripe_webhook_live(json) is
+  'Endpoint for Stripe''s live events through PostgREST. 403: a bad signature, or live is not approved. 400: not an event. 500: the event failed and is recorded.';
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   mappings
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What follows on our own tables by triggers that are nobody's request.
+--
+-- A local session usually knows its Stripe session before any webhook, or is named by it. Where it learns of it later, from the
+-- backend, what Stripe said meanwhile is derived again, in the same transaction.
+
+create function payments.note_session() returns trigger
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.note_session_body() returns trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if tg_relid is distinct from to_regclass('payments.checkout_sessions') then
+    raise exception 'note_session() is made for payments.checkout_sessions'
+      using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
+            hint = 'Do not put it on another table.';
+  end if;
+  perform payments.session_linked(new.environment, new.stripe_checkout_session_id);
+  return null;
+end
+$function$;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass
+                   and tgname = 'payments_note_new_session') then
+    create trigger payments_note_new_session
+      after insert on payments.checkout_sessions for each row
+      when (new.stripe_checkout_session_id is not null)
+      execute function payments.note_session();
+    alter trigger payments_note_new_session on payments.checkout_sessions depends on extension payments;
+    -- A session that took the row because it names it, or was recovered from its own, is being projected anyway.
+    create trigger payments_note_session
+      after update of stripe_checkout_session_id on payments.checkout_sessions for each row
+      when (new.stripe_checkout_session_id is not null and new.claimed_by_session is null and new.recovered_from is null
+            and new.stripe_checkout_session_id is distinct from old.stripe_checkout_session_id)
+      execute function payments.note_session();
+    alter trigger payments_note_session on payments.checkout_sessions depends on extension payments;
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   policies
+
+set local search_path = pg_catalog, pg_temp;
+
+-- The one place that grants. What a guest, member, admin, webhook or gateway may do is said here, as data.
+
+-- Whom grant_role() has named: this record, and no privilege, decides who is trusted (src/trust.rs). CREATE EXTENSION after DROP
+-- EXTENSION, which takes the functions and so what was granted on them, gives it again; what revoke_role() took back stays, so
+-- that no installation gives it to a role that it knows by name. By name: a dump goes to servers where roles have other numbers.
+do $install$
+begin
+  if current_setting('row_security') <> 'off' and to_regclass('payments.granted_roles') is null then
+    create table payments.granted_roles (
+      role text not null,
+      as_ text not null check (as_ in ('guest', 'member', 'admin', 'webhook', 'gateway')),
+      revoked_at timestamptz,
+      created_at timestamptz not null default now(),
+      primary key (role, as_)
+    );
+  end if;
+end
+$install$;
+
+-- Functions by who may execute them; one that this version does not have is passed over.
+create function payments.granted_functions() returns table (as_ text, signature text)
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  values
+    -- What policies and paywalls of an app ask: a guest gets an answer too, namely no.
+    ('guest', 'payments.current_user_id()'),
+    ('guest', 'payments.owns_subject(text,text)'),
+    ('guest', 'payments.my_subjects(text)'),
+    ('guest', 'payments.caller()'),
+    ('guest', 'payments.caller_subjects()'),
+    ('guest', 'payments.caller_subjects(text)'),
+    ('guest', 'payments.caller_owns(text,text)'),
+    ('guest', 'payments.has_entitlement(text)'),
+    ('guest', 'payments.has_active_subscription(text,text,boolean)'),
+    ('guest', 'payments.my_entitlements()'),
+    ('guest', 'payments.my_active_subscriptions(text,boolean)'),
+    ('guest', 'payments.credit_balance(text,text)'),
+    ('guest', 'payments.my_credit_balances(text)'),
+    -- Asking to pay; what a guest may not ask for is refused with its reason.
+    ('guest', 'payments.create_checkout_session(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
+    ('guest', 'payments.create_customer_portal_session(text,text,text,text,text)'),
+    ('guest', 'payments.insert_checkout_session(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
+    ('guest', 'payments.insert_portal_session(text,text,text,text,text)'),
+    ('guest', 'payments.check_checkout_session(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
+    ('guest', 'payments.check_portal_session(text,text,text,text,text)'),
+    ('guest', 'payments.request_digest(text)'),
+    ('guest', 'payments.without_secrets(text)'),
+    ('guest', 'payments.ordinary_search_path()'),
+    ('guest', 'payments.caller_is_admin()'),
+
+    ('member', 'payments.spend_credits(text,text,bigint,text,text)'),
+
+    ('webhook', 'payments.stripe_webhook_test(json)'),
+    ('webhook', 'payments.stripe_webhook_live(json)'),
+    ('webhook', 'payments.receive_stripe_webhook(text,text,text)'),
+    ('webhook', 'payments.receive_stripe_webhook(text,bytea,text)'),
+    ('webhook', 'payments.answer_webhook(text,json)'),
+    ('webhook', 'payments.answer_at_endpoint(text,text,text)'),
+    ('webhook', 'payments.signature_header()'),
+
+    ('admin', 'payments.insert_checkout_session_of_backend(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
+    ('admin', 'payments.insert_portal_session_of_backend(text,text,text,text,text)'),
+    ('admin', 'payments.stripe_request(uuid)'),
+    ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
+    ('admin', 'payments.record_stripe_error(uuid,text)'),
+    ('admin', 'payments.apply_stripe_event(text,jsonb)'),
+    ('admin', 'payments.sync_stripe_objects(text,jsonb)'),
+    ('admin', 'payments.sync_stripe_objects(text,jsonb,timestamptz)'),
+    ('admin', 'payments.set_webhook_secret(text,text,interval)'),
+    ('admin', 'payments.has_webhook_secret(text)'),
+    ('admin', 'payments.set_stripe_account(text,text)'),
+    ('admin', 'payments.sign_test_event(jsonb)'),
+    ('admin', 'payments.stored_event_verifies(text,text)'),
+    ('admin', 'payments.approve_live(text)'),
+    ('admin', 'payments.revoke_live()'),
+    ('admin', 'payments.replay_events(text,text[])'),
+    ('admin', 'payments.prune_webhook_events(interval)'),
+    ('admin', 'payments.retry_fulfillments(text,text)'),
+    ('admin', 'payments.rebuild_projections(text)'),
+    ('admin', 'payments.verify_projections(text)'),
+    ('admin', 'payments.explain(text)'),
+    ('admin', 'payments.protect_subject_type(text,regclass,name,name,name,text[])'),
+    ('admin', 'payments.protect_subject_type(text,regprocedure)'),
+    ('admin', 'payments.unprotect_subject_type(text)'),
+    ('admin', 'payments.create_app_tables(name)'),
+    ('admin', 'payments.attach(text,regclass,jsonb)'),
+    ('admin', 'payments.detach(text,regclass)'),
+    ('admin', 'payments.detach_by_name(text,text)'),
+    ('admin', 'payments.set_credit_benefit(text,text,bigint)'),
+    ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean)'),
+    ('admin', 'payments.remove_benefit(text,text,text)'),
+    ('admin', 'payments.claim_jobs(integer)'),
+    ('admin', 'payments.finish_job(text)'),
+    ('admin', 'payments.finish_job(uuid)'),
+    ('admin', 'payments.fail_job(text,text)'),
+    ('admin', 'payments.fail_job(uuid,text)'),
+    -- create_app_tables runs as its caller, who owns what it makes.
+    ('admin', 'payments.default_table(text,text)'),
+    ('admin', 'payments.secure_default_table(text,regclass)'),
+    ('admin', 'payments.grant_default_table(text,regclass)'),
+    ('admin', 'payments.is_attached(text,regclass)'),
+    ('admin', 'payments.has_rights_of(name,oid)'),
+    ('admin', 'payments.check_app_schema(name)'),
+    ('admin', 'payments.check_app_table(name,name)'),
+    ('admin', 'payments.adjust_credits(text,text,bigint,text,text)'),
+    ('admin', 'payments.grant_role(regrole,text)'),
+    ('admin', 'payments.revoke_role(regrole,text)')
+$$;
+
+-- Privileges on tables. Of a guest and a member they are by column: what only Stripe and the backend know is not theirs.
+create function payments.granted_privileges() returns table (as_ text, relation text, privileges text)
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  values
+    ('guest', 'payments.checkout_sessions', 'select'),
+    ('guest', 'payments.checkout_sessions',
+     'insert (id, environment, mode, status, subject_type, subject_id, customer_email, line_items, success_url, cancel_url, '
+     'idempotency_key, metadata)'),
+    ('member', 'payments.customer_portal_sessions', 'select'),
+    ('member', 'payments.customer_portal_sessions',
+     'insert (id, environment, status, subject_type, subject_id, return_url, configuration_id)'),
+
+    -- Apps hang their own triggers on these.
+    ('admin', 'payments.stripe_connections', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.products', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.prices', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.customers', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.stripe_customer_mappings', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.checkout_sessions', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.customer_portal_sessions', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.payment_history', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.subscriptions', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.subscription_items', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.webhook_events', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.benefits', 'select, insert, update, delete, trigger'),
+    -- These are written by payments alone.
+    ('admin', 'payments.fulfillments', 'select, trigger'),
+    ('admin', 'payments.attachments', 'select'),
+    ('admin', 'payments.granted_roles', 'select'),
+    ('admin', 'payments.review', 'select'),
+    ('admin', 'payments.unfulfilled_payments', 'select'),
+    ('admin', 'payments.environments', 'select'),
+    ('admin', 'payments.subject_types', 'select'),
+    ('admin', 'payments.facts', 'select'),
+    ('admin', 'payments.fact_links', 'select'),
+    ('admin', 'payments.recovered_sessions', 'select'),
+    ('admin', 'payments.mapping_claims', 'select'),
+    ('admin', 'payments.active_entitlements', 'select')
+$$;
+
+-- What each includes: a member is also a guest, an admin is all but a webhook's caller.
+create function payments.included_grants(as_ text) returns setof text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select unnest(case as_ when 'member' then array['guest', 'member']
+                         when 'admin' then array['guest', 'member', 'webhook', 'gateway', 'admin']
+                         else array[as_] end)
+$$;
+
+-- The name of the policy by which an admin sees and writes every row of a table.
+create function payments.admin_policy(role text) returns name
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$ select format('admin_%s', case when octet_length($1) <= 50 then $1 else md5($1) end)::name $$;
+
+-- What gives a role what a guest, member, admin, webhook or gateway may do. src/trust.rs runs it as the tables' owner.
+create function payments.role_grants(role regrole, as_ text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select format('grant usage on schema payments to %s', $1)
+  union all
+  select format('grant execute on function %s to %s', f.signature, $1)
+    from payments.granted_functions() f
+   where f.as_ in (select payments.included_grants($2)) and to_regprocedure(f.signature) is not null
+  union all
+  select format('grant %s on %s to %s', p.privileges, p.relation, $1)
+    from payments.granted_privileges() p
+   where p.as_ in (select payments.included_grants($2)) and to_regclass(p.relation) is not null
+  union all
+  select format('create policy %I on %s to %s using (true) with check (true)', payments.admin_policy(r.rolname), c.oid::regclass, $1)
+    from (select distinct to_regclass(p.relation)::oid as oid from payments.granted_privileges() p where p.as_ = 'admin') t
+    join pg_class c on c.oid = t.oid and c.relkind = 'r'
+    join pg_roles r on r.oid = $1::oid
+   where $2 = 'admin'
+     and not exists (select from pg_policy o where o.polrelid = c.oid and o.polname = payments.admin_policy(r.rolname))
+$$;
+
+-- What takes it back, but for what the role keeps as something else that was recorded.
+create function payments.role_revokes(role regrole, as_ text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with left_as as (
+    select included.as_
+      from payments.granted_roles g
+      join pg_roles r on r.rolname = g.role and r.oid = $1::oid
+     cross join lateral payments.included_grants(g.as_) as included (as_)
+     where g.revoked_at is null and g.as_ <> $2
+  ), gone as (
+    select i as as_ from payments.included_grants($2) i except select l.as_ from left_as l
+  )
+  select format('revoke execute on function %s from %s', f.signature, $1)
+    from payments.granted_functions() f
+   where f.as_ in (select g.as_ from gone g) and to_regprocedure(f.signature) is not null
+  union all
+  select format('revoke %s on %s from %s', p.privileges, p.relation, $1)
+    from payments.granted_privileges() p
+   where p.as_ in (select g.as_ from gone g) and to_regclass(p.relation) is not null
+  union all
+  -- What a member or guest keeps on a table of which an admin had more.
+  select format('grant %s on %s to %s', p.privileges, p.relation, $1)
+    from payments.granted_privileges() p
+   where p.as_ in (select l.as_ from left_as l) and to_regclass(p.relation) is not null
+  union all
+  select format('drop policy %I on %s', o.polname, o.polrelid::regclass)
+    from pg_roles r join pg_policy o on o.polname = payments.admin_policy(r.rolname)
+   where r.oid = $1::oid and 'admin' in (select g.as_ from gone g)
+     and o.polrelid in (select c.oid from pg_class c where c.relnamespace = 'payments'::regnamespace)
+  union all
+  select format('revoke usage on schema payments from %s', $1)
+   where not exists (select from left_as)
+$$;
+
+create function payments.check_role_word(role regrole, as_ text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.hide_secrets_from_log(array[as_]);
+  if as_ is null or as_ not in ('guest', 'member', 'admin', 'webhook', 'gateway') then
+    raise exception 'role can be granted as guest, member, admin, webhook or gateway'
+      using errcode = '22023', detail = payments.without_secrets(format('Asked for: %s.', coalesce(as_, 'null'))), hint = 'Pass one of these words.';
+  end if;
+  if role is null or role::oid = 0 or role::text in ('payments_owner', 'payments_definer', 'payments_registrar') then
+    raise exception 'role % cannot be granted anything', coalesce(role::text, 'null')
+      using errcode = '42501', detail = 'Nobody becomes one of the extension''s own roles, and PUBLIC gets nothing.', hint = 'Pass a role of the app''s own.';
+  end if;
+end
+$$;
+
+/* Records that a role is a guest, member, admin, webhook or gateway, which is what trust goes by, and gives it what that may do.
+   Can be run again.
+   Raises 22023 (another word), 42501 (a role that stands above these, or the caller is no admin). */
+create function payments.grant_role(role regrole, as_ text) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_registry';
+
+create function payments.grant_role_body(role regrole, as_ text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_role_word(role, as_);
+  -- While a dump is being restored, it brings the table.
+  if to_regclass('payments.granted_roles') is not null then
+    insert into payments.granted_roles (role, as_)
+    select r.rolname, grant_role_body.as_ from pg_roles r where r.oid = grant_role_body.role::oid
+    on conflict on constraint granted_roles_pkey do update set revoked_at = null;
+  end if;
+  perform payments.change_grants(role, as_, true);
+end
+$$;
+
+/* Takes back what grant_role() gave. It stays taken back: neither DROP EXTENSION and CREATE EXTENSION nor a dump gives it again to
+   a role that the installation knows by its name. What the role is besides, it stays. Returns whether it was recorded so.
+   Raises 22023 (another word), 42501. */
+create function payments.revoke_role(role regrole, as_ text) returns boolean
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_registry';
+
+create function payments.revoke_role_body(role regrole, as_ text) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  was_recorded boolean;
+begin
+  perform payments.check_role_word(role, as_);
+  was_recorded := exists (select from payments.granted_roles g join pg_roles r on r.rolname = g.role
+                           where r.oid = revoke_role_body.role::oid and g.as_ = revoke_role_body.as_ and g.revoked_at is null);
+  insert into payments.granted_roles (role, as_, revoked_at)
+  select r.rolname, revoke_role_body.as_, now() from pg_roles r where r.oid = revoke_role_body.role::oid
+  on conflict on constraint granted_roles_pkey do update set revoked_at = excluded.revoked_at;
+  perform payments.change_grants(role, as_, false);
+  return was_recorded;
+end
+$$;
+
+-- What row security does not cover (TRUNCATE, TRIGGER, REFERENCES, MAINTAIN) is nobody's whom no record backs: an admin has
+-- TRIGGER where it says so above. Where somebody was given more (GRANT ALL on all tables of the schema, say), this takes it back.
+create function payments.unbacked_grants() returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select distinct format('revoke %s on %s from %s cascade', e.privilege_type, c.oid::regclass,
+                         case e.grantee when 0 then 'public' else e.grantee::regrole::text end)
+    from pg_class c
+   cross join lateral (
+     select a.grantee, a.privilege_type from aclexplode(c.relacl) a
+     union all
+     select a.grantee, format('%s (%I)', a.privilege_type, t.attname)
+       from pg_attribute t cross join lateral aclexplode(t.attacl) a
+      where t.attrelid = c.oid and a.privilege_type = 'REFERENCES') e
+   where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v')
+     and e.privilege_type ~ '^(TRUNCATE|TRIGGER|REFERENCES|MAINTAIN)'
+     and e.grantee <> c.relowner
+     and not (e.privilege_type = 'TRIGGER'
+              and exists (select from payments.granted_privileges() p
+                           where p.as_ = 'admin' and p.relation = 'payments.' || c.relname and p.privileges ~ 'trigger')
+              and exists (select from payments.granted_roles g join pg_roles r on r.rolname = g.role
+                           where r.oid = e.grantee and g.as_ = 'admin' and g.revoked_at is null))
+$$;
+
+create function payments.take_back_grants() returns event_trigger
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'take_back_grants';
+
+-- A role may do some things to itself: take its own name out of every policy (DROP OWNED BY itself), after which ours would do nothing,
+-- and say what its own objects are granted by default, after which no installation would trust the schema. Code of an app's that
+-- runs as one of ours may not.
+create function payments.refuse_own_ddl() returns event_trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user in ('payments_owner', 'payments_definer', 'payments_registrar') then
+    raise exception 'role % may not do this to itself', current_user
+      using errcode = '42501', detail = format('Command: %s.', tg_tag), hint = 'Leave it out of triggers on the tables of payments.';
+  end if;
+end
+$$;
+
+-- Row security does not cover TRUNCATE either, whoever holds the privilege.
+create function payments.refuse_truncate() returns trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not (select r.rolsuper from pg_roles r where r.rolname = current_user) then
+    raise exception 'table %.% is not to be emptied', tg_table_schema, tg_table_name
+      using errcode = '42501', detail = format('Role %s is not a superuser; row security does not cover TRUNCATE.', current_user),
+            hint = 'Delete the rows that are to go; old events go with payments.prune_webhook_events().';
+  end if;
+  return null;
+end
+$$;
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   roles
+
+set local search_path = pg_catalog, pg_temp;
+
+-- The tables. Public names and columns; see README, "Reference". They are made only where they are missing and then
+-- detached from the extension: pg_dump keeps an app's triggers, indexes, policies and publications only on tables that no
+-- extension owns, and DROP EXTENSION must never delete a record of money. While a dump is being restored
+-- (its scripts set row_security = off) nothing is made, because the dump brings it all.
+--
+-- No index begins with the environment: while a table is small, a plan would rather read all of such an index than look
+-- for one key, and a kept plan would go on so (src/plan.rs).
+
+do $install$
+declare
+  wide record;
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
+  if to_regclass('payments.environments') is null then
+    create table payments.environments (
+      environment text primary key check (environment in ('test', 'live')),
+      live_approved_by text,
+      live_approved_at timestamptz,
+      went_live_at timestamptz,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    insert into payments.environments (environment) values ('test'), ('live');
+  end if;
+
+  if to_regclass('payments.stripe_connections') is null then
+    create table payments.stripe_connections (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null unique check (environment in ('test', 'live')),
+      stripe_account_id text,
+      stripe_account_email text,
+      account_livemode boolean,
+      status text not null default 'unconfigured' check (status in ('unconfigured', 'connected', 'error')),
+      webhook_endpoint_id text,
+      webhook_endpoint_url text,
+      webhook_configured_at timestamptz,
+      last_synced_at timestamptz,
+      last_sync_status text check (last_sync_status in ('succeeded', 'failed')),
+      last_sync_error text,
+      last_sync_counts jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+  end if;
+
+  if to_regclass('payments.products') is null then
+    create table payments.products (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_product_id text not null,
+      name text not null,
+      description text,
+      active boolean not null default true,
+      default_price_id text,
+      metadata jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_product_id, environment)
+    );
+  end if;
+
+  if to_regclass('payments.prices') is null then
+    create table payments.prices (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_price_id text not null,
+      stripe_product_id text,
+      active boolean not null default true,
+      currency text,
+      unit_amount bigint,
+      unit_amount_decimal text,
+      type text,
+      lookup_key text,
+      billing_scheme text,
+      tax_behavior text,
+      recurring_interval text,
+      recurring_interval_count integer,
+      metadata jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_price_id, environment)
+    );
+    create index prices_product_idx on payments.prices (stripe_product_id, environment);
+  end if;
+
+  if to_regclass('payments.customers') is null then
+    create table payments.customers (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_customer_id text not null,
+      email text,
+      name text,
+      phone text,
+      deleted boolean not null default false,
+      metadata jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      stripe_created_at timestamptz,
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_customer_id, environment)
+    );
+  end if;
+
+  -- A row without evidence is an admin's own word; one with evidence was derived from a completed session.
+  if to_regclass('payments.stripe_customer_mappings') is null then
+    create table payments.stripe_customer_mappings (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      subject_type text not null,
+      subject_id text not null,
+      stripe_customer_id text not null,
+      evidence_created bigint,
+      evidence_event_id text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (subject_type, subject_id, environment),
+      unique (stripe_customer_id, environment)
+    );
+  end if;
+
+  -- What completed sessions say of subject and customer; the mappings follow from these (payment/mapping.rs of the core decides).
+  if to_regclass('payments.mapping_claims') is null then
+    create table payments.mapping_claims (
+      environment text not null check (environment in ('test', 'live')),
+      stripe_checkout_session_id text not null,
+      subject_type text not null,
+      subject_id text not null,
+      stripe_customer_id text not null,
+      evidence_created bigint not null,
+      evidence_event_id text not null,
+      primary key (stripe_checkout_session_id, environment)
+    );
+    create index mapping_claims_subject_idx on payments.mapping_claims (subject_id, subject_type, environment);
+    create index mapping_claims_customer_idx on payments.mapping_claims (stripe_customer_id, environment);
+  end if;
+
+  -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
+  -- claimed_by_session: the Stripe session that has this row only because it names it; where several do, the best of them has it
+  -- (payment/rival.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
+  -- recovered_from: the one that was recorded, while a session that Stripe recovered from it has the row.
+  -- guest_transaction: the transaction that a guest's row is shown to. request_digest: what was asked for under an idempotency
+  -- key, in short, whatever becomes of the row. Both are the guard's.
+  -- What its policies look at stands first: a scan takes each row apart up to the last column that it needs.
+  if to_regclass('payments.checkout_sessions') is null then
+    create table payments.checkout_sessions (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      mode text not null check (mode in ('payment', 'subscription')),
+      status text not null default 'initialized'
+        check (status in ('initialized', 'open', 'completed', 'expired', 'failed')),
+      payment_status text check (payment_status in ('paid', 'unpaid', 'no_payment_required')),
+      subject_type text,
+      subject_id text,
+      created_by text,
+      guest boolean not null default false,
+      guest_transaction bigint,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      customer_email text,
+      line_items jsonb not null check (jsonb_typeof(line_items) = 'array'),
+      success_url text not null,
+      cancel_url text not null,
+      idempotency_key text,
+      metadata jsonb not null default '{}',
+      stripe_checkout_session_id text,
+      stripe_customer_id text,
+      stripe_payment_intent_id text,
+      stripe_subscription_id text,
+      claimed_by_session text,
+      recovered_from text,
+      url text,
+      last_error text,
+      raw jsonb not null default '{}',
+      request jsonb,
+      request_digest text,
+      check ((subject_type is null) = (subject_id is null)),
+      unique (stripe_checkout_session_id, environment)
+    );
+    create unique index checkout_sessions_idempotency_key_idx
+      on payments.checkout_sessions (idempotency_key, environment) where idempotency_key is not null;
+    create index checkout_sessions_payment_intent_idx
+      on payments.checkout_sessions (stripe_payment_intent_id, environment) where stripe_payment_intent_id is not null;
+    create index checkout_sessions_subject_idx
+      on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null;
+    create index checkout_sessions_created_by_idx
+      on payments.checkout_sessions (created_by, created_at) where created_by is not null;
+    create index checkout_sessions_by_backend_idx
+      on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null and created_by is null;
+  end if;
+
+  -- Which session Stripe made another of, when its payer came back to an expired one.
+  if to_regclass('payments.recovered_sessions') is null then
+    create table payments.recovered_sessions (
+      environment text not null check (environment in ('test', 'live')),
+      stripe_checkout_session_id text not null,
+      recovered_from text not null,
+      primary key (stripe_checkout_session_id, environment)
+    );
+    create index recovered_sessions_recovered_from_idx on payments.recovered_sessions (recovered_from, environment);
+  end if;
+
+  if to_regclass('payments.customer_portal_sessions') is null then
+    create table payments.customer_portal_sessions (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      status text not null default 'initialized' check (status in ('initialized', 'created', 'failed')),
+      subject_type text not null,
+      subject_id text not null,
+      stripe_customer_id text,
+      return_url text,
+      configuration_id text,
+      url text,
+      last_error text,
+      raw jsonb not null default '{}',
+      created_by text,
+      request jsonb,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    create index customer_portal_sessions_subject_idx on payments.customer_portal_sessions (subject_type, subject_id);
+    create index customer_portal_sessions_created_by_idx
+      on payments.customer_portal_sessions (created_by, created_at) where created_by is not null;
+  end if;
+
+  -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.
+  -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
+  if to_regclass('payments.payment_history') is null then
+    create table payments.payment_history (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      type text not null
+        check (type in ('one_time_payment', 'subscription_invoice', 'refund', 'failed_payment', 'dispute')),
+      status text not null,
+      subject_type text,
+      subject_id text,
+      stripe_customer_id text,
+      customer_email_snapshot text,
+      stripe_checkout_session_id text,
+      stripe_payment_intent_id text,
+      stripe_invoice_id text,
+      stripe_charge_id text,
+      stripe_refund_id text,
+      stripe_dispute_id text,
+      stripe_subscription_id text,
+      stripe_product_id text,
+      stripe_price_id text,
+      amount bigint,
+      amount_refunded bigint,
+      shortfall bigint,
+      currency text,
+      description text,
+      dispute_status text,
+      paid_at timestamptz,
+      failed_at timestamptz,
+      refunded_at timestamptz,
+      stripe_created_at timestamptz,
+      raw jsonb not null default '{}',
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    ) with (fillfactor = 85);
+    create unique index payment_history_payment_intent_idx
+      on payments.payment_history (stripe_payment_intent_id, environment)
+      where stripe_payment_intent_id is not null and type <> 'refund';
+    create unique index payment_history_checkout_session_idx
+      on payments.payment_history (stripe_checkout_session_id, environment)
+      where stripe_checkout_session_id is not null and type <> 'refund';
+    create unique index payment_history_invoice_idx
+      on payments.payment_history (stripe_invoice_id, environment)
+      where stripe_invoice_id is not null and type <> 'refund';
+    create unique index payment_history_refund_idx
+      on payments.payment_history (stripe_refund_id, environment) where stripe_refund_id is not null;
+    create unique index payment_history_dispute_idx
+      on payments.payment_history (stripe_dispute_id, environment) where stripe_dispute_id is not null;
+    create index payment_history_charge_idx
+      on payments.payment_history (stripe_charge_id, environment) where stripe_charge_id is not null;
+    create index payment_history_customer_idx
+      on payments.payment_history (stripe_customer_id, environment) where stripe_customer_id is not null;
+    create index payment_history_subscription_idx
+      on payments.payment_history (stripe_subscription_id, environment) where stripe_subscription_id is not null;
+    create index payment_history_subject_idx
+      on payments.payment_history (subject_type, subject_id) where subject_id is not null;
+  end if;
+
+  if to_regclass('payments.subscriptions') is null then
+    create table payments.subscriptions (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_subscription_id text not null,
+      stripe_customer_id text,
+      subject_type text,
+      subject_id text,
+      status text not null,
+      current_period_start timestamptz,
+      current_period_end timestamptz,
+      cancel_at_period_end boolean not null default false,
+      cancel_at timestamptz,
+      canceled_at timestamptz,
+      trial_start timestamptz,
+      trial_end timestamptz,
+      latest_invoice_id text,
+      metadata jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_subscription_id, environment)
+    );
+    create index subscriptions_customer_idx on payments.subscriptions (stripe_customer_id, environment);
+    create index subscriptions_subject_idx
+      on payments.subscriptions (subject_type, subject_id) where subject_id is not null;
+  end if;
+
+  if to_regclass('payments.subscription_items') is null then
+    create table payments.subscription_items (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_subscription_item_id text not null,
+      stripe_subscription_id text not null,
+      stripe_product_id text,
+      stripe_price_id text,
+      quantity bigint,
+      metadata jsonb not null default '{}',
+      raw jsonb not null default '{}',
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_subscription_item_id, environment)
+    );
+    create index subscription_items_subscription_idx
+      on payments.subscription_items (stripe_subscription_id, environment);
+  end if;
+
+  -- The features that Stripe's own Entitlements say a customer has now.
+  if to_regclass('payments.active_entitlements') is null then
+    create table payments.active_entitlements (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_customer_id text not null,
+      lookup_key text not null,
+      stripe_entitlement_id text not null,
+      stripe_feature_id text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_customer_id, lookup_key, environment)
+    );
+  end if;
+
+  -- body: the bytes that were signed, and signature the header that signed them, so that a stored event can be verified
+  -- again; payload is the same for queries (a NUL, which jsonb cannot hold, shows as U+FFFD there). conflict: a mapping
+  -- that this event asked for and another, earlier evidence refused.
+  if to_regclass('payments.webhook_events') is null then
+    create table payments.webhook_events (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_event_id text not null,
+      event_type text not null,
+      livemode boolean,
+      stripe_account_id text,
+      object_type text,
+      object_id text,
+      processing_status text not null default 'pending'
+        check (processing_status in ('pending', 'processed', 'failed', 'ignored')),
+      attempt_count integer not null default 0,
+      last_error text,
+      conflict text,
+      refused_count integer not null default 0,
+      payload jsonb,
+      body text,
+      signature text,
+      received_at timestamptz not null default now(),
+      processed_at timestamptz,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_event_id, environment)
+    );
+    -- The row is written twice (pending, then its outcome): out of line, the wide columns are written once.
+    alter table payments.webhook_events set (toast_tuple_target = 256, fillfactor = 90);
+    create index webhook_events_object_idx on payments.webhook_events (object_id, environment);
+    create index webhook_events_received_idx on payments.webhook_events using brin (received_at);
+  end if;
+
+  -- What each event or sync said of each Stripe object. Of a payment's objects every statement is kept (they are small);
+  -- of a mirrored object (customer, subscription, product, price) only those that may still decide which is the newest.
+  if to_regclass('payments.facts') is null then
+    create table payments.facts (
+      environment text not null check (environment in ('test', 'live')),
+      object_id text collate "C" not null,
+      event_id text collate "C" not null,
+      object_type text not null,
+      group_id text collate "C",
+      stripe_customer_id text collate "C",
+      stripe_subscription_id text collate "C",
+      keys text[] collate "C" not null default '{}',
+      statement json not null,
+      primary key (object_id, event_id, environment)
+    );
+    create index facts_group_id_idx on payments.facts (group_id, environment) where group_id is not null;
+    create index facts_customer_idx
+      on payments.facts (stripe_customer_id, environment) where stripe_customer_id is not null;
+    create index facts_subscription_idx
+      on payments.facts (stripe_subscription_id, environment) where stripe_subscription_id is not null;
+  end if;
+
+  -- Every Stripe id that a fact has named, and the group of facts (its group_id) that it belongs to: facts that share an id
+  -- speak of one payment.
+  if to_regclass('payments.fact_links') is null then
+    create table payments.fact_links (
+      environment text not null check (environment in ('test', 'live')),
+      key text collate "C" not null,
+      group_id text collate "C" not null,
+      primary key (key, environment)
+    );
+  end if;
+
+  -- lz4 takes half the time of pglz, and not every server was built with it.
+  for wide in
+    select c.oid::regclass as name, a.attname as attribute
+      from (values
+           ('products', 'raw'), ('prices', 'raw'), ('customers', 'raw'),
+           ('payment_history', 'raw'), ('subscriptions', 'raw'), ('subscription_items', 'raw'),
+           ('webhook_events', 'payload'), ('webhook_events', 'body'), ('facts', 'statement')) as w (relation, attribute)
+      join pg_catalog.pg_class c on c.relnamespace = 'payments'::regnamespace and c.relname = w.relation
+      join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = w.attribute and a.attcompression = ''
+      join pg_catalog.pg_settings s on s.name = 'default_toast_compression' and 'lz4' = any (s.enumvals)
+  loop
+    execute format('alter table %s alter column %I set compression lz4', wide.name, wide.attribute);
+  end loop;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   secrets
+
+set local search_path = pg_catalog, pg_temp;
+
+-- A mapping that comes, goes or changes takes every earlier payment and subscription of its customer with it, in the same
+-- transaction, whoever wrote it. One that an admin writes (it has no evidence) stands above what sessions claim.
+
+create function payments.note_mapping() returns trigger
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.note_mapping_body() returns trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if tg_relid is distinct from to_regclass('payments.stripe_customer_mappings') then
+    raise exception 'note_mapping() is made for payments.stripe_customer_mappings'
+      using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
+            hint = 'Do not put it on another table.';
+  end if;
+  if tg_when = 'BEFORE' and tg_op = 'INSERT' then
+    -- An admin's own word stands above what was derived, and takes its place.
+    if new.evidence_event_id is null then
+      perform set_config('search_path', payments.ordinary_search_path(), true);
+      delete from payments.stripe_customer_mappings m
+       where m.environment operator(pg_catalog.=) new.environment and m.evidence_event_id is not null
+         and m.stripe_customer_id operator(pg_catalog.=) new.stripe_customer_id
+         and not (m.subject_type operator(pg_catalog.=) new.subject_type and m.subject_id operator(pg_catalog.=) new.subject_id);
+      perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    end if;
+    return new;
+  elsif tg_when = 'BEFORE' then
+    -- What is derived changes with its evidence; whoever else writes a mapping makes it an own one.
+    if (new.evidence_created, new.evidence_event_id) is not distinct from (old.evidence_created, old.evidence_event_id) then
+      new.evidence_created := null;
+      new.evidence_event_id := null;
+    end if;
+    return new;
+  end if;
+  if tg_op in ('UPDATE', 'DELETE') and (tg_op = 'DELETE' or new.stripe_customer_id <> old.stripe_customer_id) then
+    perform payments.mapping_changed(old.environment, old.subject_type, old.subject_id, old.stripe_customer_id,
+                                     tg_op = 'DELETE' and old.evidence_event_id is null);
+  end if;
+  if tg_op in ('UPDATE', 'INSERT') then
+    perform payments.mapping_changed(new.environment, new.subject_type, new.subject_id, new.stripe_customer_id,
+                                     new.evidence_event_id is null);
+  end if;
+  return null;
+end
+$function$;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.stripe_customer_mappings'::regclass
+                   and tgname = 'payments_note_mapping') then
+    create trigger payments_note_mapping
+      after insert or delete or update of environment, subject_type, subject_id, stripe_customer_id
+      on payments.stripe_customer_mappings for each row execute function payments.note_mapping();
+    alter trigger payments_note_mapping on payments.stripe_customer_mappings depends on extension payments;
+    create trigger payments_own_mapping
+      before insert or update on payments.stripe_customer_mappings for each row execute function payments.note_mapping();
+    alter trigger payments_own_mapping on payments.stripe_customer_mappings depends on extension payments;
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   secrets
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Whose events are one's own.
+
+/* Says which Stripe account is the environment's own. Stripe names no account in the events of one's own; those of connected accounts,
+   and of an organization's, name theirs and are ignored, all but this one's. Raises 22023. */
+create function payments.set_stripe_account(environment text, stripe_account_id text) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.set_stripe_account_body(environment text, stripe_account_id text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+begin
+  perform payments.hide_secrets_from_log(array[environment, stripe_account_id]);
+  if environment is null or environment not in ('test', 'live') then
+    raise exception 'environment must be test or live'
+      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(environment, 'null'))),
+            hint = 'Pass test or live.';
+  end if;
+  if stripe_account_id is null or stripe_account_id !~ '^acct_[0-9A-Za-z]{1,250}$' then
+    raise exception 'stripe_account_id must be the id of a Stripe account'
+      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(left(stripe_account_id, 100), 'null'))),
+            hint = 'Pass the acct_… that Stripe''s dashboard shows under Settings, Account details.';
+  end if;
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.stripe_connections as c (environment, stripe_account_id)
+  values (set_stripe_account_body.environment, set_stripe_account_body.stripe_account_id)
+  on conflict on constraint stripe_connections_environment_key do update
+     set stripe_account_id = excluded.stripe_account_id
+   where (c.stripe_account_id operator(pg_catalog.=) excluded.stripe_account_id) is not true;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   sessions
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Live: refused until someone approves it by name.
+
+create function payments.require_open_environment(environment text) returns void
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if environment = 'live' and not exists (
+    select from payments.environments e where e.environment = 'live' and e.live_approved_at is not null)
+  then
+    raise exception 'live is not approved'
+      using errcode = '55000', detail = 'Nobody has approved taking real money.',
+            hint = 'An admin approves it with payments.approve_live(approved_by).';
+  end if;
+end
+$$;
+
+/* Approves taking real money. Needs a webhook secret of live and an active price of live: without the first no payment
+   would be heard of, without the second there is nothing to sell. From now on no test payment or subscription gives anything
+   that counts for live; what test subscriptions gave ends. Raises 22023 (nobody's name), 55000. */
+create function payments.approve_live(approved_by text) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.approve_live_body(approved_by text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.hide_secrets_from_log(array[approved_by]);
+  if approved_by is null or btrim(approved_by) = '' then
+    raise exception 'approved_by must name who approves'
+      using errcode = '22023', detail = 'It is null or blank.', hint = 'Pass a name or an e-mail address.';
+  end if;
+  if approved_by <> payments.without_secrets(approved_by) then
+    raise exception 'approved_by looks like a stripe secret'
+      using errcode = '22023', detail = 'It is not shown.', hint = 'Pass a name or an e-mail address.';
+  end if;
+  if not payments.has_webhook_secret('live') then
+    raise exception 'live has no webhook secret'
+      using errcode = '55000', detail = 'Payments would be taken and never heard of.',
+            hint = 'Set it with payments.set_webhook_secret(''live'', secret).';
+  end if;
+  if not exists (select from payments.prices p where p.environment = 'live' and p.active) then
+    raise exception 'live has no active price'
+      using errcode = '55000', detail = 'No row of payments.prices is active in live.',
+            hint = 'Sync the catalog with payments.sync_stripe_objects(''live'', objects).';
+  end if;
+  -- A test subscription that is being delivered is waited for, so that it ends with the others.
+  lock table payments.fact_links in exclusive mode;
+  update payments.environments e
+     set live_approved_by = approve_live_body.approved_by, live_approved_at = now(), went_live_at = coalesce(e.went_live_at, now())
+   where e.environment = 'live';
+  perform payments.settle_subscriptions('test');
+end
+$$;
+
+/* Takes the approval back: from now on live is refused, sessions and Stripe's events alike. Stripe sends an event again for
+   three days, so what is approved by then is not lost. What was paid for in live goes on to count, and test does not. */
+create function payments.revoke_live() returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.revoke_live_body() returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$
+  update payments.environments set live_approved_by = null, live_approved_at = null where environment = 'live'
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   sessions
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Row security of the session tables: deny by default, and each INSERT policy with its SELECT policy, since on conflict and
+-- returning need both. A type of subject that is registered brings its own pairs (subjects.sql), a role that is made an
+-- admin a policy of its own (grants.sql).
+--
+-- created_by and guest are the guard's stamps, which no caller may write: where the guard is switched off they are missing,
+-- and the policies deny. The policies call no member of the extension; see identity.sql.
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if exists (select from pg_policy where polrelid = 'payments.checkout_sessions'::regclass and polname = 'own_select') then
+    return;
+  end if;
+
+  create policy own_select on payments.checkout_sessions for select
+    using (case when subject_id is null then created_by = (select payments.caller())
+                else subject_type = 'user' and subject_id = (select payments.caller()) end);
+  create policy own_insert on payments.checkout_sessions for insert
+    with check (status = 'initialized' and created_by = (select payments.caller())
+                and case when subject_id is null then mode = 'payment'
+                         else subject_type = 'user' and subject_id = created_by end);
+
+  create policy own_select on payments.customer_portal_sessions for select
+    using (subject_type = 'user' and subject_id = (select payments.caller()));
+  create policy own_insert on payments.customer_portal_sessions for insert
+    with check (status = 'initialized' and created_by = (select payments.caller())
+                and subject_type = 'user' and subject_id = created_by);
+
+  -- A guest has no name by which to know his rows again. He sees what the guard has shown to his own transaction, and nothing
+  -- of any other guest: returning and on conflict work, a list of sessions is empty. The guard shows him what he inserts, and
+  -- what he asks for word for word while nothing more is known of it. Whoever writes the row otherwise, for its key's sake above
+  -- all, shows it to nobody. A stamp of another server's, in a restored dump, may equal a transaction of this one: the time
+  -- tells them apart.
+  create policy guest_select on payments.checkout_sessions for select
+    using (guest and updated_at = now() and guest_transaction = pg_current_xact_id_if_assigned()::text::bigint);
+  create policy guest_insert on payments.checkout_sessions for insert
+    with check (guest and created_by is null and subject_id is null and mode = 'payment' and status = 'initialized'
+                and (select payments.caller()) is null);
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   subjects
+--   session::checkout::guard_checkout_session
+--   session::portal::guard_portal_session
+--   session::redaction::keep_secrets_out
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Asking to pay: the callers' functions, the request to Stripe, and what Stripe answered. The guards are in src/session/.
+
+-- A session as the functions return it: the columns of the table, in their order. A type of its own, since no member of the
+-- extension may depend on a table.
+create type payments.checkout_session as (
+  id uuid,
+  environment text,
+  mode text,
+  status text,
+  payment_status text,
+  subject_type text,
+  subject_id text,
+  created_by text,
+  guest boolean,
+  guest_transaction bigint,
+  created_at timestamptz,
+  updated_at timestamptz,
+  customer_email text,
+  line_items jsonb,
+  success_url text,
+  cancel_url text,
+  idempotency_key text,
+  metadata jsonb,
+  stripe_checkout_session_id text,
+  stripe_customer_id text,
+  stripe_payment_intent_id text,
+  stripe_subscription_id text,
+  claimed_by_session text,
+  recovered_from text,
+  url text,
+  last_error text,
+  raw jsonb,
+  request jsonb,
+  request_digest text
+);
+
+create type payments.customer_portal_session as (
+  id uuid,
+  environment text,
+  status text,
+  subject_type text,
+  subject_id text,
+  stripe_customer_id text,
+  return_url text,
+  configuration_id text,
+  url text,
+  last_error text,
+  raw jsonb,
+  created_by text,
+  request jsonb,
+  created_at timestamptz,
+  updated_at timestamptz
+);
+
+create function payments.touch_updated_at() returns trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.updated_at := now();
+  return new;
+end
+$$;
+
+-- As whoever runs it: the caller, under his own row security, or, for a backend, the definer.
+create function payments.insert_checkout_session(
+  environment text, mode text, line_items jsonb, success_url text, cancel_url text,
+  subject_type text default null, subject_id text default null, customer_email text default null,
+  metadata jsonb default '{}', idempotency_key text default null
+) returns payments.checkout_session
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  made jsonb;
+  first jsonb;
+  trusted boolean := payments.caller_is_admin();
+  asked jsonb := jsonb_build_object(
+    'mode', $2, 'subject_type', $6, 'subject_id', $7, 'customer_email', $8, 'line_items', $3, 'success_url', $4,
+    'cancel_url', $5, 'metadata', coalesce($9, '{}'));
+begin
+  -- Of a backend's own INSERT the guard checks the forms only; through this function it asks as strictly as anyone. A
+  -- request that is repeated was judged before, also if another caller has the plain key meanwhile (set_aside() of the core).
+  if trusted and not exists (
+    select from payments.checkout_sessions s
+     where s.environment = $1 and s.idempotency_key in ($10, $10 || chr(31) || encode(sha256('backend'), 'hex'))
+       and s.created_by is null and not s.guest)
+  then
+    perform payments.check_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, '{}'), $10);
+  end if;
+
+  -- An app's triggers on the table find the search_path of an ordinary session.
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.checkout_sessions as s (environment, mode, line_items, success_url, cancel_url, subject_type, subject_id,
+                                               customer_email, metadata, idempotency_key)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, '{}'), $10)
+  on conflict (environment, idempotency_key) where idempotency_key is not null do nothing
+  returning pg_catalog.to_jsonb(s.*) into made;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+
+  if made is null then
+    -- The guard has seen to it that the row with this key is the caller's own (src/session/checkout.rs).
+    select to_jsonb(s.*) into first
+      from payments.checkout_sessions s
+     where s.environment = $1 and s.idempotency_key = $10;
+    if first is null or coalesce(first ->> 'request_digest', payments.request_digest(first::text)) is distinct from payments.request_digest(asked::text) then
+      raise exception 'idempotency key was used for another request'
+        using errcode = 'PT409',
+              detail = payments.without_secrets(format('Environment %s, key %s.', $1, $10)),
+              hint = 'Use a new key for a new request; repeat a request unchanged to get its session again.';
+    end if;
+    made := first;
+  end if;
+  return jsonb_populate_record(null::payments.checkout_session, made);
+end
+$$;
+
+-- A backend's, so that an app's trigger on the table never runs as a superuser who calls.
+create function payments.insert_checkout_session_of_backend(
+  environment text, mode text, line_items jsonb, success_url text, cancel_url text,
+  subject_type text, subject_id text, customer_email text,
+  metadata jsonb, idempotency_key text
+) returns payments.checkout_session
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.insert_checkout_session_of_backend_body(
+  environment text, mode text, line_items jsonb, success_url text, cancel_url text,
+  subject_type text, subject_id text, customer_email text,
+  metadata jsonb, idempotency_key text
+) returns payments.checkout_session
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.insert_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) $$;
+
+/* Inserts a checkout session as the caller and returns it. The same key and the same request by the same caller returns the
+   first row, whatever its state.
+
+   Raises 22023 (a bad argument), 42501 (not the caller's subject), 55000 (live is not approved), PT409 (the key was used for
+   another request). */
+create function payments.create_checkout_session(
+  environment text, mode text, line_items jsonb, success_url text, cancel_url text,
+  subject_type text default null, subject_id text default null, customer_email text default null,
+  metadata jsonb default '{}', idempotency_key text default null
+) returns payments.checkout_session
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if payments.caller_is_admin() then
+    return payments.insert_checkout_session_of_backend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+  end if;
+  return payments.insert_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+end
+$$;
+
+-- As whoever runs it, as insert_checkout_session.
+create function payments.insert_portal_session(
+  environment text, subject_type text, subject_id text, return_url text default null, configuration_id text default null
+) returns payments.customer_portal_session
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  made jsonb;
+begin
+  if not payments.check_portal_session($1, $2, $3, $4, $5) then
+    raise exception 'subject has no stripe customer'
+      using errcode = 'PT404',
+            detail = payments.without_secrets(format('Subject %s %s, environment %s.', $2, $3, $1)),
+            hint = 'It gets one with its first completed checkout.';
+  end if;
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.customer_portal_sessions as s (environment, subject_type, subject_id, return_url, configuration_id)
+  values ($1, $2, $3, $4, $5)
+  returning pg_catalog.to_jsonb(s.*) into made;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  return jsonb_populate_record(null::payments.customer_portal_session, made);
+end
+$$;
+
+create function payments.insert_portal_session_of_backend(
+  environment text, subject_type text, subject_id text, return_url text, configuration_id text
+) returns payments.customer_portal_session
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.insert_portal_session_of_backend_body(
+  environment text, subject_type text, subject_id text, return_url text, configuration_id text
+) returns payments.customer_portal_session
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.insert_portal_session($1, $2, $3, $4, $5) $$;
+
+/* Inserts a portal session as the caller and returns it. For a subject that has a Stripe customer.
+
+   Raises 42501 (nobody is signed in, or not the caller's subject), PT404 (no customer: show "subscribe" instead), 22023, 55000.
+   What raises leaves no row; a backend that keeps failed attempts inserts the row itself and then marks it as failed. */
+create function payments.create_customer_portal_session(
+  environment text, subject_type text, subject_id text, return_url text default null, configuration_id text default null
+) returns payments.customer_portal_session
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if payments.caller_is_admin() then
+    return payments.insert_portal_session_of_backend($1, $2, $3, $4, $5);
+  end if;
+  return payments.insert_portal_session($1, $2, $3, $4, $5);
+end
+$$;
+
+create function payments.no_such_session(session_id uuid) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'session does not exist'
+    using errcode = 'P0002', detail = format('Id %s.', coalesce(session_id::text, 'null')),
+          hint = 'Pass the id of a row of checkout_sessions or customer_portal_sessions.';
+end
+$$;
+
+-- The metadata by which Stripe's objects are found again (projection.md): stamped here, refused from callers.
+create function payments.linking_metadata(session payments.checkout_session) returns jsonb
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    p || 'checkout_session_id', session.id::text,
+    p || 'checkout_mode', session.mode,
+    p || 'subject_type', session.subject_type,
+    p || 'subject_id', session.subject_id)
+  from payments.metadata_prefix() p
+$$;
+
+-- The metadata that goes to Stripe, which takes 50 keys: those that link back, then of the row's own the first in their order. A
+-- linking key that the row does not imply (a backend may have written one) does not go.
+create function payments.metadata_to_send(session payments.checkout_session) returns jsonb
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select sent.linking || (
+    select coalesce(jsonb_object_agg(own.key, own.value), '{}')
+      from (select m.key, m.value
+              from jsonb_each(session.metadata - array(select jsonb_object_keys(links))) m
+             order by m.key collate "C"
+             limit 50 - (select count(*) from jsonb_object_keys(sent.linking))) own)
+    from payments.linking_metadata(session) links, jsonb_strip_nulls(links) as sent (linking)
+$$;
+
+create function payments.checkout_params(session payments.checkout_session) returns jsonb
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  metadata jsonb := payments.metadata_to_send(session);
+  customer text;
+  params jsonb;
+begin
+  select m.stripe_customer_id into customer
+    from payments.stripe_customer_mappings m
+   where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id;
+  params := jsonb_build_object(
+    'mode', session.mode,
+    'line_items', (
+      select jsonb_agg(jsonb_build_object('price', coalesce(i.item ->> 'price', i.item ->> 'stripePriceId'),
+                                          'quantity', i.item -> 'quantity') order by i.place)
+        from jsonb_array_elements(session.line_items) with ordinality as i(item, place)),
+    'success_url', session.success_url,
+    'cancel_url', session.cancel_url,
+    'client_reference_id', session.id::text,
+    'metadata', metadata,
+    case session.mode when 'payment' then 'payment_intent_data' else 'subscription_data' end,
+    jsonb_build_object('metadata', metadata));
+  if customer is not null then
+    return params || jsonb_build_object('customer', customer);
+  end if;
+  if session.customer_email is not null then
+    params := params || jsonb_build_object('customer_email', session.customer_email);
+  end if;
+  -- Without it a one-time checkout makes a guest, and the subject never gets a customer of its own.
+  if session.mode = 'payment' and session.subject_id is not null then
+    params := params || '{"customer_creation": "always"}';
+  end if;
+  return params;
+end
+$$;
+
+create function payments.portal_params(session payments.customer_portal_session) returns jsonb
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  customer text := (
+    select m.stripe_customer_id
+      from payments.stripe_customer_mappings m
+     where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id);
+begin
+  if customer is null then
+    raise exception 'subject has no stripe customer'
+      using errcode = 'PT404',
+            detail = format('Subject %s %s, environment %s.', session.subject_type, session.subject_id, session.environment),
+            hint = 'It gets one with its first completed checkout.';
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'customer', customer, 'return_url', session.return_url, 'configuration', session.configuration_id));
+end
+$$;
+
+/* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key and params, nested as
+   Stripe's API names them. The same session gives the same request, so that it may be sent again under its key: what was
+   said first is kept with the row, whatever becomes of the subject's customer or of payments.metadata_prefix meanwhile.
+   (Where nothing can be written, on a standby, it is said and not kept.) Stripe takes 50 keys of metadata: the keys that link
+   back go first, of the row's own as many as there is room for, in the order of their names; the others stay in the row.
+
+   Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
+   customer). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
+create function payments.stripe_request(session_id uuid) returns jsonb
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.stripe_request_body(session_id uuid) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  checkout payments.checkout_session;
+  portal payments.customer_portal_session;
+  kept jsonb;
+  said jsonb;
+  may_write boolean := current_setting('transaction_read_only') = 'off';
+begin
+  if may_write then
+    -- Of two who ask at once the second waits, and is told what the first was.
+    perform from payments.checkout_sessions s where s.id = session_id for no key update;
+    perform from payments.customer_portal_sessions s where s.id = session_id for no key update;
+  end if;
+  select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
+    from payments.checkout_sessions s where s.id = session_id;
+  if found then
+    if checkout.status in ('completed', 'expired') then
+      raise exception 'session is %', checkout.status
+        using errcode = '55000', detail = format('Session %s.', session_id), hint = 'Make a new session.';
+    end if;
+    perform payments.require_open_environment(checkout.environment);
+    select s.request into kept from payments.checkout_sessions s where s.id = session_id;
+    said := coalesce(kept, jsonb_build_object(
+      'method', 'POST', 'path', '/v1/checkout/sessions', 'idempotency_key', 'checkout_session_' || session_id,
+      'params', payments.checkout_params(checkout)));
+  else
+    select (jsonb_populate_record(null::payments.customer_portal_session, to_jsonb(s.*))).* into portal
+      from payments.customer_portal_sessions s where s.id = session_id;
+    if not found then
+      perform payments.no_such_session(session_id);
+    end if;
+    perform payments.require_open_environment(portal.environment);
+    select s.request into kept from payments.customer_portal_sessions s where s.id = session_id;
+    said := coalesce(kept, jsonb_build_object(
+      'method', 'POST', 'path', '/v1/billing_portal/sessions', 'idempotency_key', 'portal_session_' || session_id,
+      'params', payments.portal_params(portal)));
+  end if;
+  if kept is null and may_write then
+    perform set_config('search_path', payments.ordinary_search_path(), true);
+    update payments.checkout_sessions as s set request = said where s.id operator(pg_catalog.=) session_id;
+    update payments.customer_portal_sessions as s set request = said
+     where s.id operator(pg_catalog.=) session_id and checkout.id is null;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  end if;
+  return said;
+end
+$$;
+
+-- An id in an answer of Stripe's, where it may stand alone or with its whole object.
+create function payments.stripe_id(value jsonb) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$ select case jsonb_typeof(value) when 'object' then value ->> 'id' when 'string' then value #>> '{}' end $$;
+
+create function payments.refuse_response(session_id uuid, why text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'response does not belong to this session'
+    using errcode = '22023', detail = format('Session %s: %s', session_id, payments.without_secrets(why)),
+          hint = 'Record the JSON that Stripe answered to this session''s own request; an error with payments.record_stripe_error().';
+end
+$$;
+
+/* Records what Stripe answered to stripe_request: its id, url, customer and what it pays for; the session is open (a portal session created).
+   A webhook may have come first: what is known stays, and no status goes back. Returns the row.
+
+   Raises P0002 (no such session), 22023 (not the response to this session's request). */
+create function payments.record_stripe_response(session_id uuid, response jsonb) returns jsonb
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.record_stripe_response_body(session_id uuid, response jsonb) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  checkout payments.checkout_session;
+  portal payments.customer_portal_session;
+  is_checkout boolean;
+  environment text;
+  known text;
+  mapped text;
+  row_now jsonb;
+  customer text := payments.stripe_id(response -> 'customer');
+begin
+  perform payments.hide_secrets_from_log(array[response::text]);
+  select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
+    from payments.checkout_sessions s where s.id = session_id for update;
+  is_checkout := found;
+  if not is_checkout then
+    select (jsonb_populate_record(null::payments.customer_portal_session, to_jsonb(s.*))).* into portal
+      from payments.customer_portal_sessions s where s.id = session_id for update;
+    if not found then
+      perform payments.no_such_session(session_id);
+    end if;
+    -- Whose portal it is: the customer that the request named, or the subject's as long as nobody has asked for it.
+    select coalesce(s.stripe_customer_id, s.request #>> '{params,customer}', (
+             select m.stripe_customer_id
+               from payments.stripe_customer_mappings m
+              where m.environment = s.environment and m.subject_type = s.subject_type and m.subject_id = s.subject_id)) into mapped
+      from payments.customer_portal_sessions s where s.id = session_id;
+  end if;
+  environment := coalesce(checkout.environment, portal.environment);
+  known := coalesce(checkout.recovered_from, checkout.stripe_checkout_session_id, portal.raw ->> 'id');
+
+  if response ->> 'id' is null
+     or response ->> 'object' is distinct from (case when is_checkout then 'checkout.session' else 'billing_portal.session' end) then
+    perform payments.refuse_response(session_id, format('it is no %s.', case when is_checkout then 'checkout.session' else 'billing_portal.session' end));
+  elsif (response -> 'livemode') <> to_jsonb(environment = 'live')
+     or response ->> 'id' like (case environment when 'live' then 'cs\_test\_%' else 'cs\_live\_%' end) then
+    perform payments.refuse_response(session_id, format('it says livemode %s, the session is of %s.',
+                                                        coalesce(response ->> 'livemode', 'nothing'), environment));
+  elsif known is distinct from (response ->> 'id') and known is not null then
+    perform payments.refuse_response(session_id, format('%s is recorded, and it says %s.', known, response ->> 'id'));
+  elsif is_checkout and response ->> 'client_reference_id' <> session_id::text then
+    perform payments.refuse_response(session_id, format('it is the response to session %s.', response ->> 'client_reference_id'));
+  elsif not is_checkout and mapped is not null and customer is distinct from mapped then
+    perform payments.refuse_response(session_id, format('its customer is %s, and it says %s.', mapped, coalesce(customer, 'none')));
+  elsif is_checkout and exists (
+    select from payments.checkout_sessions s
+     where s.environment = checkout.environment and s.stripe_checkout_session_id = response ->> 'id' and s.id <> session_id)
+  then
+    perform payments.refuse_response(session_id, format('%s is recorded for another session.', response ->> 'id'));
+  end if;
+
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  if is_checkout then
+    -- Only a webhook makes a session completed, expired or paid.
+    update payments.checkout_sessions as s
+       set status = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed']) then 'open' else s.status end,
+           stripe_checkout_session_id = case when s.recovered_from is null then response operator(pg_catalog.->>) 'id'
+                                             else s.stripe_checkout_session_id end,
+           claimed_by_session = null,
+           url = coalesce(response operator(pg_catalog.->>) 'url', s.url),
+           stripe_customer_id = coalesce(s.stripe_customer_id, customer),
+           stripe_payment_intent_id = coalesce(s.stripe_payment_intent_id,
+                                               payments.stripe_id(response operator(pg_catalog.->) 'payment_intent')),
+           stripe_subscription_id = coalesce(s.stripe_subscription_id,
+                                             payments.stripe_id(response operator(pg_catalog.->) 'subscription')),
+           payment_status = coalesce(s.payment_status, case
+             when (response operator(pg_catalog.->>) 'payment_status') operator(pg_catalog.=) 'unpaid' then 'unpaid' end),
+           last_error = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed']) then null else s.last_error end,
+           raw = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed'])
+                        or s.raw operator(pg_catalog.=) '{}' then response else s.raw end
+     where s.id operator(pg_catalog.=) session_id;
+    -- What was said of it before follows in a trigger.
+    select pg_catalog.to_jsonb(s.*) into row_now from payments.checkout_sessions as s where s.id operator(pg_catalog.=) session_id;
+  else
+    update payments.customer_portal_sessions as s
+       set status = 'created',
+           url = coalesce(response operator(pg_catalog.->>) 'url', s.url),
+           stripe_customer_id = coalesce(s.stripe_customer_id, customer),
+           last_error = null,
+           raw = response
+     where s.id operator(pg_catalog.=) session_id
+    returning pg_catalog.to_jsonb(s.*) into row_now;
+  end if;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  return row_now;
+end
+$$;
+
+/* Records that Stripe refused the request, or could not be reached: the session is failed, with the reason. What looks like
+   a Stripe key is taken out of it. A session that Stripe has made already stays as it is. Returns the row.
+
+   Raises P0002 (no such session). */
+create function payments.record_stripe_error(session_id uuid, error text) returns jsonb
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.record_stripe_error_body(session_id uuid, error text) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  row_now jsonb;
+  reason text := left(payments.without_secrets(coalesce(error, 'unknown')), 2000);
+begin
+  perform payments.hide_secrets_from_log(array[error]);
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  update payments.checkout_sessions as s
+     set status = 'failed', last_error = reason
+   where s.id operator(pg_catalog.=) session_id and s.status operator(pg_catalog.=) any (array['initialized', 'failed'])
+     and s.stripe_checkout_session_id is null
+  returning pg_catalog.to_jsonb(s.*) into row_now;
+  if row_now is null then
+    update payments.customer_portal_sessions as s
+       set status = 'failed', last_error = reason
+     where s.id operator(pg_catalog.=) session_id and s.status operator(pg_catalog.=) any (array['initialized', 'failed'])
+    returning pg_catalog.to_jsonb(s.*) into row_now;
+  end if;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  if row_now is null then
+    select to_jsonb(s.*) into row_now from payments.checkout_sessions s where s.id = session_id;
+  end if;
+  if row_now is null then
+    select to_jsonb(s.*) into row_now from payments.customer_portal_sessions s where s.id = session_id;
+  end if;
+  if row_now is null then
+    perform payments.no_such_session(session_id);
+  end if;
+  return row_now;
+end
+$$;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass and tgname = 'payments_guard') then
+    create trigger payments_guard before insert on payments.checkout_sessions
+      for each row execute function payments.guard_checkout_session();
+    alter trigger payments_guard on payments.checkout_sessions depends on extension payments;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.customer_portal_sessions'::regclass and tgname = 'payments_guard') then
+    create trigger payments_guard before insert on payments.customer_portal_sessions
+      for each row execute function payments.guard_portal_session();
+    alter trigger payments_guard on payments.customer_portal_sessions depends on extension payments;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass and tgname = 'payments_secrets') then
+    create trigger payments_secrets
+      before update of subject_type, subject_id, customer_email, line_items, success_url, cancel_url, idempotency_key,
+        metadata, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, last_error, raw
+      on payments.checkout_sessions for each row
+      execute function payments.keep_secrets_out();
+    alter trigger payments_secrets on payments.checkout_sessions depends on extension payments;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.customer_portal_sessions'::regclass and tgname = 'payments_secrets') then
+    create trigger payments_secrets
+      before update of subject_type, subject_id, stripe_customer_id, return_url, configuration_id, url, last_error, raw
+      on payments.customer_portal_sessions for each row
+      execute function payments.keep_secrets_out();
+    alter trigger payments_secrets on payments.customer_portal_sessions depends on extension payments;
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   tables
+
+set local search_path = pg_catalog, pg_temp;
+
+-- The webhook secrets. The one table that stays a member of the extension, so that no dump holds it. It belongs to the installing
+-- superuser and stands in a schema of its own, on which nobody has USAGE; row security is forced and there is no policy, so that
+-- roles that may read or write all tables (pg_read_all_data, pg_write_all_data) find nothing in it and write nothing to it; the
+-- planner keeps no statistics of it, which would hold a sample. Only the library's own code reads it, not through SQL
+-- (src/secrets.rs). DROP EXTENSION forgets the secrets; set them again after a restore.
+
+create schema payments_secret;
+revoke all on schema payments_secret from public;
+
+create table payments_secret.webhook_secrets (
+  environment text not null check (environment in ('test', 'live')),
+  secret text not null,
+  valid_from timestamptz not null,
+  valid_until timestamptz
+);
+alter table payments_secret.webhook_secrets enable row level security;
+alter table payments_secret.webhook_secrets force row level security;
+alter table payments_secret.webhook_secrets
+  alter column environment set statistics 0,
+  alter column secret set statistics 0,
+  alter column valid_from set statistics 0,
+  alter column valid_until set statistics 0;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    raise notice 'payments: neither test nor live has a webhook secret, for a dump holds none; set them with payments.set_webhook_secret()';
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   tables
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Who is asking. current_user_id() is in src/identity.rs; here is what policies may call.
+
+-- The callers' side of policies. Not members of the extension (see ownership.sql): a policy that depended on a member would
+-- keep DROP EXTENSION from working. Without the extension they raise, and so the policies deny. They stand in every dump, so the
+-- names that they have in the library stay. Those that an earlier install
+-- left are replaced, whatever they say; a script may replace only members, so each joins for as long as that takes.
+do $install$
+declare
+  kept regprocedure[];
+  left_over regprocedure;
+  definition text;
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  set local check_function_bodies = off;
+  kept := array(select p.oid::regprocedure from pg_catalog.pg_proc p
+                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin'));
+  foreach left_over in array kept loop
+    execute format('alter extension payments add function %s', left_over);
+  end loop;
+  -- Whatever of these is there is a member by now, and belongs to a role that is trusted (roles.sql). They are the functions of
+  -- src/identity.rs and src/session/subject.rs under names of their own: a policy asks three of them for one INSERT, and one that
+  -- only called another would double that.
+  foreach definition in array array[
+    $ddl$
+      function payments.caller() returns text
+        language c stable parallel safe set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'current_user_id_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_subjects(subject_type text) returns setof text
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_subjects_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_subjects() returns table (subject_type text, subject_id text)
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_subjects_of_all_types_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_owns(subject_type text, subject_id text) returns boolean
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'owns_subject_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_is_admin() returns boolean
+        language c stable parallel safe set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'acting_role_is_admin_wrapper'
+    $ddl$]
+  loop
+    execute 'create or replace' || definition;
+  end loop;
+  -- What was kept keeps its grants too; ownership.sql resets those of members alone.
+  foreach left_over in array kept loop
+    execute format('alter function %s owner to current_user', left_over);
+    execute format('revoke all on function %s from public', left_over);
+    execute format('alter extension payments drop function %s', left_over);
+  end loop;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   tables
+--   identity
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Giving what was bought: what a price gives (benefits), which of the app's tables it is written to (attachments), and what
+-- became of each of those writes (fulfillments).
+
+-- Whose subscriptions count where a table or a question names no environment: live's, once it was approved, else test's.
+create function payments.effective_environment() returns text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select case when exists (select from payments.environments e where e.environment = 'live' and e.went_live_at is not null)
+              then 'live' else 'test' end
+$$;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
+  -- What a price buys can change without touching what was bought before: what a payment gave is recorded as its fulfillment.
+  if to_regclass('payments.benefits') is null then
+    create table payments.benefits (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment in ('test', 'live')),
+      stripe_price_id text,
+      stripe_product_id text,
+      credits_per_unit bigint check (credits_per_unit > 0),
+      key text check (key <> ''),
+      duration interval check (duration > interval '0'),
+      past_due boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      check (num_nonnulls(stripe_price_id, stripe_product_id) = 1),
+      check (num_nonnulls(credits_per_unit, key) = 1)
+    );
+    create unique index benefits_given_by_idx on payments.benefits
+      ((coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, '')), environment);
+    create index benefits_by_product_idx on payments.benefits (environment) where stripe_product_id is not null;
+  end if;
+
+  -- relation is the table's name when it was attached: the ledger keeps it, whatever the table is called later. numbered: its
+  -- last line tells a balance. superuser_owner: somebody said that a superuser may own it.
+  if to_regclass('payments.attachments') is null then
+    create table payments.attachments (
+      kind text not null
+        check (kind in ('orders', 'credit_ledger', 'user_entitlements', 'billing_status', 'fulfillment_jobs')),
+      relation text not null,
+      target regclass not null,
+      columns jsonb not null,
+      subject_type text,
+      numbered boolean not null default false,
+      superuser_owner boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      primary key (kind, relation)
+    );
+    create unique index attachments_target_idx on payments.attachments (kind, target);
+  end if;
+
+  -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local
+  -- session>' or 'subscription:<Stripe's id>'. amount_due, granted, amount_reversed: credits, or the order's amount. matches:
+  -- the payment could pay the order. duration: for how long from the time it was paid, as it was promised.
+  -- prior_order_status: what the order was before its money went back. item: the order, the benefit, the key, the job, or
+  -- 'undecided:<price>' of a line whose product is not known yet.
+  if to_regclass('payments.fulfillments') is null then
+    create table payments.fulfillments (
+      id uuid not null default gen_random_uuid(),
+      environment text not null,
+      source text collate "C" not null,
+      kind text collate "C" not null,
+      target_table text collate "C" not null,
+      item text collate "C" not null,
+      state text not null,
+      reason text,
+      sqlstate text,
+      attempts integer not null default 0,
+      benefit_source text,
+      amount_due bigint,
+      granted bigint,
+      amount_reversed bigint,
+      currency text,
+      duration interval,
+      starts_at timestamptz,
+      expires_at timestamptz,
+      matches boolean not null default false,
+      prior_order_status text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      primary key (source, kind, target_table, item, environment),
+      -- The server reads each constraint and each index's condition anew for every statement: so they are few.
+      constraint fulfillments_words check (
+        environment in ('test', 'live') and state in ('applied', 'reversed', 'needs_review', 'failed', 'skipped'))
+    );
+    create index fulfillments_item_idx on payments.fulfillments (item, target_table)
+      where kind = 'orders' or starts_with(item, 'undecided:');
+    create index fulfillments_open_idx on payments.fulfillments (environment, state) where state in ('needs_review', 'failed');
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/operate/backfill.rs
+-- payments::operate::backfill::sync_stripe_objects
+CREATE  FUNCTION "sync_stripe_objects"(
+	"environment" TEXT, /* Option < & str > */
+	"objects" jsonb /* Option < Jsonb > */
+) RETURNS jsonb /* JsonB */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'sync_stripe_objects_wrapper';
+
+-- src/operate/backfill.rs
+-- payments::operate::backfill::sync_stripe_objects
+CREATE  FUNCTION "sync_stripe_objects"(
+	"environment" TEXT, /* Option < & str > */
+	"objects" jsonb, /* Option < Jsonb > */
+	"as_of" timestamp with time zone /* Option < TimestampWithTimeZone > */
+) RETURNS jsonb /* JsonB */
+
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'sync_stripe_objects_as_of_wrapper';
+
+-- src/operate/rebuild.rs
+-- payments::operate::rebuild::rebuild_projections
+CREATE  FUNCTION "rebuild_projections"(
+	"environment" TEXT /* Option < & str > */
+) RETURNS bigint /* i64 */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'rebuild_projections_wrapper';
+
+-- src/operate/rebuild.rs
+-- payments::operate::rebuild::verify_projections
+CREATE  FUNCTION "verify_projections"(
+	"environment" TEXT /* Option < & str > */
+) RETURNS TABLE (
+	"relation" TEXT,  /* String */
+	"key" TEXT,  /* String */
+	"column_name" TEXT,  /* String */
+	"stored" TEXT,  /* Option < String > */
+	"derived" TEXT  /* Option < String > */
+)
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'verify_projections_wrapper';
+
+-- src/operate/replay.rs
+-- payments::operate::replay::prune_webhook_events
+CREATE  FUNCTION "prune_webhook_events"(
+	"older_than" interval DEFAULT '90 days' /* Option < Interval > */
+) RETURNS bigint /* i64 */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'prune_webhook_events_wrapper';
+
+-- src/operate/replay.rs
+-- payments::operate::replay::replay_events
+CREATE  FUNCTION "replay_events"(
+	"environment" TEXT, /* Option < & str > */
+	"event_ids" TEXT[] DEFAULT NULL /* :: std :: option :: Option < Vec < String > > */
+) RETURNS jsonb /* JsonB */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'replay_events_wrapper';
+
+-- src/operate/signing.rs
+-- payments::operate::signing::sign_test_event
+CREATE  FUNCTION "sign_test_event"(
+	"event" jsonb /* Option < Jsonb > */
+) RETURNS TABLE (
+	"payload" TEXT,  /* String */
+	"signature" TEXT  /* String */
+)
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'sign_test_event_wrapper';
+
+-- src/operate/signing.rs
+-- payments::operate::signing::stored_event_verifies
+CREATE  FUNCTION "stored_event_verifies"(
+	"environment" TEXT, /* Option < & str > */
+	"stripe_event_id" TEXT /* Option < & str > */
+) RETURNS bool /* Option < bool > */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'stored_event_verifies_wrapper';
+
+-- src/pg/guc.rs
+-- payments::pg::guc::ordinary_search_path
+CREATE  FUNCTION "ordinary_search_path"() RETURNS TEXT /* String */
+STRICT STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'ordinary_search_path_wrapper';
+
+-- src/project/triggers.rs
+-- payments::project::triggers::mapping_changed
+CREATE  FUNCTION "mapping_changed"(
+	"environment" TEXT, /* & str */
+	"subject_type" TEXT, /* & str */
+	"subject_id" TEXT, /* & str */
+	"stripe_customer_id" TEXT, /* & str */
+	"by_admin" bool /* bool */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'mapping_changed_wrapper';
+
+-- src/project/triggers.rs
+-- payments::project::triggers::session_linked
+CREATE  FUNCTION "session_linked"(
+	"environment" TEXT, /* & str */
+	"stripe_checkout_session_id" TEXT /* & str */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'session_linked_wrapper';
+
+-- src/session/checkout.rs
+-- payments::session::checkout::check_checkout_session
+CREATE  FUNCTION "check_checkout_session"(
+	"environment" TEXT, /* Option < String > */
+	"mode" TEXT, /* Option < String > */
+	"line_items" jsonb, /* Option < Jsonb > */
+	"success_url" TEXT, /* Option < String > */
+	"cancel_url" TEXT, /* Option < String > */
+	"subject_type" TEXT, /* Option < String > */
+	"subject_id" TEXT, /* Option < String > */
+	"customer_email" TEXT, /* Option < String > */
+	"metadata" jsonb, /* Option < Jsonb > */
+	"idempotency_key" TEXT /* Option < String > */
+) RETURNS void
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'check_checkout_session_wrapper';
+
+-- src/session/checkout.rs
+-- payments::session::checkout::guard_checkout_session
+create function payments.guard_checkout_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'guard_checkout_session_wrapper';
+
+-- src/session/checkout.rs
+-- payments::session::checkout::request_digest
+CREATE  FUNCTION "request_digest"(
+	"session" TEXT /* & str */
+) RETURNS TEXT /* String */
+STRICT STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'request_digest_wrapper';
+
+-- src/session/mod.rs
+-- payments::session::without_secrets
+CREATE  FUNCTION "without_secrets"(
+	"text" TEXT /* & str */
+) RETURNS TEXT /* String */
+IMMUTABLE STRICT PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'without_secrets_wrapper';
+
+-- src/session/portal.rs
+-- payments::session::portal::check_portal_session
+CREATE  FUNCTION "check_portal_session"(
+	"environment" TEXT, /* Option < String > */
+	"subject_type" TEXT, /* Option < String > */
+	"subject_id" TEXT, /* Option < String > */
+	"return_url" TEXT, /* Option < String > */
+	"configuration_id" TEXT /* Option < String > */
+) RETURNS bool /* bool */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'check_portal_session_wrapper';
+
+-- src/session/portal.rs
+-- payments::session::portal::guard_portal_session
+create function payments.guard_portal_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'guard_portal_session_wrapper';
+
+-- src/session/redaction.rs
+-- payments::session::redaction::hide_secrets_from_log
+CREATE  FUNCTION "hide_secrets_from_log"(
+	"texts" TEXT[] /* Vec < Option < String > > */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'hide_secrets_from_log_wrapper';
+
+-- src/session/redaction.rs
+-- payments::session::redaction::keep_secrets_out
+create function payments.keep_secrets_out() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'keep_secrets_out_wrapper';
+
+-- src/session/subject.rs
+-- payments::session::subject::my_subjects
+CREATE  FUNCTION "my_subjects"(
+	"subject_type" TEXT /* Option < & str > */
+) RETURNS SETOF TEXT /* String */
+STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'my_subjects_wrapper';
+
+-- src/session/subject.rs
+-- payments::session::subject::my_subjects_of_all_types
+CREATE  FUNCTION "my_subjects_of_all_types"() RETURNS TABLE (
+	"subject_type" TEXT,  /* String */
+	"subject_id" TEXT  /* String */
+)
+STRICT STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'my_subjects_of_all_types_wrapper';
+
+-- src/session/subject.rs
+-- payments::session::subject::owns_subject
+CREATE  FUNCTION "owns_subject"(
+	"subject_type" TEXT, /* Option < & str > */
+	"subject_id" TEXT /* Option < & str > */
+) RETURNS bool /* bool */
+STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'owns_subject_wrapper';
+
+-- src/session/subject_type.rs
+-- payments::session::subject_type::drop_subject_policies
+CREATE  FUNCTION "drop_subject_policies"(
+	"subject_type" TEXT /* & str */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'drop_subject_policies_wrapper';
+
+-- src/session/subject_type.rs
+-- payments::session::subject_type::make_subject_policies
+CREATE  FUNCTION "make_subject_policies"(
+	"subject_type" TEXT, /* & str */
+	"by_predicate" bool /* bool */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'make_subject_policies_wrapper';
+
+-- src/settings.rs
+-- payments::settings::metadata_prefix
+CREATE  FUNCTION "metadata_prefix"() RETURNS TEXT /* String */
+STRICT STABLE PARALLEL SAFE 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'metadata_prefix_wrapper';
+
+-- src/trust.rs
+-- payments::trust::acting_role_is_admin
+CREATE  FUNCTION "acting_role_is_admin"() RETURNS bool /* bool */
+STRICT STABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'acting_role_is_admin_wrapper';
+
+-- src/trust.rs
+-- payments::trust::change_grants
+CREATE  FUNCTION "change_grants"(
+	"role" oid, /* pg_sys :: Oid */
+	"as_" TEXT, /* & str */
+	"give" bool /* bool */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'change_grants_wrapper';
+
+-- src/trust.rs
+-- payments::trust::is_admin_role
+CREATE  FUNCTION "is_admin_role"(
+	"role" TEXT /* & str */
+) RETURNS bool /* bool */
+STRICT STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'is_admin_role_wrapper';
+
+-- src/webhook.rs
+-- payments::webhook::answer_at_endpoint
+CREATE  FUNCTION "answer_at_endpoint"(
+	"environment" TEXT, /* Option < & str > */
+	"payload" TEXT, /* Option < & str > */
+	"signature" TEXT /* Option < & str > */
+) RETURNS jsonb /* JsonB */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'answer_at_endpoint_wrapper';
+
+-- src/webhook.rs
+-- payments::webhook::apply_stripe_event
+CREATE  FUNCTION "apply_stripe_event"(
+	"environment" TEXT, /* Option < & str > */
+	"event" jsonb /* Option < Jsonb > */
+) RETURNS jsonb /* JsonB */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'apply_stripe_event_wrapper';
+
+-- src/webhook.rs
+-- payments::webhook::receive_stripe_webhook
+CREATE  FUNCTION "receive_stripe_webhook"(
+	"environment" TEXT, /* Option < & str > */
+	"payload" TEXT, /* Option < & str > */
+	"signature" TEXT /* Option < & str > */
+) RETURNS jsonb /* JsonB */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'receive_stripe_webhook_wrapper';
+
+-- src/webhook.rs
+-- payments::webhook::receive_stripe_webhook
+CREATE  FUNCTION "receive_stripe_webhook"(
+	"environment" TEXT, /* Option < & str > */
+	"payload" bytea, /* Option < & [u8] > */
+	"signature" TEXT /* Option < & str > */
+) RETURNS jsonb /* JsonB */
+
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'receive_stripe_webhook_bytes_wrapper';
+
+-- src/webhook_secrets.rs
+-- payments::webhook_secrets::has_webhook_secret
+CREATE  FUNCTION "has_webhook_secret"(
+	"environment" TEXT /* Option < & str > */
+) RETURNS bool /* bool */
+STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'has_webhook_secret_wrapper';
+
+-- src/webhook_secrets.rs
+-- payments::webhook_secrets::set_webhook_secret
+CREATE  FUNCTION "set_webhook_secret"(
+	"environment" TEXT, /* Option < & str > */
+	"secret" TEXT, /* Option < & str > */
+	"keep_previous" interval DEFAULT '24 hours' /* Option < Interval > */
+) RETURNS void
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'set_webhook_secret_wrapper';
