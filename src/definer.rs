@@ -4,7 +4,6 @@
 //!
 //! A function of SQL or PL/pgSQL that needs the definer's rights stands behind a C function of its name: `explain(text)` asks
 //! whether the caller is an admin, switches, and calls `explain_body(text)`, which nobody may execute by himself.
-#![allow(unsafe_code)]
 
 use crate::pg::our_role::{is_ours, owner};
 
@@ -37,11 +36,7 @@ pub(crate) fn write_as<T>(role: pg_sys::Oid, path: SearchPath, work: impl FnOnce
 
 /// Whether the present code was called by ours, from inside of such an operation.
 pub(crate) fn is_inside() -> bool {
-    let mut user = pg_sys::InvalidOid;
-    let mut context = 0;
-    // SAFETY: globals of this backend.
-    unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
-    context & pg_sys::SECURITY_RESTRICTED_OPERATION as i32 != 0 && is_ours(user)
+    role::restricted_to().is_some_and(is_ours)
 }
 
 /// Whether DDL of ours runs.

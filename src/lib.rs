@@ -41,9 +41,10 @@ extension_sql_file!(
         session::redaction::keep_secrets_out
     ]
 );
-extension_sql_file!("../sql/schema/live.sql", name = "live", requires = ["sessions"]);
+extension_sql_file!("../sql/schema/stripe_responses.sql", name = "stripe_responses", requires = ["sessions"]);
+extension_sql_file!("../sql/schema/live.sql", name = "live", requires = ["stripe_responses"]);
 extension_sql_file!("../sql/schema/policies.sql", name = "policies", requires = ["sessions"]);
-extension_sql_file!("../sql/schema/grants.sql", name = "grants", requires = ["policies"]);
+extension_sql_file!("../sql/schema/grants.sql", name = "grants", requires = ["policies", "stripe_responses"]);
 extension_sql_file!("../sql/schema/secrets.sql", name = "secrets", requires = ["tables"]);
 extension_sql_file!("../sql/schema/mappings.sql", name = "mappings", requires = ["secrets"]);
 extension_sql_file!("../sql/schema/stripe_account.sql", name = "stripe_account", requires = ["secrets"]);

@@ -1,7 +1,6 @@
 //! What must hold before a function of ours does its work.
-#![allow(unsafe_code)]
 
-use crate::pg::catalog::function_named;
+use crate::pg::catalog::{function_name, function_named};
 use crate::pg::transaction::is_read_committed;
 
 use std::cell::Cell;
@@ -26,12 +25,7 @@ pub(crate) fn require_extension() {
     thread_local! {
         static MARK: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
     }
-    // SAFETY: look-ups in the server's caches; a name that is found is a copy, and null where the function is gone.
-    let is_there = |function: pg_sys::Oid| unsafe {
-        let name = pg_sys::get_func_name(function);
-        !name.is_null() && std::ffi::CStr::from_ptr(name) == c"outer_role"
-    };
-    if is_there(MARK.get()) {
+    if function_name(MARK.get()).is_some_and(|name| name == c"outer_role") {
         return;
     }
     match function_named("payments.outer_role()") {

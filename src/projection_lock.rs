@@ -1,6 +1,5 @@
 //! The lock on the whole projection: shared by events that project beside each other, exclusive for work that needs more locks
 //! than can be taken in order.
-#![allow(unsafe_code)]
 
 use std::cell::Cell;
 
@@ -12,11 +11,9 @@ use crate::pg::{catalog, savepoint};
 
 query!(LOCK_PROJECTION, "projection_lock", "lock_projection");
 
-/// Waits for whoever has the whole projection to itself (`lock_projection.sql`), and keeps the next one waiting.
+/// Waits for whoever has the whole projection to itself (query `lock_projection`), and keeps the next one waiting.
 pub(crate) fn lock_shared() {
-    let lock = i32::try_from(pg_sys::RowExclusiveLock).unwrap_or_default();
-    // SAFETY: a relation of ours, which is there as long as the extension is used.
-    unsafe { pg_sys::LockRelationOid(catalog::payments_table(c"fact_links"), lock) };
+    catalog::lock_relation(catalog::payments_table(c"fact_links"), pg_sys::RowExclusiveLock);
 }
 
 /// How the present work of this backend holds the projection.

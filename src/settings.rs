@@ -1,10 +1,11 @@
 //! The settings. All are SUSET: whoever may set one could otherwise widen what a signature or a key allows.
-#![allow(unsafe_code)]
 
 use std::ffi::CString;
 
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+use crate::pg::guc;
 
 static METADATA_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"insforge_"));
 static SIGNATURE_TOLERANCE: GucSetting<i32> = GucSetting::<i32>::new(300);
@@ -51,8 +52,7 @@ pub(crate) fn define() {
         GucContext::Suset,
         GucFlags::default(),
     );
-    // SAFETY: a constant, NUL-terminated name.
-    unsafe { pg_sys::MarkGUCPrefixReserved(c"payments".as_ptr()) };
+    guc::reserve_prefix(c"payments");
 }
 
 /// The reserved prefix of metadata keys: setting `payments.metadata_prefix`, `insforge_` by default.

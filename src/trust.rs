@@ -1,6 +1,5 @@
 //! Who is trusted: superusers, and whom `grant_role()` has recorded. Never a privilege, which somebody may have granted for
 //! another reason (GRANT ALL on all tables of a schema is a usual step before it is exposed).
-#![allow(unsafe_code)]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -45,8 +44,7 @@ fn is_recorded(role: pg_sys::Oid, as_: &[&str]) -> bool {
     recorded()
         .iter()
         .filter(|recorded| as_.contains(&recorded.as_.as_str()))
-        // SAFETY: a look-up in the server's caches.
-        .any(|recorded| unsafe { pg_sys::has_privs_of_role(role, pg_sys::Oid::from(recorded.role)) })
+        .any(|recorded| role::has_privileges_of(role, pg_sys::Oid::from(recorded.role)))
 }
 
 /// Whether a role is a trusted backend. What an app's trigger on our tables runs as can do what an admin can, and no more.

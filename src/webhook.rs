@@ -13,7 +13,7 @@ use crate::pg::secret_table;
 use crate::pg::statement::query;
 use crate::precondition::{self, environment_of};
 use crate::project::dispatch::{self, ProjectionOutcome};
-use crate::webhook_event::{Recorded, finish, record, response, with_object};
+use crate::webhook_event::{Recorded, Recording, record};
 use crate::{clock, definer, projection_lock, settings, trust};
 
 query!(LIVE_APPROVAL, "session_checkout", "live_approval");
@@ -52,7 +52,7 @@ fn apply_stripe_event(environment: Option<&str>, event: Option<Jsonb>) -> JsonB 
     let environment = environment_of(environment).or_raise();
     let body = event.ok_or(Error::Missing("event")).or_raise().0;
     let verified = Verified::by_the_caller(body.as_bytes());
-    accept(environment, &verified, None).or_raise()
+    accept(environment, verified, None).or_raise()
 }
 
 /// What the endpoints for PostgREST answer: as `receive_stripe_webhook`, with the status of the HTTP response. That live is not
@@ -92,11 +92,11 @@ fn receive(environment: Option<&str>, payload: Option<&[u8]>, signature: Option<
     }
     let signed = Signed::new(body, header);
     let verified = signed.verify(&secrets, clock::now(), settings::signature_tolerance()).map_err(Error::Signature)?;
-    accept(environment, &verified, Some(header))
+    accept(environment, verified, Some(header))
 }
 
 /// From a verified body to its outcome.
-fn accept(environment: Environment, verified: &Verified, signature: Option<&str>) -> Result<JsonB, Error> {
+fn accept(environment: Environment, verified: Verified, signature: Option<&str>) -> Result<JsonB, Error> {
     let event = Event::parse(verified.body()).map_err(Error::Body)?;
     if let Some(livemode) = event.livemode.filter(|livemode| *livemode != environment.livemode()) {
         let event_id = event.id;
@@ -107,39 +107,27 @@ fn accept(environment: Environment, verified: &Verified, signature: Option<&str>
     }
     precondition::require_read_committed()?;
     guc::commit_durably();
-    Ok(definer::write(SearchPath::Ordinary, || match record(environment, &event, verified.body(), signature) {
-        Recorded::Fresh => settle(environment, &event),
-        Recorded::Duplicate(answer) => answer,
+    Ok(definer::write(SearchPath::Ordinary, || match record(environment, verified, event, signature) {
+        Recording::Fresh(recorded) => settle(recorded),
+        Recording::Duplicate(answer) => answer,
     }))
 }
 
-/// Derives what follows from the event, or, where that fails, undoes it all and says why.
-fn settle(environment: Environment, event: &Event) -> JsonB {
-    let finish = |status: &str, error: Option<&str>| finish(environment, event, status, error);
+/// Derives what follows from a recorded event, or, where that fails, undoes it all and says why. Returns the answer.
+pub(crate) fn settle(recorded: Recorded) -> JsonB {
     let outcome = projection_lock::shared_then_exclusive(|| {
-        let verdict = dispatch::event(environment, event);
-        match &verdict {
-            ProjectionOutcome::Projected => finish("processed", None),
-            ProjectionOutcome::Ignored(reason) => finish("ignored", Some(reason)),
+        let outcome = dispatch::event(recorded.environment(), recorded.event());
+        match &outcome {
+            ProjectionOutcome::Projected => recorded.finish("processed", None),
+            ProjectionOutcome::Ignored(reason) => recorded.finish("ignored", Some(reason)),
             ProjectionOutcome::Unreadable(_) => {}
         }
-        verdict
+        outcome
     });
-    let failed = |reason: String| {
-        finish("failed", Some(&reason));
-        response(event, "failed", false, Some(&reason))
-    };
     match outcome {
-        Ok(ProjectionOutcome::Projected) => response(event, "processed", false, None),
-        Ok(ProjectionOutcome::Ignored(reason)) => response(event, "ignored", false, Some(&reason)),
-        Ok(ProjectionOutcome::Unreadable(reason)) => failed(with_object(event, &format!("22023: {reason}"))),
-        Err(failure) => failed(with_object(event, &failure)),
+        Ok(ProjectionOutcome::Projected) => recorded.answer("processed", None),
+        Ok(ProjectionOutcome::Ignored(reason)) => recorded.answer("ignored", Some(&reason)),
+        Ok(ProjectionOutcome::Unreadable(reason)) => recorded.fail(&format!("22023: {reason}")),
+        Err(failure) => recorded.fail(&failure),
     }
-}
-
-/// Runs a stored event again; its row must be locked. Returns its new status.
-pub(crate) fn replay(environment: Environment, body: &[u8]) -> String {
-    let Ok(event) = Event::parse(body) else { return "failed".to_owned() };
-    let answer = settle(environment, &event).0;
-    answer.get("status").and_then(serde_json::Value::as_str).unwrap_or("failed").to_owned()
 }

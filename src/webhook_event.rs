@@ -1,6 +1,7 @@
 //! The stored event: recorded once, claimed by whoever runs it, and settled.
 
 use payments_core::stripe::event::{Environment, Event};
+use payments_core::stripe::signature::Verified;
 use pgrx::JsonB;
 use serde::Deserialize;
 use serde_json::json;
@@ -12,10 +13,19 @@ query!(CLAIM_EVENT, "webhook_event", "claim_event");
 query!(REFUSE_EVENT, "webhook_event", "refuse_event");
 query!(SETTLE_EVENT, "webhook_event", "settle_event");
 
-pub(crate) enum Recorded {
-    /// Nobody has run it yet, or it failed before: it is ours to run, and its row is locked.
-    Fresh,
-    /// It has been dealt with.
+/// An event whose row is written and locked, and that is ours to run. Only this module makes one, so that nothing is projected
+/// that was not recorded.
+pub(crate) struct Recorded {
+    environment: Environment,
+    event: Event,
+}
+
+/// What recording an event came to.
+#[allow(clippy::large_enum_variant, reason = "there is one for each event, on the stack")]
+pub(crate) enum Recording {
+    /// Nobody has run it yet, or it failed before.
+    Fresh(Recorded),
+    /// It has been dealt with, and this is the answer.
     Duplicate(JsonB),
 }
 
@@ -26,7 +36,8 @@ struct StoredEvent {
 }
 
 /// Writes the event down, once. Of two deliveries at once, one waits here for the other.
-pub(crate) fn record(environment: Environment, event: &Event, body: &[u8], signature: Option<&str>) -> Recorded {
+#[allow(clippy::needless_pass_by_value, reason = "each stage takes the one before")]
+pub(crate) fn record(environment: Environment, verified: Verified, event: Event, signature: Option<&str>) -> Recording {
     let args = [
         text(environment.name()),
         text(event.id.as_str()),
@@ -36,26 +47,28 @@ pub(crate) fn record(environment: Environment, event: &Event, body: &[u8], signa
         text(event.object_type.as_deref()),
         text(event.object_id.as_deref()),
         text(event.readable.as_str()),
-        text(std::str::from_utf8(body).ok()),
+        text(std::str::from_utf8(verified.body()).ok()),
         text(signature),
     ];
     if RECORD_EVENT.execute(&args) == 1 {
-        return Recorded::Fresh;
+        return Recording::Fresh(Recorded { environment, event });
     }
     let known = [text(environment.name()), text(event.id.as_str()), text(event.readable.as_str())];
-    let Some(stored) = CLAIM_EVENT.one::<StoredEvent>(&known) else { return Recorded::Fresh };
+    let Some(stored) = CLAIM_EVENT.one::<StoredEvent>(&known) else {
+        return Recording::Fresh(Recorded { environment, event });
+    };
     if !stored.same_body {
         REFUSE_EVENT.execute(&[text(environment.name()), text(event.id.as_str())]);
         let error = "an event with this id and another body was received before; this one is refused";
-        return Recorded::Duplicate(response(event, "refused", true, Some(error)));
+        return Recording::Duplicate(response(&event, "refused", true, Some(error)));
     }
     match stored.status.as_str() {
-        "processed" | "ignored" => Recorded::Duplicate(response(event, &stored.status, true, None)),
-        _ => Recorded::Fresh,
+        "processed" | "ignored" => Recording::Duplicate(response(&event, &stored.status, true, None)),
+        _ => Recording::Fresh(Recorded { environment, event }),
     }
 }
 
-pub(crate) fn response(event: &Event, status: &str, duplicate: bool, error: Option<&str>) -> JsonB {
+fn response(event: &Event, status: &str, duplicate: bool, error: Option<&str>) -> JsonB {
     JsonB(json!({
         "received": status != "refused",
         "handled": status == "processed",
@@ -67,13 +80,35 @@ pub(crate) fn response(event: &Event, status: &str, duplicate: bool, error: Opti
     }))
 }
 
-/// Writes down how a recorded event fared.
-pub(crate) fn finish(environment: Environment, event: &Event, status: &str, error: Option<&str>) {
-    SETTLE_EVENT.execute(&[text(environment.name()), text(event.id.as_str()), text(status), text(error)]);
-}
+impl Recorded {
+    /// One that was stored before; its row must be locked. `None` where the body is no event.
+    pub(crate) fn again(environment: Environment, body: &[u8]) -> Option<Self> {
+        Some(Self { environment, event: Event::parse(body).ok()? })
+    }
 
-/// Why it failed, with the object that it is about.
-pub(crate) fn with_object(event: &Event, failure: &impl std::fmt::Display) -> String {
-    let object = event.object_id.as_deref().unwrap_or("an object without id");
-    format!("{failure}, projecting {object}")
+    pub(crate) fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    pub(crate) fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// Writes down how it fared.
+    pub(crate) fn finish(&self, status: &str, error: Option<&str>) {
+        SETTLE_EVENT.execute(&[text(self.environment.name()), text(self.event.id.as_str()), text(status), text(error)]);
+    }
+
+    /// Writes down why it failed, with the object that it is about, and answers so.
+    pub(crate) fn fail(self, failure: &impl std::fmt::Display) -> JsonB {
+        let object = self.event.object_id.as_deref().unwrap_or("an object without id");
+        let reason = format!("{failure}, projecting {object}");
+        self.finish("failed", Some(&reason));
+        self.answer("failed", Some(&reason))
+    }
+
+    /// The answer to who delivered it.
+    pub(crate) fn answer(self, status: &str, error: Option<&str>) -> JsonB {
+        response(&self.event, status, false, error)
+    }
 }

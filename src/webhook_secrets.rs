@@ -1,17 +1,15 @@
 //! Webhook secrets: set by an admin, read by nobody but `receive`, and neither written nor read through SQL, so that no
 //! statement log, plan or trigger can show one and nothing of a caller's runs as the table's owner. See
 //! `sql/schema/secrets.sql`.
-#![allow(unsafe_code)]
 
-use pgrx::IntoDatum;
-use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
 use payments_core::stripe::event::Environment;
 
 use crate::error::{Error, OrRaise};
 use crate::pg::secret_table::{insert, retire, valid, with_table};
-use crate::pg::{advisory_lock, guc};
+use crate::pg::{advisory_lock, guc, time};
 use crate::precondition::environment_of;
 use crate::trust;
 
@@ -68,13 +66,7 @@ fn kept_until(keep: Interval) -> Result<i64, Error> {
             "Pass how long the secrets so far stay valid, such as '24 hours'; '0' ends them at once.",
         ));
     }
-    // SAFETY: reads the server's clock; the sum is within what a time stamp holds.
-    let until = unsafe {
-        let now = TimestampWithTimeZone::try_from(pg_sys::GetCurrentTimestamp()).ok();
-        let args = [now.into_datum(), keep.into_datum()];
-        pgrx::direct_function_call_as_datum(pg_sys::timestamptz_pl_interval, &args)
-    };
-    Ok(until.map_or(0, |datum| datum.value().cast_signed() as i64))
+    Ok(time::from_now(keep))
 }
 
 /// Whether an environment has a secret to verify with.

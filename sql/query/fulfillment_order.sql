@@ -12,7 +12,8 @@ select pg_catalog.to_json(p.id)::pg_catalog.text
      where (h.environment operator(pg_catalog.=) s.environment) is true and h.stripe_payment_intent_id operator(pg_catalog.=) s.stripe_payment_intent_id
        and h.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice']))
    limit 1) p
- where f.kind operator(pg_catalog.=) 'orders' and f.target_table operator(pg_catalog.=) $1 and f.item operator(pg_catalog.=) $2 and f.source operator(pg_catalog.<>) $3
+ where f.kind operator(pg_catalog.=) 'orders' and f.target_table operator(pg_catalog.=) $1 and f.item operator(pg_catalog.=) $2
+   and f.source operator(pg_catalog.<>) $3
  order by f.source;
 
 -- lock_order: an order's row, locked. $1 its key

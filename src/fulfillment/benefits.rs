@@ -1,18 +1,15 @@
 //! What prices give: each line is asked for once in a backend's life, and kept until a benefit or a price's product changes.
-#![allow(unsafe_code)]
 
 use std::cell::RefCell;
-use std::ffi::CString;
 use std::rc::Rc;
 
 use payments_core::fulfillment::benefit::{Benefit, prefer_price_over_product};
-use pgrx::IntoDatum;
-use pgrx::prelude::*;
 use serde::Deserialize;
 
 use crate::pg::cache::{Cache, cached};
 use crate::pg::catalog::payments_table;
 use crate::pg::statement::{query, text};
+use crate::pg::time::later_by;
 
 query!(FIND_BENEFITS, "fulfillment_benefits", "find_benefits");
 query!(PRODUCTS_GIVE, "fulfillment_benefits", "products_give");
@@ -66,20 +63,6 @@ fn counted(environment: &str, mut benefits: Vec<Benefit>, start: i64) -> Vec<Ben
         }
     }
     benefits
-}
-
-/// A time in microseconds since 1970 and an interval later, as the server counts it: in UTC, so that no session's time zone
-/// matters.
-fn later_by(start: i64, interval: &str) -> i64 {
-    const EPOCH: i64 = 946_684_800_000_000; // 2000-01-01, from where the server counts
-    let written = CString::new(interval).unwrap_or_default();
-    // SAFETY: the functions take and return what is given and expected here: an interval by reference, timestamps by value.
-    unsafe {
-        let words = [written.as_c_str().into_datum(), pg_sys::InvalidOid.into_datum(), (-1_i32).into_datum()];
-        let interval = pgrx::direct_function_call_as_datum(pg_sys::interval_in, &words);
-        let args = [(start - EPOCH).into_datum(), interval];
-        pgrx::direct_function_call::<i64>(pg_sys::timestamp_pl_interval, &args).map_or(start, |end| end + EPOCH)
-    }
 }
 
 /// Whether a line whose product is unknown may be missing something.

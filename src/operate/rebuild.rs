@@ -1,5 +1,4 @@
 //! Deriving again: what is stored proves every row, and mends those that were changed by hand.
-#![allow(unsafe_code)]
 
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::event_type::ObjectKind;

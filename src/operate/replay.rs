@@ -11,6 +11,7 @@ use crate::pg::guc;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
 use crate::precondition::environment_of;
+use crate::webhook_event::Recorded;
 use crate::{definer, precondition, trust, webhook};
 
 query!(EVENTS_TO_REPLAY, "operate_replay", "events_to_replay");
@@ -44,9 +45,11 @@ fn replay_events(environment: Option<&str>, event_ids: default!(Option<Vec<Strin
             let Some(stored) = STORED_EVENT.one::<Stored>(&[text(environment.name()), text(id.as_str())]) else {
                 continue;
             };
-            match webhook::replay(environment, stored.body.as_bytes()).as_str() {
-                "processed" => processed += 1,
-                "ignored" => ignored += 1,
+            let answer =
+                Recorded::again(environment, stored.body.as_bytes()).map(|recorded| webhook::settle(recorded).0);
+            match answer.as_ref().and_then(|answer| answer["status"].as_str()) {
+                Some("processed") => processed += 1,
+                Some("ignored") => ignored += 1,
                 _ => failed += 1,
             }
             if (done + 1) % PROGRESS == 0 {

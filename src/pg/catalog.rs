@@ -55,3 +55,18 @@ pub(crate) fn function_named(signature: &str) -> Option<pg_sys::Oid> {
     // SAFETY: the function takes a text, and returns a regprocedure or NULL.
     unsafe { pgrx::direct_function_call(pg_sys::to_regprocedure, &[signature.into_datum()]) }
 }
+
+/// A function's name; `None` where it is gone.
+pub(crate) fn function_name(function: pg_sys::Oid) -> Option<&'static std::ffi::CStr> {
+    // SAFETY: the name that is found is a copy in the current memory context, which outlives the caller's look at it.
+    unsafe {
+        let name = pg_sys::get_func_name(function);
+        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name))
+    }
+}
+
+/// Locks a relation until the transaction ends.
+pub(crate) fn lock_relation(relation: pg_sys::Oid, mode: u32) {
+    // SAFETY: the lock manager takes any number; the caller's relation is there as long as the extension is used.
+    unsafe { pg_sys::LockRelationOid(relation, i32::try_from(mode).unwrap_or_default()) };
+}

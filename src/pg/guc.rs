@@ -126,3 +126,9 @@ pub(crate) fn setting(name: &std::ffi::CStr) -> Option<String> {
         if value.is_null() { None } else { Some(std::ffi::CStr::from_ptr(value).to_string_lossy().into_owned()) }
     }
 }
+
+/// Refuses settings of this prefix that nobody has defined.
+pub(crate) fn reserve_prefix(prefix: &std::ffi::CStr) {
+    // SAFETY: the name ends with a zero byte; the server copies it.
+    unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) };
+}

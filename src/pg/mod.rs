@@ -15,6 +15,7 @@ pub(crate) mod role;
 pub(crate) mod savepoint;
 pub(crate) mod secret_table;
 pub(crate) mod statement;
+pub(crate) mod time;
 pub(crate) mod transaction;
 pub(crate) mod transaction_end;
 pub(crate) mod trigger_row;

@@ -135,3 +135,18 @@ pub(crate) fn role_named(name: &str) -> Option<pg_sys::Oid> {
     let role = unsafe { pg_sys::get_role_oid(name.as_ptr(), true) };
     (role != pg_sys::InvalidOid).then_some(role)
 }
+
+/// The role that runs now, if it does so in a security-restricted operation.
+pub(crate) fn restricted_to() -> Option<pg_sys::Oid> {
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    // SAFETY: globals of this backend.
+    unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
+    (context & pg_sys::SECURITY_RESTRICTED_OPERATION as i32 != 0).then_some(user)
+}
+
+/// Whether a role is another one, or inherits its privileges.
+pub(crate) fn has_privileges_of(role: pg_sys::Oid, other: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the server's caches.
+    unsafe { pg_sys::has_privs_of_role(role, other) }
+}

@@ -20,7 +20,7 @@ pub struct Credits {
     pub reason: &'static str,
     /// What will have been taken back in total.
     pub taken_back: i64,
-    /// The fulfilment's state and why.
+    /// The fulfillment's state and why.
     pub decision: FulfillmentDecision,
 }
 

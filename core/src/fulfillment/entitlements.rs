@@ -15,7 +15,7 @@ use super::record::Record;
 pub struct Entitlement {
     /// Whether this source gives it.
     pub active: bool,
-    /// The fulfilment's state and why.
+    /// The fulfillment's state and why.
     pub decision: FulfillmentDecision,
 }
 

@@ -15,7 +15,7 @@ alter table shop.plans owner to app_owner;
 
 -- every column that is missing or wrong is named at once
 select payments.attach('orders', 'shop.purchases');
-select payments.attach('orders', 'shop.purchases', '{"id": "ref", "status": "nowhere", "amount": "buyer", "colour": "blue"}');
+select payments.attach('orders', 'shop.purchases', '{"id": "ref", "status": "nowhere", "amount": "buyer", "color": "blue"}');
 select payments.attach('credit_ledger', 'shop.points', '{"id": "ref", "subject_type": "kind", "subject_id": "who", "delta": "points", "balance_after": "rest", "reason": "why", "source": "origin"}');
 alter table shop.points add unique (origin);
 select payments.attach('ledger', 'shop.points');

@@ -148,7 +148,7 @@ select * from outcome('further');
 table harm;
 drop trigger go_further on app.orders;
 
--- a foreign key that is left to the commit: the fulfilment fails, the payment stays, and it completes after the repair
+-- a foreign key that is left to the commit: the fulfillment fails, the payment stays, and it completes after the repair
 create table app.statuses (status text primary key);
 insert into app.statuses values ('pending');
 alter table app.statuses owner to app_owner;

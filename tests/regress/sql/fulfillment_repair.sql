@@ -1,4 +1,4 @@
--- An app's table that is dropped, renamed, altered or locked away makes a failed fulfilment, never a lost payment; the others go
+-- An app's table that is dropped, renamed, altered or locked away makes a failed fulfillment, never a lost payment; the others go
 -- on, and it is completed after the repair.
 
 set client_min_messages = warning;

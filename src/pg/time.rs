@@ -1,0 +1,33 @@
+//! Times and intervals, as the server adds them.
+#![allow(unsafe_code)]
+
+use std::ffi::CString;
+
+use pgrx::IntoDatum;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::prelude::*;
+
+/// An interval from now, in the server's microseconds. The interval must be of less than some thousand years.
+pub(crate) fn from_now(interval: Interval) -> i64 {
+    // SAFETY: reads the server's clock; the sum is within what a time stamp holds.
+    let sum = unsafe {
+        let now = TimestampWithTimeZone::try_from(pg_sys::GetCurrentTimestamp()).ok();
+        let args = [now.into_datum(), interval.into_datum()];
+        pgrx::direct_function_call_as_datum(pg_sys::timestamptz_pl_interval, &args)
+    };
+    sum.map_or(0, |datum| datum.value().cast_signed() as i64)
+}
+
+/// A time in microseconds since 1970 and an interval later, as the server counts it: in UTC, so that no session's time zone
+/// matters.
+pub(crate) fn later_by(start: i64, interval: &str) -> i64 {
+    const EPOCH: i64 = 946_684_800_000_000; // 2000-01-01, from where the server counts
+    let written = CString::new(interval).unwrap_or_default();
+    // SAFETY: the functions take and return what is given and expected here: an interval by reference, timestamps by value.
+    unsafe {
+        let words = [written.as_c_str().into_datum(), pg_sys::InvalidOid.into_datum(), (-1_i32).into_datum()];
+        let interval = pgrx::direct_function_call_as_datum(pg_sys::interval_in, &words);
+        let args = [(start - EPOCH).into_datum(), interval];
+        pgrx::direct_function_call::<i64>(pg_sys::timestamp_pl_interval, &args).map_or(start, |end| end + EPOCH)
+    }
+}
