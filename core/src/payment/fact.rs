@@ -211,9 +211,7 @@ impl Fact {
         let attributes: Map<String, Value> =
             previous.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         self.previous = match serde_json::to_value(&self.object) {
-            Ok(Value::Object(object)) if !attributes.is_empty() => {
-                attributes.into_iter().filter(|(key, _)| object.contains_key(key)).collect()
-            }
+            Ok(Value::Object(object)) => attributes.into_iter().filter(|(key, _)| object.contains_key(key)).collect(),
             _ => Map::new(),
         };
         self

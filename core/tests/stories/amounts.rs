@@ -102,6 +102,10 @@ fn an_invoice_without_a_session_speaks_where_more_was_paid_than_is_known_of() {
     let some = received(json!({"amount": 1000, "amount_received": 1000}));
     assert_eq!(amount(1500, &[some.clone()]), Some(1500));
     assert_eq!(amount(999, &[some]), Some(1000));
+    // Where both are equal, the intent speaks, in its own currency.
+    let euro = received(json!({"amount": 1500, "amount_received": 1500, "currency": "eur"}));
+    let paid = say("invoice.paid", 112, &invoice(json!({})));
+    assert_eq!(row(&[paid, euro]).currency.as_deref(), Some("eur"));
     let took = charged(json!({"amount": 1000, "amount_captured": 1000, "payment_intent": null}));
     assert_eq!(amount(1500, &[took.clone()]), Some(1500));
     assert_eq!(amount(999, &[took]), Some(1000));

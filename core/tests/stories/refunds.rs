@@ -121,6 +121,14 @@ fn what_failed_before_the_figure_is_not_in_it() {
 }
 
 #[test]
+fn a_failure_counts_since_its_event_even_if_a_back_fill_saw_it_later() {
+    let failed = became("refund.failed", 900, 500, "re_1", 500, "failed");
+    let seen = sync(5000, &with(refund("re_1", 500, "failed"), json!({"created": 500})));
+    // The figure of 1500 came after the failure, so it doesn't include it.
+    assert_eq!(shows(&[figure(500, 1200), failed, seen, figure(1500, 700)]), partly(700, 500));
+}
+
+#[test]
 fn a_refund_that_needs_action_and_is_canceled_changes_nothing() {
     let facts =
         [made(500, "re_1", 2000, "requires_action"), became("refund.updated", 600, 500, "re_1", 2000, "canceled")];
