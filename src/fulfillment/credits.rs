@@ -12,7 +12,7 @@ use super::target::{LOCK_TIMEOUT_MS, Target};
 use crate::pg::advisory_lock::SubjectLock;
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::template;
-use crate::pg::statement::{numbers_array, text, texts_array};
+use crate::pg::statement::{Rows, text};
 
 const WRITE_CREDITS: &str = template!("fulfillment_credits", "write_credits");
 const READ_BALANCE: &str = template!("fulfillment_credits", "read_balance");
@@ -107,16 +107,15 @@ fn insert(target: &Target, lines: &[NewLine]) -> (u64, Option<String>) {
             Some(*change)
         })
         .collect();
-    let args = [
-        texts_array(lines.iter().map(|line| Some(line.subject.subject_type.as_str()))),
-        texts_array(lines.iter().map(|line| Some(line.subject.subject_id.as_str()))),
-        numbers_array(changes),
-        numbers_array(lines.iter().map(|line| Some(line.delta))),
-        texts_array(lines.iter().map(|line| Some(line.reason))),
-        texts_array(lines.iter().map(|line| Some(line.source))),
-        texts_array(lines.iter().map(|line| line.note)),
-    ];
-    target.run(WRITE_CREDITS, &args)
+    let rows = Rows::new(lines.len())
+        .texts(lines.iter().map(|line| Some(line.subject.subject_type.as_str())))
+        .texts(lines.iter().map(|line| Some(line.subject.subject_id.as_str())))
+        .numbers(changes)
+        .numbers(lines.iter().map(|line| Some(line.delta)))
+        .texts(lines.iter().map(|line| Some(line.reason)))
+        .texts(lines.iter().map(|line| Some(line.source)))
+        .texts(lines.iter().map(|line| line.note));
+    target.run_rows(WRITE_CREDITS, &rows)
 }
 
 /// One writer at a time for a subject's balances and billing status, in whichever tables: so a payment has one lock to wait

@@ -5,7 +5,7 @@ use payments_core::fulfillment::grant::{KeyRow, KeyWrite};
 use super::target::Target;
 
 use crate::pg::statement::template;
-use crate::pg::statement::{booleans_array, numbers_array, text, texts_array};
+use crate::pg::statement::{Rows, text};
 
 const UPDATE_ENTITLEMENT: &str = template!("fulfillment_entitlements", "update_entitlement");
 const DELETE_ENTITLEMENT: &str = template!("fulfillment_entitlements", "delete_entitlement");
@@ -82,20 +82,16 @@ pub(super) fn write(target: &Target, key: &Key) {
 }
 
 fn insert(target: &Target, keys: &[(&Key, &KeyRow)]) -> u64 {
-    if keys.is_empty() {
-        return 0;
-    }
-    let args = [
-        texts_array(keys.iter().map(|(key, _)| Some(key.source))),
-        texts_array(keys.iter().map(|(key, _)| Some(key.write.key.as_str()))),
-        texts_array(keys.iter().map(|(key, _)| key.holder.user)),
-        booleans_array(keys.iter().map(|(_, row)| row.active)),
-        numbers_array(keys.iter().map(|(_, row)| row.starts_at)),
-        numbers_array(keys.iter().map(|(_, row)| row.expires_at)),
-        texts_array(keys.iter().map(|(key, _)| key.holder.subject_type)),
-        texts_array(keys.iter().map(|(key, _)| key.holder.subject_id)),
-    ];
-    target.run(INSERT_ENTITLEMENTS, &args).0
+    let rows = Rows::new(keys.len())
+        .texts(keys.iter().map(|(key, _)| Some(key.source)))
+        .texts(keys.iter().map(|(key, _)| Some(key.write.key.as_str())))
+        .texts(keys.iter().map(|(key, _)| key.holder.user))
+        .booleans(keys.iter().map(|(_, row)| row.active))
+        .numbers(keys.iter().map(|(_, row)| row.starts_at))
+        .numbers(keys.iter().map(|(_, row)| row.expires_at))
+        .texts(keys.iter().map(|(key, _)| key.holder.subject_type))
+        .texts(keys.iter().map(|(key, _)| key.holder.subject_id));
+    target.run_rows(INSERT_ENTITLEMENTS, &rows).0
 }
 
 fn update(target: &Target, key: &Key, row: &KeyRow) -> u64 {

@@ -13,7 +13,7 @@ use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
 
-use crate::pg::statement::{query, template, text, texts_array};
+use crate::pg::statement::{Rows, query, template, text};
 
 query!(NOTIFY_JOBS, "fulfillment_jobs", "notify_jobs");
 query!(DELETE_JOB_FULFILLMENT, "fulfillment_jobs", "delete_job_fulfillment");
@@ -34,12 +34,11 @@ pub(super) struct NewJob<'a> {
 /// Adds jobs that are not there yet; raises where one is not there afterwards.
 pub(super) fn add_all(target: &Target, jobs: &[NewJob]) {
     let payloads: Vec<String> = jobs.iter().map(payload).collect();
-    let args = [
-        texts_array(jobs.iter().map(|job| Some(job.kind))),
-        texts_array(jobs.iter().map(|job| Some(job.purchase.source.as_str()))),
-        texts_array(payloads.iter().map(|payload| Some(payload.as_str()))),
-    ];
-    if usize::try_from(target.run(ADD_JOBS, &args).0) == Ok(jobs.len()) {
+    let rows = Rows::new(jobs.len())
+        .texts(jobs.iter().map(|job| Some(job.kind)))
+        .texts(jobs.iter().map(|job| Some(job.purchase.source.as_str())))
+        .texts(payloads.iter().map(|payload| Some(payload.as_str())));
+    if usize::try_from(target.run_rows(ADD_JOBS, &rows).0) == Ok(jobs.len()) {
         return;
     }
     let is_there =

@@ -20,7 +20,7 @@ use super::target_kind::TargetKind;
 use super::targets::targets;
 
 use crate::pg::savepoint::Failure;
-use crate::pg::statement::{numbers_array, query, template, text, texts_array};
+use crate::pg::statement::{Rows, query, template, text};
 
 query!(FIND_RIVALS, "fulfillment_order", "find_rivals");
 
@@ -67,9 +67,9 @@ pub(super) fn settle_pending(target: &Target, named: &[Named]) -> Vec<Option<Set
         #[serde(flatten)]
         order: Order,
     }
-    let keys = texts_array(named.iter().map(|one| Some(one.key)));
+    let keys = Rows::new(named.len()).texts(named.iter().map(|one| Some(one.key)));
     let mut orders: HashMap<String, Order> = target
-        .all::<Locked>(LOCK_ORDERS, &[keys])
+        .find_rows::<Locked>(LOCK_ORDERS, &keys)
         .into_iter()
         .filter(|locked| locked.order.status.as_deref() == Some("pending"))
         .map(|locked| (locked.key, locked.order))
@@ -97,15 +97,14 @@ fn write(target: &Target, rows: &[Row]) {
     }
     let payers = || rows.iter().map(|row| row.payer);
     let refunded = |row: &Row| Some(row.payer.map_or(0, |payer| payer.money.refunded()));
-    let args = [
-        texts_array(rows.iter().map(|row| Some(row.key))),
-        texts_array(rows.iter().map(|row| Some(row.status.as_str()))),
-        numbers_array(rows.iter().map(refunded)),
-        numbers_array(payers().map(|payer| payer.map(|payer| payer.money.paid_at))),
-        texts_array(payers().map(|payer| payer.and_then(|payer| payer.stripe_checkout_session_id.as_deref()))),
-        texts_array(payers().map(|payer| payer.and_then(|payer| payer.stripe_payment_intent_id.as_deref()))),
-    ];
-    if usize::try_from(target.run(WRITE_ORDERS, &args).0) != Ok(rows.len())
+    let all = Rows::new(rows.len())
+        .texts(rows.iter().map(|row| Some(row.key)))
+        .texts(rows.iter().map(|row| Some(row.status.as_str())))
+        .numbers(rows.iter().map(refunded))
+        .numbers(payers().map(|payer| payer.map(|payer| payer.money.paid_at)))
+        .texts(payers().map(|payer| payer.and_then(|payer| payer.stripe_checkout_session_id.as_deref())))
+        .texts(payers().map(|payer| payer.and_then(|payer| payer.stripe_payment_intent_id.as_deref())));
+    if usize::try_from(target.run_rows(WRITE_ORDERS, &all).0) != Ok(rows.len())
         && !rows.iter().all(|row| is_current(target, row))
     {
         target.raise_no_effect();

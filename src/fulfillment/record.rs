@@ -5,7 +5,7 @@ use payments_core::fulfillment::record::Record;
 use super::target_kind::TargetKind;
 
 use crate::pg::savepoint::Failure;
-use crate::pg::statement::{booleans_array, numbers_array, query, text, texts_array};
+use crate::pg::statement::{Rows, query, text};
 
 query!(RECORD_FULFILLMENTS, "fulfillment_record", "record_fulfillments");
 query!(RECORD_FAILURE, "fulfillment_record", "record_failure");
@@ -44,27 +44,27 @@ fn save_done(done: &[&Decided]) {
     if done.is_empty() {
         return;
     }
-    let words = |of: for<'a> fn(&'a Decided) -> Option<&'a str>| texts_array(done.iter().map(|one| of(one)));
-    let numbers = |of: fn(&Record) -> Option<i64>| numbers_array(done.iter().map(|one| of(&one.record)));
-    RECORD_FULFILLMENTS.execute(&[
-        words(|one| Some(one.environment)),
-        words(|one| Some(one.source)),
-        words(|one| Some(one.kind.name())),
-        words(|one| Some(one.target)),
-        words(|one| Some(&one.record.item)),
-        words(|one| Some(one.record.decision.state.name())),
-        words(|one| one.record.decision.reason.as_deref()),
-        words(|one| one.record.benefit_source.as_deref()),
-        numbers(|record| record.amount_due),
-        numbers(|record| record.granted),
-        numbers(|record| record.amount_reversed),
-        words(|one| one.record.currency.as_deref()),
-        numbers(|record| record.starts_at),
-        numbers(|record| record.expires_at),
-        booleans_array(done.iter().map(|one| one.record.matches)),
-        words(|one| one.record.prior_order_status.as_deref()),
-        words(|one| one.record.duration.as_deref()),
-    ]);
+    let decided = || done.iter();
+    let records = || done.iter().map(|one| &one.record);
+    let rows = Rows::new(done.len())
+        .texts(decided().map(|one| Some(one.environment)))
+        .texts(decided().map(|one| Some(one.source)))
+        .texts(decided().map(|one| Some(one.kind.name())))
+        .texts(decided().map(|one| Some(one.target)))
+        .texts(records().map(|record| Some(record.item.as_str())))
+        .texts(records().map(|record| Some(record.decision.state.name())))
+        .texts(records().map(|record| record.decision.reason.as_deref()))
+        .texts(records().map(|record| record.benefit_source.as_deref()))
+        .numbers(records().map(|record| record.amount_due))
+        .numbers(records().map(|record| record.granted))
+        .numbers(records().map(|record| record.amount_reversed))
+        .texts(records().map(|record| record.currency.as_deref()))
+        .numbers(records().map(|record| record.starts_at))
+        .numbers(records().map(|record| record.expires_at))
+        .booleans(records().map(|record| record.matches))
+        .texts(records().map(|record| record.prior_order_status.as_deref()))
+        .texts(records().map(|record| record.duration.as_deref()));
+    RECORD_FULFILLMENTS.execute_rows(&rows);
 }
 
 fn save_failed(failed: &Decided) {

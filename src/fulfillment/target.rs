@@ -1,10 +1,12 @@
 //! One of the app's tables: its statements with its own names in them, and writing to it as its owner.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use payments_core::fulfillment::app_key::{KeyType, key};
+use payments_core::query_file::of_one_row;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -17,8 +19,7 @@ use crate::pg::constraint;
 use crate::pg::guc::with_lock_timeout;
 use crate::pg::role::{as_user, is_superuser};
 use crate::pg::savepoint::{Failure, savepoint_of_app};
-use crate::pg::statement::template;
-use crate::pg::statement::{execute, query_rows, read};
+use crate::pg::statement::{Rows, execute, query_rows, read, template};
 
 /// How long a write waits for a lock that somebody else has on the app's table or row, in milliseconds: then it is `failed`,
 /// and the payment is not kept waiting.
@@ -45,7 +46,7 @@ pub(super) struct Target {
     superuser_owner: bool,
     /// Its statements, by the place of their template.
     #[serde(skip)]
-    rendered: Rc<RefCell<HashMap<usize, Rc<Rendered>>>>,
+    rendered: Rc<RefCell<HashMap<(usize, bool), Rc<Rendered>>>>,
 }
 
 /// A template with a table's names in it.
@@ -100,12 +101,18 @@ impl Target {
 
     /// A template with this table's names. A line that names a column the table lacks is left out.
     fn render(&self, template: &'static str) -> Rc<Rendered> {
-        let place = template.as_ptr().addr();
-        if let Some(known) = self.rendered.borrow().get(&place) {
+        self.render_as(template, false)
+    }
+
+    /// The same, for a single row if so.
+    fn render_as(&self, template: &'static str, of_one: bool) -> Rc<Rendered> {
+        let key = (template.as_ptr().addr(), of_one);
+        if let Some(known) = self.rendered.borrow().get(&key) {
             return Rc::clone(known);
         }
-        let rendered = Rc::new(self.render_anew(template));
-        self.rendered.borrow_mut().insert(place, Rc::clone(&rendered));
+        let text = if of_one { Cow::Owned(of_one_row(template)) } else { Cow::Borrowed(template) };
+        let rendered = Rc::new(self.render_anew(&text));
+        self.rendered.borrow_mut().insert(key, Rc::clone(&rendered));
         rendered
     }
 
@@ -176,10 +183,19 @@ impl Target {
         execute(&rendered.sql, &rendered.given(args))
     }
 
-    /// All rows of one of its statements.
-    pub(super) fn all<T: DeserializeOwned>(&self, template: &'static str, args: &[DatumWithOid]) -> Vec<T> {
-        let rendered = self.render(template);
-        query_rows(&rendered.sql, &rendered.given(args))
+    /// Runs one of its statements for many rows at a time: how many it touched, and its first value.
+    pub(super) fn run_rows(&self, template: &'static str, rows: &Rows) -> (u64, Option<String>) {
+        if rows.count() == 0 {
+            return (0, None);
+        }
+        let rendered = self.render_as(template, rows.is_single());
+        execute(&rendered.sql, &rendered.given(rows.args()))
+    }
+
+    /// What one of its statements finds for many rows at a time.
+    pub(super) fn find_rows<T: DeserializeOwned>(&self, template: &'static str, rows: &Rows) -> Vec<T> {
+        let rendered = self.render_as(template, rows.is_single());
+        query_rows(&rendered.sql, &rendered.given(rows.args()))
     }
 
     /// Reads with one of its statements: the first value. Assigns no transaction id.

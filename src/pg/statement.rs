@@ -61,6 +61,15 @@ impl Statement {
         plan_cache::run(self.name, self.sql, args, true).rows_affected
     }
 
+    /// Runs it for many rows at a time and tells how many it affected.
+    pub(crate) fn execute_rows(&self, rows: &Rows) -> u64 {
+        if rows.is_single() {
+            let sql = payments_core::query_file::of_one_row(self.sql);
+            return plan_cache::run(&sql, &sql, rows.args(), true).rows_affected;
+        }
+        self.execute(rows.args())
+    }
+
     /// Its first row, if there is one.
     pub(crate) fn one<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Option<T> {
         plan_cache::run(self.name, self.sql, args, true).values.first().map(|text| self.typed(text))
@@ -138,19 +147,65 @@ pub(crate) fn query_current_snapshot(sql: &str, args: &[&str]) -> Vec<Option<Str
     })
 }
 
-/// Texts as an array, for a statement that unnests it.
-pub(crate) fn texts_array<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> DatumWithOid<'static> {
-    array(values.into_iter().map(IntoDatum::into_datum), pg_sys::TEXTOID, pg_sys::TEXTARRAYOID)
+/// Rows that a query takes: an array of each column, which it unnests; of a single row the plain values
+/// (`payments_core::query_file::of_one_row`).
+pub(crate) struct Rows<'a> {
+    count: usize,
+    columns: Vec<DatumWithOid<'a>>,
 }
 
-/// Numbers as an array, for the same.
-pub(crate) fn numbers_array(values: impl IntoIterator<Item = Option<i64>>) -> DatumWithOid<'static> {
-    array(values.into_iter().map(IntoDatum::into_datum), pg_sys::INT8OID, pg_sys::INT8ARRAYOID)
-}
+impl<'a> Rows<'a> {
+    /// So many rows, without a column so far.
+    pub(crate) fn new(count: usize) -> Self {
+        Self { count, columns: Vec::new() }
+    }
 
-/// Truths as an array, for the same.
-pub(crate) fn booleans_array(values: impl IntoIterator<Item = bool>) -> DatumWithOid<'static> {
-    array(values.into_iter().map(IntoDatum::into_datum), pg_sys::BOOLOID, pg_sys::BOOLARRAYOID)
+    /// With one more column, of texts.
+    pub(crate) fn texts(self, values: impl IntoIterator<Item = Option<&'a str>>) -> Self {
+        self.with(values, text, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID)
+    }
+
+    /// With one more column, of numbers.
+    pub(crate) fn numbers(self, values: impl IntoIterator<Item = Option<i64>>) -> Self {
+        self.with(values, Into::into, pg_sys::INT8OID, pg_sys::INT8ARRAYOID)
+    }
+
+    /// With one more column, of truths.
+    pub(crate) fn booleans(self, values: impl IntoIterator<Item = bool>) -> Self {
+        self.with(values.into_iter().map(Some), Into::into, pg_sys::BOOLOID, pg_sys::BOOLARRAYOID)
+    }
+
+    fn with<T: IntoDatum>(
+        mut self,
+        values: impl IntoIterator<Item = Option<T>>,
+        single: impl Fn(Option<T>) -> DatumWithOid<'a>,
+        element: pg_sys::Oid,
+        of: pg_sys::Oid,
+    ) -> Self {
+        let mut values = values.into_iter();
+        let column = if self.is_single() {
+            single(values.next().flatten())
+        } else {
+            array(values.map(IntoDatum::into_datum), element, of)
+        };
+        self.columns.push(column);
+        self
+    }
+
+    /// How many rows there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether its columns are plain values.
+    pub(crate) fn is_single(&self) -> bool {
+        self.count == 1
+    }
+
+    /// The query's arguments.
+    pub(crate) fn args(&self) -> &[DatumWithOid<'a>] {
+        &self.columns
+    }
 }
 
 /// A text argument, or NULL.
