@@ -44,10 +44,13 @@ pub(super) struct Target {
     pub(super) subject_type: Option<String>,
     /// Whether a superuser may own it, as somebody has said.
     superuser_owner: bool,
-    /// Its statements, by the place of their template.
+    /// Its statements.
     #[serde(skip)]
-    rendered: Rc<RefCell<HashMap<(usize, bool), Rc<Rendered>>>>,
+    rendered: Rc<RefCell<Renderings>>,
 }
+
+/// Templates with a table's names in them, by their place and whether they are for a single row.
+type Renderings = HashMap<(usize, bool), Rc<Rendered>>;
 
 /// A template with a table's names in it.
 #[derive(Debug, Default)]
