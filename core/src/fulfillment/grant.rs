@@ -149,3 +149,6 @@ pub(super) fn listed<T, G>(
 ) -> (Vec<G>, BTreeMap<String, PendingReason>) {
     (given.into_iter().map(|(name, value)| grant(name, value)).collect(), undecided)
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,3 +39,58 @@ impl Own {
         if unknown.is_empty() { Self::Nothing } else { Self::Unknown(unknown) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fulfillment::decision::FulfillmentState;
+
+    fn benefit(price: &str, source: Option<&str>, since: i64) -> Benefit {
+        Benefit {
+            price: price.into(),
+            source: source.map(Into::into),
+            since: Some(since),
+            unknown_credits: source.is_none(),
+            ..Benefit::default()
+        }
+    }
+
+    fn gave(item: &str, source: &str) -> PriorFulfillment {
+        PriorFulfillment {
+            kind: "credit_ledger".into(),
+            target_table: "public.ledger".into(),
+            item: item.into(),
+            state: FulfillmentState::Applied,
+            benefit_source: Some(source.into()),
+            amount_due: None,
+            granted: None,
+            amount_reversed: None,
+            currency: None,
+            prior_order_status: None,
+            duration: None,
+            expires_at: None,
+            decided_at: 50,
+        }
+    }
+
+    #[test]
+    fn only_benefits_that_were_set_by_then_count() {
+        let benefits = [benefit("price_b", Some("price_b"), 50), benefit("price_a", Some("price_a"), 51)];
+        let none = || std::iter::empty();
+        assert_eq!(Own::of(&benefits, None, none()), Own::Gives("price_a".into()));
+        assert_eq!(Own::of(&benefits, Some(50), none()), Own::Gives("price_b".into()));
+        assert_eq!(Own::of(&benefits, Some(49), none()), Own::Nothing);
+    }
+
+    #[test]
+    fn what_it_gave_counts_and_what_it_may_give_is_unknown() {
+        let given = [gave("undecided:price_x", "price_x"), gave("credits:price_c", "price_c")];
+        assert_eq!(Own::of(&[], Some(50), given.iter()), Own::Gives("price_c".into()));
+        assert_eq!(Own::of(&[], Some(50), given[..1].iter()), Own::Nothing);
+        let unknown = [benefit("price_b", None, 1), benefit("price_a", None, 1), benefit("price_b", None, 1)];
+        let keys = Benefit { unknown_keys: true, unknown_credits: false, ..benefit("price_c", None, 1) };
+        let unknown: Vec<Benefit> = unknown.into_iter().chain([keys]).collect();
+        let prices = ["price_a", "price_b", "price_c"].map(String::from).to_vec();
+        assert_eq!(Own::of(&unknown, None, std::iter::empty()), Own::Unknown(prices));
+    }
+}

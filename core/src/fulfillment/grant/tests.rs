@@ -1,0 +1,275 @@
+//! What one purchase gets of one table: new, given before, pending, withheld, of nobody, of test once live is approved.
+
+use super::*;
+use crate::fulfillment::credits::CreditGrant;
+use crate::fulfillment::decision::FulfillmentState;
+use crate::fulfillment::entitlements::KeyGrant;
+
+fn paid() -> Money {
+    Money { status: "succeeded".into(), amount: Some(1000), paid_at: 50, ..Money::default() }
+}
+
+fn refunded() -> Money {
+    Money { status: "refunded".into(), ..paid() }
+}
+
+fn short() -> Money {
+    Money { shortfall: Some(1), ..paid() }
+}
+
+fn purchased<'a>(money: &'a Money, prior: &'a [PriorFulfillment]) -> Purchased<'a> {
+    Purchased {
+        source: "checkout:1",
+        money,
+        prices: vec!["price_a"],
+        is_revoke_only: false,
+        no_holder: None,
+        prior: prior.iter().collect(),
+    }
+}
+
+fn prior(item: &str, state: FulfillmentState) -> PriorFulfillment {
+    PriorFulfillment {
+        kind: String::new(),
+        target_table: String::new(),
+        item: item.into(),
+        state,
+        benefit_source: Some("price_a".into()),
+        amount_due: None,
+        granted: None,
+        amount_reversed: None,
+        currency: None,
+        prior_order_status: None,
+        duration: Some("1 mon".into()),
+        expires_at: Some(90),
+        decided_at: 50,
+    }
+}
+
+fn granted(due: i64, granted: i64, reversed: i64) -> PriorFulfillment {
+    PriorFulfillment {
+        amount_due: Some(due),
+        granted: Some(granted),
+        amount_reversed: Some(reversed),
+        ..prior("credits:price_a", FulfillmentState::Applied)
+    }
+}
+
+fn benefit(credits: Option<i64>, key: Option<&str>) -> Benefit {
+    Benefit {
+        price: "price_a".into(),
+        quantity: 2,
+        source: Some("price_a".into()),
+        since: Some(10),
+        credits,
+        key: key.map(Into::into),
+        in_range: Some(true),
+        duration: Some("1 mon".into()),
+        expires_at: Some(90),
+        ..Benefit::default()
+    }
+}
+
+fn unknown() -> Benefit {
+    Benefit { price: "price_a".into(), quantity: 1, unknown_credits: true, unknown_keys: true, ..Benefit::default() }
+}
+
+/// Each line of the ledger: delta, reason, source, and what happens where it is there already.
+fn entries(plan: &Plan) -> Vec<(i64, &str, &str, Repeat)> {
+    let of = |write: &Write| match write {
+        Write::Credits(entries) => entries.clone(),
+        Write::Key(_) => panic!("a key among credits"),
+    };
+    plan.writes
+        .iter()
+        .flat_map(|(write, _)| of(write))
+        .map(|entry| (entry.delta, entry.reason, entry.source.leak() as &str, entry.repeat))
+        .collect()
+}
+
+/// A key, whether its row is active and until when (none where the row goes), and whether it is known.
+type Row<'a> = (&'a str, Option<(bool, Option<i64>)>, bool);
+
+fn rows(plan: &Plan) -> Vec<Row<'_>> {
+    let of = |write: &'_ Write| match write {
+        Write::Key(write) => write.clone(),
+        Write::Credits(_) => panic!("credits among keys"),
+    };
+    plan.writes
+        .iter()
+        .map(|(write, _)| of(write))
+        .map(|key| (key.key.leak() as &str, key.row.map(|row| (row.active, row.expires_at)), key.known))
+        .collect()
+}
+
+fn states(records: &[Record]) -> Vec<(&str, FulfillmentState)> {
+    records.iter().map(|record| (record.item.as_str(), record.decision.state)).collect()
+}
+
+#[test]
+fn credits_are_granted_once_by_what_gives_them() {
+    let money = paid();
+    let plan = plan::<CreditGrant>(&purchased(&money, &[]), || vec![benefit(Some(5), None)].leak());
+    assert_eq!(entries(&plan), [(10, "purchase", "checkout:1:price_a", Repeat::GrantAgain)]);
+    let record = &plan.writes[0].1[0];
+    assert_eq!((record.item.as_str(), record.benefit_source.as_deref()), ("credits:price_a", Some("price_a")));
+    assert_eq!((record.amount_due, record.granted, record.amount_reversed), (Some(10), Some(10), Some(0)));
+    assert_eq!(record.decision.state, FulfillmentState::Applied);
+}
+
+#[test]
+fn what_was_promised_stays_whatever_the_benefit_is_now() {
+    let (money, before) = (paid(), [granted(10, 10, 0)]);
+    let plan = plan::<CreditGrant>(&purchased(&money, &before), || panic!("nobody asks for benefits"));
+    assert!(plan.writes.is_empty());
+    assert_eq!(states(&plan.records), [("credits:price_a", FulfillmentState::Applied)]);
+}
+
+#[test]
+fn a_refund_takes_back_what_was_granted_and_a_failed_one_gives_it_again() {
+    let (money, before) = (refunded(), [granted(10, 10, 4)]);
+    let taken = plan::<CreditGrant>(&purchased(&money, &before), || &[]);
+    assert_eq!(entries(&taken), [(-6, "refund", "checkout:1:price_a:refund:4-10", Repeat::Numbered)]);
+    assert_eq!(taken.writes[0].1[0].amount_reversed, Some(10));
+    let (money, before) = (paid(), [granted(10, 10, 10)]);
+    let again = plan::<CreditGrant>(&purchased(&money, &before), || &[]);
+    assert_eq!(entries(&again), [(10, "refund", "checkout:1:price_a:refund:10-0", Repeat::Numbered)]);
+}
+
+#[test]
+fn more_of_a_pending_line_is_granted_as_a_step_of_its_own() {
+    let (money, before) = (paid(), [granted(15, 10, 0)]);
+    let plan = plan::<CreditGrant>(&purchased(&money, &before), || &[]);
+    assert_eq!(entries(&plan), [(5, "purchase", "checkout:1:price_a:more:10-15", Repeat::Same)]);
+}
+
+#[test]
+fn too_little_money_grants_nothing_and_withholds_what_stands() {
+    let money = short();
+    let new = plan::<CreditGrant>(&purchased(&money, &[]), || vec![benefit(Some(5), None)].leak());
+    assert!(new.writes.is_empty());
+    assert_eq!(states(&new.records), [("credits:price_a", FulfillmentState::NeedsReview)]);
+    assert_eq!((new.records[0].amount_due, new.records[0].granted), (Some(10), None));
+    let before = [granted(10, 10, 4)];
+    let withheld = plan::<CreditGrant>(&purchased(&money, &before), || &[]);
+    assert_eq!(entries(&withheld), [(-6, "adjustment", "checkout:1:price_a:withheld:4-10", Repeat::Numbered)]);
+    let before = [granted(10, 10, 10)];
+    assert!(plan::<CreditGrant>(&purchased(&money, &before), || &[]).writes.is_empty());
+}
+
+#[test]
+fn what_nobody_can_get_needs_a_person() {
+    let money = paid();
+    let nobody = Purchased { no_holder: Some("nobody"), ..purchased(&money, &[]) };
+    let credits = plan::<CreditGrant>(&nobody, || vec![benefit(Some(5), None)].leak());
+    let keys = plan::<KeyGrant>(&nobody, || vec![benefit(None, Some("course"))].leak());
+    assert!(credits.writes.is_empty() && keys.writes.is_empty());
+    assert_eq!(states(&credits.records), [("credits:price_a", FulfillmentState::NeedsReview)]);
+    assert_eq!(states(&keys.records), [("course", FulfillmentState::NeedsReview)]);
+}
+
+#[test]
+fn a_key_is_given_from_the_payment_on_and_ends_with_its_money() {
+    let money = paid();
+    let new = plan::<KeyGrant>(&purchased(&money, &[]), || vec![benefit(None, Some("course"))].leak());
+    assert_eq!(rows(&new), [("course", Some((true, Some(90))), false)]);
+    let record = &new.writes[0].1[0];
+    assert_eq!((record.starts_at, record.expires_at, record.duration.as_deref()), (Some(50), Some(90), Some("1 mon")));
+    let (money, before) = (refunded(), [prior("course", FulfillmentState::Applied)]);
+    let ended = plan::<KeyGrant>(&purchased(&money, &before), || &[]);
+    assert_eq!(rows(&ended), [("course", Some((false, Some(90))), true)]);
+    assert_eq!(states(&ended.writes[0].1), [("course", FulfillmentState::Reversed)]);
+}
+
+#[test]
+fn a_key_for_too_little_money_goes_if_it_may_be_there() {
+    let money = short();
+    let new = plan::<KeyGrant>(&purchased(&money, &[]), || vec![benefit(None, Some("course"))].leak());
+    assert!(new.writes.is_empty());
+    assert_eq!(states(&new.records), [("course", FulfillmentState::NeedsReview)]);
+    let before = [prior("course", FulfillmentState::Applied)];
+    let gone = plan::<KeyGrant>(&purchased(&money, &before), || &[]);
+    assert_eq!(rows(&gone), [("course", None, true)]);
+}
+
+#[test]
+fn of_two_promises_of_a_key_the_longer_counts() {
+    let money = paid();
+    let before = [prior("course", FulfillmentState::Applied), pending()];
+    let longer = Benefit { by_product: true, expires_at: None, duration: None, ..benefit(None, Some("course")) };
+    let plan = plan::<KeyGrant>(&purchased(&money, &before), || vec![longer].leak());
+    assert_eq!(rows(&plan), [("course", Some((true, None)), true)]);
+    assert_eq!(plan.decided, ["undecided:price_a"]);
+}
+
+fn pending() -> PriorFulfillment {
+    prior("undecided:price_a", FulfillmentState::Skipped)
+}
+
+#[test]
+fn a_line_waits_for_its_product_and_is_decided_once() {
+    let money = paid();
+    let waits = plan::<CreditGrant>(&purchased(&money, &[]), || vec![unknown()].leak());
+    assert!(waits.writes.is_empty());
+    assert_eq!(states(&waits.records), [("undecided:price_a", FulfillmentState::Skipped)]);
+    let before = [pending()];
+    let still = plan::<CreditGrant>(&purchased(&money, &before), || vec![unknown()].leak());
+    assert_eq!(states(&still.records), [("undecided:price_a", FulfillmentState::Skipped)]);
+    assert!(still.decided.is_empty());
+    let known = Benefit { by_product: true, source: Some("prod_a".into()), ..benefit(Some(5), None) };
+    let now = plan::<CreditGrant>(&purchased(&money, &before), || vec![known].leak());
+    assert_eq!(entries(&now), [(10, "purchase", "checkout:1:prod_a", Repeat::GrantAgain)]);
+    assert_eq!(now.decided, ["undecided:price_a"]);
+}
+
+#[test]
+fn what_is_out_of_range_has_failed() {
+    let money = paid();
+    let plan = plan::<CreditGrant>(&purchased(&money, &[]), || vec![benefit(Some(i64::MAX), None)].leak());
+    assert_eq!(states(&plan.records), [("undecided:price_a", FulfillmentState::Failed)]);
+    assert_eq!(plan.records[0].sqlstate.as_deref(), Some("22003"));
+}
+
+#[test]
+fn what_gives_nothing_says_so_and_stays_without() {
+    let money = paid();
+    let nothing = plan::<KeyGrant>(&purchased(&money, &[]), || &[]);
+    assert_eq!(states(&nothing.records), [("nothing", FulfillmentState::Skipped)]);
+    assert_eq!(nothing.records[0].decision.reason.as_deref(), Some("no benefit of this kind is set for price_a"));
+    let nothing = PriorFulfillment { benefit_source: None, ..prior("nothing", FulfillmentState::Skipped) };
+    let before = [nothing];
+    let again = plan::<KeyGrant>(&purchased(&money, &before), || panic!("nobody asks for benefits"));
+    assert_eq!(again, Plan::default());
+}
+
+#[test]
+fn a_test_payment_gives_nothing_new_and_what_it_gave_follows_its_money() {
+    let money = refunded();
+    let of_test = |prior| Purchased { is_revoke_only: true, ..purchased(&money, prior) };
+    let new = plan::<CreditGrant>(&of_test(&[]), || panic!("nobody asks for benefits"));
+    assert_eq!(states(&new.records), [("nothing", FulfillmentState::Skipped)]);
+    let before = [granted(15, 10, 0)];
+    let taken = plan::<CreditGrant>(&of_test(&before), || &[]);
+    assert_eq!(entries(&taken), [(-10, "refund", "checkout:1:price_a:refund:0-10", Repeat::Numbered)]);
+    let failed = [PriorFulfillment { amount_due: Some(5), ..prior("credits:price_a", FulfillmentState::Failed) }];
+    let tried = plan::<CreditGrant>(&of_test(&failed), || &[]);
+    assert!(tried.writes.is_empty());
+    assert_eq!(states(&tried.records), [("credits:price_a", FulfillmentState::Skipped)]);
+    assert_eq!(tried.records[0].amount_due, Some(5));
+}
+
+#[test]
+fn a_test_payments_key_follows_its_money_and_a_failed_one_goes() {
+    let money = refunded();
+    let of_test = |prior| Purchased { is_revoke_only: true, ..purchased(&money, prior) };
+    let before = [
+        prior("given", FulfillmentState::Applied),
+        prior("failed", FulfillmentState::Failed),
+        prior("skipped", FulfillmentState::Skipped),
+        prior("undecided:price_a", FulfillmentState::Failed),
+    ];
+    let plan = plan::<KeyGrant>(&of_test(&before), || panic!("nobody asks for benefits"));
+    assert_eq!(rows(&plan), [("given", Some((false, Some(90))), true), ("failed", None, true)]);
+    assert_eq!(states(&plan.writes[1].1), [("failed", FulfillmentState::Skipped)]);
+    assert_eq!(states(&plan.records), [("undecided:price_a", FulfillmentState::Skipped)]);
+}
