@@ -17,5 +17,15 @@ select 'test', 'one_time_payment', 'succeeded', 'cs_' || n, 1000, 'eur' from gen
 select count(distinct xmin::text) as savepoints, count(*), bool_and(agrees) as agrees, max(balance_after)
   from (select xmin, balance_after, balance_after = sum(delta) over (order by id) as agrees from points) l;
 select state, count(*) from payments.fulfillments group by 1;
+-- two payments of one session in one statement grant once
+insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url,
+  cancel_url, stripe_checkout_session_id, stripe_payment_intent_id)
+values (md5('twice')::uuid, 'test', 'payment', 'user', 'bbbbbbbb-0000-4000-8000-00000000000b',
+  '[{"price": "price_a", "quantity": 1}]', 'https://a.example', 'https://a.example', 'cs_twice', 'pi_twice');
+insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, stripe_payment_intent_id,
+  amount, currency)
+values ('test', 'one_time_payment', 'succeeded', 'cs_twice', null, 1000, 'eur'),
+       ('test', 'one_time_payment', 'succeeded', null, 'pi_twice', 1000, 'eur');
+select delta, balance_after from points where subject_id = 'bbbbbbbb-0000-4000-8000-00000000000b';
 drop owned by points_owner;
 drop role points_owner;
