@@ -44,7 +44,7 @@ pub fn of_subscription(status: &str, past_due: bool, item_held: bool) -> Entitle
     } else {
         FulfillmentDecision::because(
             FulfillmentState::Reversed,
-            "the subscription no longer pays_order the price that gives it",
+            "the subscription no longer holds the price that gives it",
         )
     };
     Entitlement { active, decision }
