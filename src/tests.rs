@@ -1,10 +1,7 @@
-//! What only a server can tell of the sources: that every statement prepares, that rows are named as columns are, and that
-//! the savepoint and the ways to act as somebody else keep what they promise.
+//! What only a server can tell of the sources: that rows are named as columns are, and that the savepoint and the ways to act as
+//! somebody else keep what they promise. That every query can be prepared is for `tests/queries`.
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it finds something else than it expects")]
-
-use std::fs;
-use std::path::Path;
 
 use payments_core::payment::fold::Payment;
 use payments_core::stripe::object::customer::Customer;
@@ -16,36 +13,6 @@ use pgrx::prelude::*;
 use serde::Serialize;
 
 use crate::pg::{catalog, role, savepoint};
-
-/// The parameters' types, as a statement's first lines tell them: `$1 environment text, $2 keys text[]`. One that names no type
-/// is of the type that follows.
-fn parameter_types(head: &str) -> Vec<String> {
-    const TYPES: [&str; 13] = [
-        "jsonb",
-        "text[]",
-        "uuid[]",
-        "bigint[]",
-        "boolean[]",
-        "uuid",
-        "boolean",
-        "bigint",
-        "interval",
-        "integer",
-        "timestamptz",
-        "oid",
-        "text",
-    ];
-    let mut types: Vec<String> = Vec::new();
-    let mut following = "text".to_owned();
-    for told in head.split('$').skip(1).collect::<Vec<_>>().into_iter().rev() {
-        let mut words = told.split(|c: char| !(c.is_alphanumeric() || "[]_".contains(c)));
-        if let Some(named) = words.rfind(|word| TYPES.contains(word)) {
-            named.clone_into(&mut following);
-        }
-        types.insert(0, following.clone());
-    }
-    types
-}
 
 fn columns(table: &str) -> Vec<String> {
     let query = format!(
@@ -62,119 +29,10 @@ fn is_named_as<T: Serialize>(row: &T, table: &str) {
     }
 }
 
-/// Every query that can be prepared as it is, by its name: templates and their fragments wait for a table (tests/queries).
-fn statements() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/query");
-    let files = fs::read_dir(folder).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
-    let queries = files.flat_map(|text| text.split("\n\n").map(|query| query.trim().to_owned()).collect::<Vec<_>>());
-    let whole = |query: &String| query.ends_with(';') && !query.contains('{') && !query.contains("\nlock table");
-    queries
-        .filter(whole)
-        .map(|query| {
-            let name = query.trim_start_matches("-- ").split(':').next().unwrap_or_default().to_owned();
-            (name, query.trim_end_matches(';').to_owned())
-        })
-        .collect()
-}
-
-fn types_of(sql: &str) -> Vec<String> {
-    let head: String = sql.lines().take_while(|line| line.starts_with("--")).collect::<Vec<_>>().join(" ");
-    parameter_types(&head)
-}
-
-/// How many parameters a statement has.
-fn parameters(sql: &str) -> usize {
-    let numbers = sql.split('$').skip(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
-    numbers.filter_map(|number| number.parse().ok()).max().unwrap_or(0)
-}
-
-/// Where the first lines do not tell the type of each parameter, the statement itself casts them.
-fn prepare(name: &str, types: &[String], sql: &str) {
-    let told = !types.is_empty() && types.len() == parameters(sql);
-    let types = if told { format!("({})", types.join(", ")) } else { String::new() };
-    Spi::run(&format!("prepare s_{name} {types} as {sql}")).unwrap();
-}
-
-fn plan(explain: &str) -> Vec<String> {
-    Spi::connect_mut(|client| {
-        let lines = client.update(explain, None, &[]).unwrap();
-        lines.map(|line| line.get::<String>(1).unwrap().unwrap()).collect()
-    })
-}
-
-/// The tables that grow with every event.
-const OURS: [&str; 14] = [
-    "webhook_events",
-    "facts",
-    "fact_links",
-    "payment_history",
-    "checkout_sessions",
-    "customer_portal_sessions",
-    "customers",
-    "products",
-    "prices",
-    "subscriptions",
-    "subscription_items",
-    "stripe_customer_mappings",
-    "mapping_claims",
-    "fulfillments",
-];
-
 #[pg_schema]
 mod tests {
     #[allow(clippy::wildcard_imports, reason = "the tests are of this very file")]
     use super::*;
-
-    #[pg_test]
-    fn every_statement_prepares() {
-        let (mut prepared, mut refused) = (0, Vec::new());
-        for (name, sql) in statements() {
-            assert!(sql.starts_with(&format!("-- {name}:")), "{name} does not say on its first line what it does");
-            let types = types_of(&sql);
-            let outcome = savepoint::savepoint(|| prepare(&name, &types, &sql));
-            refused.extend(outcome.err().map(|failure| format!("{name} {types:?}: {failure}")));
-            prepared += 1;
-        }
-        assert!(refused.is_empty(), "{}", refused.join("; "));
-        assert!(prepared > 50, "only {prepared} statements were found");
-    }
-
-    /// Plans are kept from when the tables are empty; one that reads a whole table or a whole environment then would go on so.
-    #[pg_test]
-    fn no_statement_of_the_path_reads_a_whole_table() {
-        const READ_ALL_BY_PURPOSE: [&str; 9] = [
-            "all_group_ids",
-            "all_claims",
-            "all_mirrored",
-            "count_open_fulfillments",
-            "events_to_replay",
-            "find_open_fulfillments",
-            "find_subscriptions",
-            "prune_events",
-            "rows_of_mappings",
-        ];
-        Spi::run("set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan").unwrap();
-        for table in OURS {
-            Spi::run(&format!("analyze payments.{table}")).unwrap();
-        }
-        let mut wrong = Vec::new();
-        for (name, sql) in statements().into_iter().filter(|(name, _)| !READ_ALL_BY_PURPOSE.contains(&name.as_str())) {
-            let types = types_of(&sql);
-            prepare(&name, &types, &sql);
-            let arguments = vec!["null"; parameters(&sql)].join(", ");
-            let arguments = if arguments.is_empty() { arguments } else { format!("({arguments})") };
-            let mut ours = false;
-            for line in plan(&format!("explain (costs off) execute s_{name}{arguments}")) {
-                if line.contains(" Scan ") {
-                    ours = OURS.iter().any(|table| line.contains(&format!(" on {table}")));
-                }
-                if ours && (line.contains("Index Cond: (environment ") || line.contains("Seq Scan on ")) {
-                    wrong.push(format!("{name}: {}", line.trim()));
-                }
-            }
-        }
-        assert!(wrong.is_empty(), "{}", wrong.join("; "));
-    }
 
     #[pg_test]
     fn rows_are_named_as_their_columns() {
