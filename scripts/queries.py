@@ -21,6 +21,7 @@ HEAD = re.compile(r"-- ([a-z_0-9]+): \S")
 BRACES = re.compile(r"\{([a-z_.]+)(?::(type|text))?\}")
 TYPES = ("jsonb", "text[]", "uuid[]", "bigint[]", "boolean[]", "uuid", "boolean", "bigint", "interval", "integer", "timestamptz", "oid", "text")
 USE = re.compile(r'\b(?:query|query_text|template)!\(\s*(?:(?:pub(?:\([^)]*\))?\s+)?\w+\s*,\s*)?"(\w+)"\s*,\s*"(\w+)"\s*,?\s*\)')
+ARRAY = re.compile(r"(pg_catalog\.unnest|any )\((?=\$(\d+)::)([^()\[]*)\[\]\)")
 # Which way to a balance a table allows is known when it is attached.
 BALANCE = {True: "balance_numbered", False: "balance_summed"}
 
@@ -81,6 +82,16 @@ def types_for(template, table):
         if types and column in table["columns"]:
             types[int(number) - 1] = table["types"][table["columns"][column]["column"]] + array
     return types
+
+
+def of_one_row(sql, types):
+    """The form of a query that takes rows as arrays for a single row, as payments_core::query_file::of_one_row makes it, and its
+    parameters' types; None where it takes none."""
+    taken = {int(number) for _, number, _ in ARRAY.findall(sql)}
+    if not taken or "rows from (" in sql:
+        return None
+    single = ARRAY.sub(lambda m: f"({m[3]})" if m[1] != "any " else f"any (array[{m[3]}])", sql)
+    return single, [kind.removesuffix("[]") if n in taken else kind for n, kind in enumerate(types, 1)]
 
 
 def parameter_count(sql):
@@ -187,6 +198,9 @@ def test_itself():
     text = "-- add: adds. $1 id, $2 keys\n-- text[], $3 n bigint\ninsert into t select $1, $2, $3;\n\n-- part: one\n'a', {id}\n\nselect 1;\n\n" \
            "-- add: again\nselect from {target} where {id:text} = 'x' and json_build_object({part}) is null;\n"
     queries = list(read_file("a", text))
+    many = "select pg_catalog.unnest($1::text[]) as a from t where t.b = any ($2::t[]) and $3 = any ($4)"
+    one = "select ($1::text) as a from t where t.b = any (array[$2::t]) and $3 = any ($4)"
+    assert of_one_row(many, ["text[]", "t[]", "int", "int[]"]) == (one, ["text", "t", "int", "int[]"]) and of_one_row("select $1", ["int"]) is None
     wrong = judge(queries, {"a": {("a", "add"), ("a", "part")}, "b": set()})
     assert [query.line for query in queries] == [1, 5, 8, 10] and [query.kind for query in queries][:2] == ["query", "fragment"]
     assert parameter_types(queries[0]) == ["text[]", "text[]", "bigint"], parameter_types(queries[0])

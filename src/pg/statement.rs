@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -23,13 +24,19 @@ pub(crate) struct Statement {
     pub(crate) name: &'static str,
     /// The query's text.
     pub(crate) sql: &'static str,
+    /// The same for a single row, once that was asked for ([`payments_core::query_file::of_one_row`]).
+    pub(crate) single: OnceLock<String>,
 }
 
 /// Declares a [`Statement`] of a file of `sql/query`: `query!(RECORD_EVENT, "webhook", "record_event")`.
 macro_rules! query {
     ($visible:vis $name:ident, $file:literal, $query:literal) => {
         $visible static $name: $crate::pg::statement::Statement =
-            $crate::pg::statement::Statement { name: $query, sql: $crate::pg::statement::query_text!($file, $query) };
+            $crate::pg::statement::Statement {
+                name: $query,
+                sql: $crate::pg::statement::query_text!($file, $query),
+                single: std::sync::OnceLock::new(),
+            };
     };
 }
 pub(crate) use query;
@@ -64,8 +71,8 @@ impl Statement {
     /// Runs it for many rows at a time and tells how many it affected.
     pub(crate) fn execute_rows(&self, rows: &Rows) -> u64 {
         if rows.is_single() {
-            let sql = payments_core::query_file::of_one_row(self.sql);
-            return plan_cache::run(&sql, &sql, rows.args(), true).rows_affected;
+            let sql = self.single.get_or_init(|| payments_core::query_file::of_one_row(self.sql));
+            return plan_cache::run(sql, sql, rows.args(), true).rows_affected;
         }
         self.execute(rows.args())
     }

@@ -51,6 +51,14 @@ def with_required_columns(connection, table):
 
 def variants(connection, found):
     """Every statement that is sent: (query, what it is prepared for, the statement, its parameters' types)."""
+    for query, relation, statement, types in of_many(connection, found):
+        yield query, relation, statement, types
+        if single := queries.of_one_row(statement, types):
+            yield query, relation + " of one row", *single
+
+
+def of_many(connection, found):
+    """The same without the forms for a single row."""
     parts = queries.fragments(found)
     for query in found:
         if query.kind == "query":
