@@ -1,23 +1,30 @@
 //! What must hold before a function of ours does its work.
 
-use crate::pg::catalog::{function_name, function_named};
-use crate::pg::transaction::is_read_committed;
-
 use std::cell::Cell;
 
 use payments_core::stripe::event::Environment;
 use pgrx::prelude::*;
 
 use crate::error::Error;
+use crate::pg::catalog::{function_name, function_named};
+use crate::pg::statement::query;
+use crate::pg::transaction::is_read_committed;
+
+query!(LIVE_APPROVAL, "precondition", "live_approval");
 
 /// The environment that an argument names.
 pub(crate) fn environment_of(name: Option<&str>) -> Result<Environment, Error> {
     name.and_then(Environment::parse).ok_or_else(|| Error::Environment(name.map(ToOwned::to_owned)))
 }
 
+/// Whether an admin has approved taking real money. Reads with the rights of whoever runs it.
+pub(crate) fn is_live_approved() -> bool {
+    LIVE_APPROVAL.read::<bool>(&[]) == [true]
+}
+
 /// Under repeatable read a delivery could not see what another wrote while it waited, and would lose it.
-pub(crate) fn require_read_committed() -> Result<(), crate::error::Error> {
-    if is_read_committed() { Ok(()) } else { Err(crate::error::Error::Isolation) }
+pub(crate) fn require_read_committed() -> Result<(), Error> {
+    if is_read_committed() { Ok(()) } else { Err(Error::Isolation) }
 }
 
 /// Raises 55000 where the extension was dropped: the functions that policies call outlive it.
@@ -30,6 +37,6 @@ pub(crate) fn require_extension() {
     }
     match function_named("payments.outer_role()") {
         Some(function) => MARK.set(function),
-        None => crate::error::Error::NotInstalled.raise(),
+        None => Error::NotInstalled.raise(),
     }
 }

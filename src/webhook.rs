@@ -10,13 +10,10 @@ use crate::error::{Error, OrRaise};
 use crate::pg::guc::{self, SearchPath};
 use crate::pg::jsonb::Jsonb;
 use crate::pg::secret_table;
-use crate::pg::statement::query;
 use crate::precondition::{self, environment_of};
 use crate::project::dispatch::{self, ProjectionOutcome};
 use crate::webhook_event::{Recorded, Recording, record};
 use crate::{clock, definer, projection_lock, settings, trust};
-
-query!(LIVE_APPROVAL, "session_checkout", "live_approval");
 
 /// Receives one webhook: verifies its signature, records the event, derives every row from it and gives what was bought,
 /// all in the caller's transaction.
@@ -102,7 +99,7 @@ fn accept(environment: Environment, verified: Verified, signature: Option<&str>)
         let event_id = event.id;
         return Err(Error::Livemode { event_id, livemode, environment: environment.name() });
     }
-    if environment == Environment::Live && definer::read(|| LIVE_APPROVAL.read::<bool>(&[])) != [true] {
+    if environment == Environment::Live && !definer::read(precondition::is_live_approved) {
         return Err(Error::LiveNotApproved);
     }
     precondition::require_read_committed()?;

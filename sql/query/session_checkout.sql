@@ -61,6 +61,3 @@ select pg_catalog.to_json(
          exists (select from payments.checkout_sessions s where (s.environment operator(pg_catalog.=) $1) is true and s.idempotency_key operator(pg_catalog.=) $2)
          or exists (select from payments.checkout_sessions s
           where (s.environment operator(pg_catalog.=) $1) is true and s.idempotency_key operator(pg_catalog.=) $3))::pg_catalog.text;
-
--- live_approval: whether live is approved (a JSON boolean).
-select pg_catalog.to_json(e.live_approved_at is not null)::pg_catalog.text from payments.environments e where e.environment operator(pg_catalog.=) 'live';

@@ -8,13 +8,13 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse};
-
 use crate::definer;
 use crate::pg::cache::{Cache, cached};
 use crate::pg::guc::SearchPath;
 use crate::pg::jsonb::Jsonb;
 use crate::pg::statement::{query, text};
 use crate::pg::{advisory_lock, catalog, transaction};
+use crate::precondition::is_live_approved;
 use crate::settings::metadata_prefix;
 
 query!(FIND_KEY, "session_checkout", "find_key");
@@ -22,7 +22,6 @@ query!(MOVE_KEY, "session_checkout", "move_key");
 query!(SHOW_TO_GUEST, "session_checkout", "show_to_guest");
 query!(FIND_PRICE, "session_checkout", "find_price");
 query!(KEY_IS_KNOWN, "session_checkout", "key_is_known");
-query!(LIVE_APPROVAL, "session_checkout", "live_approval");
 
 const TABLE: &str = "payments.checkout_sessions";
 const NOT_YOURS: [&str; 10] = [
@@ -163,7 +162,7 @@ fn row_is_untouched(row: &Row) -> Result<(), Refusal> {
 }
 
 fn live_is_approved(asked: &Checkout) -> Result<(), Refusal> {
-    let refused = asked.environment.as_deref() == Some("live") && LIVE_APPROVAL.read::<bool>(&[]) != [true];
+    let refused = asked.environment.as_deref() == Some("live") && !is_live_approved();
     if refused { Err(Refusal::LiveNotApproved) } else { Ok(()) }
 }
 
