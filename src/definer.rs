@@ -5,13 +5,12 @@
 //! A function of SQL or PL/pgSQL that needs the definer's rights stands behind a C function of its name: `explain(text)` asks
 //! whether the caller is an admin, switches, and calls `explain_body(text)`, which nobody may execute by himself.
 
-use crate::pg::our_role::{is_ours, owner};
-
 use pgrx::prelude::*;
 
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
-use crate::pg::{constraint, our_role, role, statement};
+use crate::pg::our_role::{self, is_ours, owner};
+use crate::pg::{constraint, role, statement};
 
 /// Reads our tables. Assigns no transaction id, so that a standby and a policy can do it.
 pub(crate) fn read<T>(work: impl FnOnce() -> T) -> T {
@@ -35,7 +34,7 @@ pub(crate) fn write_as<T>(role: pg_sys::Oid, path: SearchPath, work: impl FnOnce
 }
 
 /// Whether the present code was called by ours, from inside of such an operation.
-pub(crate) fn is_inside() -> bool {
+fn is_inside() -> bool {
     role::restricted_to().is_some_and(is_ours)
 }
 

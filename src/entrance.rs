@@ -2,18 +2,17 @@
 //! whether the caller is an admin, switches, and calls `explain_body(text)`, which nobody may execute by himself.
 #![allow(unsafe_code)]
 
-use crate::definer::write_as;
-use crate::pg::our_role::registrar;
-
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 
 use pgrx::prelude::*;
 
+use crate::definer::{self, write_as};
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
-use crate::pg::{catalog, our_role, role};
-use crate::{definer, trust};
+use crate::pg::our_role::{self, registrar};
+use crate::pg::{catalog, role};
+use crate::trust;
 
 thread_local! {
     /// Who called the function whose body was entered last, until that asks.
@@ -115,7 +114,7 @@ pub extern "C" fn pg_finfo_take_back_grants() -> &'static pg_sys::Pg_finfo_recor
     &VERSION_1
 }
 
-pub(crate) static VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+static VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
 
 /// The function behind a public one, and how the server calls it.
 unsafe fn body_of(function: *mut pg_sys::FmgrInfo) -> *mut pg_sys::FmgrInfo {

@@ -5,9 +5,9 @@ use std::cell::Cell;
 
 use pgrx::prelude::*;
 
-use crate::pg::savepoint::Failure;
+use crate::pg::catalog;
+use crate::pg::savepoint::{self, Failure};
 use crate::pg::statement::query;
-use crate::pg::{catalog, savepoint};
 
 query!(LOCK_PROJECTION, "projection_lock", "lock_projection");
 

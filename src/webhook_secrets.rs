@@ -2,10 +2,9 @@
 //! statement log, plan or trigger can show one and nothing of a caller's runs as the table's owner. See
 //! `sql/schema/secrets.sql`.
 
+use payments_core::stripe::event::Environment;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
-
-use payments_core::stripe::event::Environment;
 
 use crate::error::{Error, OrRaise};
 use crate::pg::secret_table::{insert, retire, valid, with_table};

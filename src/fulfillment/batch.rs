@@ -23,7 +23,6 @@ use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
 use super::write::{Part, Unit, write_each};
 use super::{credits, jobs};
-
 use crate::pg::savepoint::Failure;
 use crate::pg::transaction::is_read_committed;
 

@@ -8,11 +8,9 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::target::{LOCK_TIMEOUT_MS, Target};
-
 use crate::pg::advisory_lock::SubjectLock;
 use crate::pg::savepoint::Failure;
-use crate::pg::statement::template;
-use crate::pg::statement::{Rows, text};
+use crate::pg::statement::{Rows, template, text};
 
 const WRITE_CREDITS: &str = template!("fulfillment_credits", "write_credits");
 const READ_BALANCE: &str = template!("fulfillment_credits", "read_balance");

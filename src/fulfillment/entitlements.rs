@@ -3,9 +3,7 @@
 use payments_core::fulfillment::grant::{KeyRow, KeyWrite};
 
 use super::target::Target;
-
-use crate::pg::statement::template;
-use crate::pg::statement::{Rows, text};
+use crate::pg::statement::{Rows, template, text};
 
 const UPDATE_ENTITLEMENT: &str = template!("fulfillment_entitlements", "update_entitlement");
 const DELETE_ENTITLEMENT: &str = template!("fulfillment_entitlements", "delete_entitlement");

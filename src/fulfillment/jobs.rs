@@ -12,7 +12,6 @@ use super::record::{failed, save};
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
-
 use crate::pg::statement::{Rows, query, template, text};
 
 query!(NOTIFY_JOBS, "fulfillment_jobs", "notify_jobs");

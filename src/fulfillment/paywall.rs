@@ -8,11 +8,9 @@ use serde_json::json;
 use super::credits::{self, NewLine, newest_balance, read_balance};
 use super::target_kind::TargetKind;
 use super::targets;
-
 use crate::definer;
 use crate::error::Error;
-use crate::pg::statement::template;
-use crate::pg::statement::text;
+use crate::pg::statement::{template, text};
 use crate::pg::transaction::is_read_committed;
 
 const ENTITLED_KEYS: &str = template!("fulfillment_paywall", "entitled_keys");

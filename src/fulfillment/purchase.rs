@@ -19,7 +19,6 @@ use super::benefits;
 use super::record::Decided;
 use super::target::Target;
 use super::target_kind::TargetKind;
-
 use crate::pg::advisory_lock;
 use crate::pg::statement::query;
 

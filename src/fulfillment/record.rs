@@ -3,7 +3,6 @@
 use payments_core::fulfillment::record::Record;
 
 use super::target_kind::TargetKind;
-
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::{Rows, query, text};
 

@@ -8,7 +8,6 @@ use super::dispatch::give;
 use super::purchase::{price_lock, uuid};
 use super::subscription;
 use super::target_kind::{PAID_FOR, TargetKind};
-
 use crate::error::OrRaise;
 use crate::pg::advisory_lock;
 use crate::pg::guc::SearchPath;

@@ -16,7 +16,6 @@ use super::record::{Decided, delete, failed, save};
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
-
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::{query, template, text};
 

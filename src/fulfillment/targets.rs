@@ -8,7 +8,6 @@ use pgrx::prelude::*;
 
 use super::target::Target;
 use super::target_kind::TargetKind;
-
 use crate::definer;
 use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::catalog::payments_table;

@@ -13,12 +13,11 @@ use pgrx::{AllocatedByRust, Uuid, WhoAllocated};
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
 use super::{dispatch, order, retry, subscription};
-
 use crate::definer;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
-use crate::pg::trigger_rows::Row;
-use crate::pg::{cache, trigger_row, trigger_rows};
+use crate::pg::trigger_rows::{self, Row};
+use crate::pg::{cache, trigger_row};
 
 type Tuple<'a, A> = PgHeapTuple<'a, A>;
 

@@ -5,11 +5,9 @@ use pgrx::prelude::*;
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets;
-
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
-use crate::pg::statement::template;
-use crate::pg::statement::text;
+use crate::pg::statement::{template, text};
 use crate::{definer, trust};
 
 const MARK_JOBS_DEAD: &str = template!("fulfillment_workers", "mark_jobs_dead");

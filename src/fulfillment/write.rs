@@ -6,14 +6,13 @@ use payments_core::fulfillment::order::{PaymentCandidate, Settled};
 use payments_core::fulfillment::record::Record;
 use pgrx::pg_sys;
 
-use super::entitlements::{Holder, Key};
-use super::jobs::NewJob;
-use super::order::Named;
+use super::credits;
+use super::entitlements::{self, Holder, Key};
+use super::jobs::{self, NewJob};
+use super::order::{self, Named};
 use super::purchase::Purchase;
 use super::target::{LOCK_TIMEOUT_MS, Target, write_as};
 use super::target_kind::TargetKind;
-use super::{credits, entitlements, jobs, order};
-
 use crate::pg::guc::with_lock_timeout;
 use crate::pg::savepoint::{Failure, savepoint_of_app};
 

@@ -10,16 +10,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, OrRaise};
-use crate::pg::guc::SearchPath;
+use crate::pg::guc::{self, SearchPath};
 use crate::pg::jsonb::Jsonb;
-use crate::pg::savepoint::Failure;
+use crate::pg::savepoint::{self, Failure};
 use crate::pg::statement::{json as as_json, query, text};
-use crate::pg::{guc, savepoint};
-use crate::precondition::environment_of;
+use crate::precondition::{self, environment_of};
 use crate::project::dispatch::project;
 use crate::project::incoming::Incoming;
 use crate::projection_lock::with_exclusive;
-use crate::{clock, definer, precondition, trust};
+use crate::{clock, definer, trust};
 
 query!(NOTE_SYNC, "operate_backfill", "note_sync");
 

@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::OrRaise;
-use crate::pg::guc::SearchPath;
+use crate::pg::guc::{self, SearchPath};
+use crate::pg::savepoint;
 use crate::pg::statement::{query, text};
-use crate::pg::{guc, savepoint};
-use crate::precondition::environment_of;
+use crate::precondition::{self, environment_of};
 use crate::project::{customer_mapping, mirror, payment, payment_group, payment_row};
 use crate::projection_lock::with_exclusive;
-use crate::{definer, precondition, trust};
+use crate::{definer, trust};
 
 query!(ALL_GROUP_IDS, "operate_rebuild", "all_group_ids");
 query!(ALL_MIRRORED, "operate_rebuild", "all_mirrored");

@@ -7,12 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::error::{Error, OrRaise};
-use crate::pg::guc;
-use crate::pg::guc::SearchPath;
+use crate::pg::guc::{self, SearchPath};
 use crate::pg::statement::{query, text};
-use crate::precondition::environment_of;
+use crate::precondition::{self, environment_of};
 use crate::webhook_event::Recorded;
-use crate::{definer, precondition, trust, webhook};
+use crate::{definer, trust, webhook};
 
 query!(EVENTS_TO_REPLAY, "operate_replay", "events_to_replay");
 query!(STORED_EVENT, "operate_replay", "stored_event");

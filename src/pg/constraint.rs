@@ -11,8 +11,7 @@ use serde::Deserialize;
 use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::catalog::payments_table;
 use crate::pg::guc::SearchPath;
-use crate::pg::statement::{execute_unprepared, query_current_snapshot};
-use crate::pg::statement::{query_text, template};
+use crate::pg::statement::{execute_unprepared, query_current_snapshot, query_text, template};
 use crate::pg::{our_role, role};
 
 const DEFERRABLE_CONSTRAINTS: &str = query_text!("pg_constraint", "deferrable_constraints");

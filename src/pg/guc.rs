@@ -61,7 +61,7 @@ pub(crate) fn set_for_nest(name: &std::ffi::CStr, value: &std::ffi::CStr) {
 }
 
 /// Sets a setting for the present nest level, or until the transaction ends, whoever may set it otherwise.
-pub(crate) fn set_option(name: &std::ffi::CStr, value: &std::ffi::CStr, how_long: pg_sys::GucAction::Type) {
+fn set_option(name: &std::ffi::CStr, value: &std::ffi::CStr, how_long: pg_sys::GucAction::Type) {
     // SAFETY: both texts end with a zero byte; the server copies them.
     unsafe {
         pg_sys::set_config_option(

@@ -1,18 +1,12 @@
 //! Roles: who runs now, and acting as another one.
 #![allow(unsafe_code)]
 
-use crate::pg::guc::PINNED_PATH;
-use crate::pg::guc::hide_statement_from_log;
-use crate::pg::guc::ordinary_path;
-use crate::pg::guc::search;
-use crate::pg::guc::set_for_nest;
-
 use std::cell::Cell;
 
 use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
-use crate::pg::guc::{HIDDEN, SearchPath};
+use crate::pg::guc::{HIDDEN, PINNED_PATH, SearchPath, hide_statement_from_log, ordinary_path, search, set_for_nest};
 
 thread_local! {
     /// The owner of the table that is written to, while that is so.

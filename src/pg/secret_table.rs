@@ -2,7 +2,6 @@
 #![allow(unsafe_code)]
 
 use payments_core::stripe::event::Environment;
-
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};

@@ -75,13 +75,13 @@ pub(crate) fn project(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unrea
         }
         None => return mirror::project(kind, incoming, &prefix),
     };
-    let statement = Fact {
+    let fact = Fact {
         event_id: incoming.event_id.to_owned(),
         created: incoming.created,
         rank: incoming.rank(),
         previous: serde_json::Map::new(),
         object,
     };
-    payment::project(incoming, &statement.with_previous(incoming.previous));
+    payment::project(incoming, &fact.with_previous(incoming.previous));
     Ok(())
 }

@@ -10,7 +10,6 @@ use payments_core::payment::session_owner::SessionRank;
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::money_state::MoneyState;
 use payments_core::stripe::object::session::Session;
-
 use serde::{Deserialize, Serialize};
 
 use crate::pg::advisory_lock::LockSpace;
@@ -18,8 +17,7 @@ use crate::pg::statement::{json, query, text};
 use crate::project::local_row::LocalRow;
 use crate::project::payment_group;
 use crate::project::recovered_session::{Family, inherited};
-use crate::projection_lock;
-use crate::projection_lock::{is_exclusive, require_exclusive};
+use crate::projection_lock::{self, is_exclusive, require_exclusive};
 
 query!(FIND_SESSION, "project_local_session", "find_session");
 query!(SETTLE_SESSION, "project_local_session", "settle_session");
@@ -47,8 +45,7 @@ impl LocalRows {
     pub(crate) fn candidates(&mut self, session: &Session) -> &mut Vec<LocalRow> {
         let environment = self.environment;
         self.found.entry(session.id.clone()).or_insert_with(|| {
-            let named = [text(session.local_id()), text(session.mode.as_str())];
-            let [local_id, mode] = named;
+            let (local_id, mode) = (text(session.local_id()), text(session.mode.as_str()));
             let args = [text(environment.name()), text(session.id.as_str()), local_id, mode];
             let found: Candidates = FIND_SESSION.one(&args).unwrap_or_default();
             if found.has_relatives
@@ -60,8 +57,8 @@ impl LocalRows {
         })
     }
 
-    /// The first of them that no other session has with better reason; `statements` are all that is said of its payment.
-    pub(crate) fn of(&mut self, session: &Session, statements: &[Fact]) -> Option<&LocalRow> {
+    /// The first of them that no other session has with better reason; `facts` are all that is said of its payment.
+    pub(crate) fn of(&mut self, session: &Session, facts: &[Fact]) -> Option<&LocalRow> {
         let environment = self.environment;
         self.candidates(session).iter().find(|local| {
             if local.recorded.is_some() {
@@ -74,7 +71,7 @@ impl LocalRows {
             other.is_none_or(|holder| {
                 let its = payment_group::group_of(environment, holder)
                     .map(|group_id| payment_group::facts_of(environment, &group_id));
-                SessionRank::of(&session.id, statements) > SessionRank::of(holder, &its.unwrap_or_default())
+                SessionRank::of(&session.id, facts) > SessionRank::of(holder, &its.unwrap_or_default())
             })
         })
     }
@@ -90,8 +87,8 @@ pub(crate) fn lock_session_lookup(environment: Environment, session: &str) {
 }
 
 /// The subject and the customer that a completed session may bring together.
-pub(crate) fn claimable(locals: &mut LocalRows, fact: &PaymentObject) -> Option<(Subject, String)> {
-    let PaymentObject::CheckoutSession(session) = fact else { return None };
+pub(crate) fn claimable(locals: &mut LocalRows, object: &PaymentObject) -> Option<(Subject, String)> {
+    let PaymentObject::CheckoutSession(session) = object else { return None };
     if !session.is_complete() {
         return None;
     }
@@ -103,7 +100,7 @@ pub(crate) fn claimable(locals: &mut LocalRows, fact: &PaymentObject) -> Option<
 }
 
 /// The local row's subject, unless the session's metadata names another.
-pub(crate) fn agreed_subject(local: &LocalRow, session: &Session) -> Option<Subject> {
+fn agreed_subject(local: &LocalRow, session: &Session) -> Option<Subject> {
     let subject = local.subject.clone()?;
     let said = session.origin.subject.as_ref();
     said.is_none_or(|said| *said == subject).then_some(subject)
@@ -132,11 +129,11 @@ pub(crate) fn settle_session(
     locals: &mut LocalRows,
     newest: &Session,
     told: &ObjectHistory,
-    statements: &[Fact],
+    facts: &[Fact],
 ) -> Option<Moved> {
     let environment = locals.environment;
-    let local = locals.of(newest, statements).cloned()?;
-    let sessions = || told.facts.iter().filter_map(|statement| as_session(statement).map(|s| (*statement, s)));
+    let local = locals.of(newest, facts).cloned()?;
+    let sessions = || told.facts.iter().filter_map(|fact| as_session(fact).map(|s| (*fact, s)));
     let paid = sessions().map(|(_, session)| session).find(|session| session.state == MoneyState::Succeeded);
     let completed = sessions().find(|(_, session)| session.is_complete());
     let said: Vec<&Session> = sessions().map(|(_, session)| session).collect();
@@ -169,7 +166,7 @@ pub(crate) fn settle_session(
         require_exclusive();
         // A backend recorded another session there meanwhile.
         locals.candidates(newest).retain(|other| other.id != local.id);
-        return settle_session(locals, newest, told, statements);
+        return settle_session(locals, newest, told, facts);
     }
     let customer = settled.stripe_customer_id;
     let (Some((first, _)), Some(customer), Some(subject)) = (completed, customer, agreed_subject(&local, newest))
@@ -186,8 +183,8 @@ pub(crate) fn settle_session(
     Some(Moved { displaced: local.holder, claim: Some(claim) })
 }
 
-pub(crate) fn as_session(statement: &Fact) -> Option<&Session> {
-    match &statement.object {
+pub(crate) fn as_session(fact: &Fact) -> Option<&Session> {
+    match &fact.object {
         PaymentObject::CheckoutSession(session) => Some(session),
         _ => None,
     }

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 
 use crate::pg::statement::{json, query, text};
 use crate::project::incoming::Incoming;
-use crate::project::payment_group::AlsoLock;
-use crate::project::{customer_mapping, payment, payment_group};
+use crate::project::payment_group::{self, AlsoLock};
+use crate::project::{customer_mapping, payment};
 use crate::settings;
 
 query!(KEEP_SNAPSHOT, "project_mirror", "keep_snapshot");

@@ -9,20 +9,19 @@ use payments_core::payment::fold::fold;
 use payments_core::payment::object_history::by_object;
 use payments_core::snapshot::is_late;
 use payments_core::stripe::event::Environment;
-
 use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
-use crate::pg::statement::{json, query, text};
-use crate::pg::{savepoint, statement};
+use crate::pg::savepoint;
+use crate::pg::statement::{Statement, json, query, text};
+use crate::project::customer_mapping;
 use crate::project::incoming::Incoming;
 use crate::project::local_session::{LocalRows, as_session, claimable, lock_session_lookup, settle_session};
-use crate::project::payment_group::{AlsoLock, GroupOrigin, Joined};
+use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
 use crate::project::payment_row::{RowLocation, write_payment, write_returns};
 use crate::project::recovered_session::{Family, review};
-use crate::project::{customer_mapping, payment_group};
-use crate::projection_lock::{is_exclusive, require_exclusive};
-use crate::{projection_lock, settings};
+use crate::projection_lock::{self, is_exclusive, require_exclusive};
+use crate::settings;
 
 query!(KEEP_FACT, "project_payment", "keep_fact");
 query!(KEEP_RECOVERED, "project_payment", "keep_recovered");
@@ -47,11 +46,11 @@ pub(crate) fn settle_family(environment: Environment, session: &str) {
 }
 
 /// Projects one fact.
-pub(crate) fn project(incoming: &Incoming, statement: &Fact) {
+pub(crate) fn project(incoming: &Incoming, fact: &Fact) {
     let environment = incoming.environment;
-    let fact = &statement.object;
+    let object = &fact.object;
     let mut locals = LocalRows::new(environment);
-    if let PaymentObject::CheckoutSession(session) = fact {
+    if let PaymentObject::CheckoutSession(session) = object {
         if let Some(before) = &session.recovered_from {
             require_exclusive();
             KEEP_RECOVERED.execute(&[text(environment.name()), text(session.id.as_str()), text(before.as_str())]);
@@ -63,9 +62,9 @@ pub(crate) fn project(incoming: &Incoming, statement: &Fact) {
             locals = LocalRows::new(environment);
         }
     }
-    let claimed = claimable(&mut locals, fact);
+    let claimed = claimable(&mut locals, object);
     let mut objects: Vec<String> =
-        fact.customer().into_iter().chain(fact.subscription()).map(ToOwned::to_owned).collect();
+        object.customer().into_iter().chain(object.subscription()).map(ToOwned::to_owned).collect();
     if let Some((subject, customer)) = &claimed {
         if !is_exclusive() && customer_mapping::is_contested(environment, subject, customer) {
             require_exclusive();
@@ -79,75 +78,75 @@ pub(crate) fn project(incoming: &Incoming, statement: &Fact) {
         }
         _ => AlsoLock::Nothing,
     };
-    let Some(Joined { group_id, since }) = payment_group::join(environment, &fact.keys(), also) else {
+    let Some(Joined { group_id, since }) = payment_group::join(environment, &object.keys(), also) else {
         savepoint::restart_exclusive()
     };
-    let mut statements =
+    let mut facts =
         if since == GroupOrigin::New { Vec::new() } else { payment_group::facts_of(environment, &group_id) };
-    if since == GroupOrigin::Existing && statements.is_empty() {
+    if since == GroupOrigin::Existing && facts.is_empty() {
         require_exclusive();
     }
     let place = match since {
         GroupOrigin::New => RowLocation::New,
-        GroupOrigin::Existing => RowLocation::of(&statements),
+        GroupOrigin::Existing => RowLocation::of(&facts),
         GroupOrigin::Merged => RowLocation::Unknown,
     };
-    let same = |known: &Fact| (&known.event_id, known.object.object_id()) == (&statement.event_id, fact.object_id());
-    if is_late(statement, statements.iter().filter(|known| same(known))) {
+    let same = |known: &Fact| (&known.event_id, known.object.object_id()) == (&fact.event_id, object.object_id());
+    if is_late(fact, facts.iter().filter(|known| same(known))) {
         return;
     }
-    let again = statements.iter().any(same);
-    store_fact(environment, &group_id, statement);
-    statements.retain(|known| !same(known));
-    statements.push(statement.clone());
-    fold_and_write(&mut locals, &statements, &place);
-    if let PaymentObject::CheckoutSession(session) = fact
+    let again = facts.iter().any(same);
+    store_fact(environment, &group_id, fact);
+    facts.retain(|known| !same(known));
+    facts.push(fact.clone());
+    fold_and_write(&mut locals, &facts, &place);
+    if let PaymentObject::CheckoutSession(session) = object
         && (session.recovered_from.is_some()
             || locals.candidates(session).first().is_some_and(|local| local.recorded.is_some()))
     {
         settle_family(environment, &session.id);
     }
-    if let (true, PaymentObject::CheckoutSession(session)) = (again, fact)
+    if let (true, PaymentObject::CheckoutSession(session)) = (again, object)
         && let Some(customer) = &session.customer
     {
         customer_mapping::rewrite_conflict_note(environment, &session.id, customer);
     }
 }
 
-fn store_fact(environment: Environment, group_id: &str, statement: &Fact) {
-    let fact = &statement.object;
+fn store_fact(environment: Environment, group_id: &str, fact: &Fact) {
+    let object = &fact.object;
     KEEP_FACT.execute(&[
         text(environment.name()),
-        text(fact.object_id()),
-        text(statement.event_id.as_str()),
-        text(fact.object_type()),
+        text(object.object_id()),
+        text(fact.event_id.as_str()),
+        text(object.object_type()),
         text(group_id),
-        text(fact.customer()),
-        text(fact.subscription()),
-        fact.keys().into(),
-        json(statement),
+        text(object.customer()),
+        text(object.subscription()),
+        object.keys().into(),
+        json(fact),
     ]);
 }
 
 /// Folds a group, which must be locked, and writes what differs.
 pub(crate) fn refold(environment: Environment, group_id: &str) {
-    let statements = payment_group::facts_of(environment, group_id);
-    fold_and_write(&mut LocalRows::new(environment), &statements, &RowLocation::Unknown);
+    let facts = payment_group::facts_of(environment, group_id);
+    fold_and_write(&mut LocalRows::new(environment), &facts, &RowLocation::Unknown);
 }
 
-pub(crate) fn fold_and_write(locals: &mut LocalRows, statements: &[Fact], place: &RowLocation) {
+fn fold_and_write(locals: &mut LocalRows, facts: &[Fact], place: &RowLocation) {
     let environment = locals.environment;
     let mut mapped = false;
-    for told in by_object(statements) {
+    for told in by_object(facts) {
         if let PaymentObject::CheckoutSession(newest) = &told.newest.object {
-            let Some(moved) = settle_session(locals, newest, &told, statements) else { continue };
+            let Some(moved) = settle_session(locals, newest, &told, facts) else { continue };
             if let Some(displaced) = &moved.displaced {
                 release_local_session(environment, displaced);
             }
             mapped |= moved.claim.is_some_and(|claim| customer_mapping::claim(environment, &claim));
         }
     }
-    for session in statements.iter().filter_map(as_session) {
+    for session in facts.iter().filter_map(as_session) {
         if locals.candidates(session).first().is_some_and(|local| local.recorded.is_some())
             && let Some(family) = Family::of(environment, &session.id)
             && let Some(one) = family.relatives.iter().find(|one| one.id == session.id)
@@ -155,17 +154,17 @@ pub(crate) fn fold_and_write(locals: &mut LocalRows, statements: &[Fact], place:
             review(environment, &family, one);
         }
     }
-    let folded = fold(statements, &context(locals, statements));
+    let folded = fold(facts, &context(locals, facts));
     // A mapping that came or went has folded this group with its customer's others already.
     let place = if mapped { &RowLocation::Unknown } else { place };
     if let Some(payment) = &folded.payment {
-        write_payment(environment, payment, place, statements);
+        write_payment(environment, payment, place, facts);
     }
     write_returns(environment, &folded);
 }
 
 /// A session has lost the local row that it names to another: it claims nothing any more, and its payment is no purchase here.
-pub(crate) fn release_local_session(environment: Environment, session: &str) {
+fn release_local_session(environment: Environment, session: &str) {
     customer_mapping::withdraw(environment, session);
     if let Some(group_id) = payment_group::group_of(environment, session) {
         refold(environment, &group_id);
@@ -186,15 +185,15 @@ pub(crate) fn subjects_of_subscriptions(environment: Environment, ids: Vec<Strin
     named(&SUBJECTS_OF_SUBSCRIPTIONS, &[text(environment.name()), ids.into(), text(prefix.as_str())])
 }
 
-fn named(statement: &statement::Statement, args: &[DatumWithOid]) -> BTreeMap<String, Subject> {
-    statement.all::<Named>(args).into_iter().map(|named| (named.of, named.subject)).collect()
+fn named(query: &Statement, args: &[DatumWithOid]) -> BTreeMap<String, Subject> {
+    query.all::<Named>(args).into_iter().map(|named| (named.of, named.subject)).collect()
 }
 
 /// What the fold needs to know besides the facts.
-fn context(locals: &mut LocalRows, statements: &[Fact]) -> Context {
+fn context(locals: &mut LocalRows, facts: &[Fact]) -> Context {
     let environment = locals.environment;
     let of = |pick: fn(&PaymentObject) -> Option<&str>| {
-        let ids: BTreeSet<&str> = statements.iter().filter_map(|statement| pick(&statement.object)).collect();
+        let ids: BTreeSet<&str> = facts.iter().filter_map(|fact| pick(&fact.object)).collect();
         ids.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
     };
     let mut context = Context::default();
@@ -205,8 +204,8 @@ fn context(locals: &mut LocalRows, statements: &[Fact]) -> Context {
     if !subscriptions.is_empty() {
         context.subscriptions = subjects_of_subscriptions(environment, subscriptions);
     }
-    for session in statements.iter().filter_map(as_session) {
-        if let Some(local) = locals.of(session, statements) {
+    for session in facts.iter().filter_map(as_session) {
+        if let Some(local) = locals.of(session, facts) {
             let local = LocalSession { subject: local.subject.clone(), price: local.price.clone() };
             context.locals.insert(session.id.clone(), local);
         }

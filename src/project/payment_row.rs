@@ -6,52 +6,50 @@ use payments_core::payment::context::Context;
 use payments_core::payment::fact::Fact;
 use payments_core::payment::fold::{Folded, Payment, fold};
 use payments_core::stripe::event::Environment;
-
 use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
-use crate::pg::statement;
-use crate::pg::statement::{jsonb, text};
+use crate::pg::statement::{Statement, jsonb, query, text};
 
-statement::query!(DROP_PAYMENTS, "project_payment_row", "drop_payments");
-statement::query!(INSERT_PAYMENT, "project_payment_row", "insert_payment");
-statement::query!(UPDATE_PAYMENT, "project_payment_row", "update_payment");
-statement::query!(ROWS_OF_RETURNS, "project_payment_row", "rows_of_returns");
-statement::query!(FIND_PAYMENTS, "project_payment_row", "find_payments");
-statement::query!(PAYMENT_OF_INTENT, "project_payment_row", "payment_of_intent");
-statement::query!(PAYMENT_OF_SESSION, "project_payment_row", "payment_of_session");
-statement::query!(PAYMENT_OF_INVOICE, "project_payment_row", "payment_of_invoice");
+query!(DROP_PAYMENTS, "project_payment_row", "drop_payments");
+query!(INSERT_PAYMENT, "project_payment_row", "insert_payment");
+query!(UPDATE_PAYMENT, "project_payment_row", "update_payment");
+query!(ROWS_OF_RETURNS, "project_payment_row", "rows_of_returns");
+query!(FIND_PAYMENTS, "project_payment_row", "find_payments");
+query!(PAYMENT_OF_INTENT, "project_payment_row", "payment_of_intent");
+query!(PAYMENT_OF_SESSION, "project_payment_row", "payment_of_session");
+query!(PAYMENT_OF_INVOICE, "project_payment_row", "payment_of_invoice");
 
 /// Where a payment's row is.
 pub(crate) enum RowLocation {
     /// Not there yet.
     New,
     /// Where this id is: the facts so far gave it a row.
-    Of(&'static statement::Statement, String),
+    Of(&'static Statement, String),
     /// There may be one, or several that are one now.
     Unknown,
 }
 
 impl RowLocation {
     /// By the ids that these facts gave to their row.
-    pub(crate) fn of(statements: &[Fact]) -> Self {
-        let Some(payment) = fold(statements, &Context::default()).payment else { return Self::New };
+    pub(crate) fn of(facts: &[Fact]) -> Self {
+        let Some(payment) = fold(facts, &Context::default()).payment else { return Self::New };
         let named = [
             (&PAYMENT_OF_INTENT, payment.stripe_payment_intent_id),
             (&PAYMENT_OF_SESSION, payment.stripe_checkout_session_id),
             (&PAYMENT_OF_INVOICE, payment.stripe_invoice_id),
         ];
-        let first = named.into_iter().find_map(|(statement, id)| Some((statement, id?)));
-        first.map_or(Self::Unknown, |(statement, id)| Self::Of(statement, id))
+        let first = named.into_iter().find_map(|(query, id)| Some((query, id?)));
+        first.map_or(Self::Unknown, |(query, id)| Self::Of(query, id))
     }
 }
 
 /// Writes the one row of a payment. Rows that were thought to be two payments, before a later fact joined them, become one.
-pub(crate) fn write_payment(environment: Environment, payment: &Payment, place: &RowLocation, statements: &[Fact]) {
+pub(crate) fn write_payment(environment: Environment, payment: &Payment, place: &RowLocation, facts: &[Fact]) {
     let written = match place {
         RowLocation::New => insert(environment, payment),
-        RowLocation::Of(statement, id) => {
-            let row: Option<String> = statement.one(&[text(environment.name()), text(id.as_str())]);
+        RowLocation::Of(query, id) => {
+            let row: Option<String> = query.one(&[text(environment.name()), text(id.as_str())]);
             row.as_ref().is_some_and(|row| update(row, payment))
         }
         RowLocation::Unknown => false,
@@ -59,7 +57,7 @@ pub(crate) fn write_payment(environment: Environment, payment: &Payment, place: 
     if written {
         return;
     }
-    let mut rows: Vec<String> = FIND_PAYMENTS.all(&[text(environment.name()), ids(statements).into()]);
+    let mut rows: Vec<String> = FIND_PAYMENTS.all(&[text(environment.name()), ids(facts).into()]);
     if rows.is_empty() {
         insert(environment, payment);
         return;
@@ -72,8 +70,8 @@ pub(crate) fn write_payment(environment: Environment, payment: &Payment, place: 
 }
 
 /// Every id that facts name.
-pub(crate) fn ids(statements: &[Fact]) -> Vec<String> {
-    let ids: BTreeSet<String> = statements.iter().flat_map(|statement| statement.object.keys()).collect();
+pub(crate) fn ids(facts: &[Fact]) -> Vec<String> {
+    let ids: BTreeSet<String> = facts.iter().flat_map(|fact| fact.object.keys()).collect();
     ids.into_iter().collect()
 }
 

@@ -4,7 +4,6 @@ use payments_core::payment::context::Context;
 use payments_core::payment::fold::{Payment, fold};
 use payments_core::payment::session_owner::{RelatedSession, recorded_ancestor, row_owner};
 use payments_core::stripe::event::Environment;
-
 use serde::Deserialize;
 
 use crate::pg::statement::{query, text};

@@ -1,25 +1,19 @@
 //! What the triggers on our own tables call: what was written by others is derived like what we write.
 
-use crate::project::customer_mapping::ConflictNotes;
-use crate::project::customer_mapping::is_contested;
-use crate::project::customer_mapping::resolve_and_write;
-use crate::project::local_session::lock_session_lookup;
-use crate::project::payment::refold;
-use crate::project::payment::settle_family;
-
 use payments_core::Subject;
 use payments_core::stripe::event::Environment;
-
 use pgrx::prelude::*;
 
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
 use crate::precondition::environment_of;
-use crate::project::payment_group::AlsoLock;
-use crate::project::{payment, payment_group};
-use crate::projection_lock::require_exclusive;
-use crate::{definer, projection_lock, settings};
+use crate::project::customer_mapping::{ConflictNotes, is_contested, resolve_and_write};
+use crate::project::local_session::lock_session_lookup;
+use crate::project::payment::{self, refold, settle_family};
+use crate::project::payment_group::{self, AlsoLock};
+use crate::projection_lock::{self, require_exclusive};
+use crate::{definer, settings};
 
 query!(ATTRIBUTE_SUBSCRIPTIONS, "project_triggers", "attribute_subscriptions");
 

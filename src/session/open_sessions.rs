@@ -4,7 +4,6 @@
 use payments_core::session::Refusal;
 
 use super::Caller;
-
 use crate::pg::advisory_lock;
 use crate::pg::statement::{Statement, query, text};
 use crate::settings::max_open_sessions;

@@ -4,7 +4,6 @@ use payments_core::session::{Portal, Refusal};
 use pgrx::prelude::*;
 
 use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse};
-
 use crate::definer;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};

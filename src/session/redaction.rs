@@ -6,7 +6,6 @@ use payments_core::session::Refusal;
 use pgrx::prelude::*;
 
 use super::{Row, refuse};
-
 use crate::pg::catalog;
 use crate::pg::guc::hide_statement_from_log;
 use crate::pg::jsonb::Jsonb;

@@ -8,11 +8,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::subject_type::{SubjectType, registered};
 use pgrx::pg_catalog::pg_proc::PgProc;
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
+use super::subject_type::{SubjectType, registered};
 use crate::definer;
 use crate::identity::current_user_id;
 use crate::pg::guc::SearchPath;

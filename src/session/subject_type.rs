@@ -11,8 +11,8 @@ use serde::Deserialize;
 use crate::definer;
 use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::column_value::as_text;
-use crate::pg::statement::{query, query_text, template, text};
-use crate::pg::{catalog, role, statement};
+use crate::pg::statement::{self, query, query_text, template, text};
+use crate::pg::{catalog, role};
 
 const MEMBERSHIP: &str = template!("session_subject_type", "membership");
 const REGISTERED: &str = query_text!("session_subject_type", "registered_subject_type");
