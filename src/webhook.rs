@@ -99,9 +99,7 @@ fn accept(environment: Environment, verified: Verified, signature: Option<&str>)
         let event_id = event.id;
         return Err(Error::Livemode { event_id, livemode, environment: environment.name() });
     }
-    if environment == Environment::Live && !definer::read(precondition::is_live_approved) {
-        return Err(Error::LiveNotApproved);
-    }
+    definer::read(|| precondition::require_live_approval(Some(environment.name())))?;
     precondition::require_read_committed()?;
     guc::commit_durably();
     Ok(definer::write(SearchPath::Ordinary, || match record(environment, verified, event, signature) {

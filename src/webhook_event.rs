@@ -11,7 +11,7 @@ use crate::pg::statement::{query, text};
 query!(RECORD_EVENT, "webhook_event", "record_event");
 query!(CLAIM_EVENT, "webhook_event", "claim_event");
 query!(REFUSE_EVENT, "webhook_event", "refuse_event");
-query!(SETTLE_EVENT, "webhook_event", "settle_event");
+query!(UPDATE_EVENT_OUTCOME, "webhook_event", "update_event_outcome");
 
 /// An event whose row is written and locked, and that is ours to run. Only this module makes one, so that nothing is projected
 /// that was not recorded.
@@ -96,7 +96,12 @@ impl Recorded {
 
     /// Writes down how it fared.
     pub(crate) fn finish(&self, status: &str, error: Option<&str>) {
-        SETTLE_EVENT.execute(&[text(self.environment.name()), text(self.event.id.as_str()), text(status), text(error)]);
+        UPDATE_EVENT_OUTCOME.execute(&[
+            text(self.environment.name()),
+            text(self.event.id.as_str()),
+            text(status),
+            text(error),
+        ]);
     }
 
     /// Writes down why it failed, with the object that it is about, and answers so.

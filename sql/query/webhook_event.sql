@@ -25,7 +25,7 @@ select pg_catalog.json_build_object(
 update payments.webhook_events e set refused_count = e.refused_count operator(pg_catalog.+) 1
  where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2;
 
--- settle_event: the outcome of an event.
+-- update_event_outcome: the outcome of an event.
 -- $1 environment text, $2 stripe_event_id text, $3 processing_status text, $4 last_error text
 update payments.webhook_events e
    set updated_at = pg_catalog.now(),

@@ -7,6 +7,7 @@ use payments_core::stripe::object::{Unreadable, entitlements};
 
 use crate::pg::statement::{query, text};
 use crate::project::incoming::Incoming;
+use crate::project::reassign::follow_changed_mappings;
 use crate::project::{mirror, payment};
 use crate::settings;
 
@@ -65,8 +66,14 @@ fn foreign(environment: Environment, event: &Event) -> Option<ProjectionOutcome>
     }))
 }
 
-/// Projects one snapshot: a fact about a payment, or a mirrored object.
+/// Projects one snapshot: a fact about a payment, or a mirrored object; then what follows from the mappings that it changed.
 pub(crate) fn project(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unreadable> {
+    write(kind, incoming)?;
+    follow_changed_mappings();
+    Ok(())
+}
+
+fn write(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unreadable> {
     let prefix = settings::metadata_prefix();
     let object = match PaymentObject::read(kind, incoming.object, incoming.event_type, &prefix)? {
         Some(object) => object,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::pg::statement::{Statement, jsonb, query, text};
 
-query!(DROP_PAYMENTS, "project_payment_row", "drop_payments");
+query!(DELETE_PAYMENTS, "project_payment_row", "delete_payments");
 query!(INSERT_PAYMENT, "project_payment_row", "insert_payment");
 query!(UPDATE_PAYMENT, "project_payment_row", "update_payment");
 query!(ROWS_OF_RETURNS, "project_payment_row", "rows_of_returns");
@@ -64,7 +64,7 @@ pub(crate) fn write_payment(environment: Environment, payment: &Payment, place: 
     }
     let kept = rows.remove(0);
     if !rows.is_empty() {
-        DROP_PAYMENTS.execute(&[rows.into()]);
+        DELETE_PAYMENTS.execute(&[rows.into()]);
     }
     update(&kept, payment);
 }
