@@ -57,6 +57,8 @@ pub(crate) enum Error {
     Internal,
     /// Nobody can be asked.
     NotInstalled,
+    /// Somebody else has written the event's row while we ran it.
+    WrittenMeanwhile,
     /// A session that may not be.
     Session(Refusal),
 }
@@ -77,6 +79,7 @@ impl Error {
             }
             Self::Body(Malformed::NotUtf8 | Malformed::NotJson(_)) => PgSqlErrorCode::ERRCODE_INVALID_JSON_TEXT,
             Self::Isolation | Self::IsolationOfBalance => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
+            Self::WrittenMeanwhile => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::Environment(_)
             | Self::Missing(_)
             | Self::Body(Malformed::NotAnEvent(_))
@@ -111,6 +114,7 @@ impl Error {
             Self::NotRecorded { .. } => "only a role that posts webhooks may do this".to_owned(),
             Self::Internal => "only the extension itself may call this function".to_owned(),
             Self::NotInstalled => "the extension payments is not installed".to_owned(),
+            Self::WrittenMeanwhile => "the event was written by another transaction meanwhile".to_owned(),
             Self::Session(refusal) => refusal.message(),
         }
     }
@@ -143,6 +147,7 @@ impl Error {
             }
             Self::Internal => "It is a part of another function.".to_owned(),
             Self::NotInstalled => "Without it nobody can tell who is asking.".to_owned(),
+            Self::WrittenMeanwhile => "Its row was not written by receive_stripe_webhook().".to_owned(),
             Self::Session(refusal) => refusal.detail(),
         };
         without_secrets(&detail)
@@ -176,6 +181,7 @@ impl Error {
             Self::NotRecorded { .. } => "An admin records the role with payments.grant_role(role, 'webhook').",
             Self::Internal => "Call the function that it belongs to; docs list those.",
             Self::NotInstalled => "CREATE EXTENSION payments finds its tables again.",
+            Self::WrittenMeanwhile => "Let Stripe deliver the event again.",
             Self::Session(refusal) => refusal.hint(),
         }
     }

@@ -110,7 +110,10 @@ on conflict (environment, subject_type, subject_id) do update
 -- $1 environment text, $2 stripe_checkout_session_id text, $3 the event that is the evidence text, $4 conflict text
 update payments.webhook_events e
    set conflict = case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end
- where (e.environment operator(pg_catalog.=) $1) is true and e.object_id operator(pg_catalog.=) $2
+ where (e.environment operator(pg_catalog.=) $1) is true
+   and e.stripe_event_id operator(pg_catalog.=) any (array(
+         select f.event_id::pg_catalog.text from payments.facts f
+          where (f.environment operator(pg_catalog.=) $1) is true and f.object_id operator(pg_catalog.=) $2))
    and row(e.conflict)::pg_catalog.record operator(pg_catalog.*<>) row(case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end);
 
 -- delete_customer_mapping: a deleted customer's mapping goes; tells whose it was.

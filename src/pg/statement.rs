@@ -196,9 +196,3 @@ pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> DatumWithOid<'sta
     // SAFETY: the datum is a copy in the current memory context; the oid is that of text.
     unsafe { DatumWithOid::new(written.into_datum(), pg_sys::TEXTOID) }
 }
-
-/// A value as `jsonb`.
-pub(crate) fn jsonb(value: &serde_json::Value) -> DatumWithOid<'static> {
-    // SAFETY: the datum is made here, of the type that is named.
-    unsafe { DatumWithOid::new(pgrx::JsonB(value.clone()).into_datum(), pg_sys::JSONBOID) }
-}

@@ -9,7 +9,7 @@ use payments_core::stripe::event::Environment;
 use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
-use crate::pg::statement::{Statement, jsonb, query, text};
+use crate::pg::statement::{Statement, query, text};
 
 query!(DELETE_PAYMENTS, "project_payment_row", "delete_payments");
 query!(INSERT_PAYMENT, "project_payment_row", "insert_payment");
@@ -114,7 +114,7 @@ fn update(id: &str, row: &Payment) -> bool {
 }
 
 /// A row as the statements' arguments, after a first one.
-fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 27] {
+fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 26] {
     [
         first,
         text(row.payment_type),
@@ -141,7 +141,6 @@ fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 
         row.failed_at.into(),
         row.refunded_at.into(),
         row.stripe_created_at.into(),
-        jsonb(&row.raw),
         row.shortfall.into(),
     ]
 }
