@@ -13,8 +13,8 @@ wanted() { [ -z "${BENCH_ONLY:-}" ] || [ "$BENCH_ONLY" = "$1" ]; }
 new_database() {
   local name=${1:-bench} version=${2:-}
   PGOPTIONS='-c client_min_messages=warning' psql -X -q -d postgres -c "drop database if exists $name" -c "create database $name"
-  sql -d "$name" -f "$root/tests/roles.sql" -f "$root/tests/functions.sql" -c "create extension payments ${version:+version '$version'}" \
-    -f "$here/streams.sql"
+  sql -d "$name" -f "$root/tests/roles.sql" -f "$root/tests/functions.sql" \
+    -c "create extension payments ${version:+version '$version'}" -f "$here/streams.sql"
   sql -d "$name" -c 'select payments.create_app_tables()' -c "select payments.set_webhook_secret('test', 'whsec_bench')" >/dev/null
   local story
   for story in "$root"/tests/corpus/stories/*.jsonl; do

@@ -29,8 +29,9 @@ fi
 
 cat <<'TEXT'
 Peers. What each does with an event: intent, charge and session of a payment, 3 kB each, as Stripe posts them.
-  payments              verifies, stores event and facts, derives the payment, completes the local checkout session, pays the order
-                        after comparing amount, currency, owner and line items, and records that decision
+  payments              verifies, stores event and facts, derives the payment, completes the local checkout session, maps the
+                        customer to the buyer, pays the order after comparing amount, currency, owner and line items, and
+                        records that decision
   hand-written handler  verifies with stripe-node, one transaction: stores the event once, upserts the payment, pays the order
   PL/pgSQL trigger      verifies with stripe-node, then the same by a trigger of the event's INSERT
   stripe-sync-engine    verifies, upserts the object; stores no event, pays no order; intents and charges only, because of a
@@ -39,5 +40,7 @@ Peers. What each does with an event: intent, charge and session of a payment, 3 
 TEXT
 mkdir -p "$root/target/bench"
 node "$here/peers/peers.mjs" "$root/target/bench/peers.jsonl"
-for database in bench bench_base; do sql -d postgres -c 'set client_min_messages = error' -c "drop database if exists $database"; done
+for database in bench bench_base; do
+  sql -d postgres -c 'set client_min_messages = error' -c "drop database if exists $database"
+done
 sql -d postgres -c 'alter system reset autovacuum' -c 'select pg_reload_conf()' >/dev/null

@@ -12,18 +12,21 @@ if [ "$ref" = --remove ]; then
   rm -f "$library" "$extension".{sql,control}
   exit
 fi
-git -C "$root" rev-parse --quiet --verify "$ref^{commit}" >/dev/null || fail "no such commit: $ref"
-say "building $ref as the base (release, PostgreSQL $major)"
-rm -rf "$tree" "$package"
-mkdir -p "$tree"
-# -m: cargo judges by a file's time whether it changed, and the commit's own may be older than the last build.
-git -C "$root" archive "$ref" | tar -xm -C "$tree"
-cd "$tree"
-CARGO_TARGET_DIR=$root/target cargo pgrx package --pg-config "$PG_CONFIG" --out-dir "$package" \
-  --no-default-features --features "pg$major" > "$root/target/bench/base.log" 2>&1 || {
-  cat "$root/target/bench/base.log" >&2
-  fail "$ref could not be built"
-}
+commit=$(git -C "$root" rev-parse --quiet --verify "$ref^{commit}") || fail "no such commit: $ref"
+if [ "$(cat "$package/commit" 2>/dev/null)" != "$commit $major" ]; then
+  say "building $ref as the base (release, PostgreSQL $major; some minutes)"
+  rm -rf "$tree" "$package"
+  mkdir -p "$tree"
+  # -m: cargo judges by a file's time whether it changed, and the commit's own may be older than the last build.
+  git -C "$root" archive "$commit" | tar -xm -C "$tree"
+  # A build folder of its own: both builds make a libpayments.so, and cargo would take one for the other.
+  (cd "$tree" && CARGO_TARGET_DIR=$root/target/bench/base-target cargo pgrx package --pg-config "$PG_CONFIG" --out-dir "$package" \
+    --no-default-features --features "pg$major") > "$root/target/bench/base.log" 2>&1 || {
+    cat "$root/target/bench/base.log" >&2
+    fail "$ref could not be built"
+  }
+  echo "$commit $major" > "$package/commit"
+fi
 built() { find "$package" -name "$1" | head -1; }
 cp "$(built 'payments*.so')" "$library"
 cp "$(built 'payments--*.sql')" "$extension.sql"

@@ -62,43 +62,47 @@ export class Ignoring extends Payments {
   makeOrders = undefined;
 }
 
-/** The handler in JavaScript. */
-export class HandWritten extends Contender {
-  name = "hand-written handler";
-  schemas = ["hand"];
-  arrived = "select (select count(*) from hand.events) as events, (select count(*) from hand.orders where status = 'paid') as orders";
+/** What the peers share that are written by hand: the tables of tables.sql, in a schema of their own. */
+class ByHand extends Contender {
+  constructor(name, schema) {
+    super();
+    this.name = name;
+    this.schemas = [schema];
+    this.arrived = `select (select count(*) from ${schema}.events) as events,
+                           (select count(*) from ${schema}.orders where status = 'paid') as orders`;
+    this.insertOrders = `insert into ${schema}.orders (id, user_id, amount, currency)
+                         select bench.order_id(n), 'u_' || n, 2000, 'usd' from generate_series($1::int, $2) n`;
+  }
 
   async makeOrders(client, [first, last]) {
-    await client.query(
-      "insert into hand.orders (id, user_id, amount, currency) select bench.order_id(n), 'u_' || n, 2000, 'usd' from generate_series($1::int, $2) n",
-      [first, last],
-    );
+    await client.query(this.insertOrders, [first, last]);
+  }
+}
+
+/** The handler in JavaScript. */
+export class HandWritten extends ByHand {
+  constructor() {
+    super("hand-written handler", "hand");
   }
 
   async receive(lane, event) {
-    if (!(await handle(this.connections[lane], event.payload, event.signature))) throw new Error(`${this.name}: ${event.id} is not new`);
+    const isNew = await handle(this.connections[lane], event.payload, event.signature);
+    if (!isNew) throw new Error(`${this.name}: ${event.id} is not new`);
   }
 }
 
 /** The same logic as a trigger in PL/pgSQL: verify, then one INSERT. */
-export class Triggers extends Contender {
-  name = "PL/pgSQL trigger";
-  schemas = ["by_trigger"];
-  arrived =
-    "select (select count(*) from by_trigger.events) as events, (select count(*) from by_trigger.orders where status = 'paid') as orders";
-
-  async makeOrders(client, [first, last]) {
-    await client.query(
-      "insert into by_trigger.orders (id, user_id, amount, currency) select bench.order_id(n), 'u_' || n, 2000, 'usd' from generate_series($1::int, $2) n",
-      [first, last],
-    );
+export class Triggers extends ByHand {
+  constructor() {
+    super("PL/pgSQL trigger", "by_trigger");
   }
 
   async receive(lane, { payload, signature }) {
     const event = webhooks.constructEvent(payload, signature, SECRET);
     const stored = await this.connections[lane].query({
       name: "store_event",
-      text: "insert into by_trigger.events (id, type, created, payload) values ($1, $2, to_timestamp($3), $4) on conflict (id) do nothing",
+      text: `insert into by_trigger.events (id, type, created, payload) values ($1, $2, to_timestamp($3), $4)
+             on conflict (id) do nothing`,
       values: [event.id, event.type, event.created, payload],
     });
     if (stored.rowCount !== 1) throw new Error(`${this.name}: ${event.id} is not new`);
@@ -125,7 +129,8 @@ export class SyncEngine {
       },
     };
     const { PGUSER, PGHOST } = process.env;
-    await runMigrations({ databaseUrl: `postgresql://${PGUSER}@${encodeURIComponent(PGHOST)}/bench`, schema: "stripe", logger });
+    const databaseUrl = `postgresql://${PGUSER}@${encodeURIComponent(PGHOST)}/bench`;
+    await runMigrations({ databaseUrl, schema: "stripe", logger });
   }
 
   async open(clients) {
@@ -159,7 +164,8 @@ export class Floor extends Contender {
   async receive(lane, event) {
     await this.connections[lane].query({
       name: "floor",
-      text: `insert into bench.floor (environment, stripe_event_id, event_type, livemode, object_type, object_id, processing_status, payload)
+      text: `insert into bench.floor
+               (environment, stripe_event_id, event_type, livemode, object_type, object_id, processing_status, payload)
              values ('test', $1, $2, false, $3, $4, 'processed', $5)`,
       values: [event.id, event.type, event.object, event.objectId, event.payload],
     });

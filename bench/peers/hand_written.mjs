@@ -74,7 +74,8 @@ function paymentOf({ type, data: { object } }) {
   switch (type) {
     case "payment_intent.succeeded":
       return {
-        intent: object.id, status: object.status, amount: object.amount_received, currency, customer, charge: object.latest_charge,
+        intent: object.id, status: object.status, amount: object.amount_received, currency, customer,
+        charge: object.latest_charge,
       };
     case "charge.succeeded":
       return {
@@ -84,8 +85,8 @@ function paymentOf({ type, data: { object } }) {
     case "checkout.session.completed":
       if (object.payment_status !== "paid") return null;
       return {
-        intent: object.payment_intent, status: "succeeded", amount: object.amount_total, currency, customer, session: object.id,
-        email: object.customer_details?.email, order: object.client_reference_id,
+        intent: object.payment_intent, status: "succeeded", amount: object.amount_total, currency, customer,
+        session: object.id, email: object.customer_details?.email, order: object.client_reference_id,
       };
     default:
       return null;

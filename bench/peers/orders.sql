@@ -13,10 +13,12 @@ begin
     from generate_series(first, last) n;
   -- A session is made by the app with its own rights; its guards are no part of what an event costs.
   perform set_config('session_replication_role', 'replica', true);
-  insert into payments.checkout_sessions (id, environment, mode, status, payment_status, subject_type, subject_id, created_by, line_items,
-                                          success_url, cancel_url, metadata, stripe_checkout_session_id)
+  insert into payments.checkout_sessions
+    (id, environment, mode, status, payment_status, subject_type, subject_id, created_by, line_items, success_url, cancel_url,
+     metadata, stripe_checkout_session_id)
   select bench.order_id(n), 'test', 'payment', 'open', 'unpaid', 'user', 'u_' || n, 'u_' || n,
-         '[{"stripePriceId": "price_1RoracleOneTime", "quantity": 1}]', 'https://app.example.com/success', 'https://app.example.com/cancel',
+         '[{"stripePriceId": "price_1RoracleOneTime", "quantity": 1}]',
+         'https://app.example.com/success', 'https://app.example.com/cancel',
          jsonb_build_object('order_id', bench.order_id(n)),
          'cs_test_a1iNKtp3AzKnLgzZ3SUHZT09UYyGR1yYXx0sZewejeqKw1xZ7KodqKSXhU' || n
     from generate_series(first, last) n;

@@ -7,7 +7,7 @@ import { Floor, HandWritten, Ignoring, Payments, SyncEngine, Triggers } from "./
 import { pg } from "./packages.mjs";
 import { comparison, heading, line } from "./report.mjs";
 import { Stream } from "./stream.mjs";
-import { medians, turn } from "./turn.mjs";
+import { median, medians, turn } from "./turn.mjs";
 
 const [file] = process.argv.slice(2);
 const { BENCH_EVENTS, BENCH_ROUNDS, BASE, COMMIT, BASE_COMMIT } = process.env;
@@ -27,11 +27,16 @@ async function observe(database) {
   return observers[database];
 }
 
-const earlier = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").map((row) => JSON.parse(row)) : [];
+function earlierResults() {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, "utf8").trim().split("\n").map((row) => JSON.parse(row));
+}
 
-function record(title, clients, contender, measures, ratio) {
-  const before = earlier.findLast((row) => row.title === title && row.clients === clients && row.contender === contender.name);
-  const row = { started, commit: contender.commit ?? COMMIT, title, clients, contender: contender.name, rounds, ratio, ...measures };
+const earlier = earlierResults();
+
+function record(title, clients, { name, commit = COMMIT }, measures) {
+  const before = earlier.findLast((row) => row.title === title && row.clients === clients && row.contender === name);
+  const row = { started, commit, title, clients, contender: name, rounds, ...measures };
   appendFileSync(file, `${JSON.stringify(row)}\n`);
   console.log(line({ ...row, before: before?.ratio }));
 }
@@ -73,13 +78,18 @@ async function compare(contenders, clients, slice) {
     }
   }
   for (const contender of contenders) await contender.close();
-  return new Map([...turns].map(([contender, measured]) => [contender, medians(measured)]));
+  const ours = turns.get(contenders[0]);
+  return new Map([...turns].map(([contender, measured]) => {
+    // A busy machine is busy for a whole round: rates are compared within one.
+    const ratio = median(measured.map((one, round) => ours[round].rate / one.rate));
+    return [contender, { ...medians(measured), ratio }];
+  }));
 }
 
 function print(title, clients, results) {
   console.log(heading(title, clients, rounds));
   const [[, ours]] = results;
-  for (const [contender, measures] of results) record(title, clients, contender, measures, ours.rate / measures.rate);
+  for (const [contender, measures] of results) record(title, clients, contender, measures);
   const base = [...results].find(([contender]) => contender.commit);
   if (base) console.log(comparison(base[0].name, base[1], ours));
 }

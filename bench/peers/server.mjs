@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 
-/** Microseconds of CPU that these processes have had, from the scheduler, which counts nanoseconds where /proc/PID/stat counts ticks. */
+/** Microseconds of CPU, of user and system, that these processes have had. /proc/PID/stat says the same in ticks of 10 ms. */
 export function cpuMicroseconds(pids) {
   return pids.reduce((sum, pid) => sum + Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1000, 0);
 }

@@ -7,7 +7,7 @@ import { Stream } from "./stream.mjs";
 import { quantile, send } from "./turn.mjs";
 
 const CLIENTS = 8;
-const PAYMENTS_OF_A_TURN = 1600;
+const PAYMENTS_OF_A_TURN = 480;
 const limit = Number(process.env.BENCH_MINUTES) * 60_000; // milliseconds
 const edge = Math.min(60_000, limit / 2); // the first and the last minute, or halves of what is shorter
 
@@ -51,7 +51,7 @@ const megabytes = (bytes) => `${(bytes / 1048576).toFixed(1)} MB`;
 
 // The tables that the load writes: at least a tenth as many rows as events.
 const TABLES = `
-  select s.relid::regclass::text as name, s.n_live_tup as live, s.n_dead_tup as dead, p.dead_tuple_percent as dead_percent,
+  select s.relid::regclass::text as name, p.tuple_count as live, s.n_dead_tup as dead, p.dead_tuple_percent as dead_percent,
          p.free_percent, pg_table_size(s.relid) / greatest(p.tuple_count, 1) as row_bytes,
          pg_indexes_size(s.relid) / greatest(p.tuple_count, 1) as index_bytes,
          s.n_tup_upd as updates, round(100.0 * s.n_tup_hot_upd / nullif(s.n_tup_upd, 0)) as hot, s.autovacuum_count as vacuums
@@ -60,9 +60,10 @@ const TABLES = `
    order by s.schemaname = 'bench', s.n_tup_ins + s.n_tup_upd desc`;
 
 function tableLine(table) {
-  const hot = table.hot === null ? "no updates" : `${table.hot} % of ${table.updates} updates HOT`;
-  return `${table.name}: ${table.live} rows live, ${table.dead} dead (${table.dead_percent} % of its pages), ${table.free_percent} % free, ` +
-    `${table.row_bytes} B a row and ${table.index_bytes} B of indexes, ${hot}, vacuumed ${table.vacuums} times`;
+  const updates = table.hot === null ? "no updates" : `${table.hot} % of ${table.updates} updates HOT`;
+  return `${table.name}: ${table.live} rows, ${table.dead} dead; ` +
+    `of its pages ${table.dead_percent} % dead and ${table.free_percent} % free; ` +
+    `${table.row_bytes} B a row with TOAST, ${table.index_bytes} B of indexes; ${updates}; vacuumed ${table.vacuums} times`;
 }
 
 async function main() {

@@ -34,7 +34,8 @@ begin
       return null;
   end case;
 
-  insert into payments as p (payment_intent, status, amount, currency, customer, charge, checkout_session, customer_email, last_event_at)
+  insert into payments as p
+    (payment_intent, status, amount, currency, customer, charge, checkout_session, customer_email, last_event_at)
   values (payment.payment_intent, payment.status, payment.amount, payment.currency, payment.customer, payment.charge,
           payment.checkout_session, payment.customer_email, payment.last_event_at)
   on conflict (payment_intent) do update

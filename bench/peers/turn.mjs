@@ -16,7 +16,7 @@ export function median(numbers) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Sends the events, a run of neighbors to each connection: no payment is worked on by two of them at a time. Milliseconds of each. */
+/** Sends the events, a run of neighbors to each connection, so that no two work on one payment; tells the milliseconds of each. */
 export async function send(contender, events, clients, received) {
   const share = Math.ceil(events.length / clients);
   const lane = async (number) => {
