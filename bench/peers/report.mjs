@@ -1,7 +1,7 @@
 // How results are printed.
 
 const columns = [
-  ["contender", -26], ["events/s", 9], ["payments is", 18], ["p50 ms", 8], ["p95", 7], ["p99", 7],
+  ["contender", -26], ["events/s", 9], ["payments is", 20], ["p50 ms", 8], ["p95", 7], ["p99", 7],
   ["CPU µs server", 14], ["client", 7],
   ["WAL B", 7], ["+ images", 9], ["disk B", 7],
 ];
@@ -12,7 +12,7 @@ const whole = (number) => Math.round(number).toString();
 
 export function heading(title, clients, rounds) {
   const who = clients === 1 ? "1 client" : `${clients} clients`;
-  return `\n${title}, ${who}: each measure an event's, the median of ${rounds} turns\n${padded(columns.map(([name]) => name))}`;
+  return `\n${title}, ${who}: of each event, the median of ${rounds} turns; ratios of rates within a round\n${padded(columns.map(([name]) => name))}`;
 }
 
 /** A contender's row. The ratio is how many times as many events a second payments receives; beside it that of the run before. */
