@@ -5,6 +5,7 @@
 #   BENCH_SCALE    1 is a million payments and five million events already there (0.1)
 #   BENCH_OBJECTS  objects of the back-fill (100000)
 #   BENCH_ONLY     one of: empty mixed million backfill sessions fulfillment peers steady
+#   BENCH_MINUTES  of steady load (bench/steady.sh)
 #   BASE           an earlier commit that takes turns with this build in the comparison with peers (bench/peers.sh)
 if [ -z "${SERVER_DATA:-}" ]; then
   quarter=$(awk '/^MemTotal/ { printf "%dMB", $2 / 4096 }' /proc/meminfo) # of the memory, as a server's usual setting is
