@@ -424,7 +424,7 @@ begin
 end
 $install$;
 
--- take_back_grants() is in src/trust.rs. While a dump is being restored it does nothing: the records come with the dump.
+-- take_back_grants() is in src/entrance.rs. While a dump is being restored it does nothing: the records come with the dump.
 do $install$
 begin
   execute 'create event trigger payments_grants on ddl_command_end when tag in (''GRANT'') execute function payments.take_back_grants()';
@@ -1823,7 +1823,7 @@ $$;
 -- What drops the policies of a type, and what makes them. INSERT and SELECT in pairs: on conflict and returning need both. A
 -- membership table is looked up once per query and hashed; a predicate is asked for each row of its type. An INSERT is judged by
 -- the guard, whose stamp, which no caller can write, is the proof; its policy asks for that stamp, so that without the guard
--- nothing gets in. src/session/registry.rs runs them as the tables' owner.
+-- nothing gets in. src/session/subject_type.rs runs them as the tables' owner.
 create function payments.subject_policy_drops(subject_type text) returns setof text
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -2527,13 +2527,13 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
--- The tables. Public names and columns; see README, "Reference". They are made only where they are missing and then
+-- The tables. Public names and columns; see docs/reference.md. They are made only where they are missing and then
 -- detached from the extension: pg_dump keeps an app's triggers, indexes, policies and publications only on tables that no
 -- extension owns, and DROP EXTENSION must never delete a record of money. While a dump is being restored
 -- (its scripts set row_security = off) nothing is made, because the dump brings it all.
 --
 -- No index begins with the environment: while a table is small, a plan would rather read all of such an index than look
--- for one key, and a kept plan would go on so (src/plan.rs).
+-- for one key, and a kept plan would go on so (src/pg/plan_cache.rs).
 
 do $install$
 declare
@@ -2674,7 +2674,7 @@ begin
 
   -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
   -- claimed_by_session: the Stripe session that has this row only because it names it; where several do, the best of them has it
-  -- (payment/rival.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
+  -- (payment/session_owner.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
   -- recovered_from: the one that was recorded, while a session that Stripe recovered from it has the row.
   -- guest_transaction: the transaction that a guest's row is shown to. request_digest: what was asked for under an idempotency
   -- key, in short, whatever becomes of the row. Both are the guard's.
@@ -3789,7 +3789,7 @@ set local search_path = pg_catalog, pg_temp;
 -- superuser and stands in a schema of its own, on which nobody has USAGE; row security is forced and there is no policy, so that
 -- roles that may read or write all tables (pg_read_all_data, pg_write_all_data) find nothing in it and write nothing to it; the
 -- planner keeps no statistics of it, which would hold a sample. Only the library's own code reads it, not through SQL
--- (src/secrets.rs). DROP EXTENSION forgets the secrets; set them again after a restore.
+-- (src/pg/secret_table.rs). DROP EXTENSION forgets the secrets; set them again after a restore.
 
 create schema payments_secret;
 revoke all on schema payments_secret from public;

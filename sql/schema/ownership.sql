@@ -173,7 +173,7 @@ begin
 end
 $install$;
 
--- take_back_grants() is in src/trust.rs. While a dump is being restored it does nothing: the records come with the dump.
+-- take_back_grants() is in src/entrance.rs. While a dump is being restored it does nothing: the records come with the dump.
 do $install$
 begin
   execute 'create event trigger payments_grants on ddl_command_end when tag in (''GRANT'') execute function payments.take_back_grants()';

@@ -4,7 +4,7 @@ set local search_path = pg_catalog, pg_temp;
 -- superuser and stands in a schema of its own, on which nobody has USAGE; row security is forced and there is no policy, so that
 -- roles that may read or write all tables (pg_read_all_data, pg_write_all_data) find nothing in it and write nothing to it; the
 -- planner keeps no statistics of it, which would hold a sample. Only the library's own code reads it, not through SQL
--- (src/secrets.rs). DROP EXTENSION forgets the secrets; set them again after a restore.
+-- (src/pg/secret_table.rs). DROP EXTENSION forgets the secrets; set them again after a restore.
 
 create schema payments_secret;
 revoke all on schema payments_secret from public;

@@ -42,7 +42,7 @@ $$;
 -- What drops the policies of a type, and what makes them. INSERT and SELECT in pairs: on conflict and returning need both. A
 -- membership table is looked up once per query and hashed; a predicate is asked for each row of its type. An INSERT is judged by
 -- the guard, whose stamp, which no caller can write, is the proof; its policy asks for that stamp, so that without the guard
--- nothing gets in. src/session/registry.rs runs them as the tables' owner.
+-- nothing gets in. src/session/subject_type.rs runs them as the tables' owner.
 create function payments.subject_policy_drops(subject_type text) returns setof text
   language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,12 +1,12 @@
 set local search_path = pg_catalog, pg_temp;
 
--- The tables. Public names and columns; see README, "Reference". They are made only where they are missing and then
+-- The tables. Public names and columns; see docs/reference.md. They are made only where they are missing and then
 -- detached from the extension: pg_dump keeps an app's triggers, indexes, policies and publications only on tables that no
 -- extension owns, and DROP EXTENSION must never delete a record of money. While a dump is being restored
 -- (its scripts set row_security = off) nothing is made, because the dump brings it all.
 --
 -- No index begins with the environment: while a table is small, a plan would rather read all of such an index than look
--- for one key, and a kept plan would go on so (src/plan.rs).
+-- for one key, and a kept plan would go on so (src/pg/plan_cache.rs).
 
 do $install$
 declare
@@ -147,7 +147,7 @@ begin
 
   -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
   -- claimed_by_session: the Stripe session that has this row only because it names it; where several do, the best of them has it
-  -- (payment/rival.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
+  -- (payment/session_owner.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
   -- recovered_from: the one that was recorded, while a session that Stripe recovered from it has the row.
   -- guest_transaction: the transaction that a guest's row is shown to. request_digest: what was asked for under an idempotency
   -- key, in short, whatever becomes of the row. Both are the guard's.

@@ -2,7 +2,7 @@
 //!
 //! Locks are taken in one fixed order, so that no mix of events deadlocks: first the objects that rows of several payments
 //! depend on (customers, subscriptions, subjects, the catalog), slot by slot; then the ids that join facts, by key, as
-//! they are inserted; then the groups of facts, slot by slot (`lock.rs`). Where something is found that needs another
+//! they are inserted; then the groups of facts, slot by slot (`payment_group.rs`). Where something is found that needs another
 //! lock than these (two claims on one mapping, a group that moved meanwhile), the work is undone and done again alone, with
 //! the whole projection locked.
 
