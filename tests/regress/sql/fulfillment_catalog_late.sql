@@ -21,7 +21,7 @@ create procedure price(price text, product text) language sql as $$
 $$;
 create function story(name text) returns table (kind text, item text, state text, reason text, amount_due bigint,
     granted bigint) language sql as $$
-  select f.kind, f.item, f.state, f.reason, f.amount_due, f.granted from payments.fulfillments f
+  select f.kind, f.item, f.state, folded(f.reason, 40), f.amount_due, f.granted from payments.fulfillments f
    where f.source = 'checkout:' || md5(name)::uuid and f.kind <> 'fulfillment_jobs' order by 1, 2
 $$;
 create function has(name text) returns text language sql as $$
@@ -82,7 +82,7 @@ select payments.set_credit_benefit('test', 'price_long', 5),
        payments.set_entitlement_benefit('test', 'price_long', 'long', '200000 years');
 call buy('huge', '[{"price": "price_huge", "quantity": 2}]');
 call buy('long', '[{"price": "price_long", "quantity": 2}]');
-select kind, item, state, sqlstate, f.reason from payments.fulfillments f
+select kind, item, state, sqlstate, folded(f.reason, 50) as reason from payments.fulfillments f
  where source in ('checkout:' || md5('huge')::uuid, 'checkout:' || md5('long')::uuid) and kind <> 'fulfillment_jobs'
  order by f.source, 1, 2;
 select has('huge'), has('long');

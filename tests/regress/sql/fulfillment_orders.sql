@@ -25,8 +25,8 @@ create procedure pay(name text, amount bigint default 2000, currency text defaul
   values ('test', 'one_time_payment', status, 'cs_' || name, amount, currency, paid_at)
 $$;
 create view story as
-  select substr(s.stripe_checkout_session_id, 4) as session, f.state, replace(f.reason, s.id::text, '…') as reason,
-         o.status, o.amount_refunded as refunded
+  select substr(s.stripe_checkout_session_id, 4) as session, f.state,
+         folded(replace(f.reason, s.id::text, '…'), 50) as reason, o.status, o.amount_refunded as refunded
     from payments.fulfillments f
     join payments.checkout_sessions s on f.source = 'checkout:' || s.id
     left join orders o on o.id::text = f.item

@@ -46,7 +46,7 @@ call pay('test', 'after');
 call subscribe('test', 'after');
 select payments.retry_fulfillments();
 table worth;
-select kind, item, state, reason from payments.fulfillments
+select kind, item, state, folded(reason, 50) as reason from payments.fulfillments
  where source in ('checkout:' || md5('after')::uuid, 'checkout:' || md5('failed')::uuid, 'subscription:sub_before',
                   'subscription:sub_after')
    and kind in ('credit_ledger', 'user_entitlements') order by source, kind, item;

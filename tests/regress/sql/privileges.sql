@@ -27,8 +27,8 @@ select r.rolname, c.relname, p.privilege, folded(string_agg(a.attname, ', ' orde
    and has_column_privilege(r.rolname, c.oid, a.attnum, p.privilege)
    and not has_table_privilege(r.rolname, c.oid, p.privilege)
  group by 1, 2, 3 order by 1, 2, 3;
-select p.oid::regprocedure as function,
-       (select string_agg(r.rolname, ', ' order by r.rolname) from pg_roles r
+select folded(replace(p.oid::regprocedure::text, ',', ', '), 70) as function,
+       (select folded(string_agg(r.rolname, ', ' order by r.rolname), 40) from pg_roles r
          where r.rolname in ('anon', 'authenticated', 'project_admin', 'service_role', 'authenticator', 'spec_guest',
                              'spec_member', 'spec_webhook', 'spec_gateway')
            and has_function_privilege(r.rolname, p.oid, 'EXECUTE')) as executable_by
