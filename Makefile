@@ -13,7 +13,7 @@ test:
 	@tests/run.sh $(ONLY)
 
 bench:
-	@scripts/install-tools.sh build
+	@scripts/install-tools.sh bench
 	@scripts/install-extension.sh release
 	@bench/run.sh
 

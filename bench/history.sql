@@ -31,7 +31,7 @@ begin
   select array_agg(pg_get_indexdef(indexrelid)) into dropped from pg_index where indrelid = target and not indisunique;
   execute (select coalesce(string_agg(format('drop index %s', indexrelid::regclass), '; '), 'select 1')
              from pg_index where indrelid = target and not indisunique);
-  for seed in execute format('select to_jsonb(t) - array[''body'', ''signature'', ''payload''] from %s t', target) loop
+  for seed in execute format('select to_jsonb(t) - array[''signed_body'', ''signature'', ''payload''] from %s t', target) loop
     execute format('insert into %s (%s) select %s from generate_series(1, %s) n', target, columns,
       (select string_agg(case when a.attname = 'raw' then '''{}''::jsonb'
                               else bench.varied(seed ->> a.attname::text, a.atttypid::regtype) end, ', ' order by a.attnum)

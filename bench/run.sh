@@ -3,36 +3,23 @@
 # INSERT of the same event into a copy of webhook_events with its indexes. Ratios travel between machines; rates do not.
 #   BENCH_EVENTS   events per measurement (6000)     BENCH_ROUNDS   floor and path in turn, the best of them counts (3)
 #   BENCH_SCALE    1 is a million payments and five million events already there (0.1)
-#   BENCH_OBJECTS  objects of the back-fill (100000) BENCH_ONLY     one of: empty mixed million backfill sessions fulfillment
+#   BENCH_OBJECTS  objects of the back-fill (100000)
+#   BENCH_ONLY     one of: empty mixed million backfill sessions fulfillment peers steady
+#   BENCH_MINUTES  of steady load (bench/steady.sh)
+#   BASE           an earlier commit that takes turns with this build in the comparison with peers (bench/peers.sh)
 if [ -z "${SERVER_DATA:-}" ]; then
   quarter=$(awk '/^MemTotal/ { printf "%dMB", $2 / 4096 }' /proc/meminfo) # of the memory, as a server's usual setting is
   export SERVER_SETTINGS="fsync=on synchronous_commit=on shared_buffers=$quarter max_wal_size=8GB checkpoint_timeout=30min autovacuum_naptime=10s"
-  exec "$(dirname "$0")/../scripts/with-server.sh" "$0" "$@"
+  scripts=$(dirname "$0")/../scripts
+  if [ -n "${BASE:-}" ]; then
+    trap '"$scripts/install-base.sh" --remove' EXIT
+    "$scripts/install-base.sh" "$BASE" || exit
+  fi
+  "$scripts/with-server.sh" "$0" "$@"
+  exit
 fi
-. "$(dirname "$0")/../scripts/project.sh"
-here=$root/bench
+. "$(dirname "$0")/database.sh"
 events=${BENCH_EVENTS:-6000} rounds=${BENCH_ROUNDS:-3} scale=${BENCH_SCALE:-0.1} objects=${BENCH_OBJECTS:-100000}
-work=$(mktemp -d "${TMPDIR:-/tmp}/payments-bench.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-
-sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d bench "$@"; }
-
-wanted() { [ -z "${BENCH_ONLY:-}" ] || [ "$BENCH_ONLY" = "$1" ]; }
-
-new_database() {
-  PGOPTIONS='-c client_min_messages=warning' psql -X -q -d postgres -c 'drop database if exists bench' -c 'create database bench'
-  sql -f "$root/tests/roles.sql" -f "$root/tests/functions.sql" -c 'create extension payments' -f "$here/streams.sql"
-  sql -c 'select payments.create_app_tables()' -c "select payments.set_webhook_secret('test', 'whsec_bench')" >/dev/null
-  local story
-  for story in "$root"/tests/corpus/stories/*.json; do # an event begins where a line begins with a brace
-    sql -c "\\copy bench.lines (line) from '$story' with (format csv, delimiter e'\\x01', quote e'\\x02')" \
-      -c "insert into bench.stories (story, number, event)
-          select '$(basename "$story" .json)', event, string_agg(ltrim(line), '' order by number)
-            from (select *, count(*) filter (where starts_with(line, '{')) over (order by number) as event from bench.lines) l
-           group by event" \
-      -c 'truncate bench.lines restart identity'
-  done
-}
 
 # rate SCRIPT CLIENTS BASE: transactions per second of one run of pgbench over the next events.
 rate() {
@@ -101,6 +88,6 @@ if wanted backfill; then
   sql -v objects="$objects" -f "$here/backfill.sql"
 fi
 
-for wing in sessions fulfillment; do
+for wing in sessions fulfillment peers steady; do
   if wanted "$wing" && [ -x "$here/$wing.sh" ]; then "$here/$wing.sh"; fi
 done

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# install-tools.sh build|test|check|docs: installs what that goal needs and is missing here, and says what it does.
+# install-tools.sh build|test|bench|check|docs: installs what that goal needs and is missing here, and says what it does.
 # Expects Debian 12 and Rust; everything else comes from Debian's, Rust's, Python's and Node's package registries.
 . "$(dirname "$0")/project.sh"
-goal=${1:?which goal: build, test, check or docs}
+goal=${1:?which goal: build, test, bench, check or docs}
 
 debian() {
   local missing=() package
@@ -42,13 +42,18 @@ python_packages() {
   cp "$list" "$stamp"
 }
 
+# node_packages LIST FOLDER: what package-lock.json of the first names goes to node_modules of the second.
 node_packages() {
-  local stamp=$root/target/node/package-lock.json
-  cmp -s "$root/tests/clients/package-lock.json" "$stamp" && [ -d "$node_modules" ] && return
-  say "installing Node packages into target/node"
-  mkdir -p "$root/target/node"
-  cp "$root"/tests/clients/package{,-lock}.json "$root/target/node/"
-  npm ci --prefix "$root/target/node" --silent --no-audit --no-fund
+  local list=$root/$1 folder=$root/$2
+  cmp -s "$list/package-lock.json" "$folder/package-lock.json" && [ -d "$folder/node_modules" ] && return
+  say "installing Node packages into $2"
+  mkdir -p "$folder"
+  cp "$list"/package{,-lock}.json "$folder/"
+  npm ci --prefix "$folder" --silent --no-audit --no-fund
+}
+
+nodejs() {
+  command -v node >/dev/null && command -v npm >/dev/null || debian nodejs npm
 }
 
 mkdir -p "$root/target"
@@ -67,11 +72,15 @@ cargo_pgrx
 case $goal in
   build) ;;
   test)
-    command -v node >/dev/null && command -v npm >/dev/null || debian nodejs npm
+    nodejs
     debian pgbouncer sqlsmith
     python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
     python_packages
-    node_packages
+    node_packages tests/clients target/node
+    ;;
+  bench)
+    nodejs
+    node_packages bench/peers target/bench/node
     ;;
   check)
     [ "$PG_CONFIG" != "$debian_config" ] || debian "postgresql-$major-plpgsql-check"

@@ -2130,16 +2130,16 @@ set local search_path = pg_catalog, pg_temp;
 -- A local session usually knows its Stripe session before any webhook, or is named by it. Where it learns of it later, from the
 -- backend, what Stripe said meanwhile is derived again, in the same transaction.
 
-create function payments.note_session() returns trigger
+create function payments.on_session_linked() returns trigger
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_anyone';
 
-create function payments.note_session_body() returns trigger
+create function payments.on_session_linked_body() returns trigger
   language plpgsql set search_path = pg_catalog, pg_temp
 as $function$
 begin
   if tg_relid is distinct from to_regclass('payments.checkout_sessions') then
-    raise exception 'note_session() is made for payments.checkout_sessions'
+    raise exception 'on_session_linked() is made for payments.checkout_sessions'
       using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
             hint = 'Do not put it on another table.';
   end if;
@@ -2154,19 +2154,19 @@ begin
     return;
   end if;
   if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass
-                   and tgname = 'payments_note_new_session') then
-    create trigger payments_note_new_session
+                   and tgname = 'payments_session_inserted') then
+    create trigger payments_session_inserted
       after insert on payments.checkout_sessions for each row
       when (new.stripe_checkout_session_id is not null)
-      execute function payments.note_session();
-    alter trigger payments_note_new_session on payments.checkout_sessions depends on extension payments;
+      execute function payments.on_session_linked();
+    alter trigger payments_session_inserted on payments.checkout_sessions depends on extension payments;
     -- A session that took the row because it names it, or was recovered from its own, is being projected anyway.
-    create trigger payments_note_session
+    create trigger payments_session_linked
       after update of stripe_checkout_session_id on payments.checkout_sessions for each row
       when (new.stripe_checkout_session_id is not null and new.claimed_by_session is null and new.recovered_from is null
             and new.stripe_checkout_session_id is distinct from old.stripe_checkout_session_id)
-      execute function payments.note_session();
-    alter trigger payments_note_session on payments.checkout_sessions depends on extension payments;
+      execute function payments.on_session_linked();
+    alter trigger payments_session_linked on payments.checkout_sessions depends on extension payments;
   end if;
 end
 $install$;
@@ -2261,6 +2261,7 @@ as $$
     ('admin', 'payments.rebuild_projections(text)'),
     ('admin', 'payments.verify_projections(text)'),
     ('admin', 'payments.explain(text)'),
+    ('admin', 'payments.payment_facts(uuid)'),
     ('admin', 'payments.protect_subject_type(text,regclass,name,name,name,text[])'),
     ('admin', 'payments.protect_subject_type(text,regprocedure)'),
     ('admin', 'payments.unprotect_subject_type(text)'),
@@ -2808,14 +2809,11 @@ begin
       on payments.payment_history (stripe_refund_id, environment) where stripe_refund_id is not null;
     create unique index payment_history_dispute_idx
       on payments.payment_history (stripe_dispute_id, environment) where stripe_dispute_id is not null;
+    -- A payment that has nothing but its charge is found by that.
     create index payment_history_charge_idx
-      on payments.payment_history (stripe_charge_id, environment) where stripe_charge_id is not null;
-    create index payment_history_customer_idx
-      on payments.payment_history (stripe_customer_id, environment) where stripe_customer_id is not null;
-    create index payment_history_subscription_idx
-      on payments.payment_history (stripe_subscription_id, environment) where stripe_subscription_id is not null;
-    create index payment_history_subject_idx
-      on payments.payment_history (subject_type, subject_id) where subject_id is not null;
+      on payments.payment_history (stripe_charge_id, environment)
+      where stripe_payment_intent_id is null and stripe_checkout_session_id is null and stripe_invoice_id is null
+        and type <> 'refund' and type <> 'dispute';
   end if;
 
   if to_regclass('payments.subscriptions') is null then
@@ -2881,9 +2879,10 @@ begin
     );
   end if;
 
-  -- body: the bytes that were signed, and signature the header that signed them, so that a stored event can be verified
-  -- again; payload is the same for queries (a NUL, which jsonb cannot hold, shows as U+FFFD there). conflict: a mapping
-  -- that this event asked for and another, earlier evidence refused.
+  -- payload: the body, byte for byte as it was signed, and signature the header that signed it, so that a stored event can be
+  -- verified again. A body that jsonb would refuse (it holds a NUL, say) is in signed_body; payload then holds id, type, created
+  -- and the reason, so that no reader's query fails on it. conflict: a mapping that this event asked for and another, earlier
+  -- evidence refused.
   if to_regclass('payments.webhook_events') is null then
     create table payments.webhook_events (
       id uuid primary key default gen_random_uuid(),
@@ -2900,8 +2899,8 @@ begin
       last_error text,
       conflict text,
       refused_count integer not null default 0,
-      payload jsonb,
-      body text,
+      payload json,
+      signed_body text,
       signature text,
       received_at timestamptz not null default now(),
       processed_at timestamptz,
@@ -2911,7 +2910,9 @@ begin
     );
     -- The row is written twice (pending, then its outcome): out of line, the wide columns are written once.
     alter table payments.webhook_events set (toast_tuple_target = 256, fillfactor = 90);
-    create index webhook_events_object_idx on payments.webhook_events (object_id, environment);
+    -- Of payments the facts name the events; of what is mirrored only the newest snapshots are kept as facts.
+    create index webhook_events_mirrored_idx on payments.webhook_events (object_id, environment)
+      where object_type in ('customer', 'subscription', 'product', 'price');
     create index webhook_events_received_idx on payments.webhook_events using brin (received_at);
   end if;
 
@@ -2953,8 +2954,8 @@ begin
     select c.oid::regclass as name, a.attname as attribute
       from (values
            ('products', 'raw'), ('prices', 'raw'), ('customers', 'raw'),
-           ('payment_history', 'raw'), ('subscriptions', 'raw'), ('subscription_items', 'raw'),
-           ('webhook_events', 'payload'), ('webhook_events', 'body'), ('facts', 'statement')) as w (relation, attribute)
+           ('subscriptions', 'raw'), ('subscription_items', 'raw'),
+           ('webhook_events', 'payload'), ('webhook_events', 'signed_body'), ('facts', 'statement')) as w (relation, attribute)
       join pg_catalog.pg_class c on c.relnamespace = 'payments'::regnamespace and c.relname = w.relation
       join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = w.attribute and a.attcompression = ''
       join pg_catalog.pg_settings s on s.name = 'default_toast_compression' and 'lz4' = any (s.enumvals)
@@ -2975,16 +2976,16 @@ set local search_path = pg_catalog, pg_temp;
 -- A mapping that comes, goes or changes takes every earlier payment and subscription of its customer with it, in the same
 -- transaction, whoever wrote it. One that an admin writes (it has no evidence) stands above what sessions claim.
 
-create function payments.note_mapping() returns trigger
+create function payments.on_mapping_changed() returns trigger
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_anyone';
 
-create function payments.note_mapping_body() returns trigger
+create function payments.on_mapping_changed_body() returns trigger
   language plpgsql set search_path = pg_catalog, pg_temp
 as $function$
 begin
   if tg_relid is distinct from to_regclass('payments.stripe_customer_mappings') then
-    raise exception 'note_mapping() is made for payments.stripe_customer_mappings'
+    raise exception 'on_mapping_changed() is made for payments.stripe_customer_mappings'
       using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
             hint = 'Do not put it on another table.';
   end if;
@@ -3025,13 +3026,13 @@ begin
     return;
   end if;
   if not exists (select from pg_trigger where tgrelid = 'payments.stripe_customer_mappings'::regclass
-                   and tgname = 'payments_note_mapping') then
-    create trigger payments_note_mapping
+                   and tgname = 'payments_mapping_changed') then
+    create trigger payments_mapping_changed
       after insert or delete or update of environment, subject_type, subject_id, stripe_customer_id
-      on payments.stripe_customer_mappings for each row execute function payments.note_mapping();
-    alter trigger payments_note_mapping on payments.stripe_customer_mappings depends on extension payments;
+      on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
+    alter trigger payments_mapping_changed on payments.stripe_customer_mappings depends on extension payments;
     create trigger payments_own_mapping
-      before insert or update on payments.stripe_customer_mappings for each row execute function payments.note_mapping();
+      before insert or update on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
     alter trigger payments_own_mapping on payments.stripe_customer_mappings depends on extension payments;
   end if;
 end
@@ -4015,6 +4016,22 @@ CREATE  FUNCTION "sync_stripe_objects"(
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'sync_stripe_objects_as_of_wrapper';
+
+-- src/operate/facts.rs
+-- payments::operate::facts::payment_facts
+CREATE  FUNCTION "payment_facts"(
+	"id" uuid /* Option < Uuid > */
+) RETURNS TABLE (
+	"object_type" TEXT,  /* String */
+	"object_id" TEXT,  /* String */
+	"event_id" TEXT,  /* String */
+	"event_created_at" timestamp with time zone,  /* TimestampWithTimeZone */
+	"fact" jsonb,  /* JsonB */
+	"snapshot" jsonb  /* Option < JsonB > */
+)
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'payment_facts_wrapper';
 
 -- src/operate/rebuild.rs
 -- payments::operate::rebuild::rebuild_projections

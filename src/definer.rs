@@ -10,11 +10,12 @@ use pgrx::prelude::*;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
 use crate::pg::our_role::{self, is_ours, owner};
+use crate::pg::role::RoleScope;
 use crate::pg::{constraint, role, statement};
 
 /// Reads our tables. Assigns no transaction id, so that a standby and a policy can do it.
 pub(crate) fn read<T>(work: impl FnOnce() -> T) -> T {
-    role::as_ours(our_role::definer(), SearchPath::Pinned, work)
+    role::with_role(our_role::definer(), RoleScope::Ours(SearchPath::Pinned), work)
 }
 
 /// Writes our tables. What is deferred there, and on tables that reference them, is checked at once: it would otherwise run at
@@ -25,10 +26,10 @@ pub(crate) fn write<T>(path: SearchPath, work: impl FnOnce() -> T) -> T {
 
 pub(crate) fn write_as<T>(role: pg_sys::Oid, path: SearchPath, work: impl FnOnce() -> T) -> T {
     if is_inside() {
-        return role::as_ours(role, path, work);
+        return role::with_role(role, RoleScope::Ours(path), work);
     }
     constraint::check_at_once();
-    let result = role::as_ours(role, path, work);
+    let result = role::with_role(role, RoleScope::Ours(path), work);
     constraint::put_off_again();
     result
 }
@@ -52,7 +53,7 @@ pub(crate) fn require_inside() {
 
 /// Runs DDL of ours as the owner of the tables.
 pub(crate) fn run_ddl(statements: &[String]) {
-    role::as_ours(owner(), SearchPath::Pinned, || {
+    role::with_role(owner(), RoleScope::Ours(SearchPath::Pinned), || {
         for statement in statements {
             statement::execute_unprepared(statement, &[]);
         }

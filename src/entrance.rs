@@ -11,24 +11,21 @@ use crate::definer::{self, write_as};
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
 use crate::pg::our_role::{self, registrar};
+use crate::pg::role::RoleScope;
+use crate::pg::slot::slot;
 use crate::pg::{catalog, role};
 use crate::trust;
 
-thread_local! {
-    /// Who called the function whose body was entered last, until that asks.
-    static CALLER: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
-}
+/// Who called the function whose body was entered last, until that asks.
+#[derive(Default)]
+struct Caller(Cell<Option<pg_sys::Oid>>);
 
 /// The role whose word a call is. A body asks once, before anything else: code of the app's that runs later is told its own role. Only
 /// the bodies of `run_…named_…` ask, and only they are told.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 pub(crate) fn outer_role() -> Option<String> {
-    let caller = match CALLER.replace(pg_sys::InvalidOid) {
-        pg_sys::InvalidOid => role::current_role(),
-        caller => caller,
-    };
-    role::role_name(caller)
+    role::role_name(slot::<Caller>().0.take().unwrap_or_else(role::current_role))
 }
 
 /// How a public function whose body is SQL or PL/pgSQL is called: for whom, and whether the body asks who that is.
@@ -155,20 +152,20 @@ unsafe fn run_body(call: pg_sys::FunctionCallInfo, runner: pg_sys::Oid, tells: b
             // All rows at once, while we are the definer.
             (*result).allowedModes |= pg_sys::SetFunctionReturnMode::SFRM_Materialize_Preferred as i32;
         }
-        let caller = if tells { role::current_role() } else { pg_sys::InvalidOid };
+        let caller = tells.then(role::current_role);
         let writes = pg_sys::func_volatile((*body).fn_oid) == pg_sys::PROVOLATILE_VOLATILE as std::ffi::c_char;
         let work = || {
-            CALLER.set(caller);
+            slot::<Caller>().0.set(caller);
             (*call).flinfo = body;
             let answer = (*body).fn_addr.map_or(pg_sys::Datum::from(0), |function| function(call));
             (*call).flinfo = public;
-            CALLER.set(pg_sys::InvalidOid);
+            slot::<Caller>().0.set(None);
             answer
         };
         if writes {
             write_as(runner, SearchPath::Pinned, work)
         } else {
-            role::as_ours(runner, SearchPath::Pinned, work)
+            role::with_role(runner, RoleScope::Ours(SearchPath::Pinned), work)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Every error that a caller of ours can meet: its SQLSTATE, message, DETAIL and HINT. No secret and no body is in any.
 
 use payments_core::redact::{looks_secret, without_secrets};
+use payments_core::session::Refusal;
 use payments_core::stripe::event::Malformed;
 use payments_core::stripe::signature::{BadSignature, MAX_HEADER, MAX_SIGNATURES};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -56,6 +57,16 @@ pub(crate) enum Error {
     Internal,
     /// Nobody can be asked.
     NotInstalled,
+    /// Somebody else has written the event's row while we ran it.
+    WrittenMeanwhile,
+    /// A session that may not be.
+    Session(Refusal),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Session(refusal)
+    }
 }
 
 impl Error {
@@ -68,6 +79,7 @@ impl Error {
             }
             Self::Body(Malformed::NotUtf8 | Malformed::NotJson(_)) => PgSqlErrorCode::ERRCODE_INVALID_JSON_TEXT,
             Self::Isolation | Self::IsolationOfBalance => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
+            Self::WrittenMeanwhile => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::Environment(_)
             | Self::Missing(_)
             | Self::Body(Malformed::NotAnEvent(_))
@@ -75,6 +87,12 @@ impl Error {
             | Self::Livemode { .. }
             | Self::BadSecret(_)
             | Self::Argument(..) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::Session(refusal) => match refusal.sqlstate() {
+                "25001" => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
+                "42501" => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "54000" => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                _ => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            },
         }
     }
 
@@ -96,6 +114,8 @@ impl Error {
             Self::NotRecorded { .. } => "only a role that posts webhooks may do this".to_owned(),
             Self::Internal => "only the extension itself may call this function".to_owned(),
             Self::NotInstalled => "the extension payments is not installed".to_owned(),
+            Self::WrittenMeanwhile => "the event was written by another transaction meanwhile".to_owned(),
+            Self::Session(refusal) => refusal.message(),
         }
     }
 
@@ -127,6 +147,8 @@ impl Error {
             }
             Self::Internal => "It is a part of another function.".to_owned(),
             Self::NotInstalled => "Without it nobody can tell who is asking.".to_owned(),
+            Self::WrittenMeanwhile => "Its row was not written by receive_stripe_webhook().".to_owned(),
+            Self::Session(refusal) => refusal.detail(),
         };
         without_secrets(&detail)
     }
@@ -159,6 +181,8 @@ impl Error {
             Self::NotRecorded { .. } => "An admin records the role with payments.grant_role(role, 'webhook').",
             Self::Internal => "Call the function that it belongs to; docs list those.",
             Self::NotInstalled => "CREATE EXTENSION payments finds its tables again.",
+            Self::WrittenMeanwhile => "Let Stripe deliver the event again.",
+            Self::Session(refusal) => refusal.hint(),
         }
     }
 

@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 use serde_json::value::RawValue;
 
 use crate::pg::cache::{Cache, cached};
+use crate::pg::slot::slot;
 use crate::pg::{catalog, guc, role, statement};
 use crate::{definer, precondition, trust};
 
@@ -57,9 +58,9 @@ fn claims_in(claims: &str) -> Claims {
     }
 }
 
-thread_local! {
-    static GUESTS: RefCell<Cache<String, bool>> = RefCell::default();
-}
+/// Which roles are visitors'.
+#[derive(Default)]
+struct Guests(RefCell<Cache<String, bool>>);
 
 /// Whether a role of claims is a visitor's: the usual one, or one that was granted as a guest and as nothing else.
 fn is_guest(role: &str) -> bool {
@@ -70,8 +71,8 @@ fn is_guest(role: &str) -> bool {
     if granted == pg_sys::InvalidOid || role.is_empty() || role.contains('\0') {
         return false;
     }
-    cached(&GUESTS, &[granted], role.to_owned(), |role| {
-        let found = definer::read(|| statement::query_current_snapshot(IS_GUEST_ROLE, &[role]));
-        (found.first().and_then(Option::as_deref) == Some("true"), true)
+    cached(&slot::<Guests>().0, &[granted], role.to_owned(), |role| {
+        let found = definer::read(|| statement::read(IS_GUEST_ROLE, &[statement::text(role.as_str())]));
+        (found == ["true"], true)
     })
 }

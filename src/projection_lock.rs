@@ -7,7 +7,9 @@ use pgrx::prelude::*;
 
 use crate::pg::catalog;
 use crate::pg::savepoint::{self, Failure};
+use crate::pg::slot::slot;
 use crate::pg::statement::query;
+use crate::project::changed_mappings;
 
 query!(LOCK_PROJECTION, "projection_lock", "lock_projection");
 
@@ -17,9 +19,10 @@ pub(crate) fn lock_shared() {
 }
 
 /// How the present work of this backend holds the projection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum ProjectionLock {
     /// Nothing is projected.
+    #[default]
     None,
     /// Beside other work.
     Shared,
@@ -27,8 +30,11 @@ enum ProjectionLock {
     Exclusive,
 }
 
-thread_local! {
-    static HELD: Cell<ProjectionLock> = const { Cell::new(ProjectionLock::None) };
+#[derive(Default)]
+struct Held(Cell<ProjectionLock>);
+
+fn held() -> &'static Cell<ProjectionLock> {
+    &slot::<Held>().0
 }
 
 /// What the hold was before, which it is again on every exit.
@@ -36,23 +42,24 @@ pub(crate) struct Before(ProjectionLock);
 
 impl Drop for Before {
     fn drop(&mut self) {
-        HELD.set(self.0);
+        held().set(self.0);
     }
 }
 
 fn with_lock<T>(hold: ProjectionLock, work: impl FnOnce() -> T) -> T {
-    let _before = Before(HELD.replace(hold));
+    let _outer = changed_mappings::Outer::set_aside();
+    let _before = Before(held().replace(hold));
     work()
 }
 
 /// Whether a webhook or a back-fill is being projected, so that what a trigger sees is its doing.
 pub(crate) fn is_projecting() -> bool {
-    HELD.get() != ProjectionLock::None
+    held().get() != ProjectionLock::None
 }
 
 /// Whether the work has the whole projection to itself.
 pub(crate) fn is_exclusive() -> bool {
-    HELD.get() == ProjectionLock::Exclusive
+    held().get() == ProjectionLock::Exclusive
 }
 
 /// For work that needs more locks than may be taken in order: goes on where it is alone, else does all again alone.

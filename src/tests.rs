@@ -12,6 +12,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Serialize;
 
+use crate::pg::role::RoleScope;
 use crate::pg::{catalog, role, savepoint};
 
 fn columns(table: &str) -> Vec<String> {
@@ -81,8 +82,10 @@ mod tests {
         let owner = catalog::owner_of(shop).unwrap();
         let user = || Spi::get_one::<String>("select current_user::text").unwrap().unwrap();
         let before = user();
-        assert_eq!(role::as_user(owner, user), "shop_owner");
-        let refused = savepoint::savepoint(|| role::as_user(owner, || Spi::run("set role postgres").unwrap()));
+        assert_eq!(role::with_role(owner, RoleScope::Writing, user), "shop_owner");
+        let refused = savepoint::savepoint(|| {
+            role::with_role(owner, RoleScope::Writing, || Spi::run("set role postgres").unwrap());
+        });
         assert_eq!(refused.unwrap_err().sqlstate, "42501");
         assert_eq!(user(), before);
     }

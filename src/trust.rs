@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::pg::cache::{Cache, cached};
 use crate::pg::catalog::payments_table;
+use crate::pg::slot::slot;
 use crate::pg::statement::{query, text};
 use crate::pg::{grant, our_role, role};
 use crate::{definer, precondition};
@@ -26,9 +27,9 @@ struct Recorded {
     as_: String,
 }
 
-thread_local! {
-    static RECORDED: RefCell<Cache<(), Rc<[Recorded]>>> = RefCell::default();
-}
+/// The roles that were recorded.
+#[derive(Default)]
+struct Roles(RefCell<Cache<(), Rc<[Recorded]>>>);
 
 fn recorded() -> Rc<[Recorded]> {
     let table = payments_table(c"granted_roles");
@@ -36,7 +37,7 @@ fn recorded() -> Rc<[Recorded]> {
         // While a dump is being restored, its table is still to come.
         return Rc::new([]);
     }
-    cached(&RECORDED, &[table], (), |()| (definer::read(|| RECORDED_ROLES.read(&[])).into(), true))
+    cached(&slot::<Roles>().0, &[table], (), |()| (definer::read(|| RECORDED_ROLES.read(&[])).into(), true))
 }
 
 /// Whether a role is, or inherits from, one that was recorded as one of these.

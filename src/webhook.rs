@@ -99,9 +99,7 @@ fn accept(environment: Environment, verified: Verified, signature: Option<&str>)
         let event_id = event.id;
         return Err(Error::Livemode { event_id, livemode, environment: environment.name() });
     }
-    if environment == Environment::Live && !definer::read(precondition::is_live_approved) {
-        return Err(Error::LiveNotApproved);
-    }
+    definer::read(|| precondition::require_live_approval(Some(environment.name())))?;
     precondition::require_read_committed()?;
     guc::commit_durably();
     Ok(definer::write(SearchPath::Ordinary, || match record(environment, verified, event, signature) {
@@ -112,7 +110,17 @@ fn accept(environment: Environment, verified: Verified, signature: Option<&str>)
 
 /// Derives what follows from a recorded event, or, where that fails, undoes it all and says why. Returns the answer.
 pub(crate) fn settle(recorded: Recorded) -> JsonB {
+    if recorded.is_written_once()
+        && let Err(reason) = dispatch::kind_of(recorded.environment(), recorded.event())
+    {
+        // Nothing can fail for an app's sake, so there is nothing to undo.
+        recorded.finish("ignored", Some(&reason));
+        return recorded.answer("ignored", Some(&reason));
+    }
     let outcome = projection_lock::shared_then_exclusive(|| {
+        if projection_lock::is_exclusive() {
+            recorded.write();
+        }
         let outcome = dispatch::event(recorded.environment(), recorded.event());
         match &outcome {
             ProjectionOutcome::Projected => recorded.finish("processed", None),
@@ -125,6 +133,9 @@ pub(crate) fn settle(recorded: Recorded) -> JsonB {
         Ok(ProjectionOutcome::Projected) => recorded.answer("processed", None),
         Ok(ProjectionOutcome::Ignored(reason)) => recorded.answer("ignored", Some(&reason)),
         Ok(ProjectionOutcome::Unreadable(reason)) => recorded.fail(&format!("22023: {reason}")),
-        Err(failure) => recorded.fail(&failure),
+        Err(failure) => {
+            recorded.rolled_back();
+            recorded.fail(&failure)
+        }
     }
 }

@@ -28,7 +28,7 @@ select pg_catalog.json_build_object(
   'subject_type', s.subject_type,
   'subject_id', s.subject_id,
   'order_id', s.metadata operator(pg_catalog.->>) 'order_id',
-  'live_approved', coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
+  'went_live', coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
   'line_items', s.line_items,
   'prior', (select pg_catalog.json_agg(pg_catalog.json_build_object(
                      'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'state', f.state,

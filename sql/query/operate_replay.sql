@@ -8,7 +8,7 @@ select pg_catalog.to_json(e.stripe_event_id)::pg_catalog.text
  order by e.received_at, e.stripe_event_id;
 
 -- stored_event: locks an event and gives its body. $1 environment text, $2 stripe_event_id text
-select pg_catalog.json_build_object('body', coalesce(e.body, e.payload::pg_catalog.text))::pg_catalog.text
+select pg_catalog.json_build_object('body', coalesce(e.signed_body, e.payload::pg_catalog.text))::pg_catalog.text
   from payments.webhook_events e
  where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2
    for no key update;

@@ -21,7 +21,7 @@ select pg_catalog.to_json(exists (
    where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2 and m.subject_id operator(pg_catalog.=) $3
      and m.stripe_customer_id operator(pg_catalog.=) $4))::pg_catalog.text;
 
--- keep_claim: what a completed session says of subject and customer, where that is news or earlier evidence.
+-- upsert_claim: what a completed session says of subject and customer, where that is news or earlier evidence.
 -- $1 environment text, $2 claim text (JSON)
 insert into payments.mapping_claims as c
   (environment, stripe_checkout_session_id, subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
@@ -39,7 +39,7 @@ on conflict (environment, stripe_checkout_session_id) do update
        row(excluded.subject_type, excluded.subject_id, excluded.stripe_customer_id, excluded.evidence_created,
         excluded.evidence_event_id);
 
--- drop_claim: a session's claim, whose local row is another's (a JSON object).
+-- delete_claim: a session's claim, whose local row is another's (a JSON object).
 -- $1 environment text, $2 stripe_checkout_session_id text
 delete from payments.mapping_claims c
  where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_checkout_session_id operator(pg_catalog.=) $2
@@ -86,7 +86,7 @@ select pg_catalog.json_build_object(
   'derived', coalesce(pg_catalog.json_agg(pg_catalog.to_json(a.*)) filter (where a.kind operator(pg_catalog.=) 'derived'), '[]'::pg_catalog.json))::pg_catalog.text
   from around a;
 
--- drop_mapping: a derived mapping that stands no more.
+-- delete_mapping: a derived mapping that stands no more.
 -- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
 delete from payments.stripe_customer_mappings m
  where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2 and m.subject_id operator(pg_catalog.=) $3
@@ -106,14 +106,17 @@ on conflict (environment, subject_type, subject_id) do update
    and row(m.evidence_created, m.evidence_event_id)::pg_catalog.record
        operator(pg_catalog.*<>) row(excluded.evidence_created, excluded.evidence_event_id);
 
--- mark_conflict: notes on a session's event that the mapping it asked for was refused, or takes the note back.
+-- update_conflict: notes on a session's event that the mapping it asked for was refused, or takes the note back.
 -- $1 environment text, $2 stripe_checkout_session_id text, $3 the event that is the evidence text, $4 conflict text
 update payments.webhook_events e
    set conflict = case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end
- where (e.environment operator(pg_catalog.=) $1) is true and e.object_id operator(pg_catalog.=) $2
+ where (e.environment operator(pg_catalog.=) $1) is true
+   and e.stripe_event_id operator(pg_catalog.=) any (array(
+         select f.event_id::pg_catalog.text from payments.facts f
+          where (f.environment operator(pg_catalog.=) $1) is true and f.object_id operator(pg_catalog.=) $2))
    and row(e.conflict)::pg_catalog.record operator(pg_catalog.*<>) row(case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end);
 
--- drop_customer_mapping: a deleted customer's mapping goes; tells whose it was.
+-- delete_customer_mapping: a deleted customer's mapping goes; tells whose it was.
 -- $1 environment text, $2 stripe_customer_id text
 delete from payments.stripe_customer_mappings m
  where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) $2

@@ -1,10 +1,10 @@
--- keep_snapshot: one snapshot of a mirrored object.
+-- upsert_snapshot: one snapshot of a mirrored object.
 -- $1 environment text, $2 object_id text, $3 event_id text, $4 object_type text, $5 statement text (JSON)
 insert into payments.facts (environment, object_id, event_id, object_type, statement)
 values ($1, $2, $3, $4, $5::pg_catalog.json)
 on conflict (environment, object_id, event_id) do update set statement = excluded.statement;
 
--- drop_snapshots: snapshots that can no longer decide which is the newest.
+-- delete_snapshots: snapshots that can no longer decide which is the newest.
 -- $1 environment text, $2 object_id text, $3 event ids that stay text[]
 delete from payments.facts f where (f.environment operator(pg_catalog.=) $1) is true and f.object_id operator(pg_catalog.=) $2
     and f.event_id operator(pg_catalog.<>) all ($3 collate pg_catalog."C");

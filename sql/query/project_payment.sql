@@ -1,4 +1,4 @@
--- keep_fact: what one object says of a payment; a back-fill's word replaces the back-fill's before it.
+-- upsert_fact: what one object says of a payment; a back-fill's word replaces the back-fill's before it.
 -- $1 environment text, $2 object_id text, $3 event_id text, $4 object_type text, $5 group_id text, $6
 -- stripe_customer_id text,
 -- $7 stripe_subscription_id text, $8 keys text[], $9 statement text (JSON)
@@ -12,7 +12,7 @@ on conflict (environment, object_id, event_id) do update
        keys = excluded.keys,
        statement = excluded.statement;
 
--- keep_recovered: which session Stripe made this one of.
+-- upsert_recovered: which session Stripe made this one of.
 -- $1 environment text, $2 stripe_checkout_session_id text, $3 recovered_from text
 insert into payments.recovered_sessions (environment, stripe_checkout_session_id, recovered_from)
 values ($1, $2, $3)

@@ -56,7 +56,7 @@ on conflict (environment, source, kind, target_table, item) do update
    set state = excluded.state, reason = excluded.reason, updated_at = pg_catalog.now()
  where (f.state operator(pg_catalog.=) excluded.state and f.reason operator(pg_catalog.=) excluded.reason) is not true;
 
--- forget_recovered: it waits no more. $1 environment text, $2 source text
+-- delete_recovered: it waits no more. $1 environment text, $2 source text
 delete from payments.fulfillments f
  where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) $2 collate pg_catalog."C"
    and f.kind operator(pg_catalog.=) 'checkout_sessions';

@@ -15,15 +15,7 @@ select p.oid::pg_catalog.text
 -- What other callers ask for costs them nothing, so that it must cost this one nothing: of sessions only his own are
 -- looked at, and a
 -- backend's. Of many rows of one subject only the first is read.
-with recursive paid (subject_id) as (
-  (select p.subject_id from payments.payment_history p
-    where p.subject_type operator(pg_catalog.=) $1 and p.subject_id is not null order by p.subject_id limit 1)
-  union all
-  select (select p.subject_id from payments.payment_history p
-           where p.subject_type operator(pg_catalog.=) $1 and p.subject_id operator(pg_catalog.>) k.subject_id
-           order by p.subject_id limit 1)
-    from paid k where k.subject_id is not null
-), subscribed (subject_id) as (
+with recursive subscribed (subject_id) as (
   (select s.subject_id from payments.subscriptions s
     where s.subject_type operator(pg_catalog.=) $1 and s.subject_id is not null order by s.subject_id limit 1)
   union all
@@ -54,9 +46,7 @@ select k.subject_id
     union all
     (select 3, $1, s.subject_id from subscribed s limit 10000)
     union all
-    (select 4, $1, p.subject_id from paid p limit 10000)
-    union all
-    (select 5, $1, c.subject_id from asked_by_backend c limit 10000)
+    (select 4, $1, c.subject_id from asked_by_backend c limit 10000)
   ) k
  where k.subject_type operator(pg_catalog.=) $1 and k.subject_id is not null
  group by k.subject_id

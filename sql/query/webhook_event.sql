@@ -1,31 +1,50 @@
--- record_event: writes an event down, once; of two at once, one waits for the other.
+-- insert_event: writes an event down, unless somebody else has done so meanwhile.
 -- $1 environment text, $2 stripe_event_id text,
 -- $3 event_type text, $4 livemode boolean, $5 stripe_account_id text, $6 object_type text, $7 object_id text,
--- $8 the body as it can be read text, $9 body text, $10 signature text
+-- $8 processing_status text, $9 last_error text, $10 payload text (JSON), $11 signed_body text, $12 signature text
 insert into payments.webhook_events
   (environment, stripe_event_id, event_type, livemode, stripe_account_id, object_type, object_id,
-   attempt_count, payload, body, signature)
-values ($1, $2, $3, $4, $5, $6, $7, 1, $8::pg_catalog.jsonb, $9, $10)
+   processing_status, last_error, attempt_count, payload, signed_body, signature, processed_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10::pg_catalog.json, $11, $12,
+        case when $8 operator(pg_catalog.=) any (array['processed', 'ignored']) then pg_catalog.now() end)
 on conflict (environment, stripe_event_id) do nothing;
 
--- claim_event: locks an event that was received before, and tells how it stands and whether this is the same. Stripe
--- counts
--- the deliveries that are still pending in the body, so that figure may differ.
--- $1 environment text, $2 stripe_event_id text, $3 the body as it can be read text
+-- is_watched: whether a trigger that is not ours, a rule, a foreign key or a publication depends on webhook_events (a JSON boolean).
+select pg_catalog.to_json(
+         exists (select from pg_catalog.pg_trigger t
+                  where t.tgrelid operator(pg_catalog.=) c.oid
+                    and not exists (
+                      select from pg_catalog.pg_depend d
+                        join pg_catalog.pg_extension x on x.oid operator(pg_catalog.=) d.refobjid
+                       where d.classid operator(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+                         and d.refclassid operator(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+                         and d.objid operator(pg_catalog.=) t.tgfoid
+                         and d.deptype operator(pg_catalog.=) 'e'::pg_catalog."char"
+                         and x.extname operator(pg_catalog.=) 'payments'::pg_catalog.name))
+      or exists (select from pg_catalog.pg_rewrite r where r.ev_class operator(pg_catalog.=) c.oid)
+      or exists (select from pg_catalog.pg_publication p where p.puballtables)
+      or exists (select from pg_catalog.pg_publication_rel p where p.prrelid operator(pg_catalog.=) c.oid)
+      or exists (select from pg_catalog.pg_publication_namespace p where p.pnnspid operator(pg_catalog.=) c.relnamespace))::pg_catalog.text
+  from pg_catalog.pg_class c
+ where c.relname operator(pg_catalog.=) 'webhook_events'::pg_catalog.name
+   and c.relnamespace operator(pg_catalog.=) (
+         select n.oid from pg_catalog.pg_namespace n where n.nspname operator(pg_catalog.=) 'payments'::pg_catalog.name);
+
+-- claim_event: locks an event that was received before, and tells how it stands, and its body unless that is this one.
+-- $1 environment text, $2 stripe_event_id text, $3 this body text
 select pg_catalog.json_build_object(
          'status', e.processing_status,
-         'same_body', e.payload is null
-           or (e.payload operator(pg_catalog.-) 'pending_webhooks' operator(pg_catalog.-) 'request')
-            operator(pg_catalog.=) ($3::pg_catalog.jsonb operator(pg_catalog.-) 'pending_webhooks' operator(pg_catalog.-) 'request'))::pg_catalog.text
+         'other_body', case when s.body operator(pg_catalog.<>) $3 then s.body end)::pg_catalog.text
   from payments.webhook_events e
+ cross join lateral (select coalesce(e.signed_body, e.payload::pg_catalog.text) as body) as s
  where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2
-   for no key update;
+   for no key update of e;
 
 -- refuse_event: notes that an event's id came again with another body. $1 environment text, $2 stripe_event_id text
 update payments.webhook_events e set refused_count = e.refused_count operator(pg_catalog.+) 1
  where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2;
 
--- settle_event: the outcome of an event.
+-- update_event_outcome: the outcome of an event.
 -- $1 environment text, $2 stripe_event_id text, $3 processing_status text, $4 last_error text
 update payments.webhook_events e
    set updated_at = pg_catalog.now(),

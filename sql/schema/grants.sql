@@ -81,6 +81,7 @@ as $$
     ('admin', 'payments.rebuild_projections(text)'),
     ('admin', 'payments.verify_projections(text)'),
     ('admin', 'payments.explain(text)'),
+    ('admin', 'payments.payment_facts(uuid)'),
     ('admin', 'payments.protect_subject_type(text,regclass,name,name,name,text[])'),
     ('admin', 'payments.protect_subject_type(text,regprocedure)'),
     ('admin', 'payments.unprotect_subject_type(text)'),

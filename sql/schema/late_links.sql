@@ -5,16 +5,16 @@ set local search_path = pg_catalog, pg_temp;
 -- A local session usually knows its Stripe session before any webhook, or is named by it. Where it learns of it later, from the
 -- backend, what Stripe said meanwhile is derived again, in the same transaction.
 
-create function payments.note_session() returns trigger
+create function payments.on_session_linked() returns trigger
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_anyone';
 
-create function payments.note_session_body() returns trigger
+create function payments.on_session_linked_body() returns trigger
   language plpgsql set search_path = pg_catalog, pg_temp
 as $function$
 begin
   if tg_relid is distinct from to_regclass('payments.checkout_sessions') then
-    raise exception 'note_session() is made for payments.checkout_sessions'
+    raise exception 'on_session_linked() is made for payments.checkout_sessions'
       using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
             hint = 'Do not put it on another table.';
   end if;
@@ -29,19 +29,19 @@ begin
     return;
   end if;
   if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass
-                   and tgname = 'payments_note_new_session') then
-    create trigger payments_note_new_session
+                   and tgname = 'payments_session_inserted') then
+    create trigger payments_session_inserted
       after insert on payments.checkout_sessions for each row
       when (new.stripe_checkout_session_id is not null)
-      execute function payments.note_session();
-    alter trigger payments_note_new_session on payments.checkout_sessions depends on extension payments;
+      execute function payments.on_session_linked();
+    alter trigger payments_session_inserted on payments.checkout_sessions depends on extension payments;
     -- A session that took the row because it names it, or was recovered from its own, is being projected anyway.
-    create trigger payments_note_session
+    create trigger payments_session_linked
       after update of stripe_checkout_session_id on payments.checkout_sessions for each row
       when (new.stripe_checkout_session_id is not null and new.claimed_by_session is null and new.recovered_from is null
             and new.stripe_checkout_session_id is distinct from old.stripe_checkout_session_id)
-      execute function payments.note_session();
-    alter trigger payments_note_session on payments.checkout_sessions depends on extension payments;
+      execute function payments.on_session_linked();
+    alter trigger payments_session_linked on payments.checkout_sessions depends on extension payments;
   end if;
 end
 $install$;

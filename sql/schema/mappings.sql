@@ -3,16 +3,16 @@ set local search_path = pg_catalog, pg_temp;
 -- A mapping that comes, goes or changes takes every earlier payment and subscription of its customer with it, in the same
 -- transaction, whoever wrote it. One that an admin writes (it has no evidence) stands above what sessions claim.
 
-create function payments.note_mapping() returns trigger
+create function payments.on_mapping_changed() returns trigger
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_anyone';
 
-create function payments.note_mapping_body() returns trigger
+create function payments.on_mapping_changed_body() returns trigger
   language plpgsql set search_path = pg_catalog, pg_temp
 as $function$
 begin
   if tg_relid is distinct from to_regclass('payments.stripe_customer_mappings') then
-    raise exception 'note_mapping() is made for payments.stripe_customer_mappings'
+    raise exception 'on_mapping_changed() is made for payments.stripe_customer_mappings'
       using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
             hint = 'Do not put it on another table.';
   end if;
@@ -53,13 +53,13 @@ begin
     return;
   end if;
   if not exists (select from pg_trigger where tgrelid = 'payments.stripe_customer_mappings'::regclass
-                   and tgname = 'payments_note_mapping') then
-    create trigger payments_note_mapping
+                   and tgname = 'payments_mapping_changed') then
+    create trigger payments_mapping_changed
       after insert or delete or update of environment, subject_type, subject_id, stripe_customer_id
-      on payments.stripe_customer_mappings for each row execute function payments.note_mapping();
-    alter trigger payments_note_mapping on payments.stripe_customer_mappings depends on extension payments;
+      on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
+    alter trigger payments_mapping_changed on payments.stripe_customer_mappings depends on extension payments;
     create trigger payments_own_mapping
-      before insert or update on payments.stripe_customer_mappings for each row execute function payments.note_mapping();
+      before insert or update on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
     alter trigger payments_own_mapping on payments.stripe_customer_mappings depends on extension payments;
   end if;
 end

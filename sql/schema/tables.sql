@@ -282,14 +282,11 @@ begin
       on payments.payment_history (stripe_refund_id, environment) where stripe_refund_id is not null;
     create unique index payment_history_dispute_idx
       on payments.payment_history (stripe_dispute_id, environment) where stripe_dispute_id is not null;
+    -- A payment that has nothing but its charge is found by that.
     create index payment_history_charge_idx
-      on payments.payment_history (stripe_charge_id, environment) where stripe_charge_id is not null;
-    create index payment_history_customer_idx
-      on payments.payment_history (stripe_customer_id, environment) where stripe_customer_id is not null;
-    create index payment_history_subscription_idx
-      on payments.payment_history (stripe_subscription_id, environment) where stripe_subscription_id is not null;
-    create index payment_history_subject_idx
-      on payments.payment_history (subject_type, subject_id) where subject_id is not null;
+      on payments.payment_history (stripe_charge_id, environment)
+      where stripe_payment_intent_id is null and stripe_checkout_session_id is null and stripe_invoice_id is null
+        and type <> 'refund' and type <> 'dispute';
   end if;
 
   if to_regclass('payments.subscriptions') is null then
@@ -355,9 +352,10 @@ begin
     );
   end if;
 
-  -- body: the bytes that were signed, and signature the header that signed them, so that a stored event can be verified
-  -- again; payload is the same for queries (a NUL, which jsonb cannot hold, shows as U+FFFD there). conflict: a mapping
-  -- that this event asked for and another, earlier evidence refused.
+  -- payload: the body, byte for byte as it was signed, and signature the header that signed it, so that a stored event can be
+  -- verified again. A body that jsonb would refuse (it holds a NUL, say) is in signed_body; payload then holds id, type, created
+  -- and the reason, so that no reader's query fails on it. conflict: a mapping that this event asked for and another, earlier
+  -- evidence refused.
   if to_regclass('payments.webhook_events') is null then
     create table payments.webhook_events (
       id uuid primary key default gen_random_uuid(),
@@ -374,8 +372,8 @@ begin
       last_error text,
       conflict text,
       refused_count integer not null default 0,
-      payload jsonb,
-      body text,
+      payload json,
+      signed_body text,
       signature text,
       received_at timestamptz not null default now(),
       processed_at timestamptz,
@@ -385,7 +383,9 @@ begin
     );
     -- The row is written twice (pending, then its outcome): out of line, the wide columns are written once.
     alter table payments.webhook_events set (toast_tuple_target = 256, fillfactor = 90);
-    create index webhook_events_object_idx on payments.webhook_events (object_id, environment);
+    -- Of payments the facts name the events; of what is mirrored only the newest snapshots are kept as facts.
+    create index webhook_events_mirrored_idx on payments.webhook_events (object_id, environment)
+      where object_type in ('customer', 'subscription', 'product', 'price');
     create index webhook_events_received_idx on payments.webhook_events using brin (received_at);
   end if;
 
@@ -427,8 +427,8 @@ begin
     select c.oid::regclass as name, a.attname as attribute
       from (values
            ('products', 'raw'), ('prices', 'raw'), ('customers', 'raw'),
-           ('payment_history', 'raw'), ('subscriptions', 'raw'), ('subscription_items', 'raw'),
-           ('webhook_events', 'payload'), ('webhook_events', 'body'), ('facts', 'statement')) as w (relation, attribute)
+           ('subscriptions', 'raw'), ('subscription_items', 'raw'),
+           ('webhook_events', 'payload'), ('webhook_events', 'signed_body'), ('facts', 'statement')) as w (relation, attribute)
       join pg_catalog.pg_class c on c.relnamespace = 'payments'::regnamespace and c.relname = w.relation
       join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = w.attribute and a.attcompression = ''
       join pg_catalog.pg_settings s on s.name = 'default_toast_compression' and 'lz4' = any (s.enumvals)

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::pg::cache::{Cache, cached};
 use crate::pg::catalog::payments_table;
+use crate::pg::slot::slot;
 use crate::pg::statement::{query, text};
 use crate::pg::time::later_by;
 
@@ -19,22 +20,21 @@ pub(super) type Line = (String, i64, Option<String>);
 
 type Benefits = Rc<Vec<Benefit>>;
 
-thread_local! {
-    /// By environment and line.
-    static OF_LINES: RefCell<Cache<(String, Line), Benefits>> = RefCell::default();
-}
+/// What lines give, by environment and line.
+#[derive(Default)]
+struct OfLines(RefCell<Cache<(String, Line), Benefits>>);
 
 /// What lines give as this backend knows it, counted from `start` (microseconds since 1970).
 pub(super) fn of_lines(environment: &str, lines: &[Line], start: i64) -> Vec<Benefit> {
     let benefits = lines.iter().flat_map(|line| {
         let key = (environment.to_owned(), line.clone());
-        let known =
-            cached(&OF_LINES, &[payments_table(c"benefits"), payments_table(c"prices")], key, |(environment, line)| {
-                let found = find(environment, line);
-                // A product that is unknown becomes known without anybody being told.
-                let keep = found.iter().all(|benefit| !benefit.unknown);
-                (Rc::new(found), keep)
-            });
+        let tables = [payments_table(c"benefits"), payments_table(c"prices")];
+        let known = cached(&slot::<OfLines>().0, &tables, key, |(environment, line)| {
+            let found = find(environment, line);
+            // A product that is unknown becomes known without anybody being told.
+            let keep = found.iter().all(|benefit| !benefit.unknown);
+            (Rc::new(found), keep)
+        });
         known.as_ref().clone()
     });
     counted(environment, benefits.collect(), start)

@@ -38,7 +38,7 @@ pub(super) struct Purchase {
     pub(super) subject_type: Option<String>,
     pub(super) subject_id: Option<String>,
     pub(super) order_id: Option<String>,
-    live_approved: bool,
+    went_live: bool,
     pub(super) line_items: serde_json::Value,
     prior: Option<Vec<PriorFulfillment>>,
     #[serde(skip)]
@@ -77,7 +77,7 @@ impl Purchase {
     /// Whether it is of test while live is approved, or was: what it gave is taken back as ever, but it gives nothing more that
     /// live could use.
     fn is_revoke_only(&self) -> bool {
-        self.environment == "test" && self.live_approved
+        self.environment == "test" && self.went_live
     }
 
     fn lines(&self) -> &[Line] {
@@ -154,7 +154,7 @@ impl Purchase {
             line_items: self.line_items.clone(),
             by_backend: self.by_backend(),
             own: if self.by_backend() { Own::Nothing } else { self.own().clone() },
-            live_approved: self.live_approved,
+            went_live: self.went_live,
             before: self.prior_on(TargetKind::Orders, target).find(|prior| prior.item == key).map(Into::into),
         }
     }

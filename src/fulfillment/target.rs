@@ -17,7 +17,7 @@ use crate::pg::catalog::{column_type, owner_of};
 use crate::pg::column_value::{array_of, as_text, as_type, qualified_name};
 use crate::pg::constraint;
 use crate::pg::guc::with_lock_timeout;
-use crate::pg::role::{as_user, is_superuser};
+use crate::pg::role::{RoleScope, is_superuser, with_role};
 use crate::pg::savepoint::{Failure, savepoint_of_app};
 use crate::pg::statement::{Rows, execute, query_rows, read, template};
 
@@ -209,7 +209,7 @@ impl Target {
 
     /// Does `work`, which only reads, as the table's owner; what fails, fails the caller.
     pub(super) fn read_as_owner<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.owner().map_or_else(|failure| raise(&failure), |owner| as_user(owner, work))
+        self.owner().map_or_else(|failure| raise(&failure), |owner| with_role(owner, RoleScope::Writing, work))
     }
 
     /// Does `work` as the table's owner; what fails, fails the caller.
@@ -279,7 +279,7 @@ fn parameter_before(text: &str) -> Option<usize> {
 /// Does `work` as the owner of the tables that it writes to. What code of his puts off to the commit would fail our own writes after
 /// it, so constraints are checked at once again.
 pub(super) fn write_as<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
-    let result = as_user(owner, work);
+    let result = with_role(owner, RoleScope::Writing, work);
     constraint::check_at_once();
     result
 }

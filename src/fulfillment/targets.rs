@@ -11,17 +11,18 @@ use super::target_kind::TargetKind;
 use crate::definer;
 use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::catalog::payments_table;
+use crate::pg::slot::slot;
 use crate::pg::statement::{query, text};
 
 query!(FIND_TARGETS, "fulfillment_targets", "find_targets");
 
-thread_local! {
-    static TARGETS: RefCell<Cache<&'static str, Rc<Vec<Target>>>> = RefCell::default();
-}
+/// The attached tables, by kind.
+#[derive(Default)]
+struct Targets(RefCell<Cache<&'static str, Rc<Vec<Target>>>>);
 
 /// The app's tables of one kind, the first that was attached first.
 pub(super) fn targets(kind: TargetKind) -> Rc<Vec<Target>> {
-    cached(&TARGETS, &[payments_table(c"attachments")], kind.name(), |kind| {
+    cached(&slot::<Targets>().0, &[payments_table(c"attachments")], kind.name(), |kind| {
         let found: Rc<Vec<Target>> = Rc::new(definer::read(|| FIND_TARGETS.read(&[text(*kind)])));
         found.iter().for_each(|target| watch(&[target.oid()]));
         (found, true)

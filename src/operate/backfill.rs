@@ -20,7 +20,7 @@ use crate::project::incoming::Incoming;
 use crate::projection_lock::with_exclusive;
 use crate::{clock, definer, trust};
 
-query!(NOTE_SYNC, "operate_backfill", "note_sync");
+query!(UPDATE_SYNC_OUTCOME, "operate_backfill", "update_sync_outcome");
 
 /// How many objects are between two notices of progress.
 const PROGRESS: usize = 10_000;
@@ -99,7 +99,7 @@ fn back_fill(environment: Option<&str>, objects: Option<Jsonb>, as_of: Option<Ti
             }
         }
         let summary = summary(&counts);
-        NOTE_SYNC.execute(&[text(environment.name()), as_json(&summary)]);
+        UPDATE_SYNC_OUTCOME.execute(&[text(environment.name()), as_json(&summary)]);
         summary
     };
     JsonB(definer::write(SearchPath::Ordinary, || with_exclusive(work)))

@@ -11,6 +11,7 @@ use crate::pg::guc::{self, SearchPath};
 use crate::pg::savepoint;
 use crate::pg::statement::{query, text};
 use crate::precondition::{self, environment_of};
+use crate::project::reassign::follow_changed_mappings;
 use crate::project::{customer_mapping, mirror, payment, payment_group, payment_row};
 use crate::projection_lock::with_exclusive;
 use crate::{definer, trust};
@@ -61,6 +62,7 @@ fn rebuild_projections(environment: Option<&str>) -> i64 {
             payment::refold(environment, &group_id);
             progress(&mut done, "objects and groups derived");
         }
+        follow_changed_mappings();
         i64::try_from(done).unwrap_or(i64::MAX)
     };
     definer::write(SearchPath::Ordinary, || with_exclusive(rebuild))

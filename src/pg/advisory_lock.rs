@@ -14,6 +14,8 @@ use crate::pg::savepoint::{Failure, savepoint_of_app};
 /// What the slots of one kind stand for. The kinds are locked in this order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LockSpace {
+    /// Events, by their ids.
+    Events,
     /// Stripe's checkout sessions, whose local rows are looked for.
     Sessions,
     /// What rows of several payments depend on: customers, subscriptions, subjects, the catalog.

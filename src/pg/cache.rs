@@ -5,7 +5,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::thread::LocalKey;
 
 use pgrx::prelude::*;
 
@@ -45,7 +44,7 @@ thread_local! {
 /// It is found as things are now, not as they were when the running query began: no further word would come of what changed in
 /// between. Under repeatable read, which must not see such changes, and in parallel queries nothing is kept.
 pub(crate) fn cached<K: Eq + Hash + 'static, V: Clone + 'static>(
-    all: &'static LocalKey<RefCell<Cache<K, V>>>,
+    all: &RefCell<Cache<K, V>>,
     tables: &[pg_sys::Oid],
     key: K,
     find: impl FnOnce(&K) -> (V, bool),
@@ -56,14 +55,11 @@ pub(crate) fn cached<K: Eq + Hash + 'static, V: Clone + 'static>(
     }
     // SAFETY: what the server does itself before it opens a table.
     unsafe { pg_sys::AcceptInvalidationMessages() };
-    let known = all.with_borrow_mut(|all| {
-        if all.as_of != CHANGES.get() {
-            *all = Cache { as_of: CHANGES.get(), values: HashMap::new() };
-        }
-        all.values.get(&key).cloned()
-    });
-    if let Some(known) = known {
-        return known;
+    if all.borrow().as_of != CHANGES.get() {
+        *all.borrow_mut() = Cache { as_of: CHANGES.get(), values: HashMap::new() };
+    }
+    if let Some(known) = all.borrow().values.get(&key) {
+        return known.clone();
     }
     watch(tables);
     let before = ALL_CHANGES.get();
@@ -73,12 +69,11 @@ pub(crate) fn cached<K: Eq + Hash + 'static, V: Clone + 'static>(
     unsafe { pg_sys::PopActiveSnapshot() };
     let sure = UNCOMMITTED.get().is_none_or(|unsure| unsure != transaction());
     if keep && sure && before == ALL_CHANGES.get() {
-        all.with_borrow_mut(|all| {
-            if all.values.len() >= CAPACITY {
-                all.values.clear();
-            }
-            all.values.insert(key, value.clone());
-        });
+        let mut all = all.borrow_mut();
+        if all.values.len() >= CAPACITY {
+            all.values.clear();
+        }
+        all.values.insert(key, value.clone());
         // SAFETY: a global of this backend.
         READ_IN.set(READ_IN.get().max(unsafe { pg_sys::GetCurrentSubTransactionId() }));
     }

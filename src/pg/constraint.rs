@@ -11,7 +11,9 @@ use serde::Deserialize;
 use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::catalog::payments_table;
 use crate::pg::guc::SearchPath;
-use crate::pg::statement::{execute_unprepared, query_current_snapshot, query_text, template};
+use crate::pg::role::RoleScope;
+use crate::pg::slot::slot;
+use crate::pg::statement::{execute_unprepared, query_text, read, template};
 use crate::pg::{our_role, role};
 
 const DEFERRABLE_CONSTRAINTS: &str = query_text!("pg_constraint", "deferrable_constraints");
@@ -27,24 +29,20 @@ struct Deferrable {
     deferred: Option<Vec<String>>,
 }
 
-thread_local! {
-    static KNOWN: RefCell<Cache<(), Rc<Deferrable>>> = RefCell::default();
-}
+#[derive(Default)]
+struct Known(RefCell<Cache<(), Rc<Deferrable>>>);
 
 fn known() -> Rc<Deferrable> {
     let attachments = payments_table(c"attachments");
     if attachments == pg_sys::InvalidOid {
         return Rc::default();
     }
-    cached(&KNOWN, &[attachments], (), |()| {
-        let found = role::as_ours(our_role::definer(), SearchPath::Pinned, || {
-            query_current_snapshot(DEFERRABLE_CONSTRAINTS, &[])
-        })
-        .into_iter()
-        .flatten()
-        .next();
-        let found = found.map_or_else(Deferrable::default, |row| {
-            serde_json::from_str(&row).unwrap_or_else(|error| pgrx::error!("constraints have another shape: {error}"))
+    cached(&slot::<Known>().0, &[attachments], (), |()| {
+        let found = role::with_role(our_role::definer(), RoleScope::Ours(SearchPath::Pinned), || {
+            read(DEFERRABLE_CONSTRAINTS, &[])
+        });
+        let found = found.first().map_or_else(Deferrable::default, |row| {
+            serde_json::from_str(row).unwrap_or_else(|error| pgrx::error!("constraints have another shape: {error}"))
         });
         let tables: Vec<pg_sys::Oid> = found.tables.iter().flatten().map(|table| pg_sys::Oid::from(*table)).collect();
         watch(&tables);

@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
+use crate::pg::role::RoleScope;
 use crate::pg::{catalog, role};
 
 /// Grants or revokes on our functions, as the superuser whom they belong to: what anyone else granted, that superuser's REVOKE would
@@ -17,7 +18,7 @@ pub(crate) fn run_function_grants(statements: &[String]) {
         let Some(of_ours) = catalog::function_named("payments.outer_role()") else { Error::NotInstalled.raise() };
         let superuser =
             pgrx::pg_catalog::pg_proc::PgProc::new(of_ours).map_or(pg_sys::InvalidOid, |one| one.proowner());
-        role::as_ours(superuser, SearchPath::Pinned, || {
+        role::with_role(superuser, RoleScope::Ours(SearchPath::Pinned), || {
             for statement in statements {
                 let text = CString::new(statement.as_str()).unwrap_or_default();
                 let parsed = pg_sys::pg_parse_query(text.as_ptr());

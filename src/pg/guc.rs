@@ -17,7 +17,7 @@ thread_local! {
 query!(ORDINARY_SEARCH_PATH, "pg_guc", "ordinary_search_path");
 
 /// Where unqualified names are looked up while we act as another role.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum SearchPath {
     /// As in an ordinary session of this database, temporary objects last: for code of the app's.
     Ordinary,

@@ -14,6 +14,7 @@ pub(crate) mod plan_cache;
 pub(crate) mod role;
 pub(crate) mod savepoint;
 pub(crate) mod secret_table;
+pub(crate) mod slot;
 pub(crate) mod statement;
 pub(crate) mod time;
 pub(crate) mod transaction;

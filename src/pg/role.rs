@@ -13,11 +13,36 @@ thread_local! {
     static ACTING: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
+/// Why another role runs, which decides what its code may see.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RoleScope {
+    /// A role of ours.
+    Ours(SearchPath),
+    /// The owner of an app's table, which is written: its triggers, defaults, checks, policies and rules gain nothing that the owner
+    /// has not. Our own functions, called from there, take the owner's word and not that of who delivers.
+    Writing,
+    /// The owner of an app's membership table or predicate, which is asked. Rows of that role's own tables are read past their
+    /// policies, forced ones too, as the server itself does for foreign keys: a policy that asks us whom a row belongs to would
+    /// otherwise be asked by us again, without end.
+    Asking(SearchPath),
+}
+
 /// Runs `work` as `role`, in a security-restricted operation with a GUC nest level of its own (what logical replication's apply
 /// does since PostgreSQL 16): code of that role gains nothing that it has not, and no setting that it makes stays.
 ///
 /// Where `work` raises, the abort of the (sub)transaction puts user and settings back.
-fn with_role<T>(role: pg_sys::Oid, flags: u32, path: SearchPath, work: impl FnOnce() -> T) -> T {
+pub(crate) fn with_role<T>(role: pg_sys::Oid, scope: RoleScope, work: impl FnOnce() -> T) -> T {
+    match scope {
+        RoleScope::Ours(path) => switched(role, 0, path, work),
+        RoleScope::Asking(path) => switched(role, pg_sys::SECURITY_NOFORCE_RLS, path, work),
+        RoleScope::Writing => {
+            let _before = ActingRole(ACTING.replace(role));
+            switched(role, 0, SearchPath::Ordinary, work)
+        }
+    }
+}
+
+fn switched<T>(role: pg_sys::Oid, flags: u32, path: SearchPath, work: impl FnOnce() -> T) -> T {
     let mut user = pg_sys::InvalidOid;
     let mut context = 0;
     let always = pg_sys::SECURITY_RESTRICTED_OPERATION | pg_sys::SECURITY_LOCAL_USERID_CHANGE;
@@ -50,28 +75,6 @@ fn with_role<T>(role: pg_sys::Oid, flags: u32, path: SearchPath, work: impl FnOn
     }
     HIDDEN.set(HIDDEN.get() || hidden);
     result
-}
-
-/// Runs `work` as a role that is ours, with our own pinned `search_path` or the ordinary one.
-pub(crate) fn as_ours<T>(role: pg_sys::Oid, path: SearchPath, work: impl FnOnce() -> T) -> T {
-    with_role(role, 0, path, work)
-}
-
-/// Runs `work` as the owner of the table that it writes to: a trigger, default, check, policy or rule of that table gains nothing
-/// that its owner has not. Our own functions, called from there, take the owner's word and not that of who delivers.
-pub(crate) fn as_user<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
-    let acting = ActingRole(ACTING.replace(owner));
-    let result = with_role(owner, 0, SearchPath::Ordinary, work);
-    drop(acting);
-    result
-}
-
-/// Reads as the owner of an app's membership table or predicate.
-///
-/// Rows of that role's own tables are read past their policies, forced ones too, as the server itself does for foreign
-/// keys: a policy that asks us whom a row belongs to would otherwise be asked by us again, without end.
-pub(crate) fn as_role<T>(role: pg_sys::Oid, path: SearchPath, work: impl FnOnce() -> T) -> T {
-    with_role(role, pg_sys::SECURITY_NOFORCE_RLS, path, work)
 }
 
 /// Puts back who acted before, however the work ends.

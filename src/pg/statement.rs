@@ -1,20 +1,14 @@
 //! Queries: prepared at their first use, with typed rows. The one way to SPI.
 #![allow(unsafe_code)]
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use pgrx::IntoDatum;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use pgrx::{FromDatum, IntoDatum};
 use serde::de::DeserializeOwned;
 
 use crate::pg::plan_cache::{self, array};
-
-thread_local! {
-    static LOOK_UPS: RefCell<HashMap<String, pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
-}
 
 /// One query of `sql/query`, prepared at its first use, its plan cached for the life of the backend.
 ///
@@ -114,7 +108,8 @@ pub(crate) fn query_rows<T: DeserializeOwned>(sql: &str, args: &[DatumWithOid]) 
     plan_cache::run(sql, sql, args, true).values.iter().map(|text| typed(text, sql)).collect()
 }
 
-/// The first column of what a statement finds, without assigning a transaction id; its plan is cached.
+/// The first column of what a statement finds, which is text, without assigning a transaction id and under the snapshot of the query
+/// that asks: so it may stand in a policy. Its plan is cached.
 pub(crate) fn read(sql: &str, args: &[DatumWithOid]) -> Vec<String> {
     plan_cache::run(sql, sql, args, false).values
 }
@@ -126,32 +121,6 @@ pub(crate) fn execute_unprepared(sql: &str, args: &[DatumWithOid]) -> Option<Str
         if rows.is_empty() { Ok(None) } else { rows.first().get_one::<String>() }
     })
     .unwrap_or_else(|error: pgrx::spi::Error| pgrx::error!("{error}"))
-}
-
-/// Reads with a statement whose text is only known at run time, prepared once per text, under the snapshot of the query
-/// that asks: so it may stand in a policy. Its arguments and its one column are text.
-pub(crate) fn query_current_snapshot(sql: &str, args: &[&str]) -> Vec<Option<String>> {
-    Spi::connect(|_| unsafe {
-        let known = LOOK_UPS.with(|plans| plans.borrow().get(sql).copied());
-        let plan = known.unwrap_or_else(|| {
-            let text = std::ffi::CString::new(sql).unwrap_or_default();
-            let mut types = vec![pg_sys::TEXTOID; args.len()];
-            let plan = pg_sys::SPI_prepare(text.as_ptr(), i32::try_from(args.len()).unwrap_or(0), types.as_mut_ptr());
-            pg_sys::SPI_keepplan(plan);
-            LOOK_UPS.with(|plans| plans.borrow_mut().insert(sql.to_owned(), plan));
-            plan
-        });
-        let mut values: Vec<pg_sys::Datum> = args.iter().filter_map(|arg| (*arg).into_datum()).collect();
-        pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), std::ptr::null(), true, 0);
-        let table = pg_sys::SPI_tuptable;
-        (0..usize::try_from(pg_sys::SPI_processed).unwrap_or(0))
-            .map(|row| {
-                let mut null = false;
-                let value = pg_sys::SPI_getbinval(*(*table).vals.add(row), (*table).tupdesc, 1, &raw mut null);
-                String::from_datum(value, null)
-            })
-            .collect()
-    })
 }
 
 /// Rows that a query takes: an array of each column, which it unnests; of a single row the plain values
@@ -226,10 +195,4 @@ pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> DatumWithOid<'sta
         serde_json::to_string(value).unwrap_or_else(|error| pgrx::error!("a row could not be written: {error}"));
     // SAFETY: the datum is a copy in the current memory context; the oid is that of text.
     unsafe { DatumWithOid::new(written.into_datum(), pg_sys::TEXTOID) }
-}
-
-/// A value as `jsonb`.
-pub(crate) fn jsonb(value: &serde_json::Value) -> DatumWithOid<'static> {
-    // SAFETY: the datum is made here, of the type that is named.
-    unsafe { DatumWithOid::new(pgrx::JsonB(value.clone()).into_datum(), pg_sys::JSONBOID) }
 }

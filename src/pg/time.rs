@@ -18,10 +18,18 @@ pub(crate) fn from_now(interval: Interval) -> i64 {
     sum.map_or(0, |datum| datum.value().cast_signed() as i64)
 }
 
+/// Where the server counts from: 2000-01-01, in microseconds since 1970.
+const EPOCH: i64 = 946_684_800_000_000;
+
+/// A time in Unix seconds, as the server writes it; the server's epoch where it is beyond what a time stamp holds.
+pub(crate) fn at_unix_seconds(seconds: i64) -> TimestampWithTimeZone {
+    let micros = seconds.saturating_mul(1_000_000).saturating_sub(EPOCH);
+    TimestampWithTimeZone::try_from(micros).unwrap_or_else(|_| TimestampWithTimeZone::positive_infinity())
+}
+
 /// A time in microseconds since 1970 and an interval later, as the server counts it: in UTC, so that no session's time zone
 /// matters.
 pub(crate) fn later_by(start: i64, interval: &str) -> i64 {
-    const EPOCH: i64 = 946_684_800_000_000; // 2000-01-01, from where the server counts
     let written = CString::new(interval).unwrap_or_default();
     // SAFETY: the functions take and return what is given and expected here: an interval by reference, timestamps by value.
     unsafe {

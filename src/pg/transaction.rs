@@ -17,6 +17,12 @@ pub(crate) fn is_read_committed() -> bool {
     unsafe { pg_sys::XactIsoLevel <= pg_sys::XACT_READ_COMMITTED as i32 }
 }
 
+/// Whether other servers may be told of every change to a row.
+pub(crate) fn is_wal_logical() -> bool {
+    // SAFETY: a setting that only a restart changes.
+    unsafe { pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_LOGICAL as i32 }
+}
+
 /// The present transaction, savepoints and all; it gets its number here if it has none. The numbers never come round.
 pub(crate) fn current_transaction() -> i64 {
     // SAFETY: the caller writes, so that a number may be given.

@@ -11,14 +11,14 @@ use crate::projection_lock;
 
 query!(IS_CONTESTED, "project_customer_mapping", "is_contested");
 query!(MAPPING_STANDS, "project_customer_mapping", "mapping_stands");
-query!(KEEP_CLAIM, "project_customer_mapping", "keep_claim");
-query!(DROP_CLAIM, "project_customer_mapping", "drop_claim");
+query!(UPSERT_CLAIM, "project_customer_mapping", "upsert_claim");
+query!(DELETE_CLAIM, "project_customer_mapping", "delete_claim");
 query!(CLAIMS_AROUND, "project_customer_mapping", "claims_around");
-query!(DROP_MAPPING, "project_customer_mapping", "drop_mapping");
+query!(DELETE_MAPPING, "project_customer_mapping", "delete_mapping");
 query!(WRITE_MAPPING, "project_customer_mapping", "write_mapping");
-query!(MARK_CONFLICT, "project_customer_mapping", "mark_conflict");
+query!(UPDATE_CONFLICT, "project_customer_mapping", "update_conflict");
 
-query!(DROP_CUSTOMER_MAPPING, "project_customer_mapping", "drop_customer_mapping");
+query!(DELETE_CUSTOMER_MAPPING, "project_customer_mapping", "delete_customer_mapping");
 query!(CLAIMS_OF_CUSTOMER, "project_customer_mapping", "claims_of_customer");
 
 /// Claims and mappings that are connected by a subject or a customer.
@@ -43,13 +43,11 @@ fn pair<'a>(environment: Environment, subject: &'a Subject, customer: &'a str) -
     [text(environment.name()), text(subject.subject_type.as_str()), text(subject.subject_id.as_str()), text(customer)]
 }
 
-/// Keeps a session's claim and, where that is news, lets the mappings around it follow. Whether it was news.
-pub(crate) fn claim(environment: Environment, claim: &Claim) -> bool {
-    if KEEP_CLAIM.execute(&[text(environment.name()), json(claim)]) == 0 {
-        return false;
+/// Keeps a session's claim and, where that is news, lets the mappings around it follow.
+pub(crate) fn claim(environment: Environment, claim: &Claim) {
+    if UPSERT_CLAIM.execute(&[text(environment.name()), json(claim)]) > 0 {
+        resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::IfContested);
     }
-    resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::IfContested);
-    true
 }
 
 /// An event that told of a session came again, perhaps because it was pruned meanwhile: its note is made again.
@@ -62,7 +60,7 @@ pub(crate) fn rewrite_conflict_note(environment: Environment, session: &str, cus
 
 /// Takes back a session's claim. The whole projection must be locked.
 pub(crate) fn withdraw(environment: Environment, session: &str) {
-    let Some(claim) = DROP_CLAIM.one::<Claim>(&[text(environment.name()), text(session)]) else { return };
+    let Some(claim) = DELETE_CLAIM.one::<Claim>(&[text(environment.name()), text(session)]) else { return };
     note(environment, &claim, None);
     resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::Always);
 }
@@ -89,7 +87,7 @@ pub(crate) fn resolve_and_write(environment: Environment, subject: &Subject, cus
         projection_lock::require_exclusive();
     }
     for mapping in fallen {
-        DROP_MAPPING.execute(&pair(environment, &mapping.subject, &mapping.stripe_customer_id));
+        DELETE_MAPPING.execute(&pair(environment, &mapping.subject, &mapping.stripe_customer_id));
     }
     for claim in standing {
         WRITE_MAPPING.execute(&[text(environment.name()), json(claim)]);
@@ -104,7 +102,7 @@ pub(crate) fn resolve_and_write(environment: Environment, subject: &Subject, cus
 
 /// Notes on a claim's event that it was refused, or takes the note back.
 fn note(environment: Environment, claim: &Claim, conflict: Option<&str>) {
-    MARK_CONFLICT.execute(&[
+    UPDATE_CONFLICT.execute(&[
         text(environment.name()),
         text(claim.stripe_checkout_session_id.as_str()),
         text(claim.evidence_event_id.as_str()),
@@ -122,7 +120,7 @@ fn conflict_text(claim: &Claim) -> String {
 /// A customer is deleted: whatever mapped it goes, an admin's own mapping too, and claims that it stood in the way of stand.
 pub(crate) fn forget_customer(environment: Environment, customer: &str) {
     let claims: Vec<Claim> = CLAIMS_OF_CUSTOMER.all(&[text(environment.name()), text(customer)]);
-    let mut subjects: Vec<Subject> = DROP_CUSTOMER_MAPPING.all(&[text(environment.name()), text(customer)]);
+    let mut subjects: Vec<Subject> = DELETE_CUSTOMER_MAPPING.all(&[text(environment.name()), text(customer)]);
     for claim in claims {
         // Of a customer that is no more nothing is refused.
         note(environment, &claim, None);

@@ -7,6 +7,7 @@ use payments_core::stripe::object::{Unreadable, entitlements};
 
 use crate::pg::statement::{query, text};
 use crate::project::incoming::Incoming;
+use crate::project::reassign::follow_changed_mappings;
 use crate::project::{mirror, payment};
 use crate::settings;
 
@@ -23,17 +24,23 @@ pub(crate) enum ProjectionOutcome {
     Unreadable(String),
 }
 
+/// Which kind of object an event is about, or why it changes no row.
+pub(crate) fn kind_of(environment: Environment, event: &Event) -> Result<ObjectKind, String> {
+    if event.thin {
+        return Err("a thin event carries no object; subscribe to snapshot events".to_owned());
+    }
+    let Some(EventType { object: kind, .. }) = EventType::named(&event.event_type) else {
+        return Err(format!("events of type {} change no row", event.event_type));
+    };
+    foreign(environment, event).map_or(Ok(*kind), Err)
+}
+
 /// Projects an event.
 pub(crate) fn event(environment: Environment, event: &Event) -> ProjectionOutcome {
-    if event.thin {
-        return ProjectionOutcome::Ignored("a thin event carries no object; subscribe to snapshot events".to_owned());
-    }
-    let Some(kind) = EventType::named(&event.event_type).map(|event_type| event_type.object) else {
-        return ProjectionOutcome::Ignored(format!("events of type {} change no row", event.event_type));
+    let kind = match kind_of(environment, event) {
+        Ok(kind) => kind,
+        Err(reason) => return ProjectionOutcome::Ignored(reason),
     };
-    if let Some(ignored) = foreign(environment, event) {
-        return ignored;
-    }
     let incoming = Incoming {
         environment,
         event_id: &event.id,
@@ -51,22 +58,28 @@ pub(crate) fn event(environment: Environment, event: &Event) -> ProjectionOutcom
 
 /// An event of a connected account, or of an organization's other one, changes nothing here. Stripe's events of one's own name none,
 /// so that whoever names one is a stranger until `set_stripe_account` has named that very account.
-fn foreign(environment: Environment, event: &Event) -> Option<ProjectionOutcome> {
+fn foreign(environment: Environment, event: &Event) -> Option<String> {
     event.foreign_account(None)?;
     let own = OWN_ACCOUNT.one::<String>(&[text(environment.name())]);
     let account = event.foreign_account(own.as_deref())?;
-    Some(ProjectionOutcome::Ignored(match own {
+    Some(match own {
         Some(own) => format!("it is of the account {account}, not of {own}"),
         None => format!(
             "it is of the account {account}, and nobody has said that this is the own one: \
              payments.set_stripe_account('{}', …) does",
             environment.name()
         ),
-    }))
+    })
 }
 
-/// Projects one snapshot: a fact about a payment, or a mirrored object.
+/// Projects one snapshot: a fact about a payment, or a mirrored object; then what follows from the mappings that it changed.
 pub(crate) fn project(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unreadable> {
+    write(kind, incoming)?;
+    follow_changed_mappings();
+    Ok(())
+}
+
+fn write(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unreadable> {
     let prefix = settings::metadata_prefix();
     let object = match PaymentObject::read(kind, incoming.object, incoming.event_type, &prefix)? {
         Some(object) => object,

@@ -19,8 +19,8 @@ use crate::project::payment_group::{self, AlsoLock};
 use crate::project::{customer_mapping, payment};
 use crate::settings;
 
-query!(KEEP_SNAPSHOT, "project_mirror", "keep_snapshot");
-query!(DROP_SNAPSHOTS, "project_mirror", "drop_snapshots");
+query!(UPSERT_SNAPSHOT, "project_mirror", "upsert_snapshot");
+query!(DELETE_SNAPSHOTS, "project_mirror", "delete_snapshots");
 query!(WRITE_CUSTOMER, "project_mirror", "write_customer");
 query!(WRITE_PRODUCT, "project_mirror", "write_product");
 query!(WRITE_PRICE, "project_mirror", "write_price");
@@ -91,13 +91,13 @@ fn keep(environment: Environment, object_type: &str, id: &str, snapshot: ObjectS
         .unwrap_or_default();
     let dropped = snapshots.iter().any(|known| known.event_id != event_id && !kept.contains(&known.event_id));
     if dropped || (event_id == SYNC && !kept.contains(&event_id)) {
-        DROP_SNAPSHOTS.execute(&[text(environment.name()), text(id), kept.clone().into()]);
+        DELETE_SNAPSHOTS.execute(&[text(environment.name()), text(id), kept.clone().into()]);
     }
     if kept.contains(&event_id)
         && let Some(snapshot) = snapshots.iter().find(|known| known.event_id == event_id)
     {
         let args = [text(environment.name()), text(id), text(event_id.as_str()), text(object_type), json(snapshot)];
-        KEEP_SNAPSHOT.execute(&args);
+        UPSERT_SNAPSHOT.execute(&args);
     }
     snapshots.retain(|known| kept.contains(&known.event_id));
     snapshots
@@ -145,6 +145,7 @@ fn write_subscription(
     let prefix = settings::metadata_prefix();
     let snapshot = SubscriptionSnapshot::read(&newest.object.to_string(), newest.deleted, &prefix)?;
     let id = snapshot.row.stripe_subscription_id.as_str();
+    let items = items(snapshots, &prefix)?;
     let before = payment::subjects_of_subscriptions(environment, vec![id.to_owned()]).remove(id);
     // The groups are locked before the row is written: its triggers lock rows of the app's, which come after groups.
     let moved = if before == snapshot.subject {
@@ -159,7 +160,7 @@ fn write_subscription(
         text(snapshot.subject.as_ref().map(|subject| subject.subject_type.as_str())),
         text(snapshot.subject.as_ref().map(|subject| subject.subject_id.as_str())),
     ]);
-    WRITE_ITEMS.execute(&[text(environment.name()), text(id), json(&items(snapshots, &prefix)?)]);
+    WRITE_ITEMS.execute(&[text(environment.name()), text(id), json(&items)]);
     for group_id in moved {
         payment::refold(environment, &group_id);
     }

@@ -6,6 +6,7 @@
 //! lock than these (two claims on one mapping, a group that moved meanwhile), the work is undone and done again alone, with
 //! the whole projection locked.
 
+pub(crate) mod changed_mappings;
 pub(crate) mod customer_mapping;
 pub(crate) mod dispatch;
 pub(crate) mod incoming;
@@ -15,5 +16,6 @@ pub(crate) mod mirror;
 pub(crate) mod payment;
 pub(crate) mod payment_group;
 pub(crate) mod payment_row;
+pub(crate) mod reassign;
 pub(crate) mod recovered_session;
 pub(crate) mod triggers;

@@ -23,8 +23,8 @@ use crate::project::recovered_session::{Family, review};
 use crate::projection_lock::{self, is_exclusive, require_exclusive};
 use crate::settings;
 
-query!(KEEP_FACT, "project_payment", "keep_fact");
-query!(KEEP_RECOVERED, "project_payment", "keep_recovered");
+query!(UPSERT_FACT, "project_payment", "upsert_fact");
+query!(UPSERT_RECOVERED, "project_payment", "upsert_recovered");
 query!(SUBJECTS_OF_CUSTOMERS, "project_payment", "subjects_of_customers");
 query!(SUBJECTS_OF_SUBSCRIPTIONS, "project_payment", "subjects_of_subscriptions");
 
@@ -53,7 +53,7 @@ pub(crate) fn project(incoming: &Incoming, fact: &Fact) {
     if let PaymentObject::CheckoutSession(session) = object {
         if let Some(before) = &session.recovered_from {
             require_exclusive();
-            KEEP_RECOVERED.execute(&[text(environment.name()), text(session.id.as_str()), text(before.as_str())]);
+            UPSERT_RECOVERED.execute(&[text(environment.name()), text(session.id.as_str()), text(before.as_str())]);
         }
         // Whoever has a row needs no turn: he who tells a row its session holds that row, which would be waited for crosswise.
         projection_lock::lock_shared();
@@ -115,7 +115,7 @@ pub(crate) fn project(incoming: &Incoming, fact: &Fact) {
 
 fn store_fact(environment: Environment, group_id: &str, fact: &Fact) {
     let object = &fact.object;
-    KEEP_FACT.execute(&[
+    UPSERT_FACT.execute(&[
         text(environment.name()),
         text(object.object_id()),
         text(fact.event_id.as_str()),
@@ -136,14 +136,15 @@ pub(crate) fn refold(environment: Environment, group_id: &str) {
 
 fn fold_and_write(locals: &mut LocalRows, facts: &[Fact], place: &RowLocation) {
     let environment = locals.environment;
-    let mut mapped = false;
     for told in by_object(facts) {
         if let PaymentObject::CheckoutSession(newest) = &told.newest.object {
             let Some(moved) = settle_session(locals, newest, &told, facts) else { continue };
             if let Some(displaced) = &moved.displaced {
                 release_local_session(environment, displaced);
             }
-            mapped |= moved.claim.is_some_and(|claim| customer_mapping::claim(environment, &claim));
+            if let Some(claim) = &moved.claim {
+                customer_mapping::claim(environment, claim);
+            }
         }
     }
     for session in facts.iter().filter_map(as_session) {
@@ -155,8 +156,6 @@ fn fold_and_write(locals: &mut LocalRows, facts: &[Fact], place: &RowLocation) {
         }
     }
     let folded = fold(facts, &context(locals, facts));
-    // A mapping that came or went has folded this group with its customer's others already.
-    let place = if mapped { &RowLocation::Unknown } else { place };
     if let Some(payment) = &folded.payment {
         write_payment(environment, payment, place, facts);
     }

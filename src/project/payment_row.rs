@@ -9,9 +9,9 @@ use payments_core::stripe::event::Environment;
 use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
-use crate::pg::statement::{Statement, jsonb, query, text};
+use crate::pg::statement::{Statement, query, text};
 
-query!(DROP_PAYMENTS, "project_payment_row", "drop_payments");
+query!(DELETE_PAYMENTS, "project_payment_row", "delete_payments");
 query!(INSERT_PAYMENT, "project_payment_row", "insert_payment");
 query!(UPDATE_PAYMENT, "project_payment_row", "update_payment");
 query!(ROWS_OF_RETURNS, "project_payment_row", "rows_of_returns");
@@ -64,7 +64,7 @@ pub(crate) fn write_payment(environment: Environment, payment: &Payment, place: 
     }
     let kept = rows.remove(0);
     if !rows.is_empty() {
-        DROP_PAYMENTS.execute(&[rows.into()]);
+        DELETE_PAYMENTS.execute(&[rows.into()]);
     }
     update(&kept, payment);
 }
@@ -114,7 +114,7 @@ fn update(id: &str, row: &Payment) -> bool {
 }
 
 /// A row as the statements' arguments, after a first one.
-fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 27] {
+fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 26] {
     [
         first,
         text(row.payment_type),
@@ -141,7 +141,6 @@ fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 
         row.failed_at.into(),
         row.refunded_at.into(),
         row.stripe_created_at.into(),
-        jsonb(&row.raw),
         row.shortfall.into(),
     ]
 }

@@ -13,7 +13,7 @@ use crate::projection_lock::require_exclusive;
 query!(FAMILY_OF_SESSION, "project_recovered_session", "family_of_session");
 query!(RECORDED_SESSIONS, "project_recovered_session", "recorded_sessions");
 query!(REVIEW_RECOVERED, "project_recovered_session", "review_recovered");
-query!(FORGET_RECOVERED, "project_recovered_session", "forget_recovered");
+query!(DELETE_RECOVERED, "project_recovered_session", "delete_recovered");
 
 /// A local row for which a backend recorded a session.
 #[derive(Debug, Deserialize)]
@@ -74,7 +74,7 @@ pub(crate) fn review(environment: Environment, family: &Family, one: &RelatedSes
     let payment = fold(&one.facts, &Context::default()).payment;
     let arrived = |payment: &Payment| ["succeeded", "partially_refunded", "refunded"].contains(&&*payment.status);
     let (Some(row), Some(payment)) = (row, payment.filter(arrived)) else {
-        FORGET_RECOVERED.execute(&[text(environment.name()), text(source.as_str())]);
+        DELETE_RECOVERED.execute(&[text(environment.name()), text(source.as_str())]);
         return;
     };
     let mut reason = format!(

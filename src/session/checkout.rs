@@ -9,12 +9,14 @@ use serde::Deserialize;
 
 use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse};
 use crate::definer;
+use crate::error::Error;
 use crate::pg::cache::{Cache, cached};
 use crate::pg::guc::SearchPath;
 use crate::pg::jsonb::Jsonb;
+use crate::pg::slot::slot;
 use crate::pg::statement::{query, text};
 use crate::pg::{advisory_lock, catalog, transaction};
-use crate::precondition::is_live_approved;
+use crate::precondition::require_live_approval;
 use crate::settings::metadata_prefix;
 
 query!(FIND_KEY, "session_checkout", "find_key");
@@ -49,13 +51,13 @@ fn guard_checkout_session<'a>(
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
     let mut row = guarded(trigger, TABLE);
     let caller = Caller::present();
-    if let Err(refusal) = admit(&caller, &mut row) {
-        refuse(&refusal, row.holds_secret());
+    if let Err(error) = admit(&caller, &mut row) {
+        refuse(&error, row.holds_secret());
     }
     Ok(Some(row.0))
 }
 
-fn admit(caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
+fn admit(caller: &Caller, row: &mut Row) -> Result<(), Error> {
     let asked = asked(row);
     if *caller != Caller::Trusted {
         row_is_untouched(row)?;
@@ -70,7 +72,7 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
         row.set("guest_transaction", (*caller == Caller::Guest).then(transaction::current_transaction));
         // Another snapshot than the newest would not show who got the key while we waited for him.
         if asked.idempotency_key.is_some() && !transaction::is_read_committed() {
-            return Err(Refusal::Isolation);
+            return Err(Refusal::Isolation.into());
         }
     }
     let items = asked.check(&metadata_prefix())?;
@@ -87,10 +89,10 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Refusal> {
             _ if key.is_some_and(|key| key.is_known(&asked) && key.claim(&asked)) => Ok(()),
             // What a backend tells of the past asks for nothing.
             Caller::Trusted if !asks => Ok(()),
-            Caller::Trusted => live_is_approved(&asked),
+            Caller::Trusted => require_live_approval(asked.environment.as_deref()),
             Caller::User(_) | Caller::Guest => {
                 can_be_sold(&asked, &items)?;
-                open_sessions::has_room(caller, open_sessions::SessionKind::Checkout)
+                Ok(open_sessions::has_room(caller, open_sessions::SessionKind::Checkout)?)
             }
         }
     })
@@ -125,9 +127,9 @@ fn check_checkout_session(
         idempotency_key,
         metadata: metadata.map(|value| value.0),
     };
-    let verdict = asked.check(&metadata_prefix()).and_then(|items| definer::read(|| can_be_sold(&asked, &items)));
-    if let Err(refusal) = verdict {
-        refuse(&refusal, asked.holds_secret());
+    let items = asked.check(&metadata_prefix()).map_err(Error::from);
+    if let Err(error) = items.and_then(|items| definer::read(|| can_be_sold(&asked, &items))) {
+        refuse(&error, asked.holds_secret());
     }
 }
 
@@ -161,11 +163,6 @@ fn row_is_untouched(row: &Row) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn live_is_approved(asked: &Checkout) -> Result<(), Refusal> {
-    let refused = asked.environment.as_deref() == Some("live") && !is_live_approved();
-    if refused { Err(Refusal::LiveNotApproved) } else { Ok(()) }
-}
-
 /// What the catalog knows of a price in one environment.
 #[derive(Debug, Deserialize)]
 struct Price {
@@ -176,15 +173,14 @@ struct Price {
 
 type Prices = Rc<[Price]>;
 
-thread_local! {
-    /// By environment and price.
-    static PRICES: RefCell<Cache<(String, String), Prices>> = RefCell::default();
-}
+/// What the catalog knows of prices, by environment and price.
+#[derive(Default)]
+struct OfPrices(RefCell<Cache<(String, String), Prices>>);
 
 /// What the catalog knows of a price that is asked for in an environment.
 fn known(environment: &str, price: &str) -> Prices {
     let key = (environment.to_owned(), price.to_owned());
-    cached(&PRICES, &[catalog::payments_table(c"prices")], key, |(environment, price)| {
+    cached(&slot::<OfPrices>().0, &[catalog::payments_table(c"prices")], key, |(environment, price)| {
         let found: Prices = FIND_PRICE.read(&[text(price.as_str())]).into();
         // One that it does not know there becomes known without anybody being told.
         let keep = found.iter().any(|known| known.environment == *environment);
@@ -193,17 +189,17 @@ fn known(environment: &str, price: &str) -> Prices {
 }
 
 /// Whether the environment takes money and every price that the catalog knows can be sold in this mode.
-fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Refusal> {
-    live_is_approved(asked)?;
+fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Error> {
+    require_live_approval(asked.environment.as_deref())?;
     let environment = asked.environment.as_deref().unwrap_or_default();
     for item in items {
         let prices = known(environment, &item.price);
         match prices.iter().find(|known| known.environment == environment) {
-            Some(known) if !known.active => return Err(Refusal::PriceInactive(item.price.clone())),
+            Some(known) if !known.active => return Err(Refusal::PriceInactive(item.price.clone()).into()),
             Some(known) if known.recurring != (asked.mode.as_deref() == Some("subscription")) => {
-                return Err(Refusal::PriceMode { price: item.price.clone(), recurring: known.recurring });
+                return Err(Refusal::PriceMode { price: item.price.clone(), recurring: known.recurring }.into());
             }
-            None if !prices.is_empty() => return Err(Refusal::PriceElsewhere(item.price.clone())),
+            None if !prices.is_empty() => return Err(Refusal::PriceElsewhere(item.price.clone()).into()),
             _ => {}
         }
     }

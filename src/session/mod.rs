@@ -14,6 +14,7 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
+use crate::error::Error;
 use crate::identity::current_user_id;
 use crate::pg::jsonb::Jsonb;
 use crate::pg::{catalog, role, trigger_row};
@@ -58,23 +59,12 @@ impl Caller {
     }
 }
 
-/// Raises a refusal. Whatever it is for, a statement that holds a secret is kept out of the server's log.
-fn refuse(refusal: &Refusal, holds_secret: bool) -> ! {
+/// Raises an error. Whatever it is about, a statement that holds a secret is kept out of the server's log.
+fn refuse(error: &Error, holds_secret: bool) -> ! {
     if holds_secret {
         crate::pg::guc::hide_statement_from_log();
     }
-    let code = match refusal.sqlstate() {
-        "25001" => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
-        "42501" => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-        "54000" => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-        "55000" => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-        _ => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-    };
-    ErrorReport::new(code, refusal.message(), "payments")
-        .set_detail(refusal.detail())
-        .set_hint(refusal.hint())
-        .report(PgLogLevel::ERROR);
-    unreachable!("an error report does not return")
+    error.raise()
 }
 
 /// The row that a guard was called for, after checking that it was called as a guard of that table.

@@ -5,10 +5,12 @@ use pgrx::prelude::*;
 
 use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse};
 use crate::definer;
+use crate::error::Error;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
+use crate::precondition::require_live_approval;
 
-query!(PORTAL_MAY_OPEN, "session_portal", "portal_may_open");
+query!(HAS_CUSTOMER, "session_portal", "has_customer");
 
 const TABLE: &str = "payments.customer_portal_sessions";
 
@@ -31,11 +33,12 @@ fn guard_portal_session<'a>(
     };
     let asks = is_request(&row);
     let verdict = untouched(&caller, &row)
+        .map_err(Error::from)
         .and_then(|()| admit(&caller, &asked, asks))
-        .and_then(|_| has_room(&caller))
-        .and_then(|()| redaction::keep_out(&mut row, None, &redaction::PORTAL));
-    if let Err(refusal) = verdict {
-        refuse(&refusal, row.holds_secret());
+        .and_then(|_| Ok(has_room(&caller)?))
+        .and_then(|()| Ok(redaction::keep_out(&mut row, None, &redaction::PORTAL)?));
+    if let Err(error) = verdict {
+        refuse(&error, row.holds_secret());
     }
     if let Caller::User(id) = caller {
         row.set("created_by", id);
@@ -57,15 +60,7 @@ fn check_portal_session(
     configuration_id: Option<String>,
 ) -> bool {
     let asked = Portal { environment, subject_type, subject_id, return_url, configuration_id };
-    admit(&Caller::present(), &asked, true)
-        .map_or_else(|refusal| refuse(&refusal, asked.holds_secret()), |answer| answer.mapped)
-}
-
-/// What the database says of a request.
-#[derive(Debug, Default, serde::Deserialize)]
-struct Answer {
-    live_refused: bool,
-    mapped: bool,
+    admit(&Caller::present(), &asked, true).unwrap_or_else(|error| refuse(&error, asked.holds_secret()))
 }
 
 fn untouched(caller: &Caller, row: &Row) -> Result<(), Refusal> {
@@ -92,18 +87,18 @@ fn has_room(caller: &Caller) -> Result<(), Refusal> {
     })
 }
 
-fn admit(caller: &Caller, asked: &Portal, asks: bool) -> Result<Answer, Refusal> {
+/// Refuses what may not be, and tells whether the subject has a Stripe customer.
+fn admit(caller: &Caller, asked: &Portal, asks: bool) -> Result<bool, Error> {
     if *caller == Caller::Guest {
-        return Err(Refusal::Anonymous);
+        return Err(Refusal::Anonymous.into());
     }
     asked.check()?;
     definer::read(|| {
         let (kind, id) = (asked.subject_type.as_deref(), asked.subject_id.as_deref());
         caller.may_bill(kind, id)?;
-        let answer = PORTAL_MAY_OPEN
-            .read::<Answer>(&[text(asked.environment.as_deref()), text(kind), text(id)])
-            .pop()
-            .unwrap_or_default();
-        if answer.live_refused && asks { Err(Refusal::LiveNotApproved) } else { Ok(answer) }
+        if asks {
+            require_live_approval(asked.environment.as_deref())?;
+        }
+        Ok(HAS_CUSTOMER.read::<bool>(&[text(asked.environment.as_deref()), text(kind), text(id)]) == [true])
     })
 }

@@ -97,7 +97,7 @@ fn keep_secrets_out<'a>(
         return Ok(Some(row.0));
     }
     if let Err(refusal) = keep_out(&mut row, Some(&Row(old.into_owned())), columns) {
-        refuse(&refusal, true);
+        refuse(&refusal.into(), true);
     }
     Ok(Some(row.0))
 }

@@ -16,6 +16,8 @@ use super::subject_type::{SubjectType, registered};
 use crate::definer;
 use crate::identity::current_user_id;
 use crate::pg::guc::SearchPath;
+use crate::pg::role::RoleScope;
+use crate::pg::slot::slot;
 use crate::pg::{function_call, role, savepoint, statement, transaction};
 
 const PREDICATE: &str = statement::query_text!("session_subject", "predicate");
@@ -69,8 +71,7 @@ fn my_subjects(subject_type: Option<&str>) -> SetOfIterator<'static, String> {
 #[search_path(pg_catalog, pg_temp)]
 fn my_subjects_of_all_types() -> TableIterator<'static, (name!(subject_type, String), name!(subject_id, String))> {
     let Some(user) = current_user_id() else { return TableIterator::empty() };
-    let types = std::iter::once(USER.to_owned())
-        .chain(definer::read(|| statement::query_current_snapshot(REGISTERED_TYPES, &[])).into_iter().flatten());
+    let types = std::iter::once(USER.to_owned()).chain(definer::read(|| statement::read(REGISTERED_TYPES, &[])));
     let subjects: Vec<(String, String)> =
         types.flat_map(|kind| subjects_of(&user, &kind).into_iter().map(move |id| (kind.clone(), id))).collect();
     TableIterator::new(subjects)
@@ -110,23 +111,22 @@ fn subjects_of(user: &str, kind: &str) -> Vec<String> {
 /// Of whom what was looked up last, and what the query saw that asked.
 type Asked = (transaction::SnapshotId, Option<u32>, String, String);
 
-thread_local! {
-    static LAST: RefCell<Option<(Asked, Rc<[String]>)>> = const { RefCell::new(None) };
-}
+/// What was looked up last.
+#[derive(Default)]
+struct Last(RefCell<Option<(Asked, Rc<[String]>)>>);
 
 /// The subjects that the membership table gives a user. What guard and policies of one statement ask is looked up once.
 fn memberships(registered: &SubjectType, kind: &str, user: &str) -> Option<Rc<[String]>> {
     let asked = transaction::snapshot_id().map(|seen| (seen, registered.members, kind.to_owned(), user.to_owned()));
-    let known = LAST.with_borrow(|last| match (last, &asked) {
-        (Some((known, found)), Some(asked)) if known == asked => Some(found.clone()),
-        _ => None,
-    });
-    if known.is_some() {
-        return known;
+    let last = &slot::<Last>().0;
+    if let (Some((known, found)), Some(asked)) = (&*last.borrow(), &asked)
+        && known == asked
+    {
+        return Some(found.clone());
     }
     let found: Rc<[String]> = looked_up(registered, user)?.into();
     if let Some(asked) = asked {
-        LAST.set(Some((asked, found.clone())));
+        *last.borrow_mut() = Some((asked, found.clone()));
     }
     Some(found)
 }
@@ -137,10 +137,11 @@ fn looked_up(registered: &SubjectType, user: &str) -> Option<Vec<String>> {
         return None;
     }
     let owner = look_up.runs_as(registered)?;
-    let found = savepoint::ok_or_none(|| {
-        role::as_role(owner, SearchPath::Pinned, || statement::query_current_snapshot(&look_up.sql, &[user]))
-    })?;
-    Some(found.into_iter().flatten().collect())
+    savepoint::ok_or_none(|| {
+        role::with_role(owner, RoleScope::Asking(SearchPath::Pinned), || {
+            statement::read(&look_up.sql, &[statement::text(user)])
+        })
+    })
 }
 
 /// What the app's own predicate says of each id: nothing where it is gone, or is not its owner's any more.
@@ -148,7 +149,9 @@ fn asked(registered: &SubjectType, predicate: &str, user: &str, ids: &[&str]) ->
     let Some((function, owner)) = function_of(registered, predicate) else { return Vec::new() };
     let ask = |ids: &[&str]| {
         savepoint::ok_or_none(|| {
-            role::as_role(owner, SearchPath::Ordinary, || function_call::call_for_each(function, user, ids))
+            role::with_role(owner, RoleScope::Asking(SearchPath::Ordinary), || {
+                function_call::call_for_each(function, user, ids)
+            })
         })
         .unwrap_or_default()
     };
@@ -164,8 +167,8 @@ fn asked(registered: &SubjectType, predicate: &str, user: &str, ids: &[&str]) ->
 
 /// The function that was registered, and as whom it runs. A namesake of somebody else's is none, nor is one that changed hands.
 fn function_of(registered: &SubjectType, predicate: &str) -> Option<(Oid, Oid)> {
-    let found = definer::read(|| statement::query_current_snapshot(PREDICATE, &[predicate]));
-    let function = Oid::from(found.first()?.as_deref()?.parse::<u32>().ok()?);
+    let found = definer::read(|| statement::read(PREDICATE, &[statement::text(predicate)]));
+    let function = Oid::from(found.first()?.parse::<u32>().ok()?);
     let owner = PgProc::new(function)?.proowner();
     (registered.is_owner(owner) && registered.may_run_as(owner) && role::may_execute(owner, function))
         .then_some((function, owner))

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::definer;
 use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::column_value::as_text;
+use crate::pg::slot::slot;
 use crate::pg::statement::{self, query, query_text, template, text};
 use crate::pg::{catalog, role};
 
@@ -36,15 +37,15 @@ pub(super) struct SubjectType {
     pub(super) look_up: Option<LookUp>,
 }
 
-thread_local! {
-    static TYPES: RefCell<Cache<String, Option<Rc<SubjectType>>>> = RefCell::default();
-}
+/// The types of subjects, by name.
+#[derive(Default)]
+struct Types(RefCell<Cache<String, Option<Rc<SubjectType>>>>);
 
 /// How a type of subject was registered; `None` where nobody said.
 pub(super) fn registered(kind: &str) -> Option<Rc<SubjectType>> {
-    cached(&TYPES, &[catalog::payments_table(c"checkout_sessions")], kind.to_owned(), |kind| {
-        let found = definer::read(|| statement::query_current_snapshot(REGISTERED, &[kind]));
-        let found = found.first().and_then(Option::as_deref).and_then(|row| serde_json::from_str(row).ok());
+    cached(&slot::<Types>().0, &[catalog::payments_table(c"checkout_sessions")], kind.to_owned(), |kind| {
+        let found = definer::read(|| statement::read(REGISTERED, &[text(kind.as_str())]));
+        let found = found.first().and_then(|row| serde_json::from_str(row).ok());
         let found = found
             .map(|registered: SubjectType| Rc::new(SubjectType { look_up: LookUp::of(&registered), ..registered }));
         // Whoever asks may make up any number of types that nobody registered.
@@ -104,8 +105,8 @@ impl LookUp {
         let table = Oid::from(registered.members?);
         watch(&[table]);
         if catalog::is_view(table) {
-            let found = definer::read(|| statement::query_current_snapshot(VIEWS_READ, &[&table.to_string()]));
-            let found: ViewsRead = serde_json::from_str(found.first()?.as_deref()?).ok()?;
+            let found = definer::read(|| statement::read(VIEWS_READ, &[text(table.to_string().as_str())]));
+            let found: ViewsRead = serde_json::from_str(found.first()?).ok()?;
             // Each may be altered later, and nobody is told but of itself.
             watch(&found.views.into_iter().map(Oid::from).collect::<Vec<_>>());
             if found.asks_as_invoker {

@@ -68,7 +68,7 @@ pub struct PaymentCandidate {
     /// What the line items give by themselves.
     pub own: Own,
     /// Whether payments of the live environment are approved by now, or were.
-    pub live_approved: bool,
+    pub went_live: bool,
     /// What was decided on it before.
     pub before: Option<PriorDecision>,
 }
@@ -270,7 +270,7 @@ pub fn mismatch(order: &Order, candidate: &PaymentCandidate) -> Option<String> {
     if let Some(environment) = order.environment.as_ref().filter(|environment| **environment != candidate.environment) {
         return Some(format!("the order belongs to {environment}, the payment to {}", candidate.environment));
     }
-    if order.environment.is_none() && candidate.environment == "test" && candidate.live_approved {
+    if order.environment.is_none() && candidate.environment == "test" && candidate.went_live {
         return Some("the order names no environment, and live is approved: a test payment does not pay it".into());
     }
     if let Some(due) = order.amount

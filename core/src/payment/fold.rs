@@ -4,7 +4,6 @@ mod amount;
 mod group;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use self::group::Group;
 use super::context::Context;
@@ -43,7 +42,6 @@ pub struct Payment {
     pub failed_at: Option<i64>,
     pub refunded_at: Option<i64>,
     pub stripe_created_at: Option<i64>,
-    pub raw: Value,
 }
 
 /// The rows that facts become.
@@ -139,7 +137,6 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
         },
         refunded_at,
         stripe_created_at: group.stripe_created_at(),
-        raw: group.raw(),
         ..shared
     }
 }
@@ -164,7 +161,6 @@ fn refund_row(history: &ObjectHistory, shared: &Payment) -> Option<Payment> {
         refunded_at: when(MoneyState::Succeeded),
         failed_at: when(MoneyState::Failed),
         stripe_created_at: refund.created,
-        raw: serde_json::to_value(&history.newest.object).unwrap_or(Value::Null),
         ..shared.clone()
     })
 }
@@ -185,7 +181,6 @@ fn dispute_row(dispute: &Dispute, shared: &Payment) -> Payment {
         description: dispute.reason.clone(),
         dispute_status: Some(dispute.status.clone()),
         stripe_created_at: dispute.created,
-        raw: serde_json::to_value(dispute).unwrap_or(Value::Null),
         ..shared.clone()
     }
 }

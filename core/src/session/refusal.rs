@@ -10,8 +10,6 @@ pub enum Refusal {
     Secret(&'static str),
     /// Neither `test` nor `live`.
     Environment(Option<String>),
-    /// Live has not been approved.
-    LiveNotApproved,
     /// Neither `payment` nor `subscription`.
     Mode(Option<String>),
     /// A column that must have a value.
@@ -103,7 +101,6 @@ impl Refusal {
     #[must_use]
     pub fn sqlstate(&self) -> &'static str {
         match self {
-            Self::LiveNotApproved => "55000",
             Self::Isolation => "25001",
             Self::TooManyOpen { .. } => "54000",
             Self::NotYours(_) | Self::Anonymous | Self::Unregistered(_) | Self::NotOwned { .. } => "42501",
@@ -117,7 +114,6 @@ impl Refusal {
         match self {
             Self::Secret(column) => format!("{column} looks like a stripe secret"),
             Self::Environment(_) => "environment must be test or live".to_owned(),
-            Self::LiveNotApproved => "live is not approved".to_owned(),
             Self::Mode(_) => "mode must be payment or subscription".to_owned(),
             Self::Missing(column) => format!("{column} must not be null"),
             Self::IncompleteSubject(_) => "subject_type and subject_id go together".to_owned(),
@@ -161,7 +157,6 @@ impl Refusal {
                 format!("Its value, which is not shown, begins as Stripe's keys do; {column} is readable by others.")
             }
             Self::Environment(given) | Self::Mode(given) => shown(given.as_deref()),
-            Self::LiveNotApproved => "Nobody has approved taking real money.".to_owned(),
             Self::Missing(column) => format!("{column} is null."),
             Self::IncompleteSubject(column) => format!("{column} is null, the other is not."),
             Self::SubscriptionWithoutSubject => "subject_type and subject_id are null.".to_owned(),
@@ -213,7 +208,6 @@ impl Refusal {
         match self {
             Self::Secret(_) => "Keep Stripe's keys in the backend; roll this one if it was ever stored or sent.",
             Self::Environment(_) => "Pass 'test' or 'live'.",
-            Self::LiveNotApproved => "An admin approves it with payments.approve_live(approved_by).",
             Self::Mode(_) => "Pass 'payment' or 'subscription'.",
             Self::Missing(_) => "Pass a value.",
             Self::IncompleteSubject(_) => "Pass both, or neither for a guest's one-time checkout.",
@@ -269,7 +263,6 @@ mod tests {
         vec![
             Refusal::Secret("subject_id"),
             Refusal::Environment(Some(text())),
-            Refusal::LiveNotApproved,
             Refusal::Mode(None),
             Refusal::Missing("success_url"),
             Refusal::IncompleteSubject("subject_id"),
@@ -317,7 +310,6 @@ mod tests {
     fn the_sqlstate_tells_what_kind_of_refusal_it_is() {
         for refusal in all() {
             let expected = match &refusal {
-                Refusal::LiveNotApproved => "55000",
                 Refusal::Isolation => "25001",
                 Refusal::TooManyOpen { .. } => "54000",
                 Refusal::NotYours(_) | Refusal::Anonymous | Refusal::Unregistered(_) | Refusal::NotOwned { .. } => {

@@ -233,25 +233,6 @@ fn of_open_disputes_and_of_won_ones_the_last_status_by_name_shows() {
 }
 
 #[test]
-fn the_raw_column_holds_every_object_by_its_id() {
-    let facts = [
-        bought(json!({"id": "cs_1"})),
-        paid_intent(json!({})),
-        taken_charge(json!({})),
-        paid_invoice(json!({})),
-        paid_part(json!({})),
-        say("refund.created", 500, &refund("re_1", 1, "succeeded")),
-        say("charge.dispute.created", 600, &dispute("du_1", "lost")),
-    ];
-    let payment = row(&facts);
-    let ids: Vec<&String> = payment.raw.as_object().unwrap().keys().collect();
-    assert_eq!(ids, ["ch_1", "cs_1", "du_1", "in_1", "inpay_1", "pi_1", "re_1"]);
-    assert_eq!(payment.raw["ch_1"]["object"], "charge");
-    let folded = folded(&facts);
-    assert_eq!((&folded.refunds[0].raw["id"], &folded.disputes[0].raw["id"]), (&json!("re_1"), &json!("du_1")));
-}
-
-#[test]
 fn a_refund_and_a_dispute_name_their_own_charge_else_the_payments() {
     let nameless = json!({"charge": null, "payment_intent": null});
     let facts = |own: bool| {

@@ -105,5 +105,5 @@ select * from mapped;
 select * from payments.verify_projections('test');
 -- On another table the trigger says no.
 create table elsewhere (environment text, stripe_checkout_session_id text);
-create trigger t after insert on elsewhere for each row execute function payments.note_session();
+create trigger t after insert on elsewhere for each row execute function payments.on_session_linked();
 insert into elsewhere values ('test', 'cs_1');

@@ -13,9 +13,9 @@ select payments.set_webhook_secret('test', 'whsec_story', '300000 years');
 select payments.set_webhook_secret('test', 'whsec_story', '-1 day');
 select payments.set_webhook_secret('test', 'whsec_story');
 select payments.has_webhook_secret('test'), payments.has_webhook_secret('live');
-select '{"id": "evt_1", "object": "event", "type": "customer.created", "created": 1752000000, "livemode": false,
-         "data": {"object": {"id": "cus_1", "object": "customer", "email": "ada@example.com", "metadata": {},
-                             "name": "Zoë 💳"}}}' as event \gset
+select '{"id": "evt_1", "object": "event", "type": "customer.created", "created": 1752000000, "livemode": false, '
+       '"data": {"object": {"id": "cus_1", "object": "customer", "email": "ada@example.com", "metadata": {}, '
+       '"name": "Zoë 💳"}}}' as event \gset
 -- The signature: missing, malformed, wrong, too old, from the future.
 select payments.receive_stripe_webhook('test', :'event', null);
 select payments.receive_stripe_webhook('test', :'event', '');
@@ -72,17 +72,22 @@ select folded(payments.receive_stripe_webhook('test', body, signed(body, now()))
 select stripe_event_id, processing_status, attempt_count, refused_count, payload #>> '{data,object,name}' as name
   from payments.webhook_events;
 select stripe_customer_id, email, name from payments.customers;
--- A NUL can be signed and sent; it is stored byte for byte and shown as U+FFFD.
+-- A NUL can be signed and sent; it is stored byte for byte, beside the payload, which any query can read, and shown as
+-- U+FFFD.
 select payments.receive_stripe_webhook('test', body, signed(body, now())) ->> 'status'
   from replace(replace(:'event', 'evt_1', 'evt_2'), '"Zoë 💳"', '"a\u0000b"') as body;
 select name from payments.customers;
-select position('\u0000' in body) > 0 as stored from payments.webhook_events where stripe_event_id = 'evt_2';
+select position('\u0000' in signed_body) > 0 as stored, folded(payload::text, 60) as payload,
+       payments.stored_event_verifies('test', 'evt_2')
+  from payments.webhook_events where stripe_event_id = 'evt_2';
+select count(payload::jsonb ->> 'type') as readable, count(*) filter (where payload::text = :'event') as byte_for_byte
+  from payments.webhook_events;
 -- So is a number that nothing can hold: it is shown as the string that it was.
 select payments.receive_stripe_webhook('test', body, signed(body, now())) ->> 'status'
   from replace(replace(:'event', 'evt_1', 'evt_2b'), '"Zoë 💳"', '"Zoë", "balance": -1e999999') as body;
-select payload #> '{data,object,balance}' as shown, position('-1e999999' in body) > 0 as stored,
+select raw ->> 'balance' as shown, position('-1e999999' in signed_body) > 0 as stored,
        payments.stored_event_verifies('test', 'evt_2b')
-  from payments.webhook_events where stripe_event_id = 'evt_2b';
+  from payments.webhook_events, payments.customers where stripe_event_id = 'evt_2b';
 -- What jsonb takes and no reader of ours does is refused with a word, or read all the same.
 select payments.apply_stripe_event('test', (repeat('[', 1000) || repeat(']', 1000))::jsonb);
 select payments.sync_stripe_objects('test', (repeat('[', 1000) || repeat(']', 1000))::jsonb);

@@ -33,7 +33,7 @@ fn candidate(source: &str, status: &str) -> PaymentCandidate {
         line_items: json!([{"price": "price_a", "quantity": 2}]),
         by_backend: false,
         own: Own::Nothing,
-        live_approved: false,
+        went_live: false,
         before: None,
     }
 }
@@ -325,7 +325,7 @@ fn an_owner_without_a_type_is_compared_too() {
 #[test]
 fn once_live_is_approved_a_test_payment_needs_an_order_that_says_test() {
     let mut late = candidate("a", "succeeded");
-    late.live_approved = true;
+    late.went_live = true;
     assert!(one(&order("pending"), late.clone()).2.contains("live is approved"));
     let of_test = Order { environment: Some("test".into()), ..order("pending") };
     assert_eq!(one(&of_test, late.clone()).1, FulfillmentState::Applied);

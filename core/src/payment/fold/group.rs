@@ -1,7 +1,5 @@
 //! The facts of one payment by the kind of their object, and what they say together.
 
-use serde_json::Value;
-
 use crate::payment::context::Context;
 use crate::payment::fact::{Fact, PaymentObject};
 use crate::payment::object_history::{ObjectHistory, by_object};
@@ -222,16 +220,6 @@ impl<'a> Group<'a> {
             .or(self.charge().and_then(|charge| charge.created))
             .or(self.invoice().and_then(|invoice| invoice.created))
             .or(self.invoice_payments.first().and_then(|(payment, _)| payment.created))
-    }
-
-    /// The newest snapshot of each object, by its id: what the row was made from, for a person to read.
-    pub(super) fn raw(&self) -> Value {
-        let histories = self.money().chain(&self.refunds).chain(self.disputes.iter().map(|(_, history)| history));
-        let entries = histories.map(|history| {
-            let object = &history.newest.object;
-            (object.object_id().to_owned(), serde_json::to_value(object).unwrap_or(Value::Null))
-        });
-        Value::Object(entries.collect())
     }
 }
 

@@ -1,0 +1,173 @@
+// Who takes part. Each opens as many connections as there are clients, receives an event on one of them, and says afterwards how
+// much of what it was sent has arrived, so that no failed event counts as a fast one.
+
+import { pg, runMigrations, Stripe, StripeSync } from "./packages.mjs";
+import { SECRET } from "./stream.mjs";
+import { handle } from "./hand_written.mjs";
+
+const webhooks = new Stripe("sk_test_unused").webhooks;
+
+/** Connections by `pg`, as many as there are clients, which receive every event. */
+class Contender {
+  database = "bench";
+
+  takes() {
+    return true;
+  }
+
+  async open(clients) {
+    this.connections = Array.from({ length: clients }, () => new pg.Client({ database: this.database }));
+    for (const client of this.connections) await client.connect();
+    this.pids = this.connections.map((client) => client.processID);
+  }
+
+  async close() {
+    for (const client of this.connections) await client.end();
+  }
+}
+
+/** This extension: one prepared statement an event. */
+export class Payments extends Contender {
+  schemas = ["payments", "public"];
+  arrived = `select (select count(*) from payments.webhook_events where processing_status = 'processed') as events,
+                    (select count(*) from public.orders where status = 'paid') as orders`;
+
+  status = "processed";
+
+  constructor(name, database) {
+    super();
+    this.name = name;
+    this.database = database;
+  }
+
+  async makeOrders(client, [first, last]) {
+    await client.query("select bench.make_orders($1, $2)", [first, last]);
+  }
+
+  async receive(lane, event) {
+    const { rows } = await this.connections[lane].query({
+      name: "receive",
+      text: "select payments.receive_stripe_webhook('test', $1::text, $2) as answer",
+      values: [event.payload, event.signature],
+    });
+    const { answer } = rows[0];
+    if (answer.status !== this.status || answer.duplicate) throw new Error(`${this.name}: ${JSON.stringify(answer)}`);
+  }
+}
+
+/** The same with events that change no row: there are no orders. */
+export class Ignoring extends Payments {
+  status = "ignored";
+  arrived = "select count(*) as events, 0 as orders from payments.webhook_events where processing_status = 'ignored'";
+  makeOrders = undefined;
+}
+
+/** What the peers share that are written by hand: the tables of tables.sql, in a schema of their own. */
+class ByHand extends Contender {
+  constructor(name, schema) {
+    super();
+    this.name = name;
+    this.schemas = [schema];
+    this.arrived = `select (select count(*) from ${schema}.events) as events,
+                           (select count(*) from ${schema}.orders where status = 'paid') as orders`;
+    this.insertOrders = `insert into ${schema}.orders (id, user_id, amount, currency)
+                         select bench.order_id(n), 'u_' || n, 2000, 'usd' from generate_series($1::int, $2) n`;
+  }
+
+  async makeOrders(client, [first, last]) {
+    await client.query(this.insertOrders, [first, last]);
+  }
+}
+
+/** The handler in JavaScript. */
+export class HandWritten extends ByHand {
+  constructor() {
+    super("hand-written handler", "hand");
+  }
+
+  async receive(lane, event) {
+    const isNew = await handle(this.connections[lane], event.payload, event.signature);
+    if (!isNew) throw new Error(`${this.name}: ${event.id} is not new`);
+  }
+}
+
+/** The same logic as a trigger in PL/pgSQL: verify, then one INSERT. */
+export class Triggers extends ByHand {
+  constructor() {
+    super("PL/pgSQL trigger", "by_trigger");
+  }
+
+  async receive(lane, { payload, signature }) {
+    const event = webhooks.constructEvent(payload, signature, SECRET);
+    const stored = await this.connections[lane].query({
+      name: "store_event",
+      text: `insert into by_trigger.events (id, type, created, payload) values ($1, $2, to_timestamp($3), $4)
+             on conflict (id) do nothing`,
+      values: [event.id, event.type, event.created, payload],
+    });
+    if (stored.rowCount !== 1) throw new Error(`${this.name}: ${event.id} is not new`);
+  }
+}
+
+/** @supabase/stripe-sync-engine as it comes. It asks Stripe's API about a session's line items, so it gets no sessions. */
+export class SyncEngine {
+  name = "stripe-sync-engine";
+  database = "bench";
+  schemas = ["stripe"];
+  arrived = "select (select count(*) from stripe.payment_intents) + (select count(*) from stripe.charges) as events, 0 as orders";
+
+  takes(event) {
+    return event.object !== "checkout.session";
+  }
+
+  /** Its own migrations; it would only log that one failed. */
+  static async migrate() {
+    const logger = {
+      info() {},
+      error(error) {
+        throw error;
+      },
+    };
+    const { PGUSER, PGHOST } = process.env;
+    const databaseUrl = `postgresql://${PGUSER}@${encodeURIComponent(PGHOST)}/bench`;
+    await runMigrations({ databaseUrl, schema: "stripe", logger });
+  }
+
+  async open(clients) {
+    this.sync = new StripeSync({
+      stripeSecretKey: "sk_test_unused",
+      stripeWebhookSecret: SECRET,
+      poolConfig: { database: "bench", max: clients, idleTimeoutMillis: 0 },
+    });
+    const { pool } = this.sync.postgresClient;
+    const opened = [];
+    for (let i = 0; i < clients; i += 1) opened.push(await pool.connect());
+    this.pids = opened.map((client) => client.processID);
+    for (const client of opened) client.release();
+  }
+
+  async receive(_lane, event) {
+    await this.sync.processWebhook(event.payload, event.signature);
+  }
+
+  async close() {
+    await this.sync.close();
+  }
+}
+
+/** The least that any of them must do: the event is inserted into a copy of webhook_events, unverified. */
+export class Floor extends Contender {
+  name = "floor (bare INSERT)";
+  schemas = ["bench"];
+  arrived = "select count(*) as events, 0 as orders from bench.floor";
+
+  async receive(lane, event) {
+    await this.connections[lane].query({
+      name: "floor",
+      text: `insert into bench.floor
+               (environment, stripe_event_id, event_type, livemode, object_type, object_id, processing_status, payload)
+             values ('test', $1, $2, false, $3, $4, 'processed', $5)`,
+      values: [event.id, event.type, event.object, event.objectId, event.payload],
+    });
+  }
+}

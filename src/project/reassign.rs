@@ -1,0 +1,34 @@
+//! What follows from a mapping that came or went: a customer's earlier payments and subscriptions get their subject.
+
+use crate::pg::statement::{query, text};
+use crate::project::changed_mappings::{self, ChangedMapping};
+use crate::project::customer_mapping::{ConflictNotes, is_contested, resolve_and_write};
+use crate::project::payment::refold;
+use crate::project::payment_group::{self, AlsoLock};
+use crate::projection_lock::{is_exclusive, require_exclusive};
+use crate::settings;
+
+query!(ATTRIBUTE_SUBSCRIPTIONS, "project_reassign", "attribute_subscriptions");
+
+/// Derives what follows from every mapping that was noted, until none is left: to resolve claims may write others.
+pub(crate) fn follow_changed_mappings() {
+    while let Some(changed) = changed_mappings::next() {
+        follow(&changed);
+    }
+}
+
+fn follow(changed: &ChangedMapping) {
+    let ChangedMapping { environment, subject, customer, by_admin } = changed;
+    if *by_admin {
+        if !is_exclusive() && is_contested(*environment, subject, customer) {
+            require_exclusive();
+        }
+        resolve_and_write(*environment, subject, customer, ConflictNotes::Always);
+    }
+    payment_group::lock_objects(*environment, std::slice::from_ref(customer));
+    for group_id in payment_group::lock_groups_of(*environment, AlsoLock::Customer(customer)) {
+        refold(*environment, &group_id);
+    }
+    let prefix = settings::metadata_prefix();
+    ATTRIBUTE_SUBSCRIPTIONS.execute(&[text(environment.name()), text(customer.as_str()), text(prefix.as_str())]);
+}
