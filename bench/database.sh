@@ -17,10 +17,12 @@ new_database() {
     -c "create extension payments ${version:+version '$version'}" -f "$here/streams.sql"
   sql -d "$name" -c 'select payments.create_app_tables()' -c "select payments.set_webhook_secret('test', 'whsec_bench')" >/dev/null
   local story
-  for story in "$root"/tests/corpus/stories/*.jsonl; do
-    sql -d "$name" -v story="$(basename "$story" .jsonl)" \
-      -c "\\copy bench.lines (line) from '$story' with (format csv, delimiter e'\\x01', quote e'\\x02')" \
-      -c "insert into bench.stories (story, number, event) select '$(basename "$story" .jsonl)', number, line from bench.lines" \
+  for story in "$root"/tests/corpus/stories/*.json; do # an event begins where a line begins with a brace
+    sql -d "$name" -c "\\copy bench.lines (line) from '$story' with (format csv, delimiter e'\\x01', quote e'\\x02')" \
+      -c "insert into bench.stories (story, number, event)
+          select '$(basename "$story" .json)', event, string_agg(ltrim(line), '' order by number)
+            from (select *, count(*) filter (where starts_with(line, '{')) over (order by number) as event from bench.lines) l
+           group by event" \
       -c 'truncate bench.lines restart identity'
   done
 }

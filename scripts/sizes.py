@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""sizes.py: no file of the repository is longer than 500 lines, and no function longer than 70.
+"""sizes.py: no file of the repository is longer than 500 lines, no function longer than 70, and no line of the stories that a
+person reads (tests/regress, tests/isolation, with what they end in) longer than 120 characters.
 
 Left out are files that a tool writes (lock files, the generated schema, expected output, the stories of Stripe's events), and those
 for which ANSWERED says why. Functions are those of Rust,
-Python and PL/pgSQL, from the line that names them to the one that ends them.
+Python and PL/pgSQL, from the line that names them to the one that ends them. A server's message stands on one line however
+long it is, and so does each line of its DETAIL.
 """
 
 import ast
@@ -15,10 +17,13 @@ import sys
 from rust_source import closing_brace, code_only
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FILE_LINES, FUNCTION_LINES = 500, 70
+FILE_LINES, FUNCTION_LINES, LINE_CHARACTERS = 500, 70, 120
 WRITTEN_BY_TOOLS = re.compile(
     r"(^|/)(Cargo\.lock|package-lock\.json)$|^tests/requirements\.txt$|^sql/payments\.sql$|^sql/release/|^tests/corpus/stories/"
     r"|/expected(/|\.out$)")
+STORIES = re.compile(r"^tests/(regress|isolation)/.*\.(sql|psql|spec|out)$")
+MESSAGE = re.compile(
+    r"^(?:(?:ERROR|FATAL|WARNING|NOTICE|INFO|HINT|CONTEXT):  .*|DETAIL:  .*(?:\n[^ (\n].*){0,9}?(?=\nHINT:)|DETAIL:  .*)$", re.M)
 # A question that was answered: why this one stays whole.
 ANSWERED = {
     "core/tests/stories/corpus.rs: expected": "a list of stories and their ends",
@@ -72,6 +77,15 @@ def judge(name, text):
     return found
 
 
+def judge_lines(name, text):
+    """The lines of a story that are too long to be read."""
+    if not STORIES.search(name):
+        return []
+    if name.endswith(".out"):
+        text = MESSAGE.sub(lambda found: "\n" * found[0].count("\n"), text)
+    return [f"{name}:{number}: {len(one)} characters" for number, one in enumerate(text.split("\n"), 1) if len(one) > LINE_CHARACTERS]
+
+
 def test_itself():
     filler = "\n" * FUNCTION_LINES
     for name, text in (
@@ -83,6 +97,15 @@ def test_itself():
         shorter = text.replace("\n", "", 2)
         if len(judge(name, text)) != 1 or judge(name, shorter):
             sys.exit(f"sizes.py itself does not see {name}")
+    wide = "x" * (LINE_CHARACTERS + 1)
+    for name, text, seen in (
+        ("tests/regress/sql/wide.sql", f"{wide}\n{wide[1:]}\n", 1),
+        ("tests/regress/sql/message.sql", f"HINT:  {wide}\n", 1),
+        ("tests/regress/expected/wide.out", f"DETAIL:  {wide}\n {wide}\nHINT:  {wide}\n", 1),
+        ("tests/regress/expected/message.out", f"ERROR:  {wide}\nDETAIL:  {wide}\n{wide}\nHINT:  {wide}\n", 0),
+    ):
+        if len(judge_lines(name, text)) != seen:
+            sys.exit(f"sizes.py itself does not see {name} as it is")
 
 
 def main():
@@ -90,9 +113,11 @@ def main():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
     names = [name for name in listed if name and not WRITTEN_BY_TOOLS.search(name) and (ROOT / name).is_file()]
     wrong = [one for name in names for one in judge(name, (ROOT / name).read_text())]
+    stories = [name for name in listed if STORIES.search(name) and (ROOT / name).is_file()]
+    wrong += [one for name in stories for one in judge_lines(name, (ROOT / name).read_text())]
     print("\n".join(wrong))
     print(f"{len(names)} files: {len(wrong)} findings")
-    sys.exit(1 if wrong or not names else 0)
+    sys.exit(1 if wrong or not names or not stories else 0)
 
 
 main()

@@ -8,6 +8,10 @@ create function public.hmac(data bytea, key bytea, type text) returns bytea lang
             from generate_series(0, 63) as i,
                  lateral (select case when i < length(key) then get_byte(key, i) else 0 end as byte) as padded) as keys $$;
 
+-- folded('…'): a long text over several lines, so that a person can read it.
+create function public.folded(text, width int default 100) returns text language sql immutable as $$
+  select rtrim(regexp_replace($1, format('(.{1,%s})( |$)', width), e'\\1\n', 'g'), e'\n') $$;
+
 -- plan('select …'): what EXPLAIN says, in the words of PostgreSQL 15; later majors name what a subplan returns, and count rows with decimals.
 create function public.plan(query text, options text default 'costs off') returns setof text language plpgsql as $$
 declare

@@ -7,6 +7,15 @@ import pathlib
 FOLDER = pathlib.Path(__file__).parent / "stories"
 
 
+def events(text):
+    """The events of a file, one after another, each over as many lines as it likes."""
+    decoder = json.JSONDecoder()
+    while text := text.lstrip():
+        event, end = decoder.raw_decode(text)
+        yield event
+        text = text[end:]
+
+
 @dataclasses.dataclass
 class Story:
     name: str
@@ -23,11 +32,11 @@ def from_files():
     """The stories kept as files; their expected ends are in expected.py."""
     from expected import EXPECTED
 
-    for path in sorted(FOLDER.glob("*.jsonl")):
+    for path in sorted([*FOLDER.glob("*.json"), *FOLDER.glob("*.jsonl")]):
         setup = path.with_suffix("").with_suffix(".setup.sql")
         yield Story(
             name=path.stem,
-            events=[json.loads(line) for line in path.read_text().splitlines()],
+            events=list(events(path.read_text())),
             setup=setup.read_text() if setup.exists() else "",
             expected=EXPECTED.get(path.stem, {}),
         )

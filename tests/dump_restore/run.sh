@@ -4,18 +4,23 @@
 . "$(dirname "$0")/../database.sh"
 here=$tests/dump_restore
 
+# events STORY: its events, each on a line of its own; one begins where a line begins with a brace.
+events() {
+  awk '/^{/ && NR > 1 { print "" } { sub(/^ +/, ""); printf "%s", $0 } END { print "" }' "$tests/corpus/stories/$1.json"
+}
+
 fill() {
   fresh_database shop
   sql -d shop -f "$here/shop.sql" >/dev/null
   if has_function create_app_tables; then sql -d shop -c 'select payments.create_app_tables()' >/dev/null; fi
   sql -d shop -c "select payments.set_webhook_secret('test', 'whsec_not_in_a_dump')" >/dev/null
-  local story file
+  local story setup
   for story in 01-onetime-pi-first 11-sub-lifecycle 27-refund-partial 44-customers 50-unknown-types; do
-    file=$tests/corpus/stories/$story
-    sql -d shop -f "$file.setup.sql" 2>/dev/null || [ ! -e "$file.setup.sql" ]
+    setup=$tests/corpus/stories/$story.setup.sql
+    sql -d shop -f "$setup" 2>/dev/null || [ ! -e "$setup" ]
     while IFS= read -r event; do
       printf "select payments.apply_stripe_event('test', \$event\$%s\$event\$);\n" "$event"
-    done < "$file.jsonl" | sql -d shop -f - >/dev/null
+    done < <(events "$story") | sql -d shop -f - >/dev/null
   done
 }
 
@@ -56,7 +61,7 @@ no_secret() {
 goes_on() {
   local answer
   answer=$(printf "select payments.apply_stripe_event('test', \$event\$%s\$event\$)" \
-    "$(head -n 1 "$tests/corpus/stories/01-onetime-pi-first.jsonl")" | sql -d custom -f -)
+    "$(events 01-onetime-pi-first | head -n 1)" | sql -d custom -f -)
   grep -q '"duplicate": *true' <<< "$answer" || {
     echo "$answer"
     return 1

@@ -1,11 +1,13 @@
 -- What the specs deliver. A spec's SQL cannot hold a closing brace, so the events stand here.
 
 create function public.delivered(event text) returns text language sql as $$
-  select format('%s, duplicate %s', a ->> 'status', a ->> 'duplicate') from payments.apply_stripe_event('test', event::jsonb) a
+  select format('%s, duplicate %s', a ->> 'status', a ->> 'duplicate')
+    from payments.apply_stripe_event('test', event::jsonb) a
 $$;
 
 create function public.session_completed() returns text language sql as $$
-  select '{"id": "evt_session", "object": "event", "type": "checkout.session.completed", "created": 1752000063, "livemode": false,
+  select '{"id": "evt_session", "object": "event", "type": "checkout.session.completed", "created": 1752000063,
+    "livemode": false,
     "data": {"object": {"id": "cs_test_1", "object": "checkout.session", "mode": "payment", "status": "complete",
     "payment_status": "paid", "amount_total": 2000, "currency": "usd", "payment_intent": "pi_1", "livemode": false,
     "metadata": {"insforge_checkout_session_id": "00000000-0000-4000-8000-000000000001"}}}}'
@@ -22,16 +24,18 @@ create function public.refund_created() returns text language sql as $$
 $$;
 
 create function public.stripes_answer() returns jsonb language sql as $$
-  select '{"id": "cs_test_1", "object": "checkout.session", "livemode": false, "status": "open", "payment_status": "unpaid",
-    "url": "https://checkout.stripe.com/c/pay/cs_test_1"}'::jsonb
+  select '{"id": "cs_test_1", "object": "checkout.session", "livemode": false, "status": "open",
+    "payment_status": "unpaid", "url": "https://checkout.stripe.com/c/pay/cs_test_1"}'::jsonb
 $$;
 
 -- A shop whose order 1 is asked for by two sessions; each is paid by an event of its own.
 create function public.shop() returns void language plpgsql as $$
 begin
   perform payments.create_app_tables();
-  insert into public.orders (id, user_id, amount, currency) values ('00000000-0000-4000-8000-0000000000aa', 'ada', 2000, 'usd');
-  insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, created_by, line_items, success_url, cancel_url, metadata)
+  insert into public.orders (id, user_id, amount, currency)
+  values ('00000000-0000-4000-8000-0000000000aa', 'ada', 2000, 'usd');
+  insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, created_by,
+                                          line_items, success_url, cancel_url, metadata)
   select format('00000000-0000-4000-8000-00000000000%s', n)::uuid, 'test', 'payment', 'open', 'user', 'ada', 'ada',
          '[{"price": "price_book", "quantity": 1}]', 'https://a.example', 'https://a.example',
          '{"order_id": "00000000-0000-4000-8000-0000000000aa"}'
@@ -40,10 +44,12 @@ end
 $$;
 
 create function public.session_paid(n int) returns text language sql as $$
-  select jsonb_build_object('id', 'evt_paid_' || n, 'object', 'event', 'type', 'checkout.session.completed', 'created', 1752000060 + n,
-    'livemode', false, 'data', jsonb_build_object('object', jsonb_build_object('id', 'cs_test_paid_' || n, 'object', 'checkout.session',
-      'mode', 'payment', 'status', 'complete', 'payment_status', 'paid', 'amount_subtotal', 2000, 'amount_total', 2000, 'currency', 'usd',
-      'payment_intent', 'pi_paid_' || n, 'livemode', false, 'metadata', jsonb_build_object('insforge_checkout_session_id', format('00000000-0000-4000-8000-00000000000%s', n)))))::text
+  select jsonb_build_object('id', 'evt_paid_' || n, 'object', 'event', 'type', 'checkout.session.completed',
+    'created', 1752000060 + n, 'livemode', false, 'data', jsonb_build_object('object', jsonb_build_object(
+      'id', 'cs_test_paid_' || n, 'object', 'checkout.session', 'mode', 'payment', 'status', 'complete',
+      'payment_status', 'paid', 'amount_subtotal', 2000, 'amount_total', 2000, 'currency', 'usd',
+      'payment_intent', 'pi_paid_' || n, 'livemode', false, 'metadata', jsonb_build_object(
+        'insforge_checkout_session_id', format('00000000-0000-4000-8000-00000000000%s', n)))))::text
 $$;
 
 -- A test subscription that gives a key, on its way while live is approved.
@@ -57,8 +63,10 @@ end
 $$;
 
 create function public.subscription_created() returns text language sql as $$
-  select '{"id": "evt_sub", "object": "event", "type": "customer.subscription.created", "created": 1752000063, "livemode": false,
+  select '{"id": "evt_sub", "object": "event", "type": "customer.subscription.created", "created": 1752000063,
+    "livemode": false,
     "data": {"object": {"id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "active",
     "metadata": {"insforge_subject_type": "user", "insforge_subject_id": "ada"},
-    "items": {"data": [{"id": "si_1", "quantity": 1, "current_period_end": 4000000000, "price": {"id": "price_pro", "product": "prod_pro"}}]}}}}'
+    "items": {"data": [{"id": "si_1", "quantity": 1, "current_period_end": 4000000000,
+      "price": {"id": "price_pro", "product": "prod_pro"}}]}}}}'
 $$;

@@ -13,6 +13,7 @@ use payments_core::stripe::object::customer::Customer;
 use payments_core::stripe::object::price::Price;
 use payments_core::stripe::object::product::Product;
 use payments_core::stripe::object::subscription::SubscriptionSnapshot;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::convergence::Store;
@@ -24,14 +25,14 @@ const BEGINNING: i64 = 1_752_000_000;
 fn stories() -> BTreeMap<String, Vec<Event>> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpus/stories"));
     let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let paths = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "jsonl"));
+    let is_story = |path: &PathBuf| path.extension().is_some_and(|e| e == "json" || e == "jsonl");
     let story = |path: PathBuf| {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let lines = fs::read_to_string(&path).unwrap();
-        let events = lines.lines().filter(|line| !line.is_empty()).map(|line| Event::parse(line.as_bytes()).unwrap());
-        (name, events.collect())
+        let text = fs::read_to_string(&path).unwrap();
+        let events = serde_json::Deserializer::from_str(&text).into_iter::<Box<RawValue>>();
+        (name, events.map(|event| Event::parse(event.unwrap().get().as_bytes()).unwrap()).collect())
     };
-    paths.map(story).collect()
+    files.map(|file| file.unwrap().path()).filter(is_story).map(story).collect()
 }
 
 /// A row as a line: type, status, amount and what was returned of it, currency, times, e-mail, subject, ids.

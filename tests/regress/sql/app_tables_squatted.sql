@@ -10,7 +10,8 @@ grant usage, create on schema public to squatter, app_role, app_member, project_
 
 -- Whoever may create in the schema was there first, with the right columns: a superuser, and an admin, are told.
 set role squatter;
-create table public.orders (id uuid primary key default gen_random_uuid(), user_id text, status text, amount bigint, currency text);
+create table public.orders (id uuid primary key default gen_random_uuid(), user_id text, status text, amount bigint,
+                            currency text);
 reset role;
 select payments.create_app_tables();
 set role project_admin;
@@ -64,8 +65,10 @@ grant usage, create on schema of_a_superuser, own to project_admin, app_member;
 begin; set local role project_admin; select payments.create_app_tables('own'); rollback;
 begin; set local role project_admin; select payments.create_app_tables('of_a_superuser'); rollback;
 
--- The tables of a role that one is a member of are attached; those of one whose rights one has only as a superuser are not.
-create table own.orders (id uuid primary key default gen_random_uuid(), user_id text, status text, amount bigint, currency text);
+-- The tables of a role that one is a member of are attached; those of one whose rights one has only as a superuser are
+-- not.
+create table own.orders (id uuid primary key default gen_random_uuid(), user_id text, status text, amount bigint,
+                         currency text);
 alter table own.orders owner to project_admin;
 select payments.create_app_tables('own');
 set role app_member;
@@ -82,7 +85,8 @@ reset role;
 create schema mixed;
 grant usage, create on schema mixed to app_role;
 set role app_role;
-create table mixed.orders (id uuid primary key default gen_random_uuid(), user_id text, status text, amount bigint, currency text);
+create table mixed.orders (id uuid primary key default gen_random_uuid(), user_id text, status text, amount bigint,
+                           currency text);
 select payments.attach('orders', 'mixed.orders');
 reset role;
 select payments.create_app_tables('mixed');

@@ -1,9 +1,10 @@
--- An event's row is written once, with its outcome, where nothing of an app's can see it before; else first as pending, then again.
+-- An event's row is written once, with its outcome, where nothing of an app's can see it before; else first as pending,
+-- then again.
 select payments.set_webhook_secret('test', 'whsec_test') is not null as set;
 create sequence stripe_time;
 create function event(id text, type text, object jsonb) returns jsonb language sql as $$
-  select jsonb_build_object('id', id, 'object', 'event', 'type', type, 'created', 1700000000 + nextval('stripe_time'), 'livemode', false,
-                            'data', jsonb_build_object('object', object))
+  select jsonb_build_object('id', id, 'object', 'event', 'type', type, 'created', 1700000000 + nextval('stripe_time'),
+                            'livemode', false, 'data', jsonb_build_object('object', object))
 $$;
 -- How often rows of webhook_events are inserted and updated for one event, and its answer.
 create function writes(id text, type text, object jsonb, out inserted bigint, out updated bigint, out answer text)
@@ -11,7 +12,8 @@ language plpgsql as $$
 declare
   before record;
 begin
-  select n_tup_ins, n_tup_upd into before from pg_stat_xact_user_tables where relid = 'payments.webhook_events'::regclass;
+  select n_tup_ins, n_tup_upd into before
+    from pg_stat_xact_user_tables where relid = 'payments.webhook_events'::regclass;
   answer := payments.apply_stripe_event('test', event(id, type, object)) ->> 'status';
   select n_tup_ins - before.n_tup_ins, n_tup_upd - before.n_tup_upd into inserted, updated
     from pg_stat_xact_user_tables where relid = 'payments.webhook_events'::regclass;
@@ -27,7 +29,8 @@ create function refuse() returns trigger language plpgsql as $$ begin raise exce
 create trigger refuse before insert or update on payments.customers for each row execute function refuse();
 select * from writes('evt_4', 'customer.updated', '{"id": "cus_1", "object": "customer", "email": "eve@example.com"}');
 drop trigger refuse on payments.customers;
-select stripe_event_id, processing_status, attempt_count, processed_at is not null as done, last_error
+select stripe_event_id, processing_status, attempt_count, processed_at is not null as done,
+       folded(last_error, 50) as last_error
   from payments.webhook_events order by stripe_event_id;
 -- A second delivery is a duplicate; of what failed it runs again.
 select * from writes('evt_1', 'customer.created', :'customer');
@@ -38,7 +41,8 @@ create table seen (event text, was text, status text);
 grant insert on seen to payments_definer;
 create function see() returns trigger language plpgsql as $$
 begin
-  insert into seen values (new.stripe_event_id, case tg_op when 'UPDATE' then old.processing_status end, new.processing_status);
+  insert into seen
+  values (new.stripe_event_id, case tg_op when 'UPDATE' then old.processing_status end, new.processing_status);
   return null;
 end
 $$;
@@ -62,25 +66,30 @@ create publication ours for tables in schema payments;
 select * from writes('evt_13', 'customer.updated', :'customer');
 drop publication ours;
 select * from writes('evt_14', 'customer.updated', :'customer');
--- A row that somebody else writes under our feet is not run a second time: the delivery is refused, and Stripe sends it again.
+-- A row that somebody else writes under our feet is not run a second time: the delivery is refused, and Stripe sends it
+-- again.
 create function meddle() returns trigger language plpgsql as $$
 begin
-  insert into payments.webhook_events (environment, stripe_event_id, event_type) values ('test', 'evt_15', 'customer.updated');
+  insert into payments.webhook_events (environment, stripe_event_id, event_type)
+  values ('test', 'evt_15', 'customer.updated');
   return null;
 end
 $$;
 create trigger meddle after insert or update on payments.customers for each row execute function meddle();
-select payments.apply_stripe_event('test', event('evt_15', 'customer.updated', '{"id": "cus_1", "object": "customer", "email": "new@example.com"}'));
+select payments.apply_stripe_event('test', event('evt_15', 'customer.updated',
+         '{"id": "cus_1", "object": "customer", "email": "new@example.com"}'));
 drop trigger meddle on payments.customers;
 select count(*) as of_the_refused from payments.webhook_events where stripe_event_id = 'evt_15';
 -- What a payment's row was made from, by its id.
 create view paid as select id from payments.payment_history;
-select payments.apply_stripe_event('test', event('evt_20', 'checkout.session.completed', '{"id": "cs_1", "object": "checkout.session",
-         "mode": "payment", "status": "complete", "payment_status": "paid", "amount_total": 500, "currency": "usd", "payment_intent": "pi_1"}')) ->> 'status' as status;
-select payments.apply_stripe_event('test', event('evt_21', 'payment_intent.succeeded', '{"id": "pi_1", "object": "payment_intent",
-         "status": "succeeded", "amount": 500, "amount_received": 500, "currency": "usd", "description": "as Stripe wrote it"}')) ->> 'status' as status;
-select f.object_type, f.object_id, f.event_id, f.event_created_at at time zone 'UTC' as event_created_at, f.fact ->> 'status' as fact,
-       f.snapshot ->> 'description' as snapshot
+select payments.apply_stripe_event('test', event('evt_20', 'checkout.session.completed',
+       '{"id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid",
+         "amount_total": 500, "currency": "usd", "payment_intent": "pi_1"}')) ->> 'status' as status;
+select payments.apply_stripe_event('test', event('evt_21', 'payment_intent.succeeded',
+       '{"id": "pi_1", "object": "payment_intent", "status": "succeeded", "amount": 500, "amount_received": 500,
+         "currency": "usd", "description": "as Stripe wrote it"}')) ->> 'status' as status;
+select f.object_type, f.object_id, f.event_id, f.event_created_at at time zone 'UTC' as event_created_at,
+       f.fact ->> 'status' as fact, f.snapshot ->> 'description' as snapshot
   from paid p, payments.payment_facts(p.id) f;
 select raw from payments.payment_history;
 select count(*) as of_nothing from payments.payment_facts(gen_random_uuid());

@@ -1,5 +1,5 @@
--- Many payments of one statement are given many at a time. What comes of it is what comes of giving them one by one, also where
--- some of them are not usual, or fail.
+-- Many payments of one statement are given many at a time. What comes of it is what comes of giving them one by one,
+-- also where some of them are not usual, or fail.
 
 set client_min_messages = warning;
 select payments.create_app_tables();
@@ -8,10 +8,13 @@ select payments.set_credit_benefit('test', 'price_extra', 7);
 select payments.set_entitlement_benefit('test', 'price_pack', 'course', '1 month');
 select payments.set_credit_benefit('test', 'prod_unknown', 5);
 create function bought(price text, n int) returns jsonb language sql immutable as $$
-  select jsonb_build_array(jsonb_build_object('price', price, 'quantity', 1 + n % 3), jsonb_build_object('price', 'price_extra', 'quantity', 1))
+  select jsonb_build_array(jsonb_build_object('price', price, 'quantity', 1 + n % 3),
+                           jsonb_build_object('price', 'price_extra', 'quantity', 1))
 $$;
-create table kinds (n int, order_of int, amount bigint default 2000, refunded bigint default 0, price text default 'price_pack', who text, order_id text, by_user boolean default false);
-insert into kinds (n) select generate_series(1, 604);                -- the last four are second payments of the first four sessions
+create table kinds (n int, order_of int, amount bigint default 2000, refunded bigint default 0,
+                    price text default 'price_pack', who text, order_id text, by_user boolean default false);
+-- the last four are second payments of the first four sessions
+insert into kinds (n) select generate_series(1, 604);
 update kinds set who = 'user_' || n, order_of = n;
 update kinds set who = 'often' where n % 50 = 1;                     -- many payments of one user, some in one part
 update kinds set order_of = n - 1 where n % 40 = 2;                  -- two payments of one order
@@ -29,25 +32,36 @@ update kinds set by_user = true where n % 15 = 14;                   -- opened b
 insert into orders (id, user_id, amount, currency, line_items)
 select md5('order ' || n)::uuid, who, 2000, 'eur', case when n % 30 = 14 then bought(price, n) end from kinds;
 update orders set status = 'canceled' where id = md5('order 14')::uuid;
-insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, created_by, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id, stripe_payment_intent_id)
-select md5('session ' || n)::uuid, 'test', 'payment', case when who is not null then 'user' end, who, case when by_user then who end,
+insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, created_by, line_items,
+                                        success_url, cancel_url, metadata, stripe_checkout_session_id,
+                                        stripe_payment_intent_id)
+select md5('session ' || n)::uuid, 'test', 'payment', case when who is not null then 'user' end, who,
+       case when by_user then who end,
        bought(price, n), 'https://a.example', 'https://a.example',
-       jsonb_strip_nulls(jsonb_build_object('order_id', coalesce(order_id, md5('order ' || order_of)::uuid::text))), 'cs_' || n, 'pi_' || n
+       jsonb_strip_nulls(jsonb_build_object('order_id', coalesce(order_id, md5('order ' || order_of)::uuid::text))),
+       'cs_' || n, 'pi_' || n
   from kinds where n <= 600;
-insert into payments.payment_history (id, environment, type, status, stripe_checkout_session_id, stripe_payment_intent_id, amount, currency)
-select md5('payment ' || n)::uuid, 'test', 'one_time_payment', 'pending', case when n <= 600 then 'cs_' || n end, case when n > 600 then 'pi_' || n - 600 end, amount, 'eur' from kinds;
+insert into payments.payment_history (id, environment, type, status, stripe_checkout_session_id,
+                                      stripe_payment_intent_id, amount, currency)
+select md5('payment ' || n)::uuid, 'test', 'one_time_payment', 'pending', case when n <= 600 then 'cs_' || n end,
+       case when n > 600 then 'pi_' || n - 600 end, amount, 'eur' from kinds;
 
 create procedure pay_all() language sql as $$
   update payments.payment_history p
-     set status = case when k.refunded = 0 then 'succeeded' when k.refunded < p.amount then 'partially_refunded' else 'refunded' end,
+     set status = case when k.refunded = 0 then 'succeeded' when k.refunded < p.amount then 'partially_refunded'
+         else 'refunded' end,
          amount_refunded = k.refunded, paid_at = timestamptz '2026-01-31 00:00+00' + k.n * interval '1 hour'
     from (select * from kinds order by n) k
    where p.id = md5('payment ' || k.n)::uuid
 $$;
 create view outcome as
   select 'order' as what, to_jsonb(o) - '{created_at,updated_at}'::text[] as line from orders o
-   union all select 'line', jsonb_build_object('subject', l.subject_id, 'delta', l.delta, 'reason', l.reason, 'source', l.source) from credit_ledger l
-   union all select 'balance', jsonb_build_object('subject', subject_id, 'sum', sum(delta), 'last', (array_agg(balance_after order by id desc))[1]) from credit_ledger group by subject_id
+   union all select 'line',
+       jsonb_build_object('subject', l.subject_id, 'delta', l.delta, 'reason', l.reason, 'source', l.source)
+     from credit_ledger l
+   union all select 'balance',
+       jsonb_build_object('subject', subject_id, 'sum', sum(delta),
+                          'last', (array_agg(balance_after order by id desc))[1]) from credit_ledger group by subject_id
    union all select 'key', to_jsonb(e) - '{id,created_at,updated_at}'::text[] from user_entitlements e
    union all select 'job', to_jsonb(j) - '{id,run_at,created_at,updated_at}'::text[] from fulfillment_jobs j
    union all select 'decision', to_jsonb(f) - '{id,created_at,updated_at}'::text[] from payments.fulfillments f;
@@ -66,7 +80,8 @@ select count(*) from (table at_once except all table outcome) d;
 rollback to here;
 commit;
 select kind, state, count(*) from payments.fulfillments group by 1, 2 order by 1, 2;
-select bool_and(agrees), count(*) from (select balance_after = sum(delta) over (partition by subject_id order by id) as agrees from credit_ledger) l;
+select bool_and(agrees), count(*)
+  from (select balance_after = sum(delta) over (partition by subject_id order by id) as agrees from credit_ledger) l;
 
 -- one by one, by row triggers of one's own, the jobs before the orders that they name
 truncate orders, credit_ledger, user_entitlements, fulfillment_jobs, payments.fulfillments;
@@ -77,10 +92,13 @@ alter table payments.payment_history disable trigger user;
 update payments.payment_history set status = 'pending', amount_refunded = null, paid_at = null;
 alter table payments.payment_history enable trigger user;
 alter table payments.payment_history disable trigger project_payments_updated;
-create trigger a_jobs after update on payments.payment_history for each row execute function payments.project_fulfillment_job();
+create trigger a_jobs after update on payments.payment_history
+  for each row execute function payments.project_fulfillment_job();
 create trigger b_orders after update on payments.payment_history for each row execute function payments.project_order();
-create trigger c_credits after update on payments.payment_history for each row execute function payments.project_credits();
-create trigger d_entitlements after update on payments.payment_history for each row execute function payments.project_entitlements();
+create trigger c_credits after update on payments.payment_history
+  for each row execute function payments.project_credits();
+create trigger d_entitlements after update on payments.payment_history
+  for each row execute function payments.project_entitlements();
 call pay_all();
 select count(distinct xmin::text) < 100 as many_at_a_time, count(*) from credit_ledger;
 drop trigger a_jobs on payments.payment_history;
@@ -106,7 +124,8 @@ create trigger b_orders after update on payments.payment_history referencing new
   for each statement execute function payments.project_order();
 create trigger c_credits after update on payments.payment_history referencing old table as x new table as y
   for each statement execute function payments.project_credits();
-create trigger d_entitlements after update on payments.payment_history referencing old table as before new table as after
+create trigger d_entitlements after update on payments.payment_history
+  referencing old table as before new table as after
   for each statement execute function payments.project_entitlements();
 call pay_all();
 select count(distinct xmin::text) < 100 as many_at_a_time, count(*) from credit_ledger;
@@ -135,14 +154,18 @@ alter table payments.payment_history disable trigger user;
 update payments.payment_history set status = 'pending', amount_refunded = null, paid_at = null;
 alter table payments.payment_history enable trigger user;
 create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not for %', new.user_id; end $$;
-create trigger refuse before insert on user_entitlements for each row when (new.user_id = 'user_303') execute function refuse();
+create trigger refuse before insert on user_entitlements
+  for each row when (new.user_id = 'user_303') execute function refuse();
 call pay_all();
-select item, state, reason from payments.fulfillments where source = 'checkout:' || md5('session 303')::uuid and kind <> 'fulfillment_jobs' order by 1;
-select kind, state, count(*) from payments.fulfillments where kind in ('credit_ledger', 'user_entitlements') group by 1, 2 order by 1, 2;
+select item, state, reason from payments.fulfillments
+ where source = 'checkout:' || md5('session 303')::uuid and kind <> 'fulfillment_jobs' order by 1;
+select kind, state, count(*) from payments.fulfillments where kind in ('credit_ledger', 'user_entitlements')
+ group by 1, 2 order by 1, 2;
 select count(*) from credit_ledger where source like '%price_pack';
 drop trigger refuse on user_entitlements;
 select payments.retry_fulfillments('test') >= 1 as mended;
-select state from payments.fulfillments where source = 'checkout:' || md5('session 303')::uuid and kind = 'user_entitlements';
+select state from payments.fulfillments
+ where source = 'checkout:' || md5('session 303')::uuid and kind = 'user_entitlements';
 
 -- a trigger of the app's that changes another payment meanwhile, and a statement that is undone
 truncate orders, credit_ledger, user_entitlements, fulfillment_jobs, payments.fulfillments;
@@ -156,7 +179,8 @@ begin
   return null;
 end $$;
 create trigger zz_refunds_next after update on payments.payment_history
-  for each row when (new.stripe_checkout_session_id ~ '^cs_[0-9]*00$' and new.status = 'succeeded') execute function refunds_next();
+  for each row when (new.stripe_checkout_session_id ~ '^cs_[0-9]*00$' and new.status = 'succeeded')
+    execute function refunds_next();
 do $$
 begin
   begin
@@ -169,6 +193,9 @@ begin
 end $$;
 drop trigger zz_refunds_next on payments.payment_history;
 select source = 'checkout:' || md5('session 101')::uuid as of_next, state, item from payments.fulfillments
- where state = 'reversed' and source in (select 'checkout:' || md5('session ' || n * 100 + 1)::uuid from generate_series(1, 5) n) and kind = 'credit_ledger' and item like '%pack'
+ where state = 'reversed'
+   and source in (select 'checkout:' || md5('session ' || n * 100 + 1)::uuid from generate_series(1, 5) n)
+   and kind = 'credit_ledger' and item like '%pack'
  order by source = 'checkout:' || md5('session 101')::uuid;
-select count(*), sum(delta) from credit_ledger where source like '%price_pack%' and source like '%' || md5('session 101')::uuid || '%';
+select count(*), sum(delta) from credit_ledger
+ where source like '%price_pack%' and source like '%' || md5('session 101')::uuid || '%';

@@ -1,13 +1,16 @@
--- Many payments of one statement, given to a ledger whose subjects are uuids: one subject has one balance, however it is spelled.
+-- Many payments of one statement, given to a ledger whose subjects are uuids: one subject has one balance, however it
+-- is spelled.
 
 set client_min_messages = warning;
-create table points (id bigserial primary key, subject_type text, subject_id uuid, delta bigint, balance_after bigint, reason text, source text unique);
+create table points (id bigserial primary key, subject_type text, subject_id uuid, delta bigint, balance_after bigint,
+                     reason text, source text unique);
 create index on points (subject_type, subject_id, id);
 create role points_owner nologin;
 alter table points owner to points_owner;
 select payments.attach('credit_ledger', 'points');
 select payments.set_credit_benefit('test', 'price_a', 100);
-insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url, cancel_url, stripe_checkout_session_id)
+insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url,
+                                        cancel_url, stripe_checkout_session_id)
 select md5('session ' || n)::uuid, 'test', 'payment', 'user',
        case when n % 2 = 0 then 'aaaaaaaa-0000-4000-8000-00000000000a' else 'AAAAAAAA-0000-4000-8000-00000000000A' end,
        '[{"price": "price_a", "quantity": 1}]', 'https://a.example', 'https://a.example', 'cs_' || n

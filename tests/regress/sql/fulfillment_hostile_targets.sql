@@ -1,6 +1,6 @@
--- What an app (or whoever broke into its role) hangs on its own tables runs with that role's rights and no more: it gains
--- nothing, leaves no setting behind and does not escape to the commit. The same statements run by a superuser without
--- payments are the control: there each of them does harm.
+-- What an app (or whoever broke into its role) hangs on its own tables runs with that role's rights and no more: it
+-- gains nothing, leaves no setting behind and does not escape to the commit. The same statements run by a superuser
+-- without payments are the control: there each of them does harm.
 
 set client_min_messages = warning;
 create role app_owner;
@@ -22,7 +22,8 @@ begin
   end if;
   foreach attempt in array array[
     'set session authorization postgres', 'set role postgres', 'alter role app_owner superuser',
-    'create temp table evil (id int)', 'select * from payments_secret.webhook_secrets', 'delete from payments.fulfillments']
+    'create temp table evil (id int)', 'select * from payments_secret.webhook_secrets',
+    'delete from payments.fulfillments']
   loop
     begin
       execute attempt;
@@ -35,10 +36,14 @@ begin
   values (hung_on, current_user, (select rolsuper from pg_roles where rolname = current_user), got);
   return true;
 end $$;
-create function app.evil_immutable(hung_on text) returns boolean language plpgsql immutable as $$ begin return app.evil(hung_on); end $$;
-create function app.evil_trigger() returns trigger language plpgsql as $$ begin perform app.evil(tg_name); return new; end $$;
-create table app.orders (id text primary key, user_id text, status text not null default 'pending', amount bigint, currency text);
-create table app.ledger (id bigserial primary key, subject_type text, subject_id text, delta bigint, balance_after bigint,
+create function app.evil_immutable(hung_on text) returns boolean language plpgsql immutable as $$
+  begin return app.evil(hung_on); end $$;
+create function app.evil_trigger() returns trigger language plpgsql as $$
+  begin perform app.evil(tg_name); return new; end $$;
+create table app.orders (id text primary key, user_id text, status text not null default 'pending', amount bigint,
+                         currency text);
+create table app.ledger (id bigserial primary key, subject_type text, subject_id text, delta bigint,
+                         balance_after bigint,
   reason text, source text unique, whatever boolean);
 reset role;
 select payments.attach('orders', 'app.orders');
@@ -52,12 +57,15 @@ select name, 'ada', 100, 'eur'
 -- Someone pays for an order; only what happens meanwhile counts.
 create procedure buy(name text) language plpgsql as $$
 begin
-  insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id)
-  values (md5(name)::uuid, 'test', 'payment', 'open', 'user', 'ada', '[{"price": "price_c", "quantity": 1}]', 'https://a.example', 'https://a.example',
+  insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, line_items,
+                                          success_url, cancel_url, metadata, stripe_checkout_session_id)
+  values (md5(name)::uuid, 'test', 'payment', 'open', 'user', 'ada', '[{"price": "price_c", "quantity": 1}]',
+          'https://a.example', 'https://a.example',
           jsonb_build_object('order_id', name), 'cs_' || name);
   truncate app.canary;
   update app.arm set armed = true;
-  insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency, paid_at)
+  insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency,
+                                        paid_at)
   values ('test', 'one_time_payment', 'succeeded', 'cs_' || name, 100, 'eur', '2026-01-01 00:00+00');
 end $$;
 create function outcome(name text) returns table (kind text, state text, reason text) language plpgsql as $$
@@ -141,7 +149,8 @@ create table app.further (id text);
 alter table app.further owner to app_owner;
 create constraint trigger further after insert on app.further deferrable initially deferred
   for each row execute function app.evil_trigger();
-create function app.go_further() returns trigger language plpgsql as $$ begin insert into app.further values (new.id); return new; end $$;
+create function app.go_further() returns trigger language plpgsql as $$
+  begin insert into app.further values (new.id); return new; end $$;
 create trigger go_further before update on app.orders for each row execute function app.go_further();
 call buy('further');
 select * from outcome('further');
@@ -152,7 +161,8 @@ drop trigger go_further on app.orders;
 create table app.statuses (status text primary key);
 insert into app.statuses values ('pending');
 alter table app.statuses owner to app_owner;
-alter table app.orders add constraint known_status foreign key (status) references app.statuses deferrable initially deferred not valid;
+alter table app.orders add constraint known_status foreign key (status)
+    references app.statuses deferrable initially deferred not valid;
 call buy('foreign');
 select * from outcome('foreign');
 select count(*) as payments from payments.payment_history where stripe_checkout_session_id = 'cs_foreign';
@@ -173,8 +183,8 @@ call buy('view');
 select * from outcome('view');
 table harm;
 
--- What is done in there with our own functions is done on the owner's word: not on that of the superuser who delivers, nor as
--- the user whose claims the session has, or is given.
+-- What is done in there with our own functions is done on the owner's word: not on that of the superuser who delivers,
+-- nor as the user whose claims the session has, or is given.
 drop view app.orders;
 alter table app.orders_table rename to orders;
 select payments.attach('orders', 'app.orders');
@@ -185,7 +195,8 @@ create table app.words (word text);
 create function app.steal() returns trigger language plpgsql as $$
 begin
   perform set_config('request.jwt.claims', '{"sub": "victim"}', true);
-  insert into app.words values (concat_ws(' ', 'user', payments.current_user_id(), 'balance', payments.credit_balance('user', 'victim')));
+  insert into app.words
+  values (concat_ws(' ', 'user', payments.current_user_id(), 'balance', payments.credit_balance('user', 'victim')));
   perform payments.spend_credits('user', 'victim', 50, 'stolen', 'mine now');
   return new;
 end $$;
@@ -199,7 +210,8 @@ alter function app.steal() rename to peek;
 create or replace function app.peek() returns trigger language plpgsql as $$
 begin
   perform set_config('request.jwt.claims', '{"sub": "victim"}', true);
-  insert into app.words values (concat_ws(' ', 'user', payments.current_user_id(), 'balance', payments.credit_balance('user', 'victim')));
+  insert into app.words
+  values (concat_ws(' ', 'user', payments.current_user_id(), 'balance', payments.credit_balance('user', 'victim')));
   return new;
 end $$;
 insert into app.orders (id, user_id, amount, currency) values ('peeper', 'ada', 100, 'eur');
@@ -221,10 +233,11 @@ begin
 end $$;
 alter table app.orders enable trigger a_trigger;
 call by_hand($$update app.orders set status = 'paid' where id = 'trigger'$$);
-table harm;
+select hung_on, ran_as, superuser, folded(got, 60) as got, setting_stayed, app_is_superuser_now from harm;
 alter table app.orders disable trigger a_trigger;
 -- the same of the others; only a policy asks nothing of a superuser
-create view harm_by_hand as select distinct hung_on, ran_as, superuser, got <> '' as got_something, setting_stayed, app_is_superuser_now from harm;
+create view harm_by_hand as select distinct hung_on, ran_as, superuser, got <> '' as got_something, setting_stayed,
+    app_is_superuser_now from harm;
 alter table app.ledger alter whatever set default app.evil('a default');
 call by_hand($$insert into app.ledger (source) values ('by hand')$$);
 table harm_by_hand;

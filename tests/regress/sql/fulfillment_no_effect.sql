@@ -1,5 +1,6 @@
--- A write that has no effect, because a trigger, rule or policy of the app's table swallowed it, is `failed` and completes after
--- the repair; one whose error was chosen by the app, or whose table is locked or was given to a superuser, too. The payment stays.
+-- A write that has no effect, because a trigger, rule or policy of the app's table swallowed it, is `failed` and
+-- completes after the repair; one whose error was chosen by the app, or whose table is locked or was given to a
+-- superuser, too. The payment stays.
 
 set client_min_messages = warning;
 create role app_owner;
@@ -12,20 +13,25 @@ select payments.set_credit_benefit('test', 'price_x', 10);
 select payments.set_entitlement_benefit('test', 'price_x', 'course');
 create procedure buy(name text) language sql as $$
   insert into orders (id, user_id, amount, currency) values (md5(name)::uuid, 'ada', 2000, 'eur');
-  insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id)
-  values (md5(name)::uuid, 'test', 'payment', 'user', 'ada', '[{"price": "price_x", "quantity": 1}]', 'https://a.example', 'https://a.example',
+  insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url,
+                                          cancel_url, metadata, stripe_checkout_session_id)
+  values (md5(name)::uuid, 'test', 'payment', 'user', 'ada', '[{"price": "price_x", "quantity": 1}]',
+          'https://a.example', 'https://a.example',
           jsonb_build_object('order_id', md5(name)::uuid), 'cs_' || name);
-  insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency, paid_at)
+  insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency,
+                                        paid_at)
   values ('test', 'one_time_payment', 'succeeded', 'cs_' || name, 2000, 'eur', '2026-01-01 00:00+00');
 $$;
-create function story(name text) returns table (kind text, state text, attempts int, sqlstate text, reason text) language sql as $$
-  select f.kind, f.state, f.attempts, f.sqlstate, f.reason from payments.fulfillments f
+create function story(name text) returns table (kind text, state text, attempts int, sqlstate text, reason text)
+  language sql as $$
+  select f.kind, f.state, f.attempts, f.sqlstate, folded(f.reason, 60) from payments.fulfillments f
    where f.source = 'checkout:' || md5(name)::uuid order by 1
 $$;
 
 -- a trigger that returns nothing
 create function swallow() returns trigger language plpgsql as $$ begin return null; end $$;
-create trigger swallow before insert or update on orders for each row when (new.status <> 'pending') execute function swallow();
+create trigger swallow before insert or update on orders
+  for each row when (new.status <> 'pending') execute function swallow();
 create trigger swallow before insert on credit_ledger for each row execute function swallow();
 create trigger swallow before insert on user_entitlements for each row execute function swallow();
 create trigger swallow before insert on fulfillment_jobs for each row execute function swallow();
@@ -51,12 +57,14 @@ select * from story('ruled');
 drop rule swallow on credit_ledger;
 drop rule swallow on orders;
 drop rule swallow on user_entitlements;
-update payments.payment_history set status = 'refunded', amount_refunded = 2000 where stripe_checkout_session_id = 'cs_ruled';
+update payments.payment_history set status = 'refunded', amount_refunded = 2000
+ where stripe_checkout_session_id = 'cs_ruled';
 select * from story('ruled');
 select delta, balance_after, reason from credit_ledger order by id;
 
 -- an error whose code the app chose, as if the server had been stopped
-create function pretend() returns trigger language plpgsql as $$ begin raise exception 'not today' using errcode = tg_argv[0]; end $$;
+create function pretend() returns trigger language plpgsql as $$
+  begin raise exception 'not today' using errcode = tg_argv[0]; end $$;
 create trigger pretend before update on orders for each row execute function pretend('57014');
 create trigger pretend before insert on credit_ledger for each row execute function pretend('40001');
 create trigger pretend before insert on user_entitlements for each row execute function pretend('53200');
@@ -92,7 +100,9 @@ select sum(delta) = (select balance_after from credit_ledger order by id desc li
 -- a deferred constraint runs at once for spending too, with the rights of the table's owner
 create table told (ran_as name);
 grant insert on told to public;
-create function tell() returns trigger language plpgsql as $$ begin insert into told values (current_user); return null; end $$;
-create constraint trigger tell after insert on credit_ledger deferrable initially deferred for each row execute function tell();
+create function tell() returns trigger language plpgsql as $$
+  begin insert into told values (current_user); return null; end $$;
+create constraint trigger tell after insert on credit_ledger deferrable initially deferred
+  for each row execute function tell();
 select payments.spend_credits('user', 'ada', 1, 'told');
 table told;

@@ -1,5 +1,5 @@
--- An app's table that is dropped, renamed, altered or locked away makes a failed fulfillment, never a lost payment; the others go
--- on, and it is completed after the repair.
+-- An app's table that is dropped, renamed, altered or locked away makes a failed fulfillment, never a lost payment; the
+-- others go on, and it is completed after the repair.
 
 set client_min_messages = warning;
 select payments.create_app_tables();
@@ -11,13 +11,17 @@ begin
 exception when undefined_table or undefined_column then null;
 end $$;
 create procedure pay(name text) language sql as $$
-  insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url, cancel_url, metadata, stripe_checkout_session_id)
-  values (md5(name)::uuid, 'test', 'payment', 'user', 'ada', '[{"price": "price_x", "quantity": 1}]', 'https://a.example', 'https://a.example',
+  insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url,
+                                          cancel_url, metadata, stripe_checkout_session_id)
+  values (md5(name)::uuid, 'test', 'payment', 'user', 'ada', '[{"price": "price_x", "quantity": 1}]',
+          'https://a.example', 'https://a.example',
           jsonb_build_object('order_id', md5(name)::uuid), 'cs_' || name);
-  insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency, paid_at)
+  insert into payments.payment_history (environment, type, status, stripe_checkout_session_id, amount, currency,
+                                        paid_at)
   values ('test', 'one_time_payment', 'succeeded', 'cs_' || name, 2000, 'eur', '2026-01-01 00:00+00');
 $$;
-create function story(name text) returns table (kind text, state text, attempts int, sqlstate text, reason text) language sql as $$
+create function story(name text) returns table (kind text, state text, attempts int, sqlstate text, reason text)
+  language sql as $$
   select f.kind, f.state, f.attempts, f.sqlstate, f.reason from payments.fulfillments f
    where f.source = 'checkout:' || md5(name)::uuid and f.kind <> 'fulfillment_jobs' order by 1
 $$;
@@ -41,7 +45,8 @@ select * from story('altered');
 select payments.retry_fulfillments();
 
 -- a trigger of the app's that raises
-create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no credits today' using errcode = 'P0001'; end $$;
+create function refuse() returns trigger language plpgsql as $$
+  begin raise exception 'no credits today' using errcode = 'P0001'; end $$;
 create trigger refuse before insert on credit_ledger for each row execute function refuse();
 call buy('refused');
 call pay('refused');
@@ -89,10 +94,12 @@ select to_regclass('orders') as orders, to_regclass('credit_ledger') as credit_l
 select payments.attach('orders', 'purchases', '{"allow_superuser_owner": true}');
 select payments.attach('credit_ledger', 'points', '{"allow_superuser_owner": true}');
 select kind, relation, target from payments.attachments where kind in ('orders', 'credit_ledger') order by kind;
-update payments.payment_history set status = 'refunded', amount_refunded = 2000 where stripe_checkout_session_id = 'cs_moved';
+update payments.payment_history set status = 'refunded', amount_refunded = 2000
+ where stripe_checkout_session_id = 'cs_moved';
 select status from purchases where id = md5('moved')::uuid;
 select delta, reason from points where source like 'checkout:' || md5('moved')::uuid || '%' order by id;
-select kind, target_table, state from payments.fulfillments where source = 'checkout:' || md5('moved')::uuid order by kind, target_table;
+select kind, target_table, state from payments.fulfillments where source = 'checkout:' || md5('moved')::uuid
+ order by kind, target_table;
 -- so it is when two tables change names, and when a third takes the name of one that is gone
 create table returns (like purchases including all);
 select payments.attach('orders', 'returns', '{"allow_superuser_owner": true}');
@@ -105,14 +112,16 @@ alter table returns rename to purchases;
 select payments.attach('orders', 'purchases', '{"allow_superuser_owner": true}');
 select relation, exists (select from pg_class c where c.oid = target) as is_there
   from payments.attachments where kind = 'orders' order by created_at, relation;
-select split_part(target_table, ' ', 1) as target_table, target_table like '% until %' as aside, count(*) from payments.fulfillments where kind = 'orders' group by 1, 2 order by 1, 2;
+select split_part(target_table, ' ', 1) as target_table, target_table like '% until %' as aside, count(*)
+  from payments.fulfillments where kind = 'orders' group by 1, 2 order by 1, 2;
 
 -- detached: what waits for the table waits no longer
 call pay('without an order');
 select state, reason from payments.review;
 select payments.detach('orders', 'purchases');
 select count(*) from payments.review;
-select state, reason from payments.fulfillments where source = 'checkout:' || md5('without an order')::uuid and kind = 'orders';
+select state, reason from payments.fulfillments
+ where source = 'checkout:' || md5('without an order')::uuid and kind = 'orders';
 
 -- a superuser's word counts for the tables that are made upon it, not for one that was there
 create schema found;

@@ -38,18 +38,23 @@ set local request.jwt.claims = '["u1"]';
 select payments.current_user_id();
 set local request.jwt.claim.sub = 'u2';
 set local request.jwt.claims = '{"sub": "u1\u0000"}';
-select payments.current_user_id(), payments.owns_subject('user', 'u1'), (select count(*) from payments.my_subjects('user'));
+select payments.current_user_id(), payments.owns_subject('user', 'u1'),
+       (select count(*) from payments.my_subjects('user'));
 rollback;
 
--- A visitor's claims are nobody's, whatever their sub: some backends give all visitors the same one. So are those of a role that was
--- granted as a guest and as nothing else.
+-- A visitor's claims are nobody's, whatever their sub: some backends give all visitors the same one. So are those of a
+-- role that was granted as a guest and as nothing else.
 create role identity_visitor nologin;
 create role identity_both nologin;
-select payments.grant_role('identity_visitor', 'guest'), payments.grant_role('identity_both', 'guest'), payments.grant_role('identity_both', 'member');
+select payments.grant_role('identity_visitor', 'guest'), payments.grant_role('identity_both', 'guest'),
+       payments.grant_role('identity_both', 'member');
 begin;
-create function pg_temp.who(claims text) returns text language sql as $$ select set_config('request.jwt.claims', claims, true); select payments.current_user_id() $$;
-select pg_temp.who('{"sub": "u1", "role": "anon"}'), pg_temp.who('{"sub": "u1", "role": "identity_visitor"}'), pg_temp.who('{"sub": "u1", "role": "identity_both"}'),
-       pg_temp.who('{"sub": "u1", "role": "authenticated"}'), pg_temp.who('{"sub": "u1", "role": "no such role"}'), pg_temp.who('{"sub": "u1", "role": 7}'), pg_temp.who('{"sub": "u1"}');
+create function pg_temp.who(claims text) returns text language sql as $$
+  select set_config('request.jwt.claims', claims, true); select payments.current_user_id() $$;
+select pg_temp.who('{"sub": "u1", "role": "anon"}'), pg_temp.who('{"sub": "u1", "role": "identity_visitor"}'),
+       pg_temp.who('{"sub": "u1", "role": "identity_both"}'),
+       pg_temp.who('{"sub": "u1", "role": "authenticated"}'), pg_temp.who('{"sub": "u1", "role": "no such role"}'),
+       pg_temp.who('{"sub": "u1", "role": 7}'), pg_temp.who('{"sub": "u1"}');
 -- What is granted meanwhile counts at once, and no longer when it is undone.
 savepoint here;
 select payments.grant_role('identity_visitor', 'member');
@@ -60,7 +65,8 @@ select pg_temp.who('{"sub": "u1", "role": "identity_visitor"}');
 set local role anon;
 select set_config('request.jwt.claims', '{"sub": "u1", "role": "anon"}', true) is null as set;
 insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url)
-values ('test', 'payment', '[{"price": "price_a", "quantity": 1}]', 'https://a.example', 'https://a.example') returning created_by, guest;
+values ('test', 'payment', '[{"price": "price_a", "quantity": 1}]', 'https://a.example', 'https://a.example')
+returning created_by, guest;
 select payments.owns_subject('user', 'u1'), (select count(*) from payments.my_subjects('user'));
 rollback;
 drop owned by identity_visitor, identity_both;
@@ -73,7 +79,8 @@ grant authenticated to identity_direct;
 \c - identity_direct
 set request.jwt.claims = '{"sub": "u1"}';
 set request.jwt.claim.sub = 'u1';
-select payments.current_user_id(), payments.owns_subject('user', 'u1'), (select count(*) from payments.my_subjects('user'));
+select payments.current_user_id(), payments.owns_subject('user', 'u1'),
+       (select count(*) from payments.my_subjects('user'));
 set role authenticated;
 select payments.current_user_id();
 -- A gateway that did the same is believed.

@@ -1,6 +1,7 @@
 -- What CREATE EXTENSION refuses, and that what it made survives DROP EXTENSION and is found again.
 
--- The tables are not members of the extension (a dump would lose what an app hangs on them); only the secrets' table is.
+-- The tables are not members of the extension (a dump would lose what an app hangs on them); only the secrets' table
+-- is.
 select c.relname, pg_get_userbyid(c.relowner) as owner
   from pg_depend d join pg_class c on c.oid = d.objid and d.classid = 'pg_class'::regclass
   join pg_extension e on e.oid = d.refobjid and d.deptype = 'e'
@@ -19,7 +20,8 @@ select stripe_product_id, name from payments.products;
 create extension payments;
 select stripe_product_id, name from payments.products;
 
--- Who was an admin and is not any more does not become one again: not by what he may do otherwise, nor as the guest that he is now.
+-- Who was an admin and is not any more does not become one again: not by what he may do otherwise, nor as the guest
+-- that he is now.
 create role once_admin;
 create role now_guest;
 grant authenticated to once_admin;
@@ -31,7 +33,8 @@ select payments.grant_role('now_guest', 'guest');
 drop extension payments;
 create extension payments;
 select r, has_function_privilege(r, 'payments.approve_live(text)', 'EXECUTE') as approves,
-       has_table_privilege(r, 'payments.payment_history', 'UPDATE') as writes, has_function_privilege(r, 'payments.current_user_id()', 'EXECUTE') as asks
+       has_table_privilege(r, 'payments.payment_history', 'UPDATE') as writes,
+       has_function_privilege(r, 'payments.current_user_id()', 'EXECUTE') as asks
   from unnest(array['once_admin', 'now_guest']) r;
 
 -- A schema of that name that belongs to someone else is refused: its owner could drop or replace what is in it.
@@ -86,7 +89,8 @@ grant create on schema payments to public;
 reset role;
 create function payments.caller() returns text language sql as $$ select 'whoever' $$;
 create extension payments;
-select has_schema_privilege('squatter', 'payments', 'CREATE') as creates, has_schema_privilege('anon', 'payments', 'CREATE') as anyone_creates;
+select has_schema_privilege('squatter', 'payments', 'CREATE') as creates,
+       has_schema_privilege('anon', 'payments', 'CREATE') as anyone_creates;
 select payments.caller();
 rollback;
 

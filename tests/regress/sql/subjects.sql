@@ -8,21 +8,25 @@ create table public.tiny_members (tiny smallint, user_id integer);
 insert into public.team_members values
   ('11111111-1111-1111-1111-111111111111', 'u1', 'owner'), ('11111111-1111-1111-1111-111111111111', 'u2', 'viewer'),
   ('22222222-2222-2222-2222-222222222222', 'u2', 'billing'), (null, 'u1', 'owner');
-insert into public.workspace_members values (7, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'), (9223372036854775807, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+insert into public.workspace_members
+values (7, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'), (9223372036854775807, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
 insert into public.club_members values ('chess', 'u1');
 insert into public.tiny_members values (7, 42);
 
 -- Until someone says who may bill for teams, nobody may.
 set local role authenticated;
 set local request.jwt.claims = '{"sub": "u1"}';
-select payments.owns_subject('team', '11111111-1111-1111-1111-111111111111'), array(select payments.my_subjects('team'));
-select payments.owns_subject('user', 'u1'), payments.owns_subject('user', 'u2'), array(select payments.my_subjects('user'));
+select payments.owns_subject('team', '11111111-1111-1111-1111-111111111111'),
+       array(select payments.my_subjects('team'));
+select payments.owns_subject('user', 'u1'), payments.owns_subject('user', 'u2'),
+       array(select payments.my_subjects('user'));
 select payments.owns_subject(null, 'u1'), payments.owns_subject('user', null), array(select payments.my_subjects(null));
 -- Only an admin says so.
 select payments.protect_subject_type('team', 'public.team_members', 'team_id', 'user_id');
 reset role;
 
-select payments.protect_subject_type('team', 'public.team_members', 'team_id', 'user_id', 'role', array['owner', 'billing']);
+select payments.protect_subject_type('team', 'public.team_members', 'team_id', 'user_id', 'role',
+                                     array['owner', 'billing']);
 select payments.protect_subject_type('workspace', 'public.workspace_members', 'workspace_id', 'user_id');
 select payments.protect_subject_type('club', 'public.club_members', 'club', 'member');
 select payments.protect_subject_type('tiny', 'public.tiny_members', 'tiny', 'user_id');
@@ -34,7 +38,8 @@ select payments.owns_subject('team', '11111111-1111-1111-1111-111111111111') as 
        array(select payments.my_subjects('team')) as mine;
 -- A malformed id, or another spelling of a good one, denies; it raises nothing.
 select id, payments.owns_subject('team', id)
-  from unnest(array['', 'x', '1', '{11111111-1111-1111-1111-111111111111}', '11111111111111111111111111111111', E'\u00e9']) id;
+  from unnest(array['', 'x', '1', '{11111111-1111-1111-1111-111111111111}', '11111111111111111111111111111111',
+                    E'\u00e9']) id;
 set local request.jwt.claims = '{"sub": "u2"}';
 select payments.owns_subject('team', '11111111-1111-1111-1111-111111111111') as viewer,
        payments.owns_subject('team', '22222222-2222-2222-2222-222222222222') as billing;
@@ -74,7 +79,8 @@ alter table moved."Team Members" enable row level security, force row level secu
 create policy members on moved."Team Members" using (team_id::text in (select payments.my_subjects('team')));
 set local role authenticated;
 select user_id, role from moved."Team Members" order by 1, 2;
-select payments.owns_subject('team', '11111111-1111-1111-1111-111111111111'), array(select payments.my_subjects('team'));
+select payments.owns_subject('team', '11111111-1111-1111-1111-111111111111'),
+       array(select payments.my_subjects('team'));
 select public.plan('select * from moved."Team Members"');
 reset role;
 
@@ -139,8 +145,8 @@ set local role project_admin;
 select payments.protect_subject_type('team', 'public.private_members', 'team_id', 'user_id');
 rollback;
 
--- A predicate in a schema that payments_owner may not use is found all the same, and one in a schema that its own owner may not
--- use denies. Neither keeps anyone from reading what is his.
+-- A predicate in a schema that payments_owner may not use is found all the same, and one in a schema that its own owner
+-- may not use denies. Neither keeps anyone from reading what is his.
 begin;
 create role spec_owner;
 create schema private;
@@ -149,22 +155,26 @@ create function private.cannot_run(user_id text, subject_id text) returns boolea
 alter function private.cannot_run(text, text) owner to spec_owner;
 select payments.protect_subject_type('shop', 'private.may_bill(text,text)');
 select payments.protect_subject_type('stall', 'private.cannot_run(text,text)');
-insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url,
+                                        cancel_url)
 select 'test', 'payment', w, 's1', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/'
   from unnest(array['shop', 'stall']) w;
 set local role authenticated;
 set local request.jwt.claims = '{"sub": "u1"}';
 select subject_type from payments.checkout_sessions;
-select payments.owns_subject('shop', 's1') as shop, payments.owns_subject('stall', 's1') as stall, array(select payments.my_subjects('shop')) as shops;
+select payments.owns_subject('shop', 's1') as shop, payments.owns_subject('stall', 's1') as stall,
+       array(select payments.my_subjects('shop')) as shops;
 set local request.jwt.claims = '{"sub": "u2"}';
 select count(*) from payments.checkout_sessions;
 rollback;
 
 -- An error denies in a query that would rather run in parallel, too: workers have no savepoints.
 begin;
-create function public.errs(user_id text, subject_id text) returns boolean language plpgsql parallel safe as $$ begin raise exception 'oops'; end $$;
+create function public.errs(user_id text, subject_id text) returns boolean language plpgsql parallel safe as $$
+  begin raise exception 'oops'; end $$;
 select payments.protect_subject_type('errs', 'public.errs(text,text)');
-insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url,
+                                        cancel_url)
 values ('test', 'payment', 'errs', 'e1', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/');
 create table public.things as select n::text as owner from generate_series(1, 10000) n;
 grant select on public.things to authenticated;

@@ -12,7 +12,8 @@ grant select, insert, delete on public.canary to public;
 create function public.harm() returns table (what text, ran_as name) language sql as $$
   delete from public.canary c returning c.what, c.ran_as
 $$;
-create function public.asked(kind text) returns text[] language sql as $$ select array(select payments.my_subjects(kind) order by 1) $$;
+create function public.asked(kind text) returns text[] language sql as $$
+  select array(select payments.my_subjects(kind) order by 1) $$;
 
 set local role app_owner;
 create function public.spy(what text) returns text language plpgsql as $$
@@ -23,7 +24,8 @@ begin
   return what;
 end $$;
 create type public.team_role as enum ('owner', 'guest');
-create function public.role_text(public.team_role) returns text language sql as $$ select case when public.spy('cast') <> '' then 'owner' end $$;
+create function public.role_text(public.team_role) returns text language sql as $$
+  select case when public.spy('cast') <> '' then 'owner' end $$;
 create cast (public.team_role as text) with function public.role_text(public.team_role);
 reset role;
 
@@ -75,7 +77,8 @@ select asked('team') as the_same_superuser;
 reset role;
 
 -- What the app owns needs no word, also where its owner is a member of a superuser's role.
-create view public.apps_v as select team_id, user_id, public.spy('view')  from public.members where public.spy('view') <> '';
+create view public.apps_v as select team_id, user_id, public.spy('view')  from public.members
+ where public.spy('view') <> '';
 alter view public.apps_v owner to app_owner;
 grant select on public.members to app_owner;
 grant select on public.apps_v to project_admin;
@@ -89,7 +92,8 @@ set local role authenticated;
 select asked('club');
 select * from harm();
 reset role;
--- It comes to a superuser later, or its owner becomes one: it is looked up no more, until that is undone or a superuser says so.
+-- It comes to a superuser later, or its owner becomes one: it is looked up no more, until that is undone or a superuser
+-- says so.
 alter view public.apps_v owner to postgres;
 set local role authenticated;
 select asked('club') as given_away, payments.owns_subject('club', 't1');
@@ -139,18 +143,21 @@ grant project_admin to app_owner;
 grant usage, create on schema public to app_owner, somebody;
 create table public.canary (ran_as name);
 grant all on public.canary to public;
-create function public.asked(kind text) returns text[] language sql as $$ select array(select payments.my_subjects(kind) order by 1) $$;
+create function public.asked(kind text) returns text[] language sql as $$
+  select array(select payments.my_subjects(kind) order by 1) $$;
 set local role app_owner;
 create function public.may_bill(user_id text, subject_id text) returns boolean language plpgsql as $$
 begin insert into public.canary values (current_user); return user_id = 'ada'; end $$;
 select payments.protect_subject_type('shop', 'public.may_bill(text,text)');
 reset role;
 select subject_type, predicate, owner, said_by_superuser from payments.subject_types;
-insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url,
+                                        cancel_url)
 values ('test', 'payment', 'shop', 's1', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/');
 set local request.jwt.claims = '{"sub": "ada"}';
 set local role authenticated;
-select payments.owns_subject('shop', 's1'), asked('shop'), (select count(*) from payments.checkout_sessions) as sessions;
+select payments.owns_subject('shop', 's1'), asked('shop'),
+       (select count(*) from payments.checkout_sessions) as sessions;
 reset role;
 -- Dropped, and its name taken by somebody else.
 drop function public.may_bill(text, text);
@@ -160,7 +167,8 @@ create function public.may_bill(user_id text, subject_id text) returns boolean l
 grant execute on function public.may_bill(text, text) to public;
 delete from public.canary;
 set local role authenticated;
-select payments.owns_subject('shop', 's1') as somebody_elses, asked('shop'), (select count(*) from payments.checkout_sessions) as sessions;
+select payments.owns_subject('shop', 's1') as somebody_elses, asked('shop'),
+       (select count(*) from payments.checkout_sessions) as sessions;
 select * from public.canary;
 reset role;
 -- Made again by its owner it counts again.
@@ -223,16 +231,20 @@ create function public.some_bill(user_id text, subject_id text) returns boolean 
 begin if subject_id = 's1' then raise exception 'not this one'; end if; return nullif(subject_id, 's0') <> 's3'; end $$;
 select payments.protect_subject_type('some', 'public.some_bill(text,text)');
 reset role;
-insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
-select 'test', 'payment', 'some', 's' || n, '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/' from generate_series(0, 4) n;
+insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url,
+                                        cancel_url)
+select 'test', 'payment', 'some', 's' || n, '[{"price": "p", "quantity": 1}]', 'https://a.example/',
+       'https://a.example/' from generate_series(0, 4) n;
 set local role authenticated;
 select payments.owns_subject('shop', 's1') as other_arguments, asked('some');
 rollback;
--- A view is asked with its owner's rights, so one that has its reader's is refused, and so is what reads through such a one.
+-- A view is asked with its owner's rights, so one that has its reader's is refused, and so is what reads through such a
+-- one.
 begin;
 create role app_owner;
 grant usage, create on schema public to app_owner;
-create function public.asked(kind text) returns text[] language sql as $$ select array(select payments.my_subjects(kind) order by 1) $$;
+create function public.asked(kind text) returns text[] language sql as $$
+  select array(select payments.my_subjects(kind) order by 1) $$;
 set local role app_owner;
 create table public.members (team_id text, user_id text);
 insert into public.members values ('t1', 'ada');

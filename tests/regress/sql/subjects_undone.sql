@@ -1,8 +1,10 @@
--- What was looked up before a rollback is not remembered after it: a membership, a registration, a predicate that were undone bill nobody.
+-- What was looked up before a rollback is not remembered after it: a membership, a registration, a predicate that were
+-- undone bill nobody.
 begin isolation level repeatable read;
 create table public.members (team_id text, user_id text);
 insert into public.members values ('t0', 'ada');
-create function public.asked(kind text) returns text[] language sql as $$ select array(select payments.my_subjects(kind) order by 1) $$;
+create function public.asked(kind text) returns text[] language sql as $$
+  select array(select payments.my_subjects(kind) order by 1) $$;
 select payments.protect_subject_type('team', 'public.members', 'team_id', 'user_id');
 set local request.jwt.claims = '{"sub": "ada"}';
 select asked('team');
@@ -47,7 +49,8 @@ select asked('team') as within;
 rollback to three;
 savepoint four;
 set local role authenticated;
-select payments.create_checkout_session('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', 'team', 't1');
+select payments.create_checkout_session('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/',
+                                        'https://a.example/', 'team', 't1');
 rollback to four;
 reset role;
 -- A registration that was undone, and one that was taken back in vain.
