@@ -2761,6 +2761,7 @@ begin
   end if;
 
   -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.
+  -- subtotal: what the items of the checkout session cost before discounts and tax, where all of its total was charged.
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
@@ -2784,6 +2785,7 @@ begin
       stripe_price_id text,
       amount bigint,
       amount_refunded bigint,
+      subtotal bigint,
       shortfall bigint,
       currency text,
       description text,
@@ -2908,19 +2910,21 @@ begin
       updated_at timestamptz not null default now(),
       unique (stripe_event_id, environment)
     );
-    -- The row is written twice (pending, then its outcome): out of line, the wide columns are written once.
-    alter table payments.webhook_events set (toast_tuple_target = 256, fillfactor = 90);
+    -- Compressed, most bodies fit into the row, which is written once; out of line they would be rows and index entries of their own.
+    alter table payments.webhook_events set (toast_tuple_target = 4080);
     -- Of payments the facts name the events; of what is mirrored only the newest snapshots are kept as facts.
     create index webhook_events_mirrored_idx on payments.webhook_events (object_id, environment)
       where object_type in ('customer', 'subscription', 'product', 'price');
     create index webhook_events_received_idx on payments.webhook_events using brin (received_at);
   end if;
 
+  -- Nobody writes these two but the projection, whose environment is a type; a CHECK is parsed anew for every row.
+  --
   -- What each event or sync said of each Stripe object. Of a payment's objects every statement is kept (they are small);
   -- of a mirrored object (customer, subscription, product, price) only those that may still decide which is the newest.
   if to_regclass('payments.facts') is null then
     create table payments.facts (
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null,
       object_id text collate "C" not null,
       event_id text collate "C" not null,
       object_type text not null,
@@ -2942,7 +2946,7 @@ begin
   -- speak of one payment.
   if to_regclass('payments.fact_links') is null then
     create table payments.fact_links (
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null,
       key text collate "C" not null,
       group_id text collate "C" not null,
       primary key (key, environment)

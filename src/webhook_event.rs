@@ -13,7 +13,7 @@ use crate::pg::advisory_lock::LockSpace;
 use crate::pg::cache::{Cache, cached};
 use crate::pg::catalog::payments_table;
 use crate::pg::slot::slot;
-use crate::pg::statement::{json as as_json, query, text};
+use crate::pg::statement::{as_json, json_value, query, text};
 use crate::pg::transaction::is_wal_logical;
 
 query!(INSERT_EVENT, "webhook_event", "insert_event");
@@ -166,7 +166,7 @@ impl Recorded<'_> {
         let (environment, event) = (self.environment, &self.event);
         let Some(Delivered { body, signature }) = self.delivered else { return };
         let (payload, signed_body) =
-            if event.storable { (text(body), None) } else { (as_json(&SafeEnvelope::from(event)), Some(body)) };
+            if event.storable { (as_json(body), None) } else { (json_value(&SafeEnvelope::from(event)), Some(body)) };
         let inserted = INSERT_EVENT.execute(&[
             text(environment.name()),
             text(event.id.as_str()),

@@ -9,13 +9,11 @@ select pg_catalog.json_build_object(
     'status', p.status,
     'is_subscription_invoice', p.type operator(pg_catalog.=) 'subscription_invoice',
     'amount', p.amount,
-    -- what the goods cost is what was paid for only where all of the total was charged
-    'subtotal', case when pg_catalog.to_jsonb(p.amount) operator(pg_catalog.=) coalesce(
-                            p.raw operator(pg_catalog.->) p.stripe_checkout_session_id operator(pg_catalog.->) 'amount_total',
-                            p.raw operator(pg_catalog.->) 'amount_total', s.raw operator(pg_catalog.->) 'amount_total')
-                     then coalesce(
-                            p.raw operator(pg_catalog.->) p.stripe_checkout_session_id operator(pg_catalog.->) 'amount_subtotal',
-                            p.raw operator(pg_catalog.->) 'amount_subtotal', s.raw operator(pg_catalog.->) 'amount_subtotal') end,
+    -- what the goods cost is what was paid for only where all of the total was charged; a backend may have kept the session
+    'subtotal', coalesce(pg_catalog.to_jsonb(p.subtotal), case
+                  when pg_catalog.to_jsonb(p.amount) operator(pg_catalog.=) coalesce(p.raw operator(pg_catalog.->) 'amount_total',
+                                                                                     s.raw operator(pg_catalog.->) 'amount_total')
+                  then coalesce(p.raw operator(pg_catalog.->) 'amount_subtotal', s.raw operator(pg_catalog.->) 'amount_subtotal') end),
     'amount_refunded', p.amount_refunded,
     'shortfall', p.shortfall,
     'currency', p.currency,
@@ -62,3 +60,10 @@ select pg_catalog.json_build_object(
  where p.id operator(pg_catalog.=) any ($1)
    and p.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
    and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded']);
+
+-- are_purchases: whether a local session was paid by any of these payments (a JSON boolean). Most of an account's payments may be
+-- another app's, and to ask this costs a third of asking what was bought.
+-- $1 stripe_checkout_session_ids text[], $2 stripe_payment_intent_ids text[]
+select pg_catalog.to_json(
+         exists (select from payments.checkout_sessions c where c.stripe_checkout_session_id operator(pg_catalog.=) any ($1))
+      or exists (select from payments.checkout_sessions c where c.stripe_payment_intent_id operator(pg_catalog.=) any ($2)))::pg_catalog.text;

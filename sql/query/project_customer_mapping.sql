@@ -112,7 +112,7 @@ update payments.webhook_events e
    set conflict = case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end
  where (e.environment operator(pg_catalog.=) $1) is true
    and e.stripe_event_id operator(pg_catalog.=) any (array(
-         select f.event_id::pg_catalog.text from payments.facts f
+         select f.event_id collate pg_catalog."default" from payments.facts f
           where (f.environment operator(pg_catalog.=) $1) is true and f.object_id operator(pg_catalog.=) $2))
    and row(e.conflict)::pg_catalog.record operator(pg_catalog.*<>) row(case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end);
 

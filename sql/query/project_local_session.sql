@@ -1,65 +1,37 @@
--- find_session: the local rows that may be a Stripe checkout session's (the best first), and whether it was recovered
--- from another
--- session or another from it (a JSON object).
--- The one that carries its id, else the one that its metadata names, unless a backend recorded another id there: one
--- that only named
--- the row itself holds it no longer than nobody stands before it. Its price where its line items name just one.
+-- find_session: the local rows that may be a Stripe checkout session's, the best first, then whether it was recovered from another
+-- session or another from it (JSON objects).
+-- The one that carries its id, else the one that its metadata names, unless a backend recorded another id there: one that only named
+-- the row itself holds it no longer than nobody stands before it.
 -- $1 environment text,
 -- $2 stripe_checkout_session_id text, $3 id that its metadata names text, $4 mode text
-with found as (
-  select s.id, s.subject_type, s.subject_id, s.line_items, null::pg_catalog.text as holder, 0 as place
-    from payments.checkout_sessions s
-   where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_checkout_session_id operator(pg_catalog.=) $2
-  union all
-  select o.id, o.subject_type, o.subject_id, o.line_items, o.stripe_checkout_session_id, 1
-    from payments.checkout_sessions o
-   where (o.environment operator(pg_catalog.=) $1) is true and o.mode operator(pg_catalog.=) $4
-     and (o.stripe_checkout_session_id is null or o.stripe_checkout_session_id operator(pg_catalog.=) o.claimed_by_session)
-     and o.id operator(pg_catalog.=) case
-           when $3 operator(pg_catalog.~) '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'
-           then $3::pg_catalog.uuid end
-)
-select pg_catalog.json_build_object(
-         'has_relatives',
-         exists (select from payments.recovered_sessions r
-                  where (r.environment operator(pg_catalog.=) $1) is true and r.stripe_checkout_session_id operator(pg_catalog.=) $2)
-         or exists (select from payments.recovered_sessions r
-                     where (r.environment operator(pg_catalog.=) $1) is true and r.recovered_from operator(pg_catalog.=) $2),
-         'rows', (
-           select pg_catalog.json_agg(pg_catalog.json_build_object(
-                    'id', f.id, 'subject_type', f.subject_type, 'subject_id', f.subject_id, 'holder', f.holder,
-                    'by_name', f.place operator(pg_catalog.>) 0,
-                    'price', (select case when pg_catalog.count(*) operator(pg_catalog.=) 1 then pg_catalog.min(
-                                       coalesce(i.item operator(pg_catalog.->>) 'stripePriceId', i.item operator(pg_catalog.->>) 'price')) end
-                                from pg_catalog.jsonb_array_elements(f.line_items) as i (item))) order by f.place)
-             from found f))::pg_catalog.text;
+select pg_catalog.json_build_object('id', s.id, 'subject_type', s.subject_type, 'subject_id', s.subject_id, 'line_items', s.line_items,
+                                    'holder', null, 'by_name', false)::pg_catalog.text
+  from payments.checkout_sessions s
+ where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_checkout_session_id operator(pg_catalog.=) $2
+union all
+select pg_catalog.json_build_object('id', o.id, 'subject_type', o.subject_type, 'subject_id', o.subject_id, 'line_items', o.line_items,
+                                    'holder', o.stripe_checkout_session_id, 'by_name', true)::pg_catalog.text
+  from payments.checkout_sessions o
+ where (o.environment operator(pg_catalog.=) $1) is true and o.mode operator(pg_catalog.=) $4
+   and (o.stripe_checkout_session_id is null or o.stripe_checkout_session_id operator(pg_catalog.=) o.claimed_by_session)
+   and o.id operator(pg_catalog.=) case
+         when $3 operator(pg_catalog.~) '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'
+         then $3::pg_catalog.uuid end
+union all
+select '"relative"'
+  from payments.recovered_sessions r
+ where (r.environment operator(pg_catalog.=) $1) is true and r.stripe_checkout_session_id operator(pg_catalog.=) $2
+union all
+select '"relative"'
+  from payments.recovered_sessions r
+ where (r.environment operator(pg_catalog.=) $1) is true and r.recovered_from operator(pg_catalog.=) $2;
 
 -- settle_session: moves a local session to what Stripe's newest word of it is, where it differs.
--- An open session takes nothing back. One that has the row because it names it has it from nobody, or from the one that
--- had it so,
+-- An open session takes nothing back. One that has the row because it names it has it from nobody, or from the one that had it so,
 -- of which nothing stays. So does one that was recovered from the one that was recorded.
--- $1 environment text, $2 id text,
--- $3 what is said text (JSON), $4 the one that had it text, $5 the one that was recorded, where others were recovered
--- from it text
-with said as materialized (
-  select r.* from pg_catalog.jsonb_to_record($3::pg_catalog.jsonb) as r (
-    stripe_checkout_session_id pg_catalog.text, status pg_catalog.text, payment_status pg_catalog.text, stripe_customer_id pg_catalog.text,
-    stripe_payment_intent_id pg_catalog.text, stripe_subscription_id pg_catalog.text)
-), now_is as (
-  select s.id,
-         said.stripe_checkout_session_id,
-         case when s.stripe_checkout_session_id operator(pg_catalog.=) said.stripe_checkout_session_id then s.claimed_by_session
-              when $5 is null then said.stripe_checkout_session_id end as claimed_by_session,
-         case when $5 operator(pg_catalog.<>) said.stripe_checkout_session_id then $5 end as recovered_from,
-         case when $4 is null and said.status operator(pg_catalog.=) 'open' and s.status operator(pg_catalog.<>) 'initialized'
-              then s.status else said.status end as status,
-         coalesce(said.payment_status, s.payment_status) as payment_status,
-         coalesce(said.stripe_customer_id, case when $4 is null then s.stripe_customer_id end) as stripe_customer_id,
-         coalesce(said.stripe_payment_intent_id, case when $4 is null then s.stripe_payment_intent_id end) as stripe_payment_intent_id,
-         coalesce(said.stripe_subscription_id, case when $4 is null then s.stripe_subscription_id end) as stripe_subscription_id
-    from payments.checkout_sessions s, said
-   where s.id operator(pg_catalog.=) $2::pg_catalog.uuid and (s.environment operator(pg_catalog.=) $1) is true
-)
+-- $1 environment text, $2 id text, $3 stripe_checkout_session_id text, $4 status text, $5 payment_status text,
+-- $6 stripe_customer_id text, $7 stripe_payment_intent_id text, $8 stripe_subscription_id text,
+-- $9 the one that had it text, $10 the one that was recorded, where others were recovered from it text
 update payments.checkout_sessions s
    set updated_at = pg_catalog.now(),
        stripe_checkout_session_id = n.stripe_checkout_session_id,
@@ -71,9 +43,22 @@ update payments.checkout_sessions s
        stripe_payment_intent_id = n.stripe_payment_intent_id,
        stripe_subscription_id = n.stripe_subscription_id,
        last_error = case when n.status operator(pg_catalog.=) 'completed' then null else s.last_error end
-  from now_is n
+  from (
+    select o.id,
+           $3 as stripe_checkout_session_id,
+           case when o.stripe_checkout_session_id operator(pg_catalog.=) $3 then o.claimed_by_session
+                when $10 is null then $3 end as claimed_by_session,
+           case when $10 operator(pg_catalog.<>) $3 then $10 end as recovered_from,
+           case when $9 is null and $4 operator(pg_catalog.=) 'open' and o.status operator(pg_catalog.<>) 'initialized'
+                then o.status else $4 end as status,
+           coalesce($5, o.payment_status) as payment_status,
+           coalesce($6, case when $9 is null then o.stripe_customer_id end) as stripe_customer_id,
+           coalesce($7, case when $9 is null then o.stripe_payment_intent_id end) as stripe_payment_intent_id,
+           coalesce($8, case when $9 is null then o.stripe_subscription_id end) as stripe_subscription_id
+      from payments.checkout_sessions o
+     where o.id operator(pg_catalog.=) $2::pg_catalog.uuid and (o.environment operator(pg_catalog.=) $1) is true) n
  where s.id operator(pg_catalog.=) n.id
-   and coalesce(s.stripe_checkout_session_id, n.stripe_checkout_session_id) operator(pg_catalog.=) any (array[n.stripe_checkout_session_id, $4])
+   and coalesce(s.stripe_checkout_session_id, n.stripe_checkout_session_id) operator(pg_catalog.=) any (array[$3, $9])
    and row(s.stripe_checkout_session_id, s.status, s.payment_status, s.stripe_customer_id, s.stripe_payment_intent_id,
         s.stripe_subscription_id)::pg_catalog.record
        operator(pg_catalog.*<>)

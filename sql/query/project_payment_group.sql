@@ -1,11 +1,8 @@
 -- links_of: the groups that ids belong to. $1 environment text, $2 keys text[]
 select pg_catalog.json_build_object('key', l.key, 'group_id', l.group_id)::pg_catalog.text
-  from pg_catalog.unnest($2) as k (key)
- cross join lateral (
-   select o.key, o.group_id from payments.fact_links o
-    where (o.environment operator(pg_catalog.=) $1) is true
-      and o.key operator(pg_catalog.=) k.key collate pg_catalog."C" offset 0
- ) as l;
+  from payments.fact_links l
+ where (l.environment operator(pg_catalog.=) $1) is true and l.key operator(pg_catalog.=) any ($2 collate pg_catalog."C")
+ order by l.key collate pg_catalog."C";
 
 -- add_links: adds ids to a group, in their order; an id that another delivery is adding is waited for.
 -- $1 environment text, $2 keys text[], $3 group_id text

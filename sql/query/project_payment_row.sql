@@ -7,19 +7,20 @@ delete from payments.payment_history p where p.id operator(pg_catalog.=) any ($1
 -- $10 stripe_invoice_id text, $11 stripe_charge_id text, $12 stripe_refund_id text, $13 stripe_dispute_id text,
 -- $14 stripe_subscription_id text, $15 stripe_product_id text, $16 stripe_price_id text, $17 amount bigint,
 -- $18 amount_refunded bigint, $19 currency text, $20 description text, $21 dispute_status text, $22 paid_at bigint,
--- $23 failed_at bigint, $24 refunded_at bigint, $25 stripe_created_at bigint, $26 shortfall bigint
+-- $23 failed_at bigint, $24 refunded_at bigint, $25 stripe_created_at bigint, $26 shortfall bigint, $27 subtotal bigint
 -- (times in Unix seconds)
 insert into payments.payment_history
   (environment,
    type, status, subject_type, subject_id, stripe_customer_id, customer_email_snapshot, stripe_checkout_session_id,
    stripe_payment_intent_id, stripe_invoice_id, stripe_charge_id, stripe_refund_id, stripe_dispute_id,
    stripe_subscription_id, stripe_product_id, stripe_price_id, amount, amount_refunded, currency, description,
-   dispute_status, paid_at, failed_at, refunded_at, stripe_created_at, shortfall)
+   dispute_status, paid_at, failed_at, refunded_at, stripe_created_at, shortfall,
+   subtotal)
 values
   ($1,
    $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
    pg_catalog.to_timestamp($22), pg_catalog.to_timestamp($23), pg_catalog.to_timestamp($24),
-   pg_catalog.to_timestamp($25), $26)
+   pg_catalog.to_timestamp($25), $26, $27)
 on conflict do nothing;
 
 -- update_payment: the same for a row that is there, where it differs. $1 id text,
@@ -28,28 +29,29 @@ on conflict do nothing;
 -- $10 stripe_invoice_id text, $11 stripe_charge_id text, $12 stripe_refund_id text, $13 stripe_dispute_id text,
 -- $14 stripe_subscription_id text, $15 stripe_product_id text, $16 stripe_price_id text, $17 amount bigint,
 -- $18 amount_refunded bigint, $19 currency text, $20 description text, $21 dispute_status text, $22 paid_at bigint,
--- $23 failed_at bigint, $24 refunded_at bigint, $25 stripe_created_at bigint, $26 shortfall bigint
+-- $23 failed_at bigint, $24 refunded_at bigint, $25 stripe_created_at bigint, $26 shortfall bigint, $27 subtotal bigint
 -- (times in Unix seconds)
 update payments.payment_history p
    set (updated_at,
         type, status, subject_type, subject_id, stripe_customer_id, customer_email_snapshot,
         stripe_checkout_session_id, stripe_payment_intent_id, stripe_invoice_id, stripe_charge_id, stripe_refund_id,
         stripe_dispute_id, stripe_subscription_id, stripe_product_id, stripe_price_id, amount, amount_refunded,
-        currency, description, dispute_status, paid_at, failed_at, refunded_at, stripe_created_at, shortfall)
+        currency, description, dispute_status, paid_at, failed_at, refunded_at, stripe_created_at, shortfall,
+   subtotal)
      = (pg_catalog.now(),
         $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
         pg_catalog.to_timestamp($22), pg_catalog.to_timestamp($23), pg_catalog.to_timestamp($24),
-        pg_catalog.to_timestamp($25), $26)
+        pg_catalog.to_timestamp($25), $26, $27)
  where p.id operator(pg_catalog.=) $1::pg_catalog.uuid
    and row(p.type, p.status, p.subject_type, p.subject_id, p.stripe_customer_id, p.customer_email_snapshot,
         p.stripe_checkout_session_id, p.stripe_payment_intent_id, p.stripe_invoice_id, p.stripe_charge_id,
         p.stripe_refund_id, p.stripe_dispute_id, p.stripe_subscription_id, p.stripe_product_id, p.stripe_price_id,
         p.amount, p.amount_refunded, p.currency, p.description, p.dispute_status, p.paid_at, p.failed_at,
-        p.refunded_at, p.stripe_created_at, p.shortfall)::pg_catalog.record
+        p.refunded_at, p.stripe_created_at, p.shortfall, p.subtotal)::pg_catalog.record
        operator(pg_catalog.*<>)
        row($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
         pg_catalog.to_timestamp($22), pg_catalog.to_timestamp($23), pg_catalog.to_timestamp($24),
-        pg_catalog.to_timestamp($25), $26);
+        pg_catalog.to_timestamp($25), $26, $27);
 
 -- rows_of_returns: the rows of refunds and disputes that are there (JSON objects).
 -- $1 environment text, $2 their ids text[]

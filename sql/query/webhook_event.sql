@@ -1,11 +1,11 @@
 -- insert_event: writes an event down, unless somebody else has done so meanwhile.
 -- $1 environment text, $2 stripe_event_id text,
 -- $3 event_type text, $4 livemode boolean, $5 stripe_account_id text, $6 object_type text, $7 object_id text,
--- $8 processing_status text, $9 last_error text, $10 payload text (JSON), $11 signed_body text, $12 signature text
+-- $8 processing_status text, $9 last_error text, $10 payload json, $11 signed_body text, $12 signature text
 insert into payments.webhook_events
   (environment, stripe_event_id, event_type, livemode, stripe_account_id, object_type, object_id,
    processing_status, last_error, attempt_count, payload, signed_body, signature, processed_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10::pg_catalog.json, $11, $12,
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12,
         case when $8 operator(pg_catalog.=) any (array['processed', 'ignored']) then pg_catalog.now() end)
 on conflict (environment, stripe_event_id) do nothing;
 

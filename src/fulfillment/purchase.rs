@@ -23,6 +23,7 @@ use crate::pg::advisory_lock;
 use crate::pg::statement::query;
 
 query!(FIND_PURCHASES, "fulfillment_purchase", "find_purchases");
+query!(ARE_PURCHASES, "fulfillment_purchase", "are_purchases");
 
 /// A payment whose money arrived, with what its local checkout session says was bought.
 #[derive(Debug, Deserialize)]
@@ -47,6 +48,20 @@ pub(super) struct Purchase {
     benefits: OnceCell<Vec<Benefit>>,
     #[serde(skip)]
     own: OnceCell<Own>,
+}
+
+/// Stripe's ids of payments, by which local sessions are found.
+#[derive(Debug, Default)]
+pub(super) struct PaidBy {
+    pub(super) sessions: Vec<String>,
+    pub(super) intents: Vec<String>,
+}
+
+impl PaidBy {
+    /// Whether any local session was paid by them.
+    pub(super) fn are_purchases(&self) -> bool {
+        ARE_PURCHASES.one::<bool>(&[self.sessions.clone().into(), self.intents.clone().into()]) == Some(true)
+    }
 }
 
 impl Purchase {

@@ -10,6 +10,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{AllocatedByRust, Uuid, WhoAllocated};
 
+use super::purchase::PaidBy;
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
 use super::{dispatch, order, retry, subscription};
@@ -229,15 +230,20 @@ fn on_payments<'a>(
     kinds: &[TargetKind],
 ) -> Result<Option<Tuple<'a, AllocatedByRust>>, TriggerFailed> {
     require(trigger, name, &["payment_history"]);
-    let payments = purchases_to_decide(trigger);
+    let (payments, paid_by) = payments_to_decide(trigger);
     if payments.is_empty() {
         return nothing();
     }
-    as_definer(|| dispatch::give(kinds, &payments))
+    as_definer(|| {
+        if paid_by.are_purchases() {
+            dispatch::give(kinds, &payments);
+        }
+    })
 }
 
-/// The payments with money among the rows for which something changed that decides what is given.
-fn purchases_to_decide(trigger: &PgTrigger) -> Vec<Uuid> {
+/// The payments with money among the rows for which something changed that decides what is given, and what local sessions are
+/// found by.
+fn payments_to_decide(trigger: &PgTrigger) -> (Vec<Uuid>, PaidBy) {
     let [id] = trigger_rows::columns(trigger, [c"id"]);
     let deciding = trigger_rows::columns(
         trigger,
@@ -254,7 +260,7 @@ fn purchases_to_decide(trigger: &PgTrigger) -> Vec<Uuid> {
             c"stripe_payment_intent_id",
         ],
     );
-    let [of_type, status, ..] = deciding;
+    let [of_type, status, .., session, intent] = deciding;
     let is_one_of = |row: &Row, column, words: &[&str]| {
         row.get::<String>(column).is_some_and(|word| words.contains(&word.as_str()))
     };
@@ -262,14 +268,16 @@ fn purchases_to_decide(trigger: &PgTrigger) -> Vec<Uuid> {
         is_one_of(row, status, &["succeeded", "partially_refunded", "refunded"])
             && is_one_of(row, of_type, &["one_time_payment", "subscription_invoice"])
     };
-    let mut payments = Vec::new();
+    let (mut payments, mut paid_by) = (Vec::new(), PaidBy::default());
     trigger_rows::visit(trigger, |old, new| {
         let Some(new) = new.filter(|new| is_purchase(new)) else { return };
         if old.is_none_or(|old| deciding.iter().any(|column| new.differs(old, *column))) {
             payments.extend(new.get::<Uuid>(id));
+            paid_by.sessions.extend(new.get::<String>(session));
+            paid_by.intents.extend(new.get::<String>(intent));
         }
     });
-    payments
+    (payments, paid_by)
 }
 
 /// Environment and id of the subscriptions among the rows, before and after.

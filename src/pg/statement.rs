@@ -189,10 +189,23 @@ pub(crate) fn text<'a>(value: impl Into<Option<&'a str>>) -> DatumWithOid<'a> {
     value.into().map_or_else(DatumWithOid::null::<&str>, DatumWithOid::from)
 }
 
+/// JSON text that serde has read or written, as `json`: the server would parse it a second time in a cast.
+pub(crate) fn as_json(text: impl IntoDatum) -> DatumWithOid<'static> {
+    // SAFETY: the datum is a copy in the current memory context; a json is stored as a text is.
+    unsafe { DatumWithOid::new(text.into_datum(), pg_sys::JSONOID) }
+}
+
+/// A value as `json`.
+pub(crate) fn json_value<T: serde::Serialize + ?Sized>(value: &T) -> DatumWithOid<'static> {
+    as_json(written(value))
+}
+
 /// A value as JSON text, for a statement that casts it.
 pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> DatumWithOid<'static> {
-    let written =
-        serde_json::to_string(value).unwrap_or_else(|error| pgrx::error!("a row could not be written: {error}"));
     // SAFETY: the datum is a copy in the current memory context; the oid is that of text.
-    unsafe { DatumWithOid::new(written.into_datum(), pg_sys::TEXTOID) }
+    unsafe { DatumWithOid::new(written(value).into_datum(), pg_sys::TEXTOID) }
+}
+
+fn written<T: serde::Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| pgrx::error!("a row could not be written: {error}"))
 }

@@ -16,6 +16,8 @@ pub(crate) struct ChangedMapping {
     pub(crate) customer: String,
     /// A backend wrote it, so that the claims around it must be resolved again.
     pub(crate) by_admin: bool,
+    /// The group of facts that is folded after it was noted, which need not be folded again.
+    pub(crate) folded: Option<String>,
 }
 
 #[derive(Default)]
@@ -24,6 +26,13 @@ struct ChangedMappings(RefCell<Vec<ChangedMapping>>);
 /// Notes one for the projection that is at work.
 pub(crate) fn note(changed: ChangedMapping) {
     slot::<ChangedMappings>().0.borrow_mut().push(changed);
+}
+
+/// Notes that a group is about to be folded, with what was noted so far in place.
+pub(crate) fn folding(environment: Environment, group_id: &str) {
+    for changed in slot::<ChangedMappings>().0.borrow_mut().iter_mut().filter(|one| one.environment == environment) {
+        changed.folded = Some(group_id.to_owned());
+    }
 }
 
 /// The next that was noted, if any is left.

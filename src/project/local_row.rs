@@ -1,6 +1,7 @@
 //! The local row that a Stripe checkout session was made for, as it is found.
 
 use payments_core::Subject;
+use payments_core::fulfillment::line_items::only_price;
 use serde::Deserialize;
 
 /// The local row that a Stripe session was made for.
@@ -9,7 +10,8 @@ pub(crate) struct LocalRow {
     pub(crate) id: String,
     #[serde(flatten)]
     pub(crate) subject: Option<Subject>,
-    pub(crate) price: Option<String>,
+    #[serde(default)]
+    pub(crate) line_items: serde_json::Value,
     /// The session names the row, which does not carry its id.
     #[serde(default)]
     pub(crate) by_name: bool,
@@ -19,4 +21,11 @@ pub(crate) struct LocalRow {
     /// The session that was recorded for the row, where others were recovered from it.
     #[serde(default)]
     pub(crate) recorded: Option<String>,
+}
+
+impl LocalRow {
+    /// The price, if the line items name just one.
+    pub(crate) fn price(&self) -> Option<&str> {
+        only_price(&self.line_items)
+    }
 }

@@ -10,10 +10,10 @@ use payments_core::payment::session_owner::SessionRank;
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::money_state::MoneyState;
 use payments_core::stripe::object::session::Session;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::pg::advisory_lock::LockSpace;
-use crate::pg::statement::{json, query, text};
+use crate::pg::statement::{query, text};
 use crate::project::local_row::LocalRow;
 use crate::project::payment_group;
 use crate::project::recovered_session::{Family, inherited};
@@ -23,11 +23,13 @@ query!(FIND_SESSION, "project_local_session", "find_session");
 query!(SETTLE_SESSION, "project_local_session", "settle_session");
 
 /// What is found for a Stripe session.
-#[derive(Default, Deserialize)]
-struct Candidates {
-    /// Whether it was recovered from another session, or another from it.
-    has_relatives: bool,
-    rows: Option<Vec<LocalRow>>,
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Found {
+    /// A row that may be its.
+    Row(LocalRow),
+    /// A session that it was recovered from, or that was recovered from it.
+    Relative(#[allow(dead_code, reason = "it says no more")] String),
 }
 
 /// The local rows of Stripe's sessions, each looked up once.
@@ -47,13 +49,17 @@ impl LocalRows {
         self.found.entry(session.id.clone()).or_insert_with(|| {
             let (local_id, mode) = (text(session.local_id()), text(session.mode.as_str()));
             let args = [text(environment.name()), text(session.id.as_str()), local_id, mode];
-            let found: Candidates = FIND_SESSION.one(&args).unwrap_or_default();
-            if found.has_relatives
+            let found: Vec<Found> = FIND_SESSION.all(&args);
+            if found.iter().any(|found| matches!(found, Found::Relative(_)))
                 && let Some(inherited) = inherited(environment, &session.id)
             {
                 return vec![inherited];
             }
-            found.rows.unwrap_or_default()
+            let row = |found| match found {
+                Found::Row(row) => Some(row),
+                Found::Relative(_) => None,
+            };
+            found.into_iter().filter_map(row).collect()
         })
     }
 
@@ -106,7 +112,6 @@ fn agreed_subject(local: &LocalRow, session: &Session) -> Option<Subject> {
     said.is_none_or(|said| *said == subject).then_some(subject)
 }
 
-#[derive(Serialize)]
 struct SessionUpdate<'a> {
     stripe_checkout_session_id: &'a str,
     status: &'static str,
@@ -158,7 +163,12 @@ pub(crate) fn settle_session(
     let args = [
         text(environment.name()),
         text(local.id.as_str()),
-        json(&settled),
+        text(settled.stripe_checkout_session_id),
+        text(settled.status),
+        text(settled.payment_status),
+        text(settled.stripe_customer_id),
+        text(settled.stripe_payment_intent_id),
+        text(settled.stripe_subscription_id),
         text(local.holder.as_deref()),
         text(local.recorded.as_deref()),
     ];

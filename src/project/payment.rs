@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use payments_core::Subject;
 use payments_core::payment::context::{Context, LocalSession};
 use payments_core::payment::fact::{Fact, PaymentObject};
-use payments_core::payment::fold::fold;
+use payments_core::payment::fold::{Folded, fold};
 use payments_core::payment::object_history::by_object;
 use payments_core::snapshot::is_late;
 use payments_core::stripe::event::Environment;
@@ -13,13 +13,13 @@ use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
 use crate::pg::savepoint;
-use crate::pg::statement::{Statement, json, query, text};
-use crate::project::customer_mapping;
+use crate::pg::statement::{Statement, json_value, query, text};
 use crate::project::incoming::Incoming;
 use crate::project::local_session::{LocalRows, as_session, claimable, lock_session_lookup, settle_session};
 use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
 use crate::project::payment_row::{RowLocation, write_payment, write_returns};
 use crate::project::recovered_session::{Family, review};
+use crate::project::{changed_mappings, customer_mapping};
 use crate::projection_lock::{self, is_exclusive, require_exclusive};
 use crate::settings;
 
@@ -99,7 +99,7 @@ pub(crate) fn project(incoming: &Incoming, fact: &Fact) {
     store_fact(environment, &group_id, fact);
     facts.retain(|known| !same(known));
     facts.push(fact.clone());
-    fold_and_write(&mut locals, &facts, &place);
+    fold_and_write(&mut locals, &group_id, &facts, &place);
     if let PaymentObject::CheckoutSession(session) = object
         && (session.recovered_from.is_some()
             || locals.candidates(session).first().is_some_and(|local| local.recorded.is_some()))
@@ -124,17 +124,17 @@ fn store_fact(environment: Environment, group_id: &str, fact: &Fact) {
         text(object.customer()),
         text(object.subscription()),
         object.keys().into(),
-        json(fact),
+        json_value(fact),
     ]);
 }
 
 /// Folds a group, which must be locked, and writes what differs.
 pub(crate) fn refold(environment: Environment, group_id: &str) {
     let facts = payment_group::facts_of(environment, group_id);
-    fold_and_write(&mut LocalRows::new(environment), &facts, &RowLocation::Unknown);
+    fold_and_write(&mut LocalRows::new(environment), group_id, &facts, &RowLocation::Unknown);
 }
 
-fn fold_and_write(locals: &mut LocalRows, facts: &[Fact], place: &RowLocation) {
+fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place: &RowLocation) {
     let environment = locals.environment;
     for told in by_object(facts) {
         if let PaymentObject::CheckoutSession(newest) = &told.newest.object {
@@ -155,7 +155,8 @@ fn fold_and_write(locals: &mut LocalRows, facts: &[Fact], place: &RowLocation) {
             review(environment, &family, one);
         }
     }
-    let folded = fold(facts, &context(locals, facts));
+    changed_mappings::folding(environment, group_id);
+    let folded = folded(locals, facts);
     if let Some(payment) = &folded.payment {
         write_payment(environment, payment, place, facts);
     }
@@ -188,24 +189,35 @@ fn named(query: &Statement, args: &[DatumWithOid]) -> BTreeMap<String, Subject> 
     query.all::<Named>(args).into_iter().map(|named| (named.of, named.subject)).collect()
 }
 
-/// What the fold needs to know besides the facts.
+/// What the facts come to. Whom a customer is mapped to is asked only where nothing else names the subject.
+fn folded(locals: &mut LocalRows, facts: &[Fact]) -> Folded {
+    let mut context = context(locals, facts);
+    let folded = fold(facts, &context);
+    let without_subject = folded.rows().any(|row| row.subject_type.is_none());
+    let customers = named_ids(facts, PaymentObject::customer);
+    if !without_subject || customers.is_empty() {
+        return folded;
+    }
+    context.customers = named(&SUBJECTS_OF_CUSTOMERS, &[text(locals.environment.name()), customers.into()]);
+    if context.customers.is_empty() { folded } else { fold(facts, &context) }
+}
+
+fn named_ids(facts: &[Fact], pick: fn(&PaymentObject) -> Option<&str>) -> Vec<String> {
+    let ids: BTreeSet<&str> = facts.iter().filter_map(|fact| pick(&fact.object)).collect();
+    ids.into_iter().map(ToOwned::to_owned).collect()
+}
+
+/// What the fold needs to know besides the facts, but for customers.
 fn context(locals: &mut LocalRows, facts: &[Fact]) -> Context {
     let environment = locals.environment;
-    let of = |pick: fn(&PaymentObject) -> Option<&str>| {
-        let ids: BTreeSet<&str> = facts.iter().filter_map(|fact| pick(&fact.object)).collect();
-        ids.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
-    };
     let mut context = Context::default();
-    let (customers, subscriptions) = (of(PaymentObject::customer), of(PaymentObject::subscription));
-    if !customers.is_empty() {
-        context.customers = named(&SUBJECTS_OF_CUSTOMERS, &[text(environment.name()), customers.into()]);
-    }
+    let subscriptions = named_ids(facts, PaymentObject::subscription);
     if !subscriptions.is_empty() {
         context.subscriptions = subjects_of_subscriptions(environment, subscriptions);
     }
     for session in facts.iter().filter_map(as_session) {
         if let Some(local) = locals.of(session, facts) {
-            let local = LocalSession { subject: local.subject.clone(), price: local.price.clone() };
+            let local = LocalSession { subject: local.subject.clone(), price: local.price().map(ToOwned::to_owned) };
             context.locals.insert(session.id.clone(), local);
         }
     }

@@ -86,7 +86,12 @@ pub(crate) fn join(environment: Environment, keys: &[String], also: AlsoLock) ->
         // Nobody else can name a group of which every id was added here, until this transaction ends.
         return Some(Joined { group_id, since: GroupOrigin::New });
     }
-    let before = if missing.is_empty() { known } else { links(environment, keys) };
+    // An id that somebody else added is read again; of one that we added nobody knows yet.
+    let before: Vec<Link> = if added == missing.len() {
+        known.into_iter().chain(missing.into_iter().map(|key| Link { key, group_id: group_id.clone() })).collect()
+    } else {
+        links(environment, keys)
+    };
     let others = also.group_ids(environment);
     lock_groups(environment, before.iter().map(|link| &link.group_id).chain(&others));
     if !others.is_empty() && also.group_ids(environment) != others {
@@ -102,7 +107,7 @@ pub(crate) fn join(environment: Environment, keys: &[String], also: AlsoLock) ->
         _ => GroupOrigin::Merged,
     };
     if !merged.is_empty() {
-        if links(environment, keys) != before {
+        if links(environment, keys).iter().any(|link| !before.contains(link)) {
             return None;
         }
         let merged: Vec<String> = merged.iter().map(|group_id| (*group_id).clone()).collect();

@@ -114,7 +114,7 @@ fn update(id: &str, row: &Payment) -> bool {
 }
 
 /// A row as the statements' arguments, after a first one.
-fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 26] {
+fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 27] {
     [
         first,
         text(row.payment_type),
@@ -142,5 +142,6 @@ fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 
         row.refunded_at.into(),
         row.stripe_created_at.into(),
         row.shortfall.into(),
+        row.subtotal.into(),
     ]
 }

@@ -18,7 +18,7 @@ pub(crate) fn follow_changed_mappings() {
 }
 
 fn follow(changed: &ChangedMapping) {
-    let ChangedMapping { environment, subject, customer, by_admin } = changed;
+    let ChangedMapping { environment, subject, customer, by_admin, folded } = changed;
     if *by_admin {
         if !is_exclusive() && is_contested(*environment, subject, customer) {
             require_exclusive();
@@ -27,7 +27,9 @@ fn follow(changed: &ChangedMapping) {
     }
     payment_group::lock_objects(*environment, std::slice::from_ref(customer));
     for group_id in payment_group::lock_groups_of(*environment, AlsoLock::Customer(customer)) {
-        refold(*environment, &group_id);
+        if folded.as_ref() != Some(&group_id) {
+            refold(*environment, &group_id);
+        }
     }
     let prefix = settings::metadata_prefix();
     ATTRIBUTE_SUBSCRIPTIONS.execute(&[text(environment.name()), text(customer.as_str()), text(prefix.as_str())]);

@@ -42,7 +42,8 @@ fn mapping_changed(environment: &str, subject_type: &str, subject_id: &str, stri
     definer::require_inside();
     let environment = environment_of(Some(environment)).or_raise();
     let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
-    let changed = ChangedMapping { environment, subject, customer: stripe_customer_id.to_owned(), by_admin };
+    let changed =
+        ChangedMapping { environment, subject, customer: stripe_customer_id.to_owned(), by_admin, folded: None };
     if projection_lock::is_projecting() {
         changed_mappings::note(changed);
         return;

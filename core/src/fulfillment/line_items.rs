@@ -29,6 +29,13 @@ pub fn items(line_items: &serde_json::Value) -> Option<BTreeMap<String, i64>> {
     Some(items)
 }
 
+/// The price of a session's `line_items`, where there is just one.
+#[must_use]
+pub fn only_price(line_items: &serde_json::Value) -> Option<&str> {
+    let [item] = line_items.as_array()?.as_slice() else { return None };
+    ["stripePriceId", "price"].iter().find_map(|name| item.get(*name)?.as_str())
+}
+
 /// Reads a session's `line_items`; what is not a line of `{stripePriceId | price, quantity}` is passed over.
 #[must_use]
 pub fn lines(line_items: &serde_json::Value) -> Vec<Line> {
@@ -48,6 +55,22 @@ pub fn lines(line_items: &serde_json::Value) -> Vec<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_item_has_a_price() {
+        let price = |items: serde_json::Value| only_price(&items).map(ToOwned::to_owned);
+        assert_eq!(price(serde_json::json!([{"price": "price_a", "quantity": 2}])).as_deref(), Some("price_a"));
+        let both = serde_json::json!([{"price": "price_a", "stripePriceId": "price_b"}]);
+        assert_eq!(price(both).as_deref(), Some("price_b"));
+        for none in [
+            serde_json::json!([]),
+            serde_json::json!([7]),
+            serde_json::json!([{"price": "a"}, {"price": "a"}]),
+            serde_json::Value::Null,
+        ] {
+            assert_eq!(price(none), None);
+        }
+    }
 
     #[test]
     fn lines_of_one_price_add_up_and_strange_ones_are_passed_over() {

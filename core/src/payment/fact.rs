@@ -210,6 +210,9 @@ impl Fact {
     pub fn with_previous(mut self, previous: Option<&str>) -> Self {
         let attributes: Map<String, Value> =
             previous.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        if attributes.is_empty() {
+            return self;
+        }
         self.previous = match serde_json::to_value(&self.object) {
             Ok(Value::Object(object)) => attributes.into_iter().filter(|(key, _)| object.contains_key(key)).collect(),
             _ => Map::new(),

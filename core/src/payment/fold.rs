@@ -34,6 +34,7 @@ pub struct Payment {
     pub stripe_price_id: Option<String>,
     pub amount: Option<i64>,
     pub amount_refunded: Option<i64>,
+    pub subtotal: Option<i64>,
     pub shortfall: Option<i64>,
     pub currency: Option<String>,
     pub description: Option<String>,
@@ -53,6 +54,13 @@ pub struct Folded {
     pub refunds: Vec<Payment>,
     /// A row for each dispute.
     pub disputes: Vec<Payment>,
+}
+
+impl Folded {
+    /// All of them.
+    pub fn rows(&self) -> impl Iterator<Item = &Payment> {
+        self.payment.iter().chain(&self.refunds).chain(&self.disputes)
+    }
 }
 
 /// Folds the facts about one payment.
@@ -125,6 +133,7 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
         status: status.to_owned(),
         amount,
         amount_refunded: Some(amount_refunded),
+        subtotal: group.subtotal(amount),
         shortfall: group.shortfall(state),
         currency,
         description: group.description(),

@@ -40,6 +40,13 @@ impl Group<'_> {
         spoken.unwrap_or((None, None))
     }
 
+    /// What the session's items cost before discounts and tax, where all of its total was charged.
+    pub(super) fn subtotal(&self, charged: Option<i64>) -> Option<i64> {
+        let session =
+            self.session().filter(|session| session.amount_total.is_some() && session.amount_total == charged)?;
+        session.amount_subtotal
+    }
+
     /// What the intents received, once one has; before that, what they requested.
     fn of_intents(&self, paid: bool) -> Option<Sum> {
         let speaking = self.intents.iter().map(|(intent, _)| *intent).filter(|intent| counts(intent.state, paid));
