@@ -2995,14 +2995,12 @@ begin
   end if;
   if tg_when = 'BEFORE' and tg_op = 'INSERT' then
     -- An admin's own word stands above what was derived, and takes its place.
-    if new.evidence_event_id is null then
-      perform set_config('search_path', payments.ordinary_search_path(), true);
-      delete from payments.stripe_customer_mappings m
-       where m.environment operator(pg_catalog.=) new.environment and m.evidence_event_id is not null
-         and m.stripe_customer_id operator(pg_catalog.=) new.stripe_customer_id
-         and not (m.subject_type operator(pg_catalog.=) new.subject_type and m.subject_id operator(pg_catalog.=) new.subject_id);
-      perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    end if;
+    perform set_config('search_path', payments.ordinary_search_path(), true);
+    delete from payments.stripe_customer_mappings m
+     where m.environment operator(pg_catalog.=) new.environment and m.evidence_event_id is not null
+       and m.stripe_customer_id operator(pg_catalog.=) new.stripe_customer_id
+       and not (m.subject_type operator(pg_catalog.=) new.subject_type and m.subject_id operator(pg_catalog.=) new.subject_id);
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     return new;
   elsif tg_when = 'BEFORE' then
     -- What is derived changes with its evidence; whoever else writes a mapping makes it an own one.
@@ -3036,8 +3034,12 @@ begin
       on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
     alter trigger payments_mapping_changed on payments.stripe_customer_mappings depends on extension payments;
     create trigger payments_own_mapping
-      before insert or update on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
+      before insert on payments.stripe_customer_mappings for each row when (new.evidence_event_id is null)
+      execute function payments.on_mapping_changed();
     alter trigger payments_own_mapping on payments.stripe_customer_mappings depends on extension payments;
+    create trigger payments_evidence_of_mapping
+      before update on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
+    alter trigger payments_evidence_of_mapping on payments.stripe_customer_mappings depends on extension payments;
   end if;
 end
 $install$;

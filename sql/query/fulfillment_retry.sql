@@ -35,6 +35,15 @@ select pg_catalog.to_json(p.id)::pg_catalog.text
  order by p.id
    for update;
 
+-- find_payment_of_stripe_session: the payment of one of Stripe's sessions whose money arrived, locked (JSON strings).
+-- $1 environment text, $2 stripe_checkout_session_id text
+select pg_catalog.to_json(p.id)::pg_catalog.text
+  from payments.payment_history p
+ where (p.environment operator(pg_catalog.=) $1) is true and p.stripe_checkout_session_id operator(pg_catalog.=) $2
+   and p.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
+   and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded'])
+   for update;
+
 -- find_sessions_of_price: the local sessions with a line that waits for this price's product (ids as JSON strings).
 -- $1 environment, $2 price text
 select pg_catalog.to_json(pg_catalog.substr(f.source, 10))::pg_catalog.text

@@ -1,25 +1,27 @@
--- is_contested: whether a claim or a mapping says otherwise of a subject or of a customer (a JSON boolean).
+-- mapping_state: whether a claim or a mapping says otherwise of a subject or of a customer; whether the customer is
+-- deleted; and whether the mapping is there already (a JSON object).
 -- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
-select pg_catalog.to_json(
+select pg_catalog.json_build_object(
+         'contested',
          exists (select from payments.mapping_claims c
                   where (c.environment operator(pg_catalog.=) $1) is true and c.subject_type operator(pg_catalog.=) $2
                     and c.subject_id operator(pg_catalog.=) $3 and c.stripe_customer_id operator(pg_catalog.<>) $4)
-      or exists (select from payments.mapping_claims c
-                  where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_customer_id operator(pg_catalog.=) $4
-                    and (c.subject_type operator(pg_catalog.<>) $2 or c.subject_id operator(pg_catalog.<>) $3))
-      or exists (select from payments.stripe_customer_mappings m
+         or exists (select from payments.mapping_claims c
+                     where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_customer_id operator(pg_catalog.=) $4
+                       and (c.subject_type operator(pg_catalog.<>) $2 or c.subject_id operator(pg_catalog.<>) $3))
+         or exists (select from payments.stripe_customer_mappings m
+                     where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2
+                       and m.subject_id operator(pg_catalog.=) $3 and m.stripe_customer_id operator(pg_catalog.<>) $4)
+         or exists (select from payments.stripe_customer_mappings m
+                     where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) $4
+                       and (m.subject_type operator(pg_catalog.<>) $2 or m.subject_id operator(pg_catalog.<>) $3)),
+         'deleted',
+         exists (select from payments.customers d
+                  where (d.environment operator(pg_catalog.=) $1) is true and d.stripe_customer_id operator(pg_catalog.=) $4 and d.deleted),
+         'stands',
+         exists (select from payments.stripe_customer_mappings m
                   where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2
-                    and m.subject_id operator(pg_catalog.=) $3 and m.stripe_customer_id operator(pg_catalog.<>) $4)
-      or exists (select from payments.stripe_customer_mappings m
-                  where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) $4
-                    and (m.subject_type operator(pg_catalog.<>) $2 or m.subject_id operator(pg_catalog.<>) $3)))::pg_catalog.text;
-
--- mapping_stands: whether a mapping is there (a JSON boolean).
--- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
-select pg_catalog.to_json(exists (
-  select from payments.stripe_customer_mappings m
-   where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2 and m.subject_id operator(pg_catalog.=) $3
-     and m.stripe_customer_id operator(pg_catalog.=) $4))::pg_catalog.text;
+                    and m.subject_id operator(pg_catalog.=) $3 and m.stripe_customer_id operator(pg_catalog.=) $4))::pg_catalog.text;
 
 -- upsert_claim: what a completed session says of subject and customer, where that is news or earlier evidence.
 -- $1 environment text, $2 claim text (JSON)

@@ -17,6 +17,7 @@ use crate::{definer, trust};
 query!(FIND_OPEN_FULFILLMENTS, "fulfillment_retry", "find_open_fulfillments");
 query!(COUNT_OPEN_FULFILLMENTS, "fulfillment_retry", "count_open_fulfillments");
 query!(DELETE_SKIPPED_FULFILLMENTS, "fulfillment_retry", "delete_skipped_fulfillments");
+query!(FIND_PAYMENT_OF_STRIPE_SESSION, "fulfillment_retry", "find_payment_of_stripe_session");
 query!(FIND_PAYMENTS_OF_SESSIONS, "fulfillment_retry", "find_payments_of_sessions");
 query!(FIND_SESSIONS_OF_PRICE, "fulfillment_retry", "find_sessions_of_price");
 query!(FIND_REFERENCED_SESSIONS, "fulfillment_retry", "find_referenced_sessions");
@@ -126,6 +127,15 @@ fn settle_subscription(one: Subscription) {
 /// Gives what the payments of one local session bought.
 pub(super) fn give_session(kinds: &[TargetKind], session: &str) {
     give_payments(kinds, &payments_of(vec![session]));
+}
+
+/// Gives what the payment of one of Stripe's sessions bought, if its row says that it is of that session.
+pub(super) fn give_payment_of(environment: &str, stripe_checkout_session_id: &str) {
+    let payments: Vec<String> =
+        FIND_PAYMENT_OF_STRIPE_SESSION.all(&[text(environment), text(stripe_checkout_session_id)]);
+    if !payments.is_empty() {
+        give_payments(&PAID_FOR, &payments);
+    }
 }
 
 /// The payments of local sessions. Their rows are locked, and so all of them must be before anything is given for one of

@@ -14,11 +14,11 @@ use super::purchase::PaidBy;
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
 use super::{dispatch, order, retry, subscription};
-use crate::definer;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
 use crate::pg::trigger_rows::{self, Row};
 use crate::pg::{cache, trigger_row};
+use crate::{definer, projection_lock};
 
 type Tuple<'a, A> = PgHeapTuple<'a, A>;
 
@@ -140,8 +140,17 @@ fn project_late_session<'a>(
     let ids = |row: &Tuple<_>| [column(row, "stripe_checkout_session_id"), column(row, "stripe_payment_intent_id")];
     let Some(new) = trigger.new() else { return nothing() };
     if column(&new, "mode").as_deref() == Some("payment") {
-        if ids(&new).iter().any(Option::is_some)
-            && trigger.old().is_none_or(|old| ids(&old) != ids(&new))
+        let (was, is) = (trigger.old().map(|old| ids(&old)), ids(&new));
+        if projection_lock::is_projecting() {
+            // The payment that is projected is given when its row is written; one that was written before, of a session that has
+            // just got this row from another, is given now.
+            if let ([Some(session), _], Some(environment)) = (&is, column(&new, "environment"))
+                && was.is_none_or(|was| was[0] != is[0])
+            {
+                return as_definer(|| retry::give_payment_of(&environment, session));
+            }
+        } else if is.iter().any(Option::is_some)
+            && was.is_none_or(|was| was != is)
             && let Ok(Some(session)) = trigger_row::get::<pgrx::Uuid, _>(&new, "id")
         {
             return as_definer(|| retry::give_session(&PAID_FOR, &session.to_string()));

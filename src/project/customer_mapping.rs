@@ -9,8 +9,7 @@ use serde::Deserialize;
 use crate::pg::statement::{json, query, text};
 use crate::projection_lock;
 
-query!(IS_CONTESTED, "project_customer_mapping", "is_contested");
-query!(MAPPING_STANDS, "project_customer_mapping", "mapping_stands");
+query!(MAPPING_STATE, "project_customer_mapping", "mapping_state");
 query!(UPSERT_CLAIM, "project_customer_mapping", "upsert_claim");
 query!(DELETE_CLAIM, "project_customer_mapping", "delete_claim");
 query!(CLAIMS_AROUND, "project_customer_mapping", "claims_around");
@@ -29,23 +28,40 @@ struct ClaimGraph {
     derived: Vec<Mapping>,
 }
 
-/// Whether a claim or a mapping says otherwise of the subject or of the customer.
-pub(crate) fn is_contested(environment: Environment, subject: &Subject, customer: &str) -> bool {
-    IS_CONTESTED.one::<bool>(&pair(environment, subject, customer)) == Some(true)
+/// How the mapping of a subject to a customer stands.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(crate) struct MappingState {
+    /// A claim or a mapping says otherwise of the subject or of the customer.
+    pub(crate) contested: bool,
+    /// The customer is deleted: nothing maps it.
+    deleted: bool,
+    /// It is there already.
+    pub(crate) stands: bool,
 }
 
-/// Whether the mapping is there already.
-pub(crate) fn stands(environment: Environment, subject: &Subject, customer: &str) -> bool {
-    MAPPING_STANDS.one::<bool>(&pair(environment, subject, customer)) == Some(true)
+impl MappingState {
+    pub(crate) fn of(environment: Environment, subject: &Subject, customer: &str) -> Self {
+        MAPPING_STATE.one(&pair(environment, subject, customer)).unwrap_or_default()
+    }
+
+    /// Whether a claim makes the mapping, and has nothing to be compared with.
+    pub(crate) fn is_open(self) -> bool {
+        !self.contested && !self.deleted && !self.stands
+    }
 }
 
 fn pair<'a>(environment: Environment, subject: &'a Subject, customer: &'a str) -> [pgrx::datum::DatumWithOid<'a>; 4] {
     [text(environment.name()), text(subject.subject_type.as_str()), text(subject.subject_id.as_str()), text(customer)]
 }
 
-/// Keeps a session's claim and, where that is news, lets the mappings around it follow.
-pub(crate) fn claim(environment: Environment, claim: &Claim) {
-    if UPSERT_CLAIM.execute(&[text(environment.name()), json(claim)]) > 0 {
+/// Keeps a session's claim and, where that is news, lets the mappings around it follow. `is_open`: see [`MappingState::is_open`].
+pub(crate) fn claim(environment: Environment, claim: &Claim, is_open: bool) {
+    if UPSERT_CLAIM.execute(&[text(environment.name()), json(claim)]) == 0 {
+        return;
+    }
+    if is_open {
+        WRITE_MAPPING.execute(&[text(environment.name()), json(claim)]);
+    } else {
         resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::IfContested);
     }
 }

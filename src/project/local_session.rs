@@ -36,11 +36,13 @@ enum Found {
 pub(crate) struct LocalRows {
     pub(crate) environment: Environment,
     pub(crate) found: HashMap<String, Vec<LocalRow>>,
+    /// The subject and the customer of whom nothing else is said, both locked: a claim of them makes their mapping.
+    pub(crate) open_mapping: Option<(Subject, String)>,
 }
 
 impl LocalRows {
     pub(crate) fn new(environment: Environment) -> Self {
-        Self { environment, found: HashMap::new() }
+        Self { environment, found: HashMap::new(), open_mapping: None }
     }
 
     /// The row that carries the session's id, or was recorded for one that it was recovered from, else the one that it names.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::pg::savepoint;
 use crate::pg::statement::{Statement, json_value, query, text};
+use crate::project::customer_mapping::MappingState;
 use crate::project::incoming::Incoming;
 use crate::project::local_session::{LocalRows, as_session, claimable, lock_session_lookup, settle_session};
 use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
@@ -65,19 +66,23 @@ pub(crate) fn project(incoming: &Incoming, fact: &Fact) {
     let claimed = claimable(&mut locals, object);
     let mut objects: Vec<String> =
         object.customer().into_iter().chain(object.subscription()).map(ToOwned::to_owned).collect();
-    if let Some((subject, customer)) = &claimed {
-        if !is_exclusive() && customer_mapping::is_contested(environment, subject, customer) {
-            require_exclusive();
-        }
+    if let Some((subject, _)) = &claimed {
         objects.push(payment_group::subject_key(&subject.subject_type, &subject.subject_id));
     }
     payment_group::lock_objects(environment, &objects);
-    let also = match &claimed {
-        Some((subject, customer)) if !customer_mapping::stands(environment, subject, customer) => {
-            AlsoLock::Customer(customer)
+    let mut also = AlsoLock::Nothing;
+    if let Some((subject, customer)) = &claimed {
+        let state = MappingState::of(environment, subject, customer);
+        if state.contested && !is_exclusive() {
+            require_exclusive();
         }
-        _ => AlsoLock::Nothing,
-    };
+        if !state.stands {
+            also = AlsoLock::Customer(customer);
+        }
+        if state.is_open() {
+            locals.open_mapping = Some((subject.clone(), customer.clone()));
+        }
+    }
     let Some(Joined { group_id, since }) = payment_group::join(environment, &object.keys(), also) else {
         savepoint::restart_exclusive()
     };
@@ -143,7 +148,11 @@ fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place:
                 release_local_session(environment, displaced);
             }
             if let Some(claim) = &moved.claim {
-                customer_mapping::claim(environment, claim);
+                let of_claim = |(subject, customer): &mut (Subject, String)| {
+                    (&*subject, &*customer) == (&claim.subject, &claim.stripe_customer_id)
+                };
+                let is_open = locals.open_mapping.take_if(of_claim).is_some();
+                customer_mapping::claim(environment, claim, is_open);
             }
         }
     }

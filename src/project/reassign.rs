@@ -2,7 +2,7 @@
 
 use crate::pg::statement::{query, text};
 use crate::project::changed_mappings::{self, ChangedMapping};
-use crate::project::customer_mapping::{ConflictNotes, is_contested, resolve_and_write};
+use crate::project::customer_mapping::{ConflictNotes, MappingState, resolve_and_write};
 use crate::project::payment::refold;
 use crate::project::payment_group::{self, AlsoLock};
 use crate::projection_lock::{is_exclusive, require_exclusive};
@@ -20,7 +20,7 @@ pub(crate) fn follow_changed_mappings() {
 fn follow(changed: &ChangedMapping) {
     let ChangedMapping { environment, subject, customer, by_admin, folded } = changed;
     if *by_admin {
-        if !is_exclusive() && is_contested(*environment, subject, customer) {
+        if !is_exclusive() && MappingState::of(*environment, subject, customer).contested {
             require_exclusive();
         }
         resolve_and_write(*environment, subject, customer, ConflictNotes::Always);
