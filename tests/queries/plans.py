@@ -7,6 +7,7 @@ is large. A template is prepared for a table with all columns, for one with only
 balance for both ways to it.
 """
 
+import re
 import sys
 
 import psycopg
@@ -39,6 +40,14 @@ FILLED = {
     "membership": {"subject": "team_id", "subject_text": "m.team_id::pg_catalog.text", "members": "public.members",
                    "conditions": "m.user_id operator(pg_catalog.=) $1::pg_catalog.text"},
 }
+# Indexes that no statement of sql/query reads by, and who does. What makes rows unique needs no reader.
+READ_ELSEWHERE = {
+    "checkout_sessions_subject_idx": "the policies of members, who read the sessions of their subjects",
+    "customer_portal_sessions_subject_idx": "the same of portal sessions",
+    "prices_product_idx": "a backend that shows a product with its prices",
+    "webhook_events_mirrored_idx": "explain(): the events of a customer, subscription, product or price",
+}
+INDEX_OF_PLAN = re.compile(r"(?:Index(?: Only)? Scan|Bitmap Index Scan)(?: Backward)?(?: using| on) (\w+)")
 # What PostgreSQL can't prepare; it is run instead.
 UTILITIES = ("lock ", "set ")
 
@@ -82,18 +91,30 @@ def scans_of(plan):
         yield table, line
 
 
-def reads_all(connection, name, query, parameters, relation):
-    """The lines of a generic plan that read a whole table of ours, or of the app's, or a whole environment."""
+def plan_of(connection, name, parameters):
     nulls = ", ".join(["null"] * parameters)
-    plan = connection.execute(f"explain (costs off) execute {name}{f'({nulls})' if nulls else ''}".encode()).fetchall()
+    return connection.execute(f"explain (costs off) execute {name}{f'({nulls})' if nulls else ''}".encode()).fetchall()
+
+
+def reads_all(plan, query, relation):
+    """The lines of a generic plan that read a whole table of ours, or of the app's, or a whole environment."""
     watched = {*OURS, relation.split(" ")[0].rpartition(".")[2]}
     for table, line in scans_of(plan):
         if table in watched and ("Index Cond: (environment " in line or "Seq Scan on " in line):
             yield f"{query.place}: {query.name} for {relation or 'our tables'}: {line}"
 
 
-def prepare(connection, found):
-    """Prepares and plans everything: what was refused, what reads a whole table, and how often each query was prepared."""
+def unused_indexes(connection, used):
+    """The indexes of our tables that nothing reads by and that make nothing unique."""
+    ours = connection.execute("""
+        select c.relname from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+         where c.relnamespace = 'payments'::regnamespace and not i.indisunique""").fetchall()
+    return sorted({name for (name,) in ours} - used - set(READ_ELSEWHERE))
+
+
+def prepare(connection, found, used):
+    """Prepares and plans everything: what was refused, what reads a whole table, and how often each query was prepared. Adds the
+    indexes that the plans read by to `used`."""
     connection.execute("deallocate all")
     refused, wrong, times = [], [], {query.name: 0 for query in found if query.kind != "fragment"}
     for n, (query, relation, statement, types) in enumerate(variants(connection, found)):
@@ -105,8 +126,10 @@ def prepare(connection, found):
                     connection.execute(statement.encode())
                 else:
                     connection.execute(f"prepare q{n}{given} as {statement}".encode())
+                    plan = plan_of(connection, f"q{n}", parameters)
+                    used |= {index for (line,) in plan for index in INDEX_OF_PLAN.findall(line)}
                     if query.name not in READ_ALL_BY_PURPOSE:
-                        wrong += reads_all(connection, f"q{n}", query, parameters, relation)
+                        wrong += reads_all(plan, query, relation)
             times[query.name] += 1
         except psycopg.Error as error:
             refused.append(f"{query.place}: {query.name} for {relation or 'our tables'}: {error}")
@@ -131,19 +154,25 @@ def main():
         connection.execute("set enable_seqscan = off")
         connection.execute("set plan_cache_mode = force_generic_plan")
         connection.execute("analyze")
-        refused, wrong, times = prepare(connection, found)
+        used = set()
+        refused, wrong, times = prepare(connection, found, used)
+        unused = unused_indexes(connection, used)
+        connection.execute("create index nobody_reads_idx on payments.customers (phone)")
+        seen_unused = unused_indexes(connection, used)
         # It must be seen that a query reads a whole table, or can't be read.
         bad = [queries.Query("bad", 1, name, f"-- {name}: bad\n{sql};") for name, sql in (
             ("whole", "select from payments.facts f where f.statement is null"),
             ("whole_target", "update {target} set {amount} = 1 where {currency} = $1"),
             ("refused", "select nothing from {target} where {id} = $1"))]
-        seen = prepare(connection, bad)
+        seen = prepare(connection, bad, set())
     print(f"# {sum(times.values())} statements of {len(times)} queries")
     results = [
         check("every query is prepared", refused + [f"{name} was not" for name, n in times.items() if not n]),
         check("none of an event's way reads a whole table", wrong),
         check("what could not be prepared, or reads a whole table, is seen",
               [] if len(seen[0]) > 0 and seen[2]["refused"] == 0 and {line.split()[1] for line in seen[1]} == {"whole", "whole_target"} else list(seen)),
+        check("every index has a reader", unused),
+        check("an index without one is seen", [] if set(seen_unused) - set(unused) == {"nobody_reads_idx"} else seen_unused),
         check("every query that may read all is there", sorted(READ_ALL_BY_PURPOSE - set(times))),
     ]
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
