@@ -34,11 +34,11 @@ select pg_catalog.to_json(
 -- $1 environment text, $2 stripe_event_id text, $3 this body text
 select pg_catalog.json_build_object(
          'status', e.processing_status,
-         'other_body', case when s.body operator(pg_catalog.<>) $3 then s.body end)::pg_catalog.text
+         'other_body', case when coalesce(e.signed_body, e.payload::pg_catalog.text) operator(pg_catalog.<>) $3
+                            then coalesce(e.signed_body, e.payload::pg_catalog.text) end)::pg_catalog.text
   from payments.webhook_events e
- cross join lateral (select coalesce(e.signed_body, e.payload::pg_catalog.text) as body) as s
  where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2
-   for no key update of e;
+   for no key update;
 
 -- refuse_event: notes that an event's id came again with another body. $1 environment text, $2 stripe_event_id text
 update payments.webhook_events e set refused_count = e.refused_count operator(pg_catalog.+) 1
