@@ -66,6 +66,7 @@ pub(crate) struct SubjectLock {
 impl SubjectLock {
     /// Of this subject, to be locked once.
     pub(crate) fn of(subject_type: &str, subject_id: &str) -> Self {
+        // SAFETY: reads a global of this backend.
         let began = unsafe { pg_sys::GetCurrentTransactionStartTimestamp() };
         let (last, count) = LOCKED.get();
         let count = if last == began { count } else { 0 };

@@ -66,6 +66,7 @@ pub(crate) fn cached<K: Eq + Hash + 'static, V: Clone + 'static>(
     // SAFETY: the snapshot is taken off again at once, or by the abort where `find` raises.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
     let (value, keep) = find(&key);
+    // SAFETY: takes off the snapshot that was pushed above.
     unsafe { pg_sys::PopActiveSnapshot() };
     let sure = UNCOMMITTED.get().is_none_or(|unsure| unsure != transaction());
     if keep && sure && before == ALL_CHANGES.get() {

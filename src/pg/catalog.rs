@@ -6,6 +6,7 @@ use pgrx::prelude::*;
 
 /// Who owns a relation; `None` where it is gone.
 pub(crate) fn owner_of(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: the relation is closed again below; its lock stays until the transaction ends.
     unsafe {
         let opened = pg_sys::try_relation_open(relation, pg_sys::AccessShareLock as i32);
         if opened.is_null() {
@@ -25,6 +26,7 @@ pub(crate) fn is_view(relation: pg_sys::Oid) -> bool {
 
 /// A relation's name, quoted and qualified.
 pub(crate) fn qualified_name(relation: pg_sys::Oid) -> Option<String> {
+    // SAFETY: look-ups in the server's caches; the names are copies in the current memory context.
     unsafe {
         let name = pg_sys::get_rel_name(relation);
         let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
@@ -39,6 +41,7 @@ pub(crate) fn qualified_name(relation: pg_sys::Oid) -> Option<String> {
 /// The type of a column, under its domains; `None` where there is no such column.
 pub(crate) fn column_type(relation: pg_sys::Oid, column: &str) -> Option<pg_sys::Oid> {
     let column = std::ffi::CString::new(column).ok()?;
+    // SAFETY: look-ups in the server's caches, by a name that ends with a NUL.
     unsafe {
         let number = pg_sys::get_attnum(relation, column.as_ptr());
         (number > 0).then(|| pg_sys::getBaseType(pg_sys::get_atttype(relation, number)))
@@ -47,6 +50,7 @@ pub(crate) fn column_type(relation: pg_sys::Oid, column: &str) -> Option<pg_sys:
 
 /// A table of ours.
 pub(crate) fn payments_table(name: &std::ffi::CStr) -> pg_sys::Oid {
+    // SAFETY: look-ups in the server's caches, by names that end with a NUL.
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"payments".as_ptr(), true)) }
 }
 

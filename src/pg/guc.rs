@@ -96,9 +96,11 @@ pub(crate) fn with_lock_timeout<T>(limit: i32, work: impl FnOnce() -> T) -> T {
     if before > 0 && before <= limit {
         return work();
     }
+    // SAFETY: begins a nest that is ended below, or with the (sub)transaction where `work` raises.
     let level = unsafe { pg_sys::NewGUCNestLevel() };
     set_for_nest(c"lock_timeout", &std::ffi::CString::new(limit.to_string()).unwrap_or_default());
     let result = work();
+    // SAFETY: ends the nest that began above; an error ends it with the (sub)transaction.
     unsafe { pg_sys::AtEOXact_GUC(false, level) };
     result
 }
@@ -108,6 +110,7 @@ pub(crate) fn with_lock_timeout<T>(limit: i32, work: impl FnOnce() -> T) -> T {
 pub(crate) fn commit_durably() {
     // SAFETY: a global of this backend.
     let wanted = pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_REMOTE_FLUSH as i32;
+    // SAFETY: a global of this backend.
     if unsafe { pg_sys::synchronous_commit } >= wanted {
         return;
     }
@@ -121,6 +124,7 @@ pub(crate) fn without_triggers() {
 
 /// A setting's text, whoever set it; `None` where it is not set.
 pub(crate) fn setting(name: &std::ffi::CStr) -> Option<String> {
+    // SAFETY: the name ends with a NUL; the value is copied before anything can change it.
     unsafe {
         let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
         if value.is_null() { None } else { Some(std::ffi::CStr::from_ptr(value).to_string_lossy().into_owned()) }

@@ -41,6 +41,7 @@ impl IntoDatum for Jsonb {
     }
 }
 
+// SAFETY: a `Jsonb` is a copy of its own, of no lifetime.
 unsafe impl UnboxDatum for Jsonb {
     type As<'src> = Self;
 
@@ -53,6 +54,7 @@ unsafe impl UnboxDatum for Jsonb {
     }
 }
 
+// SAFETY: an argument of that type holds a jsonb, which `FromDatum` copies.
 unsafe impl<'fcx> ArgAbi<'fcx> for Jsonb {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         // SAFETY: the server passes what the function's signature says.

@@ -47,6 +47,7 @@ pub(crate) fn run(key: &str, sql: &str, args: &[DatumWithOid], writes: bool) -> 
         }
         QueryResult { rows_affected: pg_sys::SPI_processed, values: texts(pg_sys::SPI_tuptable) }
     };
+    // SAFETY: closes the connection that was opened above; what is returned was copied out of it.
     unsafe { pg_sys::SPI_finish() };
     ran
 }

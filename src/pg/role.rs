@@ -107,12 +107,14 @@ pub(crate) fn may_execute(role: pg_sys::Oid, function: pg_sys::Oid) -> bool {
 
 /// The role that a statement runs as now.
 pub(crate) fn current_role() -> pg_sys::Oid {
+    // SAFETY: reads a global of this backend.
     unsafe { pg_sys::GetUserId() }
 }
 
 /// The role that logged in; while we act as a table's owner, that one.
 pub(crate) fn login_role() -> pg_sys::Oid {
     let owner = ACTING.get();
+    // SAFETY: reads a global of this backend.
     if owner == pg_sys::InvalidOid { unsafe { pg_sys::GetSessionUserId() } } else { owner }
 }
 

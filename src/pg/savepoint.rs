@@ -150,6 +150,7 @@ enum Outcome<T> {
 fn subtransaction<T>(work: impl FnOnce() -> T) -> Outcome<T> {
     // SAFETY: the pattern of PL/pgSQL's exception blocks: context and owner are put back on either exit.
     let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
+    // SAFETY: begins what the block below ends on either exit.
     unsafe {
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
@@ -162,6 +163,7 @@ fn subtransaction<T>(work: impl FnOnce() -> T) -> Outcome<T> {
         Ok(done) => Outcome::Done(done),
         Err(caught) => Outcome::Raised(caught),
     };
+    // SAFETY: ends the subtransaction that began above, and puts context and owner back.
     unsafe {
         match outcome {
             Outcome::Done(_) => pg_sys::ReleaseCurrentSubTransaction(),
@@ -230,11 +232,13 @@ fn sqlstate(packed: i32) -> String {
 pub(crate) fn rolled_back<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: as in `savepoint`.
     let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
+    // SAFETY: begins what is rolled back below, or with the outer (sub)transaction where `work` raises.
     unsafe {
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
     }
     let result = work();
+    // SAFETY: ends the subtransaction that began above, and puts context and owner back.
     unsafe {
         pg_sys::RollbackAndReleaseCurrentSubTransaction();
         pg_sys::MemoryContextSwitchTo(context);
@@ -246,5 +250,6 @@ pub(crate) fn rolled_back<T>(work: impl FnOnce() -> T) -> T {
 /// Runs `work`, and says nothing where it raised. In a parallel query, which has no savepoints, the error itself passes: what
 /// calls this is not for one, but an app may have called a function of its own safe that asks it.
 pub(crate) fn ok_or_none<T>(work: impl FnOnce() -> T) -> Option<T> {
+    // SAFETY: reads a global of this backend.
     if unsafe { pg_sys::IsInParallelMode() } { Some(work()) } else { savepoint(work).ok() }
 }

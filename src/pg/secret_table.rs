@@ -87,6 +87,7 @@ fn each_row(table: pg_sys::Relation, mut see: impl FnMut(Row, pg_sys::HeapTuple)
 unsafe fn deform(table: pg_sys::Relation, tuple: pg_sys::HeapTuple) -> ([pg_sys::Datum; 4], [bool; 4]) {
     let mut values = [pg_sys::Datum::from(0); 4];
     let mut nulls = [true; 4];
+    // SAFETY: the arrays have a place for each attribute of the table's descriptor.
     unsafe { pg_sys::heap_deform_tuple(tuple, (*table).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr()) };
     (values, nulls)
 }
