@@ -334,11 +334,11 @@ fn once_live_is_approved_a_test_payment_needs_an_order_that_says_test() {
 
 #[test]
 fn an_order_is_paid_by_its_user_or_for_its_subject() {
+    // Each order's user and subject, who opened the session and for whom, and whether that pays.
+    type Who<'a> = (Option<&'a str>, Option<(&'a str, &'a str)>);
     const ID: &str = "d936ca56-6cc9-4608-a940-4bbe0d2abd26";
     const OTHER: &str = "00000000-6cc9-4608-a940-4bbe0d2abd26";
     let capitals = ID.to_uppercase();
-    // The order's user and subject, who opened the session and for whom, and whether that pays.
-    type Who<'a> = (Option<&'a str>, Option<(&'a str, &'a str)>);
     let cases: [(Who<'_>, Who<'_>, bool); 16] = [
         ((None, None), (None, None), true),
         ((Some("ada"), None), (Some("ada"), Some(("team", "7"))), true),
