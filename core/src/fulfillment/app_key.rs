@@ -54,3 +54,51 @@ pub(super) fn uuid(text: &str) -> Option<String> {
     }
     Some([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_known_by_the_name_that_postgres_gives_it() {
+        let types = [
+            ("uuid", KeyType::Uuid),
+            ("bigint", KeyType::Bigint),
+            ("integer", KeyType::Integer),
+            ("smallint", KeyType::Smallint),
+            ("text", KeyType::Text),
+            ("character varying", KeyType::Text),
+        ];
+        for (name, kind) in types {
+            assert_eq!(KeyType::of(name), kind, "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_are_read_and_never_raise() {
+        let id = "d936ca56-6cc9-4608-a940-4bbe0d2abd26";
+        for written in [id.to_owned(), id.to_uppercase(), format!("{{{id}}}"), id.replace('-', "")] {
+            assert_eq!(key(&written, KeyType::Uuid).as_deref(), Some(id));
+        }
+        for wrong in [
+            "",
+            "7",
+            "d936ca56",
+            &format!("{id}0"),
+            &format!("{id}'; drop"),
+            "ä936ca56-6cc9-4608-a940-4bbe0d2abd26",
+            "\0",
+        ] {
+            assert_eq!(key(wrong, KeyType::Uuid), None, "{wrong}");
+        }
+        assert_eq!(key("0042", KeyType::Bigint).as_deref(), Some("42"));
+        assert_eq!(key("2147483647", KeyType::Integer).as_deref(), Some("2147483647"));
+        assert_eq!(key("2147483648", KeyType::Integer), None);
+        assert_eq!(key("-32769", KeyType::Smallint), None);
+        for wrong in ["", "4.0", "1e3", "9223372036854775808", "four"] {
+            assert_eq!(key(wrong, KeyType::Bigint), None, "{wrong}");
+        }
+        assert_eq!(key("any thing", KeyType::Text).as_deref(), Some("any thing"));
+        assert_eq!(key("nul\0", KeyType::Text), None);
+    }
+}

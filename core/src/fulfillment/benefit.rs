@@ -209,12 +209,22 @@ mod tests {
     #[test]
     fn a_prices_own_benefit_goes_before_its_products() {
         let mut found =
-            vec![gives("price_a", 1, "prod_x", 5), gives("price_a", 1, "price_a", 7), gives("price_b", 1, "prod_x", 5)];
+            vec![gives("price_a", 1, "prod_x", 5), gives("price_a", 1, "price_a", 7), gives("price_b", 2, "prod_x", 5)];
         prefer_price_over_product(&mut found);
         assert_eq!(
             credits(found.iter()).0.into_iter().collect::<Vec<_>>(),
-            [("price_a".into(), 7), ("prod_x".into(), 5)]
+            [("price_a".into(), 7), ("prod_x".into(), 10)]
         );
+        // Credits and each key are things of their own.
+        let by_product =
+            |key: &str| Benefit { key: Some(key.into()), by_product: true, ..opens("price_a", "prod_x", None) };
+        let mut found = vec![by_product("course"), by_product("forum"), opens("price_a", "price_a", None)];
+        found.push(gives("price_a", 1, "prod_x", 5));
+        prefer_price_over_product(&mut found);
+        let sources = |given: BTreeMap<String, Duration>| given.into_iter().map(|(key, by)| (key, by.source));
+        let keys: Vec<_> = sources(entitlements(found.iter()).0).collect();
+        assert_eq!(keys, [("course".into(), "price_a".into()), ("forum".into(), "prod_x".into())]);
+        assert_eq!(credits(found.iter()).0, BTreeMap::from([("prod_x".into(), 5)]));
     }
 
     #[test]

@@ -213,7 +213,16 @@ mod tests {
     fn a_third_refunded_takes_back_the_floor_of_a_third() {
         let first = decide(100, 0, 0, &money(1000, 333, None));
         assert_eq!((first.grant, first.change, first.reason, first.taken_back), (100, -33, "refund", 33));
-        assert_eq!(first.decision.state, FulfillmentState::Applied);
+        let reason = "33 of 100 credits were taken back: 333 of 1000 was refunded";
+        assert_eq!(first.decision, FulfillmentDecision::because(FulfillmentState::Applied, reason));
+    }
+
+    #[test]
+    fn after_a_won_dispute_a_refund_is_a_refund() {
+        let part = decide(100, 100, 0, &money(1000, 500, Some("won")));
+        assert_eq!((part.change, part.reason), (-50, "refund"));
+        let back = decide(100, 100, 50, &money(1000, 0, Some("needs_response")));
+        assert_eq!((back.change, back.reason), (50, "refund"));
     }
 
     #[test]

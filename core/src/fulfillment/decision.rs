@@ -54,3 +54,22 @@ impl FulfillmentDecision {
         Self { state, reason: Some(reason.into()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_called_as_it_is_read_and_written() {
+        for (state, name) in [
+            (FulfillmentState::Applied, "applied"),
+            (FulfillmentState::Reversed, "reversed"),
+            (FulfillmentState::NeedsReview, "needs_review"),
+            (FulfillmentState::Failed, "failed"),
+            (FulfillmentState::Skipped, "skipped"),
+        ] {
+            assert_eq!(state.name(), name);
+            assert_eq!(serde_json::to_value(state).unwrap(), name);
+        }
+    }
+}

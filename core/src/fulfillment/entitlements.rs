@@ -162,4 +162,14 @@ mod tests {
             assert!(!of_subscription(status, true, true).active, "{status}");
         }
     }
+
+    #[test]
+    fn what_a_subscription_no_longer_gives_says_why() {
+        let reason = |status, held| of_subscription(status, false, held).decision.reason;
+        assert_eq!(reason("active", true), None);
+        assert_eq!(reason("unpaid", true).as_deref(), Some("the subscription is unpaid"));
+        let gone = "the subscription no longer holds the price that gives it";
+        assert_eq!(reason("active", false).as_deref(), Some(gone));
+        assert_eq!(reason("unpaid", false).as_deref(), Some(gone));
+    }
 }

@@ -116,4 +116,65 @@ mod tests {
         assert!(!money("partially_refunded", Some(999)).is_fully_returned());
         assert!(!Money { amount: Some(0), status: "succeeded".into(), ..Money::default() }.is_fully_returned());
     }
+
+    fn of(status: &str) -> Money {
+        Money { status: status.into(), amount: Some(1000), ..Money::default() }
+    }
+
+    #[test]
+    fn money_arrived_whatever_went_back_since() {
+        for status in ["succeeded", "partially_refunded", "refunded"] {
+            assert!(of(status).arrived(), "{status}");
+        }
+        for status in ["pending", "failed", "", "Succeeded"] {
+            assert!(!of(status).arrived(), "{status}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_for_one_of_three_reasons() {
+        let lost = || Some("lost".to_owned());
+        let subscriptions = || Money { is_subscription_invoice: true, ..of("succeeded") };
+        for (gone, reason) in [
+            (of("refunded"), "the payment was refunded in full"),
+            (Money { dispute_status: lost(), ..of("succeeded") }, "the money was lost to a dispute"),
+            (subscriptions(), "the payment is a subscription's, which gives by itself"),
+            // The last explains the most.
+            (
+                Money { dispute_status: lost(), ..subscriptions() },
+                "the payment is a subscription's, which gives by itself",
+            ),
+        ] {
+            assert!(gone.is_fully_returned(), "{reason}");
+            assert_eq!(gone.return_reason(), reason);
+            // So no person needs to look.
+            let skipped = FulfillmentDecision::because(FulfillmentState::Skipped, format!("too odd; {reason}"));
+            assert_eq!(gone.needs_review("too odd"), skipped);
+        }
+        for dispute in ["won", "needs_response"] {
+            let there = Money { dispute_status: Some(dispute.into()), ..of("succeeded") };
+            assert!(!there.is_fully_returned() && !there.lost_dispute(), "{dispute}");
+            let reviewed = FulfillmentDecision::because(FulfillmentState::NeedsReview, "too odd");
+            assert_eq!(there.needs_review("too odd"), reviewed);
+        }
+    }
+
+    #[test]
+    fn too_little_is_any_amount_less_than_was_asked_for() {
+        let too_little = |shortfall| Money { shortfall, ..of("succeeded") }.too_little();
+        assert_eq!(too_little(Some(1)).as_deref(), Some("1 less was received than the checkout session asked for"));
+        assert_eq!((too_little(Some(0)), too_little(Some(-1)), too_little(None)), (None, None, None));
+    }
+
+    #[test]
+    fn a_subtotal_that_is_no_whole_number_is_unknown() {
+        let subtotal = |more: &str| {
+            let row = format!(r#"{{"status": "succeeded", "paid_at": 1{more}}}"#);
+            serde_json::from_str::<Money>(&row).map(|money| money.subtotal).unwrap()
+        };
+        assert_eq!(subtotal(r#", "subtotal": 2500"#), Some(2500));
+        for unknown in ["", r#", "subtotal": null"#, r#", "subtotal": "2500""#, r#", "subtotal": 1.5"#] {
+            assert_eq!(subtotal(unknown), None, "{unknown}");
+        }
+    }
 }

@@ -42,3 +42,32 @@ impl PriorFulfillment {
         Some(PendingLine { price, decided_at: (self.state != FulfillmentState::Failed).then_some(self.decided_at) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prior(item: &str, state: FulfillmentState) -> PriorFulfillment {
+        let row = serde_json::json!({
+            "kind": "credit_ledger", "target_table": "public.ledger", "item": item, "state": state, "decided_at": 50,
+        });
+        serde_json::from_value(row).unwrap()
+    }
+
+    #[test]
+    fn what_waits_for_a_person_or_another_try_is_open() {
+        let is_open = |state| prior("credits:price_a", state).is_open();
+        assert!(is_open(FulfillmentState::NeedsReview) && is_open(FulfillmentState::Failed));
+        for done in [FulfillmentState::Applied, FulfillmentState::Reversed, FulfillmentState::Skipped] {
+            assert!(!is_open(done), "{done:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_waits_since_it_was_decided_unless_it_was_out_of_range() {
+        let waits = |decided_at| Some(PendingLine { price: "price_a".into(), decided_at });
+        assert_eq!(prior("undecided:price_a", FulfillmentState::Skipped).pending(), waits(Some(50)));
+        assert_eq!(prior("undecided:price_a", FulfillmentState::Failed).pending(), waits(None));
+        assert_eq!(prior("credits:price_a", FulfillmentState::Failed).pending(), None);
+    }
+}

@@ -68,6 +68,19 @@ fn a_part_that_was_captured_is_the_amount() {
 }
 
 #[test]
+fn the_subtotal_is_told_where_all_that_the_session_asked_for_was_charged() {
+    let discounted = || json!({"amount_subtotal": 2500});
+    let subtotal = |session: Value, more: &[Fact]| row(&[&[bought(session)], more].concat()).subtotal;
+    assert_eq!(subtotal(discounted(), &[received(json!({}))]), Some(2500));
+    assert_eq!(subtotal(json!({"amount_subtotal": null}), &[received(json!({}))]), None);
+    // Less was captured, so it is not known which of the items that paid for.
+    assert_eq!(subtotal(discounted(), &[received(json!({"amount_received": 1999}))]), None);
+    // Nor where nothing is known of what was charged, or there is no session.
+    assert_eq!(subtotal(with(discounted(), json!({"amount_total": null})), &[]), None);
+    assert_eq!(row(&[received(json!({"metadata": crate::make::ours()}))]).subtotal, None);
+}
+
+#[test]
 fn a_subscriptions_invoice_tells_the_amount_before_its_session() {
     let subscribed = |more: Value| bought(with(json!({"mode": "subscription", "invoice": "in_1"}), more));
     let paid = |more: Value| say("invoice.paid", 112, &invoice(more));

@@ -174,6 +174,7 @@ fn a_key_is_given_from_the_payment_on_and_ends_with_its_money() {
     let new = plan::<KeyGrant>(&purchased(&money, &[]), || vec![benefit(None, Some("course"))].leak());
     assert_eq!(rows(&new), [("course", Some((true, Some(90))), false)]);
     let record = &new.writes[0].1[0];
+    assert_eq!(record.benefit_source.as_deref(), Some("price_a"));
     assert_eq!((record.starts_at, record.expires_at, record.duration.as_deref()), (Some(50), Some(90), Some("1 mon")));
     let (money, before) = (refunded(), [prior("course", FulfillmentState::Applied)]);
     let ended = plan::<KeyGrant>(&purchased(&money, &before), || &[]);
@@ -212,6 +213,7 @@ fn a_line_waits_for_its_product_and_is_decided_once() {
     let waits = plan::<CreditGrant>(&purchased(&money, &[]), || vec![unknown()].leak());
     assert!(waits.writes.is_empty());
     assert_eq!(states(&waits.records), [("undecided:price_a", FulfillmentState::Skipped)]);
+    assert_eq!(waits.records[0].benefit_source.as_deref(), Some("price_a"));
     let before = [pending()];
     let still = plan::<CreditGrant>(&purchased(&money, &before), || vec![unknown()].leak());
     assert_eq!(states(&still.records), [("undecided:price_a", FulfillmentState::Skipped)]);
@@ -271,5 +273,47 @@ fn a_test_payments_key_follows_its_money_and_a_failed_one_goes() {
     let plan = plan::<KeyGrant>(&of_test(&before), || panic!("nobody asks for benefits"));
     assert_eq!(rows(&plan), [("given", Some((false, Some(90))), true), ("failed", None, true)]);
     assert_eq!(states(&plan.writes[1].1), [("failed", FulfillmentState::Skipped)]);
+    // What was promised stays on record.
+    let record = &plan.writes[1].1[0];
+    assert_eq!((record.benefit_source.as_deref(), record.amount_due), (Some("price_a"), None));
+    assert_eq!((record.duration.as_deref(), record.expires_at), (Some("1 mon"), Some(90)));
     assert_eq!(states(&plan.records), [("undecided:price_a", FulfillmentState::Skipped)]);
+}
+
+#[test]
+fn credits_of_a_line_that_waited_join_those_of_the_same_source_only() {
+    let money = paid();
+    let before = [granted(10, 10, 0), pending_line("price_b")];
+    let from = |source: &str| Benefit {
+        price: "price_b".into(),
+        source: Some(source.into()),
+        by_product: true,
+        ..benefit(Some(5), None)
+    };
+    let same = plan::<CreditGrant>(&purchased(&money, &before), || vec![from("price_a")].leak());
+    assert_eq!(entries(&same), [(10, "purchase", "checkout:1:price_a:more:10-20", Repeat::Same)]);
+    let other = plan::<CreditGrant>(&purchased(&money, &before), || vec![from("prod_b")].leak());
+    assert_eq!(entries(&other), [(10, "purchase", "checkout:1:prod_b", Repeat::GrantAgain)]);
+    assert_eq!((same.decided, other.decided), (vec!["undecided:price_b".into()], vec!["undecided:price_b".into()]));
+}
+
+fn pending_line(price: &str) -> PriorFulfillment {
+    PriorFulfillment {
+        benefit_source: Some(price.into()),
+        ..prior(&format!("undecided:{price}"), FulfillmentState::Skipped)
+    }
+}
+
+#[test]
+fn of_a_test_payment_only_what_was_tried_in_vain_is_told() {
+    let money = refunded();
+    let of_test = |prior| Purchased { is_revoke_only: true, ..purchased(&money, prior) };
+    // Nothing was tried.
+    let nothing = [PriorFulfillment { benefit_source: None, ..prior("nothing", FulfillmentState::Skipped) }];
+    assert_eq!(plan::<CreditGrant>(&of_test(&nothing), || &[]), Plan::default());
+    // It was given, and taking it back failed: that is tried again.
+    let failed = [PriorFulfillment { state: FulfillmentState::Failed, ..granted(10, 10, 0) }];
+    let again = plan::<CreditGrant>(&of_test(&failed), || &[]);
+    assert_eq!(entries(&again), [(-10, "refund", "checkout:1:price_a:refund:0-10", Repeat::Numbered)]);
+    assert!(again.records.is_empty());
 }

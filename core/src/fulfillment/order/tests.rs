@@ -1,7 +1,6 @@
 //! Orders: forged, doubled, refunded, disputed, in any order of arrival.
 
 use super::*;
-use crate::fulfillment::app_key::{KeyType, key};
 use proptest::prelude::*;
 
 fn order(status: &str) -> Order {
@@ -334,27 +333,79 @@ fn once_live_is_approved_a_test_payment_needs_an_order_that_says_test() {
 }
 
 #[test]
-fn keys_are_read_and_never_raise() {
-    let id = "d936ca56-6cc9-4608-a940-4bbe0d2abd26";
-    for written in [id.to_owned(), id.to_uppercase(), format!("{{{id}}}"), id.replace('-', "")] {
-        assert_eq!(key(&written, KeyType::Uuid).as_deref(), Some(id));
+fn an_order_is_paid_by_its_user_or_for_its_subject() {
+    // Each order's user and subject, who opened the session and for whom, and whether that pays.
+    type Who<'a> = (Option<&'a str>, Option<(&'a str, &'a str)>);
+    const ID: &str = "d936ca56-6cc9-4608-a940-4bbe0d2abd26";
+    const OTHER: &str = "00000000-6cc9-4608-a940-4bbe0d2abd26";
+    let capitals = ID.to_uppercase();
+    let cases: [(Who<'_>, Who<'_>, bool); 16] = [
+        ((None, None), (None, None), true),
+        ((Some("ada"), None), (Some("ada"), Some(("team", "7"))), true),
+        ((Some("ada"), None), (None, Some(("user", "ada"))), true),
+        ((Some("ada"), None), (Some("bob"), Some(("user", "ada"))), true),
+        ((Some("ada"), None), (None, Some(("user", "bob"))), false),
+        ((Some("ada"), Some(("team", "7"))), (Some("ada"), None), true),
+        ((Some("ada"), Some(("team", "7"))), (Some("bob"), None), false),
+        ((None, Some(("team", "7"))), (Some("bob"), Some(("team", "7"))), true),
+        ((None, Some(("team", "7"))), (Some("bob"), Some(("team", "8"))), false),
+        ((None, Some(("team", "7"))), (Some("7"), Some(("user", "7"))), false),
+        ((None, Some(("user", "ada"))), (Some("ada"), Some(("team", "7"))), true),
+        ((None, Some(("user", "ada"))), (Some("bob"), Some(("team", "7"))), false),
+        // A uuid is the same however it is written, and only that one.
+        ((Some(ID), None), (Some(&capitals), None), true),
+        ((None, Some(("team", ID))), (None, Some(("team", &capitals))), true),
+        ((Some(ID), None), (Some(OTHER), None), false),
+        ((Some(ID), None), (Some("ada"), None), false),
+    ];
+    for ((user, owner), (creator, billed), pays) in cases {
+        let mut order = order("pending");
+        order.user_id = Some(user.map(Into::into));
+        order.subject_type = Some(owner.map(|owner| owner.0.into()));
+        order.subject_id = Some(owner.map(|owner| owner.1.into()));
+        let paid = PaymentCandidate {
+            created_by: creator.map(Into::into),
+            subject: billed.map(|(kind, id)| Subject { subject_type: kind.into(), subject_id: id.into() }),
+            ..candidate("a", "succeeded")
+        };
+        let expected = if pays { FulfillmentState::Applied } else { FulfillmentState::NeedsReview };
+        assert_eq!(one(&order, paid).1, expected, "{user:?} {owner:?}, by {creator:?} for {billed:?}");
     }
-    for wrong in
-        ["", "7", "d936ca56", &format!("{id}0"), &format!("{id}'; drop"), "ä936ca56-6cc9-4608-a940-4bbe0d2abd26", "\0"]
-    {
-        assert_eq!(key(wrong, KeyType::Uuid), None, "{wrong}");
-    }
-    assert_eq!(key("0042", KeyType::Bigint).as_deref(), Some("42"));
-    assert_eq!(key("2147483647", KeyType::Integer).as_deref(), Some("2147483647"));
-    assert_eq!(key("2147483648", KeyType::Integer), None);
-    assert_eq!(key("-32769", KeyType::Smallint), None);
-    assert_eq!(KeyType::of("integer"), KeyType::Integer);
-    assert_eq!(KeyType::of("character varying"), KeyType::Text);
-    for wrong in ["", "4.0", "1e3", "9223372036854775808", "four"] {
-        assert_eq!(key(wrong, KeyType::Bigint), None, "{wrong}");
-    }
-    assert_eq!(key("any thing", KeyType::Text).as_deref(), Some("any thing"));
-    assert_eq!(key("nul\0", KeyType::Text), None);
+}
+
+#[test]
+fn it_is_recorded_what_paid_the_order_and_what_went_back() {
+    let record = |order: &Order, candidate: PaymentCandidate| {
+        settle(order, std::slice::from_ref(&candidate)).1[0].record("7", &candidate.money)
+    };
+    let figures = |record: &Record| (record.amount_due, record.granted, record.amount_reversed, record.matches);
+    let mut part = candidate("a", "partially_refunded");
+    part.money.amount_refunded = Some(500);
+    let paid = record(&order("pending"), part.clone());
+    assert_eq!((paid.item.as_str(), paid.currency.as_deref()), ("7", Some("eur")));
+    assert_eq!((figures(&paid), paid.prior_order_status), ((Some(2000), Some(2000), Some(500), true), None));
+    // A lost dispute takes all of it.
+    let mut lost = part.clone();
+    (lost.money.dispute_status, lost.before) = (Some("lost".into()), before(FulfillmentState::Applied));
+    let taken = record(&order("fulfilled"), lost);
+    assert_eq!(figures(&taken), (Some(2000), Some(2000), Some(2000), true));
+    assert_eq!(taken.prior_order_status.as_deref(), Some("fulfilled"));
+    // What pays nothing is recorded with its amount, to be compared again.
+    part.created_by = Some("bob".into());
+    assert_eq!(figures(&record(&order("pending"), part)), (Some(2000), None, None, false));
+    // A payment of nothing pays an order that costs nothing known.
+    let mut nothing = candidate("a", "succeeded");
+    nothing.money.amount = None;
+    assert_eq!(figures(&record(&Order { amount: None, ..order("pending") }, nothing)), (None, Some(0), Some(0), true));
+}
+
+#[test]
+fn only_a_payer_whose_money_went_back_keeps_what_the_order_was() {
+    let (first, mut second) = (candidate("a", "succeeded"), candidate("b", "refunded"));
+    second.money.paid_at = 200;
+    let (_, settled) = settle(&order("pending"), &[first, second]);
+    assert!(settled[0].pays_order && !settled[1].pays_order);
+    assert_eq!((&settled[0].prior_status, &settled[1].prior_status), (&None, &None));
 }
 
 /// One step of a story: payment `who` now stands at `status`.
