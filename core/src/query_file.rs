@@ -130,6 +130,17 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "no query of this name")]
+    fn a_file_that_ends_within_a_name_has_none() {
+        let _ = find("-- ad", "add");
+    }
+
+    #[test]
+    fn a_query_may_end_where_its_name_does() {
+        assert_eq!(find("-- add: ", "add"), "-- add: ");
+    }
+
+    #[test]
+    #[should_panic(expected = "no query of this name")]
     fn an_empty_file_has_none() {
         let _ = find("", "add");
     }
