@@ -108,14 +108,15 @@ on conflict (environment, subject_type, subject_id) do update
    and row(m.evidence_created, m.evidence_event_id)::pg_catalog.record
        operator(pg_catalog.*<>) row(excluded.evidence_created, excluded.evidence_event_id);
 
+-- events_of_session: the events that told of a session (JSON strings). $1 environment text, $2 stripe_checkout_session_id text
+select pg_catalog.to_json(f.event_id)::pg_catalog.text from payments.facts f
+ where (f.environment operator(pg_catalog.=) $1) is true and f.object_id operator(pg_catalog.=) $2;
+
 -- update_conflict: notes on a session's event that the mapping it asked for was refused, or takes the note back.
--- $1 environment text, $2 stripe_checkout_session_id text, $3 the event that is the evidence text, $4 conflict text
+-- $1 environment text, $2 stripe_event_ids text[], $3 the event that is the evidence text, $4 conflict text
 update payments.webhook_events e
    set conflict = case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end
- where (e.environment operator(pg_catalog.=) $1) is true
-   and e.stripe_event_id operator(pg_catalog.=) any (array(
-         select f.event_id collate pg_catalog."default" from payments.facts f
-          where (f.environment operator(pg_catalog.=) $1) is true and f.object_id operator(pg_catalog.=) $2))
+ where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) any ($2)
    and row(e.conflict)::pg_catalog.record operator(pg_catalog.*<>) row(case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end);
 
 -- delete_customer_mapping: a deleted customer's mapping goes; tells whose it was.

@@ -15,6 +15,7 @@ query!(DELETE_CLAIM, "project_customer_mapping", "delete_claim");
 query!(CLAIMS_AROUND, "project_customer_mapping", "claims_around");
 query!(DELETE_MAPPING, "project_customer_mapping", "delete_mapping");
 query!(WRITE_MAPPING, "project_customer_mapping", "write_mapping");
+query!(EVENTS_OF_SESSION, "project_customer_mapping", "events_of_session");
 query!(UPDATE_CONFLICT, "project_customer_mapping", "update_conflict");
 
 query!(DELETE_CUSTOMER_MAPPING, "project_customer_mapping", "delete_customer_mapping");
@@ -118,12 +119,10 @@ pub(crate) fn resolve_and_write(environment: Environment, subject: &Subject, cus
 
 /// Notes on a claim's event that it was refused, or takes the note back.
 fn note(environment: Environment, claim: &Claim, conflict: Option<&str>) {
-    UPDATE_CONFLICT.execute(&[
-        text(environment.name()),
-        text(claim.stripe_checkout_session_id.as_str()),
-        text(claim.evidence_event_id.as_str()),
-        text(conflict),
-    ]);
+    let session = claim.stripe_checkout_session_id.as_str();
+    let events: Vec<String> = EVENTS_OF_SESSION.all(&[text(environment.name()), text(session)]);
+    let evidence = text(claim.evidence_event_id.as_str());
+    UPDATE_CONFLICT.execute(&[text(environment.name()), events.into(), evidence, text(conflict)]);
 }
 
 fn conflict_text(claim: &Claim) -> String {
