@@ -244,7 +244,8 @@ fn on_payments<'a>(
         return nothing();
     }
     as_definer(|| {
-        if paid_by.are_purchases() {
+        // Stripe tells of every payment of the account; who writes one by himself writes a purchase.
+        if !projection_lock::is_projecting() || paid_by.are_purchases() {
             dispatch::give(kinds, &payments);
         }
     })
