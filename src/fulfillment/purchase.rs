@@ -59,8 +59,8 @@ pub(super) struct PaidBy {
 
 impl PaidBy {
     /// Whether any local session was paid by them.
-    pub(super) fn are_purchases(&self) -> bool {
-        ARE_PURCHASES.one::<bool>(&[self.sessions.clone().into(), self.intents.clone().into()]) == Some(true)
+    pub(super) fn are_purchases(self) -> bool {
+        ARE_PURCHASES.one::<bool>(&[self.sessions.into(), self.intents.into()]) == Some(true)
     }
 }
 

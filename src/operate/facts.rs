@@ -45,15 +45,13 @@ fn payment_facts(
 > {
     trust::require_admin().or_raise();
     let Some(id) = id.map(|id| id.to_string()) else { return TableIterator::empty() };
-    let (facts, snapshots) = definer::read(|| {
-        let facts: Vec<Fact> = FACTS_OF_PAYMENT.read(&[text(id.as_str())]);
-        let events: Vec<String> = by_object(&facts).iter().map(|history| history.newest.event_id.clone()).collect();
-        let snapshots: Vec<Snapshot> = SNAPSHOTS_OF_EVENTS.read(&[text(id.as_str()), events.into()]);
-        (facts, snapshots)
-    });
+    let facts: Vec<Fact> = definer::read(|| FACTS_OF_PAYMENT.read(&[text(id.as_str())]));
+    let histories = by_object(&facts);
+    let events: Vec<String> = histories.iter().map(|history| history.newest.event_id.clone()).collect();
+    let snapshots: Vec<Snapshot> = definer::read(|| SNAPSHOTS_OF_EVENTS.read(&[text(id.as_str()), events.into()]));
     let mut snapshots: HashMap<String, Value> =
         snapshots.into_iter().map(|snapshot| (snapshot.event_id, snapshot.object)).collect();
-    let rows: Vec<_> = by_object(&facts)
+    let rows: Vec<_> = histories
         .iter()
         .map(|history| {
             let newest = history.newest;

@@ -108,7 +108,6 @@ pub(crate) fn with_lock_timeout<T>(limit: i32, work: impl FnOnce() -> T) -> T {
 /// What is answered must be durable, whatever the session has set. A SET clause on the function would be undone before the
 /// commit, so the setting is made local to the transaction here.
 pub(crate) fn commit_durably() {
-    // SAFETY: a global of this backend.
     let wanted = pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_REMOTE_FLUSH as i32;
     // SAFETY: a global of this backend.
     if unsafe { pg_sys::synchronous_commit } >= wanted {
