@@ -2236,6 +2236,7 @@ as $$
     ('webhook', 'payments.stripe_webhook_live(json)'),
     ('webhook', 'payments.receive_stripe_webhook(text,text,text)'),
     ('webhook', 'payments.receive_stripe_webhook(text,bytea,text)'),
+    ('webhook', 'payments.receive_stripe_webhooks(text,text[],text[])'),
     ('webhook', 'payments.answer_webhook(text,json)'),
     ('webhook', 'payments.answer_at_endpoint(text,text,text)'),
     ('webhook', 'payments.signature_header()'),
@@ -4344,6 +4345,17 @@ CREATE  FUNCTION "receive_stripe_webhook"(
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'receive_stripe_webhook_bytes_wrapper';
+
+-- src/webhook_batch.rs
+-- payments::webhook_batch::receive_stripe_webhooks
+CREATE  FUNCTION "receive_stripe_webhooks"(
+	"environment" TEXT, /* Option < & str > */
+	"payloads" TEXT[], /* :: std :: option :: Option < Array < & str > > */
+	"signatures" TEXT[] /* :: std :: option :: Option < Array < & str > > */
+) RETURNS jsonb /* JsonB */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'receive_stripe_webhooks_wrapper';
 
 -- src/webhook_secrets.rs
 -- payments::webhook_secrets::has_webhook_secret

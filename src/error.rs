@@ -7,6 +7,8 @@ use payments_core::stripe::signature::{BadSignature, MAX_HEADER, MAX_SIGNATURES}
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
+use crate::pg::savepoint::sqlstate;
+
 /// What was wrong with a call.
 #[derive(Debug)]
 pub(crate) enum Error {
@@ -117,6 +119,11 @@ impl Error {
             Self::WrittenMeanwhile => "the event was written by another transaction meanwhile".to_owned(),
             Self::Session(refusal) => refusal.message(),
         }
+    }
+
+    /// Its SQLSTATE and message.
+    pub(crate) fn told(&self) -> String {
+        format!("{}: {}", sqlstate(self.sqlstate() as i32), self.message())
     }
 
     /// The offending values, never one that could be a secret.

@@ -17,6 +17,7 @@ mod session;
 mod settings;
 mod trust;
 mod webhook;
+mod webhook_batch;
 mod webhook_event;
 mod webhook_secrets;
 

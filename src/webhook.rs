@@ -1,18 +1,18 @@
 //! What happens to an event: verify → parse → record → project → settle. The only file that knows the whole route.
 
-use payments_core::stripe::event::{Environment, Event};
+use payments_core::stripe::event::Environment;
 use payments_core::stripe::signature::{BadSignature, Signed, Verified};
 use pgrx::JsonB;
 use pgrx::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::{Error, OrRaise};
 use crate::pg::guc::{self, SearchPath};
 use crate::pg::jsonb::Jsonb;
-use crate::pg::secret_table;
+use crate::pg::secret_table::{self, Secret};
 use crate::precondition::{self, environment_of};
 use crate::project::dispatch::{self, ProjectionOutcome};
-use crate::webhook_event::{Recorded, Recording, record};
+use crate::webhook_event::{Delivery, Outcome, Recorded, Recording, record, refusal};
 use crate::{clock, definer, projection_lock, settings, trust};
 
 /// Receives one webhook: verifies its signature, records the event, derives every row from it and gives what was bought,
@@ -28,14 +28,14 @@ use crate::{clock, definer, projection_lock, settings, trust};
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn receive_stripe_webhook(environment: Option<&str>, payload: Option<&str>, signature: Option<&str>) -> JsonB {
-    receive(environment, payload.map(str::as_bytes), signature).or_raise()
+    JsonB(receive(environment, payload.map(str::as_bytes), signature).or_raise())
 }
 
 /// The same with the body as bytes.
 #[pg_extern(name = "receive_stripe_webhook")]
 #[search_path(pg_catalog, pg_temp)]
 fn receive_stripe_webhook_bytes(environment: Option<&str>, payload: Option<&[u8]>, signature: Option<&str>) -> JsonB {
-    receive(environment, payload, signature).or_raise()
+    JsonB(receive(environment, payload, signature).or_raise())
 }
 
 /// Applies an event whose signature the caller has verified itself; otherwise as `receive_stripe_webhook`.
@@ -48,8 +48,8 @@ fn apply_stripe_event(environment: Option<&str>, event: Option<Jsonb>) -> JsonB 
     trust::require_admin().or_raise();
     let environment = environment_of(environment).or_raise();
     let body = event.ok_or(Error::Missing("event")).or_raise().0;
-    let verified = Verified::by_the_caller(body.as_bytes());
-    accept(environment, verified, None).or_raise()
+    let delivery = Delivery::read(environment, Verified::by_the_caller(body.as_bytes()), None).or_raise();
+    JsonB(accept(environment, delivery).or_raise())
 }
 
 /// What the endpoints for PostgREST answer: as `receive_stripe_webhook`, with the status of the HTTP response. That live is not
@@ -59,11 +59,8 @@ fn apply_stripe_event(environment: Option<&str>, event: Option<Jsonb>) -> JsonB 
 #[search_path(pg_catalog, pg_temp)]
 fn answer_at_endpoint(environment: Option<&str>, payload: Option<&str>, signature: Option<&str>) -> JsonB {
     let answer = match receive(environment, payload.map(str::as_bytes), signature) {
-        Err(refused @ Error::LiveNotApproved) => json!({
-            "received": false, "handled": false, "duplicate": false, "status": "refused",
-            "event_id": null, "event_type": null, "error": refused.message(),
-        }),
-        other => other.or_raise().0,
+        Err(refused @ Error::LiveNotApproved) => refusal(&refused.message()),
+        other => other.or_raise(),
     };
     let status = match answer["status"].as_str() {
         Some("failed") => 500,
@@ -74,48 +71,77 @@ fn answer_at_endpoint(environment: Option<&str>, payload: Option<&str>, signatur
     JsonB(json!({ "http_status": status, "answer": answer }))
 }
 
-fn receive(environment: Option<&str>, payload: Option<&[u8]>, signature: Option<&str>) -> Result<JsonB, Error> {
-    trust::require_webhook()?;
-    let environment = environment_of(environment)?;
-    let body = payload.ok_or(Error::Missing("payload"))?;
-    let limit = settings::max_body();
-    if body.len() > limit {
-        return Err(Error::TooLarge { size: body.len(), limit });
-    }
-    let header = signature.ok_or(Error::Signature(BadSignature::Missing))?;
-    let secrets = secret_table::valid(environment);
-    if secrets.is_empty() {
-        return Err(Error::NoSecret(environment.name()));
-    }
-    let signed = Signed::new(body, header);
-    let verified = signed.verify(&secrets, clock::now(), settings::signature_tolerance()).map_err(Error::Signature)?;
-    accept(environment, verified, Some(header))
+/// Who receives deliveries: whom it trusts, and with which secrets it verifies.
+pub(crate) struct Receiver {
+    pub(crate) environment: Environment,
+    secrets: Vec<Secret>,
+    max_body: usize,
+    tolerance: i64,
 }
 
-/// From a verified body to its outcome.
-fn accept(environment: Environment, verified: Verified, signature: Option<&str>) -> Result<JsonB, Error> {
-    let event = Event::parse(verified.body()).map_err(Error::Body)?;
-    if let Some(livemode) = event.livemode.filter(|livemode| *livemode != environment.livemode()) {
-        let event_id = event.id;
-        return Err(Error::Livemode { event_id, livemode, environment: environment.name() });
+impl Receiver {
+    /// Of an environment, for a role that posts webhooks.
+    pub(crate) fn new(environment: Option<&str>) -> Result<Self, Error> {
+        trust::require_webhook()?;
+        let environment = environment_of(environment)?;
+        let secrets = secret_table::valid(environment);
+        Ok(Self { environment, secrets, max_body: settings::max_body(), tolerance: settings::signature_tolerance() })
     }
+
+    /// Refuses where nothing can be verified.
+    pub(crate) fn require_secret(&self) -> Result<(), Error> {
+        if self.secrets.is_empty() { Err(Error::NoSecret(self.environment.name())) } else { Ok(()) }
+    }
+
+    /// Verifies and reads one delivery.
+    pub(crate) fn read<'a>(
+        &self,
+        payload: Option<&'a [u8]>,
+        signature: Option<&'a str>,
+    ) -> Result<Delivery<'a>, Error> {
+        let body = payload.ok_or(Error::Missing("payload"))?;
+        if body.len() > self.max_body {
+            return Err(Error::TooLarge { size: body.len(), limit: self.max_body });
+        }
+        let header = signature.ok_or(Error::Signature(BadSignature::Missing))?;
+        self.require_secret()?;
+        let signed = Signed::new(body, header);
+        let verified = signed.verify(&self.secrets, clock::now(), self.tolerance).map_err(Error::Signature)?;
+        Delivery::read(self.environment, verified, Some(header))
+    }
+}
+
+fn receive(environment: Option<&str>, payload: Option<&[u8]>, signature: Option<&str>) -> Result<Value, Error> {
+    let receiver = Receiver::new(environment)?;
+    let delivery = receiver.read(payload, signature)?;
+    accept(receiver.environment, delivery)
+}
+
+/// What must hold before any event of an environment is taken.
+pub(crate) fn prepare(environment: Environment) -> Result<(), Error> {
     definer::read(|| precondition::require_live_approval(Some(environment.name())))?;
     precondition::require_read_committed()?;
     guc::commit_durably();
-    Ok(definer::write(SearchPath::Ordinary, || match record(environment, verified, event, signature) {
+    Ok(())
+}
+
+/// From a verified delivery to its outcome.
+fn accept(environment: Environment, delivery: Delivery) -> Result<Value, Error> {
+    prepare(environment)?;
+    Ok(definer::write(SearchPath::Ordinary, || match record(environment, delivery) {
         Recording::Fresh(recorded) => settle(recorded),
         Recording::Duplicate(answer) => answer,
     }))
 }
 
 /// Derives what follows from a recorded event, or, where that fails, undoes it all and says why. Returns the answer.
-pub(crate) fn settle(recorded: Recorded) -> JsonB {
+pub(crate) fn settle(recorded: Recorded) -> Value {
     if recorded.is_written_once()
         && let Err(reason) = dispatch::kind_of(recorded.environment(), recorded.event())
     {
         // Nothing can fail for an app's sake, so there is nothing to undo.
-        recorded.finish("ignored", Some(&reason));
-        return recorded.answer("ignored", Some(&reason));
+        recorded.finish(Outcome::Ignored(&reason));
+        return recorded.answer(Outcome::Ignored(&reason));
     }
     let outcome = projection_lock::shared_then_exclusive(|| {
         if projection_lock::is_exclusive() {
@@ -123,15 +149,15 @@ pub(crate) fn settle(recorded: Recorded) -> JsonB {
         }
         let outcome = dispatch::event(recorded.environment(), recorded.event());
         match &outcome {
-            ProjectionOutcome::Projected => recorded.finish("processed", None),
-            ProjectionOutcome::Ignored(reason) => recorded.finish("ignored", Some(reason)),
+            ProjectionOutcome::Projected => recorded.finish(Outcome::Processed),
+            ProjectionOutcome::Ignored(reason) => recorded.finish(Outcome::Ignored(reason)),
             ProjectionOutcome::Unreadable(_) => {}
         }
         outcome
     });
     match outcome {
-        Ok(ProjectionOutcome::Projected) => recorded.answer("processed", None),
-        Ok(ProjectionOutcome::Ignored(reason)) => recorded.answer("ignored", Some(&reason)),
+        Ok(ProjectionOutcome::Projected) => recorded.answer(Outcome::Processed),
+        Ok(ProjectionOutcome::Ignored(reason)) => recorded.answer(Outcome::Ignored(&reason)),
         Ok(ProjectionOutcome::Unreadable(reason)) => recorded.fail(&format!("22023: {reason}")),
         Err(failure) => {
             recorded.rolled_back();

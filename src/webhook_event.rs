@@ -1,24 +1,24 @@
 //! The stored event: taken by one transaction at a time, run once, and written down with its outcome.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use payments_core::stripe::event::{Environment, Event, is_same_event};
 use payments_core::stripe::signature::Verified;
-use pgrx::JsonB;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::pg::advisory_lock::LockSpace;
 use crate::pg::cache::{Cache, cached};
 use crate::pg::catalog::payments_table;
 use crate::pg::slot::slot;
-use crate::pg::statement::{as_json, json_value, query, text};
+use crate::pg::statement::{Rows, query, text, written};
 use crate::pg::transaction::is_wal_logical;
 
-query!(INSERT_EVENT, "webhook_event", "insert_event");
+query!(INSERT_EVENTS, "webhook_event", "insert_events");
 query!(IS_WATCHED, "webhook_event", "is_watched");
-query!(CLAIM_EVENT, "webhook_event", "claim_event");
+query!(CLAIM_EVENTS, "webhook_event", "claim_events");
 query!(REFUSE_EVENT, "webhook_event", "refuse_event");
 query!(UPDATE_EVENT_OUTCOME, "webhook_event", "update_event_outcome");
 
@@ -47,11 +47,44 @@ pub(crate) enum Recording<'a> {
     /// Nobody has run it yet, or it failed before.
     Fresh(Recorded<'a>),
     /// It has been dealt with, and this is the answer.
-    Duplicate(JsonB),
+    Duplicate(Value),
+}
+
+/// A verified event on its way in, as it was delivered.
+pub(crate) struct Delivery<'a> {
+    event: Event,
+    body: &'a str,
+    signature: Option<&'a str>,
+}
+
+impl<'a> Delivery<'a> {
+    /// Reads a verified body.
+    ///
+    /// # Errors
+    /// It is no event, or of the other environment.
+    #[allow(clippy::needless_pass_by_value, reason = "each stage takes the one before")]
+    pub(crate) fn read(
+        environment: Environment,
+        verified: Verified<'a>,
+        signature: Option<&'a str>,
+    ) -> Result<Self, Error> {
+        let event = Event::parse(verified.body()).map_err(Error::Body)?;
+        if let Some(livemode) = event.livemode.filter(|livemode| *livemode != environment.livemode()) {
+            let event_id = event.id;
+            return Err(Error::Livemode { event_id, livemode, environment: environment.name() });
+        }
+        Ok(Self { event, body: std::str::from_utf8(verified.body()).unwrap_or_default(), signature })
+    }
+
+    /// `evt_…`.
+    pub(crate) fn event_id(&self) -> &str {
+        &self.event.id
+    }
 }
 
 #[derive(Deserialize)]
 struct StoredEvent {
+    event_id: String,
     status: String,
     /// Its body, where that is another text than the one that came now.
     other_body: Option<String>,
@@ -75,17 +108,40 @@ impl<'a> From<&'a Event> for SafeEnvelope<'a> {
 }
 
 /// Takes an event to run it, once. Of two deliveries at once, one waits here for the other.
-#[allow(clippy::needless_pass_by_value, reason = "each stage takes the one before")]
-pub(crate) fn record<'a>(
-    environment: Environment,
-    verified: Verified<'a>,
-    event: Event,
-    signature: Option<&'a str>,
-) -> Recording<'a> {
-    let body = std::str::from_utf8(verified.body()).unwrap_or_default();
-    LockSpace::Events.lock(environment.name(), [event.id.as_str()]);
-    let known = [text(environment.name()), text(event.id.as_str()), text(body)];
-    let Some(stored) = CLAIM_EVENT.one::<StoredEvent>(&known) else {
+pub(crate) fn record(environment: Environment, delivery: Delivery) -> Recording {
+    lock_events(environment, [delivery.event_id()]);
+    let known = stored_of(environment, std::slice::from_ref(&delivery)).pop();
+    take(environment, delivery, known)
+}
+
+/// The same for many of different ids, which [`lock_events`] has locked, in their order.
+pub(crate) fn record_all<'a>(environment: Environment, deliveries: Vec<Delivery<'a>>) -> Vec<Recording<'a>> {
+    let mut known: HashMap<String, StoredEvent> =
+        stored_of(environment, &deliveries).into_iter().map(|stored| (stored.event_id.clone(), stored)).collect();
+    let taken = |delivery: Delivery<'a>| {
+        let stored = known.remove(&delivery.event.id);
+        take(environment, delivery, stored)
+    };
+    deliveries.into_iter().map(taken).collect()
+}
+
+/// Waits until nobody else runs any of these events.
+pub(crate) fn lock_events<'a>(environment: Environment, ids: impl IntoIterator<Item = &'a str>) {
+    LockSpace::Events.lock(environment.name(), ids);
+}
+
+/// Those of the events that were received before.
+fn stored_of(environment: Environment, deliveries: &[Delivery]) -> Vec<StoredEvent> {
+    let rows = Rows::new(deliveries.len())
+        .and(text(environment.name()))
+        .texts(deliveries.iter().map(|delivery| Some(delivery.event.id.as_str())))
+        .texts(deliveries.iter().map(|delivery| Some(delivery.body)));
+    CLAIM_EVENTS.all_of_rows(&rows)
+}
+
+fn take(environment: Environment, delivery: Delivery, known: Option<StoredEvent>) -> Recording {
+    let Delivery { event, body, signature } = delivery;
+    let Some(stored) = known else {
         let delivered = Some(Delivered { body, signature });
         let recorded = Recorded { environment, event, delivered, written: Cell::new(false) };
         return Recording::Fresh(if is_watched() { recorded.written_first() } else { recorded });
@@ -112,8 +168,8 @@ fn is_watched() -> bool {
     is_wal_logical() || cached(&slot::<Watched>().0, &[table], (), |()| (IS_WATCHED.one(&[]) != Some(false), true))
 }
 
-fn response(event: &Event, status: &str, duplicate: bool, error: Option<&str>) -> JsonB {
-    JsonB(json!({
+fn response(event: &Event, status: &str, duplicate: bool, error: Option<&str>) -> Value {
+    json!({
         "received": status != "refused",
         "handled": status == "processed",
         "duplicate": duplicate,
@@ -121,7 +177,15 @@ fn response(event: &Event, status: &str, duplicate: bool, error: Option<&str>) -
         "event_id": event.id,
         "event_type": event.event_type,
         "error": error,
-    }))
+    })
+}
+
+/// The answer to a delivery that was not taken.
+pub(crate) fn refusal(error: &str) -> Value {
+    json!({
+        "received": false, "handled": false, "duplicate": false, "status": "refused",
+        "event_id": null, "event_type": null, "error": error,
+    })
 }
 
 impl Recorded<'_> {
@@ -145,16 +209,21 @@ impl Recorded<'_> {
 
     /// With its row there.
     fn written_first(mut self) -> Self {
-        self.insert("pending", None);
+        insert(&[(&self, Outcome::Pending)]);
         self.delivered = None;
         self
     }
 
     /// Writes its row before the outcome: the work that follows may write to it.
     pub(crate) fn write(&self) {
-        if self.delivered.is_some() && !self.written.replace(true) {
-            self.insert("pending", None);
+        if self.is_to_be_written() {
+            finish(&[(self, Outcome::Pending)]);
         }
+    }
+
+    /// Whether its row is still to be written.
+    fn is_to_be_written(&self) -> bool {
+        self.delivered.is_some() && !self.written.get()
     }
 
     /// Notes that the savepoint was rolled back in which its row was written.
@@ -162,53 +231,99 @@ impl Recorded<'_> {
         self.written.set(false);
     }
 
-    fn insert(&self, status: &str, error: Option<&str>) {
-        let (environment, event) = (self.environment, &self.event);
-        let Some(Delivered { body, signature }) = self.delivered else { return };
-        let (payload, signed_body) =
-            if event.storable { (as_json(body), None) } else { (json_value(&SafeEnvelope::from(event)), Some(body)) };
-        let inserted = INSERT_EVENT.execute(&[
-            text(environment.name()),
-            text(event.id.as_str()),
-            text(event.event_type.as_str()),
-            event.livemode.unwrap_or(environment.livemode()).into(),
-            text(event.account.as_deref()),
-            text(event.object_type.as_deref()),
-            text(event.object_id.as_deref()),
-            text(status),
-            text(error),
-            payload,
-            text(signed_body),
-            text(signature),
-        ]);
-        if inserted == 0 {
-            Error::WrittenMeanwhile.raise();
-        }
-    }
-
     /// Writes down how it fared.
-    pub(crate) fn finish(&self, status: &str, error: Option<&str>) {
-        if self.delivered.is_some() && !self.written.get() {
-            return self.insert(status, error);
-        }
-        UPDATE_EVENT_OUTCOME.execute(&[
-            text(self.environment.name()),
-            text(self.event.id.as_str()),
-            text(status),
-            text(error),
-        ]);
+    pub(crate) fn finish(&self, outcome: Outcome) {
+        finish(&[(self, outcome)]);
     }
 
     /// Writes down why it failed, with the object that it is about, and answers so.
-    pub(crate) fn fail(self, failure: &impl std::fmt::Display) -> JsonB {
+    pub(crate) fn fail(self, failure: &impl std::fmt::Display) -> Value {
         let object = self.event.object_id.as_deref().unwrap_or("an object without id");
         let reason = format!("{failure}, projecting {object}");
-        self.finish("failed", Some(&reason));
-        self.answer("failed", Some(&reason))
+        self.finish(Outcome::Failed(&reason));
+        self.answer(Outcome::Failed(&reason))
     }
 
     /// The answer to who delivered it.
-    pub(crate) fn answer(self, status: &str, error: Option<&str>) -> JsonB {
-        response(&self.event, status, false, error)
+    pub(crate) fn answer(self, outcome: Outcome) -> Value {
+        response(&self.event, outcome.status(), false, outcome.error())
+    }
+}
+
+/// How an event fared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outcome<'a> {
+    /// It is being run.
+    Pending,
+    /// Every row that follows from it is written.
+    Processed,
+    /// Nothing follows from it, for this reason.
+    Ignored(&'a str),
+    /// Nothing of it remains, for this reason.
+    Failed(&'a str),
+}
+
+impl<'a> Outcome<'a> {
+    fn status(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processed => "processed",
+            Self::Ignored(_) => "ignored",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    fn error(self) -> Option<&'a str> {
+        match self {
+            Self::Pending | Self::Processed => None,
+            Self::Ignored(reason) | Self::Failed(reason) => Some(reason),
+        }
+    }
+}
+
+/// Writes down how events fared: new rows in one statement, the others one by one.
+pub(crate) fn finish(events: &[(&Recorded, Outcome)]) {
+    let (new, known): (Vec<_>, Vec<_>) = events.iter().copied().partition(|(event, _)| event.is_to_be_written());
+    insert(&new);
+    for (event, _) in new {
+        event.written.set(true);
+    }
+    for (event, outcome) in known {
+        UPDATE_EVENT_OUTCOME.execute(&[
+            text(event.environment.name()),
+            text(event.event.id.as_str()),
+            text(outcome.status()),
+            text(outcome.error()),
+        ]);
+    }
+}
+
+fn insert(events: &[(&Recorded, Outcome)]) {
+    let Some((Recorded { environment, .. }, _)) = events.first() else { return };
+    let all = || events.iter().map(|(recorded, _)| &recorded.event);
+    let delivered = || events.iter().map(|(recorded, _)| recorded.delivered.as_ref());
+    let (payloads, signed_bodies): (Vec<Option<String>>, Vec<Option<&str>>) = events
+        .iter()
+        .map(|(Recorded { event, delivered, .. }, _)| match delivered {
+            Some(Delivered { body, .. }) if event.storable => (Some((*body).to_owned()), None),
+            Some(Delivered { body, .. }) => (Some(written(&SafeEnvelope::from(event))), Some(*body)),
+            None => (None, None),
+        })
+        .unzip();
+    let rows = Rows::new(events.len())
+        .and(text(environment.name()))
+        .texts(all().map(|event| Some(event.id.as_str())))
+        .texts(all().map(|event| Some(event.event_type.as_str())))
+        .booleans(all().map(|event| event.livemode.unwrap_or(environment.livemode())))
+        .texts(all().map(|event| event.account.as_deref()))
+        .texts(all().map(|event| event.object_type.as_deref()))
+        .texts(all().map(|event| event.object_id.as_deref()))
+        .texts(events.iter().map(|(_, outcome)| Some(outcome.status())))
+        .texts(events.iter().map(|(_, outcome)| outcome.error()))
+        .jsons(payloads)
+        .texts(signed_bodies)
+        .texts(delivered().map(|delivered| delivered.and_then(|delivered| delivered.signature)));
+    if INSERT_EVENTS.execute_rows(&rows) < rows.count() as u64 {
+        Error::WrittenMeanwhile.raise();
     }
 }

@@ -1,12 +1,17 @@
--- insert_event: writes an event down, unless somebody else has done so meanwhile.
--- $1 environment text, $2 stripe_event_id text,
--- $3 event_type text, $4 livemode boolean, $5 stripe_account_id text, $6 object_type text, $7 object_id text,
--- $8 processing_status text, $9 last_error text, $10 payload json, $11 signed_body text, $12 signature text
+-- insert_events: writes events down, but for those that somebody else has written meanwhile.
+-- $1 environment text, $2 stripe_event_ids, $3 event types text[], $4 livemodes boolean[], $5 accounts, $6 object types,
+-- $7 object ids, $8 processing statuses, $9 last errors text[], $10 payloads json[], $11 signed bodies, $12 signatures text[]
 insert into payments.webhook_events
   (environment, stripe_event_id, event_type, livemode, stripe_account_id, object_type, object_id,
    processing_status, last_error, attempt_count, payload, signed_body, signature, processed_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12,
-        case when $8 operator(pg_catalog.=) any (array['processed', 'ignored']) then pg_catalog.now() end)
+select $1, e.id, e.event_type, e.livemode, e.account, e.object_type, e.object_id, e.status, e.error, 1, e.payload, e.signed_body,
+       e.signature, case when e.status operator(pg_catalog.=) any (array['processed', 'ignored']) then pg_catalog.now() end
+  from (select pg_catalog.unnest($2::pg_catalog.text[]) as id, pg_catalog.unnest($3::pg_catalog.text[]) as event_type,
+               pg_catalog.unnest($4::boolean[]) as livemode, pg_catalog.unnest($5::pg_catalog.text[]) as account,
+               pg_catalog.unnest($6::pg_catalog.text[]) as object_type, pg_catalog.unnest($7::pg_catalog.text[]) as object_id,
+               pg_catalog.unnest($8::pg_catalog.text[]) as status, pg_catalog.unnest($9::pg_catalog.text[]) as error,
+               pg_catalog.unnest($10::pg_catalog.json[]) as payload, pg_catalog.unnest($11::pg_catalog.text[]) as signed_body,
+               pg_catalog.unnest($12::pg_catalog.text[]) as signature) as e
 on conflict (environment, stripe_event_id) do nothing;
 
 -- is_watched: whether a trigger that is not ours, a rule, a foreign key or a publication depends on webhook_events (a JSON boolean).
@@ -30,15 +35,17 @@ select pg_catalog.to_json(
    and c.relnamespace operator(pg_catalog.=) (
          select n.oid from pg_catalog.pg_namespace n where n.nspname operator(pg_catalog.=) 'payments'::pg_catalog.name);
 
--- claim_event: locks an event that was received before, and tells how it stands, and its body unless that is this one.
--- $1 environment text, $2 stripe_event_id text, $3 this body text
+-- claim_events: locks events that were received before, and tells how each stands, and its body unless that is the one here
+-- (JSON objects). $1 environment text, $2 stripe_event_ids, $3 their bodies text[]
 select pg_catalog.json_build_object(
+         'event_id', e.stripe_event_id,
          'status', e.processing_status,
-         'other_body', case when coalesce(e.signed_body, e.payload::pg_catalog.text) operator(pg_catalog.<>) $3
+         'other_body', case when coalesce(e.signed_body, e.payload::pg_catalog.text) operator(pg_catalog.<>) d.body
                             then coalesce(e.signed_body, e.payload::pg_catalog.text) end)::pg_catalog.text
-  from payments.webhook_events e
- where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2
-   for no key update;
+  from (select pg_catalog.unnest($2::pg_catalog.text[]) as event_id, pg_catalog.unnest($3::pg_catalog.text[]) as body) as d
+  join payments.webhook_events e
+    on (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) d.event_id
+   for no key update of e;
 
 -- refuse_event: notes that an event's id came again with another body. $1 environment text, $2 stripe_event_id text
 update payments.webhook_events e set refused_count = e.refused_count operator(pg_catalog.+) 1

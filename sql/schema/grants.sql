@@ -56,6 +56,7 @@ as $$
     ('webhook', 'payments.stripe_webhook_live(json)'),
     ('webhook', 'payments.receive_stripe_webhook(text,text,text)'),
     ('webhook', 'payments.receive_stripe_webhook(text,bytea,text)'),
+    ('webhook', 'payments.receive_stripe_webhooks(text,text[],text[])'),
     ('webhook', 'payments.answer_webhook(text,json)'),
     ('webhook', 'payments.answer_at_endpoint(text,text,text)'),
     ('webhook', 'payments.signature_header()'),

@@ -1,12 +1,13 @@
 //! Back-fill: Stripe's own objects, as its API returns them, through the same projection as events.
 
+use std::borrow::Cow;
+
 use payments_core::snapshot::SYNC;
 use payments_core::stripe::event::{Environment, Malformed};
 use payments_core::stripe::event_type::ObjectKind;
 use payments_core::stripe::json_text::{TooDeep, readable};
 use pgrx::JsonB;
 use pgrx::prelude::*;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, OrRaise};
@@ -15,22 +16,18 @@ use crate::pg::jsonb::Jsonb;
 use crate::pg::savepoint::{self, Failure};
 use crate::pg::statement::{json as as_json, query, text};
 use crate::precondition::{self, environment_of};
-use crate::project::dispatch::project;
+use crate::project::dispatch::project_all;
 use crate::project::incoming::Incoming;
 use crate::projection_lock::with_exclusive;
 use crate::{clock, definer, trust};
 
 query!(UPDATE_SYNC_OUTCOME, "operate_backfill", "update_sync_outcome");
 
+/// How many objects are projected together.
+const TOGETHER: usize = 500;
+
 /// How many objects are between two notices of progress.
 const PROGRESS: usize = 10_000;
-
-/// What is read of an object before its kind is known.
-#[derive(Deserialize)]
-struct Named {
-    object: Option<String>,
-    id: Option<String>,
-}
 
 #[derive(Default)]
 struct Counts {
@@ -91,11 +88,10 @@ fn back_fill(environment: Option<&str>, objects: Option<Jsonb>, as_of: Option<Ti
     guc::commit_durably();
     let work = || {
         let mut counts = Counts::default();
-        let total = objects.len();
-        for (done, object) in objects.into_iter().enumerate() {
-            sync_one(environment, looked, &object, &mut counts);
-            if (done + 1) % PROGRESS == 0 {
-                pgrx::notice!("{} of {total} objects", done + 1);
+        for (done, together) in objects.chunks(TOGETHER).enumerate() {
+            sync_all(environment, looked, together, &mut counts);
+            if (done + 1) % (PROGRESS / TOGETHER) == 0 {
+                pgrx::notice!("{} of {} objects", (done + 1) * TOGETHER, objects.len());
             }
         }
         let summary = summary(&counts);
@@ -152,49 +148,91 @@ fn same_livemode(environment: Environment, object: &Value) -> Result<(), Error> 
     Ok(())
 }
 
-fn sync_one(environment: Environment, now: i64, object: &Value, counts: &mut Counts) {
-    let named: Named = serde_json::from_value(object.clone()).unwrap_or(Named { object: None, id: None });
-    let name = named.object.clone().unwrap_or_else(|| "unknown".to_owned());
-    let Some(kind) = ObjectKind::in_back_fill(&name).filter(|_| named.id.is_some()) else {
-        counts.ignored += 1;
-        return;
-    };
-    let outcome = savepoint::savepoint(|| sync_all(environment, now, kind, object));
-    let error = match outcome {
-        Ok(Ok(())) => None,
-        Ok(Err(unreadable)) => Some(unreadable),
-        Err(Failure { sqlstate, message, .. }) => Some(format!("{sqlstate}: {message}")),
-    };
-    if let Some(error) = error {
-        counts.failed += 1;
-        let id = named.id.unwrap_or_default();
-        counts.first_error.get_or_insert_with(|| format!("{id}: {error}"));
-        return;
+/// Projects objects together; where something fails, nothing of them remains, and each half is tried again, until the one that
+/// fails is alone.
+fn sync_all(environment: Environment, looked: i64, objects: &[Value], counts: &mut Counts) {
+    let snapshots: Vec<Vec<(ObjectKind, Incoming)>> =
+        objects.iter().map(|object| snapshots(environment, looked, object)).collect();
+    let outcomes = savepoint::savepoint(|| project_each(environment, &snapshots));
+    match outcomes {
+        Ok(outcomes) => objects.iter().zip(outcomes).for_each(|(object, outcome)| counts.add(object, outcome)),
+        Err(Failure { sqlstate, message, .. }) if objects.len() == 1 => {
+            counts.add(&objects[0], Some(Err(format!("{sqlstate}: {message}"))));
+        }
+        Err(_) => {
+            let (first, second) = objects.split_at(objects.len() / 2);
+            sync_all(environment, looked, first, counts);
+            sync_all(environment, looked, second, counts);
+        }
     }
-    let count = counts.by_type.entry(name).or_insert(json!(0));
-    *count = json!(count.as_u64().unwrap_or(0) + 1);
+}
+
+/// How each object fared, which stands here with those that it embeds; `None` where it is none that is back-filled.
+fn project_each(
+    environment: Environment,
+    snapshots: &[Vec<(ObjectKind, Incoming)>],
+) -> Vec<Option<Result<(), String>>> {
+    let mut projected = project_all(environment, snapshots.iter().flatten()).into_iter();
+    let outcome = |of_object: &Vec<_>| {
+        let outcomes: Vec<_> = projected.by_ref().take(of_object.len()).collect();
+        let all: Result<(), _> = outcomes.into_iter().collect();
+        (!of_object.is_empty()).then(|| all.map_err(|unreadable| unreadable.to_string()))
+    };
+    snapshots.iter().map(outcome).collect()
 }
 
 /// An object, and those that the API embeds in it and that speak for themselves (a charge's refunds, an invoice's payments).
-fn sync_all(environment: Environment, now: i64, kind: ObjectKind, object: &Value) -> Result<(), String> {
-    let text = object.to_string();
-    let incoming = Incoming {
-        environment,
-        event_id: SYNC,
-        event_type: None,
-        created: now,
-        object: &text,
-        previous: None,
-        deleted: object.get("deleted").and_then(Value::as_bool) == Some(true),
+fn snapshots(environment: Environment, looked: i64, object: &Value) -> Vec<(ObjectKind, Incoming<'static>)> {
+    let of_text = |key: &str| object.get(key).and_then(Value::as_str);
+    let Some(kind) = ObjectKind::in_back_fill(&name(object)).filter(|_| of_text("id").is_some()) else {
+        return Vec::new();
     };
-    project(kind, &incoming).map_err(|unreadable| unreadable.to_string())?;
+    let snapshot = |kind, object: &Value| {
+        let incoming = Incoming {
+            environment,
+            event_id: SYNC,
+            event_type: None,
+            created: looked,
+            object: Cow::Owned(object.to_string()),
+            previous: None,
+            deleted: object.get("deleted").and_then(Value::as_bool) == Some(true),
+        };
+        (kind, incoming)
+    };
     let embedded = match kind {
-        ObjectKind::Charge => ("refunds", ObjectKind::Refund),
-        ObjectKind::Invoice => ("payments", ObjectKind::InvoicePayment),
-        _ => return Ok(()),
+        ObjectKind::Charge => Some(("refunds", ObjectKind::Refund)),
+        ObjectKind::Invoice => Some(("payments", ObjectKind::InvoicePayment)),
+        _ => None,
     };
-    let inner = object.get(embedded.0).and_then(|list| list.get("data")).and_then(Value::as_array);
-    inner.into_iter().flatten().try_for_each(|object| sync_all(environment, now, embedded.1, object))
+    let inner = embedded.into_iter().flat_map(|(list, kind)| {
+        let data = object.get(list).and_then(|list| list.get("data")).and_then(Value::as_array);
+        data.into_iter().flatten().map(move |object| (kind, object))
+    });
+    let inner = inner.map(|(kind, object)| snapshot(kind, object));
+    std::iter::once(snapshot(kind, object)).chain(inner).collect()
+}
+
+/// Its type, by Stripe's name.
+fn name(object: &Value) -> String {
+    object.get("object").and_then(Value::as_str).unwrap_or("unknown").to_owned()
+}
+
+impl Counts {
+    /// Counts one object, which fared so; `None` where it is none that is back-filled.
+    fn add(&mut self, object: &Value, outcome: Option<Result<(), String>>) {
+        match outcome {
+            None => self.ignored += 1,
+            Some(Ok(())) => {
+                let count = self.by_type.entry(name(object)).or_insert(json!(0));
+                *count = json!(count.as_u64().unwrap_or(0) + 1);
+            }
+            Some(Err(error)) => {
+                self.failed += 1;
+                let id = object.get("id").and_then(Value::as_str).unwrap_or_default();
+                self.first_error.get_or_insert_with(|| format!("{id}: {error}"));
+            }
+        }
+    }
 }
 
 fn summary(counts: &Counts) -> Value {

@@ -10,8 +10,9 @@ use crate::error::{Error, OrRaise};
 use crate::pg::guc::{self, SearchPath};
 use crate::pg::statement::{query, text};
 use crate::precondition::{self, environment_of};
-use crate::webhook_event::Recorded;
-use crate::{definer, trust, webhook};
+use crate::webhook_batch::settle_all;
+use crate::webhook_event::{Recorded, lock_events};
+use crate::{definer, trust};
 
 query!(EVENTS_TO_REPLAY, "operate_replay", "events_to_replay");
 query!(STORED_EVENT, "operate_replay", "stored_event");
@@ -37,22 +38,25 @@ fn replay_events(environment: Option<&str>, event_ids: default!(Option<Vec<Strin
     let environment = environment_of(environment).or_raise();
     precondition::require_read_committed().or_raise();
     guc::commit_durably();
-    let (mut processed, mut ignored, mut failed) = (0_u64, 0_u64, 0_u64);
+    let (mut processed, mut ignored, mut failed) = (0, 0, 0);
     let replayed = definer::write(SearchPath::Ordinary, || {
         let events: Vec<String> = EVENTS_TO_REPLAY.all(&[text(environment.name()), event_ids.into()]);
-        for (done, id) in events.iter().enumerate() {
-            let Some(stored) = STORED_EVENT.one::<Stored>(&[text(environment.name()), text(id.as_str())]) else {
-                continue;
-            };
-            let answer =
-                Recorded::again(environment, stored.body.as_bytes()).map(|recorded| webhook::settle(recorded).0);
-            match answer.as_ref().and_then(|answer| answer["status"].as_str()) {
-                Some("processed") => processed += 1,
-                Some("ignored") => ignored += 1,
-                _ => failed += 1,
+        lock_events(environment, events.iter().map(String::as_str));
+        for (done, ids) in events.chunks(PROGRESS).enumerate() {
+            let stored = |id: &String| STORED_EVENT.one::<Stored>(&[text(environment.name()), text(id.as_str())]);
+            let bodies: Vec<Stored> = ids.iter().filter_map(stored).collect();
+            let recorded: Vec<Recorded> =
+                bodies.iter().filter_map(|stored| Recorded::again(environment, stored.body.as_bytes())).collect();
+            failed += bodies.len() - recorded.len();
+            for answer in settle_all(environment, recorded) {
+                match answer["status"].as_str() {
+                    Some("processed") => processed += 1,
+                    Some("ignored") => ignored += 1,
+                    _ => failed += 1,
+                }
             }
-            if (done + 1) % PROGRESS == 0 {
-                pgrx::notice!("{} of {} events", done + 1, events.len());
+            if ids.len() == PROGRESS {
+                pgrx::notice!("{} of {} events", (done + 1) * PROGRESS, events.len());
             }
         }
         events.len()

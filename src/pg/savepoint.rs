@@ -224,7 +224,7 @@ fn noting_codes<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// The five characters of an error code (`MAKE_SQLSTATE` of the server packs six bits for each).
-fn sqlstate(packed: i32) -> String {
+pub(crate) fn sqlstate(packed: i32) -> String {
     (0..5).map(|place| char::from(u8::try_from((packed >> (6 * place)) & 0x3F).unwrap_or(0) + b'0')).collect()
 }
 

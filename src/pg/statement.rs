@@ -64,11 +64,18 @@ impl Statement {
 
     /// Runs it for many rows at a time and tells how many it affected.
     pub(crate) fn execute_rows(&self, rows: &Rows) -> u64 {
+        let (name, sql) = self.text_for(rows);
+        plan_cache::run(name, sql, rows.args(), true).rows_affected
+    }
+
+    /// The name and the text of the form that takes so many rows.
+    fn text_for(&self, rows: &Rows) -> (&str, &str) {
         if rows.is_single() {
             let sql = self.single.get_or_init(|| payments_core::query_file::of_one_row(self.sql));
-            return plan_cache::run(sql, sql, rows.args(), true).rows_affected;
+            (sql, sql)
+        } else {
+            (self.name, self.sql)
         }
-        self.execute(rows.args())
     }
 
     /// Its first row, if there is one.
@@ -79,6 +86,12 @@ impl Statement {
     /// All its rows.
     pub(crate) fn all<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Vec<T> {
         plan_cache::run(self.name, self.sql, args, true).values.iter().map(|text| self.typed(text)).collect()
+    }
+
+    /// What it says of many rows at a time.
+    pub(crate) fn all_of_rows<T: DeserializeOwned>(&self, rows: &Rows) -> Vec<T> {
+        let (name, sql) = self.text_for(rows);
+        plan_cache::run(name, sql, rows.args(), true).values.iter().map(|text| self.typed(text)).collect()
     }
 
     /// All its rows, without assigning a transaction id: for functions that a standby or a policy calls.
@@ -141,6 +154,18 @@ impl<'a> Rows<'a> {
         self.with(values, text, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID)
     }
 
+    /// With one more column, of JSON texts that serde has read or written.
+    pub(crate) fn jsons(self, values: impl IntoIterator<Item = Option<String>>) -> Self {
+        let single = |value: Option<String>| value.map_or_else(DatumWithOid::null::<pgrx::Json>, as_json);
+        self.with(values, single, pg_sys::JSONOID, pg_sys::JSONARRAYOID)
+    }
+
+    /// With one value for all rows.
+    pub(crate) fn and(mut self, value: DatumWithOid<'a>) -> Self {
+        self.columns.push(value);
+        self
+    }
+
     /// With one more column, of numbers.
     pub(crate) fn numbers(self, values: impl IntoIterator<Item = Option<i64>>) -> Self {
         self.with(values, Into::into, pg_sys::INT8OID, pg_sys::INT8ARRAYOID)
@@ -184,20 +209,21 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// The text of an array of texts.
+pub(crate) fn array_text(values: &[String]) -> String {
+    let quoted = |value: &String| format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+    format!("{{{}}}", values.iter().map(quoted).collect::<Vec<_>>().join(","))
+}
+
 /// A text argument, or NULL.
 pub(crate) fn text<'a>(value: impl Into<Option<&'a str>>) -> DatumWithOid<'a> {
     value.into().map_or_else(DatumWithOid::null::<&str>, DatumWithOid::from)
 }
 
 /// JSON text that serde has read or written, as `json`: the server would parse it a second time in a cast.
-pub(crate) fn as_json(text: impl IntoDatum) -> DatumWithOid<'static> {
+fn as_json(text: impl IntoDatum) -> DatumWithOid<'static> {
     // SAFETY: the datum is a copy in the current memory context; a json is stored as a text is.
     unsafe { DatumWithOid::new(text.into_datum(), pg_sys::JSONOID) }
-}
-
-/// A value as `json`.
-pub(crate) fn json_value<T: serde::Serialize + ?Sized>(value: &T) -> DatumWithOid<'static> {
-    as_json(written(value))
 }
 
 /// A value as JSON text, for a statement that casts it.
@@ -206,6 +232,7 @@ pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> DatumWithOid<'sta
     unsafe { DatumWithOid::new(written(value).into_datum(), pg_sys::TEXTOID) }
 }
 
-fn written<T: serde::Serialize + ?Sized>(value: &T) -> String {
+/// A value as JSON text.
+pub(crate) fn written<T: serde::Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| pgrx::error!("a row could not be written: {error}"))
 }

@@ -1,5 +1,8 @@
 //! From an event, or a back-filled object, to the module that projects it.
 
+use std::borrow::Cow;
+
+use payments_core::payment::by_payment::by_payment;
 use payments_core::payment::fact::{Fact, PaymentObject};
 use payments_core::stripe::event::{Environment, Event};
 use payments_core::stripe::event_type::{EventType, ObjectKind};
@@ -37,22 +40,48 @@ pub(crate) fn kind_of(environment: Environment, event: &Event) -> Result<ObjectK
 
 /// Projects an event.
 pub(crate) fn event(environment: Environment, event: &Event) -> ProjectionOutcome {
-    let kind = match kind_of(environment, event) {
-        Ok(kind) => kind,
-        Err(reason) => return ProjectionOutcome::Ignored(reason),
+    match kind_of(environment, event) {
+        Ok(kind) => outcome(project(kind, &incoming(environment, event))),
+        Err(reason) => ProjectionOutcome::Ignored(reason),
+    }
+}
+
+/// Projects events, each of which is of a kind or is ignored for a reason. The whole projection must be locked.
+pub(crate) fn events(
+    environment: Environment,
+    events: &[&Event],
+    kinds: &[Result<ObjectKind, String>],
+) -> Vec<ProjectionOutcome> {
+    let mut snapshots = Vec::new();
+    for (event, kind) in events.iter().zip(kinds) {
+        if let Ok(kind) = kind {
+            snapshots.push((*kind, incoming(environment, event)));
+        }
+    }
+    let mut projected = project_all(environment, snapshots.iter()).into_iter();
+    let outcome = |kind: &Result<ObjectKind, String>| match kind {
+        Ok(_) => projected.next().map_or(ProjectionOutcome::Projected, outcome),
+        Err(reason) => ProjectionOutcome::Ignored(reason.clone()),
     };
-    let incoming = Incoming {
+    kinds.iter().map(outcome).collect()
+}
+
+fn outcome(projected: Result<(), Unreadable>) -> ProjectionOutcome {
+    match projected {
+        Ok(()) => ProjectionOutcome::Projected,
+        Err(unreadable) => ProjectionOutcome::Unreadable(unreadable.to_string()),
+    }
+}
+
+fn incoming(environment: Environment, event: &Event) -> Incoming<'_> {
+    Incoming {
         environment,
         event_id: &event.id,
         event_type: Some(&event.event_type),
         created: event.created,
-        object: &event.object,
+        object: Cow::Borrowed(&event.object),
         previous: event.previous_attributes.as_deref(),
         deleted: event.event_type.ends_with(".deleted"),
-    };
-    match project(kind, &incoming) {
-        Ok(()) => ProjectionOutcome::Projected,
-        Err(unreadable) => ProjectionOutcome::Unreadable(unreadable.to_string()),
     }
 }
 
@@ -74,19 +103,44 @@ fn foreign(environment: Environment, event: &Event) -> Option<String> {
 
 /// Projects one snapshot: a fact about a payment, or a mirrored object; then what follows from the mappings that it changed.
 pub(crate) fn project(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unreadable> {
-    write(kind, incoming)?;
+    if let Some(fact) = read(kind, incoming)? {
+        payment::project(incoming.environment, &[fact]);
+    }
     follow_changed_mappings();
     Ok(())
 }
 
-fn write(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unreadable> {
+/// Projects snapshots: the facts that speak of one payment together. The whole projection must be locked.
+pub(crate) fn project_all<'a>(
+    environment: Environment,
+    all: impl Iterator<Item = &'a (ObjectKind, Incoming<'a>)>,
+) -> Vec<Result<(), Unreadable>> {
+    let mut facts = Vec::new();
+    let mut outcomes = Vec::new();
+    for (kind, incoming) in all {
+        outcomes.push(read(*kind, incoming).map(|fact| facts.extend(fact)));
+        follow_changed_mappings();
+    }
+    for payment in by_payment(facts) {
+        payment::project(environment, &payment);
+        follow_changed_mappings();
+    }
+    outcomes
+}
+
+/// Reads a snapshot of a payment's object as a fact; one of a mirrored object is projected at once.
+fn read(kind: ObjectKind, incoming: &Incoming) -> Result<Option<Fact>, Unreadable> {
     let prefix = settings::metadata_prefix();
-    let object = match PaymentObject::read(kind, incoming.object, incoming.event_type, &prefix)? {
+    let object = match PaymentObject::read(kind, &incoming.object, incoming.event_type, &prefix)? {
         Some(object) => object,
         None if kind == ObjectKind::Entitlements => {
-            return mirror::entitlements(incoming, &entitlements::Summary::read(incoming.object)?);
+            mirror::entitlements(incoming, &entitlements::Summary::read(&incoming.object)?)?;
+            return Ok(None);
         }
-        None => return mirror::project(kind, incoming, &prefix),
+        None => {
+            mirror::project(kind, incoming, &prefix)?;
+            return Ok(None);
+        }
     };
     let fact = Fact {
         event_id: incoming.event_id.to_owned(),
@@ -95,6 +149,5 @@ fn write(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unreadable> {
         previous: serde_json::Map::new(),
         object,
     };
-    payment::project(incoming, &fact.with_previous(incoming.previous));
-    Ok(())
+    Ok(Some(fact.with_previous(incoming.previous)))
 }

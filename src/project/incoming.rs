@@ -1,5 +1,7 @@
 //! One snapshot on its way in, and what it is about.
 
+use std::borrow::Cow;
+
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::event_type::rank;
 
@@ -12,7 +14,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) event_type: Option<&'a str>,
     /// Unix seconds.
     pub(crate) created: i64,
-    pub(crate) object: &'a str,
+    /// Its JSON text.
+    pub(crate) object: Cow<'a, str>,
     pub(crate) previous: Option<&'a str>,
     /// Whether the object is deleted.
     pub(crate) deleted: bool,

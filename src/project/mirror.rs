@@ -45,16 +45,16 @@ fn customer_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opti
 
 /// Projects one snapshot of a mirrored object.
 pub(crate) fn project(kind: ObjectKind, incoming: &Incoming, prefix: &str) -> Result<(), Unreadable> {
-    let named: Named = read("object", incoming.object)?;
+    let named: Named = read("object", &incoming.object)?;
     let snapshot = ObjectSnapshot {
         event_id: incoming.event_id.to_owned(),
         created: incoming.created,
         rank: incoming.rank(),
         deleted: incoming.deleted || named.deleted == Some(true),
         previous: previous(incoming),
-        object: read("object", incoming.object)?,
+        object: read("object", &incoming.object)?,
     };
-    check(kind, incoming.object, snapshot.deleted, prefix)?;
+    check(kind, &incoming.object, snapshot.deleted, prefix)?;
     let customer = named.customer.filter(|_| kind == ObjectKind::Subscription);
     let environment = incoming.environment;
     let locked: Vec<String> = customer.into_iter().chain([named.id.clone()]).collect();
@@ -178,7 +178,7 @@ pub(crate) fn entitlements(incoming: &Incoming, summary: &Summary) -> Result<(),
         rank: incoming.rank(),
         deleted: false,
         previous: previous(incoming),
-        object: read("entitlement summary", incoming.object)?,
+        object: read("entitlement summary", &incoming.object)?,
     };
     let kept = keep(environment, ObjectKind::Entitlements.name(), &id, snapshot);
     write(environment, ObjectKind::Entitlements, &id, &kept)

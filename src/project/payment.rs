@@ -13,9 +13,8 @@ use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
 use crate::pg::savepoint;
-use crate::pg::statement::{Statement, json_value, query, text};
+use crate::pg::statement::{Rows, Statement, array_text, query, text, written};
 use crate::project::customer_mapping::MappingState;
-use crate::project::incoming::Incoming;
 use crate::project::local_session::{LocalRows, as_session, claimable, lock_session_lookup, settle_session};
 use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
 use crate::project::payment_row::{RowLocation, write_payment, write_returns};
@@ -24,7 +23,7 @@ use crate::project::{changed_mappings, customer_mapping};
 use crate::projection_lock::{self, is_exclusive, require_exclusive};
 use crate::settings;
 
-query!(UPSERT_FACT, "project_payment", "upsert_fact");
+query!(UPSERT_FACTS, "project_payment", "upsert_facts");
 query!(UPSERT_RECOVERED, "project_payment", "upsert_recovered");
 query!(SUBJECTS_OF_CUSTOMERS, "project_payment", "subjects_of_customers");
 query!(SUBJECTS_OF_SUBSCRIPTIONS, "project_payment", "subjects_of_subscriptions");
@@ -46,12 +45,10 @@ pub(crate) fn settle_family(environment: Environment, session: &str) {
     }
 }
 
-/// Projects one fact.
-pub(crate) fn project(incoming: &Incoming, fact: &Fact) {
-    let environment = incoming.environment;
-    let object = &fact.object;
+/// Projects facts that speak of one payment: one, or, with the whole projection locked, more.
+pub(crate) fn project(environment: Environment, new: &[Fact]) {
     let mut locals = LocalRows::new(environment);
-    if let PaymentObject::CheckoutSession(session) = object {
+    for session in new.iter().filter_map(as_session) {
         if let Some(before) = &session.recovered_from {
             require_exclusive();
             UPSERT_RECOVERED.execute(&[text(environment.name()), text(session.id.as_str()), text(before.as_str())]);
@@ -60,32 +57,10 @@ pub(crate) fn project(incoming: &Incoming, fact: &Fact) {
         projection_lock::lock_shared();
         if locals.candidates(session).is_empty() {
             lock_session_lookup(environment, &session.id);
-            locals = LocalRows::new(environment);
+            locals.found.remove(&session.id);
         }
     }
-    let claimed = claimable(&mut locals, object);
-    let mut objects: Vec<String> =
-        object.customer().into_iter().chain(object.subscription()).map(ToOwned::to_owned).collect();
-    if let Some((subject, _)) = &claimed {
-        objects.push(payment_group::subject_key(&subject.subject_type, &subject.subject_id));
-    }
-    payment_group::lock_objects(environment, &objects);
-    let mut also = AlsoLock::Nothing;
-    if let Some((subject, customer)) = &claimed {
-        let state = MappingState::of(environment, subject, customer);
-        if state.contested && !is_exclusive() {
-            require_exclusive();
-        }
-        if !state.stands {
-            also = AlsoLock::Customer(customer);
-        }
-        if state.is_open() {
-            locals.open_mapping = Some((subject.clone(), customer.clone()));
-        }
-    }
-    let Some(Joined { group_id, since }) = payment_group::join(environment, &object.keys(), also) else {
-        savepoint::restart_exclusive()
-    };
+    let Some(Joined { group_id, since }) = join(&mut locals, new) else { savepoint::restart_exclusive() };
     let mut facts =
         if since == GroupOrigin::New { Vec::new() } else { payment_group::facts_of(environment, &group_id) };
     if since == GroupOrigin::Existing && facts.is_empty() {
@@ -96,41 +71,102 @@ pub(crate) fn project(incoming: &Incoming, fact: &Fact) {
         GroupOrigin::Existing => RowLocation::of(&facts),
         GroupOrigin::Merged => RowLocation::Unknown,
     };
-    let same = |known: &Fact| (&known.event_id, known.object.object_id()) == (&fact.event_id, object.object_id());
-    if is_late(fact, facts.iter().filter(|known| same(known))) {
+    let Arrived { on_time, again } = take(&mut facts, new);
+    if on_time.is_empty() {
         return;
     }
-    let again = facts.iter().any(same);
-    store_fact(environment, &group_id, fact);
-    facts.retain(|known| !same(known));
-    facts.push(fact.clone());
+    store_facts(environment, &group_id, &on_time);
     fold_and_write(&mut locals, &group_id, &facts, &place);
-    if let PaymentObject::CheckoutSession(session) = object
-        && (session.recovered_from.is_some()
-            || locals.candidates(session).first().is_some_and(|local| local.recorded.is_some()))
-    {
-        settle_family(environment, &session.id);
+    for session in on_time.iter().copied().filter_map(as_session) {
+        if session.recovered_from.is_some()
+            || locals.candidates(session).first().is_some_and(|local| local.recorded.is_some())
+        {
+            settle_family(environment, &session.id);
+        }
     }
-    if let (true, PaymentObject::CheckoutSession(session)) = (again, object)
-        && let Some(customer) = &session.customer
-    {
-        customer_mapping::rewrite_conflict_note(environment, &session.id, customer);
+    for session in again.into_iter().filter_map(as_session) {
+        if let Some(customer) = &session.customer {
+            customer_mapping::rewrite_conflict_note(environment, &session.id, customer);
+        }
     }
 }
 
-fn store_fact(environment: Environment, group_id: &str, fact: &Fact) {
-    let object = &fact.object;
-    UPSERT_FACT.execute(&[
-        text(environment.name()),
-        text(object.object_id()),
-        text(fact.event_id.as_str()),
-        text(object.object_type()),
-        text(group_id),
-        text(object.customer()),
-        text(object.subscription()),
-        object.keys().into(),
-        json_value(fact),
-    ]);
+/// Locks what the facts depend on, and joins the groups that they speak of; `None` where one moved meanwhile.
+fn join(locals: &mut LocalRows, new: &[Fact]) -> Option<Joined> {
+    let environment = locals.environment;
+    let claimed = new.iter().find_map(|fact| claimable(locals, &fact.object));
+    let mut objects: Vec<String> = new
+        .iter()
+        .flat_map(|fact| fact.object.customer().into_iter().chain(fact.object.subscription()))
+        .map(ToOwned::to_owned)
+        .collect();
+    if let Some((subject, _)) = &claimed {
+        objects.push(payment_group::subject_key(&subject.subject_type, &subject.subject_id));
+    }
+    if !is_exclusive() {
+        payment_group::lock_objects(environment, &objects);
+    }
+    let mut also = AlsoLock::Nothing;
+    if let Some((subject, customer)) = &claimed {
+        let state = MappingState::of(environment, subject, customer);
+        if state.contested {
+            require_exclusive();
+        }
+        if !state.stands {
+            also = AlsoLock::Customer(customer);
+        }
+        if state.is_open() {
+            locals.open_mapping = Some((subject.clone(), customer.clone()));
+        }
+    }
+    let mut keys: Vec<String> = new.iter().flat_map(|fact| fact.object.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    payment_group::join(environment, &keys, also)
+}
+
+/// Facts that are new to a group.
+struct Arrived<'a> {
+    /// Those that are not outdated.
+    on_time: Vec<&'a Fact>,
+    /// Those of them that were there before.
+    again: Vec<&'a Fact>,
+}
+
+/// Takes new facts among those of their group.
+fn take<'a>(facts: &mut Vec<Fact>, new: &'a [Fact]) -> Arrived<'a> {
+    let mut arrived = Arrived { on_time: Vec::new(), again: Vec::new() };
+    for fact in new {
+        let is_same =
+            |known: &Fact| (&known.event_id, known.object.object_id()) == (&fact.event_id, fact.object.object_id());
+        if is_late(fact, facts.iter().filter(|known| is_same(known))) {
+            continue;
+        }
+        if facts.iter().any(is_same) {
+            arrived.again.push(fact);
+        }
+        facts.retain(|known| !is_same(known));
+        arrived.on_time.retain(|known| !is_same(known));
+        facts.push(fact.clone());
+        arrived.on_time.push(fact);
+    }
+    arrived
+}
+
+fn store_facts(environment: Environment, group_id: &str, facts: &[&Fact]) {
+    let objects = || facts.iter().map(|fact| &fact.object);
+    let keys: Vec<String> = objects().map(|object| array_text(&object.keys())).collect();
+    let rows = Rows::new(facts.len())
+        .and(text(environment.name()))
+        .texts(objects().map(|object| Some(object.object_id())))
+        .texts(facts.iter().map(|fact| Some(fact.event_id.as_str())))
+        .texts(objects().map(|object| Some(object.object_type())))
+        .and(text(group_id))
+        .texts(objects().map(PaymentObject::customer))
+        .texts(objects().map(PaymentObject::subscription))
+        .texts(keys.iter().map(|keys| Some(keys.as_str())))
+        .jsons(facts.iter().map(|fact| Some(written(fact))));
+    UPSERT_FACTS.execute_rows(&rows);
 }
 
 /// Folds a group, which must be locked, and writes what differs.

@@ -3,7 +3,7 @@
 
 converge.py [--only TEXT] [--orders N] [--drawn N] [--seed N] [--workers N]: for each story, its events in the order of delivery (signed, each in
 its own transaction), reversed, every permutation of up to five events (N sampled beyond) in one transaction, some of
-them twice, several to a transaction, and over several connections at once; then verify and rebuild, which must find
+them twice, several to a transaction, in batches, and over several connections at once; then verify and rebuild, which must find
 nothing to mend. Prints the first order that ends differently, and how.
 """
 
@@ -62,17 +62,31 @@ def receive(connection, event):
     """As Stripe delivers it: the bytes, and their signature."""
     body = json.dumps(event, ensure_ascii=False)
     header = stripe.WebhookSignature.generate_signature_header(body, SECRET)
-    environment = "live" if event.get("livemode") else "test"
     return connection.execute(
-        "select payments.receive_stripe_webhook(%s, %s::text, %s)", (environment, body, header)
+        "select payments.receive_stripe_webhook(%s, %s::text, %s)", (environment_of(event), body, header)
     ).fetchone()[0]
+
+
+def environment_of(event):
+    return "live" if event.get("livemode") else "test"
+
+
+def receive_together(connection, events):
+    """As a sender delivers that collects: those that follow each other in one environment in one call."""
+    answers = []
+    for environment, some in itertools.groupby(events, environment_of):
+        bodies = [json.dumps(event, ensure_ascii=False) for event in some]
+        headers = [stripe.WebhookSignature.generate_signature_header(body, SECRET) for body in bodies]
+        answers += connection.execute(
+            "select payments.receive_stripe_webhooks(%s, %s::text[], %s::text[])", (environment, bodies, headers)
+        ).fetchone()[0]
+    return answers
 
 
 def apply(connection, event):
     """As a backend delivers it that has verified the signature itself."""
-    environment = "live" if event.get("livemode") else "test"
     return connection.execute(
-        "select payments.apply_stripe_event(%s, %s::jsonb)", (environment, json.dumps(event, ensure_ascii=False))
+        "select payments.apply_stripe_event(%s, %s::jsonb)", (environment_of(event), json.dumps(event, ensure_ascii=False))
     ).fetchone()[0]
 
 
@@ -149,6 +163,26 @@ def with_back_fill(connection, one, names, problems, chance):
     return len(ends)
 
 
+def in_batches(connection, one, chance):
+    """Every event, some twice, in any order: all in one batch, or in several; then all of them again from what is stored."""
+    for number in range(3):
+        events = one.distinct()
+        events += chance.sample(events, chance.randrange(len(events)))
+        chance.shuffle(events)
+        size = len(events) if number == 0 else chance.randrange(1, len(events) + 1)
+        if one.setup:
+            connection.execute(one.setup)
+        for start in range(0, len(events), size):
+            receive_together(connection, events[start:start + size])
+        yield f"in batches of {size}", events
+        if number == 0:
+            for environment in ("test", "live"):
+                ids = [event["id"] for event in events if environment_of(event) == environment]
+                connection.execute("select payments.replay_events(%s, %s::text[])", (environment, ids))
+            yield "replayed in a batch", events
+        connection.rollback()
+
+
 def told(events):
     return " → ".join(f"{event['type']} {event['id'][-6:]}" for event in events)
 
@@ -219,6 +253,8 @@ def check(one, worker, limit, maintained):
     connection = database.fresh(dataclasses.replace(one, setup=""))
     connection.autocommit = False
     runs += with_back_fill(connection, one, names, problems, chance)
+    for label, events in in_batches(connection, one, chance):
+        compare(label, events, snapshot(connection, names))
     diverged = 0
     for number, order in enumerate(orders(one, limit, chance)):
         events = list(order)

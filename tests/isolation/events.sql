@@ -70,3 +70,18 @@ create function public.subscription_created() returns text language sql as $$
     "items": {"data": [{"id": "si_1", "quantity": 1, "current_period_end": 4000000000,
       "price": {"id": "price_pro", "product": "prod_pro"}}]}}}}'
 $$;
+
+-- What a sender delivers that collects events, and how each of them fared.
+create function public.delivered_together(variadic events text[]) returns text language sql as $$
+  select string_agg(format('%s, duplicate %s', a.answer ->> 'status', a.answer ->> 'duplicate'), '; ' order by a.place)
+    from jsonb_array_elements(payments.receive_stripe_webhooks('test', events, array(
+           select format('t=%s,v1=%s', t, encode(public.hmac(convert_to(t || '.' || body, 'UTF8'), 'whsec_test',
+                                                             'sha256'), 'hex'))
+             from unnest(events) with ordinality as e (body, place),
+                  (select extract(epoch from now())::bigint as t) as clock
+            order by place))) with ordinality as a (answer, place)
+$$;
+
+create function public.replayed() returns text language sql as $$
+  select payments.replay_events('test', '{evt_session,evt_refund}') ->> 'processed'
+$$;

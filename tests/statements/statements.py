@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""statements.py [--write]: which statements each event of some stories runs, beside expected.txt.
+
+Each story is told twice with other ids, and the second time counts: plans and caches are there by then. The server's own auto_explain
+names the statements, those of triggers too. A difference is no defect by itself, but has to be meant: --write keeps what is there.
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+import psycopg
+
+HERE = pathlib.Path(__file__).resolve().parent
+STORIES = HERE.parent / "corpus/stories"
+EXPECTED = HERE / "expected.txt"
+TOLD = ("02-onetime-checkout-first", "11-sub-lifecycle", "27-refund-partial", "44-customers", "50-unknown-types")
+# A purchase of the shop: its session was opened here, for an order, a pack of credits and a course.
+SHOP = """
+select payments.set_credit_benefit('test', 'price_pack', 100);
+select payments.set_entitlement_benefit('test', 'price_course', 'course');
+"""
+PURCHASE = """
+insert into public.orders (id, user_id, amount, currency, line_items)
+values ({id}, {user}, 2000, 'eur', '[{{"price": "price_pack", "quantity": 1}}, {{"price": "price_course", "quantity": 1}}]');
+set session_replication_role = replica;
+insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, created_by, line_items, success_url,
+                                        cancel_url, metadata)
+values ({id}, 'test', 'payment', 'open', 'user', {user}, {user},
+        '[{{"stripePriceId": "price_pack", "quantity": 1}}, {{"stripePriceId": "price_course", "quantity": 1}}]',
+        'https://a.example', 'https://a.example', jsonb_build_object('order_id', {id}));
+set session_replication_role = origin;
+"""
+IDS = re.compile(r'"((?:evt|pi|ch|py|cs|cus|in|sub|si|il|re|dp|prod|price|inpay)_[A-Za-z0-9_]+)"')
+
+
+def story(name, copy):
+    """The events of a recorded story, with ids of their own in each copy."""
+    text = (STORIES / f"{name}.json").read_text()
+    decoder, place, events = json.JSONDecoder(), 0, []
+    while place < len(text):
+        _, end = decoder.raw_decode(text, place)
+        events.append(IDS.sub(rf'"\1_{copy}"', text[place:end]))
+        place = end + len(text[end:]) - len(text[end:].lstrip())
+    return events
+
+
+def purchase(copy):
+    """The three events of a purchase that was asked for here."""
+    session = f"00000000-0000-4000-8000-00000000000{copy}"
+    money = {"currency": "eur", "livemode": False, "customer": f"cus_shop_{copy}", "metadata": {"insforge_checkout_session_id": session}}
+    objects = {
+        "checkout.session.completed": {
+            "id": f"cs_test_shop_{copy}", "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid",
+            "amount_subtotal": 2000, "amount_total": 2000, "payment_intent": f"pi_shop_{copy}", "client_reference_id": session, **money},
+        "payment_intent.succeeded": {
+            "id": f"pi_shop_{copy}", "object": "payment_intent", "status": "succeeded", "amount": 2000, "amount_received": 2000,
+            "created": 1752000000, "latest_charge": f"ch_shop_{copy}", **money},
+        "charge.succeeded": {
+            "id": f"ch_shop_{copy}", "object": "charge", "status": "succeeded", "paid": True, "captured": True, "amount": 2000,
+            "amount_captured": 2000, "amount_refunded": 0, "created": 1752000000, "payment_intent": f"pi_shop_{copy}", **money},
+    }
+    for number, (kind, thing) in enumerate(objects.items()):
+        yield json.dumps({"id": f"evt_shop_{number}_{copy}", "object": "event", "type": kind, "created": 1752000060 + number,
+                          "livemode": False, "data": {"object": thing}})
+
+
+def name_of(statement):
+    """A query's own name, or what a statement of a trigger's or for an app's table does to which table or function first."""
+    named = re.search(r"-- ([a-z_]+):", statement)
+    verb = re.match(r"\s*(\w+)", statement)
+    about = re.search(r"(?:payments|public)\.\w+", statement)
+    return named[1] if named else f"{verb[1].lower()} {about[0] if about else ''}".strip()
+
+
+class Watch:
+    """What a connection runs, by the notices of auto_explain."""
+
+    def __init__(self, connection):
+        self.ran = []
+        connection.execute("load 'auto_explain'")
+        for setting in ("log_min_duration = 0", "log_nested_statements = on", "log_level = notice"):
+            connection.execute(f"set auto_explain.{setting}")
+        connection.add_notice_handler(self.note)
+
+    def note(self, notice):
+        text = notice.message_primary or ""
+        if "Query Text: " in text:
+            self.ran.append(text.split("Query Text: ", 1)[1])
+
+    def of(self, connection, event):
+        """The names of the statements that an event runs."""
+        self.ran.clear()
+        answer = connection.execute("select payments.apply_stripe_event('test', %s::jsonb)", (event,)).fetchone()[0]
+        if answer["status"] not in ("processed", "ignored"):
+            raise RuntimeError(f"{answer}")
+        return [name_of(statement) for statement in self.ran if "apply_stripe_event" not in statement]
+
+
+def table(connection):
+    watch = Watch(connection)
+    told = {name: (lambda copy, name=name: story(name, copy)) for name in TOLD} | {"a purchase asked for here": purchase}
+    connection.execute(SHOP)
+    for title, events in told.items():
+        for copy in (1, 2):
+            if events is purchase:
+                connection.execute(PURCHASE.format(id=f"'00000000-0000-4000-8000-00000000000{copy}'", user=f"'user_{copy}'"))
+            rows = [(json.loads(event)["type"], watch.of(connection, event)) for event in events(copy)]
+        yield title, rows
+
+
+def lines(connection):
+    for title, rows in table(connection):
+        yield f"{title}"
+        for kind, names in rows:
+            yield f"  {len(names):2}  {kind}: {', '.join(names)}"
+
+
+def check(what, wrong):
+    print(f"{'FAILED' if wrong else 'ok    '} {what}")
+    for line in wrong:
+        print("       " + line)
+    return not wrong
+
+
+def main():
+    with psycopg.connect(dbname="statements", autocommit=True) as connection:
+        connection.execute("select payments.create_app_tables()")
+        found = list(lines(connection))
+        connection.execute("""
+            create function public.count_events() returns trigger language plpgsql as $$
+            begin perform count(*) from payments.customers; return null; end $$;
+            create trigger count_events after insert on payments.facts for each row execute function public.count_events()""")
+        watch = Watch(connection)
+        watched = [watch.of(connection, event) for event in list(purchase(3))[1:2]][0]
+    if "--write" in sys.argv:
+        EXPECTED.write_text("\n".join(found) + "\n")
+    expected = EXPECTED.read_text().splitlines()
+    differing = [f"- {line}" for line in expected if line not in found] + [f"+ {line}" for line in found if line not in expected]
+    results = [
+        check("each event runs the statements of expected.txt", differing),
+        check("a statement more is seen", [] if any("payments.customers" in name for name in watched) else watched),
+    ]
+    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
+    return all(results)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
