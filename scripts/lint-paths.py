@@ -135,6 +135,10 @@ class Judge(Visitor):
         if isinstance(node.arg, ast.ColumnRef) and self.may_be_an_enum(node.arg):
             self.find(node, "an enum is cast by whichever cast there is: write {column:text}")
 
+    def visit_LockingClause(self, ancestors, node):
+        # It names what stands in FROM.
+        self.ctes.update(table.relname for table in node.lockedRels or ())
+
     def visit_RangeVar(self, ancestors, node):
         name = node.relname
         if not node.schemaname and not is_stand_in(name) and name not in self.ctes | TRANSITION_TABLES:

@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "sql/query"
 HEAD = re.compile(r"-- ([a-z_0-9]+): \S")
 BRACES = re.compile(r"\{([a-z_.]+)(?::(type|text))?\}")
-TYPES = ("jsonb", "json[]", "json", "text[]", "uuid[]", "bigint[]", "boolean[]", "uuid", "boolean", "bigint", "interval", "integer", "timestamptz", "oid", "text")
+TYPES = ("timestamptz[]", "jsonb", "json[]", "json", "text[]", "uuid[]", "bigint[]", "boolean[]", "uuid", "boolean", "bigint", "interval", "integer", "timestamptz", "oid", "text")
 USE = re.compile(r'\b(?:query|query_text|template)!\(\s*(?:(?:pub(?:\([^)]*\))?\s+)?\w+\s*,\s*)?"(\w+)"\s*,\s*"(\w+)"\s*,?\s*\)')
 ARRAY = re.compile(r"(pg_catalog\.unnest|any )\((?=\$(\d+)::)([^()\[]*)\[\]\)")
 # Which way to a balance a table allows is known when it is attached.

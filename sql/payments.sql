@@ -514,9 +514,9 @@ as $$
         user_id text,
         subject_type text,
         subject_id text,
-        environment text check (environment in ('test', 'live')),
+        environment text check (environment = any ('{test,live}')),
         status text not null default 'pending'
-          check (status in ('pending', 'paid', 'fulfilled', 'canceled', 'refunded')),
+          check (status = any ('{pending,paid,fulfilled,canceled,refunded}')),
         amount bigint,
         currency text,
         line_items jsonb,
@@ -537,7 +537,7 @@ as $$
         subject_id text not null,
         delta bigint not null,
         balance_after bigint not null,
-        reason text not null check (reason in ('purchase', 'refund', 'dispute', 'spend', 'adjustment')),
+        reason text not null check (reason = any ('{purchase,refund,dispute,spend,adjustment}')),
         source text collate "C" not null unique,
         note text,
         created_at timestamptz not null default now()
@@ -581,7 +581,7 @@ as $$
         kind text not null,
         source text collate "C" not null,
         payload jsonb not null default '{}',
-        state text not null default 'pending' check (state in ('pending', 'claimed', 'done', 'dead')),
+        state text not null default 'pending' check (state = any ('{pending,claimed,done,dead}')),
         attempts integer not null default 0,
         run_at timestamptz not null default now(),
         last_error text,
@@ -2190,7 +2190,7 @@ begin
   if current_setting('row_security') <> 'off' and to_regclass('payments.granted_roles') is null then
     create table payments.granted_roles (
       role text not null,
-      as_ text not null check (as_ in ('guest', 'member', 'admin', 'webhook', 'gateway')),
+      as_ text not null check (as_ = any ('{guest,member,admin,webhook,gateway}')),
       revoked_at timestamptz,
       created_at timestamptz not null default now(),
       primary key (role, as_)
@@ -2546,7 +2546,7 @@ begin
 
   if to_regclass('payments.environments') is null then
     create table payments.environments (
-      environment text primary key check (environment in ('test', 'live')),
+      environment text primary key check (environment = any ('{test,live}')),
       live_approved_by text,
       live_approved_at timestamptz,
       went_live_at timestamptz,
@@ -2559,16 +2559,16 @@ begin
   if to_regclass('payments.stripe_connections') is null then
     create table payments.stripe_connections (
       id uuid primary key default gen_random_uuid(),
-      environment text not null unique check (environment in ('test', 'live')),
+      environment text not null unique check (environment = any ('{test,live}')),
       stripe_account_id text,
       stripe_account_email text,
       account_livemode boolean,
-      status text not null default 'unconfigured' check (status in ('unconfigured', 'connected', 'error')),
+      status text not null default 'unconfigured' check (status = any ('{unconfigured,connected,error}')),
       webhook_endpoint_id text,
       webhook_endpoint_url text,
       webhook_configured_at timestamptz,
       last_synced_at timestamptz,
-      last_sync_status text check (last_sync_status in ('succeeded', 'failed')),
+      last_sync_status text check (last_sync_status = any ('{succeeded,failed}')),
       last_sync_error text,
       last_sync_counts jsonb not null default '{}',
       raw jsonb not null default '{}',
@@ -2580,7 +2580,7 @@ begin
   if to_regclass('payments.products') is null then
     create table payments.products (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_product_id text not null,
       name text not null,
       description text,
@@ -2598,7 +2598,7 @@ begin
   if to_regclass('payments.prices') is null then
     create table payments.prices (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_price_id text not null,
       stripe_product_id text,
       active boolean not null default true,
@@ -2624,7 +2624,7 @@ begin
   if to_regclass('payments.customers') is null then
     create table payments.customers (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_customer_id text not null,
       email text,
       name text,
@@ -2644,7 +2644,7 @@ begin
   if to_regclass('payments.stripe_customer_mappings') is null then
     create table payments.stripe_customer_mappings (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       subject_type text not null,
       subject_id text not null,
       stripe_customer_id text not null,
@@ -2660,7 +2660,7 @@ begin
   -- What completed sessions say of subject and customer; the mappings follow from these (payment/mapping.rs of the core decides).
   if to_regclass('payments.mapping_claims') is null then
     create table payments.mapping_claims (
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_checkout_session_id text not null,
       subject_type text not null,
       subject_id text not null,
@@ -2683,11 +2683,11 @@ begin
   if to_regclass('payments.checkout_sessions') is null then
     create table payments.checkout_sessions (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
-      mode text not null check (mode in ('payment', 'subscription')),
+      environment text not null check (environment = any ('{test,live}')),
+      mode text not null check (mode = any ('{payment,subscription}')),
       status text not null default 'initialized'
-        check (status in ('initialized', 'open', 'completed', 'expired', 'failed')),
-      payment_status text check (payment_status in ('paid', 'unpaid', 'no_payment_required')),
+        check (status = any ('{initialized,open,completed,expired,failed}')),
+      payment_status text check (payment_status = any ('{paid,unpaid,no_payment_required}')),
       subject_type text,
       subject_id text,
       created_by text,
@@ -2730,7 +2730,7 @@ begin
   -- Which session Stripe made another of, when its payer came back to an expired one.
   if to_regclass('payments.recovered_sessions') is null then
     create table payments.recovered_sessions (
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_checkout_session_id text not null,
       recovered_from text not null,
       primary key (stripe_checkout_session_id, environment)
@@ -2741,8 +2741,8 @@ begin
   if to_regclass('payments.customer_portal_sessions') is null then
     create table payments.customer_portal_sessions (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
-      status text not null default 'initialized' check (status in ('initialized', 'created', 'failed')),
+      environment text not null check (environment = any ('{test,live}')),
+      status text not null default 'initialized' check (status = any ('{initialized,created,failed}')),
       subject_type text not null,
       subject_id text not null,
       stripe_customer_id text,
@@ -2767,9 +2767,9 @@ begin
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       type text not null
-        check (type in ('one_time_payment', 'subscription_invoice', 'refund', 'failed_payment', 'dispute')),
+        check (type = any ('{one_time_payment,subscription_invoice,refund,failed_payment,dispute}')),
       status text not null,
       subject_type text,
       subject_id text,
@@ -2822,7 +2822,7 @@ begin
   if to_regclass('payments.subscriptions') is null then
     create table payments.subscriptions (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_subscription_id text not null,
       stripe_customer_id text,
       subject_type text,
@@ -2851,7 +2851,7 @@ begin
   if to_regclass('payments.subscription_items') is null then
     create table payments.subscription_items (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_subscription_item_id text not null,
       stripe_subscription_id text not null,
       stripe_product_id text,
@@ -2871,7 +2871,7 @@ begin
   if to_regclass('payments.active_entitlements') is null then
     create table payments.active_entitlements (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_customer_id text not null,
       lookup_key text not null,
       stripe_entitlement_id text not null,
@@ -2889,7 +2889,7 @@ begin
   if to_regclass('payments.webhook_events') is null then
     create table payments.webhook_events (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_event_id text not null,
       event_type text not null,
       livemode boolean,
@@ -2897,7 +2897,7 @@ begin
       object_type text,
       object_id text,
       processing_status text not null default 'pending'
-        check (processing_status in ('pending', 'processed', 'failed', 'ignored')),
+        check (processing_status = any ('{pending,processed,failed,ignored}')),
       attempt_count integer not null default 0,
       last_error text,
       conflict text,
@@ -2978,81 +2978,6 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
--- A mapping that comes, goes or changes takes every earlier payment and subscription of its customer with it, in the same
--- transaction, whoever wrote it. One that an admin writes (it has no evidence) stands above what sessions claim.
-
-create function payments.on_mapping_changed() returns trigger
-  language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_for_anyone';
-
-create function payments.on_mapping_changed_body() returns trigger
-  language plpgsql set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if tg_relid is distinct from to_regclass('payments.stripe_customer_mappings') then
-    raise exception 'on_mapping_changed() is made for payments.stripe_customer_mappings'
-      using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
-            hint = 'Do not put it on another table.';
-  end if;
-  if tg_when = 'BEFORE' and tg_op = 'INSERT' then
-    -- An admin's own word stands above what was derived, and takes its place.
-    perform set_config('search_path', payments.ordinary_search_path(), true);
-    delete from payments.stripe_customer_mappings m
-     where m.environment operator(pg_catalog.=) new.environment and m.evidence_event_id is not null
-       and m.stripe_customer_id operator(pg_catalog.=) new.stripe_customer_id
-       and not (m.subject_type operator(pg_catalog.=) new.subject_type and m.subject_id operator(pg_catalog.=) new.subject_id);
-    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    return new;
-  elsif tg_when = 'BEFORE' then
-    -- What is derived changes with its evidence; whoever else writes a mapping makes it an own one.
-    if (new.evidence_created, new.evidence_event_id) is not distinct from (old.evidence_created, old.evidence_event_id) then
-      new.evidence_created := null;
-      new.evidence_event_id := null;
-    end if;
-    return new;
-  end if;
-  if tg_op in ('UPDATE', 'DELETE') and (tg_op = 'DELETE' or new.stripe_customer_id <> old.stripe_customer_id) then
-    perform payments.mapping_changed(old.environment, old.subject_type, old.subject_id, old.stripe_customer_id,
-                                     tg_op = 'DELETE' and old.evidence_event_id is null);
-  end if;
-  if tg_op in ('UPDATE', 'INSERT') then
-    perform payments.mapping_changed(new.environment, new.subject_type, new.subject_id, new.stripe_customer_id,
-                                     new.evidence_event_id is null);
-  end if;
-  return null;
-end
-$function$;
-
-do $install$
-begin
-  if current_setting('row_security') = 'off' then
-    return;
-  end if;
-  if not exists (select from pg_trigger where tgrelid = 'payments.stripe_customer_mappings'::regclass
-                   and tgname = 'payments_mapping_changed') then
-    create trigger payments_mapping_changed
-      after insert or delete or update of environment, subject_type, subject_id, stripe_customer_id
-      on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
-    alter trigger payments_mapping_changed on payments.stripe_customer_mappings depends on extension payments;
-    create trigger payments_own_mapping
-      before insert on payments.stripe_customer_mappings for each row when (new.evidence_event_id is null)
-      execute function payments.on_mapping_changed();
-    alter trigger payments_own_mapping on payments.stripe_customer_mappings depends on extension payments;
-    create trigger payments_evidence_of_mapping
-      before update on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
-    alter trigger payments_evidence_of_mapping on payments.stripe_customer_mappings depends on extension payments;
-  end if;
-end
-$install$;
-
-set local search_path = payments, pg_temp;
-
--- src/lib.rs
--- requires:
---   secrets
-
-set local search_path = pg_catalog, pg_temp;
-
 -- Whose events are one's own.
 
 /* Says which Stripe account is the environment's own. Stripe names no account in the events of one's own; those of connected accounts,
@@ -3086,6 +3011,72 @@ begin
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 end
 $$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   secrets
+--   project::triggers::follow_mapping
+
+set local search_path = pg_catalog, pg_temp;
+
+-- A mapping that comes, goes or changes takes every earlier payment and subscription of its customer with it, in the same
+-- transaction, whoever wrote it (follow_mapping()). One that an admin writes (it has no evidence) stands above what sessions claim.
+
+create function payments.on_mapping_changed() returns trigger
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_anyone';
+
+create function payments.on_mapping_changed_body() returns trigger
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if tg_relid is distinct from to_regclass('payments.stripe_customer_mappings') then
+    raise exception 'on_mapping_changed() is made for payments.stripe_customer_mappings'
+      using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
+            hint = 'Do not put it on another table.';
+  end if;
+  if tg_op = 'INSERT' then
+    -- An admin's own word stands above what was derived, and takes its place.
+    perform set_config('search_path', payments.ordinary_search_path(), true);
+    delete from payments.stripe_customer_mappings m
+     where m.environment operator(pg_catalog.=) new.environment and m.evidence_event_id is not null
+       and m.stripe_customer_id operator(pg_catalog.=) new.stripe_customer_id
+       and not (m.subject_type operator(pg_catalog.=) new.subject_type and m.subject_id operator(pg_catalog.=) new.subject_id);
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    return new;
+  end if;
+  -- What is derived changes with its evidence; whoever else writes a mapping makes it an own one.
+  if (new.evidence_created, new.evidence_event_id) is not distinct from (old.evidence_created, old.evidence_event_id) then
+    new.evidence_created := null;
+    new.evidence_event_id := null;
+  end if;
+  return new;
+end
+$function$;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.stripe_customer_mappings'::regclass
+                   and tgname = 'payments_mapping_changed') then
+    create trigger payments_mapping_changed
+      after insert or delete or update of environment, subject_type, subject_id, stripe_customer_id
+      on payments.stripe_customer_mappings for each row execute function payments.follow_mapping();
+    alter trigger payments_mapping_changed on payments.stripe_customer_mappings depends on extension payments;
+    create trigger payments_own_mapping
+      before insert on payments.stripe_customer_mappings for each row when (new.evidence_event_id is null)
+      execute function payments.on_mapping_changed();
+    alter trigger payments_own_mapping on payments.stripe_customer_mappings depends on extension payments;
+    create trigger payments_evidence_of_mapping
+      before update on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
+    alter trigger payments_evidence_of_mapping on payments.stripe_customer_mappings depends on extension payments;
+  end if;
+end
+$install$;
 
 set local search_path = payments, pg_temp;
 
@@ -3802,7 +3793,7 @@ create schema payments_secret;
 revoke all on schema payments_secret from public;
 
 create table payments_secret.webhook_secrets (
-  environment text not null check (environment in ('test', 'live')),
+  environment text not null check (environment = any ('{test,live}')),
   secret text not null,
   valid_from timestamptz not null,
   valid_until timestamptz
@@ -3923,7 +3914,7 @@ begin
   if to_regclass('payments.benefits') is null then
     create table payments.benefits (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_price_id text,
       stripe_product_id text,
       credits_per_unit bigint check (credits_per_unit > 0),
@@ -3945,7 +3936,7 @@ begin
   if to_regclass('payments.attachments') is null then
     create table payments.attachments (
       kind text not null
-        check (kind in ('orders', 'credit_ledger', 'user_entitlements', 'billing_status', 'fulfillment_jobs')),
+        check (kind = any ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}')),
       relation text not null,
       target regclass not null,
       columns jsonb not null,
@@ -3989,9 +3980,9 @@ begin
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       primary key (source, kind, target_table, item, environment),
-      -- The server reads each constraint and each index's condition anew for every statement: so they are few.
+      -- The server reads each constraint and each index's condition anew for every statement: so they are few, and short.
       constraint fulfillments_words check (
-        environment in ('test', 'live') and state in ('applied', 'reversed', 'needs_review', 'failed', 'skipped'))
+        environment = any ('{test,live}') and state = any ('{applied,reversed,needs_review,failed,skipped}'))
     );
     create index fulfillments_item_idx on payments.fulfillments (item, target_table)
       where kind = 'orders' or starts_with(item, 'undecided:');
@@ -4114,18 +4105,8 @@ LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'ordinary_search_path_wrapper';
 
 -- src/project/triggers.rs
--- payments::project::triggers::mapping_changed
-CREATE  FUNCTION "mapping_changed"(
-	"environment" TEXT, /* & str */
-	"subject_type" TEXT, /* & str */
-	"subject_id" TEXT, /* & str */
-	"stripe_customer_id" TEXT, /* & str */
-	"by_admin" bool /* bool */
-) RETURNS void
-STRICT
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'mapping_changed_wrapper';
+-- payments::project::triggers::follow_mapping
+create function payments.follow_mapping() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'follow_mapping_wrapper';
 
 -- src/project/triggers.rs
 -- payments::project::triggers::session_linked

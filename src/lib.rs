@@ -9,6 +9,7 @@ mod error;
 mod fulfillment;
 mod identity;
 mod operate;
+mod own_trigger;
 mod pg;
 mod precondition;
 mod project;
@@ -47,7 +48,11 @@ extension_sql_file!("../sql/schema/live.sql", name = "live", requires = ["stripe
 extension_sql_file!("../sql/schema/policies.sql", name = "policies", requires = ["sessions"]);
 extension_sql_file!("../sql/schema/grants.sql", name = "grants", requires = ["policies", "stripe_responses"]);
 extension_sql_file!("../sql/schema/secrets.sql", name = "secrets", requires = ["tables"]);
-extension_sql_file!("../sql/schema/mappings.sql", name = "mappings", requires = ["secrets"]);
+extension_sql_file!(
+    "../sql/schema/mappings.sql",
+    name = "mappings",
+    requires = ["secrets", project::triggers::follow_mapping]
+);
 extension_sql_file!("../sql/schema/stripe_account.sql", name = "stripe_account", requires = ["secrets"]);
 extension_sql_file!("../sql/schema/late_links.sql", name = "late_links", requires = ["mappings"]);
 extension_sql_file!("../sql/schema/endpoints.sql", name = "endpoints", requires = ["mappings"]);
@@ -84,6 +89,7 @@ pub extern "C-unwind" fn _PG_init() {
     // A server that runs with RUST_BACKTRACE set would put stack traces into DETAIL, and so before clients.
     // SAFETY: a backend has one thread.
     unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
+    pg::large_tables::watch_planning();
     settings::define();
     pg::transaction_end::watch();
 }

@@ -18,6 +18,7 @@ use crate::pg::transaction::is_wal_logical;
 
 query!(INSERT_EVENTS, "webhook_event", "insert_events");
 query!(IS_WATCHED, "webhook_event", "is_watched");
+query!(CLAIM_EVENT, "webhook_event", "claim_event");
 query!(CLAIM_EVENTS, "webhook_event", "claim_events");
 query!(REFUSE_EVENT, "webhook_event", "refuse_event");
 query!(UPDATE_EVENT_OUTCOME, "webhook_event", "update_event_outcome");
@@ -110,14 +111,19 @@ impl<'a> From<&'a Event> for SafeEnvelope<'a> {
 /// Takes an event to run it, once. Of two deliveries at once, one waits here for the other.
 pub(crate) fn record(environment: Environment, delivery: Delivery) -> Recording {
     lock_events(environment, [delivery.event_id()]);
-    let known = stored_of(environment, std::slice::from_ref(&delivery)).pop();
+    let known = CLAIM_EVENT.one(&[text(environment.name()), text(delivery.event_id()), text(delivery.body)]);
     take(environment, delivery, known)
 }
 
 /// The same for many of different ids, which [`lock_events`] has locked, in their order.
 pub(crate) fn record_all<'a>(environment: Environment, deliveries: Vec<Delivery<'a>>) -> Vec<Recording<'a>> {
+    let rows = Rows::many(deliveries.len())
+        .and(text(environment.name()))
+        .texts(deliveries.iter().map(|delivery| Some(delivery.event_id())))
+        .texts(deliveries.iter().map(|delivery| Some(delivery.body)));
+    let known = CLAIM_EVENTS.all::<StoredEvent>(rows.args());
     let mut known: HashMap<String, StoredEvent> =
-        stored_of(environment, &deliveries).into_iter().map(|stored| (stored.event_id.clone(), stored)).collect();
+        known.into_iter().map(|stored| (stored.event_id.clone(), stored)).collect();
     let taken = |delivery: Delivery<'a>| {
         let stored = known.remove(&delivery.event.id);
         take(environment, delivery, stored)
@@ -128,15 +134,6 @@ pub(crate) fn record_all<'a>(environment: Environment, deliveries: Vec<Delivery<
 /// Waits until nobody else runs any of these events.
 pub(crate) fn lock_events<'a>(environment: Environment, ids: impl IntoIterator<Item = &'a str>) {
     LockSpace::Events.lock(environment.name(), ids);
-}
-
-/// Those of the events that were received before.
-fn stored_of(environment: Environment, deliveries: &[Delivery]) -> Vec<StoredEvent> {
-    let rows = Rows::new(deliveries.len())
-        .and(text(environment.name()))
-        .texts(deliveries.iter().map(|delivery| Some(delivery.event.id.as_str())))
-        .texts(deliveries.iter().map(|delivery| Some(delivery.body)));
-    CLAIM_EVENTS.all_of_rows(&rows)
 }
 
 fn take(environment: Environment, delivery: Delivery, known: Option<StoredEvent>) -> Recording {

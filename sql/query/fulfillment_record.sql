@@ -1,22 +1,44 @@
--- record_fulfillments: keeps decisions.
+-- insert_fulfillments: keeps first decisions, unless there are others by now.
 -- $1 environments, $2 sources, $3 kinds, $4 target tables, $5 items, $6 states, $7 reasons, $8 benefit sources text[],
--- $9 amounts due, $10 granted, $11 reversed bigint[], $12 currencies text[], $13 starts_at, $14 expires_at bigint[]
--- (microseconds), $15 matches boolean[], $16 prior order statuses, $17 durations text[]
-insert into payments.fulfillments as f
+-- $9 amounts due, $10 granted, $11 reversed bigint[], $12 currencies text[], $13 starts_at, $14 expires_at timestamptz[],
+-- $15 matches boolean[], $16 prior order statuses, $17 durations text[]
+insert into payments.fulfillments
   (environment, source, kind, target_table, item, state, reason, benefit_source, amount_due, granted, amount_reversed,
    currency, starts_at, expires_at, matches, prior_order_status, duration)
 select r.environment, r.source, r.kind, r.target_table, r.item, r.state, r.reason, r.benefit_source, r.amount_due,
        r.granted, r.amount_reversed, r.currency,
-       pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) (r.starts_at operator(pg_catalog.*) interval '1 microsecond'),
-       pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) (r.expires_at operator(pg_catalog.*) interval '1 microsecond'),
-       r.matches, r.prior_order_status, r.duration::interval
+       r.starts_at, r.expires_at, r.matches, r.prior_order_status, r.duration::interval
   from (select pg_catalog.unnest($1::pg_catalog.text[]) as environment, pg_catalog.unnest($2::pg_catalog.text[]) as source,
                pg_catalog.unnest($3::pg_catalog.text[]) as kind, pg_catalog.unnest($4::pg_catalog.text[]) as target_table,
                pg_catalog.unnest($5::pg_catalog.text[]) as item, pg_catalog.unnest($6::pg_catalog.text[]) as state,
                pg_catalog.unnest($7::pg_catalog.text[]) as reason, pg_catalog.unnest($8::pg_catalog.text[]) as benefit_source,
                pg_catalog.unnest($9::bigint[]) as amount_due, pg_catalog.unnest($10::bigint[]) as granted,
                pg_catalog.unnest($11::bigint[]) as amount_reversed, pg_catalog.unnest($12::pg_catalog.text[]) as currency,
-               pg_catalog.unnest($13::bigint[]) as starts_at, pg_catalog.unnest($14::bigint[]) as expires_at,
+               pg_catalog.unnest($13::pg_catalog.timestamptz[]) as starts_at,
+               pg_catalog.unnest($14::pg_catalog.timestamptz[]) as expires_at,
+               pg_catalog.unnest($15::boolean[]) as matches,
+               pg_catalog.unnest($16::pg_catalog.text[]) as prior_order_status,
+               pg_catalog.unnest($17::pg_catalog.text[]) as duration) as r
+on conflict (environment, source, kind, target_table, item) do nothing;
+
+-- record_fulfillments: keeps decisions.
+-- $1 environments, $2 sources, $3 kinds, $4 target tables, $5 items, $6 states, $7 reasons, $8 benefit sources text[],
+-- $9 amounts due, $10 granted, $11 reversed bigint[], $12 currencies text[], $13 starts_at, $14 expires_at timestamptz[],
+-- $15 matches boolean[], $16 prior order statuses, $17 durations text[]
+insert into payments.fulfillments as f
+  (environment, source, kind, target_table, item, state, reason, benefit_source, amount_due, granted, amount_reversed,
+   currency, starts_at, expires_at, matches, prior_order_status, duration)
+select r.environment, r.source, r.kind, r.target_table, r.item, r.state, r.reason, r.benefit_source, r.amount_due,
+       r.granted, r.amount_reversed, r.currency,
+       r.starts_at, r.expires_at, r.matches, r.prior_order_status, r.duration::interval
+  from (select pg_catalog.unnest($1::pg_catalog.text[]) as environment, pg_catalog.unnest($2::pg_catalog.text[]) as source,
+               pg_catalog.unnest($3::pg_catalog.text[]) as kind, pg_catalog.unnest($4::pg_catalog.text[]) as target_table,
+               pg_catalog.unnest($5::pg_catalog.text[]) as item, pg_catalog.unnest($6::pg_catalog.text[]) as state,
+               pg_catalog.unnest($7::pg_catalog.text[]) as reason, pg_catalog.unnest($8::pg_catalog.text[]) as benefit_source,
+               pg_catalog.unnest($9::bigint[]) as amount_due, pg_catalog.unnest($10::bigint[]) as granted,
+               pg_catalog.unnest($11::bigint[]) as amount_reversed, pg_catalog.unnest($12::pg_catalog.text[]) as currency,
+               pg_catalog.unnest($13::pg_catalog.timestamptz[]) as starts_at,
+               pg_catalog.unnest($14::pg_catalog.timestamptz[]) as expires_at,
                pg_catalog.unnest($15::boolean[]) as matches,
                pg_catalog.unnest($16::pg_catalog.text[]) as prior_order_status,
                pg_catalog.unnest($17::pg_catalog.text[]) as duration) as r

@@ -2,7 +2,8 @@
 select pg_catalog.json_build_object(
   'environment', $1::pg_catalog.text,
   'source', 'subscription:' operator(pg_catalog.||) $2,
-  'refused', $1 operator(pg_catalog.=) 'test' and payments.effective_environment() operator(pg_catalog.=) 'live',
+  'refused', $1 operator(pg_catalog.=) 'test'
+             and coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
   'status', s.status,
   'subject_type', s.subject_type,
   'subject_id', s.subject_id,

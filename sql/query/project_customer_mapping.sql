@@ -24,14 +24,11 @@ select pg_catalog.json_build_object(
                     and m.subject_id operator(pg_catalog.=) $3 and m.stripe_customer_id operator(pg_catalog.=) $4))::pg_catalog.text;
 
 -- upsert_claim: what a completed session says of subject and customer, where that is news or earlier evidence.
--- $1 environment text, $2 claim text (JSON)
+-- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text, $5 evidence_created bigint,
+-- $6 evidence_event_id text, $7 stripe_checkout_session_id text
 insert into payments.mapping_claims as c
-  (environment, stripe_checkout_session_id, subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
-select $1, r.*
-  from pg_catalog.jsonb_to_record($2::pg_catalog.jsonb) as r (
-    stripe_checkout_session_id pg_catalog.text, subject_type pg_catalog.text, subject_id pg_catalog.text, stripe_customer_id pg_catalog.text,
-         evidence_created bigint,
-    evidence_event_id pg_catalog.text)
+  (environment, subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id, stripe_checkout_session_id)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (environment, stripe_checkout_session_id) do update
    set (subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
      = (excluded.subject_type, excluded.subject_id, excluded.stripe_customer_id, excluded.evidence_created,
@@ -96,12 +93,11 @@ delete from payments.stripe_customer_mappings m
    and m.evidence_event_id is not null;
 
 -- write_mapping: a mapping that a claim makes, or its earlier evidence; an admin's own stays as it is.
--- $1 environment text, $2 claim text (JSON)
+-- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text, $5 evidence_created bigint,
+-- $6 evidence_event_id text
 insert into payments.stripe_customer_mappings as m
   (environment, subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
-select $1, r.*
-  from pg_catalog.jsonb_to_record($2::pg_catalog.jsonb) as r (
-    subject_type pg_catalog.text, subject_id pg_catalog.text, stripe_customer_id pg_catalog.text, evidence_created bigint, evidence_event_id pg_catalog.text)
+values ($1, $2, $3, $4, $5, $6)
 on conflict (environment, subject_type, subject_id) do update
    set (evidence_created, evidence_event_id) = (excluded.evidence_created, excluded.evidence_event_id)
  where m.stripe_customer_id operator(pg_catalog.=) excluded.stripe_customer_id and m.evidence_event_id is not null

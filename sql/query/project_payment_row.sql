@@ -6,9 +6,9 @@ delete from payments.payment_history p where p.id operator(pg_catalog.=) any ($1
 -- $7 customer_email_snapshot text, $8 stripe_checkout_session_id text, $9 stripe_payment_intent_id text,
 -- $10 stripe_invoice_id text, $11 stripe_charge_id text, $12 stripe_refund_id text, $13 stripe_dispute_id text,
 -- $14 stripe_subscription_id text, $15 stripe_product_id text, $16 stripe_price_id text, $17 amount bigint,
--- $18 amount_refunded bigint, $19 currency text, $20 description text, $21 dispute_status text, $22 paid_at bigint,
--- $23 failed_at bigint, $24 refunded_at bigint, $25 stripe_created_at bigint, $26 shortfall bigint, $27 subtotal bigint
--- (times in Unix seconds)
+-- $18 amount_refunded bigint, $19 currency text, $20 description text, $21 dispute_status text, $22 paid_at timestamptz,
+-- $23 failed_at timestamptz, $24 refunded_at timestamptz, $25 stripe_created_at timestamptz, $26 shortfall bigint,
+-- $27 subtotal bigint
 insert into payments.payment_history
   (environment,
    type, status, subject_type, subject_id, stripe_customer_id, customer_email_snapshot, stripe_checkout_session_id,
@@ -19,8 +19,7 @@ insert into payments.payment_history
 values
   ($1,
    $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-   pg_catalog.to_timestamp($22), pg_catalog.to_timestamp($23), pg_catalog.to_timestamp($24),
-   pg_catalog.to_timestamp($25), $26, $27)
+   $22, $23, $24, $25, $26, $27)
 on conflict do nothing;
 
 -- update_payment: the same for a row that is there, where it differs. $1 id text,
@@ -28,9 +27,9 @@ on conflict do nothing;
 -- $7 customer_email_snapshot text, $8 stripe_checkout_session_id text, $9 stripe_payment_intent_id text,
 -- $10 stripe_invoice_id text, $11 stripe_charge_id text, $12 stripe_refund_id text, $13 stripe_dispute_id text,
 -- $14 stripe_subscription_id text, $15 stripe_product_id text, $16 stripe_price_id text, $17 amount bigint,
--- $18 amount_refunded bigint, $19 currency text, $20 description text, $21 dispute_status text, $22 paid_at bigint,
--- $23 failed_at bigint, $24 refunded_at bigint, $25 stripe_created_at bigint, $26 shortfall bigint, $27 subtotal bigint
--- (times in Unix seconds)
+-- $18 amount_refunded bigint, $19 currency text, $20 description text, $21 dispute_status text, $22 paid_at timestamptz,
+-- $23 failed_at timestamptz, $24 refunded_at timestamptz, $25 stripe_created_at timestamptz, $26 shortfall bigint,
+-- $27 subtotal bigint
 update payments.payment_history p
    set (updated_at,
         type, status, subject_type, subject_id, stripe_customer_id, customer_email_snapshot,
@@ -40,8 +39,7 @@ update payments.payment_history p
    subtotal)
      = (pg_catalog.now(),
         $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-        pg_catalog.to_timestamp($22), pg_catalog.to_timestamp($23), pg_catalog.to_timestamp($24),
-        pg_catalog.to_timestamp($25), $26, $27)
+        $22, $23, $24, $25, $26, $27)
  where p.id operator(pg_catalog.=) $1::pg_catalog.uuid
    and row(p.type, p.status, p.subject_type, p.subject_id, p.stripe_customer_id, p.customer_email_snapshot,
         p.stripe_checkout_session_id, p.stripe_payment_intent_id, p.stripe_invoice_id, p.stripe_charge_id,
@@ -50,8 +48,7 @@ update payments.payment_history p
         p.refunded_at, p.stripe_created_at, p.shortfall, p.subtotal)::pg_catalog.record
        operator(pg_catalog.*<>)
        row($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-        pg_catalog.to_timestamp($22), pg_catalog.to_timestamp($23), pg_catalog.to_timestamp($24),
-        pg_catalog.to_timestamp($25), $26, $27);
+        $22, $23, $24, $25, $26, $27);
 
 -- rows_of_returns: the rows of refunds and disputes that are there (JSON objects).
 -- $1 environment text, $2 their ids text[]

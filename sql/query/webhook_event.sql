@@ -35,17 +35,27 @@ select pg_catalog.to_json(
    and c.relnamespace operator(pg_catalog.=) (
          select n.oid from pg_catalog.pg_namespace n where n.nspname operator(pg_catalog.=) 'payments'::pg_catalog.name);
 
--- claim_events: locks events that were received before, and tells how each stands, and its body unless that is the one here
--- (JSON objects). $1 environment text, $2 stripe_event_ids, $3 their bodies text[]
+-- claim_event: locks an event that was received before, and tells how it stands, and its body unless that is the one here
+-- (a JSON object). $1 environment text, $2 stripe_event_id text, $3 its body text
 select pg_catalog.json_build_object(
          'event_id', e.stripe_event_id,
          'status', e.processing_status,
-         'other_body', case when coalesce(e.signed_body, e.payload::pg_catalog.text) operator(pg_catalog.<>) d.body
+         'other_body', case when coalesce(e.signed_body, e.payload::pg_catalog.text) operator(pg_catalog.<>) $3
                             then coalesce(e.signed_body, e.payload::pg_catalog.text) end)::pg_catalog.text
-  from (select pg_catalog.unnest($2::pg_catalog.text[]) as event_id, pg_catalog.unnest($3::pg_catalog.text[]) as body) as d
-  join payments.webhook_events e
-    on (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) d.event_id
-   for no key update of e;
+  from payments.webhook_events e
+ where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2
+   for no key update;
+
+-- claim_events: the same of many (JSON objects). $1 environment text, $2 stripe_event_ids text[], $3 their bodies text[]
+select pg_catalog.json_build_object(
+         'event_id', e.stripe_event_id,
+         'status', e.processing_status,
+         'other_body', case when coalesce(e.signed_body, e.payload::pg_catalog.text)
+                                 operator(pg_catalog.<>) ($3)[pg_catalog.array_position($2, e.stripe_event_id)]
+                            then coalesce(e.signed_body, e.payload::pg_catalog.text) end)::pg_catalog.text
+  from payments.webhook_events e
+ where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) any ($2)
+   for no key update;
 
 -- refuse_event: notes that an event's id came again with another body. $1 environment text, $2 stripe_event_id text
 update payments.webhook_events e set refused_count = e.refused_count operator(pg_catalog.+) 1

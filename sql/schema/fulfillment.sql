@@ -21,7 +21,7 @@ begin
   if to_regclass('payments.benefits') is null then
     create table payments.benefits (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_price_id text,
       stripe_product_id text,
       credits_per_unit bigint check (credits_per_unit > 0),
@@ -43,7 +43,7 @@ begin
   if to_regclass('payments.attachments') is null then
     create table payments.attachments (
       kind text not null
-        check (kind in ('orders', 'credit_ledger', 'user_entitlements', 'billing_status', 'fulfillment_jobs')),
+        check (kind = any ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}')),
       relation text not null,
       target regclass not null,
       columns jsonb not null,
@@ -87,9 +87,9 @@ begin
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       primary key (source, kind, target_table, item, environment),
-      -- The server reads each constraint and each index's condition anew for every statement: so they are few.
+      -- The server reads each constraint and each index's condition anew for every statement: so they are few, and short.
       constraint fulfillments_words check (
-        environment in ('test', 'live') and state in ('applied', 'reversed', 'needs_review', 'failed', 'skipped'))
+        environment = any ('{test,live}') and state = any ('{applied,reversed,needs_review,failed,skipped}'))
     );
     create index fulfillments_item_idx on payments.fulfillments (item, target_table)
       where kind = 'orders' or starts_with(item, 'undecided:');

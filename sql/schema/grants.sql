@@ -10,7 +10,7 @@ begin
   if current_setting('row_security') <> 'off' and to_regclass('payments.granted_roles') is null then
     create table payments.granted_roles (
       role text not null,
-      as_ text not null check (as_ in ('guest', 'member', 'admin', 'webhook', 'gateway')),
+      as_ text not null check (as_ = any ('{guest,member,admin,webhook,gateway}')),
       revoked_at timestamptz,
       created_at timestamptz not null default now(),
       primary key (role, as_)

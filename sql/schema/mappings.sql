@@ -1,7 +1,7 @@
 set local search_path = pg_catalog, pg_temp;
 
 -- A mapping that comes, goes or changes takes every earlier payment and subscription of its customer with it, in the same
--- transaction, whoever wrote it. One that an admin writes (it has no evidence) stands above what sessions claim.
+-- transaction, whoever wrote it (follow_mapping()). One that an admin writes (it has no evidence) stands above what sessions claim.
 
 create function payments.on_mapping_changed() returns trigger
   language c set search_path = pg_catalog, pg_temp
@@ -16,7 +16,7 @@ begin
       using errcode = 'trigger_protocol_violated', detail = format('It was called for %s.', tg_relid::regclass),
             hint = 'Do not put it on another table.';
   end if;
-  if tg_when = 'BEFORE' and tg_op = 'INSERT' then
+  if tg_op = 'INSERT' then
     -- An admin's own word stands above what was derived, and takes its place.
     perform set_config('search_path', payments.ordinary_search_path(), true);
     delete from payments.stripe_customer_mappings m
@@ -25,23 +25,13 @@ begin
        and not (m.subject_type operator(pg_catalog.=) new.subject_type and m.subject_id operator(pg_catalog.=) new.subject_id);
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     return new;
-  elsif tg_when = 'BEFORE' then
-    -- What is derived changes with its evidence; whoever else writes a mapping makes it an own one.
-    if (new.evidence_created, new.evidence_event_id) is not distinct from (old.evidence_created, old.evidence_event_id) then
-      new.evidence_created := null;
-      new.evidence_event_id := null;
-    end if;
-    return new;
   end if;
-  if tg_op in ('UPDATE', 'DELETE') and (tg_op = 'DELETE' or new.stripe_customer_id <> old.stripe_customer_id) then
-    perform payments.mapping_changed(old.environment, old.subject_type, old.subject_id, old.stripe_customer_id,
-                                     tg_op = 'DELETE' and old.evidence_event_id is null);
+  -- What is derived changes with its evidence; whoever else writes a mapping makes it an own one.
+  if (new.evidence_created, new.evidence_event_id) is not distinct from (old.evidence_created, old.evidence_event_id) then
+    new.evidence_created := null;
+    new.evidence_event_id := null;
   end if;
-  if tg_op in ('UPDATE', 'INSERT') then
-    perform payments.mapping_changed(new.environment, new.subject_type, new.subject_id, new.stripe_customer_id,
-                                     new.evidence_event_id is null);
-  end if;
-  return null;
+  return new;
 end
 $function$;
 
@@ -54,7 +44,7 @@ begin
                    and tgname = 'payments_mapping_changed') then
     create trigger payments_mapping_changed
       after insert or delete or update of environment, subject_type, subject_id, stripe_customer_id
-      on payments.stripe_customer_mappings for each row execute function payments.on_mapping_changed();
+      on payments.stripe_customer_mappings for each row execute function payments.follow_mapping();
     alter trigger payments_mapping_changed on payments.stripe_customer_mappings depends on extension payments;
     create trigger payments_own_mapping
       before insert on payments.stripe_customer_mappings for each row when (new.evidence_event_id is null)

@@ -10,7 +10,7 @@ create schema payments_secret;
 revoke all on schema payments_secret from public;
 
 create table payments_secret.webhook_secrets (
-  environment text not null check (environment in ('test', 'live')),
+  environment text not null check (environment = any ('{test,live}')),
   secret text not null,
   valid_from timestamptz not null,
   valid_until timestamptz

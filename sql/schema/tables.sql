@@ -18,7 +18,7 @@ begin
 
   if to_regclass('payments.environments') is null then
     create table payments.environments (
-      environment text primary key check (environment in ('test', 'live')),
+      environment text primary key check (environment = any ('{test,live}')),
       live_approved_by text,
       live_approved_at timestamptz,
       went_live_at timestamptz,
@@ -31,16 +31,16 @@ begin
   if to_regclass('payments.stripe_connections') is null then
     create table payments.stripe_connections (
       id uuid primary key default gen_random_uuid(),
-      environment text not null unique check (environment in ('test', 'live')),
+      environment text not null unique check (environment = any ('{test,live}')),
       stripe_account_id text,
       stripe_account_email text,
       account_livemode boolean,
-      status text not null default 'unconfigured' check (status in ('unconfigured', 'connected', 'error')),
+      status text not null default 'unconfigured' check (status = any ('{unconfigured,connected,error}')),
       webhook_endpoint_id text,
       webhook_endpoint_url text,
       webhook_configured_at timestamptz,
       last_synced_at timestamptz,
-      last_sync_status text check (last_sync_status in ('succeeded', 'failed')),
+      last_sync_status text check (last_sync_status = any ('{succeeded,failed}')),
       last_sync_error text,
       last_sync_counts jsonb not null default '{}',
       raw jsonb not null default '{}',
@@ -52,7 +52,7 @@ begin
   if to_regclass('payments.products') is null then
     create table payments.products (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_product_id text not null,
       name text not null,
       description text,
@@ -70,7 +70,7 @@ begin
   if to_regclass('payments.prices') is null then
     create table payments.prices (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_price_id text not null,
       stripe_product_id text,
       active boolean not null default true,
@@ -96,7 +96,7 @@ begin
   if to_regclass('payments.customers') is null then
     create table payments.customers (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_customer_id text not null,
       email text,
       name text,
@@ -116,7 +116,7 @@ begin
   if to_regclass('payments.stripe_customer_mappings') is null then
     create table payments.stripe_customer_mappings (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       subject_type text not null,
       subject_id text not null,
       stripe_customer_id text not null,
@@ -132,7 +132,7 @@ begin
   -- What completed sessions say of subject and customer; the mappings follow from these (payment/mapping.rs of the core decides).
   if to_regclass('payments.mapping_claims') is null then
     create table payments.mapping_claims (
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_checkout_session_id text not null,
       subject_type text not null,
       subject_id text not null,
@@ -155,11 +155,11 @@ begin
   if to_regclass('payments.checkout_sessions') is null then
     create table payments.checkout_sessions (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
-      mode text not null check (mode in ('payment', 'subscription')),
+      environment text not null check (environment = any ('{test,live}')),
+      mode text not null check (mode = any ('{payment,subscription}')),
       status text not null default 'initialized'
-        check (status in ('initialized', 'open', 'completed', 'expired', 'failed')),
-      payment_status text check (payment_status in ('paid', 'unpaid', 'no_payment_required')),
+        check (status = any ('{initialized,open,completed,expired,failed}')),
+      payment_status text check (payment_status = any ('{paid,unpaid,no_payment_required}')),
       subject_type text,
       subject_id text,
       created_by text,
@@ -202,7 +202,7 @@ begin
   -- Which session Stripe made another of, when its payer came back to an expired one.
   if to_regclass('payments.recovered_sessions') is null then
     create table payments.recovered_sessions (
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_checkout_session_id text not null,
       recovered_from text not null,
       primary key (stripe_checkout_session_id, environment)
@@ -213,8 +213,8 @@ begin
   if to_regclass('payments.customer_portal_sessions') is null then
     create table payments.customer_portal_sessions (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
-      status text not null default 'initialized' check (status in ('initialized', 'created', 'failed')),
+      environment text not null check (environment = any ('{test,live}')),
+      status text not null default 'initialized' check (status = any ('{initialized,created,failed}')),
       subject_type text not null,
       subject_id text not null,
       stripe_customer_id text,
@@ -239,9 +239,9 @@ begin
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       type text not null
-        check (type in ('one_time_payment', 'subscription_invoice', 'refund', 'failed_payment', 'dispute')),
+        check (type = any ('{one_time_payment,subscription_invoice,refund,failed_payment,dispute}')),
       status text not null,
       subject_type text,
       subject_id text,
@@ -294,7 +294,7 @@ begin
   if to_regclass('payments.subscriptions') is null then
     create table payments.subscriptions (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_subscription_id text not null,
       stripe_customer_id text,
       subject_type text,
@@ -323,7 +323,7 @@ begin
   if to_regclass('payments.subscription_items') is null then
     create table payments.subscription_items (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_subscription_item_id text not null,
       stripe_subscription_id text not null,
       stripe_product_id text,
@@ -343,7 +343,7 @@ begin
   if to_regclass('payments.active_entitlements') is null then
     create table payments.active_entitlements (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_customer_id text not null,
       lookup_key text not null,
       stripe_entitlement_id text not null,
@@ -361,7 +361,7 @@ begin
   if to_regclass('payments.webhook_events') is null then
     create table payments.webhook_events (
       id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment in ('test', 'live')),
+      environment text not null check (environment = any ('{test,live}')),
       stripe_event_id text not null,
       event_type text not null,
       livemode boolean,
@@ -369,7 +369,7 @@ begin
       object_type text,
       object_id text,
       processing_status text not null default 'pending'
-        check (processing_status in ('pending', 'processed', 'failed', 'ignored')),
+        check (processing_status = any ('{pending,processed,failed,ignored}')),
       attempt_count integer not null default 0,
       last_error text,
       conflict text,

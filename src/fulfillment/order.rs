@@ -262,6 +262,6 @@ pub(super) fn refuse_subscription(environment: &str, session: &str, order_id: &s
         let decision = FulfillmentDecision::because(FulfillmentState::Skipped, reason);
         let record = Record::new(order_id, decision);
         let (kind, target) = (TargetKind::Orders, target.relation.as_str());
-        save(&[Decided { environment, source: &source, kind, target, record }]);
+        save(&[Decided { environment, source: &source, kind, target, is_first: false, record }]);
     }
 }

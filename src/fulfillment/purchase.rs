@@ -181,7 +181,15 @@ impl Purchase {
         target: &'a Target,
         record: payments_core::fulfillment::record::Record,
     ) -> Decided<'a> {
-        Decided { environment: &self.environment, source: &self.source, kind, target: &target.relation, record }
+        let is_first = self.prior.is_none();
+        Decided {
+            environment: &self.environment,
+            source: &self.source,
+            kind,
+            target: &target.relation,
+            is_first,
+            record,
+        }
     }
 
     /// What was decided before on one table.

@@ -6,6 +6,7 @@ use super::target_kind::TargetKind;
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::{Rows, query, text};
 
+query!(INSERT_FULFILLMENTS, "fulfillment_record", "insert_fulfillments");
 query!(RECORD_FULFILLMENTS, "fulfillment_record", "record_fulfillments");
 query!(RECORD_FAILURE, "fulfillment_record", "record_failure");
 query!(DELETE_FULFILLMENT, "fulfillment_record", "delete_fulfillment");
@@ -19,6 +20,8 @@ pub(super) struct Decided<'a> {
     pub(super) kind: TargetKind,
     /// Which table, by its name when it was attached.
     pub(super) target: &'a str,
+    /// Whether nothing was decided on its payment or subscription before, as far as that is known.
+    pub(super) is_first: bool,
     pub(super) record: Record,
 }
 
@@ -58,12 +61,16 @@ fn save_done(done: &[&Decided]) {
         .numbers(records().map(|record| record.granted))
         .numbers(records().map(|record| record.amount_reversed))
         .texts(records().map(|record| record.currency.as_deref()))
-        .numbers(records().map(|record| record.starts_at))
-        .numbers(records().map(|record| record.expires_at))
+        .times(records().map(|record| record.starts_at))
+        .times(records().map(|record| record.expires_at))
         .booleans(records().map(|record| record.matches))
         .texts(records().map(|record| record.prior_order_status.as_deref()))
         .texts(records().map(|record| record.duration.as_deref()));
-    RECORD_FULFILLMENTS.execute_rows(&rows);
+    // To insert and no more takes the server half as long.
+    let is_first = done.iter().all(|one| one.is_first);
+    if !is_first || INSERT_FULFILLMENTS.execute_rows(&rows) < done.len() as u64 {
+        RECORD_FULFILLMENTS.execute_rows(&rows);
+    }
 }
 
 fn save_failed(failed: &Decided) {

@@ -99,7 +99,7 @@ impl Subscription {
 
     fn save(&self, kind: TargetKind, target: &Target, record: Record) {
         let (environment, source) = (self.environment.as_str(), self.source.as_str());
-        save(&[Decided { environment, source, kind, target: &target.relation, record }]);
+        save(&[Decided { environment, source, kind, target: &target.relation, is_first: false, record }]);
     }
 }
 
@@ -268,6 +268,7 @@ fn keep_status(target: &Target, environment: &str, subject: &Subject, best: Opti
         source: &source,
         kind,
         target: &target.relation,
+        is_first: false,
         record,
     })));
     if failure.is_none() {

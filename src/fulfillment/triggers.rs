@@ -5,8 +5,6 @@
 use std::collections::BTreeMap;
 
 use payments_core::Subject;
-use pgrx::heap_tuple::PgHeapTuple;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{AllocatedByRust, Uuid, WhoAllocated};
 
@@ -14,13 +12,12 @@ use super::purchase::PaidBy;
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
 use super::{dispatch, order, retry, subscription};
+use crate::own_trigger::{TriggerFailed, Tuple, column, is_after_on, misplaced, nothing, require_row};
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
 use crate::pg::trigger_rows::{self, Row};
 use crate::pg::{cache, trigger_row};
 use crate::{definer, projection_lock};
-
-type Tuple<'a, A> = PgHeapTuple<'a, A>;
 
 /// Gives what payments bought, to all attached tables: what `payments.attach` puts onto `payments.payment_history`.
 ///
@@ -90,7 +87,7 @@ fn project_entitlements<'a>(
         return on_payments(trigger, NAME, &[TargetKind::UserEntitlements]);
     }
     let changed = changed_subscriptions(trigger);
-    as_definer(|| give_subscriptions(&changed))
+    if changed.is_empty() { nothing() } else { as_definer(|| give_subscriptions(&changed)) }
 }
 
 /// Writes the best of a subject's subscriptions as its billing status.
@@ -104,7 +101,7 @@ fn project_billing_status<'a>(
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     require(trigger, "project_billing_status", &["subscriptions"]);
     let changed = changed_subjects(trigger);
-    as_definer(|| write_billing_status(&changed))
+    if changed.is_empty() { nothing() } else { as_definer(|| write_billing_status(&changed)) }
 }
 
 /// Gives what subscriptions give, to all attached tables: what `payments.attach` puts onto `payments.subscriptions` and
@@ -121,6 +118,9 @@ fn project_subscriptions<'a>(
     let changed = changed_subscriptions(trigger);
     let is_of_subjects = trigger.table_name().is_ok_and(|table| table == "subscriptions");
     let subjects = if is_of_subjects { changed_subjects(trigger) } else { BTreeMap::new() };
+    if changed.is_empty() {
+        return nothing(); // A statement's trigger is called where no row was written, too.
+    }
     as_definer(|| {
         give_subscriptions(&changed);
         write_billing_status(&subjects);
@@ -136,7 +136,7 @@ fn project_subscriptions<'a>(
 fn project_late_session<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    require_row(trigger, "project_late_session", "checkout_sessions");
+    require_row(trigger, "project_late_session", "checkout_sessions", ATTACH);
     let ids = |row: &Tuple<_>| [column(row, "stripe_checkout_session_id"), column(row, "stripe_payment_intent_id")];
     let Some(new) = trigger.new() else { return nothing() };
     if column(&new, "mode").as_deref() == Some("payment") {
@@ -184,7 +184,7 @@ fn refuse_order<A: WhoAllocated>(session: &Tuple<A>) {
 fn project_late_price<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    require_row(trigger, "project_late_price", "prices");
+    require_row(trigger, "project_late_price", "prices", ATTACH);
     let product = |row: &Tuple<_>| column(row, "stripe_product_id");
     if let Some(new) = trigger.new()
         && product(&new).is_some()
@@ -220,18 +220,6 @@ fn invalidate_caches<'a>(
     }
     nothing()
 }
-
-/// A trigger function of ours never fails with a value: it raises.
-#[derive(Debug)]
-pub(crate) enum TriggerFailed {}
-
-impl std::fmt::Display for TriggerFailed {
-    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {}
-    }
-}
-
-impl std::error::Error for TriggerFailed {}
 
 fn on_payments<'a>(
     trigger: &'a PgTrigger<'a>,
@@ -337,15 +325,6 @@ fn as_definer<'a>(work: impl FnOnce()) -> Result<Option<Tuple<'a, AllocatedByRus
     nothing()
 }
 
-/// What an AFTER trigger returns is not looked at.
-fn nothing<'a>() -> Result<Option<Tuple<'a, AllocatedByRust>>, TriggerFailed> {
-    Ok(None)
-}
-
-fn column<A: WhoAllocated>(row: &Tuple<A>, name: &'static str) -> Option<String> {
-    trigger_row::get(row, name).ok().flatten()
-}
-
 /// What whoever puts a trigger elsewhere may have wanted.
 const ATTACH: &str = "Use payments.attach(…) to put it onto a table of yours.";
 
@@ -363,30 +342,6 @@ fn require(trigger: &PgTrigger, name: &'static str, tables: &[&str]) {
             "Make it FOR EACH ROW, or add REFERENCING with OLD TABLE, NEW TABLE or, for an UPDATE, both.",
         );
     }
-}
-
-/// Raises 39P01 unless this is an AFTER row trigger of this table of ours.
-fn require_row(trigger: &PgTrigger, name: &'static str, table: &str) {
-    if !is_after_on(trigger, &[table]) || !trigger.event().fired_for_row() {
-        misplaced(name, &format!("It gives something only as an AFTER row trigger of payments.{table}."), ATTACH);
-    }
-}
-
-fn is_after_on(trigger: &PgTrigger, tables: &[&str]) -> bool {
-    trigger.event().fired_after()
-        && trigger.table_schema().is_ok_and(|schema| schema == "payments")
-        && trigger.table_name().is_ok_and(|known| tables.contains(&known.as_str()))
-}
-
-fn misplaced(name: &'static str, made_for: &str, hint: &str) {
-    ErrorReport::new(
-        PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-        format!("function {name}() was not called by its own trigger"),
-        name,
-    )
-    .set_detail(made_for)
-    .set_hint(hint)
-    .report(PgLogLevel::ERROR);
 }
 
 query!(MISSING_PROJECTION_TRIGGERS, "fulfillment_triggers", "missing_projection_triggers");

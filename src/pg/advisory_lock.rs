@@ -35,14 +35,12 @@ impl LockSpace {
         Lock { of: OF_SLOTS, high: self as u32, low: u32::try_from(hash(&[first, word]) % SLOTS).unwrap_or_default() }
     }
 
-    /// Waits for the slots of these words, in one order for everybody.
-    pub(crate) fn lock<'a>(self, first: &str, words: impl IntoIterator<Item = &'a str>) {
+    /// Waits for the slots of these words, in one order for everybody; whether this transaction had all of them before.
+    pub(crate) fn lock<'a>(self, first: &str, words: impl IntoIterator<Item = &'a str>) -> bool {
         let mut slots: Vec<Lock> = words.into_iter().map(|word| self.slot(first, word)).collect();
         slots.sort_unstable();
         slots.dedup();
-        for slot in slots {
-            slot.wait(EXCLUSIVE);
-        }
+        slots.into_iter().filter(|slot| !slot.wait(EXCLUSIVE)).count() == 0
     }
 }
 
@@ -135,17 +133,18 @@ impl Lock {
         Self { of: OF_WORDS, high: (key >> 32) as u32, low: (key & 0xFFFF_FFFF) as u32 }
     }
 
-    fn wait(self, mode: u32) {
-        self.acquire(mode, false);
+    /// Waits for it; whether this transaction had it before.
+    fn wait(self, mode: u32) -> bool {
+        self.acquire(mode, false) == pg_sys::LockAcquireResult::LOCKACQUIRE_ALREADY_HELD
     }
 
     /// Whether nobody has it, so that it is ours now.
     fn take(self, mode: u32) -> bool {
-        self.acquire(mode, true)
+        self.acquire(mode, true) != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "the server keeps small constants in small fields")]
-    fn acquire(self, mode: u32, at_once: bool) -> bool {
+    fn acquire(self, mode: u32, at_once: bool) -> pg_sys::LockAcquireResult::Type {
         let tag = pg_sys::LOCKTAG {
             // SAFETY: a global of this backend.
             locktag_field1: u32::from(unsafe { pg_sys::MyDatabaseId }),
@@ -156,8 +155,7 @@ impl Lock {
             locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
         };
         // SAFETY: the tag is read during the call only.
-        let result = unsafe { pg_sys::LockAcquire(&raw const tag, mode as i32, false, at_once) };
-        result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+        unsafe { pg_sys::LockAcquire(&raw const tag, mode as i32, false, at_once) }
     }
 }
 

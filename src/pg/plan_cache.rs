@@ -1,10 +1,9 @@
 //! Cached plans: a statement is prepared at its first use and its plan kept for the life of the backend.
 //!
-//! One generic plan each, made without sequential scans: a plan made while the tables are empty would else scan them, and
-//! go on so through a long transaction that fills them. For the same reason the statements ask for an environment by
-//! `(environment = $1) is true`, which no index knows: on an empty table an index read for its second column alone looks as
-//! good as one read for the id that is asked for. Only our own statements are planned so; what an app's trigger runs is
-//! planned as ever.
+//! One generic plan each, made for large tables ([`crate::pg::large_tables`]) and without sequential scans: a plan made while the
+//! tables are empty would else scan them, and go on so through a long transaction that fills them. For the same reason the
+//! statements ask for an environment by `(environment = $1) is true`, which no index knows: it names half of a table. Only our own
+//! statements are planned so; what an app's trigger runs is planned as ever.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -14,6 +13,8 @@ use std::ffi::CString;
 use pgrx::FromDatum;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
+
+use crate::pg::large_tables::ForLargeTables;
 
 thread_local! {
     static PLANS: RefCell<HashMap<String, pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
@@ -93,13 +94,15 @@ fn forget(key: &str) {
 struct Planning {
     seqscan: bool,
     jit: bool,
+    _large: ForLargeTables,
 }
 
 impl Planning {
     fn ours() -> Self {
         // SAFETY: globals of this backend.
         unsafe {
-            let before = Self { seqscan: pg_sys::enable_seqscan, jit: pg_sys::jit_enabled };
+            let (seqscan, jit) = (pg_sys::enable_seqscan, pg_sys::jit_enabled);
+            let before = Self { seqscan, jit, _large: ForLargeTables::begin() };
             (pg_sys::enable_seqscan, pg_sys::jit_enabled) = (false, false);
             before
         }

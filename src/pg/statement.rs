@@ -9,6 +9,7 @@ use pgrx::prelude::*;
 use serde::de::DeserializeOwned;
 
 use crate::pg::plan_cache::{self, array};
+use crate::pg::time::at_unix_micros;
 
 /// One query of `sql/query`, prepared at its first use, its plan cached for the life of the backend.
 ///
@@ -64,18 +65,11 @@ impl Statement {
 
     /// Runs it for many rows at a time and tells how many it affected.
     pub(crate) fn execute_rows(&self, rows: &Rows) -> u64 {
-        let (name, sql) = self.text_for(rows);
-        plan_cache::run(name, sql, rows.args(), true).rows_affected
-    }
-
-    /// The name and the text of the form that takes so many rows.
-    fn text_for(&self, rows: &Rows) -> (&str, &str) {
         if rows.is_single() {
             let sql = self.single.get_or_init(|| payments_core::query_file::of_one_row(self.sql));
-            (sql, sql)
-        } else {
-            (self.name, self.sql)
+            return plan_cache::run(sql, sql, rows.args(), true).rows_affected;
         }
+        self.execute(rows.args())
     }
 
     /// Its first row, if there is one.
@@ -86,12 +80,6 @@ impl Statement {
     /// All its rows.
     pub(crate) fn all<T: DeserializeOwned>(&self, args: &[DatumWithOid]) -> Vec<T> {
         plan_cache::run(self.name, self.sql, args, true).values.iter().map(|text| self.typed(text)).collect()
-    }
-
-    /// What it says of many rows at a time.
-    pub(crate) fn all_of_rows<T: DeserializeOwned>(&self, rows: &Rows) -> Vec<T> {
-        let (name, sql) = self.text_for(rows);
-        plan_cache::run(name, sql, rows.args(), true).values.iter().map(|text| self.typed(text)).collect()
     }
 
     /// All its rows, without assigning a transaction id: for functions that a standby or a policy calls.
@@ -140,13 +128,19 @@ pub(crate) fn execute_unprepared(sql: &str, args: &[DatumWithOid]) -> Option<Str
 /// (`payments_core::query_file::of_one_row`).
 pub(crate) struct Rows<'a> {
     count: usize,
+    is_single: bool,
     columns: Vec<DatumWithOid<'a>>,
 }
 
 impl<'a> Rows<'a> {
     /// So many rows, without a column so far.
     pub(crate) fn new(count: usize) -> Self {
-        Self { count, columns: Vec::new() }
+        Self { count, is_single: count == 1, columns: Vec::new() }
+    }
+
+    /// The same for a query that has no form for a single row.
+    pub(crate) fn many(count: usize) -> Self {
+        Self { count, is_single: false, columns: Vec::new() }
     }
 
     /// With one more column, of texts.
@@ -169,6 +163,12 @@ impl<'a> Rows<'a> {
     /// With one more column, of numbers.
     pub(crate) fn numbers(self, values: impl IntoIterator<Item = Option<i64>>) -> Self {
         self.with(values, Into::into, pg_sys::INT8OID, pg_sys::INT8ARRAYOID)
+    }
+
+    /// With one more column, of times in microseconds since 1970.
+    pub(crate) fn times(self, values: impl IntoIterator<Item = Option<i64>>) -> Self {
+        let values = values.into_iter().map(|micros| micros.map(at_unix_micros));
+        self.with(values, Into::into, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZARRAYOID)
     }
 
     /// With one more column, of truths.
@@ -200,7 +200,7 @@ impl<'a> Rows<'a> {
 
     /// Whether its columns are plain values.
     pub(crate) fn is_single(&self) -> bool {
-        self.count == 1
+        self.is_single
     }
 
     /// The query's arguments.

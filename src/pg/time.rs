@@ -4,7 +4,8 @@
 use std::ffi::CString;
 
 use pgrx::IntoDatum;
-use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::datum::{DatumWithOid, Interval, TimestampWithTimeZone};
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 /// An interval from now, in the server's microseconds. The interval must be of less than some thousand years.
@@ -23,8 +24,27 @@ const EPOCH: i64 = 946_684_800_000_000;
 
 /// A time in Unix seconds, as the server writes it; the server's epoch where it is beyond what a time stamp holds.
 pub(crate) fn at_unix_seconds(seconds: i64) -> TimestampWithTimeZone {
-    let micros = seconds.saturating_mul(1_000_000).saturating_sub(EPOCH);
-    TimestampWithTimeZone::try_from(micros).unwrap_or_else(|_| TimestampWithTimeZone::positive_infinity())
+    at_unix_micros(seconds.saturating_mul(1_000_000))
+}
+
+/// The same of a time in microseconds since 1970.
+pub(crate) fn at_unix_micros(micros: i64) -> TimestampWithTimeZone {
+    TimestampWithTimeZone::try_from(micros.saturating_sub(EPOCH))
+        .unwrap_or_else(|_| TimestampWithTimeZone::positive_infinity())
+}
+
+/// A time in Unix seconds as a statement's argument, or NULL. As `to_timestamp()` it raises 22008 where it is beyond what a time stamp
+/// holds.
+pub(crate) fn timestamp(seconds: Option<i64>) -> DatumWithOid<'static> {
+    let Some(seconds) = seconds else { return DatumWithOid::null::<TimestampWithTimeZone>() };
+    let micros = seconds.checked_mul(1_000_000).and_then(|micros| micros.checked_sub(EPOCH));
+    let Some(time) = micros.and_then(|micros| TimestampWithTimeZone::try_from(micros).ok()) else {
+        let message = format!("timestamp out of range: {seconds} (Unix seconds)");
+        ErrorReport::new(PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW, message, "payments")
+            .report(PgLogLevel::ERROR);
+        unreachable!("an error report does not return")
+    };
+    time.into()
 }
 
 /// A time in microseconds since 1970 and an interval later, as the server counts it: in UTC, so that no session's time zone

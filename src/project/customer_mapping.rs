@@ -4,9 +4,10 @@
 use payments_core::Subject;
 use payments_core::payment::mapping::{Claim, Mapping, resolve};
 use payments_core::stripe::event::Environment;
+use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
-use crate::pg::statement::{json, query, text};
+use crate::pg::statement::{query, text};
 use crate::projection_lock;
 
 query!(MAPPING_STATE, "project_customer_mapping", "mapping_state");
@@ -51,17 +52,27 @@ impl MappingState {
     }
 }
 
-fn pair<'a>(environment: Environment, subject: &'a Subject, customer: &'a str) -> [pgrx::datum::DatumWithOid<'a>; 4] {
+fn pair<'a>(environment: Environment, subject: &'a Subject, customer: &'a str) -> [DatumWithOid<'a>; 4] {
     [text(environment.name()), text(subject.subject_type.as_str()), text(subject.subject_id.as_str()), text(customer)]
+}
+
+/// A claim's mapping, and what is the evidence of it.
+fn evidence(environment: Environment, claim: &Claim) -> [DatumWithOid<'_>; 6] {
+    let [environment, subject_type, subject_id, customer] =
+        pair(environment, &claim.subject, &claim.stripe_customer_id);
+    let event = text(claim.evidence_event_id.as_str());
+    [environment, subject_type, subject_id, customer, claim.evidence_created.into(), event]
 }
 
 /// Keeps a session's claim and, where that is news, lets the mappings around it follow. `is_open`: see [`MappingState::is_open`].
 pub(crate) fn claim(environment: Environment, claim: &Claim, is_open: bool) {
-    if UPSERT_CLAIM.execute(&[text(environment.name()), json(claim)]) == 0 {
+    let mut args = Vec::from(evidence(environment, claim));
+    args.push(text(claim.stripe_checkout_session_id.as_str()));
+    if UPSERT_CLAIM.execute(&args) == 0 {
         return;
     }
     if is_open {
-        WRITE_MAPPING.execute(&[text(environment.name()), json(claim)]);
+        WRITE_MAPPING.execute(&evidence(environment, claim));
     } else {
         resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::IfContested);
     }
@@ -107,7 +118,7 @@ pub(crate) fn resolve_and_write(environment: Environment, subject: &Subject, cus
         DELETE_MAPPING.execute(&pair(environment, &mapping.subject, &mapping.stripe_customer_id));
     }
     for claim in standing {
-        WRITE_MAPPING.execute(&[text(environment.name()), json(claim)]);
+        WRITE_MAPPING.execute(&evidence(environment, claim));
     }
     if contested || !around.fixed.is_empty() || notes == ConflictNotes::Always {
         for claim in &around.claims {

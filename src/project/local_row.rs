@@ -24,6 +24,11 @@ pub(crate) struct LocalRow {
 }
 
 impl LocalRow {
+    /// Whether it carries the session's id, and no other session can have a claim to it: only new snapshots of the session change it.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.by_name && self.holder.is_none() && self.recorded.is_none()
+    }
+
     /// The price, if the line items name just one.
     pub(crate) fn price(&self) -> Option<&str> {
         only_price(&self.line_items)

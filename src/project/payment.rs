@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::pg::savepoint;
 use crate::pg::statement::{Rows, Statement, array_text, query, text, written};
 use crate::project::customer_mapping::MappingState;
+use crate::project::local_row::LocalRow;
 use crate::project::local_session::{LocalRows, as_session, claimable, lock_session_lookup, settle_session};
 use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
 use crate::project::payment_row::{RowLocation, write_payment, write_returns};
@@ -76,7 +77,7 @@ pub(crate) fn project(environment: Environment, new: &[Fact]) {
         return;
     }
     store_facts(environment, &group_id, &on_time);
-    fold_and_write(&mut locals, &group_id, &facts, &place);
+    fold_and_write(&mut locals, &group_id, &facts, &place, Some(&on_time));
     for session in on_time.iter().copied().filter_map(as_session) {
         if session.recovered_from.is_some()
             || locals.candidates(session).first().is_some_and(|local| local.recorded.is_some())
@@ -172,13 +173,18 @@ fn store_facts(environment: Environment, group_id: &str, facts: &[&Fact]) {
 /// Folds a group, which must be locked, and writes what differs.
 pub(crate) fn refold(environment: Environment, group_id: &str) {
     let facts = payment_group::facts_of(environment, group_id);
-    fold_and_write(&mut LocalRows::new(environment), group_id, &facts, &RowLocation::Unknown);
+    fold_and_write(&mut LocalRows::new(environment), group_id, &facts, &RowLocation::Unknown, None);
 }
 
-fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place: &RowLocation) {
+/// Writes what the facts of a group come to. `new` are those of them that nothing follows from yet; `None` where that is not known.
+fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place: &RowLocation, new: Option<&[&Fact]>) {
     let environment = locals.environment;
     for told in by_object(facts) {
         if let PaymentObject::CheckoutSession(newest) = &told.newest.object {
+            let is_new = |new: &[&Fact]| new.iter().any(|fact| fact.object.object_id() == newest.id);
+            if !new.is_none_or(is_new) && locals.candidates(newest).first().is_some_and(LocalRow::is_settled) {
+                continue;
+            }
             let Some(moved) = settle_session(locals, newest, &told, facts) else { continue };
             if let Some(displaced) = &moved.displaced {
                 release_local_session(environment, displaced);

@@ -1,7 +1,8 @@
 //! Groups of facts: which facts speak of one payment, and the locks that keep two deliveries from folding one group at once.
 //!
-//! Facts that share an id are of one group, named by the least of those ids (`group_id`). What a group's lock was waited for
-//! may have moved it into another; then the links name a group that is not locked, and the work is done again alone.
+//! Facts that share an id are of one group, named by one of those ids (`group_id`): the least of those that its first fact brought,
+//! or the least name of the groups that it was made of. Who held a group's lock may have moved it into another; then the links name a
+//! group that is not locked, and the work is done again alone.
 
 use payments_core::payment::fact::Fact;
 use payments_core::stripe::event::Environment;
@@ -79,7 +80,7 @@ pub(crate) enum GroupOrigin {
 pub(crate) fn join(environment: Environment, keys: &[String], also: AlsoLock) -> Option<Joined> {
     let known = links(environment, keys);
     let missing: Vec<String> = keys.iter().filter(|key| known.iter().all(|link| link.key != **key)).cloned().collect();
-    let group_id = known.iter().map(|link| &link.group_id).chain(missing.iter().min()).min().cloned()?;
+    let group_id = known.iter().map(|link| &link.group_id).min().or(missing.iter().min()).cloned()?;
     let added = add_links(environment, &missing, &group_id);
     let first = known.is_empty() && added == missing.len();
     if first && matches!(also, AlsoLock::Nothing) {
@@ -94,7 +95,8 @@ pub(crate) fn join(environment: Environment, keys: &[String], also: AlsoLock) ->
     };
     let others = also.group_ids(environment);
     lock_groups(environment, before.iter().map(|link| &link.group_id).chain(&others));
-    if !others.is_empty() && also.group_ids(environment) != others {
+    let are_ours = others.iter().all(|other| before.iter().any(|link| link.group_id == *other));
+    if !are_ours && also.group_ids(environment) != others {
         return None;
     }
     let mut group_ids: Vec<&String> = before.iter().map(|link| &link.group_id).collect();
@@ -122,10 +124,9 @@ pub(crate) fn lock_groups_of(environment: Environment, whose: AlsoLock) -> Vec<S
     let mut locked: Vec<String> = Vec::new();
     loop {
         let now = whose.group_ids(environment);
-        if now.iter().all(|group_id| locked.contains(group_id)) {
+        if now.iter().all(|group_id| locked.contains(group_id)) || lock_groups(environment, &now) {
             return now;
         }
-        lock_groups(environment, &now);
         locked = now;
     }
 }
@@ -135,8 +136,9 @@ pub(crate) fn group_of(environment: Environment, key: &str) -> Option<String> {
     links(environment, &[key.to_owned()]).pop().map(|link| link.group_id)
 }
 
-fn lock_groups<'a>(environment: Environment, group_ids: impl IntoIterator<Item = &'a String>) {
-    LockSpace::Groups.lock(environment.name(), group_ids.into_iter().map(String::as_str));
+/// Waits for groups; whether all of them were locked already, so that none can have moved.
+fn lock_groups<'a>(environment: Environment, group_ids: impl IntoIterator<Item = &'a String>) -> bool {
+    LockSpace::Groups.lock(environment.name(), group_ids.into_iter().map(String::as_str))
 }
 
 /// The facts of a group. A group that is there has facts; where none is found, it moved into another.

@@ -10,6 +10,7 @@ use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
 use crate::pg::statement::{Statement, query, text};
+use crate::pg::time::timestamp;
 
 query!(DELETE_PAYMENTS, "project_payment_row", "delete_payments");
 query!(INSERT_PAYMENT, "project_payment_row", "insert_payment");
@@ -137,10 +138,10 @@ fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 
         text(row.currency.as_deref()),
         text(row.description.as_deref()),
         text(row.dispute_status.as_deref()),
-        row.paid_at.into(),
-        row.failed_at.into(),
-        row.refunded_at.into(),
-        row.stripe_created_at.into(),
+        timestamp(row.paid_at),
+        timestamp(row.failed_at),
+        timestamp(row.refunded_at),
+        timestamp(row.stripe_created_at),
         row.shortfall.into(),
         row.subtotal.into(),
     ]

@@ -1,10 +1,12 @@
 //! What the triggers on our own tables call: what was written by others is derived like what we write.
 
 use payments_core::Subject;
+use pgrx::WhoAllocated;
 use pgrx::prelude::*;
 
 use crate::definer;
 use crate::error::OrRaise;
+use crate::own_trigger::{TriggerFailed, Tuple, column, nothing, require_row};
 use crate::pg::guc::SearchPath;
 use crate::precondition::environment_of;
 use crate::project::changed_mappings::{self, ChangedMapping};
@@ -33,17 +35,39 @@ fn session_linked(environment: &str, stripe_checkout_session_id: &str) {
     definer::write(SearchPath::Ordinary, || projection_lock::run_nested(follow));
 }
 
-/// What the trigger on `stripe_customer_mappings` calls for each mapping that came or went; `by_admin` where it is not derived
-/// from a session, so that the claims around it are resolved again. A projection that is at work derives what follows itself, once
-/// its own rows are written.
-#[pg_extern]
-#[search_path(pg_catalog, pg_temp)]
-fn mapping_changed(environment: &str, subject_type: &str, subject_id: &str, stripe_customer_id: &str, by_admin: bool) {
-    definer::require_inside();
-    let environment = environment_of(Some(environment)).or_raise();
-    let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
-    let changed =
-        ChangedMapping { environment, subject, customer: stripe_customer_id.to_owned(), by_admin, folded: None };
+/// Derives what follows from a mapping that came, went or changed: the customer's earlier payments and subscriptions go with it. A
+/// projection that is at work derives that itself, once its own rows are written.
+///
+/// An AFTER row trigger of `payments.stripe_customer_mappings`; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.follow_mapping() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn follow_mapping<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    require_row(trigger, "follow_mapping", "stripe_customer_mappings", "Do not put it on another table.");
+    let (old, new) = (trigger.old(), trigger.new());
+    let customer = |row: &Tuple<_>| column(row, "stripe_customer_id");
+    // Of whom nobody but an admin says anything, no session is the evidence.
+    let is_own = |row: &Tuple<_>| column(row, "evidence_event_id").is_none();
+    if let Some(old) = &old
+        && new.as_ref().is_none_or(|new| customer(new) != customer(old))
+    {
+        changed(old, new.is_none() && is_own(old));
+    }
+    if let Some(new) = &new {
+        changed(new, is_own(new));
+    }
+    nothing()
+}
+
+/// Notes a mapping that came or went, and derives what follows where nothing is projected that will do so. Where it is an admin's
+/// own, the claims around it are resolved again.
+fn changed<A: WhoAllocated>(row: &Tuple<A>, by_admin: bool) {
+    let text = |name| column(row, name).unwrap_or_default();
+    let environment = environment_of(column(row, "environment").as_deref()).or_raise();
+    let subject = Subject { subject_type: text("subject_type"), subject_id: text("subject_id") };
+    let changed = ChangedMapping { environment, subject, customer: text("stripe_customer_id"), by_admin, folded: None };
     if projection_lock::is_projecting() {
         changed_mappings::note(changed);
         return;

@@ -102,7 +102,7 @@ struct Envelope<'a> {
     #[serde(borrow)]
     context: Option<&'a RawValue>,
     #[serde(borrow)]
-    data: Option<&'a RawValue>,
+    data: Option<Data<'a>>,
     #[serde(borrow)]
     related_object: Option<&'a RawValue>,
 }
@@ -140,9 +140,13 @@ impl Event {
         let text = std::str::from_utf8(body).map_err(|_| Malformed::NotUtf8)?;
         let readable = json_text::readable(text)
             .map_err(|_| Malformed::NotJson(format!("it nests deeper than {} levels", json_text::MAX_DEPTH)))?;
-        let whole: &RawValue = serde_json::from_str(&readable).map_err(|error| Malformed::NotJson(place(&error)))?;
-        let envelope: Envelope =
-            serde_json::from_str(whole.get()).map_err(|error| Malformed::NotAnEvent(place(&error)))?;
+        let envelope: Envelope = serde_json::from_str(&readable).map_err(|error| {
+            // What is no JSON at all may have been something else before that was read.
+            match serde_json::from_str::<serde::de::IgnoredAny>(&readable) {
+                Err(error) => Malformed::NotJson(place(&error)),
+                Ok(_) => Malformed::NotAnEvent(place(&error)),
+            }
+        })?;
         let event = Self::from_envelope(&envelope)?;
         Ok(Self { storable: matches!(readable, Cow::Borrowed(_)), ..event })
     }
@@ -159,14 +163,11 @@ impl Event {
             return Err(missing("livemode"));
         }
         let created = envelope.created.and_then(|raw| raw.get().parse().ok());
-        let parsed: Data = match envelope.data {
-            Some(raw) => serde_json::from_str(raw.get()).map_err(|error| Malformed::NotAnEvent(place(&error)))?,
-            None => Data { object: None, previous_attributes: None },
-        };
+        let data = envelope.data.as_ref();
         let (object, referred) = if thin {
             (None, envelope.related_object)
         } else {
-            let object = parsed.object.filter(|raw| raw.get().starts_with('{'));
+            let object = data.and_then(|data| data.object).filter(|raw| raw.get().starts_with('{'));
             (Some(object.ok_or_else(|| missing("data.object"))?), object)
         };
         let reference: Option<ObjectRef> = referred.and_then(|raw| serde_json::from_str(raw.get()).ok());
@@ -183,7 +184,7 @@ impl Event {
             context: envelope.context.map(context),
             thin,
             object: object.map_or_else(|| "null".to_owned(), |raw| raw.get().to_owned()),
-            previous_attributes: parsed.previous_attributes.map(|raw| raw.get().to_owned()),
+            previous_attributes: data.and_then(|data| data.previous_attributes).map(|raw| raw.get().to_owned()),
             object_type,
             object_id,
             storable: true,
