@@ -1,13 +1,13 @@
 -- update_entitlement: what one source gives now.
--- $1 source, $2 key, $3 user_id text, $4 active boolean, $5 starts_at, $6 expires_at bigint (microseconds), $7
--- subject_type, $8 subject_id text
+-- $1 source, $2 key, $3 user_id text, $4 active boolean, $5 starts_at, $6 expires_at timestamptz,
+-- $7 subject_type, $8 subject_id text
 -- The key is compared as no index can: on a table that was empty when this was planned, an index on keys would look as
 -- good.
 update {target}
    set {active} = $4::boolean
      , {user_id} = $3::{user_id:type}
-     , {starts_at} = pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($5::bigint operator(pg_catalog.*) interval '1 microsecond')
-     , {expires_at} = pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($6::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , {starts_at} = $5::pg_catalog.timestamptz
+     , {expires_at} = $6::pg_catalog.timestamptz
      , {subject_type} = $7::{subject_type:type}
      , {subject_id} = $8::{subject_id:type}
      , {updated_at} = pg_catalog.now()
@@ -22,8 +22,8 @@ delete from {target} where {source} operator(pg_catalog.=) $1::pg_catalog.text a
 select 'true'::pg_catalog.text from {target} where {source} operator(pg_catalog.=) $1::pg_catalog.text and pg_catalog.concat({key}) operator(pg_catalog.=) $2::pg_catalog.text limit 1;
 
 -- insert_entitlements: what sources give for the first time.
--- $1 sources, $2 keys, $3 user ids text[], $4 active boolean[], $5 starts_at, $6 expires_at bigint[] (microseconds), $7
--- subject types, $8 subject ids text[]
+-- $1 sources, $2 keys, $3 user ids text[], $4 active boolean[], $5 starts_at, $6 expires_at timestamptz[],
+-- $7 subject types, $8 subject ids text[]
 -- The key is compared as no index can: on a table that was empty when this was planned, an index on keys would look as
 -- good.
 insert into {target} (
@@ -33,13 +33,13 @@ insert into {target} (
      , {subject_id}
        )
 select r.source, r.key, r.user_id, r.active,
-       pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) (r.expires_at operator(pg_catalog.*) interval '1 microsecond')
-     , /* {starts_at} */ pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) (r.starts_at operator(pg_catalog.*) interval '1 microsecond')
+       r.expires_at
+     , /* {starts_at} */ r.starts_at
      , /* {subject_type} */ r.subject_type
      , /* {subject_id} */ r.subject_id
   from (select pg_catalog.unnest($1::pg_catalog.text[]) as source, pg_catalog.unnest($2::{key:type}[]) as key,
                pg_catalog.unnest($3::{user_id:type}[]) as user_id, pg_catalog.unnest($4::boolean[]) as active,
-               pg_catalog.unnest($5::bigint[]) as starts_at, pg_catalog.unnest($6::bigint[]) as expires_at
+               pg_catalog.unnest($5::pg_catalog.timestamptz[]) as starts_at, pg_catalog.unnest($6::pg_catalog.timestamptz[]) as expires_at
              , pg_catalog.unnest($7::{subject_type:type}[]) as subject_type
              , pg_catalog.unnest($8::{subject_id:type}[]) as subject_id
        ) as r

@@ -1,5 +1,5 @@
--- find_purchases: payments whose money arrived, what their local sessions say was bought, and what was given before,
--- one a row.
+-- find_purchases: payments whose money arrived, what their local sessions say was bought, and whether anything was decided on them
+-- before (JSON objects).
 -- $1 payments uuid[]
 select pg_catalog.json_build_object(
   'payment', p.id,
@@ -28,18 +28,9 @@ select pg_catalog.json_build_object(
   'order_id', s.metadata operator(pg_catalog.->>) 'order_id',
   'went_live', coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
   'line_items', s.line_items,
-  'prior', (select pg_catalog.json_agg(pg_catalog.json_build_object(
-                     'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'state', f.state,
-                     'benefit_source', f.benefit_source, 'amount_due', f.amount_due, 'granted', f.granted,
-                     'amount_reversed', f.amount_reversed, 'currency', f.currency, 'prior_order_status', f.prior_order_status,
-                     'duration', f.duration::pg_catalog.text,
-                     'decided_at', (extract(epoch from f.created_at) operator(pg_catalog.*) 1000000)::bigint,
-                     -- months are counted in UTC, so that no session's time zone matters
-                     'expires_at', (extract(epoch from (paid.at at time zone 'UTC') operator(pg_catalog.+) f.duration)
-                                    operator(pg_catalog.*) 1000000)::bigint))
-              from payments.fulfillments f
-             where (f.environment operator(pg_catalog.=) p.environment) is true
-               and f.source operator(pg_catalog.=) ('checkout:' operator(pg_catalog.||) s.id::pg_catalog.text))
+  'has_prior', exists (select from payments.fulfillments f
+                        where (f.environment operator(pg_catalog.=) p.environment) is true
+                          and f.source operator(pg_catalog.=) ('checkout:' operator(pg_catalog.||) s.id::pg_catalog.text))
 )::pg_catalog.text
   from payments.payment_history p
  cross join lateral (
@@ -60,6 +51,22 @@ select pg_catalog.json_build_object(
  where p.id operator(pg_catalog.=) any ($1)
    and p.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
    and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded']);
+
+-- find_priors: what was decided on purchases before (JSON objects). Months are counted in UTC, so that no session's time zone matters.
+-- $1 sources, $2 environments text[], $3 when each was paid timestamptz[]
+select pg_catalog.json_build_object(
+         'source', f.source, 'environment', f.environment,
+         'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'state', f.state,
+         'benefit_source', f.benefit_source, 'amount_due', f.amount_due, 'granted', f.granted,
+         'amount_reversed', f.amount_reversed, 'currency', f.currency, 'prior_order_status', f.prior_order_status,
+         'duration', f.duration::pg_catalog.text,
+         'decided_at', (extract(epoch from f.created_at) operator(pg_catalog.*) 1000000)::bigint,
+         'expires_at', (extract(epoch from (d.paid_at at time zone 'UTC') operator(pg_catalog.+) f.duration)
+                        operator(pg_catalog.*) 1000000)::bigint)::pg_catalog.text
+  from (select pg_catalog.unnest($1::pg_catalog.text[]) as source, pg_catalog.unnest($2::pg_catalog.text[]) as environment,
+               pg_catalog.unnest($3::pg_catalog.timestamptz[]) as paid_at) as d
+  join payments.fulfillments f
+    on f.source operator(pg_catalog.=) d.source and (f.environment operator(pg_catalog.=) d.environment) is true;
 
 -- are_purchases: whether a local session was paid by any of these payments (a JSON boolean). Most of an account's payments may be
 -- another app's, and to ask this costs a third of asking what was bought.

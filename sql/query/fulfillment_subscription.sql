@@ -37,13 +37,13 @@ select pg_catalog.json_build_object(
    and (s.environment operator(pg_catalog.=) (select payments.effective_environment())) is true;
 
 -- update_billing_status: a subject's one answer.
--- $1 subject id, $2 subscription, $3 status text, $4 current_period_end, $5 cancel_at bigint (microseconds), $6
+-- $1 subject id, $2 subscription, $3 status text, $4 current_period_end, $5 cancel_at timestamptz, $6
 -- cancel_at_period_end boolean, $7 environment text
 update {target}
    set {stripe_subscription_id} = $2::pg_catalog.text
      , {status} = $3::{status:type}
-     , {current_period_end} = pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($4::bigint operator(pg_catalog.*) interval '1 microsecond')
-     , {cancel_at} = pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($5::bigint operator(pg_catalog.*) interval '1 microsecond')
+     , {current_period_end} = $4::pg_catalog.timestamptz
+     , {cancel_at} = $5::pg_catalog.timestamptz
      , {cancel_at_period_end} = $6::boolean
      , {environment} = $7::{environment:type}
      , {updated_at} = pg_catalog.now()
@@ -57,8 +57,8 @@ insert into {target} (
      , {environment}
        )
 values ($1::{team_id:type}, $2::pg_catalog.text, $3::{status:type},
-       pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($4::bigint operator(pg_catalog.*) interval '1 microsecond')
-     , /* {cancel_at} */ pg_catalog.timestamptz 'epoch' operator(pg_catalog.+) ($5::bigint operator(pg_catalog.*) interval '1 microsecond')
+       $4::pg_catalog.timestamptz
+     , /* {cancel_at} */ $5::pg_catalog.timestamptz
      , /* {cancel_at_period_end} */ $6::boolean
      , $7::{environment:type}
        );

@@ -4,6 +4,7 @@ use payments_core::fulfillment::grant::{KeyRow, KeyWrite};
 
 use super::target::Target;
 use crate::pg::statement::{Rows, template, text};
+use crate::pg::time::time;
 
 const UPDATE_ENTITLEMENT: &str = template!("fulfillment_entitlements", "update_entitlement");
 const DELETE_ENTITLEMENT: &str = template!("fulfillment_entitlements", "delete_entitlement");
@@ -85,8 +86,8 @@ fn insert(target: &Target, keys: &[(&Key, &KeyRow)]) -> u64 {
         .texts(keys.iter().map(|(key, _)| Some(key.write.key.as_str())))
         .texts(keys.iter().map(|(key, _)| key.holder.user))
         .booleans(keys.iter().map(|(_, row)| row.active))
-        .numbers(keys.iter().map(|(_, row)| row.starts_at))
-        .numbers(keys.iter().map(|(_, row)| row.expires_at))
+        .times(keys.iter().map(|(_, row)| row.starts_at))
+        .times(keys.iter().map(|(_, row)| row.expires_at))
         .texts(keys.iter().map(|(key, _)| key.holder.subject_type))
         .texts(keys.iter().map(|(key, _)| key.holder.subject_id));
     target.run_rows(INSERT_ENTITLEMENTS, &rows).0
@@ -98,8 +99,8 @@ fn update(target: &Target, key: &Key, row: &KeyRow) -> u64 {
         text(key.write.key.as_str()),
         text(key.holder.user),
         row.active.into(),
-        row.starts_at.into(),
-        row.expires_at.into(),
+        time(row.starts_at),
+        time(row.expires_at),
         text(key.holder.subject_type),
         text(key.holder.subject_id),
     ];

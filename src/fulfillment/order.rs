@@ -20,6 +20,7 @@ use super::target_kind::TargetKind;
 use super::targets::targets;
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::{Rows, query, template, text};
+use crate::pg::time::time;
 
 query!(FIND_RIVALS, "fulfillment_order", "find_rivals");
 
@@ -100,7 +101,7 @@ fn write(target: &Target, rows: &[Row]) {
         .texts(rows.iter().map(|row| Some(row.key)))
         .texts(rows.iter().map(|row| Some(row.status.as_str())))
         .numbers(rows.iter().map(refunded))
-        .numbers(payers().map(|payer| payer.map(|payer| payer.money.paid_at)))
+        .times(payers().map(|payer| payer.map(|payer| payer.money.paid_at)))
         .texts(payers().map(|payer| payer.and_then(|payer| payer.stripe_checkout_session_id.as_deref())))
         .texts(payers().map(|payer| payer.and_then(|payer| payer.stripe_payment_intent_id.as_deref())));
     if usize::try_from(target.run_rows(WRITE_ORDERS, &all).0) != Ok(rows.len())
@@ -115,7 +116,7 @@ fn is_current(target: &Target, row: &Row) -> bool {
         text(row.key),
         text(row.status.as_str()),
         row.payer.map_or(0, |payer| payer.money.refunded()).into(),
-        row.payer.map(|payer| payer.money.paid_at).into(),
+        time(row.payer.map(|payer| payer.money.paid_at)),
         text(row.payer.and_then(|payer| payer.stripe_checkout_session_id.as_deref())),
         text(row.payer.and_then(|payer| payer.stripe_payment_intent_id.as_deref())),
     ];

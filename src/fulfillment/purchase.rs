@@ -20,9 +20,10 @@ use super::record::Decided;
 use super::target::Target;
 use super::target_kind::TargetKind;
 use crate::pg::advisory_lock;
-use crate::pg::statement::query;
+use crate::pg::statement::{Rows, query};
 
 query!(FIND_PURCHASES, "fulfillment_purchase", "find_purchases");
+query!(FIND_PRIORS, "fulfillment_purchase", "find_priors");
 query!(ARE_PURCHASES, "fulfillment_purchase", "are_purchases");
 
 /// A payment whose money arrived, with what its local checkout session says was bought.
@@ -41,13 +42,24 @@ pub(super) struct Purchase {
     pub(super) order_id: Option<String>,
     went_live: bool,
     pub(super) line_items: serde_json::Value,
-    prior: Option<Vec<PriorFulfillment>>,
+    has_prior: bool,
+    #[serde(skip)]
+    prior: Vec<PriorFulfillment>,
     #[serde(skip)]
     lines: OnceCell<Vec<Line>>,
     #[serde(skip)]
     benefits: OnceCell<Vec<Benefit>>,
     #[serde(skip)]
     own: OnceCell<Own>,
+}
+
+/// A decision, and the purchase that it was on.
+#[derive(Deserialize)]
+struct Prior {
+    source: String,
+    environment: String,
+    #[serde(flatten)]
+    prior: PriorFulfillment,
 }
 
 /// Stripe's ids of payments, by which local sessions are found.
@@ -68,12 +80,33 @@ impl Purchase {
     /// Reads those of the payments that are purchases of local sessions, in the order of the payments, each with its place.
     pub(super) fn find_all(payments: &[Uuid]) -> Vec<(usize, Rc<Self>)> {
         let places: HashMap<&[u8; 16], usize> = payments.iter().map(Uuid::as_bytes).zip(0..).collect();
-        let found: Vec<Self> = FIND_PURCHASES.all(&[payments.to_vec().into()]);
+        let mut found: Vec<Self> = FIND_PURCHASES.all(&[payments.to_vec().into()]);
+        Self::read_priors(&mut found);
         let place = |purchase: &Self| places.get(uuid(&purchase.payment).as_bytes()).copied();
         let mut in_order: Vec<(usize, Rc<Self>)> =
             found.into_iter().filter_map(|purchase| Some((place(&purchase)?, Rc::new(purchase)))).collect();
         in_order.sort_by_key(|(place, _)| *place);
         in_order
+    }
+
+    /// Reads what was decided before, which most purchases have nothing of.
+    fn read_priors(purchases: &mut [Self]) {
+        let decided: Vec<&Self> = purchases.iter().filter(|purchase| purchase.has_prior).collect();
+        if decided.is_empty() {
+            return;
+        }
+        let rows = Rows::new(decided.len())
+            .texts(decided.iter().map(|purchase| Some(purchase.source.as_str())))
+            .texts(decided.iter().map(|purchase| Some(purchase.environment.as_str())))
+            .times(decided.iter().map(|purchase| Some(purchase.money.paid_at)));
+        let mut priors: HashMap<(String, String), Vec<PriorFulfillment>> = HashMap::new();
+        for Prior { source, environment, prior } in FIND_PRIORS.all_of_rows(&rows) {
+            priors.entry((source, environment)).or_default().push(prior);
+        }
+        for purchase in purchases {
+            let of = (purchase.source.clone(), purchase.environment.clone());
+            purchase.prior = priors.get(&of).cloned().unwrap_or_default();
+        }
     }
 
     pub(super) fn subject(&self) -> Option<Subject> {
@@ -111,9 +144,7 @@ impl Purchase {
                 .iter()
                 .filter(|benefit| benefit.unknown_credits || benefit.unknown_keys)
                 .map(|benefit| benefit.price.as_str())
-                .filter(|price| {
-                    self.prior.iter().flatten().all(|prior| prior.item.strip_prefix(UNDECIDED) != Some(price))
-                })
+                .filter(|price| self.prior.iter().all(|prior| prior.item.strip_prefix(UNDECIDED) != Some(price)))
                 .collect();
             if new.is_empty() {
                 return benefits;
@@ -135,7 +166,7 @@ impl Purchase {
     /// What its line items give by themselves; asked before anything is written as another role.
     pub(super) fn own(&self) -> &Own {
         self.own.get_or_init(|| {
-            let decided_at = self.prior.iter().flatten().map(|prior| prior.decided_at).min();
+            let decided_at = self.prior.iter().map(|prior| prior.decided_at).min();
             let kinds = [TargetKind::CreditLedger, TargetKind::UserEntitlements];
             Own::of(self.benefits(), decided_at, kinds.into_iter().flat_map(|kind| self.prior_of(kind)))
         })
@@ -181,7 +212,7 @@ impl Purchase {
         target: &'a Target,
         record: payments_core::fulfillment::record::Record,
     ) -> Decided<'a> {
-        let is_first = self.prior.is_none();
+        let is_first = self.prior.is_empty();
         Decided {
             environment: &self.environment,
             source: &self.source,
@@ -203,7 +234,7 @@ impl Purchase {
 
     /// What was decided before of one kind.
     pub(super) fn prior_of(&self, kind: TargetKind) -> impl Iterator<Item = &PriorFulfillment> {
-        self.prior.iter().flatten().filter(move |prior| prior.kind == kind.name())
+        self.prior.iter().filter(move |prior| prior.kind == kind.name())
     }
 }
 

@@ -5,6 +5,7 @@ use payments_core::fulfillment::record::Record;
 use super::target_kind::TargetKind;
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::{Rows, query, text};
+use crate::pg::time::time;
 
 query!(INSERT_FULFILLMENTS, "fulfillment_record", "insert_fulfillments");
 query!(RECORD_FULFILLMENTS, "fulfillment_record", "record_fulfillments");
@@ -85,7 +86,7 @@ fn save_failed(failed: &Decided) {
         text(record.sqlstate.as_deref()),
         text(record.benefit_source.as_deref()),
         record.amount_due.into(),
-        record.expires_at.into(),
+        time(record.expires_at),
         text(record.duration.as_deref()),
     ]);
 }

@@ -18,6 +18,7 @@ use super::target_kind::TargetKind;
 use super::targets::targets;
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::{query, template, text};
+use crate::pg::time::time;
 
 query!(FIND_SUBSCRIPTION, "fulfillment_subscription", "find_subscription");
 query!(FIND_SUBSCRIPTIONS_OF_SUBJECT, "fulfillment_subscription", "find_subscriptions_of_subject");
@@ -239,8 +240,8 @@ fn write_status(target: &Target, subject_id: &str, best: Option<&Row>) {
         text(subject_id),
         text(row.id.as_str()),
         text(row.status.as_str()),
-        row.current_period_end.into(),
-        row.cancel_at.into(),
+        time(row.current_period_end),
+        time(row.cancel_at),
         row.cancel_at_period_end.into(),
         text(row.environment.as_str()),
     ];

@@ -65,11 +65,24 @@ impl Statement {
 
     /// Runs it for many rows at a time and tells how many it affected.
     pub(crate) fn execute_rows(&self, rows: &Rows) -> u64 {
+        let (name, sql) = self.form_for(rows);
+        plan_cache::run(name, sql, rows.args(), true).rows_affected
+    }
+
+    /// What it finds for many rows at a time.
+    pub(crate) fn all_of_rows<T: DeserializeOwned>(&self, rows: &Rows) -> Vec<T> {
+        let (name, sql) = self.form_for(rows);
+        plan_cache::run(name, sql, rows.args(), true).values.iter().map(|text| self.typed(text)).collect()
+    }
+
+    /// The name and the text of the form that takes so many rows.
+    fn form_for(&self, rows: &Rows) -> (&str, &str) {
         if rows.is_single() {
             let sql = self.single.get_or_init(|| payments_core::query_file::of_one_row(self.sql));
-            return plan_cache::run(sql, sql, rows.args(), true).rows_affected;
+            (sql, sql)
+        } else {
+            (self.name, self.sql)
         }
-        self.execute(rows.args())
     }
 
     /// Its first row, if there is one.

@@ -33,6 +33,11 @@ pub(crate) fn at_unix_micros(micros: i64) -> TimestampWithTimeZone {
         .unwrap_or_else(|_| TimestampWithTimeZone::positive_infinity())
 }
 
+/// A time in microseconds since 1970 as a statement's argument, or NULL.
+pub(crate) fn time(micros: Option<i64>) -> DatumWithOid<'static> {
+    micros.map_or_else(DatumWithOid::null::<TimestampWithTimeZone>, |micros| at_unix_micros(micros).into())
+}
+
 /// A time in Unix seconds as a statement's argument, or NULL. As `to_timestamp()` it raises 22008 where it is beyond what a time stamp
 /// holds.
 pub(crate) fn timestamp(seconds: Option<i64>) -> DatumWithOid<'static> {
