@@ -10,6 +10,18 @@ LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'outer_role_wrapper';
 
 -- src/fulfillment/paywall.rs
+-- payments::fulfillment::paywall::access_ends
+CREATE  FUNCTION "access_ends"(
+	"current_period_end" timestamp with time zone, /* Option < TimestampWithTimeZone > */
+	"cancel_at_period_end" bool, /* Option < bool > */
+	"cancel_at" timestamp with time zone /* Option < TimestampWithTimeZone > */
+) RETURNS timestamp with time zone /* Option < TimestampWithTimeZone > */
+STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'access_ends_wrapper';
+
+-- src/fulfillment/paywall.rs
 -- payments::fulfillment::paywall::balance_of
 CREATE  FUNCTION "balance_of"(
 	"subject_type" TEXT, /* & str */
@@ -917,15 +929,43 @@ as $$
     array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id))) > 0
 $$;
 
--- Whether a subscription gives access now.
-create function payments.gives_access(status text, current_period_end timestamptz, past_due boolean) returns boolean
+/* The keys that a user holds now, by themselves or through a subject of theirs: for a trusted backend, which names the user. */
+create function payments.entitlements_of(user_id text) returns setof text
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.entitlements_of_body(user_id text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with subjects as materialized (select s.subject_type, s.subject_id from payments.subjects_of_user($1) s)
+  select unnest(payments.keys_of($1, null,
+    array(select s.subject_type from subjects s order by s.subject_type, s.subject_id),
+    array(select s.subject_id from subjects s order by s.subject_type, s.subject_id)))
+$$;
+
+/* Whether a user holds an entitlement now: for a trusted backend, which names the user. */
+create function payments.has_entitlement(key text, user_id text) returns boolean
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.has_entitlement_body(key text, user_id text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with subjects as materialized (select s.subject_type, s.subject_id from payments.subjects_of_user($2) s)
+  select $1 is not null and cardinality(payments.keys_of($2, $1,
+    array(select s.subject_type from subjects s order by s.subject_type, s.subject_id),
+    array(select s.subject_id from subjects s order by s.subject_type, s.subject_id))) > 0
+$$;
+
+-- Whether a subscription whose access ends then gives it now.
+create function payments.gives_access(status text, ends timestamptz, past_due boolean) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select ($1 in ('trialing', 'active') or ($3 and $1 = 'past_due')) and ($2 is null or $2 > now())
 $$;
 
 /* Whether a subject has a subscription that gives access now: trialing or active, with past_due also while Stripe tries to
-   collect, until its period ends. Once live was approved, only subscriptions of live do. Of a subject that is not the caller's
+   collect, until its period ends; unless it is scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a subject that is not the caller's
    it says false. */
 create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
   language c stable set search_path = pg_catalog, pg_temp
@@ -937,7 +977,7 @@ as $$
   select payments.caller_may_use(payments.outer_role(), $1, $2) and exists (
     select from payments.subscriptions s
      where s.subject_type = $1 and s.subject_id = $2 and s.environment = (select payments.effective_environment())
-      and payments.gives_access(s.status, s.current_period_end, $3))
+      and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $3))
 $$;
 
 /* The ids of the caller's subjects of a type that have such a subscription. For large scans:
@@ -952,7 +992,8 @@ as $$
   select distinct s.subject_id
     from payments.subscriptions s
    where s.subject_type = $1 and s.subject_id in (select m from payments.my_subjects($1) m)
-     and s.environment = (select payments.effective_environment()) and payments.gives_access(s.status, s.current_period_end, $2)
+     and s.environment = (select payments.effective_environment())
+     and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $2)
 $$;
 
 /* A subject's credits; null where the subject is not the caller's. */
@@ -2243,6 +2284,8 @@ as $$
 
     ('admin', 'payments.insert_checkout_session_of_backend(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
     ('admin', 'payments.insert_portal_session_of_backend(text,text,text,text,text)'),
+    ('admin', 'payments.has_entitlement(text,text)'),
+    ('admin', 'payments.entitlements_of(text)'),
     ('admin', 'payments.stripe_request(uuid)'),
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
     ('admin', 'payments.record_stripe_error(uuid,text)'),
@@ -2571,6 +2614,9 @@ begin
       last_sync_status text check (last_sync_status = any ('{succeeded,failed}')),
       last_sync_error text,
       last_sync_counts jsonb not null default '{}',
+      -- events of the other environment that were posted here: they are stored nowhere
+      wrong_livemode_count bigint not null default 0,
+      wrong_livemode_at timestamptz,
       raw jsonb not null default '{}',
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now()
@@ -2764,6 +2810,7 @@ begin
   -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.
   -- subtotal: what the items of the checkout session cost before discounts and tax, where all of its total was charged.
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
+  -- amount_lost: what lost disputes took, in the payment's currency; lost_in_other_currency: whether one took something in another.
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
       id uuid primary key default gen_random_uuid(),
@@ -2788,6 +2835,8 @@ begin
       amount_refunded bigint,
       subtotal bigint,
       shortfall bigint,
+      amount_lost bigint,
+      lost_in_other_currency boolean not null default false,
       currency text,
       description text,
       dispute_status text,
@@ -3176,6 +3225,8 @@ declare
   customer text := payments.stripe_id(response -> 'customer');
 begin
   perform payments.hide_secrets_from_log(array[response::text]);
+  -- Before the row: who has the whole projection may be waiting for that.
+  perform payments.lock_projection_shared();
   select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
     from payments.checkout_sessions s where s.id = session_id for update;
   is_checkout := found;
@@ -4109,6 +4160,14 @@ AS 'MODULE_PATHNAME', 'ordinary_search_path_wrapper';
 create function payments.follow_mapping() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'follow_mapping_wrapper';
 
 -- src/project/triggers.rs
+-- payments::project::triggers::lock_projection_shared
+CREATE  FUNCTION "lock_projection_shared"() RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'lock_projection_shared_wrapper';
+
+-- src/project/triggers.rs
 -- payments::project::triggers::session_linked
 CREATE  FUNCTION "session_linked"(
 	"environment" TEXT, /* & str */
@@ -4223,6 +4282,19 @@ STABLE
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'owns_subject_wrapper';
+
+-- src/session/subject.rs
+-- payments::session::subject::subjects_of_user
+CREATE  FUNCTION "subjects_of_user"(
+	"user_id" TEXT /* Option < & str > */
+) RETURNS TABLE (
+	"subject_type" TEXT,  /* String */
+	"subject_id" TEXT  /* String */
+)
+STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'subjects_of_user_wrapper';
 
 -- src/session/subject_type.rs
 -- payments::session::subject_type::drop_subject_policies

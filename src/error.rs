@@ -33,8 +33,10 @@ pub(crate) enum Error {
     },
     /// The event is of the other environment.
     Livemode {
-        /// The event.
+        /// The event, or what was back-filled.
         event_id: String,
+        /// Its type.
+        event_type: String,
         /// What it says.
         livemode: bool,
         /// Where it was posted.
@@ -141,7 +143,7 @@ impl Error {
             Self::Body(Malformed::NotUtf8) => "Its bytes are no UTF-8.".to_owned(),
             Self::Body(Malformed::NotJson(place) | Malformed::NotAnEvent(place)) => format!("{place}."),
             Self::TooLarge { size, limit } => format!("It has {size} bytes; payments.max_body allows {limit}."),
-            Self::Livemode { event_id, livemode, environment } => {
+            Self::Livemode { event_id, livemode, environment, .. } => {
                 format!("Event {event_id} says livemode {livemode}; it was posted to {environment}.")
             }
             Self::Isolation | Self::IsolationOfBalance => {

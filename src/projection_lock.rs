@@ -85,8 +85,13 @@ pub(crate) fn run_nested(mut work: impl FnMut()) {
     }
 }
 
-/// Does `work` with the whole projection locked, until the end of the transaction: what runs waits, and what comes waits.
-pub(crate) fn with_exclusive<T>(work: impl FnOnce() -> T) -> T {
+/// Locks the whole projection until the end of the transaction: what runs is waited for, and what comes waits.
+pub(crate) fn lock_exclusive() {
     LOCK_PROJECTION.execute(&[]);
+}
+
+/// Does `work` with the whole projection locked.
+pub(crate) fn with_exclusive<T>(work: impl FnOnce() -> T) -> T {
+    lock_exclusive();
     with_lock(ProjectionLock::Exclusive, work)
 }

@@ -10,6 +10,7 @@ use crate::pg::guc;
 static METADATA_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"insforge_"));
 static SIGNATURE_TOLERANCE: GucSetting<i32> = GucSetting::<i32>::new(300);
 static MAX_BODY: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
+static PERIOD_GRACE: GucSetting<i32> = GucSetting::<i32>::new(3 * 86_400);
 static MAX_OPEN_SESSIONS: GucSetting<i32> = GucSetting::<i32>::new(100);
 
 /// Defines them; called once, when the library is loaded.
@@ -52,6 +53,16 @@ pub(crate) fn define() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"payments.period_grace",
+        c"How long a subscription that is not scheduled to end gives access beyond its period.",
+        c"Stripe goes on delivering a webhook for three days: a renewal that is told late locks nobody out.",
+        &PERIOD_GRACE,
+        0,
+        30 * 86_400,
+        GucContext::Suset,
+        GucFlags::UNIT_S,
+    );
     guc::reserve_prefix(c"payments");
 }
 
@@ -65,6 +76,11 @@ pub(crate) fn metadata_prefix() -> String {
 /// Seconds.
 pub(crate) fn signature_tolerance() -> i64 {
     i64::from(SIGNATURE_TOLERANCE.get())
+}
+
+/// Microseconds.
+pub(crate) fn period_grace() -> i64 {
+    i64::from(PERIOD_GRACE.get()) * 1_000_000
 }
 
 /// Bytes.

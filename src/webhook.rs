@@ -12,7 +12,9 @@ use crate::pg::jsonb::Jsonb;
 use crate::pg::secret_table::{self, Secret};
 use crate::precondition::{self, environment_of};
 use crate::project::dispatch::{self, ProjectionOutcome};
-use crate::webhook_event::{Delivery, Outcome, Recorded, Recording, record, refusal};
+use crate::webhook_event::{
+    Delivery, Outcome, Recorded, Recording, count_foreign, ignored_if_foreign, record, refusal,
+};
 use crate::{clock, definer, projection_lock, settings, trust};
 
 /// Receives one webhook: verifies its signature, records the event, derives every row from it and gives what was bought,
@@ -23,7 +25,7 @@ use crate::{clock, definer, projection_lock, settings, trust};
 ///
 /// # Errors
 /// 28000: the signature is missing, malformed, wrong, too old or from the future. 22032, 22023: the body is not a Stripe
-/// event, or of the other environment. 55000: no secret is configured, or live is not approved.
+/// event. 55000: no secret is configured, or live is not approved.
 /// Source: <https://docs.stripe.com/webhooks>.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
@@ -41,14 +43,14 @@ fn receive_stripe_webhook_bytes(environment: Option<&str>, payload: Option<&[u8]
 /// Applies an event whose signature the caller has verified itself; otherwise as `receive_stripe_webhook`.
 ///
 /// # Errors
-/// 22023: it is not a Stripe event, or of the other environment. 55000: live is not approved.
+/// 22023: it is not a Stripe event. 55000: live is not approved.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn apply_stripe_event(environment: Option<&str>, event: Option<Jsonb>) -> JsonB {
     trust::require_admin().or_raise();
     let environment = environment_of(environment).or_raise();
     let body = event.ok_or(Error::Missing("event")).or_raise().0;
-    let delivery = Delivery::read(environment, Verified::by_the_caller(body.as_bytes()), None).or_raise();
+    let delivery = Delivery::read(environment, Verified::by_the_caller(body.as_bytes()), None);
     JsonB(accept(environment, delivery).or_raise())
 }
 
@@ -113,8 +115,7 @@ impl Receiver {
 
 fn receive(environment: Option<&str>, payload: Option<&[u8]>, signature: Option<&str>) -> Result<Value, Error> {
     let receiver = Receiver::new(environment)?;
-    let delivery = receiver.read(payload, signature)?;
-    accept(receiver.environment, delivery)
+    accept(receiver.environment, receiver.read(payload, signature))
 }
 
 /// What must hold before any event of an environment is taken.
@@ -126,7 +127,15 @@ pub(crate) fn prepare(environment: Environment) -> Result<(), Error> {
 }
 
 /// From a verified delivery to its outcome.
-fn accept(environment: Environment, delivery: Delivery) -> Result<Value, Error> {
+fn accept(environment: Environment, delivery: Result<Delivery, Error>) -> Result<Value, Error> {
+    let delivery = match delivery {
+        Ok(delivery) => delivery,
+        Err(error) => {
+            let answer = ignored_if_foreign(&error).ok_or(error)?;
+            count_foreign(environment, 1);
+            return Ok(answer);
+        }
+    };
     prepare(environment)?;
     Ok(definer::write(SearchPath::Ordinary, || match record(environment, delivery) {
         Recording::Fresh(recorded) => settle(recorded),

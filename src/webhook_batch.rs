@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use payments_core::stripe::event::Environment;
+use payments_core::stripe::event::{Environment, Event};
 use payments_core::stripe::event_type::ObjectKind;
 use pgrx::prelude::*;
 use pgrx::{Array, JsonB};
@@ -16,9 +16,11 @@ use crate::error::{Error, OrRaise};
 use crate::pg::guc::SearchPath;
 use crate::pg::savepoint::savepoint;
 use crate::project::dispatch::{self, ProjectionOutcome};
-use crate::projection_lock::with_exclusive;
+use crate::projection_lock::{self, with_exclusive};
 use crate::webhook::{Receiver, prepare, settle};
-use crate::webhook_event::{Delivery, Outcome, Recorded, Recording, finish, lock_events, record_all, refusal};
+use crate::webhook_event::{
+    Delivery, Outcome, Recorded, Recording, count_foreign, finish, ignored_if_foreign, lock_events, record_all, refusal,
+};
 
 /// How many events are projected together: enough to share what a statement costs, and few to do again where one fails.
 const TOGETHER: usize = 250;
@@ -62,15 +64,21 @@ fn receive_all(
     prepare(receiver.environment)?;
     let mut answers = Answers(vec![Value::Null; payloads.len()]);
     let mut deliveries = Vec::with_capacity(payloads.len());
+    let mut foreign = 0;
     for (place, (payload, signature)) in payloads.iter().zip(signatures.iter()).enumerate() {
         match receiver.read(payload.map(str::as_bytes), signature) {
             Ok(delivery) => deliveries.push((place, delivery)),
-            Err(error) => answers.set(place, refusal(&error.told())),
+            Err(error) => {
+                let answer = ignored_if_foreign(&error);
+                foreign += i64::from(answer.is_some());
+                answers.set(place, answer.unwrap_or_else(|| refusal(&error.told())));
+            }
         }
     }
     if !deliveries.is_empty() {
         definer::write(SearchPath::Ordinary, || take_all(receiver.environment, deliveries, &mut answers));
     }
+    count_foreign(receiver.environment, foreign);
     Ok(Value::Array(answers.0))
 }
 
@@ -88,6 +96,10 @@ impl Answers {
 /// The locks of all events come first, as that of a single one does: who has the projection to himself waits for no event.
 fn take_all(environment: Environment, mut deliveries: Vec<(usize, Delivery)>, answers: &mut Answers) {
     lock_events(environment, deliveries.iter().map(|(_, delivery)| delivery.event_id()));
+    // And then the projection, before any row: who holds it waits for no row of ours, and savepoints come and go within.
+    if deliveries.iter().any(|(_, delivery)| delivery.is_handled()) {
+        projection_lock::lock_exclusive();
+    }
     while !deliveries.is_empty() {
         let mut ids = HashSet::new();
         let is_first = |(_, delivery): &(usize, Delivery)| ids.insert(delivery.event_id().to_owned());
@@ -145,15 +157,25 @@ fn settle_together(environment: Environment, mut events: Vec<Recorded>) -> Vec<V
     events.into_iter().zip(outcomes).map(answer).collect()
 }
 
-/// Writes the events down as what they most probably become, for the projection may write to their rows, and projects them.
+/// Writes new events down as what they most probably become, for the projection may write to their rows, and projects all. A row that
+/// was there before gets its outcome last: an app may wait for that.
 fn project_all(environment: Environment, recorded: &[Recorded]) -> Vec<ProjectionOutcome> {
     let events: Vec<_> = recorded.iter().map(Recorded::event).collect();
     let kinds: Vec<Result<ObjectKind, String>> =
         events.iter().map(|event| dispatch::kind_of(environment, event)).collect();
-    let written: Vec<_> = recorded.iter().zip(kinds.iter().map(expected)).collect();
+    let (new, known): (Vec<_>, Vec<_>) = recorded.iter().zip(&kinds).partition(|(event, _)| event.is_written_once());
     let project = || {
-        finish(&written);
-        dispatch::events(environment, &events, &kinds)
+        finish(&new.into_iter().map(|(event, kind)| (event, expected(kind))).collect::<Vec<_>>());
+        let outcomes = dispatch::events(environment, &events, &kinds);
+        let unreadable: Vec<&Event> = events
+            .iter()
+            .zip(&outcomes)
+            .filter_map(|(event, outcome)| matches!(outcome, ProjectionOutcome::Unreadable(_)).then_some(*event))
+            .collect();
+        let is_readable = |event: &Recorded| !unreadable.iter().any(|one| std::ptr::eq(*one, event.event()));
+        let known = known.into_iter().filter(|(event, _)| is_readable(event));
+        finish(&known.map(|(event, kind)| (event, expected(kind))).collect::<Vec<_>>());
+        outcomes
     };
     if kinds.iter().any(Result::is_ok) { with_exclusive(project) } else { project() }
 }

@@ -3,17 +3,20 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use payments_core::stripe::event::{Environment, Event, is_same_event};
+use payments_core::stripe::event::{Environment, Event, Rendering, compare};
+use payments_core::stripe::event_type::EventType;
 use payments_core::stripe::signature::Verified;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::definer;
 use crate::error::Error;
 use crate::pg::advisory_lock::LockSpace;
 use crate::pg::cache::{Cache, cached};
 use crate::pg::catalog::payments_table;
+use crate::pg::guc::SearchPath;
 use crate::pg::slot::slot;
-use crate::pg::statement::{Rows, query, text, written};
+use crate::pg::statement::{Rows, as_json, query, text, written};
 use crate::pg::transaction::is_wal_logical;
 
 query!(INSERT_EVENTS, "webhook_event", "insert_events");
@@ -21,6 +24,8 @@ query!(IS_WATCHED, "webhook_event", "is_watched");
 query!(CLAIM_EVENT, "webhook_event", "claim_event");
 query!(CLAIM_EVENTS, "webhook_event", "claim_events");
 query!(REFUSE_EVENT, "webhook_event", "refuse_event");
+query!(UPDATE_EVENT_BODY, "webhook_event", "update_event_body");
+query!(COUNT_WRONG_LIVEMODE, "webhook_event", "count_wrong_livemode");
 query!(UPDATE_EVENT_OUTCOME, "webhook_event", "update_event_outcome");
 
 /// An event that is ours to run: nobody else runs it before our transaction ends. Only this module makes one, so that nothing is
@@ -71,10 +76,15 @@ impl<'a> Delivery<'a> {
     ) -> Result<Self, Error> {
         let event = Event::parse(verified.body()).map_err(Error::Body)?;
         if let Some(livemode) = event.livemode.filter(|livemode| *livemode != environment.livemode()) {
-            let event_id = event.id;
-            return Err(Error::Livemode { event_id, livemode, environment: environment.name() });
+            let (event_id, event_type) = (event.id, event.event_type);
+            return Err(Error::Livemode { event_id, event_type, livemode, environment: environment.name() });
         }
         Ok(Self { event, body: std::str::from_utf8(verified.body()).unwrap_or_default(), signature })
+    }
+
+    /// Whether rows may follow from it.
+    pub(crate) fn is_handled(&self) -> bool {
+        EventType::named(&self.event.event_type).is_some()
     }
 
     /// `evt_…`.
@@ -143,15 +153,33 @@ fn take(environment: Environment, delivery: Delivery, known: Option<StoredEvent>
         let recorded = Recorded { environment, event, delivered, written: Cell::new(false) };
         return Recording::Fresh(if is_watched() { recorded.written_first() } else { recorded });
     };
-    if stored.other_body.is_some_and(|other| !is_same_event(body, &other)) {
+    let rendering = stored.other_body.map_or(Rendering::Same, |other| compare(body, &other));
+    if rendering == Rendering::Other {
         REFUSE_EVENT.execute(&[text(environment.name()), text(event.id.as_str())]);
         let error = "an event with this id and another body was received before; this one is refused";
         return Recording::Duplicate(response(&event, "refused", true, Some(error)));
     }
-    match stored.status.as_str() {
-        "processed" | "ignored" => Recording::Duplicate(response(&event, &stored.status, true, None)),
-        _ => Recording::Fresh(Recorded { environment, event, delivered: None, written: Cell::new(false) }),
+    if matches!(stored.status.as_str(), "processed" | "ignored") {
+        return Recording::Duplicate(response(&event, &stored.status, true, None));
     }
+    if rendering == Rendering::OtherVersion {
+        // What failed as one version wrote it may be readable as another does, and is then what was run.
+        let (payload, signed_body) = stored_as(&event, body);
+        let payload = as_json(payload);
+        UPDATE_EVENT_BODY.execute(&[
+            text(environment.name()),
+            text(event.id.as_str()),
+            payload,
+            text(signed_body),
+            text(signature),
+        ]);
+    }
+    Recording::Fresh(Recorded { environment, event, delivered: None, written: Cell::new(false) })
+}
+
+/// What stands in `payload` and in `signed_body` of a delivery.
+fn stored_as<'a>(event: &Event, body: &'a str) -> (String, Option<&'a str>) {
+    if event.storable { (body.to_owned(), None) } else { (written(&SafeEnvelope::from(event)), Some(body)) }
 }
 
 /// What is known of `webhook_events`.
@@ -175,6 +203,25 @@ fn response(event: &Event, status: &str, duplicate: bool, error: Option<&str>) -
         "event_type": event.event_type,
         "error": error,
     })
+}
+
+/// The answer to a verified event of the other environment, which is counted and stored nowhere: a Connect endpoint of live receives
+/// test events too, and Stripe would send again what is answered with an error. None of any other error.
+pub(crate) fn ignored_if_foreign(error: &Error) -> Option<Value> {
+    let Error::Livemode { event_id, event_type, livemode, .. } = error else { return None };
+    Some(json!({
+        "received": true, "handled": false, "duplicate": false, "status": "ignored",
+        "event_id": event_id, "event_type": event_type,
+        "error": format!("{}: it says livemode {livemode}", error.message()),
+    }))
+}
+
+/// Counts events of the other environment; last, for whoever holds the projection may write to that row.
+pub(crate) fn count_foreign(environment: Environment, count: i64) {
+    if count > 0 {
+        let args = [text(environment.name()), count.into()];
+        definer::write(SearchPath::Ordinary, || COUNT_WRONG_LIVEMODE.execute(&args));
+    }
 }
 
 /// The answer to a delivery that was not taken.
@@ -301,11 +348,8 @@ fn insert(events: &[(&Recorded, Outcome)]) {
     let delivered = || events.iter().map(|(recorded, _)| recorded.delivered.as_ref());
     let (payloads, signed_bodies): (Vec<Option<String>>, Vec<Option<&str>>) = events
         .iter()
-        .map(|(Recorded { event, delivered, .. }, _)| match delivered {
-            Some(Delivered { body, .. }) if event.storable => (Some((*body).to_owned()), None),
-            Some(Delivered { body, .. }) => (Some(written(&SafeEnvelope::from(event))), Some(*body)),
-            None => (None, None),
-        })
+        .filter_map(|(recorded, _)| Some(stored_as(&recorded.event, recorded.delivered.as_ref()?.body)))
+        .map(|(payload, signed_body)| (Some(payload), signed_body))
         .unzip();
     let rows = Rows::new(events.len())
         .and(text(environment.name()))

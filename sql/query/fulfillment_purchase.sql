@@ -16,6 +16,8 @@ select pg_catalog.json_build_object(
                   then coalesce(p.raw operator(pg_catalog.->) 'amount_subtotal', s.raw operator(pg_catalog.->) 'amount_subtotal') end),
     'amount_refunded', p.amount_refunded,
     'shortfall', p.shortfall,
+    'amount_lost', p.amount_lost,
+    'lost_in_other_currency', p.lost_in_other_currency,
     'currency', p.currency,
     'dispute_status', p.dispute_status,
     'paid_at', (extract(epoch from paid.at) operator(pg_catalog.*) 1000000)::bigint),
@@ -53,9 +55,9 @@ select pg_catalog.json_build_object(
    and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded']);
 
 -- find_priors: what was decided on purchases before (JSON objects). Months are counted in UTC, so that no session's time zone matters.
--- $1 sources, $2 environments text[], $3 when each was paid timestamptz[]
+-- $1 sources, $2 environments text[], $3 when each was paid timestamptz[], $4 their payments text[]
 select pg_catalog.json_build_object(
-         'source', f.source, 'environment', f.environment,
+         'payment', d.payment,
          'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'state', f.state,
          'benefit_source', f.benefit_source, 'amount_due', f.amount_due, 'granted', f.granted,
          'amount_reversed', f.amount_reversed, 'currency', f.currency, 'prior_order_status', f.prior_order_status,
@@ -64,7 +66,7 @@ select pg_catalog.json_build_object(
          'expires_at', (extract(epoch from (d.paid_at at time zone 'UTC') operator(pg_catalog.+) f.duration)
                         operator(pg_catalog.*) 1000000)::bigint)::pg_catalog.text
   from (select pg_catalog.unnest($1::pg_catalog.text[]) as source, pg_catalog.unnest($2::pg_catalog.text[]) as environment,
-               pg_catalog.unnest($3::pg_catalog.timestamptz[]) as paid_at) as d
+               pg_catalog.unnest($3::pg_catalog.timestamptz[]) as paid_at, pg_catalog.unnest($4::pg_catalog.text[]) as payment) as d
   join payments.fulfillments f
     on f.source operator(pg_catalog.=) d.source and (f.environment operator(pg_catalog.=) d.environment) is true;
 

@@ -8,7 +8,9 @@ select pg_catalog.json_build_object(
   'subject_type', s.subject_type,
   'subject_id', s.subject_id,
   'starts_at', (extract(epoch from s.current_period_start) operator(pg_catalog.*) 1000000)::bigint,
-  'ends_at', (extract(epoch from s.current_period_end) operator(pg_catalog.*) 1000000)::bigint,
+  'current_period_end', (extract(epoch from s.current_period_end) operator(pg_catalog.*) 1000000)::bigint,
+  'cancel_at_period_end', s.cancel_at_period_end,
+  'cancel_at', (extract(epoch from s.cancel_at) operator(pg_catalog.*) 1000000)::bigint,
   'items', (select pg_catalog.json_agg(pg_catalog.json_build_array(i.stripe_price_id, 1, i.stripe_product_id)
                                        order by i.stripe_subscription_item_id)
               from payments.subscription_items i

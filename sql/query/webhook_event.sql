@@ -61,6 +61,17 @@ select pg_catalog.json_build_object(
 update payments.webhook_events e set refused_count = e.refused_count operator(pg_catalog.+) 1
  where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2;
 
+-- update_event_body: what another API version made of an event. $1 environment text, $2 stripe_event_id text, $3 payload json,
+-- $4 signed_body text, $5 signature text
+update payments.webhook_events e set payload = $3, signed_body = $4, signature = $5
+ where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2;
+
+-- count_wrong_livemode: events of the other environment were posted. $1 environment text, $2 how many bigint
+insert into payments.stripe_connections as c (environment, wrong_livemode_count, wrong_livemode_at)
+values ($1, $2, pg_catalog.now())
+on conflict (environment) do update
+   set wrong_livemode_count = c.wrong_livemode_count operator(pg_catalog.+) $2, wrong_livemode_at = pg_catalog.now();
+
 -- update_event_outcome: the outcome of an event.
 -- $1 environment text, $2 stripe_event_id text, $3 processing_status text, $4 last_error text
 update payments.webhook_events e

@@ -63,6 +63,8 @@ as $$
 
     ('admin', 'payments.insert_checkout_session_of_backend(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
     ('admin', 'payments.insert_portal_session_of_backend(text,text,text,text,text)'),
+    ('admin', 'payments.has_entitlement(text,text)'),
+    ('admin', 'payments.entitlements_of(text)'),
     ('admin', 'payments.stripe_request(uuid)'),
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
     ('admin', 'payments.record_stripe_error(uuid,text)'),

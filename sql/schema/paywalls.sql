@@ -37,15 +37,43 @@ as $$
     array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id))) > 0
 $$;
 
--- Whether a subscription gives access now.
-create function payments.gives_access(status text, current_period_end timestamptz, past_due boolean) returns boolean
+/* The keys that a user holds now, by themselves or through a subject of theirs: for a trusted backend, which names the user. */
+create function payments.entitlements_of(user_id text) returns setof text
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.entitlements_of_body(user_id text) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with subjects as materialized (select s.subject_type, s.subject_id from payments.subjects_of_user($1) s)
+  select unnest(payments.keys_of($1, null,
+    array(select s.subject_type from subjects s order by s.subject_type, s.subject_id),
+    array(select s.subject_id from subjects s order by s.subject_type, s.subject_id)))
+$$;
+
+/* Whether a user holds an entitlement now: for a trusted backend, which names the user. */
+create function payments.has_entitlement(key text, user_id text) returns boolean
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.has_entitlement_body(key text, user_id text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with subjects as materialized (select s.subject_type, s.subject_id from payments.subjects_of_user($2) s)
+  select $1 is not null and cardinality(payments.keys_of($2, $1,
+    array(select s.subject_type from subjects s order by s.subject_type, s.subject_id),
+    array(select s.subject_id from subjects s order by s.subject_type, s.subject_id))) > 0
+$$;
+
+-- Whether a subscription whose access ends then gives it now.
+create function payments.gives_access(status text, ends timestamptz, past_due boolean) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select ($1 in ('trialing', 'active') or ($3 and $1 = 'past_due')) and ($2 is null or $2 > now())
 $$;
 
 /* Whether a subject has a subscription that gives access now: trialing or active, with past_due also while Stripe tries to
-   collect, until its period ends. Once live was approved, only subscriptions of live do. Of a subject that is not the caller's
+   collect, until its period ends; unless it is scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a subject that is not the caller's
    it says false. */
 create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
   language c stable set search_path = pg_catalog, pg_temp
@@ -57,7 +85,7 @@ as $$
   select payments.caller_may_use(payments.outer_role(), $1, $2) and exists (
     select from payments.subscriptions s
      where s.subject_type = $1 and s.subject_id = $2 and s.environment = (select payments.effective_environment())
-      and payments.gives_access(s.status, s.current_period_end, $3))
+      and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $3))
 $$;
 
 /* The ids of the caller's subjects of a type that have such a subscription. For large scans:
@@ -72,7 +100,8 @@ as $$
   select distinct s.subject_id
     from payments.subscriptions s
    where s.subject_type = $1 and s.subject_id in (select m from payments.my_subjects($1) m)
-     and s.environment = (select payments.effective_environment()) and payments.gives_access(s.status, s.current_period_end, $2)
+     and s.environment = (select payments.effective_environment())
+     and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $2)
 $$;
 
 /* A subject's credits; null where the subject is not the caller's. */

@@ -39,6 +39,8 @@ declare
   customer text := payments.stripe_id(response -> 'customer');
 begin
   perform payments.hide_secrets_from_log(array[response::text]);
+  -- Before the row: who has the whole projection may be waiting for that.
+  perform payments.lock_projection_shared();
   select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
     from payments.checkout_sessions s where s.id = session_id for update;
   is_checkout := found;

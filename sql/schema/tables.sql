@@ -43,6 +43,9 @@ begin
       last_sync_status text check (last_sync_status = any ('{succeeded,failed}')),
       last_sync_error text,
       last_sync_counts jsonb not null default '{}',
+      -- events of the other environment that were posted here: they are stored nowhere
+      wrong_livemode_count bigint not null default 0,
+      wrong_livemode_at timestamptz,
       raw jsonb not null default '{}',
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now()
@@ -236,6 +239,7 @@ begin
   -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.
   -- subtotal: what the items of the checkout session cost before discounts and tax, where all of its total was charged.
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
+  -- amount_lost: what lost disputes took, in the payment's currency; lost_in_other_currency: whether one took something in another.
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
       id uuid primary key default gen_random_uuid(),
@@ -260,6 +264,8 @@ begin
       amount_refunded bigint,
       subtotal bigint,
       shortfall bigint,
+      amount_lost bigint,
+      lost_in_other_currency boolean not null default false,
       currency text,
       description text,
       dispute_status text,

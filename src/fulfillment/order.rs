@@ -96,7 +96,7 @@ fn write(target: &Target, rows: &[Row]) {
         return;
     }
     let payers = || rows.iter().map(|row| row.payer);
-    let refunded = |row: &Row| Some(row.payer.map_or(0, |payer| payer.money.refunded()));
+    let refunded = |row: &Row| Some(row.payer.map_or(0, |payer| payer.money.refunded_of_order()));
     let all = Rows::new(rows.len())
         .texts(rows.iter().map(|row| Some(row.key)))
         .texts(rows.iter().map(|row| Some(row.status.as_str())))
@@ -115,7 +115,7 @@ fn is_current(target: &Target, row: &Row) -> bool {
     let args = [
         text(row.key),
         text(row.status.as_str()),
-        row.payer.map_or(0, |payer| payer.money.refunded()).into(),
+        row.payer.map_or(0, |payer| payer.money.refunded_of_order()).into(),
         time(row.payer.map(|payer| payer.money.paid_at)),
         text(row.payer.and_then(|payer| payer.stripe_checkout_session_id.as_deref())),
         text(row.payer.and_then(|payer| payer.stripe_payment_intent_id.as_deref())),

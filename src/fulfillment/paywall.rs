@@ -2,16 +2,18 @@
 //! the caller, are in `sql/schema/paywalls.sql`.
 
 use payments_core::Subject;
+use payments_core::fulfillment::billing_status;
 use pgrx::prelude::*;
 use serde_json::json;
 
 use super::credits::{self, NewLine, newest_balance, read_balance};
 use super::target_kind::TargetKind;
 use super::targets;
-use crate::definer;
 use crate::error::Error;
 use crate::pg::statement::{template, text};
+use crate::pg::time::{at_unix_micros, unix_micros};
 use crate::pg::transaction::is_read_committed;
+use crate::{definer, settings};
 
 const ENTITLED_KEYS: &str = template!("fulfillment_paywall", "entitled_keys");
 
@@ -86,6 +88,19 @@ fn keys_of(
         table.run(ENTITLED_KEYS, &[text(user_id), text(key), subjects.0.clone().into(), subjects.1.clone().into()]).1
     });
     keys.and_then(|keys| serde_json::from_str(&keys).ok()).unwrap_or_default()
+}
+
+/// When what a subscription gives ends; null where nothing ends it: see [`payments_core::fulfillment::billing_status::access_ends`].
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn access_ends(
+    current_period_end: Option<TimestampWithTimeZone>,
+    cancel_at_period_end: Option<bool>,
+    cancel_at: Option<TimestampWithTimeZone>,
+) -> Option<TimestampWithTimeZone> {
+    let at_period_end = cancel_at_period_end == Some(true);
+    let (end, cancel_at) = (current_period_end.map(unix_micros), cancel_at.map(unix_micros));
+    billing_status::access_ends(end, at_period_end, cancel_at, settings::period_grace()).map(at_unix_micros)
 }
 
 fn subject(subject_type: &str, subject_id: &str) -> Subject {

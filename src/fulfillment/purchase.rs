@@ -56,8 +56,7 @@ pub(super) struct Purchase {
 /// A decision, and the purchase that it was on.
 #[derive(Deserialize)]
 struct Prior {
-    source: String,
-    environment: String,
+    payment: String,
     #[serde(flatten)]
     prior: PriorFulfillment,
 }
@@ -98,14 +97,15 @@ impl Purchase {
         let rows = Rows::new(decided.len())
             .texts(decided.iter().map(|purchase| Some(purchase.source.as_str())))
             .texts(decided.iter().map(|purchase| Some(purchase.environment.as_str())))
-            .times(decided.iter().map(|purchase| Some(purchase.money.paid_at)));
-        let mut priors: HashMap<(String, String), Vec<PriorFulfillment>> = HashMap::new();
-        for Prior { source, environment, prior } in FIND_PRIORS.all_of_rows(&rows) {
-            priors.entry((source, environment)).or_default().push(prior);
+            .times(decided.iter().map(|purchase| Some(purchase.money.paid_at)))
+            .texts(decided.iter().map(|purchase| Some(purchase.payment.as_str())));
+        // Two payments of one session are two purchases of one source, each with its own time.
+        let mut priors: HashMap<String, Vec<PriorFulfillment>> = HashMap::new();
+        for Prior { payment, prior } in FIND_PRIORS.all_of_rows(&rows) {
+            priors.entry(payment).or_default().push(prior);
         }
         for purchase in purchases {
-            let of = (purchase.source.clone(), purchase.environment.clone());
-            purchase.prior = priors.get(&of).cloned().unwrap_or_default();
+            purchase.prior = priors.remove(&purchase.payment).unwrap_or_default();
         }
     }
 

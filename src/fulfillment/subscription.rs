@@ -2,7 +2,7 @@
 
 use payments_core::Subject;
 use payments_core::fulfillment::benefit::Benefit;
-use payments_core::fulfillment::billing_status::{SubscriptionRank, best};
+use payments_core::fulfillment::billing_status::{SubscriptionRank, access_ends, best};
 use payments_core::fulfillment::decision::{FulfillmentDecision, FulfillmentState};
 use payments_core::fulfillment::entitlements::of_subscription;
 use payments_core::fulfillment::grant::{KeyRow, KeyWrite};
@@ -19,6 +19,7 @@ use super::targets::targets;
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::{query, template, text};
 use crate::pg::time::time;
+use crate::settings;
 
 query!(FIND_SUBSCRIPTION, "fulfillment_subscription", "find_subscription");
 query!(FIND_SUBSCRIPTIONS_OF_SUBJECT, "fulfillment_subscription", "find_subscriptions_of_subject");
@@ -40,7 +41,9 @@ struct Subscription {
     subject_type: Option<String>,
     subject_id: Option<String>,
     starts_at: Option<i64>,
-    ends_at: Option<i64>,
+    current_period_end: Option<i64>,
+    cancel_at_period_end: Option<bool>,
+    cancel_at: Option<i64>,
     /// Price, 1, product.
     items: Option<Vec<(String, i64, Option<String>)>>,
     prior: Option<Vec<Prior>>,
@@ -64,6 +67,12 @@ struct Due {
 }
 
 impl Subscription {
+    /// When what it gives ends.
+    fn ends_at(&self) -> Option<i64> {
+        let at_period_end = self.cancel_at_period_end == Some(true);
+        access_ends(self.current_period_end, at_period_end, self.cancel_at, settings::period_grace())
+    }
+
     fn holds(&self, benefit_source: &str) -> bool {
         let is_source = |name: &str| name == benefit_source;
         self.items
@@ -164,7 +173,7 @@ fn give(target: &Target, subscription: &Subscription, due: &Due) {
     let record = Record {
         benefit_source: Some(due.benefit_source.clone()),
         starts_at: subscription.starts_at,
-        expires_at: subscription.ends_at,
+        expires_at: subscription.ends_at(),
         ..Record::new(&due.key, now.decision.clone())
     };
     let kind = TargetKind::UserEntitlements;
@@ -181,7 +190,7 @@ fn give(target: &Target, subscription: &Subscription, due: &Due) {
         }
         return;
     }
-    let (active, starts_at, expires_at) = (now.active, subscription.starts_at, subscription.ends_at);
+    let (active, starts_at, expires_at) = (now.active, subscription.starts_at, subscription.ends_at());
     let row = Some(KeyRow { active, starts_at, expires_at });
     let write = KeyWrite { key: due.key.clone(), row, known: true };
     let written = target.try_write(|| entitlements::write(target, &Key { source, holder, write: &write }));

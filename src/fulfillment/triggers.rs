@@ -251,6 +251,8 @@ fn payments_to_decide(trigger: &PgTrigger) -> (Vec<Uuid>, PaidBy) {
             c"amount",
             c"amount_refunded",
             c"shortfall",
+            c"amount_lost",
+            c"lost_in_other_currency",
             c"currency",
             c"dispute_status",
             c"paid_at",

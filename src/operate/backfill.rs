@@ -141,6 +141,7 @@ fn same_livemode(environment: Environment, object: &Value) -> Result<(), Error> 
     if livemode.is_some_and(|livemode| livemode != environment.livemode()) {
         return Err(Error::Livemode {
             event_id: object.get("id").and_then(Value::as_str).unwrap_or("of a back-fill").to_owned(),
+            event_type: name(object),
             livemode: livemode == Some(true),
             environment: environment.name(),
         });

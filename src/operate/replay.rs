@@ -12,7 +12,7 @@ use crate::pg::statement::{query, text};
 use crate::precondition::{self, environment_of};
 use crate::webhook_batch::settle_all;
 use crate::webhook_event::{Recorded, lock_events};
-use crate::{definer, trust};
+use crate::{definer, projection_lock, trust};
 
 query!(EVENTS_TO_REPLAY, "operate_replay", "events_to_replay");
 query!(STORED_EVENT, "operate_replay", "stored_event");
@@ -42,6 +42,9 @@ fn replay_events(environment: Option<&str>, event_ids: default!(Option<Vec<Strin
     let replayed = definer::write(SearchPath::Ordinary, || {
         let events: Vec<String> = EVENTS_TO_REPLAY.all(&[text(environment.name()), event_ids.into()]);
         lock_events(environment, events.iter().map(String::as_str));
+        if !events.is_empty() {
+            projection_lock::lock_exclusive();
+        }
         for (done, ids) in events.chunks(PROGRESS).enumerate() {
             let stored = |id: &String| STORED_EVENT.one::<Stored>(&[text(environment.name()), text(id.as_str())]);
             let bodies: Vec<Stored> = ids.iter().filter_map(stored).collect();

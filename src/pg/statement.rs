@@ -234,7 +234,7 @@ pub(crate) fn text<'a>(value: impl Into<Option<&'a str>>) -> DatumWithOid<'a> {
 }
 
 /// JSON text that serde has read or written, as `json`: the server would parse it a second time in a cast.
-fn as_json(text: impl IntoDatum) -> DatumWithOid<'static> {
+pub(crate) fn as_json(text: impl IntoDatum) -> DatumWithOid<'static> {
     // SAFETY: the datum is a copy in the current memory context; a json is stored as a text is.
     unsafe { DatumWithOid::new(text.into_datum(), pg_sys::JSONOID) }
 }

@@ -27,6 +27,11 @@ pub(crate) fn at_unix_seconds(seconds: i64) -> TimestampWithTimeZone {
     at_unix_micros(seconds.saturating_mul(1_000_000))
 }
 
+/// A time of the server's, in microseconds since 1970.
+pub(crate) fn unix_micros(time: TimestampWithTimeZone) -> i64 {
+    i64::from(time).saturating_add(EPOCH)
+}
+
 /// The same of a time in microseconds since 1970.
 pub(crate) fn at_unix_micros(micros: i64) -> TimestampWithTimeZone {
     TimestampWithTimeZone::try_from(micros.saturating_sub(EPOCH))

@@ -115,7 +115,7 @@ fn update(id: &str, row: &Payment) -> bool {
 }
 
 /// A row as the statements' arguments, after a first one.
-fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 27] {
+fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 29] {
     [
         first,
         text(row.payment_type),
@@ -144,5 +144,7 @@ fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 
         timestamp(row.stripe_created_at),
         row.shortfall.into(),
         row.subtotal.into(),
+        row.amount_lost.into(),
+        row.lost_in_other_currency.into(),
     ]
 }

@@ -82,7 +82,8 @@ pub(crate) fn review(environment: Environment, family: &Family, one: &RelatedSes
         family.row_owner(row),
         one.id
     );
-    let is_back = payment.status == "refunded" || payment.dispute_status.as_deref() == Some("lost");
+    let gone = payment.amount_refunded.unwrap_or(0).saturating_add(payment.amount_lost.unwrap_or(0));
+    let is_back = payment.status == "refunded" || (gone > 0 && Some(gone) >= payment.amount);
     if is_back {
         reason.push_str(", and its money went back");
     }

@@ -35,6 +35,15 @@ fn session_linked(environment: &str, stripe_checkout_session_id: &str) {
     definer::write(SearchPath::Ordinary, || projection_lock::run_nested(follow));
 }
 
+/// Waits for whoever has the whole projection, and keeps the next one waiting: for what locks a row that a projection may write, and
+/// then tells the projection of it.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn lock_projection_shared() {
+    definer::require_inside();
+    projection_lock::lock_shared();
+}
+
 /// Derives what follows from a mapping that came, went or changed: the customer's earlier payments and subscriptions go with it. A
 /// projection that is at work derives that itself, once its own rows are written.
 ///

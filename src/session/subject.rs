@@ -70,10 +70,26 @@ fn my_subjects(subject_type: Option<&str>) -> SetOfIterator<'static, String> {
 #[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn my_subjects_of_all_types() -> TableIterator<'static, (name!(subject_type, String), name!(subject_id, String))> {
-    let Some(user) = current_user_id() else { return TableIterator::empty() };
+    current_user_id().map_or_else(TableIterator::empty, |user| subjects_of_all_types(&user))
+}
+
+/// The same of a user whom a trusted backend names.
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn subjects_of_user(
+    user_id: Option<&str>,
+) -> TableIterator<'static, (name!(subject_type, String), name!(subject_id, String))> {
+    definer::require_inside();
+    let named = user_id.filter(|user| !user.is_empty());
+    named.map_or_else(TableIterator::empty, subjects_of_all_types)
+}
+
+fn subjects_of_all_types(
+    user: &str,
+) -> TableIterator<'static, (name!(subject_type, String), name!(subject_id, String))> {
     let types = std::iter::once(USER.to_owned()).chain(definer::read(|| statement::read(REGISTERED_TYPES, &[])));
     let subjects: Vec<(String, String)> =
-        types.flat_map(|kind| subjects_of(&user, &kind).into_iter().map(move |id| (kind.clone(), id))).collect();
+        types.flat_map(|kind| subjects_of(user, &kind).into_iter().map(move |id| (kind.clone(), id))).collect();
     TableIterator::new(subjects)
 }
 

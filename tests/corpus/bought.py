@@ -81,6 +81,54 @@ def stories():
         ],
         order(1) + ordered(1, 1), {"public.orders": [bought("refunded")]},
     )
+    part = {"amount": 500}
+    taken, back = {"amount": -500, "fee": 1500, "net": -2000}, {"amount": 300, "fee": 0, "net": 300}
+    lost_in_part = [
+        PAID, event("charge.succeeded", charge(), 62),
+        event("charge.dispute.created", dispute("needs_response", **part), 6000),
+        event("charge.dispute.closed", dispute("lost", **part, balance_transactions=[taken]), 8000),
+    ]
+    yield Story(
+        "a lost dispute of a part leaves an order paid", lost_in_part, order(1) + ordered(1, 1),
+        {"public.orders": [bought("paid", amount_refunded=500)],
+         "payment_history": [
+             {**user(**paid()), "dispute_status": "lost", "amount_lost": 500}, {"type": "dispute", "amount": 500}]},
+    )
+    yield Story(
+        "a lost dispute of a part takes that part of credits, and leaves the key", lost_in_part, CREDITS + COURSE + local(1),
+        {"balances": [" user u_1001: 375"], "public.user_entitlements": [{"key": "course", "active": True}]},
+    )
+    yield Story(
+        "a lost dispute of which a part is reinstated, beside a refund", [
+            PAID, REFUND, event("charge.succeeded", charge(), 62),
+            event("charge.dispute.closed", dispute("lost", **part, balance_transactions=[taken]), 8000),
+            event("charge.dispute.funds_reinstated", dispute("lost", **part, balance_transactions=[taken, back]), 9000),
+        ],
+        CREDITS + local(1), {"balances": [" user u_1001: 250"]},
+    )
+    yield Story(
+        "two lost disputes take all together", [
+            PAID, event("charge.dispute.closed", dispute("lost", amount=1500), 8000),
+            event("charge.dispute.closed", dispute("lost", id="dp_b", amount=700), 8100),
+        ],
+        CREDITS + local(1), {"balances": []},
+    )
+    yield Story(
+        "a lost dispute in another currency waits for a person", [
+            PAID, event("charge.dispute.closed", dispute("lost", amount=1900, currency="eur"), 8000),
+        ],
+        CREDITS + local(1),
+        {"balances": [" user u_1001: 500"], "payments.fulfillments": [
+            {"kind": "credit_ledger", "state": "needs_review"}, {"kind": "user_entitlements", "state": "skipped"},
+            {"kind": "fulfillment_jobs", "state": "applied"}]},
+    )
+    yield Story(
+        "an appeal follows what was lost", [
+            PAID, event("charge.dispute.closed", dispute("lost", **part), 8000),
+            event("charge.dispute.updated", dispute("appeal_under_review", **part), 9000),
+        ],
+        CREDITS + local(1), {"balances": [" user u_1001: 375"]},
+    )
     yield Story(
         "credits, of which two fifths go back", [PAID, REFUND, event("charge.succeeded", charge(), 62)],
         CREDITS + local(1), {"balances": [" user u_1001: 300"]},

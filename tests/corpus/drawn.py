@@ -167,7 +167,9 @@ def dispute(chance):
         ("funds_withdrawn", "needs_response"), ("funds_reinstated", "won"),
     ])
     whose = chance.fixed("dp_a", letter)
-    return g.event(f"charge.dispute.{kind}", g.dispute(status, charge=f"ch_{whose}", payment_intent=f"pi_{whose}"), moment(chance))
+    part = chance.fixed("part of dp_a", lambda c: c.choice([2000, 2000, 500]))
+    thing = g.dispute(status, charge=f"ch_{whose}", payment_intent=f"pi_{whose}", amount=part)
+    return g.event(f"charge.dispute.{kind}", thing, moment(chance))
 
 
 def invoice_itself(chance, id_):

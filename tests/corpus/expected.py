@@ -33,7 +33,7 @@ def invoiced(amount=1500, **more):
     return {"type": "subscription_invoice", "status": "succeeded", "amount": amount, "currency": "usd", **more}
 
 
-def refund(amount, status="succeeded", **more):
+def refund(amount, status="refunded", **more):
     return {"type": "refund", "status": status, "amount": amount, **more}
 
 

@@ -105,7 +105,8 @@ def failed(database, admin):
 
 def walls(database, admin):
     body = json.dumps(event("evt_live", livemode=True))
-    assert post(database, "stripe_webhook_test", body, signed(body))[0] in (400, 403), "a live event at the test endpoint"
+    # Answered, or Stripe would send it again for days; and stored nowhere.
+    expect(post(database, "stripe_webhook_test", body, signed(body)), 200, status="ignored", handled=False)
     assert post(database, "stripe_webhook_live", body, signed(body))[0] == 500, "live without a secret"
     count = "select count(*) from payments.webhook_events where stripe_event_id = 'evt_live'"
     assert admin.execute(count).fetchone()[0] == 0

@@ -19,6 +19,21 @@ pub fn grants_access(status: &str) -> bool {
     matches!(status, "trialing" | "active")
 }
 
+/// When what a subscription gives ends, in microseconds since 1970; `None` where nothing ends it.
+///
+/// What is scheduled to end does so exactly then. Else the period is renewed, and Stripe may tell of that as late as it goes on
+/// delivering: `grace` (microseconds).
+#[must_use]
+pub fn access_ends(
+    current_period_end: Option<i64>,
+    cancel_at_period_end: bool,
+    cancel_at: Option<i64>,
+    grace: i64,
+) -> Option<i64> {
+    let renewed = current_period_end.map(|end| if cancel_at_period_end { end } else { end.saturating_add(grace) });
+    cancel_at.into_iter().chain(renewed).min()
+}
+
 /// The best of several: giving access, then past due, then the rest; then the latest period end; then the greatest id. The place in the slice, or none where it is empty.
 #[must_use]
 pub fn best(subscriptions: &[SubscriptionRank<'_>]) -> Option<usize> {
@@ -40,6 +55,18 @@ fn rank(status: &str) -> u8 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_renewal_may_be_told_late_and_an_end_may_not() {
+        assert_eq!(access_ends(Some(100), false, None, 30), Some(130));
+        assert_eq!(access_ends(Some(100), true, None, 30), Some(100));
+        // Flexible billing sets the time and leaves the flag.
+        assert_eq!(access_ends(Some(100), false, Some(100), 30), Some(100));
+        assert_eq!(access_ends(Some(100), false, Some(500), 30), Some(130));
+        assert_eq!(access_ends(Some(100), false, Some(50), 30), Some(50));
+        assert_eq!((access_ends(None, false, Some(50), 30), access_ends(None, true, None, 30)), (Some(50), None));
+        assert_eq!(access_ends(Some(i64::MAX), false, None, 30), Some(i64::MAX));
+    }
 
     fn one<'a>(status: &'a str, end: Option<i64>, id: &'a str) -> SubscriptionRank<'a> {
         SubscriptionRank { status, current_period_end: end, id }

@@ -24,7 +24,8 @@ pub struct Credits {
     pub decision: FulfillmentDecision,
 }
 
-/// How many of `granted` credits are gone: all for a lost dispute or a full refund, else `floor(granted × refunded / amount)`.
+/// How many of `granted` credits are gone: all where nothing is left of the money, else `floor(granted × refunded / amount)` and
+/// `floor(granted × lost / amount)`.
 #[must_use]
 pub fn taken_back(granted: i64, money: &Money) -> i64 {
     if money.is_fully_returned() {
@@ -34,8 +35,9 @@ pub fn taken_back(granted: i64, money: &Money) -> i64 {
     if amount <= 0 {
         return 0;
     }
-    let taken = i128::from(granted) * i128::from(money.refunded()) / amount;
-    i64::try_from(taken).unwrap_or(granted)
+    let share = |part: i64| i128::from(granted) * i128::from(part) / amount;
+    let taken = share(money.refunded()) + share(money.lost());
+    i64::try_from(taken).map_or(granted, |taken| taken.min(granted))
 }
 
 /// Decides for `due` credits of which `granted` were granted and `taken` taken back before.
@@ -43,17 +45,16 @@ pub fn taken_back(granted: i64, money: &Money) -> i64 {
 pub fn decide(due: i64, granted: i64, taken: i64, money: &Money) -> Credits {
     let target = taken_back(due, money);
     let change = taken - target;
-    let disputed = money.lost_dispute() || (change > 0 && money.dispute_status.as_deref() == Some("won"));
+    let disputed = money.lost() > 0 || (change > 0 && money.dispute_status.as_deref() == Some("won"));
     let decision = if money.is_fully_returned() {
         FulfillmentDecision::because(FulfillmentState::Reversed, money.return_reason())
+    } else if let Some(reason) = money.unclear_loss() {
+        FulfillmentDecision::because(FulfillmentState::NeedsReview, reason)
     } else if target > 0 {
+        let part = money.part_returned().unwrap_or_default();
         FulfillmentDecision::because(
             FulfillmentState::Applied,
-            format!(
-                "{target} of {due} credits were taken back: {} of {} was refunded",
-                money.refunded(),
-                money.amount.unwrap_or(0)
-            ),
+            format!("{target} of {due} credits were taken back: {part}"),
         )
     } else {
         FulfillmentDecision::applied()
@@ -223,6 +224,20 @@ mod tests {
         assert_eq!((part.change, part.reason), (-50, "refund"));
         let back = decide(100, 100, 50, &money(1000, 0, Some("needs_response")));
         assert_eq!((back.change, back.reason), (50, "refund"));
+    }
+
+    #[test]
+    fn a_dispute_of_a_part_takes_that_part() {
+        let lost =
+            |amount_lost, refunded| Money { amount_lost: Some(amount_lost), ..money(2000, refunded, Some("lost")) };
+        let quarter = decide(100, 100, 0, &lost(500, 0));
+        assert_eq!((quarter.change, quarter.reason, quarter.taken_back), (-25, "dispute", 25));
+        let reason = "25 of 100 credits were taken back: 500 of 2000 was lost to a dispute";
+        assert_eq!(quarter.decision, FulfillmentDecision::because(FulfillmentState::Applied, reason));
+        assert_eq!(taken_back(100, &lost(500, 1000)), 75);
+        assert_eq!(taken_back(100, &lost(1500, 1000)), 100);
+        let unclear = decide(100, 100, 0, &Money { lost_in_other_currency: true, ..lost(0, 0) });
+        assert_eq!((unclear.change, unclear.decision.state), (0, FulfillmentState::NeedsReview));
     }
 
     #[test]

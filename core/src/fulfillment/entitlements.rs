@@ -28,7 +28,11 @@ pub fn of_payment(money: &Money) -> Entitlement {
             decision: FulfillmentDecision::because(FulfillmentState::Reversed, money.return_reason()),
         };
     }
-    Entitlement { active: true, decision: FulfillmentDecision::applied() }
+    let decision = match money.unclear_loss() {
+        Some(reason) => FulfillmentDecision::because(FulfillmentState::NeedsReview, reason),
+        None => FulfillmentDecision::applied(),
+    };
+    Entitlement { active: true, decision }
 }
 
 /// Of a subscription: active while its status grants access and its items still hold the price that gives the key.
@@ -122,7 +126,9 @@ impl Grant for KeyGrant {
 
     fn revoke(purchase: &Purchased<'_>, plan: &mut Plan) {
         for prior in &purchase.prior {
-            match (Self::promised(prior), prior.is_open()) {
+            // What waits for a person because of a dispute was given, and stands.
+            let is_open = prior.is_open() && purchase.money.unclear_loss().is_none();
+            match (Self::promised(prior), is_open) {
                 (Some(grant), false) if prior.state != FulfillmentState::Skipped => {
                     Self::give(purchase, vec![grant], plan);
                 }

@@ -22,6 +22,12 @@ pub struct Money {
     /// How much less was received than the checkout session asked for, in the currency in which it was charged.
     #[serde(default)]
     pub shortfall: Option<i64>,
+    /// What lost disputes took of it; `None` where it is not known how much, as of a row that a backend wrote: then all.
+    #[serde(default)]
+    pub amount_lost: Option<i64>,
+    /// Whether a lost dispute took something in another currency, which nobody can compare.
+    #[serde(default)]
+    pub lost_in_other_currency: bool,
     /// Lower-case ISO code.
     pub currency: Option<String>,
     /// `lost`, `won`, or Stripe's word for a dispute that is open.
@@ -52,10 +58,48 @@ impl Money {
         self.amount_refunded.unwrap_or(0).clamp(0, amount)
     }
 
-    /// Whether a dispute took the money.
+    /// Whether a dispute took money of it.
     #[must_use]
     pub fn lost_dispute(&self) -> bool {
-        self.dispute_status.as_deref() == Some("lost")
+        self.dispute_status.as_deref().is_some_and(|status| status == "lost" || status.starts_with("appeal_"))
+    }
+
+    /// What disputes took, never more than came.
+    #[must_use]
+    pub fn lost(&self) -> i64 {
+        let amount = self.amount.unwrap_or(0).max(0);
+        if self.lost_dispute() { self.amount_lost.map_or(amount, |lost| lost.clamp(0, amount)) } else { 0 }
+    }
+
+    /// What went back by refunds and disputes, never more than came.
+    #[must_use]
+    pub fn returned(&self) -> i64 {
+        self.refunded().saturating_add(self.lost()).min(self.amount.unwrap_or(0).max(0))
+    }
+
+    /// What an order says of it: what was refunded, and what of the rest disputes took while something is left of it.
+    #[must_use]
+    pub fn refunded_of_order(&self) -> i64 {
+        if self.is_fully_returned() { self.refunded() } else { self.returned() }
+    }
+
+    /// Why a person must look at a lost dispute.
+    #[must_use]
+    pub fn unclear_loss(&self) -> Option<&'static str> {
+        (self.lost_dispute() && self.lost_in_other_currency)
+            .then_some("a dispute of it was lost in another currency: decide what that takes back")
+    }
+
+    /// What of it went back, in words; `None` where nothing did.
+    #[must_use]
+    pub fn part_returned(&self) -> Option<String> {
+        let amount = self.amount.unwrap_or(0);
+        match (self.refunded(), self.lost()) {
+            (0, 0) => None,
+            (refunded, 0) => Some(format!("{refunded} of {amount} was refunded")),
+            (0, lost) => Some(format!("{lost} of {amount} was lost to a dispute")),
+            (refunded, lost) => Some(format!("{refunded} of {amount} was refunded, {lost} was lost to a dispute")),
+        }
     }
 
     /// Why it buys nothing although it arrived: less was received than was asked for.
@@ -69,9 +113,9 @@ impl Money {
     #[must_use]
     pub fn is_fully_returned(&self) -> bool {
         self.is_subscription_invoice
-            || self.lost_dispute()
+            || (self.lost_dispute() && self.amount_lost.is_none())
             || self.status == "refunded"
-            || (self.amount > Some(0) && Some(self.refunded()) == self.amount)
+            || (self.amount > Some(0) && Some(self.returned()) == self.amount)
     }
 
     /// What can't be given as things are: a person must look, unless the money is gone back anyway.
@@ -157,6 +201,35 @@ mod tests {
             let reviewed = FulfillmentDecision::because(FulfillmentState::NeedsReview, "too odd");
             assert_eq!(there.needs_review("too odd"), reviewed);
         }
+    }
+
+    #[test]
+    fn a_dispute_takes_its_own_part() {
+        let lost = |amount_lost, refunded| Money {
+            dispute_status: Some("lost".into()),
+            amount_lost,
+            amount_refunded: Some(refunded),
+            ..of("succeeded")
+        };
+        assert_eq!((lost(Some(250), 0).lost(), lost(Some(250), 0).returned()), (250, 250));
+        assert!(!lost(Some(250), 0).is_fully_returned());
+        // Refunds and disputes add up, and never to more than came.
+        assert!(lost(Some(250), 750).is_fully_returned() && lost(Some(900), 750).is_fully_returned());
+        assert_eq!((lost(Some(900), 750).returned(), lost(Some(5000), 0).lost()), (1000, 1000));
+        // How much is not known of a row that a backend wrote.
+        assert!(lost(None, 0).is_fully_returned() && lost(None, 0).lost() == 1000);
+        assert_eq!(Money { amount_lost: Some(250), ..of("succeeded") }.lost(), 0);
+        assert_eq!((lost(Some(250), 100).refunded_of_order(), lost(Some(900), 100).refunded_of_order()), (350, 100));
+        let appeal = Money { dispute_status: Some("appeal_under_review".into()), ..lost(Some(250), 0) };
+        assert_eq!(appeal.lost(), 250);
+        let elsewhere = |lost| Money { lost_in_other_currency: true, ..lost };
+        assert!(lost(Some(0), 0).unclear_loss().is_none() && elsewhere(lost(Some(1), 0)).unclear_loss().is_some());
+        assert!(elsewhere(of("succeeded")).unclear_loss().is_none());
+        let told = |amount_lost, refunded| lost(amount_lost, refunded).part_returned();
+        assert_eq!(told(Some(0), 0), None);
+        assert_eq!(told(Some(0), 100).as_deref(), Some("100 of 1000 was refunded"));
+        assert_eq!(told(Some(250), 0).as_deref(), Some("250 of 1000 was lost to a dispute"));
+        assert_eq!(told(Some(250), 100).as_deref(), Some("100 of 1000 was refunded, 250 was lost to a dispute"));
     }
 
     #[test]

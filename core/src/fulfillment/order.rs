@@ -128,11 +128,10 @@ impl Settled {
     /// What is recorded of a payment and the order of this key.
     #[must_use]
     pub fn record(&self, key: &str, money: &Money) -> Record {
-        let reversed = if money.lost_dispute() { money.amount.unwrap_or(0) } else { money.refunded() };
         Record {
             amount_due: money.amount,
             granted: if self.pays_order { money.amount.or(Some(0)) } else { None },
-            amount_reversed: self.pays_order.then_some(reversed),
+            amount_reversed: self.pays_order.then(|| money.returned()),
             currency: money.currency.clone(),
             matches: self.matches,
             prior_order_status: self.prior_status.clone(),
@@ -242,12 +241,12 @@ fn decision_of_payer(candidate: &PaymentCandidate) -> FulfillmentDecision {
     if candidate.money.is_fully_returned() {
         return FulfillmentDecision::because(FulfillmentState::Reversed, candidate.money.return_reason());
     }
-    match candidate.money.refunded() {
-        0 => FulfillmentDecision::applied(),
-        part => FulfillmentDecision::because(
-            FulfillmentState::Applied,
-            format!("{part} of {} was refunded", candidate.money.amount.unwrap_or(0)),
-        ),
+    if let Some(reason) = candidate.money.unclear_loss() {
+        return FulfillmentDecision::because(FulfillmentState::NeedsReview, reason);
+    }
+    match candidate.money.part_returned() {
+        None => FulfillmentDecision::applied(),
+        Some(part) => FulfillmentDecision::because(FulfillmentState::Applied, part),
     }
 }
 

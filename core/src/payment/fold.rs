@@ -36,6 +36,8 @@ pub struct Payment {
     pub amount_refunded: Option<i64>,
     pub subtotal: Option<i64>,
     pub shortfall: Option<i64>,
+    pub amount_lost: Option<i64>,
+    pub lost_in_other_currency: bool,
     pub currency: Option<String>,
     pub description: Option<String>,
     pub dispute_status: Option<String>,
@@ -123,6 +125,7 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
         MoneyState::Failed => "failed",
         MoneyState::Pending | MoneyState::None => "pending",
     };
+    let (amount_lost, lost_in_other_currency) = group.lost(currency.as_deref());
     let failures = || group.money().filter(|history| history.state() == MoneyState::Failed);
     Payment {
         payment_type: match (is_subscription, state) {
@@ -135,6 +138,8 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
         amount_refunded: Some(amount_refunded),
         subtotal: group.subtotal(amount),
         shortfall: group.shortfall(state),
+        amount_lost,
+        lost_in_other_currency,
         currency,
         description: group.description(),
         dispute_status: group.dispute_status(),
@@ -159,7 +164,12 @@ fn refund_row(history: &ObjectHistory, shared: &Payment) -> Option<Payment> {
     };
     Some(Payment {
         payment_type: "refund",
-        status: if refund.state == MoneyState::Pending { "pending".to_owned() } else { refund.status.clone() },
+        // Never 'succeeded': who adds up what succeeded would count it as revenue.
+        status: match refund.state {
+            MoneyState::Succeeded => "refunded".to_owned(),
+            MoneyState::Failed => refund.status.clone(),
+            MoneyState::Pending | MoneyState::None => "pending".to_owned(),
+        },
         stripe_refund_id: Some(refund.id.clone()),
         stripe_charge_id: refund.charge.clone().or_else(|| shared.stripe_charge_id.clone()),
         stripe_payment_intent_id: refund.payment_intent.clone().or_else(|| shared.stripe_payment_intent_id.clone()),

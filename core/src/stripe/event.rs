@@ -192,18 +192,37 @@ impl Event {
     }
 }
 
-/// Whether two bodies are deliveries of one event. Stripe counts in the body how many deliveries are pending, and names the
-/// request that caused them, so these two may differ.
+/// How two bodies that carry one event id compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rendering {
+    /// They are deliveries of one event. Stripe counts in the body how many deliveries are pending, and names the request that
+    /// caused them, so these two may differ.
+    Same,
+    /// The event was rendered by another API version, as a second endpoint or a read of `/v1/events` has it.
+    OtherVersion,
+    /// They say different things.
+    Other,
+}
+
+/// How another body that carries the same event id compares.
 #[must_use]
-pub fn is_same_event(body: &str, other: &str) -> bool {
+pub fn compare(body: &str, other: &str) -> Rendering {
     let read = |body: &str| {
         let readable = json_text::readable(body).ok()?;
         let mut event: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&readable).ok()?;
         event.remove("pending_webhooks");
         event.remove("request");
-        Some(event)
+        Some((event.get("api_version").cloned(), event))
     };
-    read(body).is_some_and(|body| Some(body) == read(other))
+    match (read(body), read(other)) {
+        (Some((_, body)), Some((_, other))) if body == other => Rendering::Same,
+        (Some((version, body)), Some((other_version, other)))
+            if version != other_version && body.get("type") == other.get("type") =>
+        {
+            Rendering::OtherVersion
+        }
+        _ => Rendering::Other,
+    }
 }
 
 /// A context that is no string is a foreign account's all the same, so its JSON stands for the name.
@@ -238,14 +257,22 @@ mod tests {
     #[test]
     fn deliveries_of_one_event_may_count_what_is_pending() {
         let with = |more: &str| EVENT.replacen('{', &format!("{{{more},"), 1);
-        assert!(is_same_event(EVENT, EVENT) && is_same_event(EVENT, &EVENT.replace(',', " ,\n")));
-        assert!(is_same_event(
-            &with(r#""pending_webhooks":1,"request":{"id":"req_1"}"#),
-            &with(r#""pending_webhooks":2"#)
-        ));
-        assert!(!is_same_event(EVENT, &with(r#""account":"acct_1""#)));
-        assert!(!is_same_event(EVENT, &EVENT.replace("in_1", "in_2")));
-        assert!(!is_same_event(EVENT, "[]") && !is_same_event("[]", "[]"));
+        assert_eq!(compare(EVENT, EVENT), Rendering::Same);
+        assert_eq!(compare(EVENT, &EVENT.replace(',', " ,\n")), Rendering::Same);
+        let pending = (with(r#""pending_webhooks":1,"request":{"id":"req_1"}"#), with(r#""pending_webhooks":2"#));
+        assert_eq!(compare(&pending.0, &pending.1), Rendering::Same);
+        assert_eq!(compare(EVENT, &with(r#""account":"acct_1""#)), Rendering::Other);
+        assert_eq!(compare(EVENT, &EVENT.replace("in_1", "in_2")), Rendering::Other);
+        assert_eq!((compare(EVENT, "[]"), compare("[]", "[]")), (Rendering::Other, Rendering::Other));
+    }
+
+    #[test]
+    fn an_event_may_be_rendered_by_another_version() {
+        let with = |version: &str| EVENT.replacen('{', &format!("{{\"api_version\":\"{version}\","), 1);
+        let (old, new) = (with("2025-02-24.acacia"), with("2025-03-31.basil").replace("in_1", "in_2"));
+        assert_eq!(compare(&old, &new), Rendering::OtherVersion);
+        assert_eq!(compare(&old, &old.replace("in_1", "in_2")), Rendering::Other);
+        assert_eq!(compare(&old, &new.replace("invoice.paid", "invoice.voided")), Rendering::Other);
     }
 
     #[test]

@@ -115,16 +115,16 @@ fn expected(story: &str) -> &'static [&'static str] {
         ],
         "25-refund-full-charge-first" => &[
             "one_time_payment refunded 2000 -2000 usd paid+62 refunded+5001 buyer@ user:u_1001 | cs pi ch",
-            "refund succeeded 2000 usd refunded+5001 buyer@ user:u_1001 | cs pi ch",
+            "refund refunded 2000 usd refunded+5001 buyer@ user:u_1001 | cs pi ch",
         ],
         "27-refund-partial" | "35-refund-before-payment-redelivered" => &[
             "one_time_payment partially_refunded 2000 -700 usd paid+62 refunded+5001 buyer@ user:u_1001 | cs pi ch",
-            "refund succeeded 700 usd refunded+5001 buyer@ user:u_1001 | cs pi ch",
+            "refund refunded 700 usd refunded+5001 buyer@ user:u_1001 | cs pi ch",
         ],
         "28-refund-two-partials" => &[
             "one_time_payment refunded 2000 -2000 usd paid+62 refunded+5001 buyer@ user:u_1001 | cs pi ch",
-            "refund succeeded 1300 usd refunded+6001 buyer@ user:u_1001 | cs pi ch",
-            "refund succeeded 700 usd refunded+5001 buyer@ user:u_1001 | cs pi ch",
+            "refund refunded 1300 usd refunded+6001 buyer@ user:u_1001 | cs pi ch",
+            "refund refunded 700 usd refunded+5001 buyer@ user:u_1001 | cs pi ch",
         ],
         "31-refund-pending-failed" => &[
             "one_time_payment succeeded 2000 usd paid+62 buyer@ user:u_1001 | cs pi ch",
@@ -135,13 +135,13 @@ fn expected(story: &str) -> &'static [&'static str] {
             "refund canceled 2000 usd failed+6001 buyer@ user:u_1001 | cs pi ch",
         ],
         "39-refund-invoice-with-payments" => &[
-            "refund succeeded 500 usd refunded+5061 buyer@ team:team_1 | cs pi in ch sub price",
+            "refund refunded 500 usd refunded+5061 buyer@ team:team_1 | cs pi in ch sub price",
             "subscription_invoice partially_refunded 1500 -500 usd paid+61 refunded+5061 buyer@ team:team_1 | cs pi in ch sub price",
         ],
         "41-guest-no-subject" => &["one_time_payment succeeded 2000 usd paid+62 guest@ | cs pi ch"],
         "47-duplicates" => &[
             "one_time_payment partially_refunded 2000 -100 usd paid+62 refunded+9999 buyer@ user:u_1001 | cs pi ch",
-            "refund succeeded 100 usd refunded+9999 buyer@ user:u_1001 | cs pi ch",
+            "refund refunded 100 usd refunded+9999 buyer@ user:u_1001 | cs pi ch",
             "subscription_invoice succeeded 1500 usd paid+61 buyer@ team:team_1 | cs in sub price",
         ],
         "50-unknown-types" => &["dispute needs_response 2000 usd | ch"],

@@ -395,7 +395,7 @@ fn a_refund_has_its_row_claimed_or_not() {
     let alone = folded(&[back.clone()]);
     assert_eq!(alone.payment, None);
     let [row] = alone.refunds.try_into().unwrap();
-    assert_eq!((row.payment_type, row.status.as_str(), row.amount), ("refund", "succeeded", Some(700)));
+    assert_eq!((row.payment_type, row.status.as_str(), row.amount), ("refund", "refunded", Some(700)));
     assert_eq!((row.stripe_refund_id, row.stripe_charge_id, row.refunded_at), (some("re_1"), some("ch_1"), Some(510)));
     assert_eq!((row.stripe_customer_id, row.stripe_payment_intent_id), (None, some("pi_1")));
     // Its payment tells its customer.

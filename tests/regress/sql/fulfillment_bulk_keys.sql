@@ -30,5 +30,9 @@ insert into payments.payment_history (environment, type, status, stripe_checkout
 values ('test', 'one_time_payment', 'succeeded', 'cs_twice', null, 1000, 'eur'),
        ('test', 'one_time_payment', 'succeeded', null, 'pi_twice', 1000, 'eur');
 select delta, balance_after from points where subject_id = 'bbbbbbbb-0000-4000-8000-00000000000b';
+-- and take back once, though both go back in one statement
+update payments.payment_history set status = 'partially_refunded', amount_refunded = 500
+ where 'twice' in (substr(stripe_checkout_session_id, 4), substr(stripe_payment_intent_id, 4));
+select delta, balance_after from points where subject_id = 'bbbbbbbb-0000-4000-8000-00000000000b' order by id;
 drop owned by points_owner;
 drop role points_owner;

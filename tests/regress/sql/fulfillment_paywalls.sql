@@ -113,6 +113,36 @@ call look_as('carol'); select payments.has_entitlement('course'); reset role;
 insert into team_members values ('8', 'carol');
 call look_as('carol'); select payments.has_entitlement('course');
 rollback;
+-- a backend asks for a user, whom it names; nobody else may
+begin; set local role service_role;
+select u, payments.has_entitlement('course', u), array(select payments.entitlements_of(u) e order by e) as keys
+  from unnest(array['ada', 'bob', 'eve', 'nobody', '', null]) u;
+select payments.has_entitlement(null, 'ada');
+rollback;
+begin; call look_as('ada'); select payments.has_entitlement('course', 'bob'); rollback;
+begin; call look_as('ada'); select payments.entitlements_of('bob'); rollback;
+-- a renewal that is told late locks nobody out; what is scheduled to end ends exactly then
+create procedure look_at_7(end_of_period interval, at_end boolean, cancel_at interval) language plpgsql as $$
+begin
+  update payments.subscriptions
+     set current_period_end = now() + end_of_period, cancel_at_period_end = at_end,
+         cancel_at = now() + look_at_7.cancel_at
+   where stripe_subscription_id = 'sub_7';
+  call look_as('ada');
+end
+$$;
+create view subscribed with (security_invoker = true) as
+  select payments.has_active_subscription('team', '7') as one,
+         array(select payments.my_active_subscriptions('team')) as of_many;
+grant select on subscribed to authenticated;
+begin; call look_at_7('-1 day', false, null); table subscribed; rollback;
+begin; call look_at_7('-4 days', false, null); table subscribed; rollback;
+begin; call look_at_7('-1 second', true, null); table subscribed; rollback;
+begin; call look_at_7('-1 second', false, '-1 second'); table subscribed; rollback;
+begin; call look_at_7('-1 second', false, '1 day'); table subscribed; rollback;
+begin; set local payments.period_grace = '1h'; call look_at_7('-1 day', false, null); table subscribed; rollback;
+begin; call look_as('ada'); set local payments.period_grace = '30d'; rollback;
+drop view subscribed;
 -- a clock that is behind Stripe's closes nothing
 begin;
 update user_entitlements set starts_at = now() + interval '10 seconds' where user_id = 'eve';

@@ -34,12 +34,11 @@ exception when others then get stacked diagnostics hint = pg_exception_hint;
 end $$;
 select refused(:'event', now() - interval '10 minutes');
 select refused(:'event', now() + interval '10 minutes');
--- The body: not JSON, too deep, not an event, of the other environment, too large.
+-- The body: not JSON, too deep, not an event, too large.
 select refused('nope', now());
 select refused(repeat('[', 200) || repeat(']', 200), now());
 select refused('{"id": "evt_1"}', now());
 select refused(replace(:'event', '1752000000', '1.5'), now());
-select refused(replace(:'event', '"livemode": false', '"livemode": true'), now());
 select refused(:'event' || repeat(' ', 1024 * 1024), now());
 select payments.receive_stripe_webhook('test', '\xff'::bytea, 't=1,v1=00');
 create function refused_bytes(body bytea) returns text language plpgsql as $$
@@ -175,3 +174,30 @@ reset role;
 set role payments_owner;
 select * from payments_secret.webhook_secrets;
 reset role;
+
+-- An event of the other environment is answered, or Stripe would send it again for days; it is counted and stored
+-- nowhere.
+select payments.set_webhook_secret('test', 'whsec_story') is not null as set;
+select a ->> 'status' as status, a ->> 'received' as received, a ->> 'event_id' as event, a ->> 'error' as error
+  from (select payments.receive_stripe_webhook('test', b, signed(b, now())) as a
+          from replace(:'event', '"livemode": false', '"livemode": true') b) as answered;
+select a ->> 'status' as status, a ->> 'error' as error
+  from payments.apply_stripe_event('live', :'event') a;
+select environment, wrong_livemode_count, wrong_livemode_at is not null as at from payments.stripe_connections
+ where wrong_livemode_count > 0 order by 1;
+select count(*) from payments.webhook_events where payload ->> 'livemode' = 'true';
+-- The same event in the words of another API version is no stranger: a duplicate, or a second try of what failed.
+select format('{"id": "evt_%s", "object": "event", "api_version": "%s", "type": "charge.succeeded", '
+              '"created": 1752000000, "livemode": false, '
+              '"data": {"object": {"id": "ch_v", "object": "charge", "amount": %s, "currency": "usd"}}}',
+              'v', '2025-02-24.acacia', '1.5') as acacia \gset
+select payments.apply_stripe_event('test', :'acacia') ->> 'status' as unreadable;
+select replace(replace(:'acacia', '2025-02-24.acacia', '2025-03-31.basil'), '1.5', '150') as basil \gset
+select a ->> 'status' as status, a ->> 'duplicate' as duplicate from payments.apply_stripe_event('test', :'basil') a;
+select processing_status, attempt_count, payload ->> 'api_version' as stored from payments.webhook_events
+ where stripe_event_id = 'evt_v';
+select a ->> 'status' as status, a ->> 'duplicate' as duplicate from payments.apply_stripe_event('test', :'acacia') a;
+-- The same version with other words is one.
+select a ->> 'status' as status, a ->> 'error' as error
+  from payments.apply_stripe_event('test', replace(:'basil', '150', '160')::jsonb) a;
+select payload ->> 'api_version' as stored, refused_count from payments.webhook_events where stripe_event_id = 'evt_v';

@@ -108,6 +108,26 @@ select stripe_payment_intent_id, stripe_charge_id, status, amount from payments.
 truncate writes;
 select event_id, status from answers((payment(1002))[2:2] || (payment(1003))[1:1] || (payment(1002))[1:1]);
 select * from writes;
+-- An app that waits for an event to be processed sees what follows from it, also in a batch and in a replay.
+create table seen (event text, was text, status text, customers bigint);
+grant insert on seen to payments_definer;
+create function see_event() returns trigger language plpgsql as $$
+begin
+  insert into seen values (new.stripe_event_id, case tg_op when 'UPDATE' then old.processing_status end,
+                           new.processing_status,
+                           (select count(*) from payments.customers where stripe_customer_id like 'cus_20_'));
+  return null;
+end
+$$;
+create trigger see_event after insert or update on payments.webhook_events for each row execute function see_event();
+select event_id, status from answers(array[
+    body(201, 'customer.created', customer(201, 'a')), body(202, 'customer.created', customer(202, 'b')),
+    body(203, 'charge.succeeded', '{"id": "ch_2", "object": "charge", "amount": 1.5, "currency": "usd"}')]);
+select * from seen where status <> 'pending';
+truncate seen;
+select payments.replay_events('test', '{evt_201,evt_202}');
+select * from seen;
+drop trigger see_event on payments.webhook_events;
 -- Alone they come to the same.
 select payments.verify_projections('test');
 -- A webhook's role may call it, nobody else.

@@ -206,11 +206,24 @@ impl<'a> Group<'a> {
     pub(super) fn dispute_status(&self) -> Option<String> {
         let weight = |status: &str| match status {
             "lost" => 3,
+            status if status.starts_with("appeal_") => 3,
             "won" | "warning_closed" | "prevented" => 1,
             _ => 2,
         };
         let statuses = self.disputes.iter().map(|(dispute, _)| dispute.status.as_str());
         statuses.max_by_key(|status| (weight(status), *status)).map(ToOwned::to_owned)
+    }
+
+    /// What lost disputes took, in the payment's currency, and whether one took something in another; `None` where none was lost.
+    pub(super) fn lost(&self, currency: Option<&str>) -> (Option<i64>, bool) {
+        let lost: Vec<&Dispute> =
+            self.disputes.iter().map(|(dispute, _)| *dispute).filter(|dispute| dispute.is_lost()).collect();
+        let is_ours = |dispute: &Dispute| {
+            dispute.currency.is_none() || currency.is_none() || dispute.currency.as_deref() == currency
+        };
+        let (ours, foreign): (Vec<&Dispute>, Vec<&Dispute>) = lost.iter().partition(|dispute| is_ours(dispute));
+        let sum = (!lost.is_empty()).then(|| ours.into_iter().map(Dispute::lost).sum());
+        (sum, foreign.into_iter().any(|dispute| dispute.lost() > 0))
     }
 
     pub(super) fn stripe_created_at(&self) -> Option<i64> {

@@ -86,6 +86,8 @@ struct RawSession {
     #[serde(default, deserialize_with = "reference")]
     subscription: Option<String>,
     #[serde(default, deserialize_with = "reference")]
+    setup_intent: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
     recovered_from: Option<String>,
     presentment_details: Option<Presentment>,
     #[serde(default)]
@@ -135,10 +137,19 @@ impl Session {
             (_, Some("complete"), _) => MoneyState::Pending,
             _ => MoneyState::None,
         };
+        // Sessions of 2019 have no mode.
+        let mode = raw.mode.unwrap_or_else(|| {
+            let mode = match (&raw.subscription, &raw.setup_intent) {
+                (Some(_), _) => "subscription",
+                (None, Some(_)) => "setup",
+                (None, None) => "payment",
+            };
+            mode.to_owned()
+        });
         let email = raw.customer_details.and_then(|details| details.email).or(raw.customer_email);
         Ok(Self {
             id: raw.id,
-            mode: raw.mode.unwrap_or_default(),
+            mode,
             state,
             status,
             payment_status: raw.payment_status,
