@@ -1,5 +1,5 @@
-//! Owner, runner and code are three. `payments_owner` owns the tables and runs fixed DDL of ours and nothing else.
-//! `payments_definer` reads and writes the tables, and so is whom an app's trigger on them runs as; it owns nothing that it
+//! Owner, runner and code are three. `payments_owner` owns the tables and runs our fixed DDL and nothing else.
+//! `payments_definer` reads and writes the tables, and an app's trigger on them runs as it; it owns nothing that it
 //! could alter. `payments_registrar` alone writes whose rights are used. The functions belong to the superuser who installed them, and take the definer's place only here, inside C.
 //!
 //! A function of SQL or PL/pgSQL that needs the definer's rights stands behind a C function of its name: `explain(text)` asks
@@ -39,7 +39,7 @@ fn is_inside() -> bool {
     role::restricted_to().is_some_and(is_ours)
 }
 
-/// Whether DDL of ours runs.
+/// Whether our DDL runs.
 pub(crate) fn is_owner() -> bool {
     role::current_role() == owner()
 }
@@ -51,7 +51,7 @@ pub(crate) fn require_inside() {
     }
 }
 
-/// Runs DDL of ours as the owner of the tables.
+/// Runs our DDL as the owner of the tables.
 pub(crate) fn run_ddl(statements: &[String]) {
     role::with_role(owner(), RoleScope::Ours(SearchPath::Pinned), || {
         for statement in statements {

@@ -1,4 +1,4 @@
-//! Trigger functions of ours: each makes sure that it was called by a trigger that it is made for.
+//! What our trigger functions share: each first makes sure that the right trigger called it.
 
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -9,7 +9,7 @@ use crate::pg::trigger_row;
 
 pub(crate) type Tuple<'a, A> = PgHeapTuple<'a, A>;
 
-/// A trigger function of ours never fails with a value: it raises.
+/// Our trigger functions never return an error: they raise it.
 #[derive(Debug)]
 pub(crate) enum TriggerFailed {}
 
@@ -31,14 +31,14 @@ pub(crate) fn column<A: WhoAllocated>(row: &Tuple<A>, name: &'static str) -> Opt
     trigger_row::get(row, name).ok().flatten()
 }
 
-/// Raises 39P01 unless this is an AFTER row trigger of this table of ours.
+/// Raises 39P01 unless this is an AFTER row trigger of this table in our schema.
 pub(crate) fn require_row(trigger: &PgTrigger, name: &'static str, table: &str, hint: &str) {
     if !is_after_on(trigger, &[table]) || !trigger.event().fired_for_row() {
         misplaced(name, &format!("It is made for an AFTER row trigger of payments.{table}."), hint);
     }
 }
 
-/// Whether it is an AFTER trigger of one of these tables of ours.
+/// Whether it is an AFTER trigger of one of these tables in our schema.
 pub(crate) fn is_after_on(trigger: &PgTrigger, tables: &[&str]) -> bool {
     trigger.event().fired_after()
         && trigger.table_schema().is_ok_and(|schema| schema == "payments")

@@ -1,4 +1,4 @@
-//! What must hold before a function of ours does its work.
+//! What must hold before one of our functions does its work.
 
 use std::cell::Cell;
 
@@ -29,7 +29,7 @@ pub(crate) fn require_read_committed() -> Result<(), Error> {
     if is_read_committed() { Ok(()) } else { Err(Error::Isolation) }
 }
 
-/// A function of ours, which is gone where the extension was dropped.
+/// One of our functions. It is gone if the extension was dropped.
 struct Mark(Cell<pg_sys::Oid>);
 
 impl Default for Mark {

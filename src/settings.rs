@@ -2,12 +2,13 @@
 
 use std::ffi::CString;
 
+use payments_core::metadata_prefix;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 use crate::pg::guc;
 
-static METADATA_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"insforge_"));
+static METADATA_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"payments_"));
 static SIGNATURE_TOLERANCE: GucSetting<i32> = GucSetting::<i32>::new(300);
 static MAX_BODY: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
 static PERIOD_GRACE: GucSetting<i32> = GucSetting::<i32>::new(3 * 86_400);
@@ -66,11 +67,19 @@ pub(crate) fn define() {
     guc::reserve_prefix(c"payments");
 }
 
-/// The reserved prefix of metadata keys: setting `payments.metadata_prefix`, `insforge_` by default.
+/// The prefix of the metadata keys that we write: setting `payments.metadata_prefix`, `payments_` by default.
 #[pg_extern(name = "metadata_prefix", stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 pub(crate) fn metadata_prefix() -> String {
-    METADATA_PREFIX.get().map_or_else(String::new, |prefix| prefix.to_string_lossy().into_owned())
+    let set = METADATA_PREFIX.get().map(|prefix| prefix.to_string_lossy().into_owned());
+    set.filter(|prefix| !prefix.is_empty()).unwrap_or_else(|| metadata_prefix::WRITTEN.to_owned())
+}
+
+/// The prefixes that are read, and reserved: that one, `payments_`, and `insforge_`, which existing backends wrote.
+#[pg_extern(stable, parallel_safe)]
+#[search_path(pg_catalog, pg_temp)]
+pub(crate) fn metadata_prefixes() -> Vec<String> {
+    metadata_prefix::all(&metadata_prefix()).map(ToOwned::to_owned).collect()
 }
 
 /// Seconds.

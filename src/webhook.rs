@@ -73,7 +73,7 @@ fn answer_at_endpoint(environment: Option<&str>, payload: Option<&str>, signatur
     JsonB(json!({ "http_status": status, "answer": answer }))
 }
 
-/// Who receives deliveries: whom it trusts, and with which secrets it verifies.
+/// Receives deliveries for one environment: the secrets that it verifies with, and its limits.
 pub(crate) struct Receiver {
     pub(crate) environment: Environment,
     secrets: Vec<Secret>,

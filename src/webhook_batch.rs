@@ -96,7 +96,8 @@ impl Answers {
 /// The locks of all events come first, as that of a single one does: who has the projection to himself waits for no event.
 fn take_all(environment: Environment, mut deliveries: Vec<(usize, Delivery)>, answers: &mut Answers) {
     lock_events(environment, deliveries.iter().map(|(_, delivery)| delivery.event_id()));
-    // And then the projection, before any row: who holds it waits for no row of ours, and savepoints come and go within.
+    // Then the projection, before any row is locked: work that holds it may be waiting for such a row. It stays locked while
+    // savepoints are rolled back.
     if deliveries.iter().any(|(_, delivery)| delivery.is_handled()) {
         projection_lock::lock_exclusive();
     }

@@ -12,6 +12,7 @@
 //! - [`search_path`]: where names are looked up while the extension acts as another role.
 
 pub mod fulfillment;
+pub mod metadata_prefix;
 pub mod mirror;
 pub mod payment;
 pub mod query_file;

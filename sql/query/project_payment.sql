@@ -28,12 +28,16 @@ select pg_catalog.json_build_object('of', m.stripe_customer_id, 'subject_type', 
  where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) any ($2);
 
 -- subjects_of_subscriptions: whom subscriptions' metadata names (JSON objects).
--- $1 environment text, $2 subscriptions text[],
--- $3 metadata prefix text
-select pg_catalog.json_build_object('of', s.stripe_subscription_id,
-                                    'subject_type', s.metadata operator(pg_catalog.->>) ($3 operator(pg_catalog.||) 'subject_type'),
-                                    'subject_id', s.metadata operator(pg_catalog.->>) ($3 operator(pg_catalog.||) 'subject_id'))::pg_catalog.text
+-- $1 environment text, $2 subscriptions text[], $3 metadata prefixes text[]
+select pg_catalog.json_build_object('of', s.stripe_subscription_id, 'subject_type', said.subject_type,
+                                    'subject_id', said.subject_id)::pg_catalog.text
   from payments.subscriptions s
- where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_subscription_id operator(pg_catalog.=) any ($2)
-   and (s.metadata operator(pg_catalog.->>) ($3 operator(pg_catalog.||) 'subject_type')) operator(pg_catalog.<>) ''
-   and (s.metadata operator(pg_catalog.->>) ($3 operator(pg_catalog.||) 'subject_id')) operator(pg_catalog.<>) '';
+ cross join lateral (
+   select s.metadata operator(pg_catalog.->>) (p.prefix operator(pg_catalog.||) 'subject_type') as subject_type,
+          s.metadata operator(pg_catalog.->>) (p.prefix operator(pg_catalog.||) 'subject_id') as subject_id
+     from pg_catalog.unnest($3) with ordinality as p (prefix, place)
+    where (s.metadata operator(pg_catalog.->>) (p.prefix operator(pg_catalog.||) 'subject_type')) operator(pg_catalog.<>) ''
+      and (s.metadata operator(pg_catalog.->>) (p.prefix operator(pg_catalog.||) 'subject_id')) operator(pg_catalog.<>) ''
+    order by p.place
+    limit 1) as said
+ where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_subscription_id operator(pg_catalog.=) any ($2);

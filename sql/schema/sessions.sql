@@ -229,6 +229,14 @@ as $$
   from payments.metadata_prefix() p
 $$;
 
+-- The keys by which Stripe's objects could be found, whoever wrote them.
+create function payments.linking_keys() returns text[]
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(p || n)
+    from unnest(payments.metadata_prefixes()) p, unnest('{checkout_session_id,checkout_mode,subject_type,subject_id}'::text[]) n
+$$;
+
 -- The metadata that goes to Stripe, which takes 50 keys: those that link back, then of the row's own the first in their order. A
 -- linking key that the row does not imply (a backend may have written one) does not go.
 create function payments.metadata_to_send(session payments.checkout_session) returns jsonb
@@ -237,7 +245,7 @@ as $$
   select sent.linking || (
     select coalesce(jsonb_object_agg(own.key, own.value), '{}')
       from (select m.key, m.value
-              from jsonb_each(session.metadata - array(select jsonb_object_keys(links))) m
+              from jsonb_each(session.metadata - payments.linking_keys()) m
              order by m.key collate "C"
              limit 50 - (select count(*) from jsonb_object_keys(sent.linking))) own)
     from payments.linking_metadata(session) links, jsonb_strip_nulls(links) as sent (linking)

@@ -330,7 +330,7 @@ fn as_definer<'a>(work: impl FnOnce()) -> Result<Option<Tuple<'a, AllocatedByRus
 /// What whoever puts a trigger elsewhere may have wanted.
 const ATTACH: &str = "Use payments.attach(…) to put it onto a table of yours.";
 
-/// Raises 39P01 unless this is an AFTER trigger of one of these tables of ours, and sees the rows.
+/// Raises 39P01 unless this is an AFTER trigger of one of these tables in our schema, and sees the rows.
 fn require(trigger: &PgTrigger, name: &'static str, tables: &[&str]) {
     if !is_after_on(trigger, tables) {
         let tables = tables.join(", payments.");

@@ -4,7 +4,7 @@
 //! events lock is folded into a fixed number of slots; two words of one slot wait for each other, and no more.
 #![allow(unsafe_code)]
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use pgrx::prelude::*;
 
@@ -45,11 +45,33 @@ impl LockSpace {
 }
 
 /// How many subjects a transaction locks one by one, so that who takes them in one order meets no other; of more it locks slots.
-const SUBJECT_LOCKS_MAX: u32 = 500;
+const SUBJECT_LOCKS_MAX: usize = 500;
 
 thread_local! {
-    /// When the transaction began that locked subjects last, and how many it has locked.
-    static LOCKED: Cell<(i64, u32)> = const { Cell::new((0, 0)) };
+    /// When the transaction began that locked subjects last, and in which of its subtransactions it locked each, as long as they are
+    /// few.
+    static LOCKED: RefCell<(i64, Vec<pg_sys::SubTransactionId>)> = const { RefCell::new((0, Vec::new())) };
+}
+
+/// Notes that this transaction locks one more subject; whether it has locked many by now.
+fn locks_many() -> bool {
+    // SAFETY: reads globals of this backend.
+    let (began, now) = unsafe { (pg_sys::GetCurrentTransactionStartTimestamp(), pg_sys::GetCurrentSubTransactionId()) };
+    LOCKED.with_borrow_mut(|(last, locked)| {
+        if *last != began {
+            (*last, *locked) = (began, Vec::new());
+        }
+        if locked.len() >= SUBJECT_LOCKS_MAX {
+            return true;
+        }
+        locked.push(now);
+        false
+    })
+}
+
+/// What was locked since this subtransaction began is free again. Their numbers grow, so that those of its own savepoints are larger.
+pub(crate) fn subtransaction_aborted(subtransaction: pg_sys::SubTransactionId) {
+    LOCKED.with_borrow_mut(|(_, locked)| locked.retain(|one| *one < subtransaction));
 }
 
 /// What a subject has in the app's own tables: its balances, its billing status.
@@ -64,15 +86,10 @@ pub(crate) struct SubjectLock {
 impl SubjectLock {
     /// Of this subject, to be locked once.
     pub(crate) fn of(subject_type: &str, subject_id: &str) -> Self {
-        // SAFETY: reads a global of this backend.
-        let began = unsafe { pg_sys::GetCurrentTransactionStartTimestamp() };
-        let (last, count) = LOCKED.get();
-        let count = if last == began { count } else { 0 };
-        LOCKED.set((began, count.saturating_add(1)));
         Self {
             slot: LockSpace::Subjects.slot(subject_type, subject_id),
             subject: Lock::on(&["belongings", subject_type, subject_id]),
-            whole_slot: count >= SUBJECT_LOCKS_MAX,
+            whole_slot: locks_many(),
         }
     }
 

@@ -48,7 +48,7 @@ pub(crate) fn column_type(relation: pg_sys::Oid, column: &str) -> Option<pg_sys:
     }
 }
 
-/// A table of ours.
+/// One of our tables.
 pub(crate) fn payments_table(name: &std::ffi::CStr) -> pg_sys::Oid {
     // SAFETY: look-ups in the server's caches, by names that end with a NUL.
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"payments".as_ptr(), true)) }

@@ -13,7 +13,7 @@ use crate::pg::{catalog, role};
 /// Grants or revokes on our functions, as the superuser whom they belong to: what anyone else granted, that superuser's REVOKE would
 /// not take back. The statements never come near event triggers, whose functions would run as him.
 pub(crate) fn run_function_grants(statements: &[String]) {
-    // SAFETY: look-ups in the server's caches; the statements are GRANT and REVOKE of ours, which the parser made.
+    // SAFETY: look-ups in the server's caches; the statements are our own GRANT and REVOKE, which the parser made.
     unsafe {
         let Some(of_ours) = catalog::function_named("payments.outer_role()") else { Error::NotInstalled.raise() };
         let superuser =

@@ -21,7 +21,7 @@ query!(ORDINARY_SEARCH_PATH, "pg_guc", "ordinary_search_path");
 pub(crate) enum SearchPath {
     /// As in an ordinary session of this database, temporary objects last: for code of the app's.
     Ordinary,
-    /// In `pg_catalog` only: for code of ours.
+    /// In `pg_catalog` only: for our own code.
     Pinned,
 }
 

@@ -18,7 +18,7 @@ const INDEX_HEIGHT: i32 = 2;
 static FOR_EXPLAIN: GucSetting<bool> = GucSetting::<bool>::new(false);
 
 thread_local! {
-    /// Whether a statement of ours is being planned.
+    /// Whether one of our statements is being planned.
     static PLANNING: Cell<bool> = const { Cell::new(false) };
     static NEXT_HOOK: Cell<pg_sys::get_relation_info_hook_type> = const { Cell::new(None) };
 }

@@ -16,7 +16,7 @@ thread_local! {
 /// Why another role runs, which decides what its code may see.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RoleScope {
-    /// A role of ours.
+    /// One of our roles.
     Ours(SearchPath),
     /// The owner of an app's table, which is written: its triggers, defaults, checks, policies and rules gain nothing that the owner
     /// has not. Our own functions, called from there, take the owner's word and not that of who delivers.

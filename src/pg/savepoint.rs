@@ -22,7 +22,7 @@ pub(crate) struct Failure {
 }
 
 /// The server's functions that raise what must not be swallowed: a cancel or a shutdown, a deadlock, a conflict with recovery. A
-/// module that passes on what another server said may raise the same codes, and says nothing of ours.
+/// module that passes on what another server said may raise the same codes, and that says nothing about this server.
 const INTERRUPTS: [&str; 4] =
     ["ProcessInterrupts", "DeadLockReport", "ProcessRecoveryConflictInterrupt", "ProcessRecoveryConflictInterrupts"];
 /// Those that find the disk full.

@@ -110,7 +110,7 @@ pub(crate) fn insert(table: pg_sys::Relation, environment: Environment, secret: 
 }
 
 /// Opens the table, whoever has locked it: a role with rights on all tables (`pg_write_all_data`) may do that, and must not keep
-/// webhooks waiting. Rows are versions of the server's, so that a scan needs no lock; our own writers take turns by one of ours.
+/// webhooks waiting. Rows are versions of the server's, so that a scan needs no lock; our own writers take turns by one of our locks.
 pub(crate) fn with_table<T>(lock: u32, work: impl FnOnce(pg_sys::Relation) -> T) -> T {
     let lock = i32::try_from(lock).unwrap_or_default();
     // SAFETY: the names are constants; the relation is closed again, or released by the abort where `work` raises.

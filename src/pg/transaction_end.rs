@@ -6,8 +6,8 @@ use std::ffi::c_void;
 
 use pgrx::prelude::*;
 
-use crate::pg::cache;
 use crate::pg::transaction::ABORTS;
+use crate::pg::{advisory_lock, cache};
 
 /// The number of a whole transaction among its subtransactions.
 const WHOLE: pg_sys::SubTransactionId = 1;
@@ -45,4 +45,5 @@ unsafe extern "C-unwind" fn subtransaction_ends(
 fn undone(subtransaction: pg_sys::SubTransactionId) {
     ABORTS.set(ABORTS.get().wrapping_add(1));
     cache::subtransaction_aborted(subtransaction);
+    advisory_lock::subtransaction_aborted(subtransaction);
 }

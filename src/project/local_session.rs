@@ -36,7 +36,7 @@ enum Found {
 pub(crate) struct LocalRows {
     pub(crate) environment: Environment,
     pub(crate) found: HashMap<String, Vec<LocalRow>>,
-    /// The subject and the customer of whom nothing else is said, both locked: a claim of them makes their mapping.
+    /// A subject and a customer that are both locked, and that no mapping or claim names yet: a claim of both makes their mapping.
     pub(crate) open_mapping: Option<(Subject, String)>,
 }
 

@@ -29,7 +29,8 @@ query!(UPSERT_RECOVERED, "project_payment", "upsert_recovered");
 query!(SUBJECTS_OF_CUSTOMERS, "project_payment", "subjects_of_customers");
 query!(SUBJECTS_OF_SUBSCRIPTIONS, "project_payment", "subjects_of_subscriptions");
 
-/// Gives the rows of a session's family to whom they are due by now; who is paid and has none waits for a person.
+/// Gives each local row of a family of recovered sessions to the session that it is due to now. A paid session without a row waits for
+/// a person.
 pub(crate) fn settle_family(environment: Environment, session: &str) {
     let Some(family) = Family::of(environment, session) else { return };
     require_exclusive();
@@ -232,8 +233,8 @@ struct Named {
 
 /// Whom subscriptions' metadata names.
 pub(crate) fn subjects_of_subscriptions(environment: Environment, ids: Vec<String>) -> BTreeMap<String, Subject> {
-    let prefix = settings::metadata_prefix();
-    named(&SUBJECTS_OF_SUBSCRIPTIONS, &[text(environment.name()), ids.into(), text(prefix.as_str())])
+    let prefixes = settings::metadata_prefixes();
+    named(&SUBJECTS_OF_SUBSCRIPTIONS, &[text(environment.name()), ids.into(), prefixes.into()])
 }
 
 fn named(query: &Statement, args: &[DatumWithOid]) -> BTreeMap<String, Subject> {

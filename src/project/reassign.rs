@@ -31,6 +31,6 @@ fn follow(changed: &ChangedMapping) {
             refold(*environment, &group_id);
         }
     }
-    let prefix = settings::metadata_prefix();
-    ATTRIBUTE_SUBSCRIPTIONS.execute(&[text(environment.name()), text(customer.as_str()), text(prefix.as_str())]);
+    let prefixes = settings::metadata_prefixes();
+    ATTRIBUTE_SUBSCRIPTIONS.execute(&[text(environment.name()), text(customer.as_str()), prefixes.into()]);
 }

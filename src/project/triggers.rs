@@ -57,7 +57,7 @@ fn follow_mapping<'a>(
     require_row(trigger, "follow_mapping", "stripe_customer_mappings", "Do not put it on another table.");
     let (old, new) = (trigger.old(), trigger.new());
     let customer = |row: &Tuple<_>| column(row, "stripe_customer_id");
-    // Of whom nobody but an admin says anything, no session is the evidence.
+    // A mapping without an evidence is an admin's own.
     let is_own = |row: &Tuple<_>| column(row, "evidence_event_id").is_none();
     if let Some(old) = &old
         && new.as_ref().is_none_or(|new| customer(new) != customer(old))

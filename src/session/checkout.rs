@@ -98,7 +98,7 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Error> {
     })
 }
 
-/// Checks a request as strictly for a backend as for a caller; whom it bills is the backend's affair.
+/// Checks a request as strictly for a backend as for a caller; for which subject is up to the backend.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::too_many_arguments)] // the columns of a request, as create_checkout_session takes them

@@ -73,7 +73,7 @@ fn my_subjects_of_all_types() -> TableIterator<'static, (name!(subject_type, Str
     current_user_id().map_or_else(TableIterator::empty, |user| subjects_of_all_types(&user))
 }
 
-/// The same of a user whom a trusted backend names.
+/// The same for a user that a trusted backend names.
 #[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn subjects_of_user(
@@ -124,7 +124,7 @@ fn subjects_of(user: &str, kind: &str) -> Vec<String> {
     memberships(&registered, kind, user).map(|found| found.to_vec()).unwrap_or_default()
 }
 
-/// Of whom what was looked up last, and what the query saw that asked.
+/// What was looked up last: the snapshot, the membership table, the type and the user.
 type Asked = (transaction::SnapshotId, Option<u32>, String, String);
 
 /// What was looked up last.

@@ -188,7 +188,7 @@ def stories():
     yield from ordered_by_buyers()
     far = 4000000000 - 1752000000
     team = local(1, "subscription", ("team", "t_1"))
-    of_team = {**stamped(1, "subscription"), "insforge_subject_type": "team", "insforge_subject_id": "t_1"}
+    of_team = {**stamped(1, "subscription"), "payments_subject_type": "team", "payments_subject_id": "t_1"}
     other = subscription("canceled", "sub_b", end=far + 100)
     other["items"]["data"][0]["id"] = "si_b"
     yield Story(

@@ -81,7 +81,7 @@ def maybe(chance, value, odds=0.6):
 
 def metadata(chance, number):
     stamped = g.stamped(number, MODES[number - 1])
-    stamped["insforge_subject_id"] = chance.choice(["u_1001", "u_1001", "u_2", "u_evil"])
+    stamped["payments_subject_id"] = chance.choice(["u_1001", "u_1001", "u_2", "u_evil"])
     return chance.choice([stamped, stamped, {}])
 
 

@@ -23,8 +23,8 @@ def event(type_, thing, created, id_=None, previous=None, **more):
 def stamped(number, mode="payment", **more):
     """What stripe_request stamps on the objects of our own checkout."""
     return {
-        "insforge_checkout_mode": mode, "insforge_subject_type": "user", "insforge_subject_id": "u_1001",
-        "insforge_checkout_session_id": LOCAL % number, **more,
+        "payments_checkout_mode": mode, "payments_subject_type": "user", "payments_subject_id": "u_1001",
+        "payments_checkout_session_id": LOCAL % number, **more,
     }
 
 
@@ -427,7 +427,7 @@ def subjects():
             event("checkout.session.completed", session(1, "cs_a", payment_intent="pi_1"), 63),
             event("checkout.session.completed", session(
                 2, "cs_b", payment_intent="pi_2",
-                metadata={**stamped(2), "insforge_subject_id": "u_2"}), 64),
+                metadata={**stamped(2), "payments_subject_id": "u_2"}), 64),
         ],
         local(1) + local(2, subject=("user", "u_2")),
         {"stripe_customer_mappings": [user(stripe_customer_id="cus_a")], "payment_history": [
@@ -454,7 +454,7 @@ def subjects():
     yield Story(
         "metadata that names another's subject makes no mapping", [
             event("checkout.session.completed", session(
-                1, metadata={**stamped(1), "insforge_subject_id": "u_victim"}), 63),
+                1, metadata={**stamped(1), "payments_subject_id": "u_victim"}), 63),
         ],
         local(1),
         {"stripe_customer_mappings": []},

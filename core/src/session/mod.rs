@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use self::limits::{
     MAX_KEY, MAX_LINE_ITEMS, MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VALUE, MAX_NAME, MAX_QUANTITY,
 };
+use crate::metadata_prefix;
 use crate::redact::{json_looks_secret, looks_secret};
 
 /// The columns that make up a request.
@@ -75,7 +76,7 @@ pub struct LineItem {
 impl Checkout {
     /// Checks all that needs no database, and returns what is bought.
     ///
-    /// `prefix` is the reserved prefix of metadata keys; empty if none is reserved.
+    /// `prefix` is the setting's prefix of reserved metadata keys: see [`metadata_prefix`].
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -160,8 +161,10 @@ impl Checkout {
             if value.chars().count() > MAX_METADATA_VALUE {
                 return Err(Refusal::MetadataTooLong(key.clone()));
             }
-            if is_reserved(key, prefix) && self.implied_by_key(key, prefix) != Some(value.as_str()) {
-                return Err(Refusal::Reserved { key: key.clone(), prefix: prefix.to_owned() });
+            if let Some(reserving) = metadata_prefix::reserving(key, prefix)
+                && self.implied_by_key(key, prefix) != Some(value.as_str())
+            {
+                return Err(Refusal::Reserved { key: key.clone(), prefix: reserving.to_owned() });
             }
         }
         Ok(())
@@ -169,7 +172,7 @@ impl Checkout {
 
     /// The value that the row implies for a metadata key.
     fn implied_by_key(&self, key: &str, prefix: &str) -> Option<&str> {
-        if prefix.is_empty() { None } else { key.strip_prefix(prefix).and_then(|name| self.implied(name)) }
+        metadata_prefix::strip(key, prefix).and_then(|name| self.implied(name))
     }
 
     /// The value that the row implies for a reserved key, named without its prefix.
@@ -234,7 +237,7 @@ fn digest_of(session: &Value, prefix: &str) -> String {
         content.insert(column.to_owned(), session.get(column).cloned().unwrap_or_default());
     }
     if let Some(Value::Object(metadata)) = content.get_mut("metadata") {
-        metadata.retain(|key, _| prefix.is_empty() || !key.starts_with(prefix));
+        metadata.retain(|key, _| metadata_prefix::strip(key, prefix).is_none());
     }
     hex::encode(Sha256::digest(Value::Object(content).to_string()))
 }
@@ -255,11 +258,6 @@ pub fn park_key(key: &str, created_by: Option<&str>, guest: bool) -> String {
 #[must_use]
 pub fn park_key_forever(key: &str, id: &str) -> String {
     format!("{key}{PARKED}{}", hex::encode(Sha256::digest(format!("row {id}"))))
-}
-
-/// Whether a key begins with the reserved prefix, in any case.
-fn is_reserved(key: &str, prefix: &str) -> bool {
-    !prefix.is_empty() && key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 fn no_secret(columns: &[(&'static str, Option<&str>)]) -> Result<(), Refusal> {

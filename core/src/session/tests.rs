@@ -115,8 +115,8 @@ fn metadata_has_stripes_limits() {
     checkout.metadata = Some(keys(50));
     assert!(checkout.check("insforge_").is_ok());
     assert_eq!(refused(|c| c.metadata = Some(keys(51))), Refusal::MetadataKeys(51));
-    checkout.metadata = Some(keys(51).replace("k0\":\"v", "insforge_checkout_mode\":\"payment"));
-    assert!(checkout.check("insforge_").is_ok());
+    checkout.metadata = Some(keys(51).replace("k0\":\"v", "app_checkout_mode\":\"payment"));
+    assert!(checkout.check("app_").is_ok());
     assert!(checkout.check("").is_err());
     assert!(matches!(refused(|c| c.metadata = Some(r#"{"n":1}"#.to_owned())), Refusal::MetadataValue(_)));
     assert!(matches!(
@@ -178,10 +178,12 @@ fn metadata_keys_are_those_that_stripe_takes() {
 }
 
 #[test]
-fn no_key_is_reserved_without_a_prefix() {
+fn a_key_without_a_prefix_is_not_reserved() {
     let mut checkout = asked();
-    checkout.metadata = Some(r#"{"subject_id":"somebody else","insforge_anything":"x"}"#.to_owned());
-    assert!(checkout.check("").is_ok());
+    checkout.metadata = Some(r#"{"subject_id":"somebody else","app_anything":"x"}"#.to_owned());
+    assert!(checkout.check("").is_ok() && checkout.check("app_").is_err());
+    checkout.metadata = Some(r#"{"payments_anything":"x"}"#.to_owned());
+    assert!(checkout.check("").is_err() && checkout.check("app_").is_err());
     // A key that only begins as the prefix does is not reserved.
     checkout.metadata = Some(r#"{"insforge":"x","insforg_e":"x"}"#.to_owned());
     assert!(checkout.check("insforge_").is_ok());
@@ -302,7 +304,7 @@ fn equal_requests_have_equal_digests() {
     assert_eq!(digest(&stored("{}"), "insforge_"), plain);
     // What the row implies doesn't count; what the caller wrote does.
     assert_eq!(digest(&stored(r#"{"insforge_subject_id":"t1"}"#), "insforge_"), plain);
-    assert_ne!(digest(&stored(r#"{"insforge_subject_id":"t1"}"#), ""), plain);
+    assert_ne!(digest(&stored(r#"{"app_subject_id":"t1"}"#), ""), plain);
     assert_ne!(digest(&stored(r#"{"order_id":"7"}"#), "insforge_"), plain);
     assert_ne!(digest("not json", ""), digest("nor this", ""));
 }

@@ -42,7 +42,8 @@ update payments.checkout_sessions
  where id = '00000000-0000-4000-8000-000000000011';
 select n, (select count(*) from jsonb_object_keys(m)) as keys, m ? 'k46' as k46, m ? 'k47' as k47, m ? 'k48' as k48,
        m ? 'k49' as k49,
-       m ->> 'insforge_checkout_mode' as mode, m ->> 'insforge_subject_id' as subject
+       m ->> 'payments_checkout_mode' as mode, m ->> 'payments_subject_id' as subject,
+       m ->> 'insforge_subject_id' as of_another
   from generate_series(0, 1) n,
        lateral (select payments.stripe_request(('00000000-0000-4000-8000-00000000001'
        || n)::uuid) #> '{params,metadata}') r(m);

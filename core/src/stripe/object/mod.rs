@@ -23,6 +23,7 @@ use std::fmt;
 use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::metadata_prefix;
 use crate::subject::Subject;
 
 /// The id of another object, which stands there as a string, or expanded as the whole object.
@@ -132,11 +133,15 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads the keys that begin with `prefix`.
+    /// Reads the keys that begin with a reserved prefix; `own` is the setting's.
     #[must_use]
-    pub fn read(metadata: &Metadata, prefix: &str) -> Self {
-        let value = |key: &str| metadata.0.get(&format!("{prefix}{key}")).filter(|value| !value.is_empty()).cloned();
-        let subject = value("subject_type").zip(value("subject_id"));
+    pub fn read(metadata: &Metadata, own: &str) -> Self {
+        let with = |prefix: &str, key: &str| {
+            metadata.0.get(&format!("{prefix}{key}")).filter(|value| !value.is_empty()).cloned()
+        };
+        let value = |key: &str| metadata_prefix::all(own).find_map(|prefix| with(prefix, key));
+        let subject =
+            metadata_prefix::all(own).find_map(|prefix| with(prefix, "subject_type").zip(with(prefix, "subject_id")));
         Self {
             subject: subject.map(|(subject_type, subject_id)| Subject { subject_type, subject_id }),
             checkout_mode: value("checkout_mode"),
@@ -263,6 +268,12 @@ mod tests {
             (Some("payment"), Some("x"))
         );
         assert!(!whole.is_empty());
+        // Any reserved prefix will do, and both halves of a subject have the same one.
+        let existing =
+            read(r#"{"insforge_subject_type":"team","insforge_subject_id":"t2","payments_checkout_session_id":"y"}"#);
+        assert_eq!(existing.subject.unwrap().subject_id, "t2");
+        assert_eq!(existing.checkout_session_id.as_deref(), Some("y"));
+        assert!(read(r#"{"insforge_subject_type":"team","payments_subject_id":"t2"}"#).is_empty());
         for nothing in
             ["{}", r#"{"app_subject_type":"team"}"#, r#"{"app_subject_id":""}"#, r#"{"checkout_mode":"payment"}"#]
         {

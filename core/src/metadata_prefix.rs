@@ -1,0 +1,43 @@
+//! The prefixes of the metadata keys that link Stripe's objects to local rows. Callers may not write such keys.
+
+/// What is written where the setting says nothing else.
+pub const WRITTEN: &str = "payments_";
+/// What existing backends wrote.
+const EXISTING: &str = "insforge_";
+
+/// All that are read and reserved, `own` (the setting's) first. What was read once stays readable.
+pub fn all(own: &str) -> impl Iterator<Item = &str> {
+    [own, WRITTEN, EXISTING].into_iter().filter(|prefix| !prefix.is_empty())
+}
+
+/// The prefix that a key begins with, in any case.
+#[must_use]
+pub fn reserving<'a>(key: &str, own: &'a str) -> Option<&'a str> {
+    all(own).find(|prefix| key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
+}
+
+/// A key's name without its prefix; `None` where it has none.
+#[must_use]
+pub fn strip<'a>(key: &'a str, own: &str) -> Option<&'a str> {
+    all(own).find_map(|prefix| key.strip_prefix(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_prefixes_are_reserved() {
+        for key in ["payments_x", "Payments_X", "insforge_x", "INSFORGE_x", "app_x"] {
+            assert!(reserving(key, "app_").is_some(), "{key}");
+        }
+        assert_eq!((reserving("app_x", ""), reserving("payments", "app_"), reserving("p", "")), (None, None, None));
+        assert_eq!(reserving("Payments_x", ""), Some("payments_"));
+        assert_eq!(
+            (strip("app_x", "app_"), strip("insforge_x", "app_"), strip("payments_x", "")),
+            (Some("x"), Some("x"), Some("x"))
+        );
+        // A key in other letters is reserved and means nothing.
+        assert_eq!((strip("Payments_x", ""), strip("x", "")), (None, None));
+    }
+}
