@@ -136,4 +136,13 @@ mod tests {
             assert_eq!(dispute(status, moved).lost(), lost, "{status} {moved}");
         }
     }
+
+    #[test]
+    fn what_was_reinstated_is_kept_with_the_fact() {
+        for (moved, kept) in [(r#"[{"amount": -500}, {"amount": 200}]"#, Some(200)), ("[]", None)] {
+            let stored = serde_json::to_value(dispute("lost", moved)).unwrap();
+            assert_eq!(stored.get("reinstated").and_then(serde_json::Value::as_i64), kept, "{moved}");
+            assert_eq!(serde_json::from_value::<Dispute>(stored).unwrap(), dispute("lost", moved));
+        }
+    }
 }
