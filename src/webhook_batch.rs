@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use payments_core::stripe::event::{Environment, Event};
+use payments_core::stripe::event::Environment;
 use payments_core::stripe::event_type::ObjectKind;
 use pgrx::prelude::*;
 use pgrx::{Array, JsonB};
@@ -164,18 +164,15 @@ fn project_all(environment: Environment, recorded: &[Recorded]) -> Vec<Projectio
     let events: Vec<_> = recorded.iter().map(Recorded::event).collect();
     let kinds: Vec<Result<ObjectKind, String>> =
         events.iter().map(|event| dispatch::kind_of(environment, event)).collect();
-    let (new, known): (Vec<_>, Vec<_>) = recorded.iter().zip(&kinds).partition(|(event, _)| event.is_written_once());
     let project = || {
-        finish(&new.into_iter().map(|(event, kind)| (event, expected(kind))).collect::<Vec<_>>());
+        let all = || recorded.iter().zip(&kinds);
+        let new = all().filter(|(event, _)| event.is_written_once());
+        finish(&new.map(|(event, kind)| (event, expected(kind))).collect::<Vec<_>>());
         let outcomes = dispatch::events(environment, &events, &kinds);
-        let unreadable: Vec<&Event> = events
-            .iter()
-            .zip(&outcomes)
-            .filter_map(|(event, outcome)| matches!(outcome, ProjectionOutcome::Unreadable(_)).then_some(*event))
-            .collect();
-        let is_readable = |event: &Recorded| !unreadable.iter().any(|one| std::ptr::eq(*one, event.event()));
-        let known = known.into_iter().filter(|(event, _)| is_readable(event));
-        finish(&known.map(|(event, kind)| (event, expected(kind))).collect::<Vec<_>>());
+        let known = all().zip(&outcomes).filter(|((event, _), outcome)| {
+            !event.is_written_once() && !matches!(outcome, ProjectionOutcome::Unreadable(_))
+        });
+        finish(&known.map(|((event, kind), _)| (event, expected(kind))).collect::<Vec<_>>());
         outcomes
     };
     if kinds.iter().any(Result::is_ok) { with_exclusive(project) } else { project() }
