@@ -316,7 +316,7 @@ begin
     select p.oid::regprocedure as name, p.proname ~ '_body$' as is_body
       from pg_catalog.pg_proc p
      where p.pronamespace = 'payments'::regnamespace
-       and (p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin')
+       and (p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin', 'caller_usable_subjects')
             or exists (select from pg_catalog.pg_depend d
                          join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname = 'payments'
                         where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))
@@ -407,7 +407,7 @@ begin
            exists (select from pg_catalog.pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
       from pg_catalog.pg_proc p
      where p.pronamespace = 'payments'::regnamespace
-       and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin')
+       and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin', 'caller_usable_subjects')
   loop
     if not object.member then
       execute format('alter extension payments add %s', object.name);
@@ -606,7 +606,7 @@ as $$
   end, '{table}', table_name)
 $$;
 
--- Who may read which rows of it: end users their own, admins all and, where the app itself writes, also that. What the
+-- Who may read which rows of it: end users their own orders, and of the rest what is theirs to use; admins all and, where the app itself writes, also that. What the
 -- database's default privileges gave to others is taken back first.
 create function payments.secure_default_table(kind text, target regclass) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -617,11 +617,10 @@ declare
     when 'orders' then $policy$user_id = (select payments.caller())
       or (subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)$policy$
     when 'credit_ledger' then
-      '(subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)'
+      '(subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_usable_subjects() s)'
     when 'user_entitlements' then $policy$user_id = (select payments.caller())
-      or (subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)$policy$
-    when 'billing_status' then
-      $policy$team_id in (select s.subject_id from payments.caller_subjects() s where s.subject_type = 'team')$policy$
+      or (subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_usable_subjects() s)$policy$
+    when 'billing_status' then $policy$team_id in (select payments.caller_usable_subjects('team'))$policy$
   end;
   granted record;
 begin
@@ -894,14 +893,21 @@ set local search_path = pg_catalog, pg_temp;
 
 -- Paywalls: what the caller has, for one-line policies; and spending credits.
 
--- Whether the caller may read or spend what a subject has: a trusted backend, or one of the subject's own.
+-- Whether the caller may read or spend what a subject has: a trusted backend, or whoever may use the subject.
 create function payments.caller_may_use(caller text, subject_type text, subject_id text) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select payments.is_admin_role($1) or $3 in (select s from payments.my_subjects($2) s)
+  select payments.is_admin_role($1) or payments.may_use_subject($2, $3)
 $$;
 
-/* The keys that the caller holds now, bought or subscribed to by themselves or by a subject of theirs. For large scans:
+-- The keys that a user holds now, by themselves or through a subject that they may use; only key where it is not null.
+create function payments.keys_held_by(user_id text, key text) returns text[]
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select payments.keys_of($1, $2, array_agg(s.subject_type), array_agg(s.subject_id)) from payments.usable_subjects_of($1) s
+$$;
+
+/* The keys that the caller holds now, bought or subscribed to by themselves or by a subject that they may use. For large scans:
    using (course in (select payments.my_entitlements())). */
 create function payments.my_entitlements() returns setof text
   language c stable set search_path = pg_catalog, pg_temp
@@ -910,9 +916,7 @@ as 'MODULE_PATHNAME', 'run_for_anyone';
 create function payments.my_entitlements_body() returns setof text
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select unnest(payments.keys_of(payments.current_user_id(), null,
-    array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
-    array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id)))
+  select unnest(payments.keys_held_by(payments.current_user_id(), null))
 $$;
 
 /* Whether the caller holds an entitlement now; nobody holds none (null). In a policy write (select payments.has_entitlement('course')), so that it is
@@ -924,12 +928,10 @@ as 'MODULE_PATHNAME', 'run_for_anyone';
 create function payments.has_entitlement_body(key text) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select $1 is not null and cardinality(payments.keys_of(payments.current_user_id(), $1,
-    array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
-    array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id))) > 0
+  select $1 is not null and cardinality(payments.keys_held_by(payments.current_user_id(), $1)) > 0
 $$;
 
-/* The keys that a user holds now, by themselves or through a subject of theirs: for a trusted backend, which names the user. */
+/* The keys that a user holds now, by themselves or through a subject that they may use: for a trusted backend, which names the user. */
 create function payments.entitlements_of(user_id text) returns setof text
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
@@ -937,10 +939,7 @@ as 'MODULE_PATHNAME', 'run_for_admin';
 create function payments.entitlements_of_body(user_id text) returns setof text
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  with subjects as materialized (select s.subject_type, s.subject_id from payments.subjects_of_user($1) s)
-  select unnest(payments.keys_of($1, null,
-    array(select s.subject_type from subjects s order by s.subject_type, s.subject_id),
-    array(select s.subject_id from subjects s order by s.subject_type, s.subject_id)))
+  select unnest(payments.keys_held_by($1, null))
 $$;
 
 /* Whether a user holds an entitlement now: for a trusted backend, which names the user. */
@@ -951,10 +950,7 @@ as 'MODULE_PATHNAME', 'run_for_admin';
 create function payments.has_entitlement_body(key text, user_id text) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  with subjects as materialized (select s.subject_type, s.subject_id from payments.subjects_of_user($2) s)
-  select $1 is not null and cardinality(payments.keys_of($2, $1,
-    array(select s.subject_type from subjects s order by s.subject_type, s.subject_id),
-    array(select s.subject_id from subjects s order by s.subject_type, s.subject_id))) > 0
+  select $1 is not null and cardinality(payments.keys_held_by($2, $1)) > 0
 $$;
 
 -- Whether a subscription whose access ends then gives it now.
@@ -965,8 +961,8 @@ as $$
 $$;
 
 /* Whether a subject has a subscription that gives access now: trialing or active, with past_due also while Stripe tries to
-   collect, until its period ends; unless it is scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a subject that is not the caller's
-   it says false. */
+   collect, until its period ends; unless it is scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a subject that the caller
+   may not use it says false. */
 create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_named_caller';
@@ -980,7 +976,7 @@ as $$
       and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $3))
 $$;
 
-/* The ids of the caller's subjects of a type that have such a subscription. For large scans:
+/* The ids of the subjects of a type that the caller may use and that have such a subscription. For large scans:
    using (team_id in (select payments.my_active_subscriptions('team'))). */
 create function payments.my_active_subscriptions(subject_type text, past_due boolean default false) returns setof text
   language c stable set search_path = pg_catalog, pg_temp
@@ -991,12 +987,12 @@ create function payments.my_active_subscriptions_body(subject_type text, past_du
 as $$
   select distinct s.subject_id
     from payments.subscriptions s
-   where s.subject_type = $1 and s.subject_id in (select m from payments.my_subjects($1) m)
+   where s.subject_type = $1 and s.subject_id in (select m from payments.my_usable_subjects($1) m)
      and s.environment = (select payments.effective_environment())
      and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $2)
 $$;
 
-/* A subject's credits; null where the subject is not the caller's. */
+/* A subject's credits; null where the caller may not use the subject. */
 create function payments.credit_balance(subject_type text, subject_id text) returns bigint
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_named_caller';
@@ -1005,7 +1001,7 @@ create function payments.credit_balance_body(subject_type text, subject_id text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$ select case when payments.caller_may_use(payments.outer_role(), $1, $2) then payments.balance_of($1, $2) end $$;
 
-/* The balances of the caller's subjects of a type. For large scans:
+/* The balances of the subjects of a type that the caller may use. For large scans:
    using (team_id in (select b.subject_id from payments.my_credit_balances('team') b where b.balance > 0)). */
 create function payments.my_credit_balances(subject_type text) returns table (subject_id text, balance bigint)
   language c stable set search_path = pg_catalog, pg_temp
@@ -1013,12 +1009,12 @@ as 'MODULE_PATHNAME', 'run_for_anyone';
 
 create function payments.my_credit_balances_body(subject_type text) returns table (subject_id text, balance bigint)
   language sql stable set search_path = pg_catalog, pg_temp
-as $$ select m, payments.balance_of($1, m) from payments.my_subjects($1) m $$;
+as $$ select m, payments.balance_of($1, m) from payments.my_usable_subjects($1) m $$;
 
-/* Spends credits of a subject that the caller owns (a trusted backend: of any), and returns the balance after it. Never
+/* Spends credits of a subject that the caller may use (a trusted backend: of any), and returns the balance after it. Never
    below zero, whatever the concurrency. The same key of the same subject spends once, and returns what it returned then.
 
-   Raises 22023 (amount, key), 42501 (not the caller's subject), PT402 (not enough credits; 402 through PostgREST), PT409
+   Raises 22023 (amount, key), 42501 (a subject that the caller may not use), PT402 (not enough credits; 402 through PostgREST), PT409
    (the key was used for another amount), 55000 (no ledger is attached), 25001 (the isolation level is not read committed,
    and so would hide what others spend). */
 create function payments.spend_credits(subject_type text, subject_id text, amount bigint, idempotency_key text, reason text default null)
@@ -1086,7 +1082,7 @@ begin
   if subject_type is null or subject_id is null or not payments.caller_may_use(caller, subject_type, subject_id) then
     raise exception 'the caller may not use the credits of this subject' using errcode = 'insufficient_privilege',
       detail = payments.without_secrets(format('Subject: %s %s.', coalesce(subject_type, 'NULL'), coalesce(subject_id, 'NULL'))),
-      hint = 'Name a subject of the caller''s, or call it from the backend.';
+      hint = 'Name a subject that the caller may use, or call it from the backend.';
   end if;
   changed := payments.change_balance(subject_type, subject_id, delta, reason,
                                      payments.source_of_change(reason, subject_type, subject_id, idempotency_key), note);
@@ -1822,11 +1818,13 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
--- Who may bill for what: the registry of subject types. The look-up itself is in src/session/subject.rs.
+-- Who may bill for what, and who may use what it bought: the registry of subject types. The look-up itself is in
+-- src/session/subject.rs.
 
 -- members is a regclass so that a renamed table is still found; pg_dump writes its name. The predicate is text, since
 -- pg_upgrade refuses a column of type regprocedure. owner: who owned the table or the predicate when it was registered, by name, as
--- a dump goes to servers where he has another number. said_by_superuser: that was a superuser, and a superuser registered it.
+-- a dump goes to servers where he has another number. said_by_superuser: that was a superuser, and a superuser registered it. The
+-- same is known of the predicate for using. Other columns of names are text: what generates code from a schema reads no name.
 do $install$
 begin
   if current_setting('row_security') = 'off' then
@@ -1836,18 +1834,25 @@ begin
     create table payments.subject_types (
       subject_type text primary key,
       members regclass,
-      subject_column name,
-      user_column name,
-      role_column name,
+      subject_column text,
+      user_column text,
+      role_column text,
       roles text[],
+      use_roles text[],
       predicate text,
       owner text not null,
       said_by_superuser boolean not null default false,
+      use_predicate text,
+      use_owner text,
+      use_said_by_superuser boolean not null default false,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       check ((members is null) <> (predicate is null)),
       check (members is null or (subject_column is not null and user_column is not null)),
-      check ((role_column is null) = (roles is null))
+      check ((role_column is null) = (roles is null)),
+      check (use_roles is null or roles is not null),
+      check (use_predicate is null or predicate is not null),
+      check ((use_predicate is null) = (use_owner is null))
     );
   end if;
 end
@@ -1948,7 +1953,8 @@ end
 $$;
 
 /* Says that a user may bill for a subject of this type if the membership table has a row of both; where role_column is given,
-   only with one of the roles. The key may be uuid, bigint, text or what else reads the same as text. The table keeps its own
+   only with one of the roles. Whoever has a row may use what the subject bought; where use_roles is given, only with one of them or
+   of the roles that may bill. The key may be uuid, bigint, text or what else reads the same as text. The table keeps its own
    row security: the look-up runs as its owner, past its policies, so they may use my_subjects() themselves.
 
    Called by an admin who owns the table, or who may read all of it, as the look-up will read it for every caller. What a superuser
@@ -1957,12 +1963,13 @@ $$;
    A type that is registered already is registered anew. Raises 22023 (a name), 42501 (a table that the admin cannot read, or
    that a superuser owns), 42703 (no such column), 42809 (not a table or view, or a view with its reader's rights). */
 create function payments.protect_subject_type(subject_type text, members regclass, subject_column name, user_column name,
-                                              role_column name default null, roles text[] default null) returns void
+                                              role_column name default null, roles text[] default null,
+                                              use_roles text[] default null) returns void
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_named_registry';
 
 create function payments.protect_subject_type_body(subject_type text, members regclass, subject_column name, user_column name,
-                                              role_column name, roles text[]) returns void
+                                              role_column name, roles text[], use_roles text[]) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1999,6 +2006,12 @@ begin
             detail = payments.without_secrets(format('Column %s, roles %s.', coalesce(role_column, 'null'), coalesce(roles::text, 'null'))),
             hint = 'Pass both, for example ''role'' and array[''owner'', ''billing''], or neither.';
   end if;
+  if use_roles is not null and (roles is null or cardinality(use_roles) = 0 or array_position(use_roles, null) is not null) then
+    raise exception 'use_roles go with roles'
+      using errcode = '22023',
+            detail = payments.without_secrets(format('Roles that may bill: %s, that may use: %s.', coalesce(roles::text, 'null'), use_roles)),
+            hint = 'Without use_roles every member may use what was bought. Whoever may bill may use it, too.';
+  end if;
   foreach wanted in array array_remove(array[subject_column, user_column, role_column], null) loop
     if not exists (select from pg_attribute a where a.attrelid = target.oid and a.attname = wanted and a.attnum > 0 and not a.attisdropped) then
       raise exception '% has no column %', members, wanted
@@ -2026,37 +2039,28 @@ begin
   said := payments.superuser_says(members::text, target.relowner, caller,
     'ALTER TABLE … OWNER TO a role of the app; or have a superuser call this, if nobody else can change what it runs.');
 
-  insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles, owner, said_by_superuser)
-  values (protect_subject_type_body.subject_type, members, subject_column, user_column, role_column, roles,
+  insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles, use_roles,
+                                           owner, said_by_superuser)
+  values (protect_subject_type_body.subject_type, members, subject_column, user_column, role_column, roles, use_roles,
           pg_get_userbyid(target.relowner), said)
   on conflict on constraint subject_types_pkey do update
     set members = excluded.members, subject_column = excluded.subject_column, user_column = excluded.user_column,
-        role_column = excluded.role_column, roles = excluded.roles, predicate = null,
-        owner = excluded.owner, said_by_superuser = excluded.said_by_superuser;
+        role_column = excluded.role_column, roles = excluded.roles, use_roles = excluded.use_roles,
+        owner = excluded.owner, said_by_superuser = excluded.said_by_superuser,
+        predicate = null, use_predicate = null, use_owner = null, use_said_by_superuser = false;
   perform payments.make_subject_policies(subject_type, false);
 end
 $$;
 
-/* Says that a user may bill for a subject of this type if the app's own function says true:
-   predicate(user_id text, subject_id text) returns boolean. It runs as its owner; null, an error or no such function deny.
-   So does one whose owner is not the one that it had when it was registered: after ALTER FUNCTION … OWNER TO, call this again.
-
-   Called by an admin who owns the function, or a superuser; one that a superuser owns is registered by a superuser alone.
-   Raises 22023 (a name, or another kind of function), 42501. */
-create function payments.protect_subject_type(subject_type text, predicate regprocedure) returns void
-  language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_named_registry';
-
-create function payments.protect_subject_type_body(subject_type text, predicate regprocedure) returns void
-  language plpgsql set search_path = pg_catalog, pg_temp
+-- Refuses a function that can be no predicate, or that the admin may not make one. Returns how it is written, its owner, and whether a
+-- superuser says that it may run as a superuser.
+create function payments.check_predicate(caller name, predicate regprocedure, out signature text, out owner text, out said boolean)
+  language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-  caller name := payments.outer_role();
   target record;
-  said boolean;
 begin
-  perform payments.check_subject_type_name(subject_type);
-  select p.oid, p.proowner, p.prorettype, p.proretset, p.prokind, n.nspname,
+  select p.oid, p.proname, p.proowner, p.prorettype, p.proretset, p.prokind, n.nspname,
          p.pronargs = 2 and p.proargtypes[0] = 'text'::regtype and p.proargtypes[1] = 'text'::regtype as takes_texts into target
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
    where p.oid = predicate;
@@ -2072,21 +2076,51 @@ begin
       using errcode = '42501', detail = format('It belongs to %s, as whom it would run.', pg_get_userbyid(target.proowner)),
             hint = 'Have the function''s owner, if he is an admin, or a superuser call this.';
   end if;
+  signature := format('%I.%I(text,text)', target.nspname, target.proname);
+  owner := pg_get_userbyid(target.proowner);
   said := payments.superuser_says(predicate::text, target.proowner, caller,
     'ALTER FUNCTION … OWNER TO a role of the app; or have a superuser call this, if nobody else can change what it runs.');
+end
+$$;
 
-  insert into payments.subject_types as t (subject_type, predicate, owner, said_by_superuser)
-  values (protect_subject_type_body.subject_type,
-          (select format('%I.%I(text,text)', target.nspname, p.proname) from pg_proc p where p.oid = target.oid),
-          pg_get_userbyid(target.proowner), said)
+/* Says that a user may bill for a subject of this type if the app's own function says true:
+   predicate(user_id text, subject_id text) returns boolean. What the subject bought may be used by whoever may bill for it, and
+   where use_predicate is given also by those to whom that says true. Each runs as its owner; null, an error or no such function
+   deny. So does one whose owner is not the one that it had when it was registered: after ALTER FUNCTION … OWNER TO, call this again.
+
+   Called by an admin who owns the functions, or a superuser; what a superuser owns is registered by a superuser alone.
+   Raises 22023 (a name, or another kind of function), 42501. */
+create function payments.protect_subject_type(subject_type text, predicate regprocedure, use_predicate regprocedure default null)
+  returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_named_registry';
+
+create function payments.protect_subject_type_body(subject_type text, predicate regprocedure, use_predicate regprocedure)
+  returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller name := payments.outer_role();
+  bill record;
+  uses record;
+begin
+  perform payments.check_subject_type_name(subject_type);
+  select * into bill from payments.check_predicate(caller, predicate);
+  select c.* into uses from payments.check_predicate(caller, use_predicate) c where use_predicate is not null;
+
+  insert into payments.subject_types as t (subject_type, predicate, owner, said_by_superuser, use_predicate, use_owner, use_said_by_superuser)
+  values (protect_subject_type_body.subject_type, bill.signature, bill.owner, bill.said,
+          uses.signature, uses.owner, coalesce(uses.said, false))
   on conflict on constraint subject_types_pkey do update
-    set members = null, subject_column = null, user_column = null, role_column = null, roles = null,
-        predicate = excluded.predicate, owner = excluded.owner, said_by_superuser = excluded.said_by_superuser;
+    set members = null, subject_column = null, user_column = null, role_column = null, roles = null, use_roles = null,
+        predicate = excluded.predicate, owner = excluded.owner, said_by_superuser = excluded.said_by_superuser,
+        use_predicate = excluded.use_predicate, use_owner = excluded.use_owner,
+        use_said_by_superuser = excluded.use_said_by_superuser;
   perform payments.make_subject_policies(subject_type, true);
 end
 $$;
 
-/* Forgets who may bill for a type of subject: from now on nobody may. Returns whether it was registered. */
+/* Forgets who may bill for a type of subject and use it: from now on nobody may. Returns whether it was registered. */
 create function payments.unprotect_subject_type(subject_type text) returns boolean
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_registry';
@@ -2249,10 +2283,14 @@ as $$
     ('guest', 'payments.current_user_id()'),
     ('guest', 'payments.owns_subject(text,text)'),
     ('guest', 'payments.my_subjects(text)'),
+    ('guest', 'payments.may_use_subject(text,text)'),
+    ('guest', 'payments.my_usable_subjects(text)'),
     ('guest', 'payments.caller()'),
     ('guest', 'payments.caller_subjects()'),
     ('guest', 'payments.caller_subjects(text)'),
     ('guest', 'payments.caller_owns(text,text)'),
+    ('guest', 'payments.caller_usable_subjects()'),
+    ('guest', 'payments.caller_usable_subjects(text)'),
     ('guest', 'payments.has_entitlement(text)'),
     ('guest', 'payments.has_active_subscription(text,text,boolean)'),
     ('guest', 'payments.my_entitlements()'),
@@ -2306,8 +2344,8 @@ as $$
     ('admin', 'payments.verify_projections(text)'),
     ('admin', 'payments.explain(text)'),
     ('admin', 'payments.payment_facts(uuid)'),
-    ('admin', 'payments.protect_subject_type(text,regclass,name,name,name,text[])'),
-    ('admin', 'payments.protect_subject_type(text,regprocedure)'),
+    ('admin', 'payments.protect_subject_type(text,regclass,name,name,name,text[],text[])'),
+    ('admin', 'payments.protect_subject_type(text,regprocedure,regprocedure)'),
     ('admin', 'payments.unprotect_subject_type(text)'),
     ('admin', 'payments.create_app_tables(name)'),
     ('admin', 'payments.attach(text,regclass,jsonb)'),
@@ -3898,7 +3936,8 @@ begin
   end if;
   set local check_function_bodies = off;
   kept := array(select p.oid::regprocedure from pg_catalog.pg_proc p
-                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin'));
+                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin',
+                                                                       'caller_usable_subjects'));
   foreach left_over in array kept loop
     execute format('alter extension payments add function %s', left_over);
   end loop;
@@ -3920,6 +3959,16 @@ begin
       function payments.caller_subjects() returns table (subject_type text, subject_id text)
         language c stable set search_path = pg_catalog, pg_temp
       as 'MODULE_PATHNAME', 'my_subjects_of_all_types_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_usable_subjects(subject_type text) returns setof text
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_usable_subjects_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_usable_subjects() returns table (subject_type text, subject_id text)
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_usable_subjects_of_all_types_wrapper'
     $ddl$,
     $ddl$
       function payments.caller_owns(subject_type text, subject_id text) returns boolean
@@ -4260,6 +4309,17 @@ AS 'MODULE_PATHNAME', 'hide_secrets_from_log_wrapper';
 create function payments.keep_secrets_out() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'keep_secrets_out_wrapper';
 
 -- src/session/subject.rs
+-- payments::session::subject::may_use_subject
+CREATE  FUNCTION "may_use_subject"(
+	"subject_type" TEXT, /* Option < & str > */
+	"subject_id" TEXT /* Option < & str > */
+) RETURNS bool /* bool */
+STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'may_use_subject_wrapper';
+
+-- src/session/subject.rs
 -- payments::session::subject::my_subjects
 CREATE  FUNCTION "my_subjects"(
 	"subject_type" TEXT /* Option < & str > */
@@ -4281,6 +4341,27 @@ LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'my_subjects_of_all_types_wrapper';
 
 -- src/session/subject.rs
+-- payments::session::subject::my_usable_subjects
+CREATE  FUNCTION "my_usable_subjects"(
+	"subject_type" TEXT /* Option < & str > */
+) RETURNS SETOF TEXT /* String */
+STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'my_usable_subjects_wrapper';
+
+-- src/session/subject.rs
+-- payments::session::subject::my_usable_subjects_of_all_types
+CREATE  FUNCTION "my_usable_subjects_of_all_types"() RETURNS TABLE (
+	"subject_type" TEXT,  /* String */
+	"subject_id" TEXT  /* String */
+)
+STRICT STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'my_usable_subjects_of_all_types_wrapper';
+
+-- src/session/subject.rs
 -- payments::session::subject::owns_subject
 CREATE  FUNCTION "owns_subject"(
 	"subject_type" TEXT, /* Option < & str > */
@@ -4292,8 +4373,8 @@ LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'owns_subject_wrapper';
 
 -- src/session/subject.rs
--- payments::session::subject::subjects_of_user
-CREATE  FUNCTION "subjects_of_user"(
+-- payments::session::subject::usable_subjects_of
+CREATE  FUNCTION "usable_subjects_of"(
 	"user_id" TEXT /* Option < & str > */
 ) RETURNS TABLE (
 	"subject_type" TEXT,  /* String */
@@ -4302,7 +4383,7 @@ CREATE  FUNCTION "subjects_of_user"(
 STABLE
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'subjects_of_user_wrapper';
+AS 'MODULE_PATHNAME', 'usable_subjects_of_wrapper';
 
 -- src/session/subject_type.rs
 -- payments::session::subject_type::drop_subject_policies

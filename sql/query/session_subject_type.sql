@@ -5,7 +5,11 @@ select {subject_text} from {members} m where {conditions} and m.{subject} is not
 -- registered_subject_type: how a type of subject was registered (one JSON object). $1 subject_type text
 select pg_catalog.json_build_object(
          'members', t.members::pg_catalog.oid::pg_catalog.int8, 'subject_column', t.subject_column, 'user_column', t.user_column,
-         'role_column', t.role_column, 'roles', t.roles, 'predicate', t.predicate,
+         'role_column', t.role_column, 'roles', t.roles, 'use_roles', t.use_roles,
+         'predicate', case when t.predicate is not null then pg_catalog.json_build_object(
+           'signature', t.predicate, 'owner', t.owner, 'said_by_superuser', t.said_by_superuser) end,
+         'use_predicate', case when t.use_predicate is not null then pg_catalog.json_build_object(
+           'signature', t.use_predicate, 'owner', t.use_owner, 'said_by_superuser', t.use_said_by_superuser) end,
          'owner', t.owner, 'said_by_superuser', t.said_by_superuser)::pg_catalog.text
   from payments.subject_types t
  where t.subject_type operator(pg_catalog.=) $1;

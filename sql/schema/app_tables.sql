@@ -93,7 +93,7 @@ as $$
   end, '{table}', table_name)
 $$;
 
--- Who may read which rows of it: end users their own, admins all and, where the app itself writes, also that. What the
+-- Who may read which rows of it: end users their own orders, and of the rest what is theirs to use; admins all and, where the app itself writes, also that. What the
 -- database's default privileges gave to others is taken back first.
 create function payments.secure_default_table(kind text, target regclass) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -104,11 +104,10 @@ declare
     when 'orders' then $policy$user_id = (select payments.caller())
       or (subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)$policy$
     when 'credit_ledger' then
-      '(subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)'
+      '(subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_usable_subjects() s)'
     when 'user_entitlements' then $policy$user_id = (select payments.caller())
-      or (subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_subjects() s)$policy$
-    when 'billing_status' then
-      $policy$team_id in (select s.subject_id from payments.caller_subjects() s where s.subject_type = 'team')$policy$
+      or (subject_type, subject_id) in (select s.subject_type, s.subject_id from payments.caller_usable_subjects() s)$policy$
+    when 'billing_status' then $policy$team_id in (select payments.caller_usable_subjects('team'))$policy$
   end;
   granted record;
 begin

@@ -17,7 +17,8 @@ begin
   end if;
   set local check_function_bodies = off;
   kept := array(select p.oid::regprocedure from pg_catalog.pg_proc p
-                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin'));
+                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin',
+                                                                       'caller_usable_subjects'));
   foreach left_over in array kept loop
     execute format('alter extension payments add function %s', left_over);
   end loop;
@@ -39,6 +40,16 @@ begin
       function payments.caller_subjects() returns table (subject_type text, subject_id text)
         language c stable set search_path = pg_catalog, pg_temp
       as 'MODULE_PATHNAME', 'my_subjects_of_all_types_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_usable_subjects(subject_type text) returns setof text
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_usable_subjects_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_usable_subjects() returns table (subject_type text, subject_id text)
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_usable_subjects_of_all_types_wrapper'
     $ddl$,
     $ddl$
       function payments.caller_owns(subject_type text, subject_id text) returns boolean

@@ -2,14 +2,21 @@ set local search_path = pg_catalog, pg_temp;
 
 -- Paywalls: what the caller has, for one-line policies; and spending credits.
 
--- Whether the caller may read or spend what a subject has: a trusted backend, or one of the subject's own.
+-- Whether the caller may read or spend what a subject has: a trusted backend, or whoever may use the subject.
 create function payments.caller_may_use(caller text, subject_type text, subject_id text) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select payments.is_admin_role($1) or $3 in (select s from payments.my_subjects($2) s)
+  select payments.is_admin_role($1) or payments.may_use_subject($2, $3)
 $$;
 
-/* The keys that the caller holds now, bought or subscribed to by themselves or by a subject of theirs. For large scans:
+-- The keys that a user holds now, by themselves or through a subject that they may use; only key where it is not null.
+create function payments.keys_held_by(user_id text, key text) returns text[]
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select payments.keys_of($1, $2, array_agg(s.subject_type), array_agg(s.subject_id)) from payments.usable_subjects_of($1) s
+$$;
+
+/* The keys that the caller holds now, bought or subscribed to by themselves or by a subject that they may use. For large scans:
    using (course in (select payments.my_entitlements())). */
 create function payments.my_entitlements() returns setof text
   language c stable set search_path = pg_catalog, pg_temp
@@ -18,9 +25,7 @@ as 'MODULE_PATHNAME', 'run_for_anyone';
 create function payments.my_entitlements_body() returns setof text
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select unnest(payments.keys_of(payments.current_user_id(), null,
-    array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
-    array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id)))
+  select unnest(payments.keys_held_by(payments.current_user_id(), null))
 $$;
 
 /* Whether the caller holds an entitlement now; nobody holds none (null). In a policy write (select payments.has_entitlement('course')), so that it is
@@ -32,12 +37,10 @@ as 'MODULE_PATHNAME', 'run_for_anyone';
 create function payments.has_entitlement_body(key text) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select $1 is not null and cardinality(payments.keys_of(payments.current_user_id(), $1,
-    array(select s.subject_type from payments.caller_subjects() s order by s.subject_type, s.subject_id),
-    array(select s.subject_id from payments.caller_subjects() s order by s.subject_type, s.subject_id))) > 0
+  select $1 is not null and cardinality(payments.keys_held_by(payments.current_user_id(), $1)) > 0
 $$;
 
-/* The keys that a user holds now, by themselves or through a subject of theirs: for a trusted backend, which names the user. */
+/* The keys that a user holds now, by themselves or through a subject that they may use: for a trusted backend, which names the user. */
 create function payments.entitlements_of(user_id text) returns setof text
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
@@ -45,10 +48,7 @@ as 'MODULE_PATHNAME', 'run_for_admin';
 create function payments.entitlements_of_body(user_id text) returns setof text
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  with subjects as materialized (select s.subject_type, s.subject_id from payments.subjects_of_user($1) s)
-  select unnest(payments.keys_of($1, null,
-    array(select s.subject_type from subjects s order by s.subject_type, s.subject_id),
-    array(select s.subject_id from subjects s order by s.subject_type, s.subject_id)))
+  select unnest(payments.keys_held_by($1, null))
 $$;
 
 /* Whether a user holds an entitlement now: for a trusted backend, which names the user. */
@@ -59,10 +59,7 @@ as 'MODULE_PATHNAME', 'run_for_admin';
 create function payments.has_entitlement_body(key text, user_id text) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  with subjects as materialized (select s.subject_type, s.subject_id from payments.subjects_of_user($2) s)
-  select $1 is not null and cardinality(payments.keys_of($2, $1,
-    array(select s.subject_type from subjects s order by s.subject_type, s.subject_id),
-    array(select s.subject_id from subjects s order by s.subject_type, s.subject_id))) > 0
+  select $1 is not null and cardinality(payments.keys_held_by($2, $1)) > 0
 $$;
 
 -- Whether a subscription whose access ends then gives it now.
@@ -73,8 +70,8 @@ as $$
 $$;
 
 /* Whether a subject has a subscription that gives access now: trialing or active, with past_due also while Stripe tries to
-   collect, until its period ends; unless it is scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a subject that is not the caller's
-   it says false. */
+   collect, until its period ends; unless it is scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a subject that the caller
+   may not use it says false. */
 create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_named_caller';
@@ -88,7 +85,7 @@ as $$
       and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $3))
 $$;
 
-/* The ids of the caller's subjects of a type that have such a subscription. For large scans:
+/* The ids of the subjects of a type that the caller may use and that have such a subscription. For large scans:
    using (team_id in (select payments.my_active_subscriptions('team'))). */
 create function payments.my_active_subscriptions(subject_type text, past_due boolean default false) returns setof text
   language c stable set search_path = pg_catalog, pg_temp
@@ -99,12 +96,12 @@ create function payments.my_active_subscriptions_body(subject_type text, past_du
 as $$
   select distinct s.subject_id
     from payments.subscriptions s
-   where s.subject_type = $1 and s.subject_id in (select m from payments.my_subjects($1) m)
+   where s.subject_type = $1 and s.subject_id in (select m from payments.my_usable_subjects($1) m)
      and s.environment = (select payments.effective_environment())
      and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $2)
 $$;
 
-/* A subject's credits; null where the subject is not the caller's. */
+/* A subject's credits; null where the caller may not use the subject. */
 create function payments.credit_balance(subject_type text, subject_id text) returns bigint
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_named_caller';
@@ -113,7 +110,7 @@ create function payments.credit_balance_body(subject_type text, subject_id text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$ select case when payments.caller_may_use(payments.outer_role(), $1, $2) then payments.balance_of($1, $2) end $$;
 
-/* The balances of the caller's subjects of a type. For large scans:
+/* The balances of the subjects of a type that the caller may use. For large scans:
    using (team_id in (select b.subject_id from payments.my_credit_balances('team') b where b.balance > 0)). */
 create function payments.my_credit_balances(subject_type text) returns table (subject_id text, balance bigint)
   language c stable set search_path = pg_catalog, pg_temp
@@ -121,12 +118,12 @@ as 'MODULE_PATHNAME', 'run_for_anyone';
 
 create function payments.my_credit_balances_body(subject_type text) returns table (subject_id text, balance bigint)
   language sql stable set search_path = pg_catalog, pg_temp
-as $$ select m, payments.balance_of($1, m) from payments.my_subjects($1) m $$;
+as $$ select m, payments.balance_of($1, m) from payments.my_usable_subjects($1) m $$;
 
-/* Spends credits of a subject that the caller owns (a trusted backend: of any), and returns the balance after it. Never
+/* Spends credits of a subject that the caller may use (a trusted backend: of any), and returns the balance after it. Never
    below zero, whatever the concurrency. The same key of the same subject spends once, and returns what it returned then.
 
-   Raises 22023 (amount, key), 42501 (not the caller's subject), PT402 (not enough credits; 402 through PostgREST), PT409
+   Raises 22023 (amount, key), 42501 (a subject that the caller may not use), PT402 (not enough credits; 402 through PostgREST), PT409
    (the key was used for another amount), 55000 (no ledger is attached), 25001 (the isolation level is not read committed,
    and so would hide what others spend). */
 create function payments.spend_credits(subject_type text, subject_id text, amount bigint, idempotency_key text, reason text default null)
@@ -194,7 +191,7 @@ begin
   if subject_type is null or subject_id is null or not payments.caller_may_use(caller, subject_type, subject_id) then
     raise exception 'the caller may not use the credits of this subject' using errcode = 'insufficient_privilege',
       detail = payments.without_secrets(format('Subject: %s %s.', coalesce(subject_type, 'NULL'), coalesce(subject_id, 'NULL'))),
-      hint = 'Name a subject of the caller''s, or call it from the backend.';
+      hint = 'Name a subject that the caller may use, or call it from the backend.';
   end if;
   changed := payments.change_balance(subject_type, subject_id, delta, reason,
                                      payments.source_of_change(reason, subject_type, subject_id, idempotency_key), note);

@@ -1,10 +1,12 @@
 set local search_path = pg_catalog, pg_temp;
 
--- Who may bill for what: the registry of subject types. The look-up itself is in src/session/subject.rs.
+-- Who may bill for what, and who may use what it bought: the registry of subject types. The look-up itself is in
+-- src/session/subject.rs.
 
 -- members is a regclass so that a renamed table is still found; pg_dump writes its name. The predicate is text, since
 -- pg_upgrade refuses a column of type regprocedure. owner: who owned the table or the predicate when it was registered, by name, as
--- a dump goes to servers where he has another number. said_by_superuser: that was a superuser, and a superuser registered it.
+-- a dump goes to servers where he has another number. said_by_superuser: that was a superuser, and a superuser registered it. The
+-- same is known of the predicate for using. Other columns of names are text: what generates code from a schema reads no name.
 do $install$
 begin
   if current_setting('row_security') = 'off' then
@@ -14,18 +16,25 @@ begin
     create table payments.subject_types (
       subject_type text primary key,
       members regclass,
-      subject_column name,
-      user_column name,
-      role_column name,
+      subject_column text,
+      user_column text,
+      role_column text,
       roles text[],
+      use_roles text[],
       predicate text,
       owner text not null,
       said_by_superuser boolean not null default false,
+      use_predicate text,
+      use_owner text,
+      use_said_by_superuser boolean not null default false,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       check ((members is null) <> (predicate is null)),
       check (members is null or (subject_column is not null and user_column is not null)),
-      check ((role_column is null) = (roles is null))
+      check ((role_column is null) = (roles is null)),
+      check (use_roles is null or roles is not null),
+      check (use_predicate is null or predicate is not null),
+      check ((use_predicate is null) = (use_owner is null))
     );
   end if;
 end
@@ -126,7 +135,8 @@ end
 $$;
 
 /* Says that a user may bill for a subject of this type if the membership table has a row of both; where role_column is given,
-   only with one of the roles. The key may be uuid, bigint, text or what else reads the same as text. The table keeps its own
+   only with one of the roles. Whoever has a row may use what the subject bought; where use_roles is given, only with one of them or
+   of the roles that may bill. The key may be uuid, bigint, text or what else reads the same as text. The table keeps its own
    row security: the look-up runs as its owner, past its policies, so they may use my_subjects() themselves.
 
    Called by an admin who owns the table, or who may read all of it, as the look-up will read it for every caller. What a superuser
@@ -135,12 +145,13 @@ $$;
    A type that is registered already is registered anew. Raises 22023 (a name), 42501 (a table that the admin cannot read, or
    that a superuser owns), 42703 (no such column), 42809 (not a table or view, or a view with its reader's rights). */
 create function payments.protect_subject_type(subject_type text, members regclass, subject_column name, user_column name,
-                                              role_column name default null, roles text[] default null) returns void
+                                              role_column name default null, roles text[] default null,
+                                              use_roles text[] default null) returns void
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_named_registry';
 
 create function payments.protect_subject_type_body(subject_type text, members regclass, subject_column name, user_column name,
-                                              role_column name, roles text[]) returns void
+                                              role_column name, roles text[], use_roles text[]) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -177,6 +188,12 @@ begin
             detail = payments.without_secrets(format('Column %s, roles %s.', coalesce(role_column, 'null'), coalesce(roles::text, 'null'))),
             hint = 'Pass both, for example ''role'' and array[''owner'', ''billing''], or neither.';
   end if;
+  if use_roles is not null and (roles is null or cardinality(use_roles) = 0 or array_position(use_roles, null) is not null) then
+    raise exception 'use_roles go with roles'
+      using errcode = '22023',
+            detail = payments.without_secrets(format('Roles that may bill: %s, that may use: %s.', coalesce(roles::text, 'null'), use_roles)),
+            hint = 'Without use_roles every member may use what was bought. Whoever may bill may use it, too.';
+  end if;
   foreach wanted in array array_remove(array[subject_column, user_column, role_column], null) loop
     if not exists (select from pg_attribute a where a.attrelid = target.oid and a.attname = wanted and a.attnum > 0 and not a.attisdropped) then
       raise exception '% has no column %', members, wanted
@@ -204,37 +221,28 @@ begin
   said := payments.superuser_says(members::text, target.relowner, caller,
     'ALTER TABLE … OWNER TO a role of the app; or have a superuser call this, if nobody else can change what it runs.');
 
-  insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles, owner, said_by_superuser)
-  values (protect_subject_type_body.subject_type, members, subject_column, user_column, role_column, roles,
+  insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles, use_roles,
+                                           owner, said_by_superuser)
+  values (protect_subject_type_body.subject_type, members, subject_column, user_column, role_column, roles, use_roles,
           pg_get_userbyid(target.relowner), said)
   on conflict on constraint subject_types_pkey do update
     set members = excluded.members, subject_column = excluded.subject_column, user_column = excluded.user_column,
-        role_column = excluded.role_column, roles = excluded.roles, predicate = null,
-        owner = excluded.owner, said_by_superuser = excluded.said_by_superuser;
+        role_column = excluded.role_column, roles = excluded.roles, use_roles = excluded.use_roles,
+        owner = excluded.owner, said_by_superuser = excluded.said_by_superuser,
+        predicate = null, use_predicate = null, use_owner = null, use_said_by_superuser = false;
   perform payments.make_subject_policies(subject_type, false);
 end
 $$;
 
-/* Says that a user may bill for a subject of this type if the app's own function says true:
-   predicate(user_id text, subject_id text) returns boolean. It runs as its owner; null, an error or no such function deny.
-   So does one whose owner is not the one that it had when it was registered: after ALTER FUNCTION … OWNER TO, call this again.
-
-   Called by an admin who owns the function, or a superuser; one that a superuser owns is registered by a superuser alone.
-   Raises 22023 (a name, or another kind of function), 42501. */
-create function payments.protect_subject_type(subject_type text, predicate regprocedure) returns void
-  language c set search_path = pg_catalog, pg_temp
-as 'MODULE_PATHNAME', 'run_named_registry';
-
-create function payments.protect_subject_type_body(subject_type text, predicate regprocedure) returns void
-  language plpgsql set search_path = pg_catalog, pg_temp
+-- Refuses a function that can be no predicate, or that the admin may not make one. Returns how it is written, its owner, and whether a
+-- superuser says that it may run as a superuser.
+create function payments.check_predicate(caller name, predicate regprocedure, out signature text, out owner text, out said boolean)
+  language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-  caller name := payments.outer_role();
   target record;
-  said boolean;
 begin
-  perform payments.check_subject_type_name(subject_type);
-  select p.oid, p.proowner, p.prorettype, p.proretset, p.prokind, n.nspname,
+  select p.oid, p.proname, p.proowner, p.prorettype, p.proretset, p.prokind, n.nspname,
          p.pronargs = 2 and p.proargtypes[0] = 'text'::regtype and p.proargtypes[1] = 'text'::regtype as takes_texts into target
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
    where p.oid = predicate;
@@ -250,21 +258,51 @@ begin
       using errcode = '42501', detail = format('It belongs to %s, as whom it would run.', pg_get_userbyid(target.proowner)),
             hint = 'Have the function''s owner, if he is an admin, or a superuser call this.';
   end if;
+  signature := format('%I.%I(text,text)', target.nspname, target.proname);
+  owner := pg_get_userbyid(target.proowner);
   said := payments.superuser_says(predicate::text, target.proowner, caller,
     'ALTER FUNCTION … OWNER TO a role of the app; or have a superuser call this, if nobody else can change what it runs.');
+end
+$$;
 
-  insert into payments.subject_types as t (subject_type, predicate, owner, said_by_superuser)
-  values (protect_subject_type_body.subject_type,
-          (select format('%I.%I(text,text)', target.nspname, p.proname) from pg_proc p where p.oid = target.oid),
-          pg_get_userbyid(target.proowner), said)
+/* Says that a user may bill for a subject of this type if the app's own function says true:
+   predicate(user_id text, subject_id text) returns boolean. What the subject bought may be used by whoever may bill for it, and
+   where use_predicate is given also by those to whom that says true. Each runs as its owner; null, an error or no such function
+   deny. So does one whose owner is not the one that it had when it was registered: after ALTER FUNCTION … OWNER TO, call this again.
+
+   Called by an admin who owns the functions, or a superuser; what a superuser owns is registered by a superuser alone.
+   Raises 22023 (a name, or another kind of function), 42501. */
+create function payments.protect_subject_type(subject_type text, predicate regprocedure, use_predicate regprocedure default null)
+  returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_named_registry';
+
+create function payments.protect_subject_type_body(subject_type text, predicate regprocedure, use_predicate regprocedure)
+  returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller name := payments.outer_role();
+  bill record;
+  uses record;
+begin
+  perform payments.check_subject_type_name(subject_type);
+  select * into bill from payments.check_predicate(caller, predicate);
+  select c.* into uses from payments.check_predicate(caller, use_predicate) c where use_predicate is not null;
+
+  insert into payments.subject_types as t (subject_type, predicate, owner, said_by_superuser, use_predicate, use_owner, use_said_by_superuser)
+  values (protect_subject_type_body.subject_type, bill.signature, bill.owner, bill.said,
+          uses.signature, uses.owner, coalesce(uses.said, false))
   on conflict on constraint subject_types_pkey do update
-    set members = null, subject_column = null, user_column = null, role_column = null, roles = null,
-        predicate = excluded.predicate, owner = excluded.owner, said_by_superuser = excluded.said_by_superuser;
+    set members = null, subject_column = null, user_column = null, role_column = null, roles = null, use_roles = null,
+        predicate = excluded.predicate, owner = excluded.owner, said_by_superuser = excluded.said_by_superuser,
+        use_predicate = excluded.use_predicate, use_owner = excluded.use_owner,
+        use_said_by_superuser = excluded.use_said_by_superuser;
   perform payments.make_subject_policies(subject_type, true);
 end
 $$;
 
-/* Forgets who may bill for a type of subject: from now on nobody may. Returns whether it was registered. */
+/* Forgets who may bill for a type of subject and use it: from now on nobody may. Returns whether it was registered. */
 create function payments.unprotect_subject_type(subject_type text) returns boolean
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_registry';

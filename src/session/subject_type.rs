@@ -19,7 +19,16 @@ const MEMBERSHIP: &str = template!("session_subject_type", "membership");
 const REGISTERED: &str = query_text!("session_subject_type", "registered_subject_type");
 const VIEWS_READ: &str = query_text!("session_subject_type", "views_read");
 
-/// How an app said who may bill for a type of subject.
+/// What a user may do with a subject. Whoever may bill for it may use it, too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Open checkout and portal sessions for it.
+    Bill,
+    /// Enjoy what it paid for.
+    Use,
+}
+
+/// How an app said who may bill for a type of subject, and who may use it.
 #[derive(Deserialize)]
 pub(super) struct SubjectType {
     pub(super) members: Option<u32>,
@@ -27,14 +36,34 @@ pub(super) struct SubjectType {
     pub(super) user_column: Option<String>,
     pub(super) role_column: Option<String>,
     pub(super) roles: Option<Vec<String>>,
-    pub(super) predicate: Option<String>,
-    /// Who owned the table or the predicate when it was registered.
-    pub(super) owner: String,
-    /// Whether a superuser registered what that superuser, or another, owns.
-    pub(super) said_by_superuser: bool,
+    pub(super) use_roles: Option<Vec<String>>,
+    /// The app's own function for billing.
+    pub(super) predicate: Option<Predicate>,
+    /// That for using; none where whoever may bill is all who may use.
+    pub(super) use_predicate: Option<Predicate>,
+    /// As whom the membership table may be asked.
+    #[serde(flatten)]
+    pub(super) trust: Trust,
     /// How its membership table is asked; none where that or a column is gone.
     #[serde(skip)]
     pub(super) look_up: Option<LookUp>,
+}
+
+/// A function of the app's own that answers for a right.
+#[derive(Deserialize)]
+pub(super) struct Predicate {
+    pub(super) signature: String,
+    #[serde(flatten)]
+    pub(super) trust: Trust,
+}
+
+/// What was known of a table or a predicate when it was registered.
+#[derive(Deserialize)]
+pub(super) struct Trust {
+    /// Who owned it.
+    owner: String,
+    /// Whether a superuser registered what that superuser, or another, owns.
+    said_by_superuser: bool,
 }
 
 /// The types of subjects, by name.
@@ -74,6 +103,18 @@ fn drop_subject_policies(subject_type: &str) {
 }
 
 impl SubjectType {
+    /// The roles of members that have a right; `None` where every member has it.
+    fn roles_that_may(&self, right: Right) -> Option<Vec<&str>> {
+        let bill = self.roles.as_ref()?;
+        let uses = match right {
+            Right::Bill => &[][..],
+            Right::Use => self.use_roles.as_deref()?,
+        };
+        Some(bill.iter().chain(uses).map(String::as_str).collect())
+    }
+}
+
+impl Trust {
     /// Whether a look-up may run as this role. As a superuser only on a superuser's word, which was given for the one who owned it then.
     pub(super) fn may_run_as(&self, owner: Oid) -> bool {
         !role::is_superuser(owner) || (self.said_by_superuser && self.is_owner(owner))
@@ -92,9 +133,10 @@ struct ViewsRead {
     asks_as_invoker: bool,
 }
 
-/// How a membership table is asked: by which statement, as whom, and of which users.
+/// How a membership table is asked: by which statement for each right, as whom, and of which users.
 pub(super) struct LookUp {
-    pub(super) sql: String,
+    bill: String,
+    uses: String,
     table: Oid,
     owner: Oid,
     pub(super) member: ColumnType,
@@ -116,23 +158,38 @@ impl LookUp {
         let owner = catalog::owner_of(table)?;
         let subject = Column::of(table, registered.subject_column.as_deref()?)?;
         let member = Column::of(table, registered.user_column.as_deref()?)?;
-        let mut conditions = vec![member.equals(1)];
-        if let Some(column) = registered.role_column.as_deref() {
-            let roles = serde_json::to_string(registered.roles.as_ref()?).ok()?;
-            conditions.push(Column::of(table, column)?.is_one_of(&roles));
+        let role = match registered.role_column.as_deref() {
+            Some(column) => Some(Column::of(table, column)?),
+            None => None,
+        };
+        let members = catalog::qualified_name(table)?;
+        let look_up = |right| {
+            let mut conditions = vec![member.equals(1)];
+            if let Some(roles) = registered.roles_that_may(right) {
+                conditions.push(role.as_ref()?.is_one_of(&serde_json::to_string(&roles).ok()?));
+            }
+            let sql = MEMBERSHIP
+                .replace("{subject}", &subject.name)
+                .replace("{subject_text}", &subject.text())
+                .replace("{members}", &members)
+                .replace("{conditions}", &conditions.join(" and "));
+            Some(sql)
+        };
+        Some(Self { bill: look_up(Right::Bill)?, uses: look_up(Right::Use)?, table, owner, member: member.kind })
+    }
+
+    /// The statement that asks for a right.
+    pub(super) fn sql(&self, right: Right) -> &str {
+        match right {
+            Right::Bill => &self.bill,
+            Right::Use => &self.uses,
         }
-        let sql = MEMBERSHIP
-            .replace("{subject}", &subject.name)
-            .replace("{subject_text}", &subject.text())
-            .replace("{members}", &catalog::qualified_name(table)?)
-            .replace("{conditions}", &conditions.join(" and "));
-        Some(Self { sql, table, owner, member: member.kind })
     }
 
     /// As whom it is asked, if that may be. What a superuser owns is looked at again, and kept from changing hands meanwhile.
     pub(super) fn runs_as(&self, registered: &SubjectType) -> Option<Oid> {
         let owner = if role::is_superuser(self.owner) { catalog::owner_of(self.table)? } else { self.owner };
-        registered.may_run_as(owner).then_some(owner)
+        registered.trust.may_run_as(owner).then_some(owner)
     }
 }
 

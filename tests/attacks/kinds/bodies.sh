@@ -11,14 +11,17 @@ select payments.grant_role('evil', 'admin');
 create table public.of_superuser (team text, member text);
 create table public.orders_of_superuser (id text primary key, user_id text, status text, amount bigint, currency text);
 create function public.of_superuser(user_id text, subject_id text) returns boolean language sql as 'select true';
+create function public.of_evil(user_id text, subject_id text) returns boolean language sql as 'select true';
+alter function public.of_evil(text, text) owner to evil;
 grant all on public.of_superuser, public.orders_of_superuser to public;
 create table public.trials (turn integer, what text);
 insert into public.trials (what) values
   ('select payments.outer_role()'),
-  ($$select payments.protect_subject_type_body('team', 'public.of_superuser', 'team', 'member', null, null)$$),
-  ($$select payments.protect_subject_type_body('crew', 'public.of_superuser(text,text)'::regprocedure)$$),
+  ($$select payments.protect_subject_type_body('team', 'public.of_superuser', 'team', 'member', null, null, null)$$),
+  ($$select payments.protect_subject_type_body('crew', 'public.of_superuser(text,text)'::regprocedure, null)$$),
   ($$select payments.attach_body('orders', 'public.orders_of_superuser', '{"allow_superuser_owner": true}')$$),
   ($$select payments.protect_subject_type('team2', 'public.of_superuser', 'team', 'member')$$),
+  ($$select payments.protect_subject_type('crew2', 'public.of_evil(text,text)', 'public.of_superuser(text,text)')$$),
   ($$select payments.attach('orders', 'public.orders_of_superuser', '{"allow_superuser_owner": true}')$$),
   ($$select payments.revoke_role_body('project_admin', 'admin')$$);
 update public.trials set turn = 1;
@@ -53,7 +56,7 @@ for table in customers checkout_sessions benefits stripe_connections webhook_eve
 done
 said() { q -c "select distinct what, left(result, 120) from public.said"; }
 superuser_said() { is_true "select count(*) > 0 from public.said where what like '%outer_role%' and result in (select rolname from pg_roles where rolsuper)"; }
-registered() { is_true "select count(*) > 0 from payments.subject_types where said_by_superuser"; }
+registered() { is_true "select count(*) > 0 from payments.subject_types where said_by_superuser or use_said_by_superuser"; }
 attached() { is_true "select count(*) > 0 from payments.attachments where target = 'public.orders_of_superuser'::regclass"; }
 silent() { is_true "select count(*) = 0 from public.said"; }
 # Every public function that a superuser may call and that fires one of these triggers.

@@ -62,8 +62,8 @@ q -c "select left(what, 80), result from public.said" -c "select subject_type, o
 gained() { is_true "select rolsuper from pg_roles where rolname = 'evil'"; local was=$?; q -c "alter role evil nosuperuser"; return $was; }
 # Asked by a payer, and by a superuser who speaks for one.
 asked() {
-  q -c "set request.jwt.claims = '{\"sub\":\"ada\"}'" -c "select payments.my_subjects('team')" -c "select payments.my_subjects('crew')"
-  by '-c role=authenticated -c request.jwt.claims={"sub":"ada","role":"authenticated"}' -c "select payments.my_subjects('team')" -c "select payments.my_subjects('crew')"
+  q -c "set request.jwt.claims = '{\"sub\":\"ada\"}'" -c "select payments.my_subjects('team')" -c "select payments.my_usable_subjects('team')" -c "select payments.my_subjects('crew')"
+  by '-c role=authenticated -c request.jwt.claims={"sub":"ada","role":"authenticated"}' -c "select payments.my_subjects('team')" -c "select payments.my_usable_subjects('team')" -c "select payments.my_subjects('crew')"
   gained
 }
 attack "a registered relation of a superuser's runs the admin's function as him" asked
