@@ -649,7 +649,15 @@ begin
 end
 $$;
 
--- Its privileges, for the roles that were made admins or members by now.
+-- What a role of this kind may do with it. Money's own record is appended to by payments alone.
+create function payments.default_table_privileges(kind text, as_ text) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select case when $2 = 'admin' and $1 <> 'credit_ledger' then 'select, insert, update, delete'
+              when $2 = 'admin' or $2 = 'member' and $1 <> 'fulfillment_jobs' then 'select' end
+$$;
+
+-- Its privileges, for the roles that were made admins or members by now; grant_role() gives them to those that follow.
 create function payments.grant_default_table(kind text, target regclass) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -657,17 +665,13 @@ declare
   reader record;
 begin
   for reader in
-    select r.rolname, bool_or(g.as_ = 'admin') as admin
+    select r.rolname, payments.default_table_privileges(kind, min(g.as_)) as privileges
       from payments.granted_roles g join pg_roles r on r.rolname = g.role
      where g.revoked_at is null and g.as_ in ('admin', 'member') and r.rolname <> current_user
      group by r.rolname
   loop
-    if reader.admin then
-      -- Money's own record is appended to by payments alone.
-      execute format('grant %s on %s to %I', case kind when 'credit_ledger' then 'select' else 'select, insert, update, delete' end,
-                     target, reader.rolname);
-    elsif kind <> 'fulfillment_jobs' then
-      execute format('grant select on %s to %I', target, reader.rolname);
+    if reader.privileges is not null then
+      execute format('grant %s on %s to %I', reader.privileges, target, reader.rolname);
     end if;
   end loop;
 end
@@ -2362,6 +2366,7 @@ as $$
     -- create_app_tables runs as its caller, who owns what it makes.
     ('admin', 'payments.default_table(text,text)'),
     ('admin', 'payments.secure_default_table(text,regclass)'),
+    ('admin', 'payments.default_table_privileges(text,text)'),
     ('admin', 'payments.grant_default_table(text,regclass)'),
     ('admin', 'payments.is_attached(text,regclass)'),
     ('admin', 'payments.has_rights_of(name,oid)'),
@@ -2500,8 +2505,8 @@ begin
 end
 $$;
 
-/* Records that a role is a guest, member, admin, webhook or gateway, which is what trust goes by, and gives it what that may do.
-   Can be run again.
+/* Records that a role is a guest, member, admin, webhook or gateway, which is what trust goes by, and gives it what that may do,
+   also with the tables that create_app_tables() made. Can be run again.
    Raises 22023 (another word), 42501 (a role that stands above these, or the caller is no admin). */
 create function payments.grant_role(role regrole, as_ text) returns void
   language c set search_path = pg_catalog, pg_temp
@@ -2519,6 +2524,7 @@ begin
     on conflict on constraint granted_roles_pkey do update set revoked_at = null;
   end if;
   perform payments.change_grants(role, as_, true);
+  perform payments.grant_app_tables(role, as_);
 end
 $$;
 
@@ -2620,9 +2626,21 @@ set local search_path = pg_catalog, pg_temp;
 do $install$
 declare
   wide record;
+  others text;
 begin
   if current_setting('row_security') = 'off' then
     return;
+  end if;
+
+  -- Tables of another backend may have these names; they lack what ours have.
+  if to_regclass('payments.facts') is null then
+    select string_agg(c.oid::regclass::text, ', ' order by c.relname) into others
+      from pg_class c where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f');
+    if others is not null then
+      raise exception 'schema payments holds tables of another backend'
+        using errcode = 'object_not_in_prerequisite_state', detail = format('They are: %s.', others),
+              hint = 'ALTER SCHEMA payments RENAME TO payments_before, install again, then copy their rows: see docs/operations.md.';
+    end if;
   end if;
 
   if to_regclass('payments.environments') is null then
@@ -3636,7 +3654,7 @@ begin
     raise exception 'subject has no stripe customer'
       using errcode = 'PT404',
             detail = payments.without_secrets(format('Subject %s %s, environment %s.', $2, $3, $1)),
-            hint = 'It gets one with its first completed checkout.';
+            hint = 'Its first completed checkout gives it one, unless another subject has that customer: then an admin maps one.';
   end if;
   perform set_config('search_path', payments.ordinary_search_path(), true);
   insert into payments.customer_portal_sessions as s (environment, subject_type, subject_id, return_url, configuration_id)
@@ -3770,7 +3788,7 @@ begin
     raise exception 'subject has no stripe customer'
       using errcode = 'PT404',
             detail = format('Subject %s %s, environment %s.', session.subject_type, session.subject_id, session.environment),
-            hint = 'It gets one with its first completed checkout.';
+            hint = 'Its first completed checkout gives it one, unless another subject has that customer: then an admin maps one.';
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
     'customer', customer, 'return_url', session.return_url, 'configuration', session.configuration_id));
@@ -3809,7 +3827,9 @@ begin
   if found then
     if checkout.status in ('completed', 'expired') then
       raise exception 'session is %', checkout.status
-        using errcode = '55000', detail = format('Session %s.', session_id), hint = 'Make a new session.';
+        using errcode = '55000', detail = format('Session %s.', session_id),
+              hint = case when checkout.idempotency_key is null then 'Make a new session.'
+                          else 'Make a new session under another idempotency key: this one''s is answered with this session.' end;
     end if;
     perform payments.require_open_environment(checkout.environment);
     select s.request into kept from payments.checkout_sessions s where s.id = session_id;
@@ -4441,6 +4461,17 @@ STRICT
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'change_grants_wrapper';
+
+-- src/trust.rs
+-- payments::trust::grant_app_tables
+CREATE  FUNCTION "grant_app_tables"(
+	"role" oid, /* pg_sys :: Oid */
+	"as_" TEXT /* & str */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'grant_app_tables_wrapper';
 
 -- src/trust.rs
 -- payments::trust::is_admin_role

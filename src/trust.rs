@@ -17,6 +17,7 @@ use crate::{definer, precondition};
 
 query!(RECORDED_ROLES, "trust", "recorded_roles");
 query!(ROLE_GRANTS, "trust", "role_grants");
+query!(APP_TABLE_GRANTS, "trust", "app_table_grants");
 query!(ROLE_REVOKES, "trust", "role_revokes");
 query!(UNBACKED_GRANTS, "trust", "unbacked_grants");
 
@@ -100,6 +101,27 @@ fn change_grants(role: pg_sys::Oid, as_: &str, give: bool) {
         .partition(|statement| statement.contains(" execute on function "));
     grant::run_function_grants(&functions);
     definer::run_ddl(&others);
+}
+
+/// A GRANT on one of the app's tables, and whose that is.
+#[derive(Deserialize)]
+struct AppTableGrant {
+    owner: u32,
+    statement: String,
+}
+
+/// Gives a role what it may do with the tables that `create_app_tables()` made, as their owners, who let in whoever is recorded.
+#[pg_extern]
+#[search_path(pg_catalog, pg_temp)]
+fn grant_app_tables(role: pg_sys::Oid, as_: &str) {
+    definer::require_inside();
+    // What an installation's script grants would be missing in a dump; and those tables keep what was granted before it.
+    if grant::is_installing() || payments_table(c"attachments") == pg_sys::InvalidOid {
+        return;
+    }
+    for grant in APP_TABLE_GRANTS.all::<AppTableGrant>(&[role.into(), text(as_)]) {
+        grant::run_grants_as(pg_sys::Oid::from(grant.owner), &[grant.statement]);
+    }
 }
 
 /// The REVOKEs of what row security does not cover and no record backs.

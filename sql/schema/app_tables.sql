@@ -136,7 +136,15 @@ begin
 end
 $$;
 
--- Its privileges, for the roles that were made admins or members by now.
+-- What a role of this kind may do with it. Money's own record is appended to by payments alone.
+create function payments.default_table_privileges(kind text, as_ text) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select case when $2 = 'admin' and $1 <> 'credit_ledger' then 'select, insert, update, delete'
+              when $2 = 'admin' or $2 = 'member' and $1 <> 'fulfillment_jobs' then 'select' end
+$$;
+
+-- Its privileges, for the roles that were made admins or members by now; grant_role() gives them to those that follow.
 create function payments.grant_default_table(kind text, target regclass) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -144,17 +152,13 @@ declare
   reader record;
 begin
   for reader in
-    select r.rolname, bool_or(g.as_ = 'admin') as admin
+    select r.rolname, payments.default_table_privileges(kind, min(g.as_)) as privileges
       from payments.granted_roles g join pg_roles r on r.rolname = g.role
      where g.revoked_at is null and g.as_ in ('admin', 'member') and r.rolname <> current_user
      group by r.rolname
   loop
-    if reader.admin then
-      -- Money's own record is appended to by payments alone.
-      execute format('grant %s on %s to %I', case kind when 'credit_ledger' then 'select' else 'select, insert, update, delete' end,
-                     target, reader.rolname);
-    elsif kind <> 'fulfillment_jobs' then
-      execute format('grant select on %s to %I', target, reader.rolname);
+    if reader.privileges is not null then
+      execute format('grant %s on %s to %I', reader.privileges, target, reader.rolname);
     end if;
   end loop;
 end

@@ -107,6 +107,7 @@ as $$
     -- create_app_tables runs as its caller, who owns what it makes.
     ('admin', 'payments.default_table(text,text)'),
     ('admin', 'payments.secure_default_table(text,regclass)'),
+    ('admin', 'payments.default_table_privileges(text,text)'),
     ('admin', 'payments.grant_default_table(text,regclass)'),
     ('admin', 'payments.is_attached(text,regclass)'),
     ('admin', 'payments.has_rights_of(name,oid)'),
@@ -245,8 +246,8 @@ begin
 end
 $$;
 
-/* Records that a role is a guest, member, admin, webhook or gateway, which is what trust goes by, and gives it what that may do.
-   Can be run again.
+/* Records that a role is a guest, member, admin, webhook or gateway, which is what trust goes by, and gives it what that may do,
+   also with the tables that create_app_tables() made. Can be run again.
    Raises 22023 (another word), 42501 (a role that stands above these, or the caller is no admin). */
 create function payments.grant_role(role regrole, as_ text) returns void
   language c set search_path = pg_catalog, pg_temp
@@ -264,6 +265,7 @@ begin
     on conflict on constraint granted_roles_pkey do update set revoked_at = null;
   end if;
   perform payments.change_grants(role, as_, true);
+  perform payments.grant_app_tables(role, as_);
 end
 $$;
 

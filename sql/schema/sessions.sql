@@ -167,7 +167,7 @@ begin
     raise exception 'subject has no stripe customer'
       using errcode = 'PT404',
             detail = payments.without_secrets(format('Subject %s %s, environment %s.', $2, $3, $1)),
-            hint = 'It gets one with its first completed checkout.';
+            hint = 'Its first completed checkout gives it one, unless another subject has that customer: then an admin maps one.';
   end if;
   perform set_config('search_path', payments.ordinary_search_path(), true);
   insert into payments.customer_portal_sessions as s (environment, subject_type, subject_id, return_url, configuration_id)
@@ -301,7 +301,7 @@ begin
     raise exception 'subject has no stripe customer'
       using errcode = 'PT404',
             detail = format('Subject %s %s, environment %s.', session.subject_type, session.subject_id, session.environment),
-            hint = 'It gets one with its first completed checkout.';
+            hint = 'Its first completed checkout gives it one, unless another subject has that customer: then an admin maps one.';
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
     'customer', customer, 'return_url', session.return_url, 'configuration', session.configuration_id));
@@ -340,7 +340,9 @@ begin
   if found then
     if checkout.status in ('completed', 'expired') then
       raise exception 'session is %', checkout.status
-        using errcode = '55000', detail = format('Session %s.', session_id), hint = 'Make a new session.';
+        using errcode = '55000', detail = format('Session %s.', session_id),
+              hint = case when checkout.idempotency_key is null then 'Make a new session.'
+                          else 'Make a new session under another idempotency key: this one''s is answered with this session.' end;
     end if;
     perform payments.require_open_environment(checkout.environment);
     select s.request into kept from payments.checkout_sessions s where s.id = session_id;

@@ -11,9 +11,21 @@ set local search_path = pg_catalog, pg_temp;
 do $install$
 declare
   wide record;
+  others text;
 begin
   if current_setting('row_security') = 'off' then
     return;
+  end if;
+
+  -- Tables of another backend may have these names; they lack what ours have.
+  if to_regclass('payments.facts') is null then
+    select string_agg(c.oid::regclass::text, ', ' order by c.relname) into others
+      from pg_class c where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f');
+    if others is not null then
+      raise exception 'schema payments holds tables of another backend'
+        using errcode = 'object_not_in_prerequisite_state', detail = format('They are: %s.', others),
+              hint = 'ALTER SCHEMA payments RENAME TO payments_before, install again, then copy their rows: see docs/operations.md.';
+    end if;
   end if;
 
   if to_regclass('payments.environments') is null then

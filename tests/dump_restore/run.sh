@@ -90,9 +90,14 @@ select count(*) from unnest(array['team', 'guild'], array['11111111-1111-1111-11
        payments.create_checkout_session('test', 'payment', '[{"price": "p", "quantity": 1}]', 'https://a.example/', 'https://a.example/', w.type, w.id) s
  where s.subject_id = w.id;
 select payments.owns_subject('team', '22222222-2222-2222-2222-222222222222'), payments.owns_subject('guild', 'bob');
+set local request.jwt.claims = '{"sub": "bob"}';
+select payments.owns_subject('team', '11111111-1111-1111-1111-111111111111'), payments.owns_subject('guild', 'ada'),
+       payments.may_use_subject('team', '11111111-1111-1111-1111-111111111111'), payments.may_use_subject('guild', 'ada');
+set local request.jwt.claims = '{"sub": "gus"}';
+select payments.may_use_subject('team', '11111111-1111-1111-1111-111111111111'), payments.may_use_subject('guild', 'ada');
 rollback;
 SQL
-)" = $'2\nf|f' ]
+)" = $'2\nf|f\nf|f|t|t\nf|f' ]
 }
 
 # Were payment_history a member of the extension, the dump would lose what the app hung on it; so these checks can fail.

@@ -41,9 +41,11 @@ revoke execute on all functions in schema payments from shop_fired;
 -- Taken from one whom the install script gives it.
 revoke execute on function payments.credit_balance(text, text) from anon;
 create table public.shop_members (team_id uuid, user_id text, role text);
-insert into public.shop_members values ('11111111-1111-1111-1111-111111111111', 'ada', 'owner');
-select payments.protect_subject_type('team', 'public.shop_members', 'team_id', 'user_id', 'role', array['owner']);
+insert into public.shop_members values ('11111111-1111-1111-1111-111111111111', 'ada', 'owner'),
+  ('11111111-1111-1111-1111-111111111111', 'bob', 'member'), ('11111111-1111-1111-1111-111111111111', 'gus', 'guest');
+select payments.protect_subject_type('team', 'public.shop_members', 'team_id', 'user_id', 'role', array['owner'], array['member']);
 create function public.shop_may_bill(user_id text, subject_id text) returns boolean language sql as $$ select $1 = $2 $$;
-select payments.protect_subject_type('guild', 'public.shop_may_bill(text,text)');
+create function public.shop_may_use(user_id text, subject_id text) returns boolean language sql as $$ select $1 = 'bob' $$;
+select payments.protect_subject_type('guild', 'public.shop_may_bill(text,text)', 'public.shop_may_use(text,text)');
 set client_min_messages = error;
 create publication shop_payments for table payments.payment_history;

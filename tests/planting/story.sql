@@ -52,6 +52,7 @@ set role authenticated;
 set request.jwt.claims = '{"sub": "ada", "role": "authenticated"}';
 select payments.credit_balance('user', 'ada') > 0, payments.has_entitlement('course'), (select count(*) from payments.my_entitlements());
 select payments.owns_subject('team', 't1'), (select count(*) from payments.my_subjects('team')), payments.has_active_subscription('team', 't1');
+select payments.may_use_subject('team', 't1'), (select count(*) from payments.my_usable_subjects('team'));
 select status from payments.create_checkout_session('test', 'payment', '[{"price": "price_pack", "quantity": 1}]', 'https://a.example/', 'https://a.example/', 'team', 't1', idempotency_key => 'k1');
 select status from payments.create_checkout_session('test', 'payment', '[{"price": "price_pack", "quantity": 1}]', 'https://a.example/', 'https://a.example/', 'team', 't1', idempotency_key => 'k1');
 reset role;

@@ -219,6 +219,15 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_lists_every_event_type() {
+        let page = include_str!("../../../docs/webhooks.md");
+        let list = page.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
+        let mut names: Vec<&str> = EVENT_TYPES.iter().map(|event_type| event_type.name).collect();
+        names.sort_unstable();
+        assert_eq!(list.lines().collect::<Vec<_>>(), names);
+    }
+
+    #[test]
     fn what_carries_no_event_type_is_ranked_among_the_changes() {
         assert_eq!(rank(None), CHANGED);
     }

@@ -111,6 +111,8 @@ update payments.checkout_sessions
 select pg_temp.answer(4, '{"id": "cs_4"}');
 select payments.record_stripe_error('00000000-0000-4000-8000-000000000004', 'timeout') ->> 'status' as status;
 select payments.stripe_request('00000000-0000-4000-8000-000000000004');
+update payments.checkout_sessions set idempotency_key = 'cart-4' where id = '00000000-0000-4000-8000-000000000004';
+select payments.stripe_request('00000000-0000-4000-8000-000000000004');
 -- A response never says that something is paid; only a webhook does.
 select pg_temp.answer(3, '{"id": "cs_3", "payment_status": "paid", "status": "complete", "customer": {"id": "cus_3"}}');
 -- The portal.
