@@ -47,6 +47,19 @@ LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'change_balance_wrapper';
 
 -- src/fulfillment/paywall.rs
+-- payments::fulfillment::paywall::grants_access
+CREATE  FUNCTION "grants_access"(
+	"status" TEXT, /* & str */
+	"collection_paused" bool, /* bool */
+	"past_due_policy" bool, /* bool */
+	"paused_policy" bool /* bool */
+) RETURNS bool /* bool */
+IMMUTABLE STRICT PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'grants_access_wrapper';
+
+-- src/fulfillment/paywall.rs
 -- payments::fulfillment::paywall::keys_of
 CREATE  FUNCTION "keys_of"(
 	"user_id" TEXT, /* Option < & str > */
@@ -583,6 +596,7 @@ as $$
         current_period_end timestamptz,
         cancel_at timestamptz,
         cancel_at_period_end boolean not null default false,
+        access_until timestamptz,
         created_at timestamptz not null default now(),
         updated_at timestamptz not null default now()
       );
@@ -957,17 +971,41 @@ as $$
   select $1 is not null and cardinality(payments.keys_held_by($2, $1)) > 0
 $$;
 
--- Whether a subscription whose access ends then gives it now.
-create function payments.gives_access(status text, ends timestamptz, past_due boolean) returns boolean
+-- Until when a subscription gives access: as long as any of its items gives a key, by the rule and policies of its keys; where none
+-- gives a key, as a key with no policy would be given. Null where it gives none, infinity where nothing ends it. past_due
+-- overrides the policies.
+create function payments.access_until(environment text, stripe_subscription_id text, past_due boolean default null) returns timestamptz
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select ($1 in ('trialing', 'active') or ($3 and $1 = 'past_due')) and ($2 is null or $2 > now())
+  with item as (
+    select s.status, s.pause_collection is not null as paused, s.cancel_at_period_end, s.cancel_at,
+           coalesce(i.current_period_end, s.current_period_end) as period_end, i.stripe_price_id,
+           coalesce(i.stripe_product_id, (select p.stripe_product_id from payments.prices p
+                                           where p.stripe_price_id = i.stripe_price_id and p.environment = s.environment)) as product
+      from payments.subscriptions s
+      left join payments.subscription_items i on i.stripe_subscription_id = s.stripe_subscription_id and i.environment = s.environment
+     where s.stripe_subscription_id = $2 and s.environment = $1
+  ), giving as (
+    select i.*, b.key, b.past_due as key_past_due, b.paused as key_paused
+      from item i
+      left join payments.benefits b
+        on coalesce(b.stripe_price_id, b.stripe_product_id) in (i.stripe_price_id, i.product) and b.environment = $1 and b.key is not null
+           -- a price's own benefit takes precedence over its product's
+           and (b.stripe_price_id is not null or not exists (
+             select from payments.benefits o
+              where coalesce(o.stripe_price_id, o.stripe_product_id) = i.stripe_price_id and coalesce(o.key, '') = b.key and o.environment = $1))
+  )
+  select max(coalesce(payments.access_ends(g.period_end, g.cancel_at_period_end, g.cancel_at), 'infinity'))
+    from giving g
+   where (g.key is not null or not exists (select from giving o where o.key is not null))
+     and payments.grants_access(g.status, g.paused, coalesce($3, g.key_past_due, false), coalesce(g.key_paused, true))
 $$;
 
-/* Whether a subject has a subscription that gives access now: trialing or active, with past_due also while Stripe tries to
-   collect, until its period ends; unless it is scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a subject that the caller
-   may not use it says false. */
-create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
+/* Whether a subject has a subscription that gives access now, by the rule of all paywalls: trialing or active, past due and with its
+   collection paused by the policies of its keys (past_due, where given, overrides these), until the period of an item ends; unless it is
+   scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a
+   subject that is not the caller's it says false. */
+create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default null) returns boolean
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_named_caller';
 
@@ -977,12 +1015,12 @@ as $$
   select payments.caller_may_use(payments.outer_role(), $1, $2) and exists (
     select from payments.subscriptions s
      where s.subject_type = $1 and s.subject_id = $2 and s.environment = (select payments.effective_environment())
-      and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $3))
+      and payments.access_until(s.environment, s.stripe_subscription_id, $3) > now())
 $$;
 
 /* The ids of the subjects of a type that the caller may use and that have such a subscription. For large scans:
    using (team_id in (select payments.my_active_subscriptions('team'))). */
-create function payments.my_active_subscriptions(subject_type text, past_due boolean default false) returns setof text
+create function payments.my_active_subscriptions(subject_type text, past_due boolean default null) returns setof text
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_anyone';
 
@@ -993,7 +1031,7 @@ as $$
     from payments.subscriptions s
    where s.subject_type = $1 and s.subject_id in (select m from payments.my_usable_subjects($1) m)
      and s.environment = (select payments.effective_environment())
-     and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $2)
+     and payments.access_until(s.environment, s.stripe_subscription_id, $2) > now()
 $$;
 
 /* A subject's credits; null where the caller may not use the subject. */
@@ -1138,7 +1176,9 @@ as $function$
            coalesce(' (' || (fact ->> 'reason') || ')', ''))
     when 'subscription' then format('subscription %s is %s%s', object ->> 'id', object ->> 'status',
            case when statement ->> 'deleted' = 'true' then ', and ended' when object ->> 'cancel_at_period_end' = 'true'
-             or object ->> 'cancel_at' is not null then ', and told to end' else '' end)
+             or object ->> 'cancel_at' is not null then ', and told to end' else '' end
+           || coalesce(format(', its collection paused (%s)%s', object #>> '{pause_collection,behavior}',
+                              ' until ' || (to_timestamp((object #>> '{pause_collection,resumes_at}')::bigint) at time zone 'UTC') || ' UTC'), ''))
     when 'customer' then format('customer %s%s%s', object ->> 'id', coalesce(' <' || (object ->> 'email') || '>', ''),
            case when statement ->> 'deleted' = 'true' then ' was deleted' else ' is known' end)
     else object_type || ' was told of' end
@@ -1279,7 +1319,7 @@ $$;
 
 -- One benefit, set or changed; what was bought before keeps what it was promised.
 create function payments.set_benefit(environment text, reference text, credits_per_unit bigint, key text, duration interval,
-                                     past_due boolean) returns void
+                                     past_due boolean, paused boolean) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -1298,12 +1338,12 @@ begin
       detail = payments.without_secrets(format('Given: %s.', wrong)),
       hint = 'Name environment test or live, a price_… or prod_… id or another that the catalog knows there, and credits above zero or an entitlement''s key.';
   end if;
-  insert into payments.benefits as b (environment, stripe_price_id, stripe_product_id, credits_per_unit, key, duration, past_due)
+  insert into payments.benefits as b (environment, stripe_price_id, stripe_product_id, credits_per_unit, key, duration, past_due, paused)
   values (set_benefit.environment, case when not is_product then reference end, case when is_product then reference end,
-          set_benefit.credits_per_unit, set_benefit.key, set_benefit.duration, coalesce(set_benefit.past_due, false))
+          set_benefit.credits_per_unit, set_benefit.key, set_benefit.duration, coalesce(set_benefit.past_due, false), coalesce(set_benefit.paused, true))
   on conflict (environment, (coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, ''))) do update
      set credits_per_unit = excluded.credits_per_unit, duration = excluded.duration, past_due = excluded.past_due,
-         updated_at = now();
+         paused = excluded.paused, updated_at = now();
 end
 $$;
 
@@ -1315,19 +1355,21 @@ as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.set_credit_benefit_body(environment text, price_or_product text, credits_per_unit bigint) returns void
   language sql set search_path = pg_catalog, pg_temp
-as $$ select payments.set_benefit($1, $2, $3, null, null, false) $$;
+as $$ select payments.set_benefit($1, $2, $3, null, null, false, true) $$;
 
 /* Buying a price or product, or subscribing to it, gives an entitlement: for a duration per unit from the time it was paid,
-   or for good; of a subscription for as long as it grants access, and while it is past due too if past_due. Raises 22023. */
+   or for good; bought again, the durations add up. Of a subscription for as long as it grants access, while it is past due too if
+   past_due, and while its collection is paused unless paused is false. Raises 22023. */
 create function payments.set_entitlement_benefit(environment text, price_or_product text, key text,
-                                                 duration interval default null, past_due boolean default false) returns void
+                                                 duration interval default null, past_due boolean default false,
+                                                 paused boolean default true) returns void
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.set_entitlement_benefit_body(environment text, price_or_product text, key text,
-                                                 duration interval, past_due boolean) returns void
+                                                 duration interval, past_due boolean, paused boolean) returns void
   language sql set search_path = pg_catalog, pg_temp
-as $$ select payments.set_benefit($1, $2, null, coalesce($3, ''), $4, $5) $$;
+as $$ select payments.set_benefit($1, $2, null, coalesce($3, ''), $4, $5, $6) $$;
 
 /* Buying it gives this no longer (without a key: its credits). What was bought before stays. Returns whether there was such
    a benefit. */
@@ -1402,6 +1444,7 @@ as $$
       ('billing_status', 'current_period_end', true, '{timestamp with time zone}'),
       ('billing_status', 'cancel_at', false, '{timestamp with time zone}'),
       ('billing_status', 'cancel_at_period_end', false, '{boolean}'),
+      ('billing_status', 'access_until', false, '{timestamp with time zone}'),
       ('billing_status', 'environment', false, '{text,character varying,enum}'),
       ('billing_status', 'updated_at', false, '{timestamp with time zone}'),
       ('fulfillment_jobs', 'id', true, '{uuid,bigint,text}'),
@@ -1573,9 +1616,9 @@ as $$
   select format('%s_%s', w.function, t.name), w.relation,
          format('after %s on payments.%I %s for each statement execute function payments.%I()', t.event, w.relation, t.rows, w.function)
     from (values
-      ('{orders,credit_ledger,user_entitlements,fulfillment_jobs}'::text[], 'project_payments', 'payment_history', '{insert,update}'::text[]),
-      ('{credit_ledger,user_entitlements,billing_status}', 'project_subscriptions', 'subscriptions', '{insert,update,delete}'),
-      ('{credit_ledger,user_entitlements}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}')
+      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}'::text[], 'project_payments', 'payment_history', '{insert,update}'::text[]),
+      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscriptions', '{insert,update,delete}'),
+      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}')
     ) as w(kinds, function, relation, events)
     join statement_trigger t on t.event = any (w.events)
    where $1 = any (w.kinds)
@@ -2356,7 +2399,7 @@ as $$
     ('admin', 'payments.detach(text,regclass)'),
     ('admin', 'payments.detach_by_name(text,text)'),
     ('admin', 'payments.set_credit_benefit(text,text,bigint)'),
-    ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean)'),
+    ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean,boolean)'),
     ('admin', 'payments.remove_benefit(text,text,text)'),
     ('admin', 'payments.claim_jobs(integer)'),
     ('admin', 'payments.finish_job(text)'),
@@ -2917,6 +2960,9 @@ begin
       on payments.payment_history (stripe_refund_id, environment) where stripe_refund_id is not null;
     create unique index payment_history_dispute_idx
       on payments.payment_history (stripe_dispute_id, environment) where stripe_dispute_id is not null;
+    -- What went back of a subscription's money.
+    create index payment_history_returned_idx on payments.payment_history (stripe_subscription_id)
+      where type = 'subscription_invoice' and (amount_refunded > 0 or dispute_status is not null);
     -- A payment that has nothing but its charge is found by that.
     create index payment_history_charge_idx
       on payments.payment_history (stripe_charge_id, environment)
@@ -2938,6 +2984,8 @@ begin
       cancel_at_period_end boolean not null default false,
       cancel_at timestamptz,
       canceled_at timestamptz,
+      pause_collection text,
+      pause_resumes_at timestamptz,
       trial_start timestamptz,
       trial_end timestamptz,
       latest_invoice_id text,
@@ -2962,6 +3010,8 @@ begin
       stripe_product_id text,
       stripe_price_id text,
       quantity bigint,
+      current_period_start timestamptz,
+      current_period_end timestamptz,
       metadata jsonb not null default '{}',
       raw jsonb not null default '{}',
       created_at timestamptz not null default now(),
@@ -4049,6 +4099,7 @@ begin
       key text check (key <> ''),
       duration interval check (duration > interval '0'),
       past_due boolean not null default false,
+      paused boolean not null default true,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       check (num_nonnulls(stripe_price_id, stripe_product_id) = 1),
@@ -4080,7 +4131,8 @@ begin
 
   -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local
   -- session>' or 'subscription:<Stripe's id>'. amount_due, granted, amount_reversed: credits, or the order's amount. matches:
-  -- the payment could pay the order. duration: for how long from the time it was paid, as it was promised.
+  -- the payment could pay the order. duration: for how long from the time it was paid, as it was promised. holder: whose key it is,
+  -- where it was bought for a time and stands: what one holder buys of a key adds up. paid_at: when that was paid.
   -- prior_order_status: what the order was before its money went back. item: the order, the benefit, the key, the job, or
   -- 'undecided:<price>' of a line whose product is not known yet.
   if to_regclass('payments.fulfillments') is null then
@@ -4101,6 +4153,8 @@ begin
       amount_reversed bigint,
       currency text,
       duration interval,
+      holder text collate "C",
+      paid_at timestamptz,
       starts_at timestamptz,
       expires_at timestamptz,
       matches boolean not null default false,
@@ -4114,6 +4168,7 @@ begin
     );
     create index fulfillments_item_idx on payments.fulfillments (item, target_table)
       where kind = 'orders' or starts_with(item, 'undecided:');
+    create index fulfillments_holder_idx on payments.fulfillments (holder, item, target_table) where holder is not null;
     create index fulfillments_open_idx on payments.fulfillments (environment, state) where state in ('needs_review', 'failed');
   end if;
 end

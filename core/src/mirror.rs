@@ -102,15 +102,24 @@ pub fn entitlements(snapshots: &[ObjectSnapshot]) -> Result<Vec<ActiveEntitlemen
     Ok(all.into_values().collect())
 }
 
-/// The items of a subscription: those of the newest snapshot that embeds them all, overlaid by the later ones.
+/// The items of a subscription: those of the newest snapshot that embeds them all, overlaid by the later ones. Where the newest
+/// snapshot does not embed an item, its period is that of the subscription, which may have been renewed since.
 ///
 /// # Errors
 /// [`Unreadable`].
 pub fn items(snapshots: &[ObjectSnapshot], prefix: &str) -> Result<Vec<Item>, Unreadable> {
-    let mut items = BTreeMap::new();
+    let mut items: BTreeMap<String, Item> = BTreeMap::new();
     for snapshot in listing(snapshots) {
         let read = SubscriptionSnapshot::read(&snapshot.object.to_string(), snapshot.deleted, prefix)?;
         items.extend(read.items.into_iter().map(|item| (item.stripe_subscription_item_id.clone(), item)));
+    }
+    if let Some(newest) = newest(snapshots) {
+        let read = SubscriptionSnapshot::read(&newest.object.to_string(), newest.deleted, prefix)?;
+        let embeds = |id: &String| read.items.iter().any(|item| item.stripe_subscription_item_id == *id);
+        for (_, item) in items.iter_mut().filter(|(id, _)| !embeds(id)) {
+            item.current_period_start = read.row.current_period_start.or(item.current_period_start);
+            item.current_period_end = read.row.current_period_end.or(item.current_period_end);
+        }
     }
     Ok(items.into_values().collect())
 }

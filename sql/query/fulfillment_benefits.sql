@@ -9,6 +9,7 @@ select pg_catalog.json_build_object(
   'credits', g.credits_per_unit,
   'key', g.key,
   'past_due', g.past_due,
+  'paused', g.paused,
   'in_range', t.in_range,
   'duration', (case when t.in_range then g.duration operator(pg_catalog.*) $3::bigint end)::pg_catalog.text,
   'unknown', l.product is null)::pg_catalog.text

@@ -61,7 +61,7 @@ select pg_catalog.json_build_object(
          'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'state', f.state,
          'benefit_source', f.benefit_source, 'amount_due', f.amount_due, 'granted', f.granted,
          'amount_reversed', f.amount_reversed, 'currency', f.currency, 'prior_order_status', f.prior_order_status,
-         'duration', f.duration::pg_catalog.text,
+         'duration', f.duration::pg_catalog.text, 'holder', f.holder,
          'decided_at', (extract(epoch from f.created_at) operator(pg_catalog.*) 1000000)::bigint,
          'expires_at', (extract(epoch from (d.paid_at at time zone 'UTC') operator(pg_catalog.+) f.duration)
                         operator(pg_catalog.*) 1000000)::bigint)::pg_catalog.text

@@ -70,6 +70,7 @@ as $$
         current_period_end timestamptz,
         cancel_at timestamptz,
         cancel_at_period_end boolean not null default false,
+        access_until timestamptz,
         created_at timestamptz not null default now(),
         updated_at timestamptz not null default now()
       );

@@ -46,6 +46,7 @@ as $$
       ('billing_status', 'current_period_end', true, '{timestamp with time zone}'),
       ('billing_status', 'cancel_at', false, '{timestamp with time zone}'),
       ('billing_status', 'cancel_at_period_end', false, '{boolean}'),
+      ('billing_status', 'access_until', false, '{timestamp with time zone}'),
       ('billing_status', 'environment', false, '{text,character varying,enum}'),
       ('billing_status', 'updated_at', false, '{timestamp with time zone}'),
       ('fulfillment_jobs', 'id', true, '{uuid,bigint,text}'),
@@ -217,9 +218,9 @@ as $$
   select format('%s_%s', w.function, t.name), w.relation,
          format('after %s on payments.%I %s for each statement execute function payments.%I()', t.event, w.relation, t.rows, w.function)
     from (values
-      ('{orders,credit_ledger,user_entitlements,fulfillment_jobs}'::text[], 'project_payments', 'payment_history', '{insert,update}'::text[]),
-      ('{credit_ledger,user_entitlements,billing_status}', 'project_subscriptions', 'subscriptions', '{insert,update,delete}'),
-      ('{credit_ledger,user_entitlements}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}')
+      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}'::text[], 'project_payments', 'payment_history', '{insert,update}'::text[]),
+      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscriptions', '{insert,update,delete}'),
+      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}')
     ) as w(kinds, function, relation, events)
     join statement_trigger t on t.event = any (w.events)
    where $1 = any (w.kinds)

@@ -17,7 +17,7 @@ $$;
 
 -- One benefit, set or changed; what was bought before keeps what it was promised.
 create function payments.set_benefit(environment text, reference text, credits_per_unit bigint, key text, duration interval,
-                                     past_due boolean) returns void
+                                     past_due boolean, paused boolean) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -36,12 +36,12 @@ begin
       detail = payments.without_secrets(format('Given: %s.', wrong)),
       hint = 'Name environment test or live, a price_… or prod_… id or another that the catalog knows there, and credits above zero or an entitlement''s key.';
   end if;
-  insert into payments.benefits as b (environment, stripe_price_id, stripe_product_id, credits_per_unit, key, duration, past_due)
+  insert into payments.benefits as b (environment, stripe_price_id, stripe_product_id, credits_per_unit, key, duration, past_due, paused)
   values (set_benefit.environment, case when not is_product then reference end, case when is_product then reference end,
-          set_benefit.credits_per_unit, set_benefit.key, set_benefit.duration, coalesce(set_benefit.past_due, false))
+          set_benefit.credits_per_unit, set_benefit.key, set_benefit.duration, coalesce(set_benefit.past_due, false), coalesce(set_benefit.paused, true))
   on conflict (environment, (coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, ''))) do update
      set credits_per_unit = excluded.credits_per_unit, duration = excluded.duration, past_due = excluded.past_due,
-         updated_at = now();
+         paused = excluded.paused, updated_at = now();
 end
 $$;
 
@@ -53,19 +53,21 @@ as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.set_credit_benefit_body(environment text, price_or_product text, credits_per_unit bigint) returns void
   language sql set search_path = pg_catalog, pg_temp
-as $$ select payments.set_benefit($1, $2, $3, null, null, false) $$;
+as $$ select payments.set_benefit($1, $2, $3, null, null, false, true) $$;
 
 /* Buying a price or product, or subscribing to it, gives an entitlement: for a duration per unit from the time it was paid,
-   or for good; of a subscription for as long as it grants access, and while it is past due too if past_due. Raises 22023. */
+   or for good; bought again, the durations add up. Of a subscription for as long as it grants access, while it is past due too if
+   past_due, and while its collection is paused unless paused is false. Raises 22023. */
 create function payments.set_entitlement_benefit(environment text, price_or_product text, key text,
-                                                 duration interval default null, past_due boolean default false) returns void
+                                                 duration interval default null, past_due boolean default false,
+                                                 paused boolean default true) returns void
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.set_entitlement_benefit_body(environment text, price_or_product text, key text,
-                                                 duration interval, past_due boolean) returns void
+                                                 duration interval, past_due boolean, paused boolean) returns void
   language sql set search_path = pg_catalog, pg_temp
-as $$ select payments.set_benefit($1, $2, null, coalesce($3, ''), $4, $5) $$;
+as $$ select payments.set_benefit($1, $2, null, coalesce($3, ''), $4, $5, $6) $$;
 
 /* Buying it gives this no longer (without a key: its credits). What was bought before stays. Returns whether there was such
    a benefit. */

@@ -28,6 +28,7 @@ begin
       key text check (key <> ''),
       duration interval check (duration > interval '0'),
       past_due boolean not null default false,
+      paused boolean not null default true,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       check (num_nonnulls(stripe_price_id, stripe_product_id) = 1),
@@ -59,7 +60,8 @@ begin
 
   -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local
   -- session>' or 'subscription:<Stripe's id>'. amount_due, granted, amount_reversed: credits, or the order's amount. matches:
-  -- the payment could pay the order. duration: for how long from the time it was paid, as it was promised.
+  -- the payment could pay the order. duration: for how long from the time it was paid, as it was promised. holder: whose key it is,
+  -- where it was bought for a time and stands: what one holder buys of a key adds up. paid_at: when that was paid.
   -- prior_order_status: what the order was before its money went back. item: the order, the benefit, the key, the job, or
   -- 'undecided:<price>' of a line whose product is not known yet.
   if to_regclass('payments.fulfillments') is null then
@@ -80,6 +82,8 @@ begin
       amount_reversed bigint,
       currency text,
       duration interval,
+      holder text collate "C",
+      paid_at timestamptz,
       starts_at timestamptz,
       expires_at timestamptz,
       matches boolean not null default false,
@@ -93,6 +97,7 @@ begin
     );
     create index fulfillments_item_idx on payments.fulfillments (item, target_table)
       where kind = 'orders' or starts_with(item, 'undecided:');
+    create index fulfillments_holder_idx on payments.fulfillments (holder, item, target_table) where holder is not null;
     create index fulfillments_open_idx on payments.fulfillments (environment, state) where state in ('needs_review', 'failed');
   end if;
 end

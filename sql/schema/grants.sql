@@ -97,7 +97,7 @@ as $$
     ('admin', 'payments.detach(text,regclass)'),
     ('admin', 'payments.detach_by_name(text,text)'),
     ('admin', 'payments.set_credit_benefit(text,text,bigint)'),
-    ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean)'),
+    ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean,boolean)'),
     ('admin', 'payments.remove_benefit(text,text,text)'),
     ('admin', 'payments.claim_jobs(integer)'),
     ('admin', 'payments.finish_job(text)'),

@@ -62,17 +62,41 @@ as $$
   select $1 is not null and cardinality(payments.keys_held_by($2, $1)) > 0
 $$;
 
--- Whether a subscription whose access ends then gives it now.
-create function payments.gives_access(status text, ends timestamptz, past_due boolean) returns boolean
+-- Until when a subscription gives access: as long as any of its items gives a key, by the rule and policies of its keys; where none
+-- gives a key, as a key with no policy would be given. Null where it gives none, infinity where nothing ends it. past_due
+-- overrides the policies.
+create function payments.access_until(environment text, stripe_subscription_id text, past_due boolean default null) returns timestamptz
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select ($1 in ('trialing', 'active') or ($3 and $1 = 'past_due')) and ($2 is null or $2 > now())
+  with item as (
+    select s.status, s.pause_collection is not null as paused, s.cancel_at_period_end, s.cancel_at,
+           coalesce(i.current_period_end, s.current_period_end) as period_end, i.stripe_price_id,
+           coalesce(i.stripe_product_id, (select p.stripe_product_id from payments.prices p
+                                           where p.stripe_price_id = i.stripe_price_id and p.environment = s.environment)) as product
+      from payments.subscriptions s
+      left join payments.subscription_items i on i.stripe_subscription_id = s.stripe_subscription_id and i.environment = s.environment
+     where s.stripe_subscription_id = $2 and s.environment = $1
+  ), giving as (
+    select i.*, b.key, b.past_due as key_past_due, b.paused as key_paused
+      from item i
+      left join payments.benefits b
+        on coalesce(b.stripe_price_id, b.stripe_product_id) in (i.stripe_price_id, i.product) and b.environment = $1 and b.key is not null
+           -- a price's own benefit takes precedence over its product's
+           and (b.stripe_price_id is not null or not exists (
+             select from payments.benefits o
+              where coalesce(o.stripe_price_id, o.stripe_product_id) = i.stripe_price_id and coalesce(o.key, '') = b.key and o.environment = $1))
+  )
+  select max(coalesce(payments.access_ends(g.period_end, g.cancel_at_period_end, g.cancel_at), 'infinity'))
+    from giving g
+   where (g.key is not null or not exists (select from giving o where o.key is not null))
+     and payments.grants_access(g.status, g.paused, coalesce($3, g.key_past_due, false), coalesce(g.key_paused, true))
 $$;
 
-/* Whether a subject has a subscription that gives access now: trialing or active, with past_due also while Stripe tries to
-   collect, until its period ends; unless it is scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a subject that the caller
-   may not use it says false. */
-create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default false) returns boolean
+/* Whether a subject has a subscription that gives access now, by the rule of all paywalls: trialing or active, past due and with its
+   collection paused by the policies of its keys (past_due, where given, overrides these), until the period of an item ends; unless it is
+   scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a
+   subject that the caller may not use it says false. */
+create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default null) returns boolean
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_named_caller';
 
@@ -82,12 +106,12 @@ as $$
   select payments.caller_may_use(payments.outer_role(), $1, $2) and exists (
     select from payments.subscriptions s
      where s.subject_type = $1 and s.subject_id = $2 and s.environment = (select payments.effective_environment())
-      and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $3))
+      and payments.access_until(s.environment, s.stripe_subscription_id, $3) > now())
 $$;
 
 /* The ids of the subjects of a type that the caller may use and that have such a subscription. For large scans:
    using (team_id in (select payments.my_active_subscriptions('team'))). */
-create function payments.my_active_subscriptions(subject_type text, past_due boolean default false) returns setof text
+create function payments.my_active_subscriptions(subject_type text, past_due boolean default null) returns setof text
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_anyone';
 
@@ -98,7 +122,7 @@ as $$
     from payments.subscriptions s
    where s.subject_type = $1 and s.subject_id in (select m from payments.my_usable_subjects($1) m)
      and s.environment = (select payments.effective_environment())
-     and payments.gives_access(s.status, payments.access_ends(s.current_period_end, s.cancel_at_period_end, s.cancel_at), $2)
+     and payments.access_until(s.environment, s.stripe_subscription_id, $2) > now()
 $$;
 
 /* A subject's credits; null where the caller may not use the subject. */

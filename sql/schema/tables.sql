@@ -302,6 +302,9 @@ begin
       on payments.payment_history (stripe_refund_id, environment) where stripe_refund_id is not null;
     create unique index payment_history_dispute_idx
       on payments.payment_history (stripe_dispute_id, environment) where stripe_dispute_id is not null;
+    -- What went back of a subscription's money.
+    create index payment_history_returned_idx on payments.payment_history (stripe_subscription_id)
+      where type = 'subscription_invoice' and (amount_refunded > 0 or dispute_status is not null);
     -- A payment that has nothing but its charge is found by that.
     create index payment_history_charge_idx
       on payments.payment_history (stripe_charge_id, environment)
@@ -323,6 +326,8 @@ begin
       cancel_at_period_end boolean not null default false,
       cancel_at timestamptz,
       canceled_at timestamptz,
+      pause_collection text,
+      pause_resumes_at timestamptz,
       trial_start timestamptz,
       trial_end timestamptz,
       latest_invoice_id text,
@@ -347,6 +352,8 @@ begin
       stripe_product_id text,
       stripe_price_id text,
       quantity bigint,
+      current_period_start timestamptz,
+      current_period_end timestamptz,
       metadata jsonb not null default '{}',
       raw jsonb not null default '{}',
       created_at timestamptz not null default now(),

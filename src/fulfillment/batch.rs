@@ -22,7 +22,7 @@ use super::target::Target;
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
 use super::write::{Part, Unit, write_each};
-use super::{credits, jobs};
+use super::{credits, jobs, passes};
 use crate::pg::savepoint::Failure;
 use crate::pg::transaction::is_read_committed;
 
@@ -92,7 +92,7 @@ impl<'a> Batch<'a> {
                         TargetKind::CreditLedger => self.plan_credits(place, purchase, target),
                         TargetKind::UserEntitlements => self.plan_keys(place, purchase, target),
                         TargetKind::Orders => self.plan_order(place, purchase, target),
-                        TargetKind::FulfillmentJobs | TargetKind::BillingStatus => {}
+                        TargetKind::FulfillmentJobs | TargetKind::BillingStatus | TargetKind::Subscriptions => {}
                     }
                 }
             }
@@ -100,9 +100,7 @@ impl<'a> Batch<'a> {
     }
 
     fn plan_credits(&mut self, place: usize, purchase: &'a Purchase, target: &'a Target) {
-        // The session's subject, else the user who opened it.
-        let user = || Some(Subject { subject_type: "user".into(), subject_id: purchase.created_by.clone()? });
-        let subject = purchase.subject().or_else(user);
+        let subject = purchase.holder();
         let no_holder = match &subject {
             None => Some("the checkout session names nobody to give the credits to"),
             Some(subject) if target.can_name("subject_id", &subject.subject_id) => None,
@@ -128,11 +126,21 @@ impl<'a> Batch<'a> {
         let kind = TargetKind::UserEntitlements;
         let purchased = purchase.purchased(kind, target, holder.obstacle(target));
         let plan = plan::<KeyGrant>(&purchased, || purchase.benefits());
-        for (write, records) in self.keep_plan(place, purchase, kind, target, plan) {
-            if let Write::Key(write) = write {
-                let part = Part::Key { holder, write };
-                self.units.push(Unit { place, purchase, kind, target, part, records, failure: None });
+        for (write, mut records) in self.keep_plan(place, purchase, kind, target, plan) {
+            let Write::Key(write) = write else { continue };
+            let had = purchase.prior_on(kind, target).find(|prior| prior.item == write.key);
+            let had = had.and_then(|prior| prior.holder.clone());
+            let stands = write.row.as_ref().is_some_and(|row| row.active);
+            for record in records.iter_mut().filter(|record| stands && record.duration.is_some()) {
+                record.holder = purchase.holder().map(|one| format!("{}:{}", one.subject_type, one.subject_id));
+                record.paid_at = Some(purchase.money.paid_at);
             }
+            let part = Part::Key { holder, write, had };
+            let unit = Unit { place, purchase, kind, target, part, records, failure: None };
+            if passes::is_pass(&unit) {
+                self.subjects[place] = self.subjects[place].take().or_else(|| purchase.holder());
+            }
+            self.units.push(unit);
         }
     }
 
@@ -161,13 +169,13 @@ impl<'a> Batch<'a> {
         plan.writes
     }
 
-    /// Locks the balances that change. The batch ends before the first that somebody else has, unless that is the first of all:
+    /// Locks the balances and the passes that change. The batch ends before the first that somebody else has, unless that is the first of all:
     /// who went on to later subjects while another has this one might have to wait for him, and he for us.
     fn lock(&mut self) {
         // A snapshot that is older than the lock would not see what others wrote while we waited for it.
         if !is_read_committed() {
             let failure = Failure::because("25001", "balances change under read committed only");
-            return self.fail_credits(|_| true, &failure);
+            return self.fail_locked(|_| true, &failure);
         }
         let mut end = self.purchases.len();
         let mut refused = None;
@@ -185,7 +193,7 @@ impl<'a> Batch<'a> {
             }
         }
         if let Some(failure) = refused {
-            self.fail_credits(|place| place == 0, &failure);
+            self.fail_locked(|place| place == 0, &failure);
         }
         self.end_at(end);
     }
@@ -197,17 +205,20 @@ impl<'a> Batch<'a> {
         self.outdated.retain(|(place, ..)| *place < end);
     }
 
-    fn fail_credits(&mut self, is_failed: impl Fn(usize) -> bool, failure: &Failure) {
-        let ledger =
-            self.units.iter_mut().filter(|unit| unit.kind == TargetKind::CreditLedger && is_failed(unit.place));
-        ledger.for_each(|unit| unit.failure = Some(failure.clone()));
+    /// Fails what needs the lock of its subject.
+    fn fail_locked(&mut self, is_failed: impl Fn(usize) -> bool, failure: &Failure) {
+        let is_locked = |unit: &Unit| unit.kind == TargetKind::CreditLedger || passes::is_pass(unit);
+        let locked = self.units.iter_mut().filter(|unit| is_locked(unit) && is_failed(unit.place));
+        locked.for_each(|unit| unit.failure = Some(failure.clone()));
     }
 
     /// Writes all that is planned.
     fn write(&mut self) {
         let (mut failed, mut units): (Vec<Unit>, Vec<Unit>) =
             std::mem::take(&mut self.units).into_iter().partition(|unit| unit.failure.is_some());
+        let chains = passes::place(&mut units);
         write_each(&mut units);
+        passes::follow(chains, &mut units);
         failed.append(&mut units);
         self.units = failed;
     }

@@ -2,7 +2,7 @@
 //! the caller, are in `sql/schema/paywalls.sql`.
 
 use payments_core::Subject;
-use payments_core::fulfillment::billing_status;
+use payments_core::fulfillment::billing_status::{self, Policy};
 use pgrx::prelude::*;
 use serde_json::json;
 
@@ -101,6 +101,14 @@ fn access_ends(
     let at_period_end = cancel_at_period_end == Some(true);
     let (end, cancel_at) = (current_period_end.map(unix_micros), cancel_at.map(unix_micros));
     billing_status::access_ends(end, at_period_end, cancel_at, settings::period_grace()).map(at_unix_micros)
+}
+
+/// Whether a subscription gives access while its period lasts: see [`payments_core::fulfillment::billing_status::grants_access`].
+#[pg_extern(immutable, parallel_safe)]
+#[search_path(pg_catalog, pg_temp)]
+fn grants_access(status: &str, collection_paused: bool, past_due_policy: bool, paused_policy: bool) -> bool {
+    let policy = Policy { past_due: past_due_policy, paused: paused_policy };
+    billing_status::grants_access(status, collection_paused, policy)
 }
 
 fn subject(subject_type: &str, subject_id: &str) -> Subject {

@@ -114,6 +114,12 @@ impl Purchase {
         Some(Subject { subject_type, subject_id })
     }
 
+    /// Whose credits and passes it buys: the session's subject, else the user who opened it.
+    pub(super) fn holder(&self) -> Option<Subject> {
+        let user = || Some(Subject { subject_type: "user".into(), subject_id: self.created_by.clone()? });
+        self.subject().or_else(user)
+    }
+
     /// The user who gets what one person owns: the subject where it is a user, else who opened the session.
     pub(super) fn user(&self) -> Option<&str> {
         match self.subject_type.as_deref() {

@@ -66,7 +66,9 @@ fn save_done(done: &[&Decided]) {
         .times(records().map(|record| record.expires_at))
         .booleans(records().map(|record| record.matches))
         .texts(records().map(|record| record.prior_order_status.as_deref()))
-        .texts(records().map(|record| record.duration.as_deref()));
+        .texts(records().map(|record| record.duration.as_deref()))
+        .texts(records().map(|record| record.holder.as_deref()))
+        .times(records().map(|record| record.paid_at));
     // To insert and no more takes the server half as long.
     let is_first = done.iter().all(|one| one.is_first);
     if !is_first || INSERT_FULFILLMENTS.execute_rows(&rows) < done.len() as u64 {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::dispatch::give;
 use super::purchase::{price_lock, uuid};
-use super::subscription;
+use super::{returned, subscription};
 use super::target_kind::{PAID_FOR, TargetKind};
 use crate::error::OrRaise;
 use crate::pg::advisory_lock;
@@ -82,7 +82,10 @@ fn again(one: &Open) {
                 give_session(&[kind], id);
             }
         }
-        "subscription" => subscription::give_entitlements(&one.environment, id),
+        "subscription" => {
+            subscription::give_entitlements(&one.environment, id);
+            returned::review(&[(one.environment.clone(), id.to_owned())]);
+        }
         "subject" => {
             if let Some((subject_type, subject_id)) = id.split_once(':') {
                 let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
@@ -119,6 +122,7 @@ fn settle_subscriptions(environment: &str) {
 
 fn settle_subscription(one: Subscription) {
     subscription::give_entitlements(&one.environment, &one.id);
+    returned::review(&[(one.environment.clone(), one.id.clone())]);
     if let Some((subject_type, subject_id)) = one.subject_type.zip(one.subject_id) {
         subscription::write_billing_status(&one.environment, &Subject { subject_type, subject_id });
     }

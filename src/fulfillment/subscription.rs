@@ -1,15 +1,17 @@
 //! What a subscription gives: entitlements while its status grants access, and one billing status for its subject.
 
+use std::collections::BTreeMap;
+
 use payments_core::Subject;
 use payments_core::fulfillment::benefit::Benefit;
-use payments_core::fulfillment::billing_status::{SubscriptionRank, access_ends, best};
+use payments_core::fulfillment::billing_status::{Giving, Policy, SubscriptionRank, access_ends, best, longest};
 use payments_core::fulfillment::decision::{FulfillmentDecision, FulfillmentState};
 use payments_core::fulfillment::entitlements::of_subscription;
 use payments_core::fulfillment::grant::{KeyRow, KeyWrite};
 use payments_core::fulfillment::record::Record;
 use serde::Deserialize;
 
-use super::benefits;
+use super::benefits::{self, Line};
 use super::credits::lock_patiently;
 use super::entitlements::{self, Holder, Key};
 use super::record::{Decided, delete, failed, save};
@@ -22,6 +24,7 @@ use crate::pg::time::time;
 use crate::settings;
 
 query!(FIND_SUBSCRIPTION, "fulfillment_subscription", "find_subscription");
+query!(FIND_SUBJECTS_OF_SUBSCRIPTIONS, "fulfillment_subscription", "find_subjects_of_subscriptions");
 query!(FIND_SUBSCRIPTIONS_OF_SUBJECT, "fulfillment_subscription", "find_subscriptions_of_subject");
 
 const UPDATE_BILLING_STATUS: &str = template!("fulfillment_subscription", "update_billing_status");
@@ -40,13 +43,20 @@ struct Subscription {
     status: Option<String>,
     subject_type: Option<String>,
     subject_id: Option<String>,
-    starts_at: Option<i64>,
-    current_period_end: Option<i64>,
+    is_collection_paused: bool,
     cancel_at_period_end: Option<bool>,
     cancel_at: Option<i64>,
-    /// Price, 1, product.
-    items: Option<Vec<(String, i64, Option<String>)>>,
+    items: Option<Vec<Item>>,
     prior: Option<Vec<Prior>>,
+}
+
+/// One of its items; times are in microseconds since 1970.
+#[derive(Debug, Deserialize)]
+struct Item {
+    price: String,
+    product: Option<String>,
+    starts_at: Option<i64>,
+    ends_at: Option<i64>,
 }
 
 /// What was decided on it before.
@@ -62,23 +72,21 @@ struct Prior {
 struct Due {
     key: String,
     benefit_source: String,
-    past_due: bool,
-    held: bool,
+    /// The items that give it; none where it is no longer held.
+    givings: Vec<Giving>,
 }
 
 impl Subscription {
-    /// When what it gives ends.
-    fn ends_at(&self) -> Option<i64> {
-        let at_period_end = self.cancel_at_period_end == Some(true);
-        access_ends(self.current_period_end, at_period_end, self.cancel_at, settings::period_grace())
+    fn lines(&self) -> Vec<Line> {
+        self.items.iter().flatten().map(|item| (item.price.clone(), 1, item.product.clone())).collect()
     }
 
-    fn holds(&self, benefit_source: &str) -> bool {
-        let is_source = |name: &str| name == benefit_source;
-        self.items
-            .iter()
-            .flatten()
-            .any(|(price, _, product)| is_source(price) || product.as_deref().is_some_and(is_source))
+    /// What the items that match give by a policy.
+    fn givings(&self, policy: Policy, is_giving: impl Fn(&Item) -> bool) -> Vec<Giving> {
+        let at_period_end = self.cancel_at_period_end == Some(true);
+        let ends_at = |end| access_ends(end, at_period_end, self.cancel_at, settings::period_grace());
+        let giving = |item: &Item| Giving { policy, starts_at: item.starts_at, ends_at: ends_at(item.ends_at) };
+        self.items.iter().flatten().filter(|item| is_giving(item)).map(giving).collect()
     }
 
     fn prior_on<'a>(&'a self, kind: TargetKind, target: &'a Target) -> impl Iterator<Item = &'a Prior> {
@@ -91,17 +99,21 @@ impl Subscription {
         let mut dues: Vec<Due> = Vec::new();
         for benefit in benefits {
             let Some((key, benefit_source)) = benefit.key.clone().zip(benefit.source.clone()) else { continue };
-            let past_due = benefit.past_due == Some(true);
+            let policy =
+                Policy { past_due: benefit.past_due == Some(true), paused: benefit.paused != Some(false) };
+            let givings = self.givings(policy, |item| item.price == benefit.price);
             match dues.iter_mut().find(|due| due.key == key) {
-                Some(due) => due.past_due |= past_due,
-                None => dues.push(Due { key, benefit_source, past_due, held: true }),
+                Some(due) => due.givings.extend(givings),
+                None => dues.push(Due { key, benefit_source, givings }),
             }
         }
         for prior in self.prior_on(TargetKind::UserEntitlements, target) {
             if dues.iter().all(|due| due.key != prior.item) {
                 let benefit_source = prior.benefit_source.clone().unwrap_or_default();
-                let held = self.holds(&benefit_source);
-                dues.push(Due { key: prior.item.clone(), benefit_source, past_due: false, held });
+                let is_giving =
+                    |item: &Item| item.price == benefit_source || item.product.as_ref() == Some(&benefit_source);
+                let givings = self.givings(Policy::default(), is_giving);
+                dues.push(Due { key: prior.item.clone(), benefit_source, givings });
             }
         }
         dues
@@ -123,7 +135,7 @@ pub(super) fn give_entitlements(environment: &str, stripe_subscription_id: &str)
     else {
         return;
     };
-    let benefits = benefits::of_lines(environment, subscription.items.as_deref().unwrap_or_default(), 0);
+    let benefits = benefits::of_lines(environment, &subscription.lines(), 0);
     for target in tables.iter() {
         for due in subscription.dues(target, &benefits) {
             give(target, &subscription, &due);
@@ -169,20 +181,24 @@ fn refusal(subscription: &Subscription, active: bool) -> Option<FulfillmentDecis
 
 fn give(target: &Target, subscription: &Subscription, due: &Due) {
     let status = subscription.status.as_deref().unwrap_or("gone");
-    let now = of_subscription(status, due.past_due, due.held);
+    let is_paused = subscription.is_collection_paused;
+    let giving = longest(&due.givings, status, is_paused);
+    let policy = giving.map_or_else(Policy::default, |giving| giving.policy);
+    let now = of_subscription(status, is_paused, policy, giving.is_some());
+    let (starts_at, expires_at) = giving.map_or((None, None), |giving| (giving.starts_at, giving.ends_at));
     let record = Record {
         benefit_source: Some(due.benefit_source.clone()),
-        starts_at: subscription.starts_at,
-        expires_at: subscription.ends_at(),
+        starts_at,
+        expires_at,
         ..Record::new(&due.key, now.decision.clone())
     };
     let kind = TargetKind::UserEntitlements;
     let holder = Holder::of(subscription.subject_type.as_deref(), subscription.subject_id.as_deref(), None);
     let source = subscription.source.as_str();
-    if !due.held || subscription.refused || !holder.can_hold(target) {
+    if giving.is_none() || subscription.refused || !holder.can_hold(target) {
         // Nothing remains of a key that the items no longer give, so that it does not matter who saw them before.
         let removed = target.try_write(|| entitlements::remove(target, source, &due.key));
-        let refusal = refusal(subscription, now.active).filter(|_| due.held);
+        let refusal = refusal(subscription, now.active).filter(|_| giving.is_some());
         match (removed, refusal) {
             (Ok(()), Some(decision)) => subscription.save(kind, target, Record { decision, ..record }),
             (Ok(()), None) => delete(source, kind, &target.relation, &due.key, None),
@@ -190,8 +206,7 @@ fn give(target: &Target, subscription: &Subscription, due: &Due) {
         }
         return;
     }
-    let (active, starts_at, expires_at) = (now.active, subscription.starts_at, subscription.ends_at());
-    let row = Some(KeyRow { active, starts_at, expires_at });
+    let row = Some(KeyRow { active: now.active, starts_at, expires_at });
     let write = KeyWrite { key: due.key.clone(), row, known: true };
     let written = target.try_write(|| entitlements::write(target, &Key { source, holder, write: &write }));
     let record = match written {
@@ -207,9 +222,28 @@ struct Row {
     environment: String,
     id: String,
     status: String,
+    access_until: Option<i64>,
     current_period_end: Option<i64>,
     cancel_at: Option<i64>,
     cancel_at_period_end: bool,
+}
+
+/// The subjects of subscriptions, with an environment of each.
+pub(super) fn subjects_of(subscriptions: &[(String, String)]) -> BTreeMap<(String, String), String> {
+    if targets(TargetKind::BillingStatus).is_empty() {
+        return BTreeMap::new();
+    }
+    let (environments, ids): (Vec<String>, Vec<String>) = subscriptions.iter().cloned().unzip();
+    let billed: Vec<Billed> = FIND_SUBJECTS_OF_SUBSCRIPTIONS.all(&[environments.into(), ids.into()]);
+    billed.into_iter().map(|one| ((one.subject_type, one.subject_id), one.environment)).collect()
+}
+
+/// Whom a subscription is billed to.
+#[derive(Debug, Deserialize)]
+struct Billed {
+    environment: String,
+    subject_type: String,
+    subject_id: String,
 }
 
 /// Writes the billing status of a subject into every table that is for its type.
@@ -226,6 +260,7 @@ pub(super) fn write_billing_status(environment: &str, subject: &Subject) {
             .iter()
             .map(|row| SubscriptionRank {
                 status: &row.status,
+                access_until: row.access_until,
                 current_period_end: row.current_period_end,
                 id: &row.id,
             })
@@ -253,6 +288,7 @@ fn write_status(target: &Target, subject_id: &str, best: Option<&Row>) {
         time(row.cancel_at),
         row.cancel_at_period_end.into(),
         text(row.environment.as_str()),
+        time(row.access_until),
     ];
     if target.run(UPDATE_BILLING_STATUS, &args).0 == 0 && target.run(INSERT_BILLING_STATUS, &args).0 == 0 {
         target.raise_no_effect();

@@ -8,6 +8,8 @@ pub(super) enum TargetKind {
     Orders,
     FulfillmentJobs,
     BillingStatus,
+    /// No table of the app's: subscriptions whose money went back, which a person looks at.
+    Subscriptions,
 }
 
 /// What one payment can give, in the order in which it is written.
@@ -23,6 +25,7 @@ impl TargetKind {
             Self::UserEntitlements => "user_entitlements",
             Self::BillingStatus => "billing_status",
             Self::FulfillmentJobs => "fulfillment_jobs",
+            Self::Subscriptions => "subscriptions",
         }
     }
 

@@ -11,7 +11,7 @@ use pgrx::{AllocatedByRust, Uuid, WhoAllocated};
 use super::purchase::PaidBy;
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
-use super::{dispatch, order, retry, subscription};
+use super::{dispatch, order, retry, returned, subscription};
 use crate::own_trigger::{TriggerFailed, Tuple, column, is_after_on, misplaced, nothing, require_row};
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
@@ -29,7 +29,9 @@ use crate::{definer, projection_lock};
 fn project_payments<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    on_payments(trigger, "project_payments", &PAID_FOR)
+    let returned = returned_of_subscriptions(trigger);
+    let given = on_payments(trigger, "project_payments", &PAID_FOR)?;
+    if returned.is_empty() { Ok(given) } else { as_definer(|| returned::review(&returned)) }
 }
 
 /// Pays the order that a payment's checkout session names (`metadata.order_id`), or says in `payments.fulfillments` why not.
@@ -92,16 +94,21 @@ fn project_entitlements<'a>(
 
 /// Writes the best of a subject's subscriptions as its billing status.
 ///
-/// An AFTER trigger of `payments.subscriptions`, of a row or of a statement with transition tables; SQLSTATE 39P01 anywhere else.
+/// An AFTER trigger of `payments.subscriptions` or `payments.subscription_items`, of a row or of a statement with transition tables;
+/// SQLSTATE 39P01 anywhere else.
 #[pg_trigger(
     sql = "create function payments.project_billing_status() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
 fn project_billing_status<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    require(trigger, "project_billing_status", &["subscriptions"]);
-    let changed = changed_subjects(trigger);
-    if changed.is_empty() { nothing() } else { as_definer(|| write_billing_status(&changed)) }
+    require(trigger, "project_billing_status", &["subscriptions", "subscription_items"]);
+    let changed = changed_subscriptions(trigger);
+    let subjects = changed_subjects_of(trigger);
+    if changed.is_empty() {
+        return nothing();
+    }
+    as_definer(|| write_billing_status(&subjects.unwrap_or_else(|| subscription::subjects_of(&changed))))
 }
 
 /// Gives what subscriptions give, to all attached tables: what `payments.attach` puts onto `payments.subscriptions` and
@@ -116,14 +123,14 @@ fn project_subscriptions<'a>(
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     require(trigger, "project_subscriptions", &["subscriptions", "subscription_items"]);
     let changed = changed_subscriptions(trigger);
-    let is_of_subjects = trigger.table_name().is_ok_and(|table| table == "subscriptions");
-    let subjects = if is_of_subjects { changed_subjects(trigger) } else { BTreeMap::new() };
+    let subjects = changed_subjects_of(trigger);
     if changed.is_empty() {
         return nothing(); // A statement's trigger is called where no row was written, too.
     }
     as_definer(|| {
         give_subscriptions(&changed);
-        write_billing_status(&subjects);
+        write_billing_status(&subjects.unwrap_or_else(|| subscription::subjects_of(&changed)));
+        returned::review(&changed);
     })
 }
 
@@ -280,6 +287,41 @@ fn payments_to_decide(trigger: &PgTrigger) -> (Vec<Uuid>, PaidBy) {
     (payments, paid_by)
 }
 
+/// Environment and id of the subscriptions whose invoices among the rows say something else of money that went back.
+fn returned_of_subscriptions(trigger: &PgTrigger) -> Vec<(String, String)> {
+    if !is_after_on(trigger, &["payment_history"]) || !trigger_rows::are_visible(trigger) {
+        return Vec::new(); // It is refused in a moment.
+    }
+    let deciding = trigger_rows::columns(
+        trigger,
+        [
+            c"type",
+            c"stripe_subscription_id",
+            c"status",
+            c"amount",
+            c"amount_refunded",
+            c"amount_lost",
+            c"lost_in_other_currency",
+            c"dispute_status",
+        ],
+    );
+    let [of_type, id, _, _, refunded, .., dispute] = deciding;
+    let [environment] = trigger_rows::columns(trigger, [c"environment"]);
+    let mut changed: Vec<(String, String)> = Vec::new();
+    trigger_rows::visit(trigger, |old, new| {
+        let is_returned = |row: &Row| row.get::<i64>(refunded) > Some(0) || row.get::<String>(dispute).is_some();
+        let is_invoice = |row: &Row| row.get::<String>(of_type).is_some_and(|word| word == "subscription_invoice");
+        let is_same = old.zip(new).is_some_and(|(old, new)| deciding.iter().all(|column| !new.differs(old, *column)));
+        let rows = [old, new].into_iter().flatten();
+        if !is_same && rows.clone().any(is_returned) {
+            changed.extend(rows.filter(|row| is_invoice(row)).filter_map(|row| Some((row.get(environment)?, row.get(id)?))));
+        }
+    });
+    changed.sort_unstable();
+    changed.dedup();
+    changed
+}
+
 /// Environment and id of the subscriptions among the rows, before and after.
 fn changed_subscriptions(trigger: &PgTrigger) -> Vec<(String, String)> {
     let [environment, id] = trigger_rows::columns(trigger, [c"environment", c"stripe_subscription_id"]);
@@ -303,6 +345,11 @@ fn changed_subjects(trigger: &PgTrigger) -> BTreeMap<(String, String), String> {
         changed.extend([old, new].into_iter().flatten().filter_map(subject));
     });
     changed
+}
+
+/// The same where the rows name them; none where they are items.
+fn changed_subjects_of(trigger: &PgTrigger) -> Option<BTreeMap<(String, String), String>> {
+    trigger.table_name().is_ok_and(|table| table == "subscriptions").then(|| changed_subjects(trigger))
 }
 
 fn give_subscriptions(changed: &[(String, String)]) {

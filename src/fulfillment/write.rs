@@ -35,7 +35,12 @@ pub(super) enum Part<'a> {
     /// Lines of the ledger.
     Credits { subject: Subject, entries: Vec<Entry> },
     /// A row of the entitlements.
-    Key { holder: Holder<'a>, write: KeyWrite },
+    Key {
+        holder: Holder<'a>,
+        write: KeyWrite,
+        /// Whose it was before, where it was given for a time.
+        had: Option<String>,
+    },
     /// The order of this key; what it was settled to, if it was.
     Order { key: String, candidate: Box<PaymentCandidate>, settled: Option<Box<Settled>> },
     /// A job of this kind.
@@ -86,7 +91,7 @@ fn write_table(units: &mut [Unit]) {
         let purchase = unit.purchase;
         match &unit.part {
             Part::Credits { subject, entries } => lines.push((subject, entries.as_slice())),
-            Part::Key { holder, write } => keys.push(Key { source: &purchase.source, holder: *holder, write }),
+            Part::Key { holder, write, .. } => keys.push(Key { source: &purchase.source, holder: *holder, write }),
             Part::Job { kind, order_id } => new_jobs.push(NewJob { kind, purchase, order_id: *order_id }),
             Part::Order { key, candidate, .. } => named.push(Named { purchase, key, candidate }),
         }
@@ -103,6 +108,6 @@ fn write_table(units: &mut [Unit]) {
                 }
             }
         }
-        TargetKind::BillingStatus => {}
+        TargetKind::BillingStatus | TargetKind::Subscriptions => {}
     }
 }

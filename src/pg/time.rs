@@ -32,8 +32,11 @@ pub(crate) fn unix_micros(time: TimestampWithTimeZone) -> i64 {
     i64::from(time).saturating_add(EPOCH)
 }
 
-/// The same of a time in microseconds since 1970.
+/// The same of a time in microseconds since 1970, of which the last is infinity.
 pub(crate) fn at_unix_micros(micros: i64) -> TimestampWithTimeZone {
+    if micros == i64::MAX {
+        return TimestampWithTimeZone::positive_infinity();
+    }
     TimestampWithTimeZone::try_from(micros.saturating_sub(EPOCH))
         .unwrap_or_else(|_| TimestampWithTimeZone::positive_infinity())
 }

@@ -23,6 +23,7 @@ import psycopg
 import stripe
 from psycopg import sql
 
+import access
 import bought
 import drawn
 import generated
@@ -298,7 +299,7 @@ def main():
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    told_stories += list(generated.stories()) + list(bought.stories()) + list(drawn.stories(options.drawn, options.seed))
+    told_stories += list(generated.stories()) + list(bought.stories()) + list(access.stories()) + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 
     passed = failed = total = 0

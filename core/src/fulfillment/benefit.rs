@@ -24,6 +24,8 @@ pub struct Benefit {
     pub key: Option<String>,
     /// Whether the key stays while an invoice is overdue.
     pub past_due: Option<bool>,
+    /// Whether the key stays while a subscription's collection is paused.
+    pub paused: Option<bool>,
     /// Whether the time it lasts can be told at all.
     pub in_range: Option<bool>,
     /// For how long, all units together; none is for good.

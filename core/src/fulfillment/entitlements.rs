@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::benefit::{self, Benefit, Duration, PendingReason};
-use super::billing_status::grants_access;
+use super::billing_status::{Policy, grants_access};
 use super::decision::{FulfillmentDecision, FulfillmentState};
 use super::grant::{Grant, KeyRow, KeyWrite, Plan, Purchased, Write, listed};
 use super::money::Money;
@@ -35,14 +35,14 @@ pub fn of_payment(money: &Money) -> Entitlement {
     Entitlement { active: true, decision }
 }
 
-/// Of a subscription: active while its status grants access and its items still hold the price that gives the key.
-///
-/// `past_due` says whether the benefit goes on while Stripe tries to collect an overdue invoice.
+/// Of a subscription: active while it grants access by the benefit's policy and its items still hold the price that gives the key.
 #[must_use]
-pub fn of_subscription(status: &str, past_due: bool, item_held: bool) -> Entitlement {
-    let active = item_held && (grants_access(status) || (past_due && status == "past_due"));
+pub fn of_subscription(status: &str, is_collection_paused: bool, policy: Policy, item_held: bool) -> Entitlement {
+    let active = item_held && grants_access(status, is_collection_paused, policy);
     let decision = if active {
         FulfillmentDecision::applied()
+    } else if item_held && is_collection_paused && grants_access(status, false, policy) {
+        FulfillmentDecision::because(FulfillmentState::Reversed, "the subscription's collection is paused")
     } else if item_held {
         FulfillmentDecision::because(FulfillmentState::Reversed, format!("the subscription is {status}"))
     } else {
@@ -159,19 +159,25 @@ mod tests {
     }
 
     #[test]
-    fn past_due_is_a_policy_of_the_benefit() {
-        assert!(of_subscription("trialing", false, true).active);
-        assert!(!of_subscription("past_due", false, true).active);
-        assert!(of_subscription("past_due", true, true).active);
-        assert!(!of_subscription("active", true, false).active);
-        for status in ["incomplete", "incomplete_expired", "unpaid", "canceled", "paused", "something new"] {
-            assert!(!of_subscription(status, true, true).active, "{status}");
-        }
+    fn a_subscription_gives_a_key_by_the_policy_of_its_benefit() {
+        let overdue = Policy { past_due: true, ..Policy::default() };
+        assert!(of_subscription("trialing", false, Policy::default(), true).active);
+        assert!(!of_subscription("past_due", false, Policy::default(), true).active);
+        assert!(of_subscription("past_due", false, overdue, true).active);
+        assert!(of_subscription("active", true, overdue, true).active);
+        assert!(!of_subscription("active", true, Policy { paused: false, ..overdue }, true).active);
+        assert!(!of_subscription("active", false, overdue, false).active);
     }
 
     #[test]
     fn what_a_subscription_no_longer_gives_says_why() {
-        let reason = |status, held| of_subscription(status, false, held).decision.reason;
+        let reason = |status, held| of_subscription(status, false, Policy::default(), held).decision.reason;
+        let paused = |status| {
+            let policy = Policy { paused: false, ..Policy::default() };
+            of_subscription(status, true, policy, true).decision.reason
+        };
+        assert_eq!(paused("active").as_deref(), Some("the subscription's collection is paused"));
+        assert_eq!(paused("unpaid").as_deref(), Some("the subscription is unpaid"));
         assert_eq!(reason("active", true), None);
         assert_eq!(reason("unpaid", true).as_deref(), Some("the subscription is unpaid"));
         let gone = "the subscription no longer holds the price that gives it";

@@ -15,5 +15,7 @@ pub mod line_items;
 pub mod money;
 pub mod order;
 pub mod own;
+pub mod pass;
 pub mod prior;
 pub mod record;
+pub mod returned;

@@ -23,6 +23,8 @@ pub struct PriorFulfillment {
     pub currency: Option<String>,
     pub prior_order_status: Option<String>,
     pub duration: Option<String>,
+    #[serde(default)]
+    pub holder: Option<String>,
     /// In microseconds since 1970, as is the next.
     pub expires_at: Option<i64>,
     pub decided_at: i64,

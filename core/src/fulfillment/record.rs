@@ -22,6 +22,8 @@ pub struct Record {
     pub matches: bool,
     pub prior_order_status: Option<String>,
     pub duration: Option<String>,
+    pub holder: Option<String>,
+    pub paid_at: Option<i64>,
 }
 
 impl Record {
@@ -42,6 +44,8 @@ impl Record {
             matches: false,
             prior_order_status: None,
             duration: None,
+            holder: None,
+            paid_at: None,
         }
     }
 

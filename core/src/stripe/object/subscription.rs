@@ -25,6 +25,11 @@ pub struct Subscription {
     pub cancel_at: Option<i64>,
     /// When it was canceled; the end may be later.
     pub canceled_at: Option<i64>,
+    /// What becomes of its invoices while its collection is paused: `keep_as_draft`, `mark_uncollectible` or `void`. Its
+    /// status stays as it was.
+    pub pause_collection: Option<String>,
+    /// When its collection resumes by itself.
+    pub pause_resumes_at: Option<i64>,
     /// The start of its trial.
     pub trial_start: Option<i64>,
     /// The end of its trial.
@@ -48,6 +53,10 @@ pub struct Item {
     pub stripe_price_id: Option<String>,
     /// A metered item has none.
     pub quantity: Option<i64>,
+    /// Its own since API version 2025-03-31, where items may differ; before, the subscription's.
+    pub current_period_start: Option<i64>,
+    /// As above.
+    pub current_period_end: Option<i64>,
     /// As the app wrote it.
     pub metadata: std::collections::BTreeMap<String, String>,
     /// The whole item, as Stripe sent it.
@@ -79,6 +88,7 @@ struct RawSubscription {
     cancel_at_period_end: Option<bool>,
     cancel_at: Option<i64>,
     canceled_at: Option<i64>,
+    pause_collection: Option<PauseCollection>,
     trial_start: Option<i64>,
     trial_end: Option<i64>,
     #[serde(default, deserialize_with = "reference")]
@@ -86,6 +96,13 @@ struct RawSubscription {
     #[serde(default)]
     metadata: Metadata,
     items: Option<List<Box<RawValue>>>,
+}
+
+#[derive(Deserialize)]
+struct PauseCollection {
+    #[serde(default, deserialize_with = "or_default")]
+    behavior: String,
+    resumes_at: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -120,10 +137,14 @@ impl SubscriptionSnapshot {
                 stripe_product_id: product,
                 stripe_price_id: price,
                 quantity: item.quantity,
+                current_period_start: item.current_period_start.or(subscription.current_period_start),
+                current_period_end: item.current_period_end.or(subscription.current_period_end),
                 metadata: item.metadata.0,
                 raw: read("subscription item", raw.get())?,
             });
         }
+        let (pause_collection, pause_resumes_at) =
+            subscription.pause_collection.map_or((None, None), |pause| (Some(pause.behavior), pause.resumes_at));
         let subject = Origin::read(&subscription.metadata, prefix).subject;
         let row = Subscription {
             stripe_subscription_id: subscription.id,
@@ -134,6 +155,8 @@ impl SubscriptionSnapshot {
             cancel_at_period_end: subscription.cancel_at_period_end.unwrap_or(false),
             cancel_at: subscription.cancel_at,
             canceled_at: subscription.canceled_at,
+            pause_collection,
+            pause_resumes_at,
             trial_start: subscription.trial_start,
             trial_end: subscription.trial_end,
             latest_invoice_id: subscription.latest_invoice,
