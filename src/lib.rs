@@ -54,7 +54,11 @@ extension_sql_file!(
     requires = ["secrets", project::triggers::follow_mapping]
 );
 extension_sql_file!("../sql/schema/stripe_account.sql", name = "stripe_account", requires = ["secrets"]);
-extension_sql_file!("../sql/schema/late_links.sql", name = "late_links", requires = ["mappings"]);
+extension_sql_file!(
+    "../sql/schema/late_links.sql",
+    name = "late_links",
+    requires = ["mappings", project::triggers::adopt_payments]
+);
 extension_sql_file!("../sql/schema/endpoints.sql", name = "endpoints", requires = ["mappings"]);
 extension_sql_file!("../sql/schema/fulfillment.sql", name = "fulfillment", requires = ["tables", "identity"]);
 extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfillment"]);
@@ -62,6 +66,7 @@ extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fu
 extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/explain.sql", name = "explain", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/jobs.sql", name = "jobs", requires = ["fulfillment"]);
+extension_sql_file!("../sql/schema/review.sql", name = "review", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/app_tables.sql", name = "app_tables", requires = ["attach"]);
 extension_sql_file!(
     "../sql/schema/projection_triggers.sql",

@@ -20,8 +20,9 @@ select pg_catalog.json_build_object('relation', 'payment_history',
         or (p.type operator(pg_catalog.<>) 'refund' and p.type operator(pg_catalog.<>) 'dispute'
             and (p.stripe_payment_intent_id operator(pg_catalog.=) any ($2) or p.stripe_checkout_session_id operator(pg_catalog.=) any ($2)
                  or p.stripe_invoice_id operator(pg_catalog.=) any ($2)
-                 or (p.stripe_charge_id operator(pg_catalog.=) any ($2) and p.stripe_payment_intent_id is null
-                     and p.stripe_checkout_session_id is null and p.stripe_invoice_id is null))))
+                 or (p.stripe_charge_id operator(pg_catalog.=) any ($2)
+                     and (p.by_backend or (p.stripe_payment_intent_id is null and p.stripe_checkout_session_id is null
+                                           and p.stripe_invoice_id is null))))))
 union all
 select pg_catalog.json_build_object('relation', 'checkout_sessions', 'key', s.id,
          'row', pg_catalog.jsonb_build_object('status', s.status, 'payment_status', s.payment_status,

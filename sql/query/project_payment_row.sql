@@ -10,14 +10,14 @@ delete from payments.payment_history p where p.id operator(pg_catalog.=) any ($1
 -- $23 failed_at timestamptz, $24 refunded_at timestamptz, $25 stripe_created_at timestamptz, $26 shortfall bigint,
 -- $27 subtotal bigint, $28 amount_lost bigint, $29 lost_in_other_currency boolean
 insert into payments.payment_history
-  (environment,
+  (environment, by_backend,
    type, status, subject_type, subject_id, stripe_customer_id, customer_email_snapshot, stripe_checkout_session_id,
    stripe_payment_intent_id, stripe_invoice_id, stripe_charge_id, stripe_refund_id, stripe_dispute_id,
    stripe_subscription_id, stripe_product_id, stripe_price_id, amount, amount_refunded, currency, description,
    dispute_status, paid_at, failed_at, refunded_at, stripe_created_at, shortfall,
    subtotal, amount_lost, lost_in_other_currency)
 values
-  ($1,
+  ($1, false,
    $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
    $22, $23, $24, $25, $26, $27, $28, $29)
 on conflict do nothing;
@@ -58,16 +58,17 @@ select pg_catalog.json_build_object('id', p.id, 'of', coalesce(p.stripe_refund_i
  where (p.environment operator(pg_catalog.=) $1) is true
    and (p.stripe_refund_id operator(pg_catalog.=) any ($2) or p.stripe_dispute_id operator(pg_catalog.=) any ($2));
 
--- find_payments: the rows of one payment, the first made first (JSON strings).
+-- find_payments: the rows of one payment, the first made first (JSON objects).
 -- $1 environment text, $2 every id that its facts name text[]
-select pg_catalog.to_json(p.id)::pg_catalog.text
+select pg_catalog.json_build_object('id', p.id, 'by_backend', p.by_backend)::pg_catalog.text
   from payments.payment_history p
  where (p.environment operator(pg_catalog.=) $1) is true and p.type operator(pg_catalog.<>) 'refund' and p.type operator(pg_catalog.<>) 'dispute'
    and (p.stripe_payment_intent_id operator(pg_catalog.=) any ($2)
         or p.stripe_checkout_session_id operator(pg_catalog.=) any ($2)
         or p.stripe_invoice_id operator(pg_catalog.=) any ($2)
-        or (p.stripe_charge_id operator(pg_catalog.=) any ($2) and p.stripe_payment_intent_id is null
-            and p.stripe_checkout_session_id is null and p.stripe_invoice_id is null))
+        or (p.stripe_charge_id operator(pg_catalog.=) any ($2)
+            and (p.by_backend or (p.stripe_payment_intent_id is null and p.stripe_checkout_session_id is null
+                                  and p.stripe_invoice_id is null))))
  order by p.created_at, p.id;
 
 -- payment_of_intent: the row of a payment by its payment intent (a JSON string).

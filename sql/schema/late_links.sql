@@ -43,6 +43,14 @@ begin
       execute function payments.on_session_linked();
     alter trigger payments_session_linked on payments.checkout_sessions depends on extension payments;
   end if;
+  -- A payment that another backend writes may have been refunded or disputed before.
+  if not exists (select from pg_trigger where tgrelid = 'payments.payment_history'::regclass
+                   and tgname = 'payments_adopted') then
+    create trigger payments_adopted
+      after insert on payments.payment_history referencing new table as new_rows for each statement
+      execute function payments.adopt_payments();
+    alter trigger payments_adopted on payments.payment_history depends on extension payments;
+  end if;
 end
 $install$;
 

@@ -252,6 +252,7 @@ begin
   -- subtotal: what the items of the checkout session cost before discounts and tax, where all of its total was charged.
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
   -- amount_lost: what lost disputes took, in the payment's currency; lost_in_other_currency: whether one took something in another.
+  -- by_backend: another backend wrote the row; what it says stands when a refund or dispute of Stripe's names it.
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
       id uuid primary key default gen_random_uuid(),
@@ -278,6 +279,7 @@ begin
       shortfall bigint,
       amount_lost bigint,
       lost_in_other_currency boolean not null default false,
+      by_backend boolean not null default true,
       currency text,
       description text,
       dispute_status text,
@@ -305,10 +307,10 @@ begin
     -- What went back of a subscription's money.
     create index payment_history_returned_idx on payments.payment_history (stripe_subscription_id)
       where type = 'subscription_invoice' and (amount_refunded > 0 or dispute_status is not null);
-    -- A payment that has nothing but its charge is found by that.
+    -- A payment that has nothing but its charge is found by that, and so is one that another backend wrote.
     create index payment_history_charge_idx
       on payments.payment_history (stripe_charge_id, environment)
-      where stripe_payment_intent_id is null and stripe_checkout_session_id is null and stripe_invoice_id is null
+      where (by_backend or (stripe_payment_intent_id is null and stripe_checkout_session_id is null and stripe_invoice_id is null))
         and type <> 'refund' and type <> 'dispute';
   end if;
 

@@ -6,6 +6,7 @@
 //! lock than these (two claims on one mapping, a group that moved meanwhile), the work is undone and done again alone, with
 //! the whole projection locked.
 
+pub(crate) mod adopted;
 pub(crate) mod changed_mappings;
 pub(crate) mod customer_mapping;
 pub(crate) mod dispatch;

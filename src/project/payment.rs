@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use payments_core::Subject;
+use payments_core::payment::by_payment::by_payment;
 use payments_core::payment::context::{Context, LocalSession};
 use payments_core::payment::fact::{Fact, PaymentObject};
 use payments_core::payment::fold::{Folded, fold};
@@ -18,9 +19,9 @@ use crate::project::customer_mapping::MappingState;
 use crate::project::local_row::LocalRow;
 use crate::project::local_session::{LocalRows, as_session, claimable, lock_session_lookup, settle_session};
 use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
-use crate::project::payment_row::{RowLocation, write_payment, write_returns};
+use crate::project::payment_row::{RowLocation, Written, ids, write_payment, write_returns};
 use crate::project::recovered_session::{Family, review};
-use crate::project::{changed_mappings, customer_mapping};
+use crate::project::{adopted, changed_mappings, customer_mapping};
 use crate::projection_lock::{self, is_exclusive, require_exclusive};
 use crate::settings;
 
@@ -68,7 +69,9 @@ pub(crate) fn project(environment: Environment, new: &[Fact]) {
     if since == GroupOrigin::Existing && facts.is_empty() {
         require_exclusive();
     }
+    let is_adopting = new.iter().any(|fact| matches!(fact.object, PaymentObject::AdoptedPayment(_)));
     let place = match since {
+        _ if is_adopting => RowLocation::Unknown,
         GroupOrigin::New => RowLocation::New,
         GroupOrigin::Existing => RowLocation::of(&facts),
         GroupOrigin::Merged => RowLocation::Unknown,
@@ -209,10 +212,36 @@ fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place:
     }
     changed_mappings::folding(environment, group_id);
     let folded = folded(locals, facts);
-    if let Some(payment) = &folded.payment {
-        write_payment(environment, payment, place, facts);
+    let met_backend = match &folded.payment {
+        Some(payment) => write_payment(environment, payment, place, facts) == Written::MetBackend,
+        None => folded.is_returned,
+    };
+    if !(met_backend && adopt(environment, facts)) {
+        write_returns(environment, &folded);
     }
-    write_returns(environment, &folded);
+}
+
+/// Takes the rows that other backends wrote of a payment in among its facts, and writes what these come to then; whether there were any.
+fn adopt(environment: Environment, facts: &[Fact]) -> bool {
+    let rows = adopted::rows_of_backends(environment, ids(facts), facts);
+    if rows.is_empty() {
+        return false;
+    }
+    require_exclusive();
+    project(environment, &rows);
+    true
+}
+
+/// Takes in those of the rows with these ids that facts have named already.
+pub(crate) fn adopt_named(environment: Environment, ids: Vec<String>) {
+    let linked = adopted::linked_ids(environment, ids);
+    if linked.is_empty() {
+        return;
+    }
+    require_exclusive();
+    for rows in by_payment(adopted::rows_of_backends(environment, linked, &[])) {
+        project(environment, &rows);
+    }
 }
 
 /// A session has lost the local row that it names to another: it claims nothing any more, and its payment is no purchase here.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::pg::statement::{Statement, query, text};
 use crate::pg::time::timestamp;
+use crate::project::adopted::is_adopted;
 
 query!(DELETE_PAYMENTS, "project_payment_row", "delete_payments");
 query!(INSERT_PAYMENT, "project_payment_row", "insert_payment");
@@ -45,8 +46,29 @@ impl RowLocation {
     }
 }
 
+/// A row of a payment that is there.
+#[derive(Deserialize)]
+struct PaymentRow {
+    id: String,
+    by_backend: bool,
+}
+
+/// What became of a payment's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// It says what the facts say.
+    Yes,
+    /// Nothing was written: another backend wrote a row of the payment, which is not among the facts yet.
+    MetBackend,
+}
+
 /// Writes the one row of a payment. Rows that were thought to be two payments, before a later fact joined them, become one.
-pub(crate) fn write_payment(environment: Environment, payment: &Payment, place: &RowLocation, facts: &[Fact]) {
+pub(crate) fn write_payment(
+    environment: Environment,
+    payment: &Payment,
+    place: &RowLocation,
+    facts: &[Fact],
+) -> Written {
     let written = match place {
         RowLocation::New => insert(environment, payment),
         RowLocation::Of(query, id) => {
@@ -56,18 +78,23 @@ pub(crate) fn write_payment(environment: Environment, payment: &Payment, place: 
         RowLocation::Unknown => false,
     };
     if written {
-        return;
+        return Written::Yes;
     }
-    let mut rows: Vec<String> = FIND_PAYMENTS.all(&[text(environment.name()), ids(facts).into()]);
+    let found: Vec<PaymentRow> = FIND_PAYMENTS.all(&[text(environment.name()), ids(facts).into()]);
+    if found.iter().any(|row| row.by_backend && !is_adopted(&format!("row:{}", row.id), facts)) {
+        return Written::MetBackend;
+    }
+    let mut rows: Vec<String> = found.into_iter().map(|row| row.id).collect();
     if rows.is_empty() {
         insert(environment, payment);
-        return;
+        return Written::Yes;
     }
     let kept = rows.remove(0);
     if !rows.is_empty() {
         DELETE_PAYMENTS.execute(&[rows.into()]);
     }
     update(&kept, payment);
+    Written::Yes
 }
 
 /// Every id that facts name.

@@ -1,17 +1,20 @@
 //! What the triggers on our own tables call: what was written by others is derived like what we write.
 
+use std::collections::BTreeMap;
+
 use payments_core::Subject;
 use pgrx::WhoAllocated;
 use pgrx::prelude::*;
 
 use crate::definer;
 use crate::error::OrRaise;
-use crate::own_trigger::{TriggerFailed, Tuple, column, nothing, require_row};
+use crate::own_trigger::{TriggerFailed, Tuple, column, is_after_on, misplaced, nothing, require_row};
 use crate::pg::guc::SearchPath;
+use crate::pg::trigger_rows::{self, Row};
 use crate::precondition::environment_of;
 use crate::project::changed_mappings::{self, ChangedMapping};
 use crate::project::local_session::lock_session_lookup;
-use crate::project::payment::{refold, settle_family};
+use crate::project::payment::{adopt_named, refold, settle_family};
 use crate::project::payment_group;
 use crate::project::reassign::follow_changed_mappings;
 use crate::projection_lock::{self, require_exclusive};
@@ -87,4 +90,52 @@ fn changed<A: WhoAllocated>(row: &Tuple<A>, by_admin: bool) {
         follow_changed_mappings();
     };
     definer::write(SearchPath::Ordinary, || projection_lock::run_nested(follow));
+}
+
+/// Takes in the payments that a backend wrote after a refund, a dispute or another object of Stripe's had named them.
+///
+/// An AFTER INSERT trigger of `payments.payment_history`, of a statement with a transition table; SQLSTATE 39P01 anywhere else.
+#[pg_trigger(
+    sql = "create function payments.adopt_payments() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn adopt_payments<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    if !is_after_on(trigger, &["payment_history"]) || !trigger_rows::are_visible(trigger) {
+        misplaced(
+            "adopt_payments",
+            "It is made for an AFTER INSERT trigger of payments.payment_history.",
+            "Leave it there.",
+        );
+    }
+    if projection_lock::is_projecting() {
+        return nothing();
+    }
+    let written = ids_of_payments(trigger);
+    if written.is_empty() {
+        return nothing();
+    }
+    let follow = || {
+        for (environment, ids) in &written {
+            adopt_named(environment_of(Some(environment)).or_raise(), ids.clone());
+        }
+        follow_changed_mappings();
+    };
+    definer::write(SearchPath::Ordinary, || projection_lock::run_nested(follow));
+    nothing()
+}
+
+/// Stripe's ids of the payments that a statement wrote, by environment.
+fn ids_of_payments(trigger: &PgTrigger) -> BTreeMap<String, Vec<String>> {
+    let names = [c"stripe_payment_intent_id", c"stripe_checkout_session_id", c"stripe_invoice_id", c"stripe_charge_id"];
+    let columns = trigger_rows::columns(trigger, names);
+    let [environment, kind] = trigger_rows::columns(trigger, [c"environment", c"type"]);
+    let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    trigger_rows::visit(trigger, |_, new| {
+        let Some(new) = new else { return };
+        let is_return = |new: &Row| new.get(kind).is_some_and(|kind: String| kind == "refund" || kind == "dispute");
+        let Some(environment) = new.get::<String>(environment).filter(|_| !is_return(new)) else { return };
+        ids.entry(environment).or_default().extend(columns.iter().filter_map(|column| new.get::<String>(*column)));
+    });
+    ids
 }

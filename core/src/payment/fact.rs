@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::adopted::AdoptedPayment;
 use crate::snapshot::{SYNC, Snapshot};
 use crate::stripe::event_type::ObjectKind;
 use crate::stripe::object::Unreadable;
@@ -15,7 +16,7 @@ use crate::stripe::object::payment_intent::Intent;
 use crate::stripe::object::refund::Refund;
 use crate::stripe::object::session::Session;
 
-/// A Stripe object that is part of a payment.
+/// A Stripe object that is part of a payment, or what another backend wrote of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "object", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each is named as Stripe names it")]
@@ -27,6 +28,7 @@ pub enum PaymentObject {
     InvoicePayment(Box<InvoicePayment>),
     Refund(Box<Refund>),
     Dispute(Box<Dispute>),
+    AdoptedPayment(Box<AdoptedPayment>),
 }
 
 /// One snapshot of an object of a payment.
@@ -73,10 +75,10 @@ impl PaymentObject {
         }))
     }
 
-    /// The kind of object that it is.
+    /// The kind of Stripe's object that it is.
     #[must_use]
-    pub fn kind(&self) -> ObjectKind {
-        match self {
+    pub fn kind(&self) -> Option<ObjectKind> {
+        Some(match self {
             Self::CheckoutSession(_) => ObjectKind::CheckoutSession,
             Self::PaymentIntent(_) => ObjectKind::PaymentIntent,
             Self::Charge(_) => ObjectKind::Charge,
@@ -84,7 +86,8 @@ impl PaymentObject {
             Self::InvoicePayment(_) => ObjectKind::InvoicePayment,
             Self::Refund(_) => ObjectKind::Refund,
             Self::Dispute(_) => ObjectKind::Dispute,
-        }
+            Self::AdoptedPayment(_) => return None,
+        })
     }
 
     /// The object's id.
@@ -98,13 +101,14 @@ impl PaymentObject {
             Self::InvoicePayment(payment) => &payment.id,
             Self::Refund(refund) => &refund.id,
             Self::Dispute(dispute) => &dispute.id,
+            Self::AdoptedPayment(payment) => &payment.row,
         }
     }
 
-    /// Its `object` attribute.
+    /// Its `object` attribute, or what a row of another backend is called.
     #[must_use]
     pub fn object_type(&self) -> &'static str {
-        self.kind().name()
+        self.kind().map_or("adopted_payment", ObjectKind::name)
     }
 
     /// The ids that join facts into one payment, sorted: its own and those of the objects that it names.
@@ -141,6 +145,7 @@ impl PaymentObject {
                 keys.extend(dispute.payment_intent.clone());
                 keys.extend(dispute.charge.clone());
             }
+            Self::AdoptedPayment(payment) => keys.extend(payment.ids()),
         }
         keys.sort();
         keys.dedup();
@@ -155,6 +160,7 @@ impl PaymentObject {
             Self::PaymentIntent(intent) => intent.customer.as_deref(),
             Self::Charge(charge) => charge.customer.as_deref(),
             Self::Invoice(invoice) => invoice.customer.as_deref(),
+            Self::AdoptedPayment(payment) => payment.stripe_customer_id.as_deref(),
             _ => None,
         }
     }
@@ -165,6 +171,7 @@ impl PaymentObject {
         match self {
             Self::CheckoutSession(session) => session.subscription.as_deref(),
             Self::Invoice(invoice) => invoice.subscription.as_deref(),
+            Self::AdoptedPayment(payment) => payment.stripe_subscription_id.as_deref(),
             _ => None,
         }
     }
@@ -180,6 +187,7 @@ impl PaymentObject {
             Self::InvoicePayment(payment) => payment.state,
             Self::Refund(refund) => refund.state,
             Self::Dispute(_) => MoneyState::None,
+            Self::AdoptedPayment(payment) => payment.state(),
         }
     }
 
@@ -194,6 +202,7 @@ impl PaymentObject {
             Self::InvoicePayment(payment) => payment.created,
             Self::Refund(refund) => refund.created,
             Self::Dispute(dispute) => dispute.created,
+            Self::AdoptedPayment(payment) => payment.stripe_created_at,
         }
     }
 }

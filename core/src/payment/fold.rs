@@ -6,6 +6,7 @@ mod group;
 use serde::Serialize;
 
 use self::group::Group;
+use super::adopted::AdoptedPayment;
 use super::context::Context;
 use super::fact::{Fact, PaymentObject};
 use super::object_history::ObjectHistory;
@@ -56,6 +57,8 @@ pub struct Folded {
     pub refunds: Vec<Payment>,
     /// A row for each dispute.
     pub disputes: Vec<Payment>,
+    /// Whether anything of the payment went back, or is asked back.
+    pub is_returned: bool,
 }
 
 impl Folded {
@@ -73,7 +76,9 @@ pub fn fold(facts: &[Fact], context: &Context) -> Folded {
     let refunds = group.refunds.iter().filter_map(|history| refund_row(history, &shared)).collect();
     let disputes = group.disputes.iter().map(|(dispute, _)| dispute_row(dispute, &shared)).collect();
     let payment = group.is_claimed().then(|| payment_row(&group, shared));
-    Folded { payment, refunds, disputes }
+    let is_returned = !(group.refunds.is_empty() && group.disputes.is_empty())
+        || group.charges.iter().any(|(charge, _)| charge.amount_refunded > 0);
+    Folded { payment, refunds, disputes, is_returned }
 }
 
 /// Whether the money arrived, even if it was returned since.
@@ -92,7 +97,7 @@ pub fn paid_at(facts: &[Fact]) -> Option<i64> {
 fn shared_columns(group: &Group, context: &Context) -> Payment {
     let subject = group.subject(context);
     let local = group.sessions.iter().find_map(|(session, _)| context.locals.get(&session.id));
-    Payment {
+    let mut shared = Payment {
         subject_type: subject.as_ref().map(|subject| subject.subject_type.clone()),
         subject_id: subject.map(|subject| subject.subject_id),
         stripe_customer_id: group.customer().map(ToOwned::to_owned),
@@ -109,15 +114,25 @@ fn shared_columns(group: &Group, context: &Context) -> Payment {
             .find_map(|(invoice, _)| invoice.price.clone())
             .or_else(|| local.and_then(|local| local.price.clone())),
         ..Payment::default()
+    };
+    if let Some(row) = group.adopted() {
+        row.name(&mut shared);
     }
+    shared
 }
 
 fn payment_row(group: &Group, shared: Payment) -> Payment {
     let state = group.state();
-    let (amount, currency) = group.amount(state);
+    let adopted = group.adopted();
+    let (amount, currency) = match adopted.and_then(AdoptedPayment::arrived) {
+        Some((amount, currency)) => (Some(amount), currency),
+        None => group.amount(state),
+    };
+    let (amount, currency) = (amount.or_else(|| adopted?.amount), currency.or_else(|| adopted?.currency.clone()));
     let (amount_refunded, fully, refunded_at) = group.returned(amount, currency.as_deref());
     let is_subscription = group.invoices.iter().any(|(invoice, _)| invoice.subscription.is_some())
-        || group.session().is_some_and(|session| session.mode == "subscription");
+        || group.session().is_some_and(|session| session.mode == "subscription")
+        || adopted.is_some_and(|row| row.payment_type == "subscription_invoice");
     let status = match state {
         MoneyState::Succeeded if fully => "refunded",
         MoneyState::Succeeded if amount_refunded > 0 => "partially_refunded",
@@ -127,7 +142,7 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
     };
     let (amount_lost, lost_in_other_currency) = group.lost(currency.as_deref());
     let failures = || group.money().filter(|history| history.state() == MoneyState::Failed);
-    Payment {
+    let mut payment = Payment {
         payment_type: match (is_subscription, state) {
             (true, _) => "subscription_invoice",
             (false, MoneyState::Failed) => "failed_payment",
@@ -143,16 +158,25 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
         currency,
         description: group.description(),
         dispute_status: group.dispute_status(),
-        paid_at: if state == MoneyState::Succeeded { group.paid_at() } else { None },
+        paid_at: if state == MoneyState::Succeeded {
+            adopted.and_then(|row| row.paid_at).or_else(|| group.paid_at())
+        } else {
+            None
+        },
         failed_at: if state == MoneyState::Failed {
-            failures().filter_map(|history| history.first_time_in(MoneyState::Failed)).min()
+            let told = failures().filter_map(|history| history.first_time_in(MoneyState::Failed)).min();
+            told.or_else(|| adopted?.failed_at)
         } else {
             None
         },
         refunded_at,
         stripe_created_at: group.stripe_created_at(),
         ..shared
+    };
+    if let Some(row) = adopted {
+        row.complete(&mut payment);
     }
+    payment
 }
 
 fn refund_row(history: &ObjectHistory, shared: &Payment) -> Option<Payment> {

@@ -2,6 +2,7 @@
 //!
 //! Everything here is a function of a *set* of facts, so the order of arrival leaves no trace.
 
+pub mod adopted;
 pub mod by_payment;
 pub mod context;
 pub mod fact;

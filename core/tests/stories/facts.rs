@@ -26,7 +26,7 @@ fn an_object_is_read_by_its_kind() {
     for object in one_of_each() {
         let kind = ObjectKind::named(object["object"].as_str().unwrap()).unwrap();
         let read = PaymentObject::read(kind, &object.to_string(), None, PREFIX).unwrap().unwrap();
-        assert_eq!((read.kind(), read.object_type()), (kind, kind.name()));
+        assert_eq!((read.kind(), read.object_type()), (Some(kind), kind.name()));
         assert_eq!(read.object_id(), object["id"].as_str().unwrap());
         assert_eq!(read.created(), object["created"].as_i64());
     }

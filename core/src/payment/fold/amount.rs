@@ -1,6 +1,7 @@
 //! How much was charged, in which currency, and how much of it was returned.
 
 use super::group::Group;
+use crate::payment::adopted::AdoptedPayment;
 use crate::payment::object_history::ObjectHistory;
 use crate::payment::refunds::refunded;
 use crate::stripe::object::money_state::MoneyState;
@@ -115,7 +116,7 @@ impl Group<'_> {
 
     /// What was returned in the payment's own currency, whether that is all of it, and when the first refund succeeded.
     /// Where the charge is in another currency (the payer's, under Adaptive Pricing), the same share of the amount was
-    /// returned.
+    /// returned. What a backend wrote of it before is a part of that.
     pub(super) fn returned(&self, amount: Option<i64>, currency: Option<&str>) -> (i64, bool, Option<i64>) {
         let charges: Vec<ObjectHistory> = self.charges.iter().map(|(_, history)| history.clone()).collect();
         let back = refunded(&charges, &self.refunds);
@@ -129,8 +130,11 @@ impl Group<'_> {
             }
             _ => back.amount,
         };
-        let fully = refunded > 0 && amount.is_some_and(|amount| refunded >= amount);
-        (refunded, fully, back.at)
+        let (before, all) = self.adopted().map_or((0, false), AdoptedPayment::refunded);
+        let refunded = refunded.max(before);
+        let at = back.at.or_else(|| self.adopted().and_then(|row| row.refunded_at));
+        let fully = all || refunded > 0 && amount.is_some_and(|amount| refunded >= amount);
+        (refunded, fully, at)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The facts of one payment by the kind of their object, and what they say together.
 
+use crate::payment::adopted::AdoptedPayment;
 use crate::payment::context::Context;
 use crate::payment::fact::{Fact, PaymentObject};
 use crate::payment::object_history::{ObjectHistory, by_object};
@@ -22,6 +23,7 @@ pub(super) struct Group<'a> {
     pub(super) invoice_payments: Vec<(&'a InvoicePayment, ObjectHistory<'a>)>,
     pub(super) refunds: Vec<ObjectHistory<'a>>,
     pub(super) disputes: Vec<(&'a Dispute, ObjectHistory<'a>)>,
+    pub(super) adopted: Vec<&'a AdoptedPayment>,
 }
 
 impl<'a> Group<'a> {
@@ -34,6 +36,7 @@ impl<'a> Group<'a> {
             invoice_payments: Vec::new(),
             refunds: Vec::new(),
             disputes: Vec::new(),
+            adopted: Vec::new(),
         };
         for history in by_object(facts) {
             match &history.newest.object {
@@ -44,6 +47,7 @@ impl<'a> Group<'a> {
                 PaymentObject::InvoicePayment(payment) => group.invoice_payments.push((payment, history)),
                 PaymentObject::Refund(_) => group.refunds.push(history),
                 PaymentObject::Dispute(dispute) => group.disputes.push((dispute, history)),
+                PaymentObject::AdoptedPayment(payment) => group.adopted.push(payment),
             }
         }
         // The first of each kind speaks for the payment.
@@ -51,6 +55,9 @@ impl<'a> Group<'a> {
         group.intents.sort_by_key(|(intent, history)| speaking_order(history, intent.created, &intent.id));
         group.charges.sort_by_key(|(charge, history)| speaking_order(history, charge.created, &charge.id));
         group.invoices.sort_by_key(|(invoice, history)| speaking_order(history, invoice.created, &invoice.id));
+        group
+            .adopted
+            .sort_by_key(|row| (row.state() != MoneyState::Succeeded, row.stripe_created_at, row.row.as_str()));
         group
     }
 
@@ -67,7 +74,12 @@ impl<'a> Group<'a> {
         self.invoices.first().map(|(invoice, _)| *invoice)
     }
 
-    /// The histories of all objects that say whether the money arrived.
+    /// What another backend wrote of the payment.
+    pub(super) fn adopted(&self) -> Option<&'a AdoptedPayment> {
+        self.adopted.first().copied()
+    }
+
+    /// The histories of all of Stripe's objects that say whether the money arrived.
     pub(super) fn money(&self) -> impl Iterator<Item = &ObjectHistory<'a>> {
         let sessions = self.sessions.iter().map(|(_, history)| history);
         let intents = self.intents.iter().map(|(_, history)| history);
@@ -78,14 +90,15 @@ impl<'a> Group<'a> {
     }
 
     /// Whether the facts are a payment yet. An intent or a charge alone could belong to a subscription's invoice. It
-    /// waits for a session, an invoice or an invoice payment, unless its metadata says that it comes from a one-time
-    /// checkout of ours. A subscription's session or a canceled invoice payment is no payment alone, but it makes one
+    /// waits for a session, an invoice, an invoice payment or the row of another backend, unless its metadata says that it
+    /// comes from a one-time checkout of ours. A subscription's session or a canceled invoice payment is no payment alone, but it makes one
     /// of the intent or charge that it is joined with. Every snapshot counts, not only the newest: a payment stays a
     /// payment.
     pub(super) fn is_claimed(&self) -> bool {
         let joined = !(self.intents.is_empty() && self.charges.is_empty());
         let is_ours = |origin: &Origin| origin.checkout_mode.as_deref() == Some("payment");
-        self.money().flat_map(|history| &history.facts).any(|fact| match &fact.object {
+        let mut told = self.money().flat_map(|history| &history.facts);
+        let is_told = told.any(|fact| match &fact.object {
             PaymentObject::CheckoutSession(session) => {
                 let claims = session.mode == "payment" || (session.mode == "subscription" && joined);
                 claims && session.state != MoneyState::None
@@ -94,8 +107,9 @@ impl<'a> Group<'a> {
             PaymentObject::InvoicePayment(payment) => joined || payment.state != MoneyState::None,
             PaymentObject::PaymentIntent(intent) => is_ours(&intent.origin),
             PaymentObject::Charge(charge) => is_ours(&charge.origin),
-            PaymentObject::Refund(_) | PaymentObject::Dispute(_) => false,
-        })
+            PaymentObject::Refund(_) | PaymentObject::Dispute(_) | PaymentObject::AdoptedPayment(_) => false,
+        });
+        is_told || !self.adopted.is_empty()
     }
 
     /// The greatest state of all objects, at least pending. A failed charge counts only without an intent: the payer
@@ -106,7 +120,12 @@ impl<'a> Group<'a> {
                 || history.state() == MoneyState::Succeeded
                 || !matches!(history.newest.object, PaymentObject::Charge(_))
         };
-        self.money().filter(counts).map(ObjectHistory::state).max().unwrap_or(MoneyState::None).max(MoneyState::Pending)
+        let states = self.money().filter(counts).map(ObjectHistory::state);
+        states
+            .chain(self.adopted.iter().map(|row| row.state()))
+            .max()
+            .unwrap_or(MoneyState::None)
+            .max(MoneyState::Pending)
     }
 
     /// `sub_…`: the invoice's, else the session's.
