@@ -22,8 +22,12 @@ as $function$
            coalesce(fact ->> 'payment_intent', fact ->> 'charge', 'something else'))
     when 'refund' then format('refund %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
            coalesce(' (' || (fact ->> 'reason') || ')', ''))
-    when 'dispute' then format('dispute %s of %s %s is %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
-           coalesce(' (' || (fact ->> 'reason') || ')', ''))
+    when 'dispute' then format('dispute %s of %s %s is %s%s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
+           coalesce(' (' || (fact ->> 'reason') || ')', ''),
+           case when (fact ->> 'reinstated')::bigint > 0 then format(', %s of it was reinstated', fact ->> 'reinstated') else '' end)
+    when 'adopted_payment' then format('another backend wrote the payment, %s with %s %s%s; it is taken in as it stood', fact ->> 'status',
+           coalesce(fact ->> 'amount', 'no amount'), fact ->> 'currency',
+           case when (fact ->> 'amount_refunded')::bigint > 0 then format(', %s of it refunded', fact ->> 'amount_refunded') else '' end)
     when 'subscription' then format('subscription %s is %s%s', object ->> 'id', object ->> 'status',
            case when statement ->> 'deleted' = 'true' then ', and ended' when object ->> 'cancel_at_period_end' = 'true'
              or object ->> 'cancel_at' is not null then ', and told to end' else '' end
@@ -47,15 +51,44 @@ create function payments.explain_body(reference text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $function$
   with asked as (
-    select s.*
-      from payments.checkout_sessions s
-     where s.id::text = reference or s.stripe_checkout_session_id = reference or s.metadata ->> 'order_id' = reference
-        or s.stripe_customer_id = reference or s.stripe_subscription_id = reference
+    select s.* from payments.checkout_sessions s
+     where s.id = case when reference ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then reference::uuid end
+    union all
+    select s.* from payments.checkout_sessions s
+     where s.environment in ('test', 'live') and s.stripe_checkout_session_id = reference
+    union all
+    select s.* from payments.stripe_customer_mappings m
+      join payments.checkout_sessions s on s.subject_type = m.subject_type and s.subject_id = m.subject_id
+       and s.environment = m.environment and s.stripe_customer_id = m.stripe_customer_id
+     where m.environment in ('test', 'live') and m.stripe_customer_id = reference
+  ), ordered as (
+    -- No index leads from an order to its sessions, so all sessions are read where the reference is none of Stripe's ids.
+    select a.* from asked a
+    union all
+    select s.* from payments.checkout_sessions s
+     where reference !~ '^(cs|pi|ch|py|pyr|in|inpay|sub|cus|re|dp|du|evt|prod|price)_' and not exists (select from asked)
+       and s.metadata ->> 'order_id' = reference
+  ), relative as (
+    -- Sessions that Stripe recovered from others tell one story with them.
+    select r.environment, r.stripe_checkout_session_id, r.recovered_from
+      from payments.recovered_sessions r
+     where r.environment in ('test', 'live') and r.stripe_checkout_session_id = reference
+    union
+    select r.environment, r.stripe_checkout_session_id, r.recovered_from
+      from payments.recovered_sessions r
+     where r.environment in ('test', 'live') and r.recovered_from = reference
+    union
+    select r.environment, r.stripe_checkout_session_id, r.recovered_from
+      from ordered a join payments.recovered_sessions r on r.environment = a.environment
+       and r.recovered_from = coalesce(a.recovered_from, a.stripe_checkout_session_id)
   ), group_id as (
     select l.environment, l.group_id from payments.fact_links l where l.key = reference
     union
-    select l.environment, l.group_id from asked a
+    select l.environment, l.group_id from ordered a
       join payments.fact_links l on l.environment = a.environment and l.key = a.stripe_checkout_session_id
+    union
+    select l.environment, l.group_id from relative r
+      join payments.fact_links l on l.environment = r.environment and l.key = any (array[r.stripe_checkout_session_id, r.recovered_from])
     union
     select f.environment, f.group_id from payments.facts f
      where f.environment in ('test', 'live') and f.stripe_customer_id = reference and f.group_id is not null
@@ -63,7 +96,7 @@ as $function$
     select f.environment, f.group_id from payments.facts f
      where f.environment in ('test', 'live') and f.stripe_subscription_id = reference and f.group_id is not null
   ), fact as (
-    select f.environment, f.object_id, f.object_type, f.event_id, f.keys, f.stripe_subscription_id, f.statement::text as said
+    select f.environment, f.group_id, f.object_id, f.object_type, f.event_id, f.keys, f.stripe_subscription_id, f.statement::text as said
       from group_id a join payments.facts f on f.environment = a.environment and f.group_id = a.group_id
   ), mirrored as (
     select w.environment, reference as key from (values ('test'), ('live')) as w (environment)
@@ -77,12 +110,33 @@ as $function$
     union
     select m.environment, m.key from mirrored m
   ), session as (
-    select a.* from asked a
+    select a.* from ordered a
     union
     select s.* from named n join payments.checkout_sessions s
       on s.environment = n.environment and s.stripe_checkout_session_id = n.key
+  ), payment as (
+    select distinct on (p.id) p.*
+      from named n
+     cross join lateral (
+        select h.* from payments.payment_history h
+         where h.environment = n.environment and h.stripe_payment_intent_id = n.key and h.type <> 'refund'
+        union all
+        select h.* from payments.payment_history h
+         where h.environment = n.environment and h.stripe_checkout_session_id = n.key and h.type <> 'refund'
+        union all
+        select h.* from payments.payment_history h
+         where h.environment = n.environment and h.stripe_invoice_id = n.key and h.type <> 'refund'
+        union all
+        select h.* from payments.payment_history h
+         where h.environment = n.environment and h.stripe_charge_id = n.key and h.type <> 'refund' and h.type <> 'dispute'
+           and (h.by_backend or (h.stripe_payment_intent_id is null and h.stripe_checkout_session_id is null and h.stripe_invoice_id is null))
+       ) p
+     where p.type <> 'dispute'
+     order by p.id
   ), source as (
     select s.environment, 'checkout:' || s.id as source from session s
+    union
+    select n.environment, 'session:' || n.key from named n where n.key like 'cs\_%'
     union
     select n.environment, 'subscription:' || n.key from named n where n.key like 'sub\_%'
   )
@@ -98,8 +152,9 @@ as $function$
     from session s where s.last_error is not null
   union all
   select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
-         format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
-                case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end)
+         case f.object_type when 'adopted_payment' then payments.describe_fact(f.object_type, f.said::json)
+              else format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
+                          case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
     from fact f
     left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id
   union all
@@ -128,16 +183,67 @@ as $function$
   select e.environment, e.received_at,
          format('event %s (%s) %s%s', e.stripe_event_id, e.event_type,
                 case when e.processing_status = 'failed' then 'failed: ' || coalesce(e.last_error, 'no reason is recorded')
-                     else 'asked for a mapping that was refused: ' || e.conflict end,
+                     when e.processing_status = 'ignored' then 'was ignored: ' || coalesce(e.last_error, 'no reason is recorded')
+                     when e.conflict is not null then 'asked for a mapping that was refused: ' || e.conflict
+                     else format('came again with another body, which was refused (%s times)', e.refused_count) end,
                 case when e.attempt_count > 1 then format(', after %s attempts', e.attempt_count) else '' end)
     from named n
     join payments.webhook_events e on e.environment = n.environment and e.object_id = n.key
-   where e.processing_status = 'failed' or e.conflict is not null
+   where e.processing_status = any ('{failed,ignored}') or e.conflict is not null or e.refused_count > 0
+  union all
+  select r.environment, coalesce(to_timestamp((f.statement #>> '{fact,created}')::bigint), to_timestamp((f.statement ->> 'created')::bigint)),
+         format('Stripe recovered checkout session %s from the expired %s', r.stripe_checkout_session_id, r.recovered_from)
+    from relative r
+    left join lateral (
+      select f.statement from payments.facts f
+       where f.environment = r.environment and f.object_id = r.stripe_checkout_session_id
+       order by (f.statement ->> 'created')::bigint, f.event_id
+       limit 1) f on true
+  union all
+  -- A period that ended without a word of the next one.
+  select u.environment, u.current_period_end,
+         format('the period of subscription %s ended, and no renewal was told so far: %s %s', u.stripe_subscription_id,
+                case when now() < u.until then 'access goes on, because it may be told late, until' else 'access ended at' end, u.until)
+    from mirrored m
+   cross join lateral (
+      select s.environment, s.stripe_subscription_id, s.current_period_end,
+             s.current_period_end + current_setting('payments.period_grace')::interval as until
+        from payments.subscriptions s
+       where s.environment = m.environment and s.stripe_subscription_id = m.key and s.status in ('active', 'trialing')
+         and s.cancel_at is null and not s.cancel_at_period_end and s.current_period_end < now()) u
+  union all
+  select p.environment, p.updated_at,
+         format('of the payment of %s %s, %s was lost to disputes, and %s is left', p.amount, p.currency, p.amount_lost, p.amount - p.amount_lost)
+    from payment p
+   where p.amount_lost > 0 and p.amount_lost < p.amount
+  union all
+  select p.environment, p.updated_at,
+         'no checkout session of this payment is here, so it gives nothing by itself: payments.unfulfilled_payments tells what to do'
+    from payment p
+   where p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
+     and not exists (select from session s where s.environment = p.environment
+                        and (s.stripe_checkout_session_id = p.stripe_checkout_session_id
+                             or s.stripe_payment_intent_id = p.stripe_payment_intent_id))
+  union all
+  select g.environment, max(to_timestamp((g.said::json ->> 'created')::bigint)),
+         'nothing claims this money: neither a checkout session nor an invoice speaks of it'
+         || case when max(to_timestamp((g.said::json ->> 'created')::bigint)) > now() - interval '1 hour' then ' yet'
+                 else '. payments.unfulfilled_payments tells what to do' end
+    from fact g
+   where g.object_type in ('payment_intent', 'charge') and g.said::json #>> '{fact,state}' = 'succeeded'
+     and not exists (
+       select from fact o
+         join payment p on p.environment = o.environment
+          and array[p.stripe_payment_intent_id, p.stripe_checkout_session_id, p.stripe_invoice_id, p.stripe_charge_id] && o.keys::text[]
+        where o.environment = g.environment and o.group_id = g.group_id)
+   group by g.environment, g.group_id
   union all
   select g.environment, g.updated_at,
-         format('%s %s: %s%s', g.target_table, g.item, g.state, coalesce(' — ' || g.reason, ''))
+         format('%s %s: %s%s%s', g.target_table, g.item, g.state, coalesce(' — ' || g.reason, ''), coalesce('. Next: ' || r.next_step, ''))
     from source s
     join payments.fulfillments g on g.environment = s.environment and g.source = s.source
+    left join payments.review r
+      on r.environment = g.environment and r.source = g.source and r.kind = g.kind and r.target_table = g.target_table and r.item = g.item
   order by 1, 2, 3
 $function$;
 

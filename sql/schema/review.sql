@@ -105,7 +105,7 @@ begin
     -- neither a session nor an invoice speaks. It has no row in payment_history, and so no id.
     select r.*, why.reason, why.next_step
       from (
-        select distinct f.environment, f.group_id
+        select distinct o.environment, f.group_id
           from (
             -- These ranges are read from the primary key alone.
             select i.environment, i.object_id from payments.facts i
@@ -119,8 +119,12 @@ begin
                                 where p.stripe_charge_id = c.object_id and p.environment = c.environment
                                   and p.type = any ('{one_time_payment,subscription_invoice,failed_payment}'))
             offset 0) o
-          join payments.facts f on f.object_id = o.object_id and f.environment = o.environment
-         where f.group_id is not null and f.statement #>> '{fact,state}' = 'succeeded') g
+         cross join lateral (
+            -- LIMIT lets each be looked up by itself.
+            select s.group_id from payments.facts s
+             where s.object_id = o.object_id and s.environment = o.environment and s.statement #>> '{fact,state}' = 'succeeded'
+             limit 1) f
+         where f.group_id is not null) g
      cross join lateral (
         -- Each object once, as its newest snapshot has it.
         select min(n.at) filter (where n.state = 'succeeded') as paid_at, min(n.created) as created,
@@ -192,27 +196,20 @@ begin
        and m.paid_at < extract(epoch from now()) - 3600
        and not exists (
          select from payments.facts f cross join lateral unnest(f.keys) as k (key)
-           join payments.payment_history p
-             on p.environment = f.environment and p.type <> 'refund'
-            and p.stripe_payment_intent_id = k.key
-          where f.group_id = g.group_id and f.environment = g.environment)
-       and not exists (
-         select from payments.facts f cross join lateral unnest(f.keys) as k (key)
-           join payments.payment_history p
-             on p.environment = f.environment and p.type <> 'refund'
-            and p.stripe_checkout_session_id = k.key
-          where f.group_id = g.group_id and f.environment = g.environment)
-       and not exists (
-         select from payments.facts f cross join lateral unnest(f.keys) as k (key)
-           join payments.payment_history p
-             on p.environment = f.environment and p.type <> 'refund'
-            and p.stripe_invoice_id = k.key
-          where f.group_id = g.group_id and f.environment = g.environment)
-       and not exists (
-         select from payments.facts f cross join lateral unnest(f.keys) as k (key)
-           join payments.payment_history p
-             on p.environment = f.environment and p.stripe_charge_id = k.key and p.type <> 'refund' and p.type <> 'dispute'
-            and (p.by_backend or (p.stripe_payment_intent_id is null and p.stripe_checkout_session_id is null and p.stripe_invoice_id is null))
+          cross join lateral (
+            (select from payments.payment_history p
+              where p.environment = f.environment and p.type <> 'refund' and p.stripe_payment_intent_id = k.key limit 1)
+            union all
+            (select from payments.payment_history p
+              where p.environment = f.environment and p.type <> 'refund' and p.stripe_checkout_session_id = k.key limit 1)
+            union all
+            (select from payments.payment_history p
+              where p.environment = f.environment and p.type <> 'refund' and p.stripe_invoice_id = k.key limit 1)
+            union all
+            (select from payments.payment_history p
+              where p.environment = f.environment and p.stripe_charge_id = k.key and p.type <> 'refund' and p.type <> 'dispute'
+                and (p.by_backend or (p.stripe_payment_intent_id is null and p.stripe_checkout_session_id is null and p.stripe_invoice_id is null))
+              limit 1)) p
           where f.group_id = g.group_id and f.environment = g.environment);
   end if;
 end

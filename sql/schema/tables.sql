@@ -412,9 +412,11 @@ begin
     );
     -- Compressed, most bodies fit into the row, which is written once; out of line they would be rows and index entries of their own.
     alter table payments.webhook_events set (toast_tuple_target = 4080);
-    -- Of payments the facts name the events; of what is mirrored only the newest snapshots are kept as facts.
-    create index webhook_events_mirrored_idx on payments.webhook_events (object_id, environment)
-      where object_type in ('customer', 'subscription', 'product', 'price');
+    -- Of payments the facts name the events, unless these changed nothing; of what is mirrored only the newest snapshots are kept
+    -- as facts.
+    create index webhook_events_object_idx on payments.webhook_events (object_id, environment)
+      where object_type in ('customer', 'subscription', 'product', 'price')
+         or processing_status in ('failed', 'ignored') or conflict is not null or refused_count > 0;
     create index webhook_events_received_idx on payments.webhook_events using brin (received_at);
   end if;
 

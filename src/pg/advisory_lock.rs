@@ -22,6 +22,8 @@ pub(crate) enum LockSpace {
     Objects,
     /// Groups of facts, by their group ids.
     Groups,
+    /// Payments that another backend writes, and that a refund or dispute looks for, by Stripe's ids.
+    Adopted,
     /// What subjects have in the app's own tables, of the subjects of one slot.
     Subjects,
 }

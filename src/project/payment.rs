@@ -13,6 +13,7 @@ use payments_core::stripe::event::Environment;
 use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
+use crate::pg::advisory_lock::LockSpace;
 use crate::pg::savepoint;
 use crate::pg::statement::{Rows, Statement, array_text, query, text, written};
 use crate::project::customer_mapping::MappingState;
@@ -214,7 +215,7 @@ fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place:
     let folded = folded(locals, facts);
     let met_backend = match &folded.payment {
         Some(payment) => write_payment(environment, payment, place, facts) == Written::MetBackend,
-        None => folded.is_returned,
+        None => folded.is_returned && lock_adopted(environment, &ids(facts)),
     };
     if !(met_backend && adopt(environment, facts)) {
         write_returns(environment, &folded);
@@ -232,8 +233,15 @@ fn adopt(environment: Environment, facts: &[Fact]) -> bool {
     true
 }
 
+/// Who looks for a row of another backend and finds none, and the backend that writes it, take turns: one of them sees what the other did.
+fn lock_adopted(environment: Environment, ids: &[String]) -> bool {
+    LockSpace::Adopted.lock(environment.name(), ids.iter().map(String::as_str));
+    true
+}
+
 /// Takes in those of the rows with these ids that facts have named already.
 pub(crate) fn adopt_named(environment: Environment, ids: Vec<String>) {
+    lock_adopted(environment, &ids);
     let linked = adopted::linked_ids(environment, ids);
     if linked.is_empty() {
         return;

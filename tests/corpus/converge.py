@@ -4,7 +4,7 @@
 converge.py [--only TEXT] [--orders N] [--drawn N] [--seed N] [--workers N]: for each story, its events in the order of delivery (signed, each in
 its own transaction), reversed, every permutation of up to five events (N sampled beyond) in one transaction, some of
 them twice, several to a transaction, in batches, and over several connections at once; then verify and rebuild, which must find
-nothing to mend. Prints the first order that ends differently, and how.
+nothing to mend; and all money that arrived was given, went back, or is shown to a person (money.py). Prints the first order that ends differently, and how.
 """
 
 import argparse
@@ -26,7 +26,9 @@ from psycopg import sql
 import access
 import bought
 import drawn
+import elsewhere
 import generated
+import money
 import older
 import story
 from state import differences, missing, snapshot, tables
@@ -223,6 +225,9 @@ def check(one, worker, limit, maintained):
         "select event_type, last_error from payments.webhook_events where processing_status in ('failed', 'pending')"
     ).fetchall()
     problems += [f"event {kind} did not succeed: {error}" for kind, error in unhappy]
+    problems += [f"money disappeared: {line}" for line in money.unaccounted(connection)]
+    if one.hides and not money.unaccounted(connection, lambda row: one.hides in row[4]):
+        problems.append("the check of the money does not see a row that is hidden from it")
     if maintained:
         wrong = mended(connection)
         if wrong:
@@ -299,7 +304,8 @@ def main():
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    told_stories += list(generated.stories()) + list(bought.stories()) + list(access.stories()) + list(drawn.stories(options.drawn, options.seed))
+    made = (generated, bought, access, elsewhere)
+    told_stories += [one for module in made for one in module.stories()] + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 
     passed = failed = total = 0

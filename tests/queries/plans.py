@@ -47,7 +47,7 @@ READ_ELSEWHERE = {
     "checkout_sessions_subject_idx": "the policies of members, who read the sessions of their subjects",
     "customer_portal_sessions_subject_idx": "the same of portal sessions",
     "prices_product_idx": "a backend that shows a product with its prices",
-    "webhook_events_mirrored_idx": "explain(): the events of a customer, subscription, product or price",
+    "webhook_events_object_idx": "explain(): the events of a customer, subscription, product or price, and those that changed nothing",
 }
 INDEX_OF_PLAN = re.compile(r"(?:Index(?: Only)? Scan|Bitmap Index Scan)(?: Backward)?(?: using| on) (\w+)")
 # What PostgreSQL can't prepare; it is run instead.

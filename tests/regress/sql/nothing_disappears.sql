@@ -143,7 +143,7 @@ table balance;
 select count(*) from payments.verify_projections('test');
 select payments.rebuild_projections('test') > 0 as rebuilt;
 table balance;
-select happened_at, story from payments.explain('pi_bob');
+select folded(story) as story from payments.explain('pi_bob');
 rollback;
 
 -- The refund comes first, then the backend's row.
@@ -159,4 +159,42 @@ select stripe_payment_intent_id, status, amount_refunded, type from payments.pay
 select sum(delta) from public.credit_ledger;
 select count(*) from payments.verify_projections('test');
 select money, reason, next_step from shown;
+rollback;
+
+-- What explain() tells: money that nothing claims, events that changed nothing, a recovered session, a period that ended
+-- without a word of the next, a dispute of a part, what needs a person.
+begin;
+select payments.create_app_tables();
+create function told(reference text) returns setof text language sql as $$
+  select folded(story, 90) from payments.explain(reference) where story not like '%asked to pay%' $$;
+select said('payment_intent.succeeded', 'evt_1', intent('lone')),
+       said('payment_intent.succeeded', 'evt_2', intent('new'), extract(epoch from now())::bigint),
+       said('payment_intent.amount_capturable_updated', 'evt_3', intent('lone')),
+       said('payment_intent.created', 'evt_4', intent('lone'));
+select told('pi_lone');
+select told('pi_new');
+select told('cus_lone');
+call open_session('first');
+select said('checkout.session.expired', 'evt_5', session('first', '{"status": "expired", "payment_status": "unpaid",
+  "payment_intent": null}')),
+       said('checkout.session.completed', 'evt_6', session('again', '{"recovered_from": "cs_first"}')),
+       said('charge.dispute.closed', 'evt_7', dispute('again', 'lost', 800));
+select told('cs_first');
+select count(*) > 0 and count(*) = (select count(*) from told('cs_first')) as same_story from told('cs_again');
+select said('checkout.session.completed', 'evt_8', session('link'));
+select told('pi_link');
+call open_session('lost', metadata => '{"order_id": "00000000-0000-4000-8000-000000000009"}');
+select said('checkout.session.completed', 'evt_9', session('lost'));
+select told('00000000-0000-4000-8000-000000000009');
+create function subscription(id text, ended interval, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_object('id', id, 'object', 'subscription', 'status', 'active', 'customer', 'cus_s', 'created',
+    1752000060, 'metadata', '{}'::jsonb, 'items', jsonb_build_object('data', jsonb_build_array(jsonb_build_object(
+    'id', 'si_' || id, 'quantity', 1, 'current_period_start', 1752000060,
+    'current_period_end', extract(epoch from now() - ended)::bigint,
+    'price', '{"id": "price_s", "product": "prod_s"}'::jsonb)))) || more $$;
+select said('customer.subscription.created', 'evt_a', subscription('sub_late', '1 day')),
+       said('customer.subscription.created', 'evt_b', subscription('sub_gone', '4 days')),
+       said('customer.subscription.created', 'evt_c', subscription('sub_end', '1 day', '{"cancel_at": 1999999999}'));
+select regexp_replace(story, '(until|at) \d.*', '\1 …') as story
+  from payments.explain('cus_s') where story like 'the period%';
 rollback;
