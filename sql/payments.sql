@@ -504,7 +504,9 @@ begin
           || 'old.environment <> new.environment or old.stripe_price_id <> new.stripe_price_id'
           || ' or (old.stripe_product_id is not null and old.stripe_product_id is distinct from new.stripe_product_id)'
           || ' or old.active <> new.active or old.type is distinct from new.type'
-          || ' or old.recurring_interval is distinct from new.recurring_interval)')
+          || ' or old.recurring_interval is distinct from new.recurring_interval'
+          || ' or old.currency is distinct from new.currency or old.unit_amount is distinct from new.unit_amount'
+          || ' or old.billing_scheme is distinct from new.billing_scheme)')
       ) as w(relation, name, events, rows)
      where not exists (select from pg_trigger t
                         where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)
@@ -1160,6 +1162,8 @@ as $function$
     when 'checkout.session' then format('checkout session %s is %s and %s%s', fact ->> 'id', coalesce(fact ->> 'status', 'open'),
            coalesce(fact ->> 'payment_status', 'unpaid'),
            coalesce(format(', %s %s', fact ->> 'amount_total', fact ->> 'currency'), ''))
+    when 'checkout.session.line_items' then format('Stripe''s line items of checkout session %s are known%s', fact ->> 'session',
+           case when fact ->> 'has_more' = 'true' then ', but for some' else '' end)
     when 'payment_intent' then format('payment intent %s is %s: %s of %s %s received', fact ->> 'id', fact ->> 'status',
            fact ->> 'amount_received', fact ->> 'amount', fact ->> 'currency')
     when 'charge' then format('charge %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
@@ -2864,6 +2868,11 @@ begin
       on payments.checkout_sessions (idempotency_key, environment) where idempotency_key is not null;
     create index checkout_sessions_payment_intent_idx
       on payments.checkout_sessions (stripe_payment_intent_id, environment) where stripe_payment_intent_id is not null;
+    create index checkout_sessions_subscription_idx
+      on payments.checkout_sessions (stripe_subscription_id, environment) where stripe_subscription_id is not null;
+    -- A price that becomes known decides what was bought by it; sessions that were not completed bought nothing.
+    create index checkout_sessions_line_items_idx
+      on payments.checkout_sessions using gin (line_items jsonb_path_ops) where status = 'completed';
     create index checkout_sessions_subject_idx
       on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null;
     create index checkout_sessions_created_by_idx
@@ -2936,6 +2945,7 @@ begin
       shortfall bigint,
       amount_lost bigint,
       lost_in_other_currency boolean not null default false,
+      line_items jsonb,
       currency text,
       description text,
       dispute_status text,

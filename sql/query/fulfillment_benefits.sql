@@ -12,10 +12,14 @@ select pg_catalog.json_build_object(
   'paused', g.paused,
   'in_range', t.in_range,
   'duration', (case when t.in_range then g.duration operator(pg_catalog.*) $3::bigint end)::pg_catalog.text,
-  'unknown', l.product is null)::pg_catalog.text
-  from (select coalesce($4::pg_catalog.text, (select o.stripe_product_id from payments.prices o
-                                    where o.stripe_price_id operator(pg_catalog.=) $2::pg_catalog.text
-                                      and (o.environment operator(pg_catalog.=) $1) is true)) as product) l
+  'unknown', l.product is null,
+  'catalog', case when o.id is not null then pg_catalog.json_build_object(
+    'type', o.type, 'currency', o.currency,
+    'unit_amount', case when o.billing_scheme operator(pg_catalog.=) 'tiered' then null else o.unit_amount end) end)::pg_catalog.text
+  from (select 1) one
+  left join payments.prices o
+    on (o.environment operator(pg_catalog.=) $1) is true and o.stripe_price_id operator(pg_catalog.=) $2::pg_catalog.text
+ cross join lateral (select coalesce($4::pg_catalog.text, o.stripe_product_id) as product) l
   left join payments.benefits g
     on (g.environment operator(pg_catalog.=) $1) is true
         and coalesce(g.stripe_price_id, g.stripe_product_id) operator(pg_catalog.=) any (array[$2::pg_catalog.text, l.product])

@@ -7,7 +7,7 @@ select pg_catalog.json_build_object(
   'source', 'checkout:' operator(pg_catalog.||) s.id::pg_catalog.text,
   'money', pg_catalog.json_build_object(
     'status', p.status,
-    'is_subscription_invoice', p.type operator(pg_catalog.=) 'subscription_invoice',
+    'is_subscription_invoice', p.type operator(pg_catalog.=) 'subscription_invoice' and s.mode operator(pg_catalog.=) 'payment',
     'amount', p.amount,
     -- what the goods cost is what was paid for only where all of the total was charged; a backend may have kept the session
     'subtotal', coalesce(pg_catalog.to_jsonb(p.subtotal), case
@@ -27,9 +27,16 @@ select pg_catalog.json_build_object(
   'guest', s.guest,
   'subject_type', s.subject_type,
   'subject_id', s.subject_id,
-  'order_id', s.metadata operator(pg_catalog.->>) 'order_id',
+  'order_id', case when s.mode operator(pg_catalog.=) 'payment' then s.metadata operator(pg_catalog.->>) 'order_id' end,
   'went_live', coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
   'line_items', s.line_items,
+  'told', p.line_items,
+  'of_subscription', s.mode operator(pg_catalog.=) 'subscription',
+  'subscribed', case when s.mode operator(pg_catalog.=) 'subscription' then (
+    select pg_catalog.json_agg(i.stripe_price_id order by i.stripe_price_id)
+      from payments.subscription_items i
+     where (i.environment operator(pg_catalog.=) p.environment) is true
+       and i.stripe_subscription_id operator(pg_catalog.=) p.stripe_subscription_id and i.stripe_price_id is not null) end,
   'has_prior', exists (select from payments.fulfillments f
                         where (f.environment operator(pg_catalog.=) p.environment) is true
                           and f.source operator(pg_catalog.=) ('checkout:' operator(pg_catalog.||) s.id::pg_catalog.text))
@@ -38,7 +45,7 @@ select pg_catalog.json_build_object(
  cross join lateral (
    (select c.* from payments.checkout_sessions c
      where (c.environment operator(pg_catalog.=) p.environment) is true and c.stripe_checkout_session_id operator(pg_catalog.=) p.stripe_checkout_session_id
-       and c.mode operator(pg_catalog.=) 'payment')
+       and (c.mode operator(pg_catalog.=) 'payment' or p.type operator(pg_catalog.=) 'subscription_invoice'))
    union all
    (select c.* from payments.checkout_sessions c
      where (c.environment operator(pg_catalog.=) p.environment) is true and c.stripe_payment_intent_id operator(pg_catalog.=) p.stripe_payment_intent_id
@@ -69,6 +76,14 @@ select pg_catalog.json_build_object(
                pg_catalog.unnest($3::pg_catalog.timestamptz[]) as paid_at, pg_catalog.unnest($4::pg_catalog.text[]) as payment) as d
   join payments.fulfillments f
     on f.source operator(pg_catalog.=) d.source and (f.environment operator(pg_catalog.=) d.environment) is true;
+
+-- answered_line_items: what Stripe answered of a local session's line items when it was made, if that was asked for (a JSON object).
+-- $1 source of the purchase text
+select pg_catalog.json_build_object('id', coalesce(s.recovered_from, s.stripe_checkout_session_id), 'status', 'open',
+                                    'line_items', s.raw operator(pg_catalog.->) 'line_items')::pg_catalog.text
+  from payments.checkout_sessions s
+ where s.id operator(pg_catalog.=) pg_catalog.substr($1, 10)::pg_catalog.uuid
+   and pg_catalog.jsonb_typeof(s.raw operator(pg_catalog.->) 'line_items') operator(pg_catalog.=) 'object';
 
 -- are_purchases: whether a local session was paid by any of these payments (a JSON boolean). Most of an account's payments may be
 -- another app's, and to ask this costs a third of asking what was bought.

@@ -14,44 +14,12 @@ delete from payments.fulfillments f
  where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) $2 and f.state operator(pg_catalog.=) 'skipped'
    and (f.item operator(pg_catalog.=) 'nothing' or pg_catalog.starts_with(f.item, 'undecided:'));
 
--- find_payments_of_sessions: the payments that local sessions were paid by, locked (JSON strings).
--- $1 session ids text[]
-select pg_catalog.to_json(p.id)::pg_catalog.text
-  from payments.payment_history p
- where p.id operator(pg_catalog.=) any (array(
-         select h.id
-           from payments.checkout_sessions s
-          cross join lateral (
-            select c.id from payments.payment_history c
-             where (c.environment operator(pg_catalog.=) s.environment) is true and c.stripe_checkout_session_id operator(pg_catalog.=) s.stripe_checkout_session_id
-               and c.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
-            union
-            select i.id from payments.payment_history i
-             where (i.environment operator(pg_catalog.=) s.environment) is true and i.stripe_payment_intent_id operator(pg_catalog.=) s.stripe_payment_intent_id
-               and i.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])) as h
-          where s.id operator(pg_catalog.=) any ($1::pg_catalog.uuid[])))
-   and p.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
-   and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded'])
- order by p.id
-   for update;
+-- delete_unknown_goods: the same for one of which it was not known what was bought. $1 environment, $2 source text
+delete from payments.fulfillments f
+ where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) $2 and f.item operator(pg_catalog.=) 'line_items'
+   and f.benefit_source is null;
 
--- find_payment_of_stripe_session: the payment of one of Stripe's sessions whose money arrived, locked (JSON strings).
--- $1 environment text, $2 stripe_checkout_session_id text
-select pg_catalog.to_json(p.id)::pg_catalog.text
-  from payments.payment_history p
- where (p.environment operator(pg_catalog.=) $1) is true and p.stripe_checkout_session_id operator(pg_catalog.=) $2
-   and p.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
-   and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded'])
-   for update;
-
--- find_sessions_of_price: the local sessions with a line that waits for this price's product (ids as JSON strings).
--- $1 environment, $2 price text
-select pg_catalog.to_json(pg_catalog.substr(f.source, 10))::pg_catalog.text
-  from payments.fulfillments f
- where f.item operator(pg_catalog.=) ('undecided:' operator(pg_catalog.||) $2) and pg_catalog.starts_with(f.item, 'undecided:')
-   and (f.environment operator(pg_catalog.=) $1) is true;
-
--- find_referenced_sessions: the local one-time sessions that an id names: Stripe's, its payment intent's or their own.
+-- find_referenced_sessions: the local sessions that an id names: Stripe's, its payment intent's or their own.
 -- $1 environment or null, $2 reference text
 select pg_catalog.json_build_object('environment', s.environment, 'id', s.id)::pg_catalog.text
   from payments.checkout_sessions s
@@ -62,7 +30,6 @@ select pg_catalog.json_build_object('environment', s.environment, 'id', s.id)::p
          union all
          select case when pg_catalog.regexp_replace($2, '^checkout:', '') operator(pg_catalog.~) '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
                      then pg_catalog.regexp_replace($2, '^checkout:', '')::pg_catalog.uuid end)
-   and s.mode operator(pg_catalog.=) 'payment'
    and ($1 is null or (s.environment operator(pg_catalog.=) $1) is true)
  order by s.id;
 

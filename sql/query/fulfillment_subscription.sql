@@ -22,7 +22,25 @@ select pg_catalog.json_build_object(
                      'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'benefit_source', f.benefit_source))
               from payments.fulfillments f
              where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) ('subscription:' operator(pg_catalog.||) $2)
-               and f.kind operator(pg_catalog.=) any (array['user_entitlements', 'credit_ledger']))
+               and f.kind operator(pg_catalog.=) any (array['user_entitlements', 'credit_ledger'])),
+  -- its checkout, where nothing was decided on something bought there that is not among its items
+  'checkout', (select c.id
+                 from payments.checkout_sessions c
+                where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_subscription_id operator(pg_catalog.=) $2
+                  and c.mode operator(pg_catalog.=) 'subscription' and c.status operator(pg_catalog.=) 'completed'
+                  and exists (select from pg_catalog.jsonb_array_elements(c.line_items) as l (line)
+                               where coalesce(l.line operator(pg_catalog.->>) 'stripePriceId', l.line operator(pg_catalog.->>) 'price')
+                                     operator(pg_catalog.<>) all (array(
+                                       select i.stripe_price_id from payments.subscription_items i
+                                        where (i.environment operator(pg_catalog.=) $1) is true
+                                          and i.stripe_subscription_id operator(pg_catalog.=) $2 and i.stripe_price_id is not null)))
+                  and exists (select from payments.subscription_items i
+                               where (i.environment operator(pg_catalog.=) $1) is true and i.stripe_subscription_id operator(pg_catalog.=) $2)
+                  and not exists (select from payments.fulfillments f
+                                   where (f.environment operator(pg_catalog.=) $1) is true
+                                     and f.source operator(pg_catalog.=) ('checkout:' operator(pg_catalog.||) c.id::pg_catalog.text)
+                                     and f.kind operator(pg_catalog.=) any (array['user_entitlements', 'credit_ledger']))
+                limit 1)
 )::pg_catalog.text
   from (select 1) one
   left join payments.subscriptions s on (s.environment operator(pg_catalog.=) $1) is true and s.stripe_subscription_id operator(pg_catalog.=) $2;

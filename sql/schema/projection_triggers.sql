@@ -28,7 +28,9 @@ begin
           || 'old.environment <> new.environment or old.stripe_price_id <> new.stripe_price_id'
           || ' or (old.stripe_product_id is not null and old.stripe_product_id is distinct from new.stripe_product_id)'
           || ' or old.active <> new.active or old.type is distinct from new.type'
-          || ' or old.recurring_interval is distinct from new.recurring_interval)')
+          || ' or old.recurring_interval is distinct from new.recurring_interval'
+          || ' or old.currency is distinct from new.currency or old.unit_amount is distinct from new.unit_amount'
+          || ' or old.billing_scheme is distinct from new.billing_scheme)')
       ) as w(relation, name, events, rows)
      where not exists (select from pg_trigger t
                         where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)

@@ -206,6 +206,11 @@ begin
       on payments.checkout_sessions (idempotency_key, environment) where idempotency_key is not null;
     create index checkout_sessions_payment_intent_idx
       on payments.checkout_sessions (stripe_payment_intent_id, environment) where stripe_payment_intent_id is not null;
+    create index checkout_sessions_subscription_idx
+      on payments.checkout_sessions (stripe_subscription_id, environment) where stripe_subscription_id is not null;
+    -- A price that becomes known decides what was bought by it; sessions that were not completed bought nothing.
+    create index checkout_sessions_line_items_idx
+      on payments.checkout_sessions using gin (line_items jsonb_path_ops) where status = 'completed';
     create index checkout_sessions_subject_idx
       on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null;
     create index checkout_sessions_created_by_idx
@@ -280,6 +285,7 @@ begin
       amount_lost bigint,
       lost_in_other_currency boolean not null default false,
       by_backend boolean not null default true,
+      line_items jsonb,
       currency text,
       description text,
       dispute_status text,

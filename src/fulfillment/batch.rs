@@ -266,7 +266,7 @@ impl<'a> Batch<'a> {
         let kind = TargetKind::FulfillmentJobs;
         let mut units: Vec<Unit> = Vec::new();
         for target in self.tables.of_kind(kind) {
-            for (place, purchase) in self.purchases.iter().enumerate() {
+            for (place, purchase) in self.purchases.iter().enumerate().filter(|(_, one)| !one.of_subscription) {
                 let purchase: &'a Purchase = purchase;
                 let prior: Vec<_> = purchase.prior_on(kind, target).collect();
                 let plan = plan_jobs(&purchase.money, &prior);
@@ -304,11 +304,17 @@ impl<'a> Batch<'a> {
     /// Keeps what is recorded of a unit.
     fn keep_unit(&mut self, unit: Unit<'a>) {
         let Unit { place, purchase, kind, target, records, failure, .. } = unit;
-        let records = records.into_iter().map(|record| match &failure {
-            Some(failure) => failed(record, failure),
-            None => record,
-        });
-        self.decided.extend(records.map(|record| (place, purchase.decided(kind, target, record))));
+        for record in records {
+            let record = match &failure {
+                Some(failure) => failed(record, failure),
+                None if record.is_deleted => {
+                    self.outdated.push((place, kind, target, record.item));
+                    continue;
+                }
+                None => record,
+            };
+            self.decided.push((place, purchase.decided(kind, target, record)));
+        }
     }
 
     /// Records what is decided by now.

@@ -24,12 +24,14 @@ type Benefits = Rc<Vec<Benefit>>;
 #[derive(Default)]
 struct OfLines(RefCell<Cache<(String, Line), Benefits>>);
 
-/// What lines give as this backend knows it, counted from `start` (microseconds since 1970).
-pub(super) fn of_lines(environment: &str, lines: &[Line], start: i64) -> Vec<Benefit> {
+/// What lines give as this backend knows it, counted from `start` (microseconds since 1970). `before_reading` is told each price that it
+/// does not know.
+pub(super) fn of_lines(environment: &str, lines: &[Line], start: i64, before_reading: impl Fn(&str)) -> Vec<Benefit> {
     let benefits = lines.iter().flat_map(|line| {
         let key = (environment.to_owned(), line.clone());
         let tables = [payments_table(c"benefits"), payments_table(c"prices")];
         let known = cached(&slot::<OfLines>().0, &tables, key, |(environment, line)| {
+            before_reading(&line.0);
             let found = find(environment, line);
             // A product that is unknown becomes known without anybody being told.
             let keep = found.iter().all(|benefit| !benefit.unknown);

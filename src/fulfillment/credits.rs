@@ -49,11 +49,15 @@ fn write_entry(target: &Target, subject: &Subject, entry: &Entry) {
     if write(target, &NewLine::of(subject, entry, &entry.source)).is_some() {
         return;
     }
-    if find(target, subject, &entry.source).is_none_or(|line| line.delta != entry.delta) {
+    let may_grant_again = entry.repeat == Repeat::GrantAgain;
+    let stands = if may_grant_again { sum(target, &entry.source) } else { None };
+    // Of what was taken back altogether another number may be granted: other lines turned out to have been bought.
+    let is_other = find(target, subject, &entry.source).is_none_or(|line| line.delta != entry.delta);
+    if is_other && stands != Some(0) {
         error!("the ledger has a line of {} that says otherwise", entry.source);
     }
-    if entry.repeat == Repeat::GrantAgain {
-        grant_again(target, subject, entry);
+    if may_grant_again {
+        grant_again(target, subject, entry, stands.unwrap_or(entry.delta));
     }
 }
 
@@ -64,10 +68,13 @@ fn write_step(target: &Target, subject: &Subject, step: &Entry) {
     sources.find(|source| write(target, &NewLine::of(subject, step, source)).is_some());
 }
 
+/// What the lines of a source come to.
+fn sum(target: &Target, source: &str) -> Option<i64> {
+    target.run(SUM_CREDITS, &[text(source)]).1.and_then(|sum| sum.parse().ok())
+}
+
 /// What was granted before may have been withheld since: gives what is missing.
-fn grant_again(target: &Target, subject: &Subject, granted: &Entry) {
-    let sum = target.run(SUM_CREDITS, &[text(granted.source.as_str())]).1;
-    let stands = sum.and_then(|sum| sum.parse::<i64>().ok()).unwrap_or(granted.delta);
+fn grant_again(target: &Target, subject: &Subject, granted: &Entry, stands: i64) {
     if stands < granted.delta {
         let source = format!("{}:again:{stands}-{}", granted.source, granted.delta);
         let (delta, reason, repeat) = (granted.delta - stands, "adjustment", Repeat::Numbered);

@@ -58,7 +58,7 @@ fn payload(job: &NewJob) -> String {
         "subject_id": purchase.subject_id,
         "amount": purchase.money.amount,
         "currency": purchase.money.currency,
-        "line_items": purchase.line_items,
+        "line_items": purchase.bought(),
     })
     .to_string()
 }

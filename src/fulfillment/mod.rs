@@ -16,6 +16,7 @@ mod purchase;
 mod record;
 mod retry;
 mod returned;
+mod sessions;
 mod subscription;
 mod target;
 mod target_kind;

@@ -53,7 +53,8 @@ impl Known {
 /// The holders whose passes of a key follow from a unit: who has it by now, and who had it before.
 fn holders<'u>(unit: &'u Unit) -> impl Iterator<Item = &'u str> {
     let Part::Key { write, had, .. } = &unit.part else { return Vec::new().into_iter() };
-    let has = unit.records.first().filter(|record| record.item == write.key).and_then(|record| record.holder.as_deref());
+    let has =
+        unit.records.first().filter(|record| record.item == write.key).and_then(|record| record.holder.as_deref());
     let mut holders: Vec<&str> = has.into_iter().chain(had.as_deref()).collect();
     holders.dedup();
     holders.into_iter()

@@ -6,12 +6,14 @@ use std::rc::Rc;
 
 use payments_core::Subject;
 use payments_core::fulfillment::benefit::Benefit;
+use payments_core::fulfillment::bought::{CatalogPrice, Told, contradiction, is_same, paid_once, shown, waiting};
 use payments_core::fulfillment::grant::Purchased;
-use payments_core::fulfillment::line_items::{Line, lines};
+use payments_core::fulfillment::line_items::{Line, as_line_items, lines};
 use payments_core::fulfillment::money::Money;
 use payments_core::fulfillment::order::PaymentCandidate;
 use payments_core::fulfillment::own::Own;
-use payments_core::fulfillment::prior::{PriorFulfillment, UNDECIDED};
+use payments_core::fulfillment::prior::{LINE_ITEMS, PriorFulfillment, UNDECIDED};
+use payments_core::stripe::object::line_items::LineItems;
 use pgrx::Uuid;
 use serde::Deserialize;
 
@@ -20,10 +22,12 @@ use super::record::Decided;
 use super::target::Target;
 use super::target_kind::TargetKind;
 use crate::pg::advisory_lock;
-use crate::pg::statement::{Rows, query};
+use crate::pg::statement::{Rows, query, text};
+use crate::projection_lock::is_exclusive;
 
 query!(FIND_PURCHASES, "fulfillment_purchase", "find_purchases");
 query!(FIND_PRIORS, "fulfillment_purchase", "find_priors");
+query!(ANSWERED_LINE_ITEMS, "fulfillment_purchase", "answered_line_items");
 query!(ARE_PURCHASES, "fulfillment_purchase", "are_purchases");
 
 /// A payment whose money arrived, with what its local checkout session says was bought.
@@ -41,12 +45,22 @@ pub(super) struct Purchase {
     pub(super) subject_id: Option<String>,
     pub(super) order_id: Option<String>,
     went_live: bool,
-    pub(super) line_items: serde_json::Value,
+    line_items: serde_json::Value,
+    /// `payment_history.line_items`: what Stripe's own line items say.
+    told: serde_json::Value,
+    /// Whether it is of the first invoice of a subscription that was bought by a checkout session.
+    pub(super) of_subscription: bool,
+    /// The prices of that subscription's items.
+    subscribed: Option<Vec<String>>,
     has_prior: bool,
+    /// What was bought, once that is known.
+    #[serde(skip)]
+    lines: Vec<Line>,
+    /// The same in words, where Stripe says something else than was asked for.
+    #[serde(skip)]
+    differing: Option<String>,
     #[serde(skip)]
     prior: Vec<PriorFulfillment>,
-    #[serde(skip)]
-    lines: OnceCell<Vec<Line>>,
     #[serde(skip)]
     benefits: OnceCell<Vec<Benefit>>,
     #[serde(skip)]
@@ -81,6 +95,8 @@ impl Purchase {
         let places: HashMap<&[u8; 16], usize> = payments.iter().map(Uuid::as_bytes).zip(0..).collect();
         let mut found: Vec<Self> = FIND_PURCHASES.all(&[payments.to_vec().into()]);
         Self::read_priors(&mut found);
+        found.iter_mut().for_each(Self::find_out);
+        found.retain(|purchase| !purchase.of_subscription || !purchase.lines.is_empty() || !purchase.prior.is_empty());
         let place = |purchase: &Self| places.get(uuid(&purchase.payment).as_bytes()).copied();
         let mut in_order: Vec<(usize, Rc<Self>)> =
             found.into_iter().filter_map(|purchase| Some((place(&purchase)?, Rc::new(purchase)))).collect();
@@ -134,8 +150,76 @@ impl Purchase {
         self.environment == "test" && self.went_live
     }
 
-    fn lines(&self) -> &[Line] {
-        self.lines.get_or_init(|| lines(&self.line_items))
+    /// Finds out what was bought: Stripe's line items say it where they are known, else those that were asked for, unless the money
+    /// contradicts them. Then it is not known, and nothing is given.
+    fn find_out(&mut self) {
+        let told = Told::of(&self.told);
+        self.lines = match &told {
+            Told::All(lines) => lines.clone(),
+            _ => lines(&self.line_items),
+        };
+        if self.of_subscription {
+            self.keep_paid_once(&told);
+        } else if let Told::All(lines) = told {
+            self.differing = (!is_same(&self.line_items, &lines)).then(|| shown(&lines));
+        } else if let Some(why) = self.doubt(&told) {
+            match self.answered() {
+                Some(lines) => {
+                    self.differing = (!is_same(&self.line_items, &lines)).then(|| shown(&lines));
+                    self.lines = lines;
+                    self.benefits = OnceCell::new();
+                }
+                None => {
+                    let session = self.stripe_checkout_session_id.as_deref();
+                    self.money.unknown_goods = Some(waiting(&why, &self.environment, session));
+                }
+            }
+        }
+    }
+
+    /// Of a subscription's session, what is paid once; its items give as long as it grants access.
+    fn keep_paid_once(&mut self, told: &Told) {
+        let once = |lines: Vec<Line>| paid_once(lines, |price| self.catalog(price), self.subscribed.as_deref());
+        let bought = once(self.lines.clone());
+        let differing = match told {
+            Told::All(_) => shown(&once(lines(&self.line_items))) != shown(&bought),
+            _ => false,
+        };
+        self.differing = differing.then(|| shown(&bought));
+        self.lines = bought;
+        self.benefits = OnceCell::new();
+    }
+
+    /// Why what was asked for may not be what was bought.
+    fn doubt(&self, told: &Told) -> Option<String> {
+        if *told == Told::Part {
+            return Some("only a part of Stripe's line items is known".to_owned());
+        }
+        self.money.subtotal?;
+        contradiction(&self.line_items, &self.money, |price| self.catalog(price))
+    }
+
+    /// What the catalog says of the price of one of the lines.
+    fn catalog(&self, price: &str) -> Option<&CatalogPrice> {
+        self.benefits().iter().find(|benefit| benefit.price == price).and_then(|benefit| benefit.catalog.as_ref())
+    }
+
+    /// What Stripe answered of the line items when the session was made, if they come to what the session's items cost in the end.
+    fn answered(&self) -> Option<Vec<Line>> {
+        let answer = ANSWERED_LINE_ITEMS.one::<serde_json::Value>(&[text(self.source.as_str())])?;
+        let items = LineItems::of_session(&answer.to_string()).ok().flatten()?;
+        let is_all = !items.has_more && items.amount_subtotal.is_some() && items.amount_subtotal == self.money.subtotal;
+        let is_one_currency = items.currency.is_none() || items.currency == self.money.currency;
+        let told = Told::of(&serde_json::json!(items.lines));
+        match told {
+            Told::All(lines) if is_all && is_one_currency => Some(lines),
+            _ => None,
+        }
+    }
+
+    /// What was bought, as a session's `line_items` would write it.
+    pub(super) fn bought(&self) -> serde_json::Value {
+        if self.differing.is_some() { as_line_items(&self.lines) } else { self.line_items.clone() }
     }
 
     /// What its lines give now, of every kind.
@@ -144,8 +228,15 @@ impl Purchase {
     /// other. Nothing of this payment is written to a ledger yet, so nobody waits for us meanwhile.
     pub(super) fn benefits(&self) -> &[Benefit] {
         self.benefits.get_or_init(|| {
-            let lines: Vec<_> = self.lines().iter().map(|line| (line.price.clone(), line.quantity, None)).collect();
-            let benefits = benefits::of_lines(&self.environment, &lines, self.money.paid_at);
+            let lines: Vec<_> =
+                self.lines.iter().map(|line| (line.price.clone(), line.quantity, line.product.clone())).collect();
+            // Who has the whole projection waits for nobody who writes a price.
+            let is_first = self.prior.is_empty() && !is_exclusive();
+            let benefits = benefits::of_lines(&self.environment, &lines, self.money.paid_at, |price| {
+                if is_first {
+                    advisory_lock::lock_shared(&price_lock(&self.environment, price));
+                }
+            });
             let mut new: Vec<&str> = benefits
                 .iter()
                 .filter(|benefit| benefit.unknown_credits || benefit.unknown_keys)
@@ -174,7 +265,9 @@ impl Purchase {
         self.own.get_or_init(|| {
             let decided_at = self.prior.iter().map(|prior| prior.decided_at).min();
             let kinds = [TargetKind::CreditLedger, TargetKind::UserEntitlements];
-            Own::of(self.benefits(), decided_at, kinds.into_iter().flat_map(|kind| self.prior_of(kind)))
+            let is_known = |prior: &PriorFulfillment| self.is_of_known_lines(prior);
+            let prior = kinds.into_iter().flat_map(|kind| self.prior_of(kind)).filter(|prior| is_known(prior));
+            Own::of(self.benefits(), decided_at, prior)
         })
     }
 
@@ -188,11 +281,21 @@ impl Purchase {
         Purchased {
             source: &self.source,
             money: &self.money,
-            prices: self.lines().iter().map(|line| line.price.as_str()).collect(),
+            prices: self.lines.iter().map(|line| line.price.as_str()).collect(),
             is_revoke_only: self.is_revoke_only(),
             no_holder,
-            prior: self.prior_on(kind, target).collect(),
+            told: self.differing.as_deref(),
+            line_items: self.prior_on(kind, target).find(|prior| prior.item == LINE_ITEMS),
+            prior: self.prior_on(kind, target).filter(|prior| prior.item != LINE_ITEMS).collect(),
         }
+    }
+
+    /// Whether an earlier decision was made by the lines that are known now.
+    fn is_of_known_lines(&self, prior: &PriorFulfillment) -> bool {
+        let is_beside = |one: &&PriorFulfillment| {
+            one.item == LINE_ITEMS && (&one.kind, &one.target_table) == (&prior.kind, &prior.target_table)
+        };
+        self.prior.iter().find(is_beside).and_then(|one| one.benefit_source.as_ref()) == self.differing.as_ref()
     }
 
     /// As one of the payments that name an order.
@@ -203,7 +306,8 @@ impl Purchase {
             money: self.money.clone(),
             created_by: self.created_by.clone(),
             subject: self.subject(),
-            line_items: self.line_items.clone(),
+            line_items: self.bought(),
+            told: self.differing.clone(),
             by_backend: self.by_backend(),
             own: if self.by_backend() { Own::Nothing } else { self.own().clone() },
             went_live: self.went_live,

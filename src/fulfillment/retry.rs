@@ -4,12 +4,10 @@ use payments_core::Subject;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::dispatch::give;
-use super::purchase::{price_lock, uuid};
-use super::{returned, subscription};
+use super::sessions::{give_session, payments_of};
 use super::target_kind::{PAID_FOR, TargetKind};
+use super::{returned, subscription};
 use crate::error::OrRaise;
-use crate::pg::advisory_lock;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
 use crate::{definer, trust};
@@ -17,9 +15,7 @@ use crate::{definer, trust};
 query!(FIND_OPEN_FULFILLMENTS, "fulfillment_retry", "find_open_fulfillments");
 query!(COUNT_OPEN_FULFILLMENTS, "fulfillment_retry", "count_open_fulfillments");
 query!(DELETE_SKIPPED_FULFILLMENTS, "fulfillment_retry", "delete_skipped_fulfillments");
-query!(FIND_PAYMENT_OF_STRIPE_SESSION, "fulfillment_retry", "find_payment_of_stripe_session");
-query!(FIND_PAYMENTS_OF_SESSIONS, "fulfillment_retry", "find_payments_of_sessions");
-query!(FIND_SESSIONS_OF_PRICE, "fulfillment_retry", "find_sessions_of_price");
+query!(DELETE_UNKNOWN_GOODS, "fulfillment_retry", "delete_unknown_goods");
 query!(FIND_REFERENCED_SESSIONS, "fulfillment_retry", "find_referenced_sessions");
 query!(FIND_SESSIONS_OF_ORDER, "fulfillment_retry", "find_sessions_of_order");
 query!(FIND_REFERENCED_SUBSCRIPTIONS, "fulfillment_retry", "find_referenced_subscriptions");
@@ -105,8 +101,9 @@ fn anew(environment: Option<&str>, reference: &str) {
     }
     payments_of(sessions.iter().map(|session| session.id.as_str()).collect());
     for session in sessions {
-        DELETE_SKIPPED_FULFILLMENTS
-            .execute(&[text(session.environment.as_str()), text(format!("checkout:{}", session.id).as_str())]);
+        let source = format!("checkout:{}", session.id);
+        DELETE_SKIPPED_FULFILLMENTS.execute(&[text(session.environment.as_str()), text(source.as_str())]);
+        DELETE_UNKNOWN_GOODS.execute(&[text(session.environment.as_str()), text(source.as_str())]);
         give_session(&PAID_FOR, &session.id);
     }
     FIND_REFERENCED_SUBSCRIPTIONS.all(&args).into_iter().for_each(settle_subscription);
@@ -126,40 +123,4 @@ fn settle_subscription(one: Subscription) {
     if let Some((subject_type, subject_id)) = one.subject_type.zip(one.subject_id) {
         subscription::write_billing_status(&one.environment, &Subject { subject_type, subject_id });
     }
-}
-
-/// Gives what the payments of one local session bought.
-pub(super) fn give_session(kinds: &[TargetKind], session: &str) {
-    give_payments(kinds, &payments_of(vec![session]));
-}
-
-/// Gives what the payment of one of Stripe's sessions bought, if its row says that it is of that session.
-pub(super) fn give_payment_of(environment: &str, stripe_checkout_session_id: &str) {
-    let payments: Vec<String> =
-        FIND_PAYMENT_OF_STRIPE_SESSION.all(&[text(environment), text(stripe_checkout_session_id)]);
-    if !payments.is_empty() {
-        give_payments(&PAID_FOR, &payments);
-    }
-}
-
-/// The payments of local sessions. Their rows are locked, and so all of them must be before anything is given for one of
-/// them: a delivery locks its payment first, and then what that gives to.
-fn payments_of(sessions: Vec<&str>) -> Vec<String> {
-    FIND_PAYMENTS_OF_SESSIONS.all(&[sessions.into()])
-}
-
-/// Decides the lines that waited for a price's product.
-///
-/// Who decides on a payment meanwhile shares the price's lock, so that either we see that a line waits, or it sees the
-/// price. The payments' rows are locked before anything is written for one of them, as every delivery does it.
-pub(super) fn give_price(environment: &str, price: &str) {
-    advisory_lock::lock(&price_lock(environment, price));
-    let sessions: Vec<String> = FIND_SESSIONS_OF_PRICE.all(&[text(environment), text(price)]);
-    let payments = payments_of(sessions.iter().map(String::as_str).collect());
-    give_payments(&[TargetKind::CreditLedger, TargetKind::UserEntitlements, TargetKind::Orders], &payments);
-}
-
-fn give_payments(kinds: &[TargetKind], payments: &[String]) {
-    let payments: Vec<pgrx::Uuid> = payments.iter().map(|payment| uuid(payment)).collect();
-    give(kinds, &payments);
 }

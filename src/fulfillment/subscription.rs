@@ -15,6 +15,7 @@ use super::benefits::{self, Line};
 use super::credits::lock_patiently;
 use super::entitlements::{self, Holder, Key};
 use super::record::{Decided, delete, failed, save};
+use super::sessions::give_session;
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
@@ -48,6 +49,8 @@ struct Subscription {
     cancel_at: Option<i64>,
     items: Option<Vec<Item>>,
     prior: Option<Vec<Prior>>,
+    /// The local session in which it was bought, where something of that is to be decided now.
+    checkout: Option<String>,
 }
 
 /// One of its items; times are in microseconds since 1970.
@@ -99,8 +102,7 @@ impl Subscription {
         let mut dues: Vec<Due> = Vec::new();
         for benefit in benefits {
             let Some((key, benefit_source)) = benefit.key.clone().zip(benefit.source.clone()) else { continue };
-            let policy =
-                Policy { past_due: benefit.past_due == Some(true), paused: benefit.paused != Some(false) };
+            let policy = Policy { past_due: benefit.past_due == Some(true), paused: benefit.paused != Some(false) };
             let givings = self.givings(policy, |item| item.price == benefit.price);
             match dues.iter_mut().find(|due| due.key == key) {
                 Some(due) => due.givings.extend(givings),
@@ -135,7 +137,7 @@ pub(super) fn give_entitlements(environment: &str, stripe_subscription_id: &str)
     else {
         return;
     };
-    let benefits = benefits::of_lines(environment, &subscription.lines(), 0);
+    let benefits = benefits::of_lines(environment, &subscription.lines(), 0, |_| ());
     for target in tables.iter() {
         for due in subscription.dues(target, &benefits) {
             give(target, &subscription, &due);
@@ -143,6 +145,9 @@ pub(super) fn give_entitlements(environment: &str, stripe_subscription_id: &str)
     }
     for ledger in ledgers.iter() {
         refuse_credits(ledger, &subscription, &benefits);
+    }
+    if let Some(session) = &subscription.checkout {
+        give_session(&[TargetKind::CreditLedger, TargetKind::UserEntitlements], session);
     }
 }
 

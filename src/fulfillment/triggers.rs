@@ -11,7 +11,7 @@ use pgrx::{AllocatedByRust, Uuid, WhoAllocated};
 use super::purchase::PaidBy;
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
-use super::{dispatch, order, retry, returned, subscription};
+use super::{dispatch, order, returned, sessions, subscription};
 use crate::own_trigger::{TriggerFailed, Tuple, column, is_after_on, misplaced, nothing, require_row};
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
@@ -146,26 +146,36 @@ fn project_late_session<'a>(
     require_row(trigger, "project_late_session", "checkout_sessions", ATTACH);
     let ids = |row: &Tuple<_>| [column(row, "stripe_checkout_session_id"), column(row, "stripe_payment_intent_id")];
     let Some(new) = trigger.new() else { return nothing() };
-    if column(&new, "mode").as_deref() == Some("payment") {
-        let (was, is) = (trigger.old().map(|old| ids(&old)), ids(&new));
-        if projection_lock::is_projecting() {
-            // The payment that is projected is given when its row is written; one that was written before, of a session that has
-            // just got this row from another, is given now.
-            if let ([Some(session), _], Some(environment)) = (&is, column(&new, "environment"))
-                && was.is_none_or(|was| was[0] != is[0])
-            {
-                return as_definer(|| retry::give_payment_of(&environment, session));
-            }
-        } else if is.iter().any(Option::is_some)
-            && was.is_none_or(|was| was != is)
-            && let Ok(Some(session)) = trigger_row::get::<pgrx::Uuid, _>(&new, "id")
+    // A subscription's first invoice may have been paid before anybody knew whose checkout it was.
+    let is_completed = column(&new, "mode").as_deref() == Some("subscription")
+        && completed(&new)
+        && !trigger.old().is_some_and(|old| completed(&old));
+    if is_completed {
+        definer::write(SearchPath::Ordinary, || refuse_order(&new));
+    }
+    let (was, is) = (trigger.old().map(|old| ids(&old)), ids(&new));
+    if projection_lock::is_projecting() {
+        // The payment that is projected is given when its row is written; one that was written before, of a session that has
+        // just got this row from another, is given now.
+        if let ([Some(session), _], Some(environment)) = (&is, column(&new, "environment"))
+            && (is_completed || was.is_none_or(|was| was[0] != is[0]))
         {
-            return as_definer(|| retry::give_session(&PAID_FOR, &session.to_string()));
+            return as_definer(|| sessions::give_payment_of(&environment, session));
         }
-    } else if completed(&new) && !trigger.old().is_some_and(|old| completed(&old)) {
-        return as_definer(|| refuse_order(&new));
+    } else if is.iter().any(Option::is_some)
+        && (was.is_none_or(|was| was != is) || has_new_answer(trigger.old().as_ref(), &new))
+        && let Ok(Some(session)) = trigger_row::get::<pgrx::Uuid, _>(&new, "id")
+    {
+        return as_definer(|| sessions::give_session(&PAID_FOR, &session.to_string()));
     }
     nothing()
+}
+
+/// Whether Stripe's answer to a session's request came to be known, after a webhook of the session.
+fn has_new_answer<A: WhoAllocated, B: WhoAllocated>(old: Option<&Tuple<A>>, new: &Tuple<B>) -> bool {
+    let is_told = |answer: Option<pgrx::JsonB>| answer.is_some_and(|answer| answer.0.get("line_items").is_some());
+    let was_told = |old: &Tuple<A>| is_told(trigger_row::get(old, "raw").ok().flatten());
+    completed(new) && old.is_some_and(|old| !was_told(old)) && is_told(trigger_row::get(new, "raw").ok().flatten())
 }
 
 fn completed<A: WhoAllocated>(row: &Tuple<A>) -> bool {
@@ -192,13 +202,18 @@ fn project_late_price<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     require_row(trigger, "project_late_price", "prices", ATTACH);
-    let product = |row: &Tuple<_>| column(row, "stripe_product_id");
+    // Its product says what it gives, the rest what a line of it costs, and whether it is paid once.
+    let said = |row: &Tuple<_>| {
+        let unit_amount: Option<i64> = trigger_row::get(row, "unit_amount").ok().flatten();
+        let words = ["stripe_product_id", "currency", "billing_scheme", "type"].map(|name| column(row, name));
+        (words, unit_amount)
+    };
     if let Some(new) = trigger.new()
-        && product(&new).is_some()
-        && trigger.old().is_none_or(|old| product(&old) != product(&new))
+        && said(&new) != ([const { None }; 4], None)
+        && trigger.old().is_none_or(|old| said(&old) != said(&new))
         && let Some((environment, price)) = column(&new, "environment").zip(column(&new, "stripe_price_id"))
     {
-        return as_definer(|| retry::give_price(&environment, &price));
+        return as_definer(|| sessions::give_price(&environment, &price));
     }
     nothing()
 }
@@ -263,6 +278,9 @@ fn payments_to_decide(trigger: &PgTrigger) -> (Vec<Uuid>, PaidBy) {
             c"currency",
             c"dispute_status",
             c"paid_at",
+            c"subtotal",
+            c"line_items",
+            c"stripe_subscription_id",
             c"stripe_checkout_session_id",
             c"stripe_payment_intent_id",
         ],
@@ -314,7 +332,9 @@ fn returned_of_subscriptions(trigger: &PgTrigger) -> Vec<(String, String)> {
         let is_same = old.zip(new).is_some_and(|(old, new)| deciding.iter().all(|column| !new.differs(old, *column)));
         let rows = [old, new].into_iter().flatten();
         if !is_same && rows.clone().any(is_returned) {
-            changed.extend(rows.filter(|row| is_invoice(row)).filter_map(|row| Some((row.get(environment)?, row.get(id)?))));
+            changed.extend(
+                rows.filter(|row| is_invoice(row)).filter_map(|row| Some((row.get(environment)?, row.get(id)?))),
+            );
         }
     });
     changed.sort_unstable();

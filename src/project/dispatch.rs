@@ -6,6 +6,7 @@ use payments_core::payment::by_payment::by_payment;
 use payments_core::payment::fact::{Fact, PaymentObject};
 use payments_core::stripe::event::{Environment, Event};
 use payments_core::stripe::event_type::{EventType, ObjectKind};
+use payments_core::stripe::object::line_items::LineItems;
 use payments_core::stripe::object::{Unreadable, entitlements};
 
 use crate::pg::statement::{query, text};
@@ -103,8 +104,9 @@ fn foreign(environment: Environment, event: &Event) -> Option<String> {
 
 /// Projects one snapshot: a fact about a payment, or a mirrored object; then what follows from the mappings that it changed.
 pub(crate) fn project(kind: ObjectKind, incoming: &Incoming) -> Result<(), Unreadable> {
-    if let Some(fact) = read(kind, incoming)? {
-        payment::project(incoming.environment, &[fact]);
+    let facts = read(kind, incoming)?;
+    if !facts.is_empty() {
+        payment::project(incoming.environment, &facts);
     }
     follow_changed_mappings();
     Ok(())
@@ -128,26 +130,33 @@ pub(crate) fn project_all<'a>(
     outcomes
 }
 
-/// Reads a snapshot of a payment's object as a fact; one of a mirrored object is projected at once.
-fn read(kind: ObjectKind, incoming: &Incoming) -> Result<Option<Fact>, Unreadable> {
+/// Reads a snapshot of a payment's object as a fact, and a session's line items, if it carries them, as another; a mirrored object is
+/// projected at once.
+fn read(kind: ObjectKind, incoming: &Incoming) -> Result<Vec<Fact>, Unreadable> {
     let prefix = settings::metadata_prefix();
     let object = match PaymentObject::read(kind, &incoming.object, incoming.event_type, &prefix)? {
         Some(object) => object,
         None if kind == ObjectKind::Entitlements => {
             mirror::entitlements(incoming, &entitlements::Summary::read(&incoming.object)?)?;
-            return Ok(None);
+            return Ok(Vec::new());
         }
         None => {
             mirror::project(kind, incoming, &prefix)?;
-            return Ok(None);
+            return Ok(Vec::new());
         }
     };
-    let fact = Fact {
+    let fact = |object| Fact {
         event_id: incoming.event_id.to_owned(),
         created: incoming.created,
         rank: incoming.rank(),
         previous: serde_json::Map::new(),
         object,
     };
-    Ok(Some(fact.with_previous(incoming.previous)))
+    let mut facts = vec![fact(object).with_previous(incoming.previous)];
+    if kind == ObjectKind::CheckoutSession
+        && let Some(items) = LineItems::of_session(&incoming.object)?
+    {
+        facts.push(fact(PaymentObject::LineItems(Box::new(items))));
+    }
+    Ok(facts)
 }

@@ -52,6 +52,9 @@ pub(crate) fn settle_family(environment: Environment, session: &str) {
 /// Projects facts that speak of one payment: one, or, with the whole projection locked, more.
 pub(crate) fn project(environment: Environment, new: &[Fact]) {
     let mut locals = LocalRows::new(environment);
+    if new.len() > 1 {
+        require_exclusive();
+    }
     for session in new.iter().filter_map(as_session) {
         if let Some(before) = &session.recovered_from {
             require_exclusive();

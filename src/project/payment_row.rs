@@ -142,7 +142,7 @@ fn update(id: &str, row: &Payment) -> bool {
 }
 
 /// A row as the statements' arguments, after a first one.
-fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 29] {
+fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 30] {
     [
         first,
         text(row.payment_type),
@@ -173,5 +173,6 @@ fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 
         row.subtotal.into(),
         row.amount_lost.into(),
         row.lost_in_other_currency.into(),
+        row.line_items.as_ref().map(ToString::to_string).into(),
     ]
 }

@@ -30,6 +30,7 @@ import elsewhere
 import generated
 import money
 import older
+import really_bought
 import story
 from state import differences, missing, snapshot, tables
 
@@ -63,10 +64,24 @@ class Database:
 
 def receive(connection, event):
     """As Stripe delivers it: the bytes, and their signature."""
+    if is_back_fill(event):
+        return back_fill(connection, event)
     body = json.dumps(event, ensure_ascii=False)
     header = stripe.WebhookSignature.generate_signature_header(body, SECRET)
     return connection.execute(
         "select payments.receive_stripe_webhook(%s, %s::text, %s)", (environment_of(event), body, header)
+    ).fetchone()[0]
+
+
+def is_back_fill(event):
+    """Whether it is something that a backend fetched, and no event."""
+    return event["type"] == "back-fill"
+
+
+def back_fill(connection, fetched):
+    return connection.execute(
+        "select payments.sync_stripe_objects('test', %s::jsonb, to_timestamp(%s))",
+        (json.dumps(fetched["objects"], ensure_ascii=False), fetched["created"])
     ).fetchone()[0]
 
 
@@ -77,7 +92,11 @@ def environment_of(event):
 def receive_together(connection, events):
     """As a sender delivers that collects: those that follow each other in one environment in one call."""
     answers = []
-    for environment, some in itertools.groupby(events, environment_of):
+    for (environment, fetched), some in itertools.groupby(events, lambda event: (environment_of(event), is_back_fill(event))):
+        if fetched:
+            answers += [back_fill(connection, one) for one in some]
+            continue
+        some = list(some)
         bodies = [json.dumps(event, ensure_ascii=False) for event in some]
         headers = [stripe.WebhookSignature.generate_signature_header(body, SECRET) for body in bodies]
         answers += connection.execute(
@@ -88,6 +107,8 @@ def receive_together(connection, events):
 
 def apply(connection, event):
     """As a backend delivers it that has verified the signature itself."""
+    if is_back_fill(event):
+        return back_fill(connection, event)
     return connection.execute(
         "select payments.apply_stripe_event(%s, %s::jsonb)", (environment_of(event), json.dumps(event, ensure_ascii=False))
     ).fetchone()[0]
@@ -180,7 +201,7 @@ def in_batches(connection, one, chance):
         yield f"in batches of {size}", events
         if number == 0:
             for environment in ("test", "live"):
-                ids = [event["id"] for event in events if environment_of(event) == environment]
+                ids = [event["id"] for event in events if environment_of(event) == environment and not is_back_fill(event)]
                 connection.execute("select payments.replay_events(%s, %s::text[])", (environment, ids))
             yield "replayed in a batch", events
         connection.rollback()
@@ -304,7 +325,7 @@ def main():
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    made = (generated, bought, access, elsewhere)
+    made = (generated, bought, really_bought, access, elsewhere)
     told_stories += [one for module in made for one in module.stories()] + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 

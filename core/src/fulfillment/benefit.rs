@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::bought::CatalogPrice;
+
 /// What is known of one line of a purchase: one of the benefits of its price, or that there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "a row of a statement, whose columns these are")]
@@ -34,6 +36,9 @@ pub struct Benefit {
     pub expires_at: Option<i64>,
     /// Whether its product is unknown.
     pub unknown: bool,
+    /// What the catalog says of the price, where it has it.
+    #[serde(default)]
+    pub catalog: Option<CatalogPrice>,
     /// Whether it is, while products give credits.
     #[serde(skip)]
     pub unknown_credits: bool,
@@ -149,6 +154,16 @@ pub fn entitlements<'a>(benefits: impl Iterator<Item = &'a Benefit>) -> Grants<D
         given.insert(key.clone(), duration);
     }
     (given, undecided)
+}
+
+/// Of what lines give now, what was set by then (in microseconds since 1970).
+#[must_use]
+pub fn set_by(benefits: &[Benefit], then: i64) -> Vec<Benefit> {
+    let mut benefits = benefits.to_vec();
+    for benefit in benefits.iter_mut().filter(|benefit| benefit.since.is_some_and(|since| since > then)) {
+        (benefit.source, benefit.credits, benefit.key) = (None, None, None);
+    }
+    benefits
 }
 
 /// Of what lines give now, what a line that waited may get: only what its product gives, and gave already when the payment

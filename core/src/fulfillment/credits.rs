@@ -96,11 +96,14 @@ impl CreditGrant {
         let source = self.source(purchase);
         let mut entries = Vec::new();
         if decision.grant != 0 {
-            let (source, repeat) = match self.granted {
-                0 => (source.clone(), Repeat::GrantAgain),
-                granted => (format!("{source}:more:{granted}-{}", self.due), Repeat::Same),
+            let (source, reason, repeat) = match self.granted {
+                0 => (source.clone(), "purchase", Repeat::GrantAgain),
+                granted if granted > self.due => {
+                    (format!("{source}:less:{granted}-{}", self.due), "adjustment", Repeat::Numbered)
+                }
+                granted => (format!("{source}:more:{granted}-{}", self.due), "purchase", Repeat::Same),
             };
-            entries.push(Entry { delta: decision.grant, reason: "purchase", source, repeat });
+            entries.push(Entry { delta: decision.grant, reason, source, repeat });
         }
         if decision.change != 0 {
             let source = format!("{source}:{}:{}-{}", decision.reason, self.taken_back, decision.taken_back);
@@ -143,6 +146,14 @@ impl Grant for CreditGrant {
         })
     }
 
+    fn item(&self) -> &str {
+        &self.item
+    }
+
+    fn carry_on(&mut self, before: &Self) {
+        (self.granted, self.taken_back) = (before.granted, before.taken_back);
+    }
+
     fn add(grants: &mut Vec<Self>, more: Self) {
         match grants.iter_mut().find(|grant| grant.benefit_source == more.benefit_source) {
             Some(grant) => grant.due = grant.due.saturating_add(more.due),
@@ -151,10 +162,19 @@ impl Grant for CreditGrant {
     }
 
     /// All that one payment changes in a ledger is written together.
-    fn give(purchase: &Purchased<'_>, grants: Vec<Self>, plan: &mut Plan) {
+    fn give(purchase: &Purchased<'_>, grants: Vec<Self>, withdrawn: &[Self], plan: &mut Plan) {
         let mut entries = Vec::new();
         let mut records = Vec::new();
-        if let Some(reason) = purchase.money.too_little() {
+        for grant in withdrawn {
+            match grant.withheld(purchase) {
+                Some(entry) => {
+                    entries.push(entry);
+                    records.push(grant.record(FulfillmentDecision::applied()).deleted());
+                }
+                None => plan.decided.push(grant.item.clone()),
+            }
+        }
+        if let Some(reason) = purchase.money.withheld() {
             // What was granted before that was known is taken back, and the record is as if it had never been.
             let decision = purchase.money.needs_review(&reason);
             entries.extend(grants.iter().filter_map(|grant| grant.withheld(purchase)));
@@ -182,7 +202,7 @@ impl Grant for CreditGrant {
 
     fn revoke(purchase: &Purchased<'_>, plan: &mut Plan) {
         let granted = purchase.prior.iter().filter_map(|prior| Self::promised(prior)).filter(|grant| grant.granted > 0);
-        Self::give(purchase, granted.map(|grant| Self { due: grant.granted, ..grant }).collect(), plan);
+        Self::give(purchase, granted.map(|grant| Self { due: grant.granted, ..grant }).collect(), &[], plan);
         let tried = purchase.prior.iter().filter(|prior| prior.is_open() && prior.granted.unwrap_or(0) == 0);
         plan.records.extend(tried.map(|prior| Record::test_refused(Some(prior))));
     }

@@ -94,6 +94,12 @@ impl Grant for KeyGrant {
         Some(Self { key: prior.item.clone(), duration })
     }
 
+    fn item(&self) -> &str {
+        &self.key
+    }
+
+    fn carry_on(&mut self, _before: &Self) {}
+
     fn add(grants: &mut Vec<Self>, more: Self) {
         match grants.iter_mut().find(|grant| grant.key == more.key) {
             Some(grant) => grant.duration = grant.duration.clone().longer(more.duration),
@@ -101,11 +107,15 @@ impl Grant for KeyGrant {
         }
     }
 
-    fn give(purchase: &Purchased<'_>, grants: Vec<Self>, plan: &mut Plan) {
+    fn give(purchase: &Purchased<'_>, grants: Vec<Self>, withdrawn: &[Self], plan: &mut Plan) {
+        for grant in withdrawn {
+            let record = grant.record(purchase, FulfillmentDecision::applied()).deleted();
+            plan.writes.push((grant.removal(), vec![record]));
+        }
         let now = of_payment(purchase.money);
         let known = !purchase.prior.is_empty();
         for grant in grants {
-            if let Some(reason) = purchase.money.too_little() {
+            if let Some(reason) = purchase.money.withheld() {
                 let record = grant.record(purchase, purchase.money.needs_review(&reason));
                 // It may have been given before that was known.
                 if known { plan.writes.push((grant.removal(), vec![record])) } else { plan.records.push(record) }
@@ -130,7 +140,7 @@ impl Grant for KeyGrant {
             let is_open = prior.is_open() && purchase.money.unclear_loss().is_none();
             match (Self::promised(prior), is_open) {
                 (Some(grant), false) if prior.state != FulfillmentState::Skipped => {
-                    Self::give(purchase, vec![grant], plan);
+                    Self::give(purchase, vec![grant], &[], plan);
                 }
                 // It may have been given once, and failed to be taken back.
                 (Some(grant), true) => plan.writes.push((grant.removal(), vec![Record::test_refused(Some(prior))])),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::benefit::{Benefit, Grants, PendingLine, PendingReason, of_pending};
+use super::benefit::{Benefit, Grants, PendingLine, PendingReason, of_pending, set_by};
 use super::money::Money;
-use super::prior::{PriorFulfillment, UNDECIDED};
+use super::prior::{LINE_ITEMS, NOTHING, PriorFulfillment, UNDECIDED};
 use super::record::Record;
 
 /// A purchase, as far as it decides what one table gets.
@@ -20,8 +20,34 @@ pub struct Purchased<'a> {
     pub is_revoke_only: bool,
     /// Why nobody can get it, if so.
     pub no_holder: Option<&'static str>,
-    /// What was decided on this table before.
+    /// What Stripe's line items say was bought, in words, where that is something else than was asked for.
+    pub told: Option<&'a str>,
+    /// What was recorded of that before.
+    pub line_items: Option<&'a PriorFulfillment>,
+    /// What else was decided on this table before.
     pub prior: Vec<&'a PriorFulfillment>,
+}
+
+impl Purchased<'_> {
+    /// Whether what was decided before was decided by other lines than what is known now.
+    fn is_of_other_lines(&self) -> bool {
+        match self.line_items {
+            None => self.told.is_some() && !self.prior.is_empty(),
+            // Nothing was given as long as it was not known what was bought.
+            Some(before) => before.benefit_source.is_none() || before.benefit_source.as_deref() != self.told,
+        }
+    }
+
+    /// When anything was decided on this table first.
+    fn decided_at(&self) -> Option<i64> {
+        self.prior.iter().chain(&self.line_items).map(|prior| prior.decided_at).min()
+    }
+
+    /// Items of lines that wait, or of nothing given, which are outdated unless they are recorded again.
+    fn placeholders(&self) -> impl Iterator<Item = &str> {
+        let is_placeholder = |prior: &&&PriorFulfillment| prior.item == NOTHING || prior.pending().is_some();
+        self.prior.iter().filter(is_placeholder).map(|prior| prior.item.as_str())
+    }
 }
 
 /// What to write and what to record.
@@ -96,10 +122,14 @@ pub trait Grant: Sized {
     fn of(benefits: &[Benefit]) -> (Vec<Self>, BTreeMap<String, PendingReason>);
     /// What was promised before, which stays so whatever became of the benefit.
     fn promised(prior: &PriorFulfillment) -> Option<Self>;
+    /// By what it is recorded.
+    fn item(&self) -> &str;
+    /// Takes over what was given of it before.
+    fn carry_on(&mut self, before: &Self);
     /// Adds what another line gives.
     fn add(grants: &mut Vec<Self>, more: Self);
-    /// Plans what is due now.
-    fn give(purchase: &Purchased<'_>, grants: Vec<Self>, plan: &mut Plan);
+    /// Plans what is due now; and that nothing remains of what is withdrawn, because it was not bought.
+    fn give(purchase: &Purchased<'_>, grants: Vec<Self>, withdrawn: &[Self], plan: &mut Plan);
     /// Plans what follows the money of what was given, where nothing new is.
     fn revoke(purchase: &Purchased<'_>, plan: &mut Plan);
 }
@@ -113,6 +143,21 @@ pub fn plan<'a, G: Grant>(purchase: &Purchased<'_>, benefits: impl FnOnce() -> &
         if purchase.prior.is_empty() {
             plan.records.push(Record::test_refused(None));
         }
+        return plan;
+    }
+    if let Some(reason) = purchase.money.unknown_goods.as_ref().and(purchase.money.withheld()) {
+        let given: Vec<G> = purchase.prior.iter().filter_map(|prior| G::promised(prior)).collect();
+        G::give(purchase, Vec::new(), &given, &mut plan);
+        plan.decided.extend(purchase.placeholders().map(ToOwned::to_owned));
+        plan.records.push(Record::unknown_goods(purchase.money.needs_review(&reason)));
+        return plan;
+    }
+    plan.records.extend(purchase.told.map(Record::told));
+    if purchase.told.is_none() && purchase.line_items.is_some() {
+        plan.decided.push(LINE_ITEMS.to_owned());
+    }
+    if purchase.is_of_other_lines() {
+        plan_anew::<G>(purchase, benefits(), &mut plan);
         return plan;
     }
     let pending: Vec<PendingLine> = purchase.prior.iter().filter_map(|prior| prior.pending()).collect();
@@ -130,16 +175,40 @@ pub fn plan<'a, G: Grant>(purchase: &Purchased<'_>, benefits: impl FnOnce() -> &
     if grants.is_empty() && undecided.is_empty() && purchase.prior.len() == pending.len() {
         plan.records.push(Record::no_benefit(&purchase.prices));
     }
-    G::give(purchase, grants, &mut plan);
+    G::give(purchase, grants, &[], &mut plan);
+    record_undecided(&undecided, &mut plan);
+    let is_decided = |line: &&PendingLine| !undecided.contains_key(&line.price);
+    plan.decided.extend(pending.iter().filter(is_decided).map(|line| format!("{UNDECIDED}{}", line.price)));
+    plan
+}
+
+/// Plans what other lines give than those by which it was decided before: as if they had been known then.
+fn plan_anew<G: Grant>(purchase: &Purchased<'_>, benefits: &[Benefit], plan: &mut Plan) {
+    let benefits = set_by(benefits, purchase.decided_at().unwrap_or(i64::MAX));
+    let (mut grants, undecided) = G::of(&benefits);
+    let mut withdrawn: Vec<G> = purchase.prior.iter().filter_map(|prior| G::promised(prior)).collect();
+    withdrawn.retain(|before| match grants.iter_mut().find(|grant| grant.item() == before.item()) {
+        Some(grant) => {
+            grant.carry_on(before);
+            false
+        }
+        None => true,
+    });
+    if grants.is_empty() && undecided.is_empty() {
+        plan.records.push(Record::no_benefit(&purchase.prices));
+    }
+    G::give(purchase, grants, &withdrawn, plan);
+    record_undecided(&undecided, plan);
+    let is_recorded = |item: &&str| plan.records.iter().any(|record| record.item == *item);
+    let outdated: Vec<String> =
+        purchase.placeholders().filter(|item| !is_recorded(item)).map(ToOwned::to_owned).collect();
+    plan.decided.extend(outdated);
+}
+
+fn record_undecided(undecided: &BTreeMap<String, PendingReason>, plan: &mut Plan) {
     let of_this_kind =
         |(price, why): (&String, &PendingReason)| Record::undecided(price, *why, "something of this kind");
     plan.records.extend(undecided.iter().map(of_this_kind));
-    plan.decided = pending
-        .iter()
-        .filter(|line| !undecided.contains_key(&line.price))
-        .map(|line| format!("{UNDECIDED}{}", line.price))
-        .collect();
-    plan
 }
 
 /// Grants as a list of what each kind makes of them.

@@ -26,7 +26,7 @@ pub fn plan(money: &Money, prior: &[&PriorFulfillment]) -> Jobs {
     let is_recorded = |job: &str| prior.iter().any(|prior| prior.item == job);
     let is_added = |job: &str| prior.iter().any(|prior| prior.item == job && prior.state == FulfillmentState::Applied);
     let mut jobs = Jobs { delete: Vec::new(), add: Vec::new(), withheld: None };
-    if let Some(reason) = money.too_little() {
+    if let Some(reason) = money.withheld() {
         jobs.delete = [RETURNED].into_iter().filter(|job| is_recorded(job)).collect();
         jobs.delete.extend(Some(SUCCEEDED).filter(|job| is_added(job)));
         jobs.withheld = Some(money.needs_review(&reason));

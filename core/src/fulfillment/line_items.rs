@@ -9,6 +9,56 @@ pub struct Line {
     pub price: String,
     /// How many of it.
     pub quantity: i64,
+    /// Stripe's product, where Stripe's own line items say it.
+    pub product: Option<String>,
+    /// Whether the price is a subscription's, where they say it.
+    pub recurring: Option<bool>,
+}
+
+impl Line {
+    /// So many of a price, of which no more is known.
+    #[must_use]
+    pub fn new(price: &str, quantity: i64) -> Self {
+        Self { price: price.to_owned(), quantity, product: None, recurring: None }
+    }
+}
+
+/// Stripe's own line items, as `payment_history.line_items` has them. Those of one price add up.
+#[must_use]
+pub fn told(line_items: &serde_json::Value) -> Vec<Line> {
+    let mut lines = lines(line_items);
+    for item in line_items.as_array().into_iter().flatten() {
+        let price = item.get("price").and_then(serde_json::Value::as_str);
+        if let Some(line) = lines.iter_mut().find(|line| Some(line.price.as_str()) == price) {
+            line.product = item.get("product").and_then(serde_json::Value::as_str).map(ToOwned::to_owned);
+            line.recurring = item.get("recurring").and_then(serde_json::Value::as_bool);
+        }
+    }
+    lines
+}
+
+/// How many of each price there are.
+#[must_use]
+pub fn by_price(lines: &[Line]) -> BTreeMap<String, i64> {
+    let mut items: BTreeMap<String, i64> = BTreeMap::new();
+    for line in lines {
+        let sum = items.entry(line.price.clone()).or_default();
+        *sum = sum.saturating_add(line.quantity);
+    }
+    items
+}
+
+/// Items in words.
+#[must_use]
+pub fn listed(items: &BTreeMap<String, i64>) -> String {
+    let listed: Vec<String> = items.iter().map(|(price, quantity)| format!("{quantity} × {price}")).collect();
+    if listed.is_empty() { "nothing".to_owned() } else { listed.join(", ") }
+}
+
+/// Lines as a session's `line_items` write them.
+#[must_use]
+pub fn as_line_items(lines: &[Line]) -> serde_json::Value {
+    lines.iter().map(|line| serde_json::json!({"price": line.price, "quantity": line.quantity})).collect()
 }
 
 /// Line items by price, with how many of each; none where there is anything else among them.
@@ -46,7 +96,7 @@ pub fn lines(line_items: &serde_json::Value) -> Vec<Line> {
         let (Some(price), Some(quantity)) = (price, quantity.filter(|quantity| *quantity > 0)) else { continue };
         match lines.iter_mut().find(|line| line.price == price) {
             Some(line) => line.quantity = line.quantity.saturating_add(quantity),
-            None => lines.push(Line { price: price.to_owned(), quantity }),
+            None => lines.push(Line::new(price, quantity)),
         }
     }
     lines

@@ -6,6 +6,7 @@
 pub mod app_key;
 pub mod benefit;
 pub mod billing_status;
+pub mod bought;
 pub mod credits;
 pub mod decision;
 pub mod entitlements;

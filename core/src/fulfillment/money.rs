@@ -22,6 +22,9 @@ pub struct Money {
     /// How much less was received than the checkout session asked for, in the currency in which it was charged.
     #[serde(default)]
     pub shortfall: Option<i64>,
+    /// Why it is not known what it bought, if so.
+    #[serde(skip)]
+    pub unknown_goods: Option<String>,
     /// What lost disputes took of it; `None` where it is not known how much, as of a row that a backend wrote: then all.
     #[serde(default)]
     pub amount_lost: Option<i64>,
@@ -107,6 +110,12 @@ impl Money {
     pub fn too_little(&self) -> Option<String> {
         let shortfall = self.shortfall.filter(|shortfall| *shortfall > 0)?;
         Some(format!("{shortfall} less was received than the checkout session asked for"))
+    }
+
+    /// Why it buys nothing although it arrived: less was received than was asked for, or it is not known what was bought.
+    #[must_use]
+    pub fn withheld(&self) -> Option<String> {
+        self.too_little().or_else(|| self.unknown_goods.clone())
     }
 
     /// Whether nothing of it is left to buy anything: refunded in full, lost to a dispute, or a subscription's.

@@ -1,13 +1,11 @@
 //! Which payment pays an order, and what the order should say: decided over all payments that name it.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::app_key::uuid;
 use super::decision::{FulfillmentDecision, FulfillmentState};
-use super::line_items::items;
+use super::line_items::{items, listed};
 use super::money::Money;
 use super::own::Own;
 use super::prior::PriorFulfillment;
@@ -61,8 +59,10 @@ pub struct PaymentCandidate {
     pub created_by: Option<String>,
     /// For whom.
     pub subject: Option<Subject>,
-    /// What was bought, as the session says it.
+    /// What was bought: as Stripe's line items say it, else as the session asked for it.
     pub line_items: Value,
+    /// What Stripe's line items say, in words, where that is something else than was asked for.
+    pub told: Option<String>,
     /// Whether a backend made the session, and so named the order for these line items. End users choose both.
     pub by_backend: bool,
     /// What the line items give by themselves.
@@ -84,6 +84,8 @@ pub struct PriorDecision {
     pub currency: Option<String>,
     /// Set where this payment paid the order.
     pub granted: Option<i64>,
+    /// What Stripe's line items said by then, where that was something else than was asked for.
+    pub told: Option<String>,
     /// What the order was, or would have been, before we made it `refunded`: the status that the app had given it, else `paid`.
     pub prior_status: Option<String>,
 }
@@ -95,6 +97,7 @@ impl From<&PriorFulfillment> for PriorDecision {
             due: prior.amount_due,
             currency: prior.currency.clone(),
             granted: prior.granted,
+            told: prior.benefit_source.clone(),
             prior_status: prior.prior_order_status.clone(),
         }
     }
@@ -122,6 +125,8 @@ pub struct Settled {
     pub prior_status: Option<String>,
     /// Whether it waits until the products of its prices are known.
     pub waits: bool,
+    /// See [`PaymentCandidate::told`].
+    pub told: Option<String>,
 }
 
 impl Settled {
@@ -129,6 +134,7 @@ impl Settled {
     #[must_use]
     pub fn record(&self, key: &str, money: &Money) -> Record {
         Record {
+            benefit_source: self.told.clone(),
             amount_due: money.amount,
             granted: if self.pays_order { money.amount.or(Some(0)) } else { None },
             amount_reversed: self.pays_order.then(|| money.returned()),
@@ -198,6 +204,7 @@ pub fn settle(order: &Order, candidates: &[PaymentCandidate]) -> (Option<OrderUp
                 .then(|| if status == "refunded" { prior_status.clone() } else { kept(status).or(Some("paid".into())) })
                 .flatten(),
             waits: waits[place],
+            told: candidate.told.clone(),
         })
         .collect();
     (write, settled)
@@ -260,7 +267,7 @@ pub fn mismatch(order: &Order, candidate: &PaymentCandidate) -> Option<String> {
     if money.is_subscription_invoice {
         return Some("an order is paid by a one-time payment; this one is a subscription's".into());
     }
-    if let Some(reason) = money.too_little() {
+    if let Some(reason) = money.withheld() {
         return Some(reason);
     }
     if paid_it_before(candidate) {
@@ -295,7 +302,10 @@ pub fn mismatch(order: &Order, candidate: &PaymentCandidate) -> Option<String> {
 fn paid_it_before(candidate: &PaymentCandidate) -> bool {
     let money = &candidate.money;
     candidate.before.as_ref().is_some_and(|before| {
-        before.granted.is_some() && before.due == money.amount && before.currency == money.currency
+        before.granted.is_some()
+            && before.due == money.amount
+            && before.currency == money.currency
+            && before.told == candidate.told
     })
 }
 
@@ -344,11 +354,6 @@ fn counts_twice(order: &Order, candidate: &PaymentCandidate) -> Option<String> {
 /// The line items that an order names.
 fn named(order: &Order) -> Option<&Value> {
     order.line_items.as_ref().and_then(Option::as_ref)
-}
-
-fn listed(items: &BTreeMap<String, i64>) -> String {
-    let listed: Vec<String> = items.iter().map(|(price, quantity)| format!("{quantity} × {price}")).collect();
-    if listed.is_empty() { "nothing".to_owned() } else { listed.join(", ") }
 }
 
 fn shown(amount: Option<i64>) -> String {

@@ -1,7 +1,7 @@
 //! What a purchase's line items give by themselves.
 
 use super::benefit::Benefit;
-use super::prior::PriorFulfillment;
+use super::prior::{LINE_ITEMS, PriorFulfillment};
 
 /// What line items give by themselves, whatever order is named: money that buys that can't pay an order too.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,8 +27,10 @@ impl Own {
         let then = |benefit: &&Benefit| decided_at.is_none_or(|then| benefit.since.is_some_and(|set| set <= then));
         let giving = benefits.iter().filter(then).filter_map(|benefit| benefit.source.as_ref()).min();
         // What it gave stays given, whatever became of the benefit.
-        let gave =
-            prior.filter(|prior| prior.pending().is_none()).filter_map(|prior| prior.benefit_source.as_ref()).min();
+        let gave = prior
+            .filter(|prior| prior.pending().is_none() && prior.item != LINE_ITEMS)
+            .filter_map(|prior| prior.benefit_source.as_ref())
+            .min();
         if let Some(source) = giving.or(gave) {
             return Self::Gives(source.clone());
         }

@@ -8,6 +8,13 @@ use super::decision::FulfillmentState;
 /// How the item of a line begins that can't be decided yet; its price follows.
 pub const UNDECIDED: &str = "undecided:";
 
+/// The item that records that nothing is given.
+pub const NOTHING: &str = "nothing";
+
+/// The item that records what was bought, where that is not plainly what was asked for: not known yet, or what Stripe's line items say,
+/// which stands in `benefit_source`.
+pub const LINE_ITEMS: &str = "line_items";
+
 /// An earlier decision: a row of `payments.fulfillments`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[allow(missing_docs, reason = "the columns of that table")]

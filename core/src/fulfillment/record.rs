@@ -2,7 +2,7 @@
 
 use super::benefit::PendingReason;
 use super::decision::{FulfillmentDecision, FulfillmentState};
-use super::prior::{PriorFulfillment, UNDECIDED};
+use super::prior::{LINE_ITEMS, NOTHING, PriorFulfillment, UNDECIDED};
 
 /// One decision; the fields are columns of `payments.fulfillments`, times are in microseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Record {
     pub duration: Option<String>,
     pub holder: Option<String>,
     pub paid_at: Option<i64>,
+    /// Whether nothing remains of it once it is written.
+    pub is_deleted: bool,
 }
 
 impl Record {
@@ -46,6 +48,7 @@ impl Record {
             duration: None,
             holder: None,
             paid_at: None,
+            is_deleted: false,
         }
     }
 
@@ -71,12 +74,32 @@ impl Record {
         }
     }
 
+    /// That what Stripe's line items say was bought, which is something else than was asked for.
+    #[must_use]
+    pub fn told(lines: &str) -> Self {
+        let reason = format!("Stripe's line items say what was bought: {lines}");
+        let decision = FulfillmentDecision::because(FulfillmentState::Skipped, reason);
+        Self { benefit_source: Some(lines.to_owned()), ..Self::new(LINE_ITEMS, decision) }
+    }
+
+    /// That nothing is given until it is known what was bought.
+    #[must_use]
+    pub fn unknown_goods(decision: FulfillmentDecision) -> Self {
+        Self::new(LINE_ITEMS, decision)
+    }
+
+    /// The same thing, of which nothing remains: it is not among what was bought.
+    #[must_use]
+    pub fn deleted(self) -> Self {
+        Self { is_deleted: true, ..self }
+    }
+
     /// That a test payment gives nothing any more: at all, or of what was tried before.
     #[must_use]
     pub fn test_refused(tried: Option<&PriorFulfillment>) -> Self {
         let reason = "the table names no environment, and live is approved: a test payment gives nothing to it";
         let decision = FulfillmentDecision::because(FulfillmentState::Skipped, reason);
-        let Some(tried) = tried else { return Self::new("nothing", decision) };
+        let Some(tried) = tried else { return Self::new(NOTHING, decision) };
         Self {
             benefit_source: tried.benefit_source.clone(),
             amount_due: tried.amount_due,
@@ -90,6 +113,6 @@ impl Record {
     #[must_use]
     pub fn no_benefit(prices: &[&str]) -> Self {
         let reason = format!("no benefit of this kind is set for {}", prices.join(", "));
-        Self::new("nothing", FulfillmentDecision::because(FulfillmentState::Skipped, reason))
+        Self::new(NOTHING, FulfillmentDecision::because(FulfillmentState::Skipped, reason))
     }
 }

@@ -27,15 +27,13 @@ mod tests {
 
     #[test]
     fn a_person_is_asked_while_the_subscription_gives_access() {
-        let paid = Money {
-            status: "succeeded".into(),
-            is_subscription_invoice: true,
-            amount: Some(2000),
-            ..Money::default()
-        };
+        let paid =
+            Money { status: "succeeded".into(), is_subscription_invoice: true, amount: Some(2000), ..Money::default() };
         let refunded = Money { status: "refunded".into(), amount_refunded: Some(2000), ..paid.clone() };
         let asked = reason(&refunded, true);
-        assert!(asked.is_some_and(|reason| reason.starts_with("2000 of 2000 was refunded, and the subscription goes on")));
+        assert!(
+            asked.is_some_and(|reason| reason.starts_with("2000 of 2000 was refunded, and the subscription goes on"))
+        );
         assert_eq!((reason(&refunded, false), reason(&paid, true)), (None, None));
         let lost = Money { dispute_status: Some("lost".into()), amount_lost: Some(500), ..paid };
         assert!(reason(&lost, true).is_some_and(|reason| reason.starts_with("500 of 2000 was lost to a dispute, and")));

@@ -11,6 +11,7 @@ use crate::stripe::object::charge::Charge;
 use crate::stripe::object::dispute::Dispute;
 use crate::stripe::object::invoice::Invoice;
 use crate::stripe::object::invoice_payment::InvoicePayment;
+use crate::stripe::object::line_items::LineItems;
 use crate::stripe::object::money_state::MoneyState;
 use crate::stripe::object::payment_intent::Intent;
 use crate::stripe::object::refund::Refund;
@@ -22,6 +23,7 @@ use crate::stripe::object::session::Session;
 #[allow(missing_docs, reason = "each is named as Stripe names it")]
 pub enum PaymentObject {
     CheckoutSession(Box<Session>),
+    LineItems(Box<LineItems>),
     PaymentIntent(Box<Intent>),
     Charge(Box<Charge>),
     Invoice(Box<Invoice>),
@@ -61,6 +63,7 @@ impl PaymentObject {
     ) -> Result<Option<Self>, Unreadable> {
         Ok(Some(match kind {
             ObjectKind::CheckoutSession => Self::CheckoutSession(Box::new(Session::read(text, event_type, prefix)?)),
+            ObjectKind::LineItems => Self::LineItems(Box::new(LineItems::of_page(text)?)),
             ObjectKind::PaymentIntent => Self::PaymentIntent(Box::new(Intent::read(text, event_type, prefix)?)),
             ObjectKind::Charge => Self::Charge(Box::new(Charge::read(text, prefix)?)),
             ObjectKind::Invoice => Self::Invoice(Box::new(Invoice::read(text, event_type, prefix)?)),
@@ -80,6 +83,7 @@ impl PaymentObject {
     pub fn kind(&self) -> Option<ObjectKind> {
         Some(match self {
             Self::CheckoutSession(_) => ObjectKind::CheckoutSession,
+            Self::LineItems(_) => ObjectKind::LineItems,
             Self::PaymentIntent(_) => ObjectKind::PaymentIntent,
             Self::Charge(_) => ObjectKind::Charge,
             Self::Invoice(_) => ObjectKind::Invoice,
@@ -95,6 +99,7 @@ impl PaymentObject {
     pub fn object_id(&self) -> &str {
         match self {
             Self::CheckoutSession(session) => &session.id,
+            Self::LineItems(items) => &items.id,
             Self::PaymentIntent(intent) => &intent.id,
             Self::Charge(charge) => &charge.id,
             Self::Invoice(invoice) => &invoice.id,
@@ -111,11 +116,16 @@ impl PaymentObject {
         self.kind().map_or("adopted_payment", ObjectKind::name)
     }
 
-    /// The ids that join facts into one payment, sorted: its own and those of the objects that it names.
+    /// The ids that join facts into one payment, sorted: its own and those of the objects that it names. Line items
+    /// have none of their own.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
+        if let Self::LineItems(items) = self {
+            return vec![items.session.clone()];
+        }
         let mut keys = vec![self.object_id().to_owned()];
         match self {
+            Self::LineItems(_) => {}
             Self::CheckoutSession(session) => {
                 keys.extend(session.payment_intent.clone());
                 keys.extend(session.invoice.clone());
@@ -186,7 +196,7 @@ impl PaymentObject {
             Self::Invoice(invoice) => invoice.state,
             Self::InvoicePayment(payment) => payment.state,
             Self::Refund(refund) => refund.state,
-            Self::Dispute(_) => MoneyState::None,
+            Self::Dispute(_) | Self::LineItems(_) => MoneyState::None,
             Self::AdoptedPayment(payment) => payment.state(),
         }
     }
@@ -196,6 +206,7 @@ impl PaymentObject {
     pub fn created(&self) -> Option<i64> {
         match self {
             Self::CheckoutSession(session) => session.created,
+            Self::LineItems(_) => None,
             Self::PaymentIntent(intent) => intent.created,
             Self::Charge(charge) => charge.created,
             Self::Invoice(invoice) => invoice.created,
@@ -232,7 +243,11 @@ impl Fact {
 
 impl Snapshot for Fact {
     fn is_final(&self) -> bool {
-        matches!(&self.object, PaymentObject::CheckoutSession(session) if session.is_over())
+        match &self.object {
+            PaymentObject::CheckoutSession(session) => session.is_over(),
+            PaymentObject::LineItems(items) => items.is_final(),
+            _ => false,
+        }
     }
     fn created(&self) -> i64 {
         self.created

@@ -1,6 +1,7 @@
 //! The fold: the facts about one payment become its row and the rows of its refunds and disputes.
 
 mod amount;
+mod bought;
 mod group;
 
 use serde::Serialize;
@@ -39,6 +40,7 @@ pub struct Payment {
     pub shortfall: Option<i64>,
     pub amount_lost: Option<i64>,
     pub lost_in_other_currency: bool,
+    pub line_items: Option<serde_json::Value>,
     pub currency: Option<String>,
     pub description: Option<String>,
     pub dispute_status: Option<String>,
@@ -155,6 +157,7 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
         shortfall: group.shortfall(state),
         amount_lost,
         lost_in_other_currency,
+        line_items: group.bought(),
         currency,
         description: group.description(),
         dispute_status: group.dispute_status(),

@@ -4,8 +4,8 @@
 //! Source: <https://docs.stripe.com/api/events/types>.
 
 use ObjectKind::{
-    Charge, CheckoutSession, Customer, Dispute, Entitlements, Invoice, InvoicePayment, PaymentIntent, Price, Product,
-    Refund, Subscription,
+    Charge, CheckoutSession, Customer, Dispute, Entitlements, Invoice, InvoicePayment, LineItems, PaymentIntent, Price,
+    Product, Refund, Subscription,
 };
 
 /// A kind of Stripe object that rows are made from.
@@ -24,11 +24,12 @@ pub enum ObjectKind {
     Product,
     Price,
     Entitlements,
+    LineItems,
 }
 
 impl ObjectKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Customer,
         CheckoutSession,
         PaymentIntent,
@@ -41,6 +42,7 @@ impl ObjectKind {
         Product,
         Price,
         Entitlements,
+        LineItems,
     ];
 
     /// The kind whose objects have this `object` attribute.
@@ -49,10 +51,11 @@ impl ObjectKind {
         Self::ALL.into_iter().find(|kind| kind.name() == object_type)
     }
 
-    /// The same for an object of a back-fill. Stripe's API returns no entitlement summaries, only their events do.
+    /// The same for an object of a back-fill. Stripe's API returns no entitlement summaries, only their events do; and
+    /// line items have no object of their own but the list that they stand in.
     #[must_use]
     pub fn in_back_fill(object_type: &str) -> Option<Self> {
-        Self::named(object_type).filter(|kind| *kind != Entitlements)
+        Self::named(object_type).filter(|kind| !matches!(kind, Entitlements | LineItems))
     }
 
     /// The `object` attribute of its objects.
@@ -71,6 +74,7 @@ impl ObjectKind {
             Product => "product",
             Price => "price",
             Entitlements => "entitlements.active_entitlement_summary",
+            LineItems => "checkout.session.line_items",
         }
     }
 }
@@ -183,9 +187,10 @@ mod tests {
     }
 
     #[test]
-    fn a_back_fill_holds_every_kind_but_entitlement_summaries() {
+    fn a_back_fill_holds_every_kind_but_entitlement_summaries_and_lists() {
         for kind in ObjectKind::ALL {
-            assert_eq!(ObjectKind::in_back_fill(kind.name()).is_some(), kind != Entitlements, "{kind:?}");
+            let is_named = !matches!(kind, Entitlements | LineItems);
+            assert_eq!(ObjectKind::in_back_fill(kind.name()).is_some(), is_named, "{kind:?}");
         }
     }
 
@@ -196,7 +201,7 @@ mod tests {
             assert_eq!(EventType::named(event_type.name), Some(event_type));
             assert_eq!(rank(Some(event_type.name)), event_type.rank);
         }
-        for kind in ObjectKind::ALL {
+        for kind in ObjectKind::ALL.into_iter().filter(|kind| *kind != LineItems) {
             assert!(EVENT_TYPES.iter().any(|event_type| event_type.object == kind), "{kind:?} has no event");
         }
         assert_eq!(EventType::named("invoice.upcoming"), None);

@@ -9,6 +9,7 @@ mod convergence;
 mod corpus;
 mod facts;
 mod fold;
+mod line_items;
 mod lives;
 mod make;
 mod mapping;

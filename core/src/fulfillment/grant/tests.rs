@@ -24,6 +24,8 @@ fn purchased<'a>(money: &'a Money, prior: &'a [PriorFulfillment]) -> Purchased<'
         prices: vec!["price_a"],
         is_revoke_only: false,
         no_holder: None,
+        told: None,
+        line_items: None,
         prior: prior.iter().collect(),
     }
 }
@@ -316,4 +318,75 @@ fn of_a_test_payment_only_what_was_tried_in_vain_is_told() {
     let again = plan::<CreditGrant>(&of_test(&failed), || &[]);
     assert_eq!(entries(&again), [(-10, "refund", "checkout:1:price_a:refund:0-10", Repeat::Numbered)]);
     assert!(again.records.is_empty());
+}
+
+fn told(lines: &str) -> PriorFulfillment {
+    PriorFulfillment {
+        benefit_source: Some(lines.into()).filter(|lines: &String| !lines.is_empty()),
+        ..prior(LINE_ITEMS, FulfillmentState::Skipped)
+    }
+}
+
+#[test]
+fn nothing_is_given_as_long_as_it_is_not_known_what_was_bought() {
+    let money = Money { unknown_goods: Some("who knows".into()), ..paid() };
+    let new = plan::<CreditGrant>(&purchased(&money, &[]), || panic!("nobody asks for benefits"));
+    assert!(new.writes.is_empty() && new.decided.is_empty());
+    assert_eq!(states(&new.records), [(LINE_ITEMS, FulfillmentState::NeedsReview)]);
+    assert_eq!(new.records[0].decision.reason.as_deref(), Some("who knows"));
+    // What was given before that was known goes, without a trace in the record.
+    let before = [granted(10, 10, 4), prior("undecided:price_b", FulfillmentState::Skipped)];
+    let gone = plan::<CreditGrant>(&purchased(&money, &before), || &[]);
+    assert_eq!(entries(&gone), [(-6, "adjustment", "checkout:1:price_a:withheld:4-10", Repeat::Numbered)]);
+    assert!(gone.writes[0].1[0].is_deleted);
+    assert_eq!(gone.decided, ["undecided:price_b"]);
+    let before = [prior("course", FulfillmentState::Applied)];
+    let gone = plan::<KeyGrant>(&purchased(&money, &before), || &[]);
+    assert_eq!(rows(&gone), [("course", None, true)]);
+    assert!(gone.writes[0].1[0].is_deleted);
+    // What has nothing in the ledger needs no line there.
+    let before = [granted(10, 0, 0)];
+    let gone = plan::<CreditGrant>(&purchased(&money, &before), || &[]);
+    assert_eq!((gone.writes.len(), gone.decided), (0, vec!["credits:price_a".to_owned()]));
+    // Where all of it went back, nobody needs to look.
+    let money = Money { unknown_goods: Some("who knows".into()), ..refunded() };
+    let plan = plan::<CreditGrant>(&purchased(&money, &[]), || &[]);
+    assert_eq!(states(&plan.records), [(LINE_ITEMS, FulfillmentState::Skipped)]);
+}
+
+#[test]
+fn other_lines_give_as_if_they_had_been_known_from_the_first() {
+    let money = paid();
+    let with = |before: &'static [PriorFulfillment], line_items: Option<&'static PriorFulfillment>| Purchased {
+        told: Some("2 × price_a"),
+        line_items,
+        ..purchased(&money, before)
+    };
+    // Decided by what was asked for, 3 of it.
+    let less =
+        plan::<CreditGrant>(&with(vec![granted(15, 15, 6)].leak(), None), || vec![benefit(Some(5), None)].leak());
+    let steps = [
+        (-5, "adjustment", "checkout:1:price_a:less:15-10", Repeat::Numbered),
+        (6, "refund", "checkout:1:price_a:refund:6-0", Repeat::Numbered),
+    ];
+    assert_eq!(entries(&less), steps);
+    assert_eq!(states(&less.records), [(LINE_ITEMS, FulfillmentState::Skipped)]);
+    assert_eq!(less.records[0].benefit_source.as_deref(), Some("2 × price_a"));
+    // A benefit that was set since gives nothing, and what was given of it is taken back.
+    let since = Benefit { since: Some(51), ..benefit(Some(5), None) };
+    let none = plan::<CreditGrant>(&with(vec![granted(15, 15, 0)].leak(), None), || vec![since.clone()].leak());
+    assert_eq!(entries(&none)[0].0, -15);
+    assert!(none.records.iter().any(|record| record.item == NOTHING));
+    // Once it was decided by these lines, what was promised stays.
+    let same = Some(&*Box::leak(Box::new(told("2 × price_a"))));
+    let kept = plan::<CreditGrant>(&with(vec![granted(15, 15, 0)].leak(), same), || panic!("nobody asks for benefits"));
+    assert!(kept.writes.is_empty());
+    // What waited gives now.
+    let waited = Some(&*Box::leak(Box::new(told(""))));
+    let given = plan::<CreditGrant>(&with(&[], waited), || vec![benefit(Some(5), None)].leak());
+    assert_eq!(entries(&given), [(10, "purchase", "checkout:1:price_a", Repeat::GrantAgain)]);
+    let as_asked = Purchased { told: None, ..with(&[], waited) };
+    let given = plan::<KeyGrant>(&as_asked, || vec![benefit(None, Some("course"))].leak());
+    assert_eq!(rows(&given), [("course", Some((true, Some(90))), false)]);
+    assert_eq!(given.decided, [LINE_ITEMS]);
 }

@@ -30,6 +30,7 @@ fn candidate(source: &str, status: &str) -> PaymentCandidate {
         created_by: Some("ada".into()),
         subject: None,
         line_items: json!([{"price": "price_a", "quantity": 2}]),
+        told: None,
         by_backend: false,
         own: Own::Nothing,
         went_live: false,
@@ -209,6 +210,7 @@ fn a_payment_that_turns_out_to_be_a_subscriptions_lets_its_order_go() {
 
 fn before(state: FulfillmentState) -> Option<PriorDecision> {
     Some(PriorDecision {
+        told: None,
         state,
         due: Some(2000),
         currency: Some("eur".into()),
@@ -431,6 +433,7 @@ fn play(steps: &[(usize, &str)], order: &mut Order) -> Vec<(String, FulfillmentD
         }
         for (candidate, decision) in candidates.iter_mut().zip(settled) {
             candidate.before = Some(PriorDecision {
+                told: None,
                 state: decision.decision.state,
                 due: candidate.money.amount,
                 currency: candidate.money.currency.clone(),
@@ -472,6 +475,7 @@ fn a_refunded_order_waits_again_when_its_payment_turns_out_to_be_of_another_amou
     let mut corrected = candidate("a", "refunded");
     corrected.money.amount = Some(1500);
     corrected.before = Some(PriorDecision {
+        told: None,
         state: FulfillmentState::Reversed,
         due: Some(2000),
         currency: Some("eur".into()),
@@ -482,4 +486,32 @@ fn a_refunded_order_waits_again_when_its_payment_turns_out_to_be_of_another_amou
     // What the app did with it itself stays.
     corrected.before.as_mut().unwrap().prior_status = Some("fulfilled".into());
     assert_eq!(one(&order("refunded"), corrected).0, None);
+}
+
+#[test]
+fn an_order_is_compared_again_with_what_was_really_bought() {
+    let for_two = Order { line_items: Some(Some(json!([{"price": "price_a", "quantity": 2}]))), ..order("paid") };
+    let before = Some(PriorDecision {
+        told: None,
+        state: FulfillmentState::Applied,
+        due: Some(2000),
+        currency: Some("eur".into()),
+        granted: Some(2000),
+        prior_status: None,
+    });
+    let asked = PaymentCandidate { before: before.clone(), ..candidate("a", "succeeded") };
+    assert_eq!(one(&for_two, asked.clone()).1, FulfillmentState::Applied);
+    let told = PaymentCandidate {
+        line_items: json!([{"price": "price_a", "quantity": 1}]),
+        told: Some("1 × price_a".into()),
+        ..asked.clone()
+    };
+    let (write, state, reason) = one(&for_two, told.clone());
+    assert_eq!((write.as_deref(), state), (Some("pending"), FulfillmentState::NeedsReview));
+    assert_eq!(reason, "the order is for 2 × price_a, the checkout session for 1 × price_a");
+    let (_, settled) = settle(&for_two, &[told]);
+    assert_eq!(settled[0].record("key", &asked.money).benefit_source.as_deref(), Some("1 × price_a"));
+    let mut unknown = asked;
+    unknown.money.unknown_goods = Some("who knows".into());
+    assert_eq!(one(&for_two, unknown), (Some("pending".into()), FulfillmentState::NeedsReview, "who knows".into()));
 }

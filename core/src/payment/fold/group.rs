@@ -9,6 +9,7 @@ use crate::stripe::object::charge::Charge;
 use crate::stripe::object::dispute::Dispute;
 use crate::stripe::object::invoice::Invoice;
 use crate::stripe::object::invoice_payment::InvoicePayment;
+use crate::stripe::object::line_items::LineItems;
 use crate::stripe::object::money_state::MoneyState;
 use crate::stripe::object::payment_intent::Intent;
 use crate::stripe::object::session::Session;
@@ -24,6 +25,7 @@ pub(super) struct Group<'a> {
     pub(super) refunds: Vec<ObjectHistory<'a>>,
     pub(super) disputes: Vec<(&'a Dispute, ObjectHistory<'a>)>,
     pub(super) adopted: Vec<&'a AdoptedPayment>,
+    pub(super) line_items: Vec<(&'a LineItems, ObjectHistory<'a>)>,
 }
 
 impl<'a> Group<'a> {
@@ -37,6 +39,7 @@ impl<'a> Group<'a> {
             refunds: Vec::new(),
             disputes: Vec::new(),
             adopted: Vec::new(),
+            line_items: Vec::new(),
         };
         for history in by_object(facts) {
             match &history.newest.object {
@@ -48,6 +51,7 @@ impl<'a> Group<'a> {
                 PaymentObject::Refund(_) => group.refunds.push(history),
                 PaymentObject::Dispute(dispute) => group.disputes.push((dispute, history)),
                 PaymentObject::AdoptedPayment(payment) => group.adopted.push(payment),
+                PaymentObject::LineItems(items) => group.line_items.push((items, history)),
             }
         }
         // The first of each kind speaks for the payment.
@@ -107,7 +111,10 @@ impl<'a> Group<'a> {
             PaymentObject::InvoicePayment(payment) => joined || payment.state != MoneyState::None,
             PaymentObject::PaymentIntent(intent) => is_ours(&intent.origin),
             PaymentObject::Charge(charge) => is_ours(&charge.origin),
-            PaymentObject::Refund(_) | PaymentObject::Dispute(_) | PaymentObject::AdoptedPayment(_) => false,
+            PaymentObject::Refund(_)
+            | PaymentObject::Dispute(_)
+            | PaymentObject::AdoptedPayment(_)
+            | PaymentObject::LineItems(_) => false,
         });
         is_told || !self.adopted.is_empty()
     }

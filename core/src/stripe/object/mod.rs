@@ -9,6 +9,7 @@ pub mod dispute;
 pub mod entitlements;
 pub mod invoice;
 pub mod invoice_payment;
+pub mod line_items;
 pub mod money_state;
 pub mod payment_intent;
 pub mod price;
