@@ -64,3 +64,24 @@ update payments.checkout_sessions s
        operator(pg_catalog.*<>)
        row(n.stripe_checkout_session_id, n.status, n.payment_status, n.stripe_customer_id, n.stripe_payment_intent_id,
         n.stripe_subscription_id);
+
+-- review_unlinked: a subscription's session was paid that names a row of several lines only as its payer may have chosen it.
+-- $1 environment text, $2 stripe_checkout_session_id text, $3 its client_reference_id text
+insert into payments.fulfillments (environment, source, kind, target_table, item, state, reason)
+select $1, 'session:' operator(pg_catalog.||) $2, 'checkout_sessions', 'payments.checkout_sessions', o.id::pg_catalog.text, 'needs_review',
+       pg_catalog.format('%s names the checkout session %s by client_reference_id alone, which a payer may choose, so that what was bought there '
+                         'once gives nothing: if it is that one''s, pass it to payments.record_stripe_response(''%s'', …)',
+                         $2, o.id, o.id)
+  from payments.checkout_sessions o
+ where (o.environment operator(pg_catalog.=) $1) is true
+   and o.id operator(pg_catalog.=) case
+         when $3 operator(pg_catalog.~) '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'
+         then $3::pg_catalog.uuid end
+   and o.mode operator(pg_catalog.=) 'subscription' and pg_catalog.jsonb_array_length(o.line_items) operator(pg_catalog.>) 1
+on conflict (environment, source, kind, target_table, item) do nothing;
+
+-- delete_unlinked: it has its row. $1 environment text, $2 stripe_checkout_session_id text
+delete from payments.fulfillments f
+ where (f.environment operator(pg_catalog.=) $1) is true
+   and f.source operator(pg_catalog.=) ('session:' operator(pg_catalog.||) $2) collate pg_catalog."C"
+   and f.kind operator(pg_catalog.=) 'checkout_sessions';

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use payments_core::Subject;
 use payments_core::payment::fact::{Fact, PaymentObject};
+use payments_core::payment::fold::is_paid;
 use payments_core::payment::mapping::Claim;
 use payments_core::payment::object_history::ObjectHistory;
 use payments_core::payment::session_owner::SessionRank;
@@ -21,6 +22,8 @@ use crate::projection_lock::{self, is_exclusive, require_exclusive};
 
 query!(FIND_SESSION, "project_local_session", "find_session");
 query!(SETTLE_SESSION, "project_local_session", "settle_session");
+query!(REVIEW_UNLINKED, "project_local_session", "review_unlinked");
+query!(DELETE_UNLINKED, "project_local_session", "delete_unlinked");
 
 /// What is found for a Stripe session.
 #[derive(Deserialize)]
@@ -193,6 +196,20 @@ pub(crate) fn settle_session(
         evidence_event_id: first.event_id.clone(),
     };
     Some(Moved { displaced: local.holder, claim: Some(claim) })
+}
+
+/// Says in the record that a subscription's session was paid which names a local row only by what its payer may have chosen: the
+/// subscription gives by itself, and what was bought once beside it would be lost without a word.
+pub(crate) fn review_unlinked(locals: &mut LocalRows, session: &Session, facts: &[Fact]) {
+    let is_linked = session.origin.checkout_session_id.is_some() || session.recovered_from.is_some();
+    let is_unlinked = session.mode == "subscription" && !is_linked;
+    let Some(reference) = session.client_reference_id.as_deref().filter(|_| is_unlinked) else { return };
+    let environment = text(locals.environment.name());
+    if locals.candidates(session).is_empty() && is_paid(facts) {
+        REVIEW_UNLINKED.execute(&[environment, text(session.id.as_str()), text(reference)]);
+    } else {
+        DELETE_UNLINKED.execute(&[environment, text(session.id.as_str())]);
+    }
 }
 
 pub(crate) fn as_session(fact: &Fact) -> Option<&Session> {

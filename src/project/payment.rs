@@ -18,7 +18,9 @@ use crate::pg::savepoint;
 use crate::pg::statement::{Rows, Statement, array_text, query, text, written};
 use crate::project::customer_mapping::MappingState;
 use crate::project::local_row::LocalRow;
-use crate::project::local_session::{LocalRows, as_session, claimable, lock_session_lookup, settle_session};
+use crate::project::local_session::{
+    LocalRows, as_session, claimable, lock_session_lookup, review_unlinked, settle_session,
+};
 use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
 use crate::project::payment_row::{RowLocation, Written, ids, write_payment, write_returns};
 use crate::project::recovered_session::{Family, review};
@@ -207,6 +209,7 @@ fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place:
         }
     }
     for session in facts.iter().filter_map(as_session) {
+        review_unlinked(locals, session, facts);
         if locals.candidates(session).first().is_some_and(|local| local.recorded.is_some())
             && let Some(family) = Family::of(environment, &session.id)
             && let Some(one) = family.relatives.iter().find(|one| one.id == session.id)

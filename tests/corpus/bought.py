@@ -351,6 +351,32 @@ def recovered():
         recorded, {"balances": [], "public.orders": [bought("pending")], "checkout_sessions": [{"status": "open", "stripe_checkout_session_id": "cs_a"}]},
     )
     yield Story(
+        "a recovery of a session that was paid after all", [
+            event("checkout.session.completed", of("a", 0, payment_status="unpaid"), 63),
+            event("checkout.session.async_payment_succeeded", of("a", 0), 86000),
+            event("checkout.session.completed", of("b", 90000, "cs_a"), 90063),
+        ],
+        recorded,
+        {**has_it, "public.orders": [bought("paid", stripe_payment_intent_id="pi_a")],
+         "checkout_sessions": [{"stripe_checkout_session_id": "cs_a", "recovered_from": None}],
+         "payments.fulfillments": [
+             {"kind": "orders", "state": "applied"}, {"kind": "credit_ledger"}, {"kind": "user_entitlements"},
+             {"kind": "fulfillment_jobs"}, {"kind": "checkout_sessions", "source": "session:cs_b", "state": "needs_review"}]},
+    )
+    yield Story(
+        "three recoveries are opened, two are paid and the first goes back", [
+            expired("a", 0), event("checkout.session.completed", of("b", 90000, "cs_a"), 90063),
+            event("checkout.session.completed", of("c", 91000, "cs_a"), 91063), expired("d", 92000, "cs_c"),
+            event("refund.created", refunded(amount=2000, charge="ch_b", payment_intent="pi_b"), 95000),
+        ],
+        recorded,
+        {"balances": [], "public.orders": [bought("refunded")],
+         "payments.fulfillments": [
+             {"kind": "orders", "state": "reversed"}, {"kind": "credit_ledger"}, {"kind": "user_entitlements"},
+             {"kind": "fulfillment_jobs"}, {"kind": "fulfillment_jobs"},
+             {"kind": "checkout_sessions", "source": "session:cs_c", "state": "needs_review"}]},
+    )
+    yield Story(
         "a recovery of a session that its row does not know", [
             expired("a", 0), event("checkout.session.completed", of("b", 90000, "cs_a"), 90063),
         ],

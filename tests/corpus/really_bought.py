@@ -234,3 +234,16 @@ def subscriptions():
         COURSE + CREDITS.replace("price_a", "price_c") + local(1, "subscription"),
         {**has(0), "payments.fulfillments": [{"kind": "user_entitlements", "source": "subscription:sub_a"}]},
     )
+    unlinked = {**subscription_session(1), "metadata": {}, "client_reference_id": LOCAL % 1}
+    by_reference = event("checkout.session.completed", unlinked, 63)
+    yield Story(
+        "a subscription's checkout that only its payer may have named", [by_reference, began, paid_first], both,
+        {**has(0, key=False), "payments.fulfillments": [
+            {"kind": "user_entitlements", "state": "needs_review"},
+            {"kind": "checkout_sessions", "source": "session:cs_a", "item": LOCAL % 1, "state": "needs_review"}]},
+    )
+    yield Story(
+        "a subscription's checkout that is recorded, without metadata", [by_reference, began, paid_first],
+        PACK + COURSE + local(1, "subscription", stripe_id="cs_a") + asked(("price_a", 1), ("price_b", 2)),
+        has(100),
+    )
