@@ -103,12 +103,13 @@ as $function$
   ), mirrored as (
     select w.environment, reference as key from (values ('test'), ('live')) as w (environment)
     union
-    select f.environment, f.stripe_subscription_id from fact f where f.stripe_subscription_id is not null
+    select f.environment, f.stripe_subscription_id collate "default" from fact f where f.stripe_subscription_id is not null
     union
     select s.environment, s.stripe_subscription_id from payments.subscriptions s
      where s.environment in ('test', 'live') and s.stripe_customer_id = reference
   ), named as (
-    select distinct f.environment, k.key from fact f cross join lateral unnest(f.keys || f.object_id) as k (key)
+    -- The ids of facts have another collation than the indexes of the other tables.
+    select distinct f.environment, k.key collate "default" as key from fact f cross join lateral unnest(f.keys || f.object_id) as k (key)
     union
     select m.environment, m.key from mirrored m
   ), session as (
@@ -158,7 +159,7 @@ as $function$
               else format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
                           case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
     from fact f
-    left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id
+    left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id collate "default"
   union all
   -- Of a subscription or a customer only what may still be the newest is kept as a fact; the events tell the rest.
   select e.environment, to_timestamp((e.payload ->> 'created')::bigint),
@@ -174,7 +175,7 @@ as $function$
     from mirrored m
     join payments.facts f on f.environment = m.environment and f.object_id = m.key
    where f.group_id is null
-     and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id)
+     and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id collate "default")
   union all
   select m.environment, coalesce(to_timestamp(m.evidence_created), m.created_at),
          format('%s %s is customer %s, %s', m.subject_type, m.subject_id, m.stripe_customer_id,

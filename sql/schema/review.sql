@@ -151,11 +151,11 @@ begin
                         else min((f.statement ->> 'created')::bigint) over (partition by f.object_id) end as at,
                    e.payload #>> '{data,object,metadata,order_id}' as order_id
               from payments.facts f
-              left join payments.webhook_events e on e.stripe_event_id = f.event_id and e.environment = f.environment
+              left join payments.webhook_events e on e.stripe_event_id = f.event_id collate "default" and e.environment = f.environment
              where f.group_id = g.group_id and f.environment = g.environment
              order by f.object_id, f.statement #>> '{fact,state}' = 'succeeded' desc, (f.statement ->> 'created')::bigint desc, f.event_id desc) n
        ) m
-      left join payments.stripe_customer_mappings c on c.stripe_customer_id = m.customer and c.environment = g.environment
+      left join payments.stripe_customer_mappings c on c.stripe_customer_id = m.customer collate "default" and c.environment = g.environment
       left join lateral (
         -- A paid invoice of the same customer and amount within a day, of which nothing says what paid it.
         select i.object_id as id
@@ -194,8 +194,10 @@ begin
                end as next_step) why
      where m.amount > coalesce(m.refunded, 0) + coalesce(m.lost, 0)
        and m.paid_at < extract(epoch from now()) - 3600
-       and not exists (
-         select from payments.facts f cross join lateral unnest(f.keys) as k (key)
+       -- Asked of each group by itself. The ids of facts have another collation than the indexes that look them up.
+       and (
+         select true from payments.facts f
+          cross join lateral (select u collate "default" from unnest(f.keys) as u) as k (key)
           cross join lateral (
             (select from payments.payment_history p
               where p.environment = f.environment and p.type <> 'refund' and p.stripe_payment_intent_id = k.key limit 1)
@@ -210,7 +212,8 @@ begin
               where p.environment = f.environment and p.stripe_charge_id = k.key and p.type <> 'refund' and p.type <> 'dispute'
                 and (p.by_backend or (p.stripe_payment_intent_id is null and p.stripe_checkout_session_id is null and p.stripe_invoice_id is null))
               limit 1)) p
-          where f.group_id = g.group_id and f.environment = g.environment);
+          where f.group_id = g.group_id and f.environment = g.environment
+          limit 1) is null;
   end if;
 end
 $install$;

@@ -226,6 +226,14 @@ def mended(connection):
     return "\n".join(problems)
 
 
+def disappeared(connection, one):
+    """Money that is neither given, back nor shown; and whether the check of it sees what a control hides."""
+    problems = [f"money disappeared: {line}" for line in money.unaccounted(connection)]
+    if one.hides and not money.unaccounted(connection, lambda row: one.hides in row[4]):
+        problems.append("the check of the money does not see a row that is hidden from it")
+    return problems
+
+
 def check(one, worker, limit, maintained):
     """The problems of one story, and how many deliveries were made to find them."""
     chance = random.Random(zlib.crc32(one.name.encode()))
@@ -246,9 +254,7 @@ def check(one, worker, limit, maintained):
         "select event_type, last_error from payments.webhook_events where processing_status in ('failed', 'pending')"
     ).fetchall()
     problems += [f"event {kind} did not succeed: {error}" for kind, error in unhappy]
-    problems += [f"money disappeared: {line}" for line in money.unaccounted(connection)]
-    if one.hides and not money.unaccounted(connection, lambda row: one.hides in row[4]):
-        problems.append("the check of the money does not see a row that is hidden from it")
+    problems += disappeared(connection, one)
     if maintained:
         wrong = mended(connection)
         if wrong:

@@ -127,6 +127,12 @@ def adopted():
             refund(500), {"type": "dispute"}],
          "balances": [" user u_1001: 250"]},
     )
+    yield from adopted_with_more()
+
+
+def adopted_with_more():
+    mine = CREDITS + COURSE + local(1, stripe_id="cs_a")
+    ids = {"stripe_checkout_session_id": "cs_a", "stripe_payment_intent_id": "pi_a", "stripe_charge_id": "ch_a"}
     yield Story(
         "another backend's payment had been refunded before", [event("refund.created", refunded(amount=200), 5000)],
         mine + written(**ids, amount_refunded=800) .replace("'succeeded'", "'partially_refunded'"),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::adopted::AdoptedPayment;
+use super::adopted::{ADOPTED, AdoptedPayment};
 use crate::snapshot::{SYNC, Snapshot};
 use crate::stripe::event_type::ObjectKind;
 use crate::stripe::object::Unreadable;
@@ -238,6 +238,18 @@ impl Fact {
             _ => Map::new(),
         };
         self
+    }
+}
+
+impl From<AdoptedPayment> for Fact {
+    fn from(row: AdoptedPayment) -> Self {
+        Self {
+            event_id: ADOPTED.to_owned(),
+            created: row.stripe_created_at.or(row.paid_at).unwrap_or_default(),
+            rank: 0,
+            previous: Map::new(),
+            object: PaymentObject::AdoptedPayment(Box::new(row)),
+        }
     }
 }
 

@@ -118,7 +118,7 @@ fn shared_columns(group: &Group, context: &Context) -> Payment {
         ..Payment::default()
     };
     if let Some(row) = group.adopted() {
-        row.name(&mut shared);
+        let_names_stand(row, &mut shared);
     }
     shared
 }
@@ -177,7 +177,7 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
         ..shared
     };
     if let Some(row) = adopted {
-        row.complete(&mut payment);
+        let_purchase_stand(row, &mut payment);
     }
     payment
 }
@@ -228,5 +228,37 @@ fn dispute_row(dispute: &Dispute, shared: &Payment) -> Payment {
         dispute_status: Some(dispute.status.clone()),
         stripe_created_at: dispute.created,
         ..shared.clone()
+    }
+}
+
+/// What the row says of whom and what the payment is stands, whatever else is told of it.
+fn let_names_stand(row: &AdoptedPayment, payment: &mut Payment) {
+    stands(&row.subject_type, &mut payment.subject_type);
+    stands(&row.subject_id, &mut payment.subject_id);
+    stands(&row.stripe_customer_id, &mut payment.stripe_customer_id);
+    stands(&row.customer_email_snapshot, &mut payment.customer_email_snapshot);
+    stands(&row.stripe_checkout_session_id, &mut payment.stripe_checkout_session_id);
+    stands(&row.stripe_payment_intent_id, &mut payment.stripe_payment_intent_id);
+    stands(&row.stripe_invoice_id, &mut payment.stripe_invoice_id);
+    stands(&row.stripe_charge_id, &mut payment.stripe_charge_id);
+    stands(&row.stripe_subscription_id, &mut payment.stripe_subscription_id);
+    stands(&row.stripe_product_id, &mut payment.stripe_product_id);
+    stands(&row.stripe_price_id, &mut payment.stripe_price_id);
+}
+
+/// So does what it says of the purchase; what came of the money since, Stripe tells.
+fn let_purchase_stand(row: &AdoptedPayment, payment: &mut Payment) {
+    stands(&row.description, &mut payment.description);
+    stands(&row.subtotal, &mut payment.subtotal);
+    stands(&row.shortfall, &mut payment.shortfall);
+    stands(&row.stripe_created_at, &mut payment.stripe_created_at);
+    payment.dispute_status = payment.dispute_status.take().or_else(|| row.dispute_status.clone());
+    payment.amount_lost = payment.amount_lost.or(row.amount_lost);
+    payment.lost_in_other_currency |= row.lost_in_other_currency;
+}
+
+fn stands<T: Clone>(row: &Option<T>, told: &mut Option<T>) {
+    if row.is_some() {
+        told.clone_from(row);
     }
 }

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::pedantic)]
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "a set of one reads as one")]
 
+mod adopted;
 mod amounts;
 mod columns;
 mod convergence;

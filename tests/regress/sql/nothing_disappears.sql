@@ -161,8 +161,8 @@ select count(*) from payments.verify_projections('test');
 select money, reason, next_step from shown;
 rollback;
 
--- What explain() tells: money that nothing claims, events that changed nothing, a recovered session, a period that ended
--- without a word of the next, a dispute of a part, what needs a person.
+-- What explain() tells: money that nothing claims, events that changed nothing, a recovered session, a period that
+-- ended without a word of the next, a dispute of a part, what needs a person.
 begin;
 select payments.create_app_tables();
 create function told(reference text) returns setof text language sql as $$
@@ -195,6 +195,16 @@ create function subscription(id text, ended interval, more jsonb default '{}') r
 select said('customer.subscription.created', 'evt_a', subscription('sub_late', '1 day')),
        said('customer.subscription.created', 'evt_b', subscription('sub_gone', '4 days')),
        said('customer.subscription.created', 'evt_c', subscription('sub_end', '1 day', '{"cancel_at": 1999999999}'));
-select regexp_replace(story, '(until|at) \d.*', '\1 …') as story
+select folded(regexp_replace(story, '(until|ended at) .*', '\1 …')) as story
   from payments.explain('cus_s') where story like 'the period%';
 rollback;
+
+-- Admins read both views, members none.
+select said('payment_intent.succeeded', 'evt_1', intent('plain'));
+set role project_admin;
+select type, reason from payments.unfulfilled_payments;
+select count(*) from payments.review;
+set role authenticated;
+select count(*) from payments.unfulfilled_payments;
+select count(*) from payments.review;
+reset role;
