@@ -233,32 +233,32 @@ fn dispute_row(dispute: &Dispute, shared: &Payment) -> Payment {
 
 /// What the row says of whom and what the payment is stands, whatever else is told of it.
 fn let_names_stand(row: &AdoptedPayment, payment: &mut Payment) {
-    stands(&row.subject_type, &mut payment.subject_type);
-    stands(&row.subject_id, &mut payment.subject_id);
-    stands(&row.stripe_customer_id, &mut payment.stripe_customer_id);
-    stands(&row.customer_email_snapshot, &mut payment.customer_email_snapshot);
-    stands(&row.stripe_checkout_session_id, &mut payment.stripe_checkout_session_id);
-    stands(&row.stripe_payment_intent_id, &mut payment.stripe_payment_intent_id);
-    stands(&row.stripe_invoice_id, &mut payment.stripe_invoice_id);
-    stands(&row.stripe_charge_id, &mut payment.stripe_charge_id);
-    stands(&row.stripe_subscription_id, &mut payment.stripe_subscription_id);
-    stands(&row.stripe_product_id, &mut payment.stripe_product_id);
-    stands(&row.stripe_price_id, &mut payment.stripe_price_id);
+    stands(row.subject_type.as_ref(), &mut payment.subject_type);
+    stands(row.subject_id.as_ref(), &mut payment.subject_id);
+    stands(row.stripe_customer_id.as_ref(), &mut payment.stripe_customer_id);
+    stands(row.customer_email_snapshot.as_ref(), &mut payment.customer_email_snapshot);
+    stands(row.stripe_checkout_session_id.as_ref(), &mut payment.stripe_checkout_session_id);
+    stands(row.stripe_payment_intent_id.as_ref(), &mut payment.stripe_payment_intent_id);
+    stands(row.stripe_invoice_id.as_ref(), &mut payment.stripe_invoice_id);
+    stands(row.stripe_charge_id.as_ref(), &mut payment.stripe_charge_id);
+    stands(row.stripe_subscription_id.as_ref(), &mut payment.stripe_subscription_id);
+    stands(row.stripe_product_id.as_ref(), &mut payment.stripe_product_id);
+    stands(row.stripe_price_id.as_ref(), &mut payment.stripe_price_id);
 }
 
 /// So does what it says of the purchase; what came of the money since, Stripe tells.
 fn let_purchase_stand(row: &AdoptedPayment, payment: &mut Payment) {
-    stands(&row.description, &mut payment.description);
-    stands(&row.subtotal, &mut payment.subtotal);
-    stands(&row.shortfall, &mut payment.shortfall);
-    stands(&row.stripe_created_at, &mut payment.stripe_created_at);
+    stands(row.description.as_ref(), &mut payment.description);
+    stands(row.subtotal.as_ref(), &mut payment.subtotal);
+    stands(row.shortfall.as_ref(), &mut payment.shortfall);
+    stands(row.stripe_created_at.as_ref(), &mut payment.stripe_created_at);
     payment.dispute_status = payment.dispute_status.take().or_else(|| row.dispute_status.clone());
     payment.amount_lost = payment.amount_lost.or(row.amount_lost);
     payment.lost_in_other_currency |= row.lost_in_other_currency;
 }
 
-fn stands<T: Clone>(row: &Option<T>, told: &mut Option<T>) {
-    if row.is_some() {
-        told.clone_from(row);
+fn stands<T: Clone>(row: Option<&T>, told: &mut Option<T>) {
+    if let Some(row) = row {
+        *told = Some(row.clone());
     }
 }
