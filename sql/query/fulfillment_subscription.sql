@@ -65,7 +65,9 @@ select pg_catalog.json_build_object(
   'cancel_at', (extract(epoch from s.cancel_at) operator(pg_catalog.*) 1000000)::bigint,
   'cancel_at_period_end', s.cancel_at_period_end)::pg_catalog.text
   from payments.subscriptions s
- cross join lateral (select payments.access_until(s.environment, s.stripe_subscription_id) as until) a
+ -- kept apart, so that it is computed once
+ cross join lateral (select payments.access_until(s.environment, s.stripe_subscription_id) as until
+                       from (select 1) as one offset 0) a
  where s.subject_type operator(pg_catalog.=) $1 and s.subject_id operator(pg_catalog.=) $2
    and (s.environment operator(pg_catalog.=) (select payments.effective_environment())) is true;
 

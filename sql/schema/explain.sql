@@ -33,8 +33,10 @@ as $function$
     when 'subscription' then format('subscription %s is %s%s', object ->> 'id', object ->> 'status',
            case when statement ->> 'deleted' = 'true' then ', and ended' when object ->> 'cancel_at_period_end' = 'true'
              or object ->> 'cancel_at' is not null then ', and told to end' else '' end
-           || coalesce(format(', its collection paused (%s)%s', object #>> '{pause_collection,behavior}',
-                              ' until ' || (to_timestamp((object #>> '{pause_collection,resumes_at}')::bigint) at time zone 'UTC') || ' UTC'), ''))
+           || case when object #>> '{pause_collection,behavior}' is not null
+                   then format(', its collection paused (%s)%s', object #>> '{pause_collection,behavior}',
+                               ' until ' || (to_timestamp((object #>> '{pause_collection,resumes_at}')::bigint) at time zone 'UTC') || ' UTC')
+              else '' end)
     when 'customer' then format('customer %s%s%s', object ->> 'id', coalesce(' <' || (object ->> 'email') || '>', ''),
            case when statement ->> 'deleted' = 'true' then ' was deleted' else ' is known' end)
     else object_type || ' was told of' end
