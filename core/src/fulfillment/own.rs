@@ -70,6 +70,7 @@ mod tests {
             currency: None,
             prior_order_status: None,
             duration: None,
+            holder: None,
             expires_at: None,
             decided_at: 50,
         }

@@ -88,6 +88,20 @@ fn of_parts_of_one_second_the_newest_speaks_last() {
 }
 
 #[test]
+fn an_item_that_the_newest_snapshot_leaves_out_has_the_subscriptions_period() {
+    let of = |items: &[(&str, i64)], has_more: bool| {
+        let data: Vec<Value> = items.iter().map(|(id, end)| json!({"id": id, "current_period_end": end})).collect();
+        json!({"id": "sub_1", "object": "subscription", "items": {"data": data, "has_more": has_more}})
+    };
+    let whole = updated("evt_1", 1, of(&[("si_a", 5), ("si_b", 6)], false));
+    let part = updated("evt_2", 2, of(&[("si_a", 9)], true));
+    permutations(&[whole, part], &mut |order| {
+        let ends: Vec<_> = items(order, PREFIX).unwrap().into_iter().map(|item| item.current_period_end).collect();
+        assert_eq!(ends, [Some(9), Some(9)]);
+    });
+}
+
+#[test]
 fn a_deleted_subscription_keeps_its_last_items() {
     let whole = updated("evt_1", 1, subscription(&[("si_a", 1)], false));
     let gone = snapshot("evt_2", 2, "customer.subscription.deleted", subscription(&[("si_a", 3)], false), Value::Null);

@@ -62,6 +62,30 @@ fn a_subscriptions_period_in_both_shapes() {
 }
 
 #[test]
+fn each_item_has_a_period_in_both_shapes() {
+    let ends = |more| {
+        let read = subscription(more);
+        read.items.into_iter().map(|item| (item.current_period_start, item.current_period_end)).collect::<Vec<_>>()
+    };
+    let own = json!([{"id": "si_1", "current_period_start": 1, "current_period_end": 2}, {"id": "si_2"}]);
+    assert_eq!(ends(json!({"items": items(own.clone())})), [(Some(1), Some(2)), (None, None)]);
+    let older = json!({"current_period_start": 3, "current_period_end": 4, "items": items(own)});
+    assert_eq!(ends(older), [(Some(1), Some(2)), (Some(3), Some(4))]);
+}
+
+#[test]
+fn a_paused_collection_is_told_beside_the_status() {
+    let pause = json!({"pause_collection": {"behavior": "void", "resumes_at": 7}, "status": "active"});
+    let paused = subscription(pause).row;
+    assert_eq!((paused.status.as_str(), paused.pause_collection.as_deref()), ("active", Some("void")));
+    assert_eq!(paused.pause_resumes_at, Some(7));
+    for none in [json!({}), json!({"pause_collection": null})] {
+        let row = subscription(none).row;
+        assert_eq!((row.pause_collection, row.pause_resumes_at), (None, None));
+    }
+}
+
+#[test]
 fn a_scheduled_cancel_both_ways() {
     let flag = subscription(json!({"cancel_at_period_end": true, "cancel_at": 200, "canceled_at": 150}));
     assert_eq!((flag.row.cancel_at_period_end, flag.row.cancel_at, flag.row.canceled_at), (true, Some(200), Some(150)));

@@ -43,6 +43,7 @@ fn prior(item: &str, state: FulfillmentState) -> PriorFulfillment {
         currency: None,
         prior_order_status: None,
         duration: Some("1 mon".into()),
+        holder: None,
         expires_at: Some(90),
         decided_at: 50,
     }
@@ -67,6 +68,7 @@ fn benefit(credits: Option<i64>, key: Option<&str>) -> Benefit {
         key: key.map(Into::into),
         in_range: Some(true),
         duration: Some("1 mon".into()),
+        holder: None,
         expires_at: Some(90),
         ..Benefit::default()
     }
