@@ -68,7 +68,6 @@ fn benefit(credits: Option<i64>, key: Option<&str>) -> Benefit {
         key: key.map(Into::into),
         in_range: Some(true),
         duration: Some("1 mon".into()),
-        holder: None,
         expires_at: Some(90),
         ..Benefit::default()
     }
