@@ -79,7 +79,9 @@ pub(super) fn place<'a>(units: &mut [Unit<'a>]) -> Vec<Chain<'a>> {
     }
     for chain in &mut chains {
         let mut planned = chain.known.clone();
-        units.iter().for_each(|unit| chain.note(&mut planned, unit));
+        for unit in units.iter() {
+            chain.note(&mut planned, unit);
+        }
         let planned: Vec<Known> = planned.into_values().collect();
         for (known, term) in planned.iter().zip(terms_of(&planned)) {
             units.iter_mut().filter(|unit| chain.gives(unit, &known.source)).for_each(|unit| say(unit, term));
@@ -92,7 +94,9 @@ pub(super) fn place<'a>(units: &mut [Unit<'a>]) -> Vec<Chain<'a>> {
 pub(super) fn follow(chains: Vec<Chain>, units: &mut [Unit]) {
     for mut chain in chains {
         let mut known = std::mem::take(&mut chain.known);
-        units.iter().for_each(|unit| chain.note(&mut known, unit));
+        for unit in units.iter() {
+            chain.note(&mut known, unit);
+        }
         let known: Vec<Known> = known.into_values().collect();
         let moved: Vec<(&str, Term)> = known
             .iter()
