@@ -373,6 +373,8 @@ begin
         execute format('alter trigger payments_touch_updated_at on %s depends on extension payments', object.name);
       end if;
     end loop;
+    -- explain() reads it.
+    grant select on payments.review to payments_definer;
   end if;
 
   for known in
@@ -839,7 +841,7 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
--- Jobs for workers, and the view of what needs a person.
+-- Jobs for workers.
 
 create type payments.job as (id text, kind text, source text, payload jsonb, attempts integer);
 
@@ -869,39 +871,6 @@ as 'MODULE_PATHNAME', 'run_for_admin';
 create function payments.fail_job_body(id uuid, error text) returns boolean
   language sql set search_path = pg_catalog, pg_temp
 as $$ select payments.fail_job($1::text, $2) $$;
-
-do $install$
-begin
-  if current_setting('row_security') = 'off' then
-    return;
-  end if;
-  -- What needs a person: a decision to take, or a cause to mend before payments.retry_fulfillments().
-  if to_regclass('payments.review') is null then
-    create view payments.review with (security_invoker = true) as
-    select f.id, f.environment, f.state, f.kind, f.target_table, f.item, f.reason, f.sqlstate, f.attempts, f.source,
-           s.stripe_checkout_session_id, s.stripe_payment_intent_id, s.subject_type, s.subject_id, s.created_by,
-           s.metadata ->> 'order_id' as order_id, f.created_at, f.updated_at
-      from payments.fulfillments f
-      left join payments.checkout_sessions s
-        on s.id = case when f.source ~ '^checkout:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(f.source, 10)::uuid end
-     where f.state in ('needs_review', 'failed');
-  end if;
-  -- Money that arrived and gave nothing at all: another app's checkout, or one whose session is not here. A job gives nothing.
-  if to_regclass('payments.unfulfilled_payments') is null then
-    create view payments.unfulfilled_payments with (security_invoker = true) as
-    select p.*
-      from payments.payment_history p
-     where p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
-       and not exists (
-         select from payments.checkout_sessions s
-           join payments.fulfillments f on f.source = 'checkout:' || s.id and f.environment = s.environment
-          where s.environment = p.environment
-            and (s.stripe_checkout_session_id = p.stripe_checkout_session_id
-                 or s.stripe_payment_intent_id = p.stripe_payment_intent_id)
-            and f.kind <> 'fulfillment_jobs' and f.state in ('applied', 'reversed'));
-  end if;
-end
-$install$;
 
 set local search_path = payments, pg_temp;
 
@@ -1176,8 +1145,12 @@ as $function$
            coalesce(fact ->> 'payment_intent', fact ->> 'charge', 'something else'))
     when 'refund' then format('refund %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
            coalesce(' (' || (fact ->> 'reason') || ')', ''))
-    when 'dispute' then format('dispute %s of %s %s is %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
-           coalesce(' (' || (fact ->> 'reason') || ')', ''))
+    when 'dispute' then format('dispute %s of %s %s is %s%s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
+           coalesce(' (' || (fact ->> 'reason') || ')', ''),
+           case when (fact ->> 'reinstated')::bigint > 0 then format(', %s of it was reinstated', fact ->> 'reinstated') else '' end)
+    when 'adopted_payment' then format('another backend wrote the payment, %s with %s %s%s; it is taken in as it stood', fact ->> 'status',
+           coalesce(fact ->> 'amount', 'no amount'), fact ->> 'currency',
+           case when (fact ->> 'amount_refunded')::bigint > 0 then format(', %s of it refunded', fact ->> 'amount_refunded') else '' end)
     when 'subscription' then format('subscription %s is %s%s', object ->> 'id', object ->> 'status',
            case when statement ->> 'deleted' = 'true' then ', and ended' when object ->> 'cancel_at_period_end' = 'true'
              or object ->> 'cancel_at' is not null then ', and told to end' else '' end
@@ -1203,15 +1176,44 @@ create function payments.explain_body(reference text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $function$
   with asked as (
-    select s.*
-      from payments.checkout_sessions s
-     where s.id::text = reference or s.stripe_checkout_session_id = reference or s.metadata ->> 'order_id' = reference
-        or s.stripe_customer_id = reference or s.stripe_subscription_id = reference
+    select s.* from payments.checkout_sessions s
+     where s.id = case when reference ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then reference::uuid end
+    union all
+    select s.* from payments.checkout_sessions s
+     where s.environment in ('test', 'live') and s.stripe_checkout_session_id = reference
+    union all
+    select s.* from payments.stripe_customer_mappings m
+      join payments.checkout_sessions s on s.subject_type = m.subject_type and s.subject_id = m.subject_id
+       and s.environment = m.environment and s.stripe_customer_id = m.stripe_customer_id
+     where m.environment in ('test', 'live') and m.stripe_customer_id = reference
+  ), ordered as (
+    -- No index leads from an order to its sessions, so all sessions are read where the reference is none of Stripe's ids.
+    select a.* from asked a
+    union all
+    select s.* from payments.checkout_sessions s
+     where reference !~ '^(cs|pi|ch|py|pyr|in|inpay|sub|cus|re|dp|du|evt|prod|price)_' and not exists (select from asked)
+       and s.metadata ->> 'order_id' = reference
+  ), relative as (
+    -- Sessions that Stripe recovered from others tell one story with them.
+    select r.environment, r.stripe_checkout_session_id, r.recovered_from
+      from payments.recovered_sessions r
+     where r.environment in ('test', 'live') and r.stripe_checkout_session_id = reference
+    union
+    select r.environment, r.stripe_checkout_session_id, r.recovered_from
+      from payments.recovered_sessions r
+     where r.environment in ('test', 'live') and r.recovered_from = reference
+    union
+    select r.environment, r.stripe_checkout_session_id, r.recovered_from
+      from ordered a join payments.recovered_sessions r on r.environment = a.environment
+       and r.recovered_from = coalesce(a.recovered_from, a.stripe_checkout_session_id)
   ), group_id as (
     select l.environment, l.group_id from payments.fact_links l where l.key = reference
     union
-    select l.environment, l.group_id from asked a
+    select l.environment, l.group_id from ordered a
       join payments.fact_links l on l.environment = a.environment and l.key = a.stripe_checkout_session_id
+    union
+    select l.environment, l.group_id from relative r
+      join payments.fact_links l on l.environment = r.environment and l.key = any (array[r.stripe_checkout_session_id, r.recovered_from])
     union
     select f.environment, f.group_id from payments.facts f
      where f.environment in ('test', 'live') and f.stripe_customer_id = reference and f.group_id is not null
@@ -1219,26 +1221,48 @@ as $function$
     select f.environment, f.group_id from payments.facts f
      where f.environment in ('test', 'live') and f.stripe_subscription_id = reference and f.group_id is not null
   ), fact as (
-    select f.environment, f.object_id, f.object_type, f.event_id, f.keys, f.stripe_subscription_id, f.statement::text as said
+    select f.environment, f.group_id, f.object_id, f.object_type, f.event_id, f.keys, f.stripe_subscription_id, f.statement::text as said
       from group_id a join payments.facts f on f.environment = a.environment and f.group_id = a.group_id
   ), mirrored as (
     select w.environment, reference as key from (values ('test'), ('live')) as w (environment)
     union
-    select f.environment, f.stripe_subscription_id from fact f where f.stripe_subscription_id is not null
+    select f.environment, f.stripe_subscription_id collate "default" from fact f where f.stripe_subscription_id is not null
     union
     select s.environment, s.stripe_subscription_id from payments.subscriptions s
      where s.environment in ('test', 'live') and s.stripe_customer_id = reference
   ), named as (
-    select distinct f.environment, k.key from fact f cross join lateral unnest(f.keys || f.object_id) as k (key)
+    -- The ids of facts have another collation than the indexes of the other tables.
+    select distinct f.environment, k.key collate "default" as key from fact f cross join lateral unnest(f.keys || f.object_id) as k (key)
     union
     select m.environment, m.key from mirrored m
   ), session as (
-    select a.* from asked a
+    select a.* from ordered a
     union
     select s.* from named n join payments.checkout_sessions s
       on s.environment = n.environment and s.stripe_checkout_session_id = n.key
+  ), payment as (
+    select distinct on (p.id) p.*
+      from named n
+     cross join lateral (
+        select h.* from payments.payment_history h
+         where h.environment = n.environment and h.stripe_payment_intent_id = n.key and h.type <> 'refund'
+        union all
+        select h.* from payments.payment_history h
+         where h.environment = n.environment and h.stripe_checkout_session_id = n.key and h.type <> 'refund'
+        union all
+        select h.* from payments.payment_history h
+         where h.environment = n.environment and h.stripe_invoice_id = n.key and h.type <> 'refund'
+        union all
+        select h.* from payments.payment_history h
+         where h.environment = n.environment and h.stripe_charge_id = n.key and h.type <> 'refund' and h.type <> 'dispute'
+           and (h.by_backend or (h.stripe_payment_intent_id is null and h.stripe_checkout_session_id is null and h.stripe_invoice_id is null))
+       ) p
+     where p.type <> 'dispute'
+     order by p.id
   ), source as (
     select s.environment, 'checkout:' || s.id as source from session s
+    union
+    select n.environment, 'session:' || n.key from named n where n.key like 'cs\_%'
     union
     select n.environment, 'subscription:' || n.key from named n where n.key like 'sub\_%'
   )
@@ -1254,10 +1278,11 @@ as $function$
     from session s where s.last_error is not null
   union all
   select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
-         format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
-                case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end)
+         case f.object_type when 'adopted_payment' then payments.describe_fact(f.object_type, f.said::json)
+              else format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
+                          case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
     from fact f
-    left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id
+    left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id collate "default"
   union all
   -- Of a subscription or a customer only what may still be the newest is kept as a fact; the events tell the rest.
   select e.environment, to_timestamp((e.payload ->> 'created')::bigint),
@@ -1273,7 +1298,7 @@ as $function$
     from mirrored m
     join payments.facts f on f.environment = m.environment and f.object_id = m.key
    where f.group_id is null
-     and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id)
+     and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id collate "default")
   union all
   select m.environment, coalesce(to_timestamp(m.evidence_created), m.created_at),
          format('%s %s is customer %s, %s', m.subject_type, m.subject_id, m.stripe_customer_id,
@@ -1284,21 +1309,298 @@ as $function$
   select e.environment, e.received_at,
          format('event %s (%s) %s%s', e.stripe_event_id, e.event_type,
                 case when e.processing_status = 'failed' then 'failed: ' || coalesce(e.last_error, 'no reason is recorded')
-                     else 'asked for a mapping that was refused: ' || e.conflict end,
+                     when e.processing_status = 'ignored' then 'was ignored: ' || coalesce(e.last_error, 'no reason is recorded')
+                     when e.conflict is not null then 'asked for a mapping that was refused: ' || e.conflict
+                     else format('came again with another body, which was refused (%s times)', e.refused_count) end,
                 case when e.attempt_count > 1 then format(', after %s attempts', e.attempt_count) else '' end)
     from named n
     join payments.webhook_events e on e.environment = n.environment and e.object_id = n.key
-   where e.processing_status = 'failed' or e.conflict is not null
+   where e.processing_status = any ('{failed,ignored}') or e.conflict is not null or e.refused_count > 0
+  union all
+  select r.environment, coalesce(to_timestamp((f.statement #>> '{fact,created}')::bigint), to_timestamp((f.statement ->> 'created')::bigint)),
+         format('Stripe recovered checkout session %s from the expired %s', r.stripe_checkout_session_id, r.recovered_from)
+    from relative r
+    left join lateral (
+      select f.statement from payments.facts f
+       where f.environment = r.environment and f.object_id = r.stripe_checkout_session_id
+       order by (f.statement ->> 'created')::bigint, f.event_id
+       limit 1) f on true
+  union all
+  -- A period that ended without a word of the next one.
+  select u.environment, u.current_period_end,
+         format('the period of subscription %s ended, and no renewal was told so far: %s %s', u.stripe_subscription_id,
+                case when now() < u.until then 'access goes on, because it may be told late, until' else 'access ended at' end, u.until)
+    from mirrored m
+   cross join lateral (
+      select s.environment, s.stripe_subscription_id, s.current_period_end,
+             s.current_period_end + current_setting('payments.period_grace')::interval as until
+        from payments.subscriptions s
+       where s.environment = m.environment and s.stripe_subscription_id = m.key and s.status in ('active', 'trialing')
+         and s.cancel_at is null and not s.cancel_at_period_end and s.current_period_end < now()) u
+  union all
+  select p.environment, p.updated_at,
+         format('of the payment of %s %s, %s was lost to disputes, and %s is left', p.amount, p.currency, p.amount_lost, p.amount - p.amount_lost)
+    from payment p
+   where p.amount_lost > 0 and p.amount_lost < p.amount
+  union all
+  select p.environment, p.updated_at,
+         'no checkout session of this payment is here, so it gives nothing by itself: payments.unfulfilled_payments tells what to do'
+    from payment p
+   where p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
+     and not exists (select from session s where s.environment = p.environment
+                        and (s.stripe_checkout_session_id = p.stripe_checkout_session_id
+                             or s.stripe_payment_intent_id = p.stripe_payment_intent_id))
+  union all
+  select g.environment, max(to_timestamp((g.said::json ->> 'created')::bigint)),
+         'nothing claims this money: neither a checkout session nor an invoice speaks of it'
+         || case when max(to_timestamp((g.said::json ->> 'created')::bigint)) > now() - interval '1 hour' then ' yet'
+                 else '. payments.unfulfilled_payments tells what to do' end
+    from fact g
+   where g.object_type in ('payment_intent', 'charge') and g.said::json #>> '{fact,state}' = 'succeeded'
+     and not exists (
+       select from fact o
+         join payment p on p.environment = o.environment
+          and array[p.stripe_payment_intent_id, p.stripe_checkout_session_id, p.stripe_invoice_id, p.stripe_charge_id] && o.keys::text[]
+        where o.environment = g.environment and o.group_id = g.group_id)
+   group by g.environment, g.group_id
   union all
   select g.environment, g.updated_at,
-         format('%s %s: %s%s', g.target_table, g.item, g.state, coalesce(' — ' || g.reason, ''))
+         format('%s %s: %s%s%s', g.target_table, g.item, g.state, coalesce(' — ' || g.reason, ''), coalesce('. Next: ' || r.next_step, ''))
     from source s
     join payments.fulfillments g on g.environment = s.environment and g.source = s.source
+    left join payments.review r
+      on r.environment = g.environment and r.source = g.source and r.kind = g.kind and r.target_table = g.target_table and r.item = g.item
   order by 1, 2, 3
 $function$;
 
 comment on function payments.explain(text) is
   'The story of an order, session, payment intent, charge, invoice, refund, dispute, subscription or customer in time order, in words.';
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   fulfillment
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What a person must look at: decisions that wait, and money that gave nothing. Together they show each payment that
+-- arrived, was not returned, and gave nothing. Views call no function of ours: DROP EXTENSION keeps them.
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
+  -- What needs a person: a decision to take, or a cause to mend before payments.retry_fulfillments().
+  if to_regclass('payments.review') is null then
+    create view payments.review with (security_invoker = true) as
+    select f.id, f.environment, f.state, f.kind, f.target_table, f.item, f.reason, f.sqlstate, f.attempts, f.source,
+           s.stripe_checkout_session_id, s.stripe_payment_intent_id, s.subject_type, s.subject_id, s.created_by,
+           s.metadata ->> 'order_id' as order_id, f.created_at, f.updated_at,
+           p.amount, p.amount_refunded, p.currency, p.paid_at,
+           case
+             when f.kind = 'checkout_sessions' then 'refund this payment at Stripe: the other one was given'
+             when f.state = 'failed' then 'mend the cause, then call payments.retry_fulfillments()'
+             when f.reason like 'no order has the id %'
+               then 'insert the order, or mend metadata.order_id of the checkout session, then call payments.retry_fulfillments()'
+             when f.reason like 'the order is already paid%' then 'refund one of the two payments at Stripe'
+             when f.reason like '% less was received than %' then 'collect the rest, or refund what was received'
+             when f.kind = 'orders'
+               then 'refund the payment at Stripe, or mend the order, then call payments.retry_fulfillments()'
+             else 'decide, mend what the reason says, then call payments.retry_fulfillments()'
+           end as next_step
+      from payments.fulfillments f
+      left join payments.checkout_sessions s
+        on s.id = case when f.source ~ '^checkout:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(f.source, 10)::uuid end
+      left join lateral (
+        select h.amount, h.amount_refunded, h.currency, h.paid_at
+          from payments.payment_history h
+         where h.environment = f.environment and h.type <> 'refund'
+           and h.stripe_checkout_session_id = case when f.source like 'session:%' then substr(f.source, 9) else s.stripe_checkout_session_id end
+        union all
+        select h.amount, h.amount_refunded, h.currency, h.paid_at
+          from payments.payment_history h
+         where h.environment = f.environment and h.type <> 'refund' and h.stripe_payment_intent_id = s.stripe_payment_intent_id
+        limit 1) p on true
+     where f.state in ('needs_review', 'failed');
+  end if;
+
+  -- Money that arrived and gave nothing at all. A job gives nothing.
+  if to_regclass('payments.unfulfilled_payments') is null then
+    create view payments.unfulfilled_payments with (security_invoker = true) as
+    -- Payments: another app's checkout, one whose session is not here, or one that nothing could be given for.
+    select p.*, why.reason, why.next_step
+      from payments.payment_history p
+      left join lateral (
+        select s.id, s.metadata ->> 'order_id' as order_id, s.stripe_checkout_session_id
+          from payments.checkout_sessions s
+         where s.environment = p.environment and s.stripe_checkout_session_id = p.stripe_checkout_session_id
+        union all
+        select s.id, s.metadata ->> 'order_id', s.stripe_checkout_session_id
+          from payments.checkout_sessions s
+         where s.environment = p.environment and s.stripe_payment_intent_id = p.stripe_payment_intent_id
+        limit 1) s on true
+      left join lateral (
+        select string_agg(distinct f.reason, '; ') filter (where f.state in ('needs_review', 'failed')) as open,
+               string_agg(distinct f.reason, '; ') filter (where f.state = 'skipped') as skipped
+          from payments.fulfillments f
+         where f.environment = p.environment
+           and f.source = any (array['checkout:' || s.id, 'session:' || p.stripe_checkout_session_id])) f on true
+     cross join lateral (
+        select case
+                 when f.open is not null then f.open
+                 when s.id is null and p.by_backend then 'another backend wrote this payment, and no checkout session of it is here'
+                 when s.id is null and p.stripe_checkout_session_id is not null
+                   then 'its checkout session was not made here: a payment link, a pricing table or another app made it'
+                 when s.id is null and p.stripe_invoice_id is not null then 'it paid an invoice that no checkout session of ours made'
+                 when s.id is null then 'no checkout session of it is here'
+                 when not exists (select from payments.attachments) then 'no table of the app is attached, so nothing could be given'
+                 when s.order_id is null and exists (select from payments.attachments a where a.kind = 'orders')
+                   then 'its checkout session names no order (metadata.order_id)' || coalesce('; ' || f.skipped, '')
+                 else coalesce(f.skipped, 'nothing was decided on it')
+               end as reason,
+               case
+                 when f.open is not null then 'see payments.review: mend the cause, then call '
+                 when s.id is null then 'give by hand what it is for, or refund it at Stripe; payments.create_checkout_session() makes checkouts that give'
+                 when not exists (select from payments.attachments) then 'call payments.create_app_tables() or payments.attach(), then '
+                 when s.order_id is null and exists (select from payments.attachments a where a.kind = 'orders')
+                   then format('write the order''s id into metadata.order_id of the checkout session %s, then call ', s.id)
+                 else 'say what the price gives (payments.set_credit_benefit(), payments.set_entitlement_benefit()), then call '
+               end
+               || case when s.id is not null then format('payments.retry_fulfillments(reference => %L)', coalesce(s.stripe_checkout_session_id, s.id::text))
+                       when f.open is not null then 'payments.retry_fulfillments()' else '' end as next_step) why
+     where p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
+       and not (p.amount > 0 and coalesce(p.amount_refunded, 0) + coalesce(p.amount_lost, 0) >= p.amount)
+       -- Two questions instead of one with OR: each is one pass through the tables, however many payments there are.
+       and not exists (
+         select from payments.checkout_sessions s
+           join payments.fulfillments f on f.source = 'checkout:' || s.id and f.environment = s.environment
+          where s.environment = p.environment and s.stripe_checkout_session_id = p.stripe_checkout_session_id
+            and f.kind <> 'fulfillment_jobs' and f.state in ('applied', 'reversed'))
+       and not exists (
+         select from payments.checkout_sessions s
+           join payments.fulfillments f on f.source = 'checkout:' || s.id and f.environment = s.environment
+          where s.environment = p.environment and s.stripe_payment_intent_id = p.stripe_payment_intent_id
+            and f.kind <> 'fulfillment_jobs' and f.state in ('applied', 'reversed'))
+    union all
+    -- Money that nothing claims: a payment intent or a charge that succeeded, of which an hour later (by Stripe's clock)
+    -- neither a session nor an invoice speaks. It has no row in payment_history, and so no id.
+    select r.*, why.reason, why.next_step
+      from (
+        select distinct o.environment, f.group_id
+          from (
+            -- These ranges are read from the primary key alone.
+            select i.environment, i.object_id from payments.facts i
+             where i.object_id >= 'pi_' and i.object_id < 'pi`'
+               and not exists (select from payments.payment_history p
+                                where p.stripe_payment_intent_id = i.object_id and p.environment = i.environment and p.type <> 'refund')
+            union all
+            select c.environment, c.object_id from payments.facts c
+             where (c.object_id >= 'ch_' and c.object_id < 'ch`' or c.object_id >= 'py_' and c.object_id < 'py`')
+               and not exists (select from payments.payment_history p
+                                where p.stripe_charge_id = c.object_id and p.environment = c.environment
+                                  and p.type = any ('{one_time_payment,subscription_invoice,failed_payment}'))
+            offset 0) o
+         cross join lateral (
+            -- LIMIT lets each be looked up by itself.
+            select s.group_id from payments.facts s
+             where s.object_id = o.object_id and s.environment = o.environment and s.statement #>> '{fact,state}' = 'succeeded'
+             limit 1) f
+         where f.group_id is not null) g
+     cross join lateral (
+        -- Each object once, as its newest snapshot has it.
+        select min(n.at) filter (where n.state = 'succeeded') as paid_at, min(n.created) as created,
+               coalesce(sum(n.received) filter (where n.kind = 'payment_intent' and n.state = 'succeeded'),
+                        sum(n.charged) filter (where n.kind = 'charge' and n.state = 'succeeded')) as amount,
+               greatest(sum(n.amount) filter (where n.kind = 'refund' and n.state = 'succeeded'),
+                        sum(n.refunded) filter (where n.kind = 'charge')) as refunded,
+               sum(n.amount) filter (where n.kind = 'dispute' and (n.status = 'lost' or n.status like 'appeal\_%')) as lost,
+               min(n.currency) filter (where n.state = 'succeeded') as currency, min(n.customer) as customer, min(n.email) as email,
+               min(n.description) as description,
+               min(n.object_id) filter (where n.kind = 'payment_intent' and n.state = 'succeeded') as intent,
+               min(n.object_id) filter (where n.kind = 'charge' and n.state = 'succeeded') as charge,
+               min(n.intent) as named_intent, min(n.order_id) as order_id
+          from (
+            select distinct on (f.object_id) f.object_id, f.object_type as kind, f.statement #>> '{fact,state}' as state,
+                   f.statement #>> '{fact,status}' as status, (f.statement #>> '{fact,amount}')::bigint as amount,
+                   (f.statement #>> '{fact,amount_received}')::bigint as received,
+                   coalesce(f.statement #>> '{fact,amount_captured}', f.statement #>> '{fact,amount}')::bigint as charged,
+                   (f.statement #>> '{fact,amount_refunded}')::bigint as refunded, f.statement #>> '{fact,currency}' as currency,
+                   f.stripe_customer_id as customer, f.statement #>> '{fact,email}' as email,
+                   f.statement #>> '{fact,description}' as description, f.statement #>> '{fact,payment_intent}' as intent,
+                   (f.statement #>> '{fact,created}')::bigint as created,
+                   case f.object_type when 'charge' then (f.statement #>> '{fact,created}')::bigint
+                        else min((f.statement ->> 'created')::bigint) over (partition by f.object_id) end as at,
+                   e.payload #>> '{data,object,metadata,order_id}' as order_id
+              from payments.facts f
+              left join payments.webhook_events e on e.stripe_event_id = f.event_id collate "default" and e.environment = f.environment
+             where f.group_id = g.group_id and f.environment = g.environment
+             order by f.object_id, f.statement #>> '{fact,state}' = 'succeeded' desc, (f.statement ->> 'created')::bigint desc, f.event_id desc) n
+       ) m
+      left join payments.stripe_customer_mappings c on c.stripe_customer_id = m.customer collate "default" and c.environment = g.environment
+      left join lateral (
+        -- A paid invoice of the same customer and amount within a day, of which nothing says what paid it.
+        select i.object_id as id
+          from payments.facts i
+         where i.stripe_customer_id = m.customer and i.environment = g.environment and i.object_type = 'invoice'
+           and i.statement #>> '{fact,state}' = 'succeeded' and i.statement #>> '{fact,currency}' = m.currency
+           and (i.statement #>> '{fact,amount_paid}')::bigint = m.amount
+           and abs(coalesce((i.statement #>> '{fact,paid_at}')::bigint, (i.statement ->> 'created')::bigint) - m.paid_at) <= 86400
+           and not exists (select from payments.facts o
+                            where o.group_id = i.group_id and o.environment = i.environment
+                              and o.object_type in ('invoice_payment', 'payment_intent', 'charge'))
+         order by i.object_id
+         limit 1) i on true
+     cross join lateral jsonb_populate_record(null::payments.payment_history, jsonb_build_object(
+        'environment', g.environment, 'type', 'unclaimed', 'subject_type', c.subject_type, 'subject_id', c.subject_id,
+        'status', case when m.refunded > 0 then 'partially_refunded' else 'succeeded' end, 'by_backend', false,
+        'stripe_customer_id', m.customer, 'customer_email_snapshot', m.email, 'stripe_payment_intent_id', coalesce(m.intent, m.named_intent),
+        'stripe_charge_id', m.charge, 'amount', m.amount, 'amount_refunded', coalesce(m.refunded, 0), 'amount_lost', m.lost,
+        'lost_in_other_currency', false, 'currency', m.currency, 'description', m.description, 'paid_at', to_timestamp(m.paid_at),
+        'stripe_created_at', to_timestamp(m.created), 'raw', jsonb_build_object(),
+        'created_at', to_timestamp(m.paid_at), 'updated_at', to_timestamp(m.paid_at))) r
+     cross join lateral (
+        select case
+                 when i.id is not null
+                   then format('it is probably what paid the invoice %s: the customer, the amount and the day are the same, and no invoice_payment.paid was received', i.id)
+                 when m.order_id is not null
+                   then format('neither a checkout session nor an invoice speaks of it, though its metadata names the order %s', m.order_id)
+                 else 'neither a checkout session nor an invoice speaks of it, and its metadata names no order'
+               end as reason,
+               case
+                 when i.id is not null
+                   then 'add invoice_payment.paid to the events of the webhook endpoint, and back-fill the invoice''s payments with payments.sync_stripe_objects()'
+                 when m.order_id is not null
+                   then 'compare it with the order, then give by hand or refund it at Stripe: only a checkout session pays an order'
+                 else 'find out at Stripe what it is for, then give by hand or refund it there'
+               end as next_step) why
+     where m.amount > coalesce(m.refunded, 0) + coalesce(m.lost, 0)
+       and m.paid_at < extract(epoch from now()) - 3600
+       -- Asked of each group by itself. The ids of facts have another collation than the indexes that look them up.
+       and (
+         select true from payments.facts f
+          cross join lateral (select u collate "default" from unnest(f.keys) as u) as k (key)
+          cross join lateral (
+            (select from payments.payment_history p
+              where p.environment = f.environment and p.type <> 'refund' and p.stripe_payment_intent_id = k.key limit 1)
+            union all
+            (select from payments.payment_history p
+              where p.environment = f.environment and p.type <> 'refund' and p.stripe_checkout_session_id = k.key limit 1)
+            union all
+            (select from payments.payment_history p
+              where p.environment = f.environment and p.type <> 'refund' and p.stripe_invoice_id = k.key limit 1)
+            union all
+            (select from payments.payment_history p
+              where p.environment = f.environment and p.stripe_charge_id = k.key and p.type <> 'refund' and p.type <> 'dispute'
+                and (p.by_backend or (p.stripe_payment_intent_id is null and p.stripe_checkout_session_id is null and p.stripe_invoice_id is null))
+              limit 1)) p
+          where f.group_id = g.group_id and f.environment = g.environment
+          limit 1) is null;
+  end if;
+end
+$install$;
 
 set local search_path = payments, pg_temp;
 
@@ -2250,6 +2552,7 @@ set local search_path = payments, pg_temp;
 -- src/lib.rs
 -- requires:
 --   mappings
+--   project::triggers::adopt_payments
 
 set local search_path = pg_catalog, pg_temp;
 
@@ -2295,6 +2598,14 @@ begin
             and new.stripe_checkout_session_id is distinct from old.stripe_checkout_session_id)
       execute function payments.on_session_linked();
     alter trigger payments_session_linked on payments.checkout_sessions depends on extension payments;
+  end if;
+  -- A payment that another backend writes may have been refunded or disputed before.
+  if not exists (select from pg_trigger where tgrelid = 'payments.payment_history'::regclass
+                   and tgname = 'payments_adopted') then
+    create trigger payments_adopted
+      after insert on payments.payment_history referencing new table as new_rows for each statement
+      execute function payments.adopt_payments();
+    alter trigger payments_adopted on payments.payment_history depends on extension payments;
   end if;
 end
 $install$;
@@ -2921,6 +3232,7 @@ begin
   -- subtotal: what the items of the checkout session cost before discounts and tax, where all of its total was charged.
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
   -- amount_lost: what lost disputes took, in the payment's currency; lost_in_other_currency: whether one took something in another.
+  -- by_backend: another backend wrote the row; what it says stands when a refund or dispute of Stripe's names it.
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
       id uuid primary key default gen_random_uuid(),
@@ -2948,6 +3260,7 @@ begin
       amount_lost bigint,
       lost_in_other_currency boolean not null default false,
       line_items jsonb,
+      by_backend boolean not null default true,
       currency text,
       description text,
       dispute_status text,
@@ -2976,9 +3289,10 @@ begin
     create index payment_history_returned_idx on payments.payment_history (stripe_subscription_id)
       where type = 'subscription_invoice' and (amount_refunded > 0 or dispute_status is not null);
     -- A payment that has nothing but its charge is found by that.
+    -- A payment that has nothing but its charge is found by that, and so is one that another backend wrote.
     create index payment_history_charge_idx
       on payments.payment_history (stripe_charge_id, environment)
-      where stripe_payment_intent_id is null and stripe_checkout_session_id is null and stripe_invoice_id is null
+      where (by_backend or (stripe_payment_intent_id is null and stripe_checkout_session_id is null and stripe_invoice_id is null))
         and type <> 'refund' and type <> 'dispute';
   end if;
 
@@ -3080,9 +3394,11 @@ begin
     );
     -- Compressed, most bodies fit into the row, which is written once; out of line they would be rows and index entries of their own.
     alter table payments.webhook_events set (toast_tuple_target = 4080);
-    -- Of payments the facts name the events; of what is mirrored only the newest snapshots are kept as facts.
-    create index webhook_events_mirrored_idx on payments.webhook_events (object_id, environment)
-      where object_type in ('customer', 'subscription', 'product', 'price');
+    -- Of payments the facts name the events, unless these changed nothing; of what is mirrored only the newest snapshots are kept
+    -- as facts.
+    create index webhook_events_object_idx on payments.webhook_events (object_id, environment)
+      where object_type in ('customer', 'subscription', 'product', 'price')
+         or processing_status in ('failed', 'ignored') or conflict is not null or refused_count > 0;
     create index webhook_events_received_idx on payments.webhook_events using brin (received_at);
   end if;
 
@@ -4298,6 +4614,10 @@ STRICT STABLE
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'ordinary_search_path_wrapper';
+
+-- src/project/triggers.rs
+-- payments::project::triggers::adopt_payments
+create function payments.adopt_payments() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'adopt_payments_wrapper';
 
 -- src/project/triggers.rs
 -- payments::project::triggers::follow_mapping

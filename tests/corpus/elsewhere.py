@@ -64,7 +64,7 @@ def purposeless():
     completed = event("checkout.session.completed", session(1), 63)
     yield Story(
         "a checkout whose order was forgotten", [completed, event("refund.created", refunded(amount=700), 5000)], local(1),
-        {"payment_history": [user(**{**paid(), "status": "partially_refunded"}), refund(700)]},
+        {"payment_history": [user(**{**paid(), "status": "partially_refunded", "amount_refunded": 700}), refund(700)]},
         hides="its checkout session names no order",
     )
     yield Story(
