@@ -42,11 +42,6 @@ pub(super) fn of_lines(environment: &str, lines: &[Line], start: i64, before_rea
     counted(environment, benefits.collect(), start)
 }
 
-/// The same as the tables say now.
-pub(super) fn of_lines_now(environment: &str, lines: &[Line], start: i64) -> Vec<Benefit> {
-    counted(environment, lines.iter().flat_map(|line| find(environment, line)).collect(), start)
-}
-
 fn find(environment: &str, (price, quantity, product): &Line) -> Vec<Benefit> {
     FIND_BENEFITS.all(&[text(environment), text(price.as_str()), (*quantity).into(), text(product.as_deref())])
 }

@@ -12,7 +12,7 @@ use payments_core::fulfillment::line_items::{Line, as_line_items, lines};
 use payments_core::fulfillment::money::Money;
 use payments_core::fulfillment::order::PaymentCandidate;
 use payments_core::fulfillment::own::Own;
-use payments_core::fulfillment::prior::{LINE_ITEMS, PriorFulfillment, UNDECIDED};
+use payments_core::fulfillment::prior::{LINE_ITEMS, PriorFulfillment};
 use payments_core::stripe::object::line_items::LineItems;
 use pgrx::Uuid;
 use serde::Deserialize;
@@ -23,7 +23,6 @@ use super::target::Target;
 use super::target_kind::TargetKind;
 use crate::pg::advisory_lock;
 use crate::pg::statement::{Rows, query, text};
-use crate::projection_lock::is_exclusive;
 
 query!(FIND_PURCHASES, "fulfillment_purchase", "find_purchases");
 query!(FIND_PRIORS, "fulfillment_purchase", "find_priors");
@@ -222,36 +221,21 @@ impl Purchase {
         if self.differing.is_some() { as_line_items(&self.lines) } else { self.line_items.clone() }
     }
 
-    /// What its lines give now, of every kind.
+    /// What its lines give now, of every kind, and what the catalog says of their prices.
     ///
-    /// Where a line's product is unknown, this waits for whoever writes its price, and he waits for us: one of both sees the
-    /// other. Nothing of this payment is written to a ledger yet, so nobody waits for us meanwhile.
+    /// Before a price that this backend does not know is read for a new purchase, this waits for whoever writes it, and he waits for
+    /// us: one of both sees the other. Nothing of this payment is written to a ledger yet, so nobody waits for us meanwhile. Whoever
+    /// writes a price decides anew on purchases that were decided before.
     pub(super) fn benefits(&self) -> &[Benefit] {
         self.benefits.get_or_init(|| {
             let lines: Vec<_> =
                 self.lines.iter().map(|line| (line.price.clone(), line.quantity, line.product.clone())).collect();
-            // Who has the whole projection waits for nobody who writes a price.
-            let is_first = self.prior.is_empty() && !is_exclusive();
-            let benefits = benefits::of_lines(&self.environment, &lines, self.money.paid_at, |price| {
-                if is_first {
+            let is_new = self.prior.is_empty();
+            benefits::of_lines(&self.environment, &lines, self.money.paid_at, |price| {
+                if is_new {
                     advisory_lock::lock_shared(&price_lock(&self.environment, price));
                 }
-            });
-            let mut new: Vec<&str> = benefits
-                .iter()
-                .filter(|benefit| benefit.unknown_credits || benefit.unknown_keys)
-                .map(|benefit| benefit.price.as_str())
-                .filter(|price| self.prior.iter().all(|prior| prior.item.strip_prefix(UNDECIDED) != Some(price)))
-                .collect();
-            if new.is_empty() {
-                return benefits;
-            }
-            new.sort_unstable();
-            new.dedup();
-            for price in new {
-                advisory_lock::lock_shared(&price_lock(&self.environment, price));
-            }
-            benefits::of_lines_now(&self.environment, &lines, self.money.paid_at)
+            })
         })
     }
 

@@ -178,7 +178,9 @@ def unknown():
             completed(1000), once(), event("payment_intent.succeeded", intent(
                 metadata=stamped(1), amount=1000, amount_received=600), 62),
         ],
-        two, waits,
+        two, {**has(0, key=False), "payments.fulfillments": [
+            {"kind": "credit_ledger", "state": "needs_review", "reason": "400 less was received…"},
+            {"kind": "user_entitlements", "state": "needs_review"}, JOB]},
     )
 
 
