@@ -31,6 +31,7 @@ query!(ARE_PURCHASES, "fulfillment_purchase", "are_purchases");
 
 /// A payment whose money arrived, with what its local checkout session says was bought.
 #[derive(Debug, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "a row of a statement, whose columns these are")]
 pub(super) struct Purchase {
     payment: String,
     pub(super) environment: String,
@@ -162,16 +163,13 @@ impl Purchase {
         } else if let Told::All(lines) = told {
             self.differing = (!is_same(&self.line_items, &lines)).then(|| shown(&lines));
         } else if let Some(why) = self.doubt(&told) {
-            match self.answered() {
-                Some(lines) => {
-                    self.differing = (!is_same(&self.line_items, &lines)).then(|| shown(&lines));
-                    self.lines = lines;
-                    self.benefits = OnceCell::new();
-                }
-                None => {
-                    let session = self.stripe_checkout_session_id.as_deref();
-                    self.money.unknown_goods = Some(waiting(&why, &self.environment, session));
-                }
+            if let Some(lines) = self.answered() {
+                self.differing = (!is_same(&self.line_items, &lines)).then(|| shown(&lines));
+                self.lines = lines;
+                self.benefits = OnceCell::new();
+            } else {
+                let session = self.stripe_checkout_session_id.as_deref();
+                self.money.unknown_goods = Some(waiting(&why, &self.environment, session));
             }
         }
     }

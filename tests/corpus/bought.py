@@ -184,6 +184,7 @@ def stories():
     yield from recurring()
     yield from rivals()
     yield from recovered()
+    yield from recovered_again()
     yield from less()
     yield from ordered_by_buyers()
     far = 4000000000 - 1752000000
@@ -293,15 +294,18 @@ def rivals():
     )
 
 
+def recovery(letter, made, before=None, **more):
+    return session(1, f"cs_{letter}", payment_intent=f"pi_{letter}", created=1752000000 + made, recovered_from=before, **more)
+
+
+def recovery_expired(letter, made, before=None):
+    thing = recovery(letter, made, before, status="expired", payment_status="unpaid", customer=None) | {"payment_intent": None}
+    return event("checkout.session.expired", thing, made + 86400)
+
+
 def recovered():
     """A session expired; its payer came back by the recovery URL, of which Stripe makes another one each time."""
-    def of(letter, made, before=None, **more):
-        return session(1, f"cs_{letter}", payment_intent=f"pi_{letter}", created=1752000000 + made, recovered_from=before, **more)
-
-    def expired(letter, made, before=None):
-        thing = of(letter, made, before, status="expired", payment_status="unpaid", customer=None) | {"payment_intent": None}
-        return event("checkout.session.expired", thing, made + 86400)
-
+    of, expired = recovery, recovery_expired
     everything = CREDITS + COURSE + order(1)
     recorded = everything + ordered(1, 1, stripe_id="cs_a")
     has_it = {"balances": [" user u_1001: 500"], "public.user_entitlements": [{"user_id": "u_1001", "key": "course", "active": True}]}
@@ -351,6 +355,20 @@ def recovered():
         recorded, {"balances": [], "public.orders": [bought("pending")], "checkout_sessions": [{"status": "open", "stripe_checkout_session_id": "cs_a"}]},
     )
     yield Story(
+        "a recovery of a session that its row does not know", [
+            expired("a", 0), event("checkout.session.completed", of("b", 90000, "cs_a"), 90063),
+        ],
+        everything + ordered(1, 1),
+        {**has_it, "public.orders": [bought("paid", stripe_payment_intent_id="pi_b")]},
+    )
+
+
+def recovered_again():
+    """A recovery of what was paid after all, and several of one."""
+    of, expired = recovery, recovery_expired
+    recorded = CREDITS + COURSE + order(1) + ordered(1, 1, stripe_id="cs_a")
+    has_it = {"balances": [" user u_1001: 500"], "public.user_entitlements": [{"user_id": "u_1001", "key": "course", "active": True}]}
+    yield Story(
         "a recovery of a session that was paid after all", [
             event("checkout.session.completed", of("a", 0, payment_status="unpaid"), 63),
             event("checkout.session.async_payment_succeeded", of("a", 0), 86000),
@@ -375,13 +393,6 @@ def recovered():
              {"kind": "orders", "state": "reversed"}, {"kind": "credit_ledger"}, {"kind": "user_entitlements"},
              {"kind": "fulfillment_jobs"}, {"kind": "fulfillment_jobs"},
              {"kind": "checkout_sessions", "source": "session:cs_c", "state": "needs_review"}]},
-    )
-    yield Story(
-        "a recovery of a session that its row does not know", [
-            expired("a", 0), event("checkout.session.completed", of("b", 90000, "cs_a"), 90063),
-        ],
-        everything + ordered(1, 1),
-        {**has_it, "public.orders": [bought("paid", stripe_payment_intent_id="pi_b")]},
     )
 
 
