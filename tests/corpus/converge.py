@@ -228,7 +228,7 @@ def mended(connection):
 
 def disappeared(connection, one):
     """Money that is neither given, back nor shown; and whether the check of it sees what a control hides."""
-    problems = [f"money disappeared: {line}" for line in money.unaccounted(connection)]
+    problems = [f"money disappeared: {line}" for line in money.unaccounted(connection, adds_up=one.adds_up)]
     if one.hides and not money.unaccounted(connection, lambda row: one.hides in row[4]):
         problems.append("the check of the money does not see a row that is hidden from it")
     return problems

@@ -64,7 +64,7 @@ def draw(seed):
         event = kind(chance)
         event["id"] = f"evt_d{chance.randrange(16**6):06x}{number}"
         events.append(event)
-    return Story(f"drawn {seed}", events, setup)
+    return Story(f"drawn {seed}", events, setup, adds_up=False)
 
 
 def letter(chance):

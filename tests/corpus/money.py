@@ -65,8 +65,9 @@ def arrived(facts):
     return None
 
 
-def unaccounted(connection, hidden=None):
-    """The currencies of which some money disappeared, in words; `hidden` are rows that a control hides."""
+def unaccounted(connection, hidden=None, adds_up=True):
+    """The currencies of which some money disappeared, in words; `hidden` are rows that a control hides. Where the amounts of a story
+    contradict each other, more may be told than arrived."""
     groups = collections.defaultdict(list)
     for environment, group_id, *fact in connection.execute(FACTS).fetchall():
         groups[environment, group_id].append(fact)
@@ -97,7 +98,7 @@ def unaccounted(connection, hidden=None):
             sums[environment, currency][1] += back if is_shown or not row[5] else amount
     return [
         f"  {environment} {currency}: {came} arrived, {told} were given, went back or are shown"
-        for (environment, currency), (came, told) in sums.items() if came != told
+        for (environment, currency), (came, told) in sums.items() if came > told or adds_up and came != told
     ]
 
 

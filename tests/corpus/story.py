@@ -24,6 +24,8 @@ class Story:
     expected: dict = dataclasses.field(default_factory=dict)
     # A part of a reason in unfulfilled_payments: a control hides these rows from the check of the money, which must then complain.
     hides: str = ""
+    # Whether its amounts agree. Those of a story that chance drew may not: then more may be told than arrived, but no less.
+    adds_up: bool = True
 
     def distinct(self):
         """Each event once, in the order of its first delivery."""
