@@ -150,4 +150,28 @@ call say('invoice_payment.paid', '{"id": "inpay_1", "object": "invoice_payment",
 call say('refund.created', '{"id": "re_2", "object": "refund", "status": "succeeded", "amount": 2000, "currency": "usd",
                              "payment_intent": "pi_sub"}', 20);
 select * from given where name = 'sub';
+
+-- Nothing links by client_reference_id: a person is asked, and recording the session gives it.
+insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url,
+                                        cancel_url)
+values (md5('ref')::uuid, 'test', 'subscription', 'user', 'ref', '[{"price": "price_plan", "quantity": 1},
+        {"price": "price_pack", "quantity": 1}]', 'https://a.example', 'https://a.example');
+call say('invoice.paid', '{"id": "in_ref", "object": "invoice", "status": "paid", "amount_due": 2000,
+  "amount_paid": 2000, "currency": "usd", "customer": "cus_ref", "created": 1752000000,
+  "parent": {"subscription_details": {"subscription": "sub_ref"}}, "lines": {"data": []}}', 11);
+call pay('ref', 2000, jsonb_build_object('mode', 'subscription', 'payment_intent', null, 'subscription', 'sub_ref',
+                                         'invoice', 'in_ref', 'client_reference_id', md5('ref')::uuid));
+select kind, source, folded(reason, 76) as reason from payments.review where source like 'session:%';
+select payments.record_stripe_response(md5('ref')::uuid, session('ref', 2000, jsonb_build_object(
+  'mode', 'subscription', 'client_reference_id', md5('ref')::uuid, 'livemode', false))) ->> 'status' as status;
+select * from given where name = 'ref';
+select count(*) from payments.review where source like 'session:%';
+
+-- A session that was fetched with its line items expanded says them too.
+call ask('expanded', '[{"price": "price_pack", "quantity": 2}]');
+call pay('expanded', 1000);
+select payments.sync_stripe_objects('test', session('expanded', 1000, jsonb_build_object(
+  'line_items', jsonb_build_object('object', 'list', 'has_more', false,
+                                   'data', jsonb_build_array(item('price_pack', 1, 1000)))))) -> 'objects' as objects;
+select * from given where name = 'expanded';
 select * from payments.verify_projections('test');
