@@ -975,7 +975,7 @@ $$;
 /* Whether a subject has a subscription that gives access now, by the rule of all paywalls: trialing or active, past due and with its
    collection paused by the policies of its keys (past_due, where given, overrides these), until the period of an item ends; unless it is
    scheduled to end then, payments.period_grace longer, for a late renewal. Once live was approved, only subscriptions of live do. Of a
-   subject that is not the caller's it says false. */
+   subject that the caller may not use it says false. */
 create function payments.has_active_subscription(subject_type text, subject_id text, past_due boolean default null) returns boolean
   language c stable set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_named_caller';
@@ -1329,7 +1329,8 @@ as $function$
   -- A period that ended without a word of the next one.
   select u.environment, u.current_period_end,
          format('the period of subscription %s ended, and no renewal was told so far: %s %s', u.stripe_subscription_id,
-                case when now() < u.until then 'access goes on, because it may be told late, until' else 'access ended at' end, u.until)
+                case when now() < u.until then 'access goes on, because it may be told late, until' else 'access ended at' end,
+                (u.until at time zone 'UTC') || ' UTC')
     from mirrored m
    cross join lateral (
       select s.environment, s.stripe_subscription_id, s.current_period_end,
@@ -3259,8 +3260,8 @@ begin
       shortfall bigint,
       amount_lost bigint,
       lost_in_other_currency boolean not null default false,
-      line_items jsonb,
       by_backend boolean not null default true,
+      line_items jsonb,
       currency text,
       description text,
       dispute_status text,
@@ -3288,7 +3289,6 @@ begin
     -- What went back of a subscription's money.
     create index payment_history_returned_idx on payments.payment_history (stripe_subscription_id)
       where type = 'subscription_invoice' and (amount_refunded > 0 or dispute_status is not null);
-    -- A payment that has nothing but its charge is found by that.
     -- A payment that has nothing but its charge is found by that, and so is one that another backend wrote.
     create index payment_history_charge_idx
       on payments.payment_history (stripe_charge_id, environment)

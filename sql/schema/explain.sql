@@ -208,7 +208,8 @@ as $function$
   -- A period that ended without a word of the next one.
   select u.environment, u.current_period_end,
          format('the period of subscription %s ended, and no renewal was told so far: %s %s', u.stripe_subscription_id,
-                case when now() < u.until then 'access goes on, because it may be told late, until' else 'access ended at' end, u.until)
+                case when now() < u.until then 'access goes on, because it may be told late, until' else 'access ended at' end,
+                (u.until at time zone 'UTC') || ' UTC')
     from mirrored m
    cross join lateral (
       select s.environment, s.stripe_subscription_id, s.current_period_end,
