@@ -566,9 +566,10 @@ as $$
         subject_id text not null,
         delta bigint not null,
         balance_after bigint not null,
-        reason text not null check (reason = any ('{purchase,refund,dispute,spend,adjustment}')),
+        reason text not null check (reason = any ('{purchase,refund,dispute,spend,adjustment,expiry}')),
         source text collate "C" not null unique,
         note text,
+        expires_at timestamptz,
         created_at timestamptz not null default now()
       );
       create index on {table} (subject_type, subject_id, id);
@@ -1628,7 +1629,8 @@ $$;
 
 -- One benefit, set or changed; what was bought before keeps what it was promised.
 create function payments.set_benefit(environment text, reference text, credits_per_unit bigint, key text, duration interval,
-                                     past_due boolean, paused boolean) returns void
+                                     past_due boolean, paused boolean, until_period_end boolean default false,
+                                     every interval default null, trials boolean default false) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -1640,6 +1642,7 @@ declare
     when key is null and coalesce(credits_per_unit, 0) <= 0 then format('%s credits', coalesce(credits_per_unit::text, 'NULL'))
     when key = '' then 'an empty key'
     when duration <= interval '0' then format('duration %s', duration)
+    when every < interval '1 hour' then format('parts of %s', every)
   end;
 begin
   if wrong is not null then
@@ -1647,24 +1650,62 @@ begin
       detail = payments.without_secrets(format('Given: %s.', wrong)),
       hint = 'Name environment test or live, a price_… or prod_… id or another that the catalog knows there, and credits above zero or an entitlement''s key.';
   end if;
-  insert into payments.benefits as b (environment, stripe_price_id, stripe_product_id, credits_per_unit, key, duration, past_due, paused)
+  insert into payments.benefits as b (environment, stripe_price_id, stripe_product_id, credits_per_unit, key, duration, past_due, paused,
+                                     until_period_end, every, trials)
   values (set_benefit.environment, case when not is_product then reference end, case when is_product then reference end,
-          set_benefit.credits_per_unit, set_benefit.key, set_benefit.duration, coalesce(set_benefit.past_due, false), coalesce(set_benefit.paused, true))
+          set_benefit.credits_per_unit, set_benefit.key, set_benefit.duration, coalesce(set_benefit.past_due, false),
+          coalesce(set_benefit.paused, true), coalesce(set_benefit.until_period_end, false), set_benefit.every,
+          coalesce(set_benefit.trials, false))
   on conflict (environment, (coalesce(stripe_price_id, stripe_product_id)), (coalesce(key, ''))) do update
      set credits_per_unit = excluded.credits_per_unit, duration = excluded.duration, past_due = excluded.past_due,
-         paused = excluded.paused, updated_at = now();
+         paused = excluded.paused, until_period_end = excluded.until_period_end, every = excluded.every,
+         trials = excluded.trials, updated_at = now();
 end
 $$;
 
-/* Buying one unit of a price (price_…) or of any price of a product (prod_…, or its own id if the catalog knows it) gives so many credits. Set again, it counts
-   for what is bought from then on. Raises 22023. */
-create function payments.set_credit_benefit(environment text, price_or_product text, credits_per_unit bigint) returns void
+-- What of a credit benefit the catalog knows to be wrong: a price that is billed by usage, or one bought once with what only a period
+-- has.
+create function payments.refuse_credit_benefit(environment text, reference text, of_periods boolean) returns void
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wrong record;
+begin
+  select p.stripe_price_id, p.type, p.raw -> 'recurring' ->> 'usage_type' as usage into wrong
+    from payments.prices p
+   where p.environment = $1 and (p.stripe_price_id = $2 or p.stripe_product_id = $2)
+     and (p.raw -> 'recurring' ->> 'usage_type' = 'metered' or ($3 and p.type = 'one_time' and p.stripe_price_id = $2))
+     and (p.stripe_price_id = $2 or not exists (
+            select from payments.prices o where o.environment = $1 and o.stripe_product_id = $2
+               and o.raw -> 'recurring' ->> 'usage_type' is distinct from 'metered'))
+   order by p.stripe_price_id limit 1;
+  if found then
+    raise exception 'such a benefit cannot be set' using errcode = 'invalid_parameter_value',
+      detail = case when wrong.usage = 'metered' then format('Price %s is billed by usage: nobody knows beforehand how much of it a period has.', wrong.stripe_price_id)
+                    else format('Price %s is bought once: it has no period, parts or trial.', wrong.stripe_price_id) end,
+      hint = case when wrong.usage = 'metered' then 'Name a price that is licensed.'
+                  else 'Leave until_period_end, every and trials out; lasts says for how long credits can be spent.' end;
+  end if;
+end
+$$;
+
+/* Each unit of a price (price_…) or of any price of a product (prod_…, or its own id if the catalog knows it) gives so many credits: of a
+   recurring price for every paid period, or, with every, for each part of it. They lapse after lasts, or with their period or part where
+   until_period_end; else they stay. A trial gives them only with trials. Set again, it counts for what is bought from then on. Raises
+   22023, for a price that is billed by usage too. */
+create function payments.set_credit_benefit(environment text, price_or_product text, credits bigint, lasts interval default null,
+                                            until_period_end boolean default false, every interval default null,
+                                            trials boolean default false) returns void
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
 
-create function payments.set_credit_benefit_body(environment text, price_or_product text, credits_per_unit bigint) returns void
+create function payments.set_credit_benefit_body(environment text, price_or_product text, credits bigint, lasts interval,
+                                            until_period_end boolean, every interval, trials boolean) returns void
   language sql set search_path = pg_catalog, pg_temp
-as $$ select payments.set_benefit($1, $2, $3, null, null, false, true) $$;
+as $$
+  select payments.refuse_credit_benefit($1, $2, coalesce($5, false) or $6 is not null or coalesce($7, false));
+  select payments.set_benefit($1, $2, $3, null, $4, false, true, $5, $6, $7)
+$$;
 
 /* Buying a price or product, or subscribing to it, gives an entitlement: for a duration per unit from the time it was paid,
    or for good; bought again, the durations add up. Of a subscription for as long as it grants access, while it is past due too if
@@ -1738,6 +1779,8 @@ as $$
       ('credit_ledger', 'reason', true, '{text,character varying,enum}'),
       ('credit_ledger', 'source', true, '{text,character varying}'),
       ('credit_ledger', 'note', false, '{text}'),
+      ('credit_ledger', 'expires_at', false, '{timestamp with time zone}'),
+      ('credit_ledger', 'created_at', false, '{timestamp with time zone}'),
       ('user_entitlements', 'user_id', true, '{uuid,bigint,integer,text,character varying}'),
       ('user_entitlements', 'key', true, '{text,character varying,enum}'),
       ('user_entitlements', 'source', true, '{text,character varying}'),
@@ -1785,7 +1828,7 @@ $$;
 create function payments.writes_column(kind text, name text) returns boolean
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
-  select $2 <> 'id'
+  select $2 <> 'id' and not ($1 = 'credit_ledger' and $2 = 'created_at')
      and not ($1 = 'orders' and $2 in ('amount', 'currency', 'environment', 'user_id', 'subject_type', 'subject_id', 'line_items'))
 $$;
 
@@ -2716,7 +2759,7 @@ as $$
     ('admin', 'payments.attach(text,regclass,jsonb)'),
     ('admin', 'payments.detach(text,regclass)'),
     ('admin', 'payments.detach_by_name(text,text)'),
-    ('admin', 'payments.set_credit_benefit(text,text,bigint)'),
+    ('admin', 'payments.set_credit_benefit(text,text,bigint,interval,boolean,interval,boolean)'),
     ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean,boolean)'),
     ('admin', 'payments.remove_benefit(text,text,text)'),
     ('admin', 'payments.claim_jobs(integer)'),
@@ -2766,6 +2809,10 @@ as $$
     ('admin', 'payments.benefits', 'select, insert, update, delete, trigger'),
     -- These are written by payments alone.
     ('admin', 'payments.fulfillments', 'select, trigger'),
+    ('admin', 'payments.credit_promises', 'select'),
+    ('admin', 'payments.credit_holders', 'select'),
+    ('admin', 'payments.credit_lots', 'select'),
+    ('admin', 'payments.credit_schedules', 'select'),
     ('admin', 'payments.attachments', 'select'),
     ('admin', 'payments.granted_roles', 'select'),
     ('admin', 'payments.review', 'select'),
@@ -3232,6 +3279,7 @@ begin
   -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.
   -- subtotal: what the items of the checkout session cost before discounts and tax, where all of its total was charged.
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
+  -- invoice_lines: of a subscription's paid invoice the lines of its items, in short: what credits are counted from.
   -- amount_lost: what lost disputes took, in the payment's currency; lost_in_other_currency: whether one took something in another.
   -- by_backend: another backend wrote the row; what it says stands when a refund or dispute of Stripe's names it.
   if to_regclass('payments.payment_history') is null then
@@ -3269,6 +3317,7 @@ begin
       failed_at timestamptz,
       refunded_at timestamptz,
       stripe_created_at timestamptz,
+      invoice_lines jsonb,
       raw jsonb not null default '{}',
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now()
@@ -3289,6 +3338,8 @@ begin
     -- What went back of a subscription's money.
     create index payment_history_returned_idx on payments.payment_history (stripe_subscription_id)
       where type = 'subscription_invoice' and (amount_refunded > 0 or dispute_status is not null);
+    create index payment_history_subscription_idx
+      on payments.payment_history (stripe_subscription_id, environment) where invoice_lines is not null;
     -- A payment that has nothing but its charge is found by that, and so is one that another backend wrote.
     create index payment_history_charge_idx
       on payments.payment_history (stripe_charge_id, environment)
@@ -4428,6 +4479,9 @@ begin
       duration interval check (duration > interval '0'),
       past_due boolean not null default false,
       paused boolean not null default true,
+      until_period_end boolean not null default false,
+      every interval check (every > interval '0'),
+      trials boolean not null default false,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       check (num_nonnulls(stripe_price_id, stripe_product_id) = 1),
@@ -4455,6 +4509,72 @@ begin
       primary key (kind, relation)
     );
     create unique index attachments_target_idx on payments.attachments (kind, target);
+  end if;
+
+  -- What a price gave when a line of a paid invoice was first looked at: it stays so, whatever becomes of the benefit. Without
+  -- credits it gave none.
+  if to_regclass('payments.credit_promises') is null then
+    create table payments.credit_promises (
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_subscription_id text collate "C" not null,
+      stripe_invoice_id text collate "C" not null,
+      stripe_price_id text collate "C" not null,
+      benefit_source text,
+      credits bigint,
+      lasts interval,
+      until_period_end boolean not null default false,
+      every interval,
+      trials boolean not null default false,
+      created_at timestamptz not null default now(),
+      primary key (stripe_subscription_id, stripe_invoice_id, stripe_price_id, environment)
+    );
+  end if;
+
+  -- To whom a table's credits of an invoice were given.
+  if to_regclass('payments.credit_holders') is null then
+    create table payments.credit_holders (
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_subscription_id text collate "C" not null,
+      stripe_invoice_id text collate "C" not null,
+      target_table text collate "C" not null,
+      subject_type text not null,
+      subject_id text not null,
+      primary key (stripe_subscription_id, stripe_invoice_id, target_table, environment)
+    );
+  end if;
+
+  -- Grants that lapse. source: the ledger's. amount: what stands of it. lapsed: how many of them lapsed, by the ledger; null
+  -- until somebody looks.
+  if to_regclass('payments.credit_lots') is null then
+    create table payments.credit_lots (
+      environment text not null check (environment = any ('{test,live}')),
+      source text collate "C" not null,
+      target_table text collate "C" not null,
+      subject_type text not null,
+      subject_id text not null,
+      amount bigint not null,
+      starts_at timestamptz not null,
+      expires_at timestamptz not null,
+      lapsed bigint,
+      primary key (source, target_table, environment)
+    );
+    create index credit_lots_subject_idx on payments.credit_lots (subject_id, subject_type);
+    create index credit_lots_due_idx on payments.credit_lots (expires_at) where lapsed is null;
+  end if;
+
+  -- When the next part of what a subscription gives is due, and to whom.
+  if to_regclass('payments.credit_schedules') is null then
+    create table payments.credit_schedules (
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_subscription_id text collate "C" not null,
+      target_table text collate "C" not null,
+      subject_type text not null,
+      subject_id text not null,
+      next_at timestamptz not null,
+      primary key (stripe_subscription_id, target_table, environment)
+    );
+    create index credit_schedules_subject_idx on payments.credit_schedules (subject_id, subject_type);
+    create index credit_schedules_next_idx on payments.credit_schedules (next_at);
   end if;
 
   -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local

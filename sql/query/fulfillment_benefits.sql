@@ -10,8 +10,16 @@ select pg_catalog.json_build_object(
   'key', g.key,
   'past_due', g.past_due,
   'paused', g.paused,
+  'lasts', case when g.key is null and g.duration is not null then pg_catalog.json_build_object(
+    'months', (extract(year from g.duration) operator(pg_catalog.*) 12 operator(pg_catalog.+) extract(month from g.duration))::bigint, 'days', extract(day from g.duration)::bigint,
+    'micros', (extract(hour from g.duration) operator(pg_catalog.*) 3600000000 operator(pg_catalog.+) extract(minute from g.duration) operator(pg_catalog.*) 60000000 operator(pg_catalog.+) extract(microseconds from g.duration))::bigint) end,
+  'until_period_end', coalesce(g.until_period_end, false),
+  'every', case when g.every is not null then pg_catalog.json_build_object(
+    'months', (extract(year from g.every) operator(pg_catalog.*) 12 operator(pg_catalog.+) extract(month from g.every))::bigint, 'days', extract(day from g.every)::bigint,
+    'micros', (extract(hour from g.every) operator(pg_catalog.*) 3600000000 operator(pg_catalog.+) extract(minute from g.every) operator(pg_catalog.*) 60000000 operator(pg_catalog.+) extract(microseconds from g.every))::bigint) end,
+  'trials', coalesce(g.trials, false),
   'in_range', t.in_range,
-  'duration', (case when t.in_range then g.duration operator(pg_catalog.*) $3::bigint end)::pg_catalog.text,
+  'duration', (case when t.in_range then g.duration operator(pg_catalog.*) t.times end)::pg_catalog.text,
   'unknown', l.product is null,
   'catalog', case when o.id is not null then pg_catalog.json_build_object(
     'type', o.type, 'currency', o.currency,
@@ -23,10 +31,12 @@ select pg_catalog.json_build_object(
   left join payments.benefits g
     on (g.environment operator(pg_catalog.=) $1) is true
         and coalesce(g.stripe_price_id, g.stripe_product_id) operator(pg_catalog.=) any (array[$2::pg_catalog.text, l.product])
- -- what ends after the last timestamp, or is more than Stripe sells at once, is for a person
+ -- what ends after the last timestamp, or is more than Stripe sells at once, is for a person; credits of several units last no
+ -- longer than one's
+ cross join lateral (select case when g.key is null then 1 else $3::bigint end as times) n
  cross join lateral (
-   select $3::bigint operator(pg_catalog.<=) 1000000
-       and (extract(epoch from g.duration) operator(pg_catalog.*) $3::bigint) operator(pg_catalog.<) 8000000000000 as in_range) t;
+   select n.times, n.times operator(pg_catalog.<=) 1000000
+       and (extract(epoch from g.duration) operator(pg_catalog.*) n.times) operator(pg_catalog.<) 8000000000000 as in_range) t;
 
 -- products_give: whether any product gives credits, and whether any gives keys. $1 environment text
 select pg_catalog.json_build_object(

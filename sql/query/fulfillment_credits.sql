@@ -1,17 +1,19 @@
 -- write_credits: lines of the ledger in their order, but for those whose source is there already; their balances.
 -- $1 subject types, $2 subject ids, $3 what they and the lines before them change of the subject's balance bigint[], $4
--- deltas bigint[], $5 reasons, $6 sources, $7 notes text[]
+-- deltas bigint[], $5 reasons, $6 sources, $7 notes text[], $8 when they lapse timestamptz[]
 insert into {target} (
        {subject_type}, {subject_id}, {delta}, {balance_after}, {reason}
      , {note}
+     , {expires_at}
      , {source})
 select s.subject_type, s.subject_id, s.delta, {balance} operator(pg_catalog.+) s.change, s.reason
      , /* {note} */ s.note
+     , /* {expires_at} */ s.expires_at
      , s.source
   from (select pg_catalog.unnest($1::{subject_type:type}[]) as subject_type, pg_catalog.unnest($2::{subject_id:type}[]) as subject_id,
                pg_catalog.unnest($3::bigint[]) as change, pg_catalog.unnest($4::bigint[]) as delta,
                pg_catalog.unnest($5::{reason:type}[]) as reason, pg_catalog.unnest($6::pg_catalog.text[]) as source,
-               pg_catalog.unnest($7::pg_catalog.text[]) as note) as s
+               pg_catalog.unnest($7::pg_catalog.text[]) as note, pg_catalog.unnest($8::pg_catalog.timestamptz[]) as expires_at) as s
 on conflict ({source}) do nothing
 returning {balance_after}::pg_catalog.text;
 

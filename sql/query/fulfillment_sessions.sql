@@ -35,7 +35,7 @@ select pg_catalog.to_json(w.id)::pg_catalog.text
   from (select pg_catalog.substr(f.source, 10) as id
           from payments.fulfillments f
          where f.item operator(pg_catalog.=) ('undecided:' operator(pg_catalog.||) $2) and pg_catalog.starts_with(f.item, 'undecided:')
-           and (f.environment operator(pg_catalog.=) $1) is true
+           and pg_catalog.starts_with(f.source, 'checkout:') and (f.environment operator(pg_catalog.=) $1) is true
         union
         select s.id::pg_catalog.text
           from payments.checkout_sessions s

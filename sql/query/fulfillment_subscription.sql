@@ -22,7 +22,7 @@ select pg_catalog.json_build_object(
                      'kind', f.kind, 'target_table', f.target_table, 'item', f.item, 'benefit_source', f.benefit_source))
               from payments.fulfillments f
              where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) ('subscription:' operator(pg_catalog.||) $2)
-               and f.kind operator(pg_catalog.=) any (array['user_entitlements', 'credit_ledger'])),
+               and f.kind operator(pg_catalog.=) 'user_entitlements'),
   -- its checkout, where nothing was decided on something bought there that is not among its items
   'checkout', (select c.id
                  from payments.checkout_sessions c

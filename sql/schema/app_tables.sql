@@ -36,9 +36,10 @@ as $$
         subject_id text not null,
         delta bigint not null,
         balance_after bigint not null,
-        reason text not null check (reason = any ('{purchase,refund,dispute,spend,adjustment}')),
+        reason text not null check (reason = any ('{purchase,refund,dispute,spend,adjustment,expiry}')),
         source text collate "C" not null unique,
         note text,
+        expires_at timestamptz,
         created_at timestamptz not null default now()
       );
       create index on {table} (subject_type, subject_id, id);

@@ -31,6 +31,8 @@ as $$
       ('credit_ledger', 'reason', true, '{text,character varying,enum}'),
       ('credit_ledger', 'source', true, '{text,character varying}'),
       ('credit_ledger', 'note', false, '{text}'),
+      ('credit_ledger', 'expires_at', false, '{timestamp with time zone}'),
+      ('credit_ledger', 'created_at', false, '{timestamp with time zone}'),
       ('user_entitlements', 'user_id', true, '{uuid,bigint,integer,text,character varying}'),
       ('user_entitlements', 'key', true, '{text,character varying,enum}'),
       ('user_entitlements', 'source', true, '{text,character varying}'),
@@ -78,7 +80,7 @@ $$;
 create function payments.writes_column(kind text, name text) returns boolean
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
-  select $2 <> 'id'
+  select $2 <> 'id' and not ($1 = 'credit_ledger' and $2 = 'created_at')
      and not ($1 = 'orders' and $2 in ('amount', 'currency', 'environment', 'user_id', 'subject_type', 'subject_id', 'line_items'))
 $$;
 

@@ -29,6 +29,9 @@ begin
       duration interval check (duration > interval '0'),
       past_due boolean not null default false,
       paused boolean not null default true,
+      until_period_end boolean not null default false,
+      every interval check (every > interval '0'),
+      trials boolean not null default false,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       check (num_nonnulls(stripe_price_id, stripe_product_id) = 1),
@@ -56,6 +59,72 @@ begin
       primary key (kind, relation)
     );
     create unique index attachments_target_idx on payments.attachments (kind, target);
+  end if;
+
+  -- What a price gave when a line of a paid invoice was first looked at: it stays so, whatever becomes of the benefit. Without
+  -- credits it gave none.
+  if to_regclass('payments.credit_promises') is null then
+    create table payments.credit_promises (
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_subscription_id text collate "C" not null,
+      stripe_invoice_id text collate "C" not null,
+      stripe_price_id text collate "C" not null,
+      benefit_source text,
+      credits bigint,
+      lasts interval,
+      until_period_end boolean not null default false,
+      every interval,
+      trials boolean not null default false,
+      created_at timestamptz not null default now(),
+      primary key (stripe_subscription_id, stripe_invoice_id, stripe_price_id, environment)
+    );
+  end if;
+
+  -- To whom a table's credits of an invoice were given.
+  if to_regclass('payments.credit_holders') is null then
+    create table payments.credit_holders (
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_subscription_id text collate "C" not null,
+      stripe_invoice_id text collate "C" not null,
+      target_table text collate "C" not null,
+      subject_type text not null,
+      subject_id text not null,
+      primary key (stripe_subscription_id, stripe_invoice_id, target_table, environment)
+    );
+  end if;
+
+  -- Grants that lapse. source: the ledger's. amount: what stands of it. lapsed: how many of them lapsed, by the ledger; null
+  -- until somebody looks.
+  if to_regclass('payments.credit_lots') is null then
+    create table payments.credit_lots (
+      environment text not null check (environment = any ('{test,live}')),
+      source text collate "C" not null,
+      target_table text collate "C" not null,
+      subject_type text not null,
+      subject_id text not null,
+      amount bigint not null,
+      starts_at timestamptz not null,
+      expires_at timestamptz not null,
+      lapsed bigint,
+      primary key (source, target_table, environment)
+    );
+    create index credit_lots_subject_idx on payments.credit_lots (subject_id, subject_type);
+    create index credit_lots_due_idx on payments.credit_lots (expires_at) where lapsed is null;
+  end if;
+
+  -- When the next part of what a subscription gives is due, and to whom.
+  if to_regclass('payments.credit_schedules') is null then
+    create table payments.credit_schedules (
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_subscription_id text collate "C" not null,
+      target_table text collate "C" not null,
+      subject_type text not null,
+      subject_id text not null,
+      next_at timestamptz not null,
+      primary key (stripe_subscription_id, target_table, environment)
+    );
+    create index credit_schedules_subject_idx on payments.credit_schedules (subject_id, subject_type);
+    create index credit_schedules_next_idx on payments.credit_schedules (next_at);
   end if;
 
   -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local

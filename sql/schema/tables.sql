@@ -256,6 +256,7 @@ begin
   -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.
   -- subtotal: what the items of the checkout session cost before discounts and tax, where all of its total was charged.
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
+  -- invoice_lines: of a subscription's paid invoice the lines of its items, in short: what credits are counted from.
   -- amount_lost: what lost disputes took, in the payment's currency; lost_in_other_currency: whether one took something in another.
   -- by_backend: another backend wrote the row; what it says stands when a refund or dispute of Stripe's names it.
   if to_regclass('payments.payment_history') is null then
@@ -293,6 +294,7 @@ begin
       failed_at timestamptz,
       refunded_at timestamptz,
       stripe_created_at timestamptz,
+      invoice_lines jsonb,
       raw jsonb not null default '{}',
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now()
@@ -313,6 +315,8 @@ begin
     -- What went back of a subscription's money.
     create index payment_history_returned_idx on payments.payment_history (stripe_subscription_id)
       where type = 'subscription_invoice' and (amount_refunded > 0 or dispute_status is not null);
+    create index payment_history_subscription_idx
+      on payments.payment_history (stripe_subscription_id, environment) where invoice_lines is not null;
     -- A payment that has nothing but its charge is found by that, and so is one that another backend wrote.
     create index payment_history_charge_idx
       on payments.payment_history (stripe_charge_id, environment)

@@ -12,9 +12,11 @@ use payments_core::fulfillment::decision::FulfillmentDecision;
 use payments_core::fulfillment::entitlements::KeyGrant;
 use payments_core::fulfillment::grant::{Plan, Write, plan};
 use payments_core::fulfillment::jobs::{SUCCEEDED, plan as plan_jobs};
+use payments_core::fulfillment::period::lapse::Lot;
 use payments_core::fulfillment::record::Record;
 
 use super::entitlements::Holder;
+use super::lapse::{self, NewLot};
 use super::order::{Changed, first_table, paid_before, settle_named};
 use super::purchase::Purchase;
 use super::record::{Decided, delete, failed, save};
@@ -80,6 +82,33 @@ pub(super) fn give(tables: &Tables, purchases: &[Rc<Purchase>]) -> usize {
     batch.write_jobs();
     batch.record();
     batch.purchases.len()
+}
+
+/// Keeps the grants that lapse; writes what lapsed, where something was taken back that may have been spent or lapsed before.
+fn keep_lots(units: &[Unit]) {
+    for unit in units.iter().filter(|unit| unit.failure.is_none()) {
+        let Part::Credits { subject, entries } = &unit.part else { continue };
+        let lots: Vec<Lot> = unit
+            .records
+            .iter()
+            .filter_map(|record| {
+                Some(Lot {
+                    source: format!("{}:{}", unit.purchase.source, record.benefit_source.as_ref()?),
+                    amount: record.granted? - record.amount_reversed.unwrap_or(0),
+                    starts_at: unit.purchase.money.paid_at,
+                    expires_at: record.expires_at?,
+                    lapsed: None,
+                })
+            })
+            .collect();
+        let environment = unit.purchase.environment.as_str();
+        let new: Vec<NewLot> = lots.iter().map(|lot| NewLot { environment, subject, lot }).collect();
+        lapse::save_lots(unit.target, &new);
+        let may_change = !lots.is_empty() || entries.iter().any(|entry| entry.delta < 0);
+        if may_change && let Err(failure) = lapse::write_lapses(unit.target, subject) {
+            pgrx::warning!("what lapsed could not be written: {failure}");
+        }
+    }
 }
 
 impl<'a> Batch<'a> {
@@ -219,6 +248,7 @@ impl<'a> Batch<'a> {
         let chains = passes::place(&mut units);
         write_each(&mut units);
         passes::follow(chains, &mut units);
+        keep_lots(&units);
         failed.append(&mut units);
         self.units = failed;
     }

@@ -25,6 +25,8 @@ pub(super) struct NewLine<'a> {
     /// What it is for: no other line has it.
     pub(super) source: &'a str,
     pub(super) note: Option<&'a str>,
+    /// When what it grants lapses, in microseconds since 1970.
+    pub(super) expires_at: Option<i64>,
 }
 
 /// Writes what payments change, each for its subject, in their order. Of several payments it raises where a line is there already.
@@ -42,7 +44,7 @@ pub(super) fn write_all(target: &Target, payments: &[(&Subject, &[Entry])]) {
 }
 
 /// Writes a line, as far as it is not there from an earlier time.
-fn write_entry(target: &Target, subject: &Subject, entry: &Entry) {
+pub(super) fn write_entry(target: &Target, subject: &Subject, entry: &Entry) {
     if entry.repeat == Repeat::Numbered {
         return write_step(target, subject, entry);
     }
@@ -78,13 +80,14 @@ fn grant_again(target: &Target, subject: &Subject, granted: &Entry, stands: i64)
     if stands < granted.delta {
         let source = format!("{}:again:{stands}-{}", granted.source, granted.delta);
         let (delta, reason, repeat) = (granted.delta - stands, "adjustment", Repeat::Numbered);
-        write_step(target, subject, &Entry { delta, reason, source, repeat });
+        write_step(target, subject, &Entry { delta, reason, source, repeat, expires_at: granted.expires_at });
     }
 }
 
 impl<'a> NewLine<'a> {
     fn of(subject: &'a Subject, entry: &Entry, source: &'a str) -> Self {
-        Self { subject, delta: entry.delta, reason: entry.reason, source, note: None }
+        let Entry { delta, reason, expires_at, .. } = *entry;
+        Self { subject, delta, reason, source, note: None, expires_at }
     }
 }
 
@@ -119,7 +122,8 @@ fn insert(target: &Target, lines: &[NewLine]) -> (u64, Option<String>) {
         .numbers(lines.iter().map(|line| Some(line.delta)))
         .texts(lines.iter().map(|line| Some(line.reason)))
         .texts(lines.iter().map(|line| Some(line.source)))
-        .texts(lines.iter().map(|line| line.note));
+        .texts(lines.iter().map(|line| line.note))
+        .times(lines.iter().map(|line| line.expires_at));
     target.run_rows(WRITE_CREDITS, &rows)
 }
 

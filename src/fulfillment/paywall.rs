@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 use serde_json::json;
 
 use super::credits::{self, NewLine, newest_balance, read_balance};
+use super::due;
 use super::target_kind::TargetKind;
 use super::targets;
 use crate::error::Error;
@@ -26,7 +27,9 @@ fn balance_of(subject_type: &str, subject_id: &str) -> Option<i64> {
     if !ledger.can_name("subject_id", subject_id) {
         return None;
     }
-    ledger.read_as_owner(|| read_balance(&ledger, &subject(subject_type, subject_id)))
+    let subject = subject(subject_type, subject_id);
+    let written = ledger.read_as_owner(|| read_balance(&ledger, &subject))?;
+    Some(written.saturating_add(due::unwritten(&ledger, &subject)))
 }
 
 /// Writes a change of a balance once: `{"outcome": "written" | "repeated" | "conflict" | "short", "balance": …}`.
@@ -48,6 +51,8 @@ fn change_balance(
     let ledger = targets::first(TargetKind::CreditLedger);
     let subject = subject(subject_type, subject_id);
     credits::lock(&subject);
+    // What lapsed cannot be spent, and what is due can.
+    due::settle(&ledger, &subject);
     let (outcome, balance) = ledger.write_or_raise(|| {
         if let Some(line) = credits::find(&ledger, &subject, source) {
             let outcome = if line.delta == delta && line.same_subject { "repeated" } else { "conflict" };
@@ -57,7 +62,7 @@ fn change_balance(
         if delta < 0 && balance.unwrap_or(0).saturating_add(delta) < 0 {
             return ("short", balance);
         }
-        match credits::write(&ledger, &NewLine { subject: &subject, delta, reason, source, note }) {
+        match credits::write(&ledger, &NewLine { subject: &subject, delta, reason, source, note, expires_at: None }) {
             Some(balance) => ("written", Some(balance)),
             None => ("conflict", balance),
         }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::sessions::{give_session, payments_of};
 use super::target_kind::{PAID_FOR, TargetKind};
-use super::{returned, subscription};
+use super::{due, period, returned, subscription};
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
@@ -59,6 +59,7 @@ fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: de
                 let sessions = open.iter().filter_map(|one| one.source.strip_prefix("checkout:")).collect();
                 payments_of(sessions);
                 open.iter().for_each(again);
+                due::settle_all();
             }
             Some(reference) => anew(environment, reference),
         }
@@ -78,6 +79,7 @@ fn again(one: &Open) {
                 give_session(&[kind], id);
             }
         }
+        "subscription" if one.kind == TargetKind::CreditLedger.name() => period::give(&one.environment, id),
         "subscription" => {
             subscription::give_entitlements(&one.environment, id);
             returned::review(&[(one.environment.clone(), id.to_owned())]);
@@ -106,7 +108,10 @@ fn anew(environment: Option<&str>, reference: &str) {
         DELETE_UNKNOWN_GOODS.execute(&[text(session.environment.as_str()), text(source.as_str())]);
         give_session(&PAID_FOR, &session.id);
     }
-    FIND_REFERENCED_SUBSCRIPTIONS.all(&args).into_iter().for_each(settle_subscription);
+    for one in FIND_REFERENCED_SUBSCRIPTIONS.all::<Subscription>(&args) {
+        period::forget_empty_promises(&one.environment, &one.id);
+        settle_subscription(one);
+    }
 }
 
 /// Gives what the subscriptions of an environment give as things are now.
@@ -120,6 +125,7 @@ fn settle_subscriptions(environment: &str) {
 fn settle_subscription(one: Subscription) {
     subscription::give_entitlements(&one.environment, &one.id);
     returned::review(&[(one.environment.clone(), one.id.clone())]);
+    period::give(&one.environment, &one.id);
     if let Some((subject_type, subject_id)) = one.subject_type.zip(one.subject_id) {
         subscription::write_billing_status(&one.environment, &Subject { subject_type, subject_id });
     }

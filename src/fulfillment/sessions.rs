@@ -1,6 +1,7 @@
 //! Giving what the payments of local sessions bought, for whoever learns something that decides it.
 
 use super::dispatch::give;
+use super::period;
 use super::purchase::{price_lock, uuid};
 use super::target_kind::{PAID_FOR, TargetKind};
 use crate::pg::advisory_lock;
@@ -38,6 +39,10 @@ pub(super) fn give_price(environment: &str, price: &str) {
     advisory_lock::lock(&price_lock(environment, price));
     let sessions: Vec<String> = FIND_SESSIONS_OF_PRICE.all(&[text(environment), text(price)]);
     let payments = payments_of(sessions.iter().map(String::as_str).collect());
+    let subscriptions: Vec<String> = period::FIND_SUBSCRIPTIONS_OF_PRICE.all(&[text(environment), text(price)]);
+    for subscription in &subscriptions {
+        period::give(environment, subscription);
+    }
     give_payments(&PAID_FOR, &payments);
 }
 

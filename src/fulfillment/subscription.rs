@@ -129,8 +129,8 @@ impl Subscription {
 
 /// Gives and ends what one subscription's items give. Running it again changes nothing.
 pub(super) fn give_entitlements(environment: &str, stripe_subscription_id: &str) {
-    let (tables, ledgers) = (targets(TargetKind::UserEntitlements), targets(TargetKind::CreditLedger));
-    if tables.is_empty() && ledgers.is_empty() {
+    let tables = targets(TargetKind::UserEntitlements);
+    if tables.is_empty() && targets(TargetKind::CreditLedger).is_empty() {
         return;
     }
     let Some(subscription) = FIND_SUBSCRIPTION.one::<Subscription>(&[text(environment), text(stripe_subscription_id)])
@@ -143,30 +143,8 @@ pub(super) fn give_entitlements(environment: &str, stripe_subscription_id: &str)
             give(target, &subscription, &due);
         }
     }
-    for ledger in ledgers.iter() {
-        refuse_credits(ledger, &subscription, &benefits);
-    }
     if let Some(session) = &subscription.checkout {
         give_session(&[TargetKind::CreditLedger, TargetKind::UserEntitlements], session);
-    }
-}
-
-/// Says of the credits that its prices give where they are bought once that a subscription gives none.
-fn refuse_credits(ledger: &Target, subscription: &Subscription, benefits: &[Benefit]) {
-    let giving = benefits.iter().filter(|benefit| benefit.credits.is_some());
-    let refused: Vec<(String, &String)> = giving
-        .filter_map(|benefit| benefit.source.as_ref().map(|source| (format!("credits:{source}"), source)))
-        .collect();
-    for (item, benefit_source) in &refused {
-        let reason = "credits are given by one-time payments, not by a subscription";
-        let record = Record::new(item, FulfillmentDecision::because(FulfillmentState::Skipped, reason));
-        let record = Record { benefit_source: Some((*benefit_source).clone()), ..record };
-        subscription.save(TargetKind::CreditLedger, ledger, record);
-    }
-    for prior in subscription.prior_on(TargetKind::CreditLedger, ledger) {
-        if refused.iter().all(|(item, _)| *item != prior.item) {
-            delete(&subscription.source, TargetKind::CreditLedger, &ledger.relation, &prior.item, None);
-        }
     }
 }
 

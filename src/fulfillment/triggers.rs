@@ -11,7 +11,7 @@ use pgrx::{AllocatedByRust, Uuid, WhoAllocated};
 use super::purchase::PaidBy;
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
-use super::{dispatch, order, returned, sessions, subscription};
+use super::{dispatch, order, period, returned, sessions, subscription};
 use crate::own_trigger::{TriggerFailed, Tuple, column, is_after_on, misplaced, nothing, require_row};
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
@@ -129,6 +129,9 @@ fn project_subscriptions<'a>(
     }
     as_definer(|| {
         give_subscriptions(&changed);
+        if subjects.is_some() {
+            period::give_all(&changed);
+        }
         write_billing_status(&subjects.unwrap_or_else(|| subscription::subjects_of(&changed)));
         returned::review(&changed);
     })
@@ -249,22 +252,35 @@ fn on_payments<'a>(
     kinds: &[TargetKind],
 ) -> Result<Option<Tuple<'a, AllocatedByRust>>, TriggerFailed> {
     require(trigger, name, &["payment_history"]);
-    let (payments, paid_by) = payments_to_decide(trigger);
-    if payments.is_empty() {
+    let Decided { payments, paid_by, subscriptions } = payments_to_decide(trigger);
+    let subscriptions = if kinds.contains(&TargetKind::CreditLedger) { subscriptions } else { Vec::new() };
+    if payments.is_empty() && subscriptions.is_empty() {
         return nothing();
     }
     as_definer(|| {
         // Stripe tells of every payment of the account; who writes one by himself writes a purchase.
-        if !projection_lock::is_projecting() || paid_by.are_purchases() {
+        if !payments.is_empty() && (!projection_lock::is_projecting() || paid_by.are_purchases()) {
             dispatch::give(kinds, &payments);
         }
+        period::give_all(&subscriptions);
     })
 }
 
-/// The payments with money among the rows for which something changed that decides what is given, and what local sessions are
-/// found by.
-fn payments_to_decide(trigger: &PgTrigger) -> (Vec<Uuid>, PaidBy) {
-    let [id] = trigger_rows::columns(trigger, [c"id"]);
+/// The payments with money among the rows for which something changed that decides what is given.
+#[derive(Default)]
+struct Decided {
+    payments: Vec<Uuid>,
+    /// What local sessions are found by.
+    paid_by: PaidBy,
+    /// The subscriptions of invoices among them, with their environments.
+    subscriptions: Vec<(String, String)>,
+}
+
+fn payments_to_decide(trigger: &PgTrigger) -> Decided {
+    let [id, environment, subscription, lines, subject_type, subject_id] = trigger_rows::columns(
+        trigger,
+        [c"id", c"environment", c"stripe_subscription_id", c"invoice_lines", c"subject_type", c"subject_id"],
+    );
     let deciding = trigger_rows::columns(
         trigger,
         [
@@ -293,16 +309,27 @@ fn payments_to_decide(trigger: &PgTrigger) -> (Vec<Uuid>, PaidBy) {
         is_one_of(row, status, &["succeeded", "partially_refunded", "refunded"])
             && is_one_of(row, of_type, &["one_time_payment", "subscription_invoice"])
     };
-    let (mut payments, mut paid_by) = (Vec::new(), PaidBy::default());
+    let of_invoices = [subscription, subject_type, subject_id];
+    let mut decided = Decided::default();
     trigger_rows::visit(trigger, |old, new| {
         let Some(new) = new.filter(|new| is_purchase(new)) else { return };
-        if old.is_none_or(|old| deciding.iter().any(|column| new.differs(old, *column))) {
-            payments.extend(new.get::<Uuid>(id));
-            paid_by.sessions.extend(new.get::<String>(session));
-            paid_by.intents.extend(new.get::<String>(intent));
+        let changed = old.is_none_or(|old| deciding.iter().any(|column| new.differs(old, *column)));
+        if changed {
+            decided.payments.extend(new.get::<Uuid>(id));
+            decided.paid_by.sessions.extend(new.get::<String>(session));
+            decided.paid_by.intents.extend(new.get::<String>(intent));
+        }
+        let Some(pgrx::JsonB(told)) = new.get(lines) else { return };
+        let tells_more = |old: &Row| old.get::<pgrx::JsonB>(lines).is_none_or(|before| before.0 != told);
+        let of_invoice = |old: &Row| of_invoices.iter().any(|column| new.differs(old, *column)) || tells_more(old);
+        if changed || old.is_some_and(of_invoice) {
+            let name = |row: &Row| Some((row.get(environment)?, row.get(subscription)?));
+            decided.subscriptions.extend([old, Some(new)].into_iter().flatten().filter_map(name));
         }
     });
-    (payments, paid_by)
+    decided.subscriptions.sort_unstable();
+    decided.subscriptions.dedup();
+    decided
 }
 
 /// Environment and id of the subscriptions whose invoices among the rows say something else of money that went back.

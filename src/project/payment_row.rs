@@ -9,7 +9,7 @@ use payments_core::stripe::event::Environment;
 use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
-use crate::pg::statement::{Statement, query, text};
+use crate::pg::statement::{Statement, query, text, written};
 use crate::pg::time::timestamp;
 use crate::project::adopted::is_adopted;
 
@@ -142,7 +142,7 @@ fn update(id: &str, row: &Payment) -> bool {
 }
 
 /// A row as the statements' arguments, after a first one.
-fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 30] {
+fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 31] {
     [
         first,
         text(row.payment_type),
@@ -174,5 +174,6 @@ fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 
         row.amount_lost.into(),
         row.lost_in_other_currency.into(),
         row.line_items.as_ref().map(ToString::to_string).into(),
+        row.invoice_lines.as_ref().map(written).into(),
     ]
 }

@@ -30,6 +30,7 @@ import elsewhere
 import generated
 import money
 import older
+import periods
 import really_bought
 import story
 from state import differences, missing, snapshot, tables
@@ -331,7 +332,7 @@ def main():
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    made = (generated, bought, really_bought, access, elsewhere)
+    made = (generated, bought, really_bought, access, elsewhere, periods)
     told_stories += [one for module in made for one in module.stories()] + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 

@@ -32,7 +32,7 @@ values ({id}, 'test', 'payment', 'open', 'user', {user}, {user},
         'https://a.example', 'https://a.example', jsonb_build_object('order_id', {id}));
 set session_replication_role = origin;
 """
-IDS = re.compile(r'"((?:evt|pi|ch|py|cs|cus|in|sub|si|il|re|dp|prod|price|inpay)_[A-Za-z0-9_]+)"')
+IDS = re.compile(r'"((?!price_details")(?:evt|pi|ch|py|cs|cus|in|sub|si|il|re|dp|prod|price|inpay)_[A-Za-z0-9_]+)"')
 
 
 def story(name, copy):

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::bought::CatalogPrice;
+use super::period::calendar::Interval;
 
 /// What is known of one line of a purchase: one of the benefits of its price, or that there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -34,6 +35,16 @@ pub struct Benefit {
     pub duration: Option<String>,
     /// Until when, in microseconds since 1970.
     pub expires_at: Option<i64>,
+    /// How long credits last.
+    pub lasts: Option<Interval>,
+    /// Whether they lapse with their period.
+    #[serde(default)]
+    pub until_period_end: bool,
+    /// How long the parts are in which a period is given.
+    pub every: Option<Interval>,
+    /// Whether a trial gives too.
+    #[serde(default)]
+    pub trials: bool,
     /// Whether its product is unknown.
     pub unknown: bool,
     /// What the catalog says of the price, where it has it.

@@ -76,6 +76,9 @@ pub struct CreditGrant {
     due: i64,
     granted: i64,
     taken_back: i64,
+    /// For how long, and until when: none is for good.
+    lasts: Option<String>,
+    expires_at: Option<i64>,
 }
 
 impl CreditGrant {
@@ -83,6 +86,8 @@ impl CreditGrant {
         Record {
             benefit_source: Some(self.benefit_source.clone()),
             amount_due: Some(self.due),
+            duration: self.lasts.clone(),
+            expires_at: self.expires_at,
             ..Record::new(&self.item, decision)
         }
     }
@@ -103,12 +108,14 @@ impl CreditGrant {
                 }
                 granted => (format!("{source}:more:{granted}-{}", self.due), "purchase", Repeat::Same),
             };
-            entries.push(Entry { delta: decision.grant, reason, source, repeat });
+            let expires_at = self.expires_at.filter(|_| decision.grant > 0);
+            entries.push(Entry { delta: decision.grant, reason, source, repeat, expires_at });
         }
         if decision.change != 0 {
             let source = format!("{source}:{}:{}-{}", decision.reason, self.taken_back, decision.taken_back);
             let repeat = Repeat::Numbered;
-            entries.push(Entry { delta: decision.change, reason: decision.reason, source, repeat });
+            let (delta, reason) = (decision.change, decision.reason);
+            entries.push(Entry { delta, reason, source, repeat, expires_at: None });
         }
         entries
     }
@@ -121,14 +128,20 @@ impl CreditGrant {
             reason: "adjustment",
             source: format!("{}:withheld:{taken}-{granted}", self.source(purchase)),
             repeat: Repeat::Numbered,
+            expires_at: None,
         })
     }
 }
 
 impl Grant for CreditGrant {
     fn of(benefits: &[Benefit]) -> (Vec<Self>, BTreeMap<String, PendingReason>) {
+        let of = |source: &str| {
+            benefits.iter().find(|benefit| benefit.credits.is_some() && benefit.source.as_deref() == Some(source))
+        };
         listed(benefit::credits(benefits.iter()), |benefit_source, due| Self {
             item: format!("credits:{benefit_source}"),
+            lasts: of(&benefit_source).and_then(|benefit| benefit.duration.clone()),
+            expires_at: of(&benefit_source).and_then(|benefit| benefit.expires_at),
             benefit_source,
             due,
             granted: 0,
@@ -143,6 +156,8 @@ impl Grant for CreditGrant {
             due: prior.amount_due?,
             granted: prior.granted.unwrap_or(0),
             taken_back: prior.amount_reversed.unwrap_or(0),
+            lasts: prior.duration.clone(),
+            expires_at: prior.expires_at,
         })
     }
 
@@ -179,7 +194,11 @@ impl Grant for CreditGrant {
             let decision = purchase.money.needs_review(&reason);
             entries.extend(grants.iter().filter_map(|grant| grant.withheld(purchase)));
             records.extend(grants.iter().map(|grant| grant.record(decision.clone())));
-        } else if let Some(reason) = purchase.no_holder {
+        } else if let Some(reason) = purchase.no_holder.or_else(|| {
+            let lapses = grants.iter().any(|grant| grant.expires_at.is_some());
+            (lapses && !purchase.can_lapse)
+                .then_some("the ledger has no created_at, without which nothing can lapse there")
+        }) {
             let decision = purchase.money.needs_review(reason);
             records.extend(grants.iter().map(|grant| grant.record(decision.clone())));
         } else {

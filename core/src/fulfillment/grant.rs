@@ -20,6 +20,8 @@ pub struct Purchased<'a> {
     pub is_revoke_only: bool,
     /// Why nobody can get it, if so.
     pub no_holder: Option<&'static str>,
+    /// Whether what the table gets can lapse there.
+    pub can_lapse: bool,
     /// What Stripe's line items say was bought, in words, where that is something else than was asked for.
     pub told: Option<&'a str>,
     /// What was recorded of that before.
@@ -81,6 +83,8 @@ pub struct Entry {
     pub source: String,
     /// What to do where a line of this source is there already.
     pub repeat: Repeat,
+    /// When what it grants lapses, in microseconds since 1970.
+    pub expires_at: Option<i64>,
 }
 
 /// What a ledger that has a line of a source already makes of another one.

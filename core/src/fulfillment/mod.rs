@@ -17,6 +17,7 @@ pub mod money;
 pub mod order;
 pub mod own;
 pub mod pass;
+pub mod period;
 pub mod prior;
 pub mod record;
 pub mod returned;

@@ -12,6 +12,7 @@ use super::context::Context;
 use super::fact::{Fact, PaymentObject};
 use super::object_history::ObjectHistory;
 use crate::stripe::object::dispute::Dispute;
+use crate::stripe::object::invoice_line::InvoiceLines;
 use crate::stripe::object::money_state::MoneyState;
 
 /// A row of `payments.payment_history`, named as its columns. Amounts are minor units, times are Unix seconds.
@@ -48,6 +49,7 @@ pub struct Payment {
     pub failed_at: Option<i64>,
     pub refunded_at: Option<i64>,
     pub stripe_created_at: Option<i64>,
+    pub invoice_lines: Option<InvoiceLines>,
 }
 
 /// The rows that facts become.
@@ -174,6 +176,7 @@ fn payment_row(group: &Group, shared: Payment) -> Payment {
         },
         refunded_at,
         stripe_created_at: group.stripe_created_at(),
+        invoice_lines: group.invoice_lines(),
         ..shared
     };
     if let Some(row) = adopted {

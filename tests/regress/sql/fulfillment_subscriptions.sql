@@ -47,7 +47,7 @@ table entitled;
 call subscription('sub_b', 'past_due', '2031-12-01 00:00+00', '8');
 table billing;
 select kind, item, state, reason from payments.fulfillments order by 1, 2;
--- credits are for what is bought once, and a key must be somebody's
+-- a key must be somebody's; credits come with paid invoices
 begin;
 select payments.set_credit_benefit('test', 'price_pro', 5),
        payments.set_entitlement_benefit('test', 'price_pro', 'pro');
@@ -58,7 +58,6 @@ insert into payments.subscription_items (environment, stripe_subscription_item_i
 values ('test', 'si_3', 'sub_c', 'prod_pro', 'price_pro', 1);
 select kind, item, state, reason from payments.fulfillments where source = 'subscription:sub_c' order by 1, 2;
 update payments.subscriptions set subject_type = 'team', subject_id = '9' where stripe_subscription_id = 'sub_c';
-delete from payments.benefits where credits_per_unit is not null;
 update payments.subscriptions set current_period_end = '2032-01-01 00:00+00' where stripe_subscription_id = 'sub_c';
 select kind, item, state, reason from payments.fulfillments where source = 'subscription:sub_c' order by 1, 2;
 rollback;

@@ -8,6 +8,7 @@ use crate::stripe::object::Origin;
 use crate::stripe::object::charge::Charge;
 use crate::stripe::object::dispute::Dispute;
 use crate::stripe::object::invoice::Invoice;
+use crate::stripe::object::invoice_line::InvoiceLines;
 use crate::stripe::object::invoice_payment::InvoicePayment;
 use crate::stripe::object::line_items::LineItems;
 use crate::stripe::object::money_state::MoneyState;
@@ -219,6 +220,19 @@ impl<'a> Group<'a> {
             .or_else(|| self.invoice_payments.iter().find_map(|(payment, _)| payment.invoice.clone()))
             .or_else(|| self.intents.iter().find_map(|(intent, _)| intent.invoice.clone()))
             .or_else(|| self.charges.iter().find_map(|(charge, _)| charge.invoice.clone()))
+    }
+
+    /// What a paid invoice of a subscription is for. A paid invoice's lines do not change: of its snapshots the newest that tells
+    /// all of them counts, else the newest.
+    pub(super) fn invoice_lines(&self) -> Option<InvoiceLines> {
+        let (newest, history) = self.invoices.first()?;
+        newest.subscription.as_ref()?;
+        let told = history.facts.iter().rev().filter_map(|fact| match &fact.object {
+            PaymentObject::Invoice(invoice) if invoice.state == MoneyState::Succeeded => Some(&invoice.lines),
+            _ => None,
+        });
+        let told: Vec<&InvoiceLines> = told.filter(|lines| !lines.is_empty()).collect();
+        told.iter().find(|lines| !lines.has_more).or(told.first()).map(|lines| (*lines).clone())
     }
 
     pub(super) fn description(&self) -> Option<String> {

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::invoice_line::{self, InvoiceLines, Line};
 use super::invoice_payment::{InvoicePayment, RawInvoicePayment};
 use super::money_state::MoneyState;
-use super::{List, Metadata, Origin, Priced, Unreadable, or_default, read, reference};
+use super::{List, Metadata, Origin, Unreadable, read, reference};
 use crate::subject::Subject;
 
 /// An invoice, as far as a payment needs it.
@@ -61,6 +62,9 @@ pub struct Invoice {
     /// When Stripe made it, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub created: Option<i64>,
+    /// What it is for, once it is paid: what credits are counted from.
+    #[serde(skip_serializing_if = "InvoiceLines::is_empty", default)]
+    pub lines: InvoiceLines,
 }
 
 #[derive(Deserialize)]
@@ -109,66 +113,6 @@ struct Transitions {
     paid_at: Option<i64>,
 }
 
-#[derive(Deserialize)]
-struct Line {
-    #[serde(default, deserialize_with = "or_default")]
-    id: String,
-    #[serde(default, deserialize_with = "or_default")]
-    amount: i64,
-    proration: Option<bool>,
-    price: Option<Priced>,
-    plan: Option<Priced>,
-    pricing: Option<Pricing>,
-    #[serde(default, deserialize_with = "reference")]
-    subscription: Option<String>,
-    parent: Option<LineParent>,
-}
-
-#[derive(Deserialize)]
-struct Pricing {
-    price_details: Option<PriceDetails>,
-}
-
-#[derive(Deserialize)]
-struct PriceDetails {
-    #[serde(default, deserialize_with = "reference")]
-    price: Option<String>,
-    #[serde(default, deserialize_with = "reference")]
-    product: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct LineParent {
-    subscription_item_details: Option<LineDetails>,
-    invoice_item_details: Option<LineDetails>,
-}
-
-#[derive(Deserialize)]
-struct LineDetails {
-    #[serde(default, deserialize_with = "or_default")]
-    proration: bool,
-    #[serde(default, deserialize_with = "reference")]
-    subscription: Option<String>,
-}
-
-impl Line {
-    fn details(&self) -> Option<&LineDetails> {
-        let parent = self.parent.as_ref()?;
-        parent.subscription_item_details.as_ref().or(parent.invoice_item_details.as_ref())
-    }
-
-    fn is_proration(&self) -> bool {
-        self.proration.unwrap_or(false) || self.details().is_some_and(|details| details.proration)
-    }
-
-    fn price_and_product(self) -> (Option<String>, Option<String>) {
-        if let Some(details) = self.pricing.and_then(|pricing| pricing.price_details) {
-            return (details.price, details.product);
-        }
-        self.price.or(self.plan).map_or((None, None), Priced::price_and_product)
-    }
-}
-
 impl RawInvoice {
     fn state(&self, event_type: Option<&str>) -> MoneyState {
         match (self.status.as_deref(), event_type) {
@@ -186,9 +130,7 @@ impl RawInvoice {
         let (of_details, metadata) = details.map_or((None, Metadata::default()), |d| (d.subscription, d.metadata));
         let of_lines = || {
             let lines = self.lines.as_ref()?;
-            lines.data.iter().find_map(|line| {
-                line.subscription.clone().or_else(|| line.details().and_then(|details| details.subscription.clone()))
-            })
+            lines.data.iter().find_map(|line| line.subscription().map(ToOwned::to_owned))
         };
         (self.subscription.clone().or(of_details).or_else(of_lines), metadata)
     }
@@ -207,12 +149,14 @@ impl Invoice {
         let payments: Vec<InvoicePayment> = payments.into_iter().map(Into::into).collect();
         let intents = payments.iter().filter_map(|payment| payment.payment_intent.clone());
         let charges = payments.iter().filter_map(|payment| payment.charge.clone());
-        let lines = raw.lines.map(|list| list.data).unwrap_or_default();
+        let lines = raw.lines.unwrap_or(List { data: Vec::new(), has_more: false });
         let chosen = lines
-            .into_iter()
+            .data
+            .iter()
             // An upgrade's invoice can have nothing but prorations; then the largest of them is what was bought.
-            .max_by_key(|line| (!line.is_proration(), line.amount, std::cmp::Reverse(line.id.clone())));
+            .max_by_key(|line| (!line.is_proration(), line.amount, std::cmp::Reverse(&line.id)));
         let (price, product) = chosen.map_or((None, None), Line::price_and_product);
+        let lines = if state == MoneyState::Succeeded { invoice_line::read(lines) } else { InvoiceLines::default() };
         Ok(Self {
             id: raw.id,
             state,
@@ -232,6 +176,7 @@ impl Invoice {
             product,
             paid_at: raw.status_transitions.and_then(|transitions| transitions.paid_at),
             created: raw.created,
+            lines,
         })
     }
 }

@@ -8,6 +8,7 @@ pub mod customer;
 pub mod dispute;
 pub mod entitlements;
 pub mod invoice;
+pub mod invoice_line;
 pub mod invoice_payment;
 pub mod line_items;
 pub mod money_state;

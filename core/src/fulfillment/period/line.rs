@@ -1,0 +1,154 @@
+//! The lines of invoices, those that are one put together.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::calendar::{Interval, micros};
+use crate::stripe::object::invoice_line::InvoiceLine;
+
+/// What the catalog knows of a price.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct CatalogPrice {
+    /// `month`, say.
+    pub interval: Option<String>,
+    /// How many of these a period has.
+    pub interval_count: Option<i64>,
+    /// In minor units; none where it has tiers.
+    pub unit_amount: Option<i64>,
+    /// `licensed` or `metered`.
+    pub usage_type: Option<String>,
+}
+
+/// Lines of one invoice for one item, price and period: graduated tiers make several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// Stripe's ids of the lines.
+    pub ids: Vec<String>,
+    /// `si_…`.
+    pub item: Option<String>,
+    /// `price_…`.
+    pub price: String,
+    /// Since when, in Unix seconds.
+    pub start: i64,
+    /// Until when.
+    pub end: i64,
+    /// How many, all tiers together.
+    pub quantity: i64,
+    /// In minor units, before discounts.
+    pub amount: i64,
+    /// Whether it is for a part of a period.
+    pub proration: bool,
+    /// Whether it gives back what another one charged.
+    pub is_credit: bool,
+    /// The lines that it credits.
+    pub credits: Vec<String>,
+    interval: Option<(String, i64)>,
+    unit_amount: Option<i64>,
+    metered: bool,
+}
+
+/// What one charge is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Time that was paid for.
+    Paid,
+    /// A trial.
+    Trial,
+    /// Billed by usage.
+    Metered,
+    /// It depends on a price that is not known yet.
+    Unknown,
+}
+
+impl Charge {
+    /// By what the ledger and the records know it, within its subscription.
+    #[must_use]
+    pub fn name(&self, invoice: &str) -> String {
+        let item = self.item.as_deref().unwrap_or("item");
+        format!("{invoice}:{item}:{}:{}-{}", self.price, self.start, self.end)
+    }
+
+    /// What it is, by the line itself, what the catalog knows and when the subscription's trial ends.
+    #[must_use]
+    pub fn kind(&self, catalog: Option<&CatalogPrice>, trial_end: Option<i64>) -> Kind {
+        if self.metered || catalog.is_some_and(|price| price.usage_type.as_deref() == Some("metered")) {
+            return Kind::Metered;
+        }
+        if self.amount != 0 {
+            return Kind::Paid;
+        }
+        match self.unit_amount.or(catalog.and_then(|price| price.unit_amount)) {
+            Some(0) => Kind::Paid,
+            Some(_) => Kind::Trial,
+            // Of tiers the first may be free.
+            None if catalog.is_some() => {
+                if trial_end.is_some_and(|end| end >= self.end) {
+                    Kind::Trial
+                } else {
+                    Kind::Paid
+                }
+            }
+            None => Kind::Unknown,
+        }
+    }
+
+    /// How long a full period of its price is that ends when it ends, in microseconds.
+    #[must_use]
+    pub fn full_period(&self, catalog: Option<&CatalogPrice>) -> Option<i64> {
+        let of_line = self.interval.as_ref().map(|(interval, count)| (interval.as_str(), *count));
+        let of_catalog = || {
+            let price = catalog?;
+            Some((price.interval.as_deref()?, price.interval_count.unwrap_or(1)))
+        };
+        let (interval, count) = of_line.or_else(of_catalog)?;
+        let end = micros(self.end);
+        Some(end - Interval::of_price(interval, count)?.after(end, -1))
+    }
+
+    /// How long it is, in microseconds.
+    #[must_use]
+    pub fn length(&self) -> i64 {
+        micros(self.end.saturating_sub(self.start).max(0))
+    }
+
+    /// Whether it charged what another one credits: the lines that this one names; in older shapes the same item and price, and the
+    /// period that contains it.
+    #[must_use]
+    pub fn is_credited_by(&self, credit: &Charge) -> bool {
+        if !credit.credits.is_empty() {
+            return credit.credits.iter().any(|id| self.ids.contains(id));
+        }
+        let same_item = self.item.is_none() || credit.item.is_none() || self.item == credit.item;
+        same_item && self.price == credit.price && self.start <= credit.start && self.end >= credit.end
+    }
+}
+
+/// The charges of one invoice.
+#[must_use]
+pub fn charges(lines: &[InvoiceLine]) -> Vec<Charge> {
+    let mut charges: BTreeMap<_, Charge> = BTreeMap::new();
+    for line in lines {
+        let is_credit = line.proration && (line.amount < 0 || !line.credits.is_empty());
+        let key = (&line.item, &line.price, line.start, line.end, is_credit, &line.credits);
+        let charge = charges.entry(key).or_insert_with(|| Charge {
+            ids: Vec::new(),
+            item: line.item.clone(),
+            price: line.price.clone(),
+            start: line.start,
+            end: line.end,
+            quantity: 0,
+            amount: 0,
+            proration: line.proration,
+            is_credit,
+            credits: line.credits.clone(),
+            interval: line.interval.clone(),
+            unit_amount: line.unit_amount,
+            metered: line.metered,
+        });
+        charge.ids.push(line.id.clone());
+        charge.quantity = charge.quantity.saturating_add(line.quantity);
+        charge.amount = charge.amount.saturating_add(line.amount);
+    }
+    charges.into_values().collect()
+}

@@ -1,0 +1,10 @@
+//! Credits of subscriptions: what the lines of paid invoices give, in parts or at once, what is taken back of it, and when it lapses.
+//!
+//! Everything is a target: what the ledger should have of each grant, by all that is known now. So the order in which events come
+//! does not matter, nor when somebody looks.
+
+pub mod calendar;
+pub mod change;
+pub mod lapse;
+pub mod line;
+pub mod target;

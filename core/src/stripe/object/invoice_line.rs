@@ -1,0 +1,333 @@
+//! The lines of an invoice, as far as credits are counted from them.
+//! Source: <https://docs.stripe.com/api/invoice-line-item/object>.
+
+use serde::{Deserialize, Serialize};
+
+use super::{List, or_default, reference};
+
+/// A line for an item of a subscription.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceLine {
+    /// `il_…`.
+    pub id: String,
+    /// `si_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub item: Option<String>,
+    /// `price_…`.
+    pub price: String,
+    /// `prod_…`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub product: Option<String>,
+    /// Since when, in Unix seconds.
+    pub start: i64,
+    /// Until when.
+    pub end: i64,
+    /// How many.
+    pub quantity: i64,
+    /// In minor units, before discounts.
+    pub amount: i64,
+    /// Whether it is for a part of a period, or credits one.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub proration: bool,
+    /// The lines that it credits.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub credits: Vec<String>,
+    /// The interval of its price and how many of it, where the line embeds the price.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub interval: Option<(String, i64)>,
+    /// What one costs, where the line embeds the price.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unit_amount: Option<i64>,
+    /// Whether it is billed by usage, where the line embeds the price.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub metered: bool,
+}
+
+/// The lines that one snapshot of a paid invoice tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceLines {
+    /// Those of subscription items.
+    pub lines: Vec<InvoiceLine>,
+    /// Whether the invoice has more than are told.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub has_more: bool,
+}
+
+impl InvoiceLines {
+    /// Whether there is nothing to know.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && !self.has_more
+    }
+}
+
+/// A line as Stripe sends it.
+#[derive(Deserialize)]
+pub(super) struct Line {
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) amount: i64,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    quantity: Option<i64>,
+    period: Option<Period>,
+    proration: Option<bool>,
+    proration_details: Option<ProrationDetails>,
+    price: Option<Embedded>,
+    plan: Option<Embedded>,
+    pricing: Option<Pricing>,
+    #[serde(default, deserialize_with = "reference")]
+    subscription: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    subscription_item: Option<String>,
+    parent: Option<LineParent>,
+}
+
+#[derive(Deserialize)]
+struct Period {
+    start: Option<i64>,
+    end: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Pricing {
+    price_details: Option<PriceDetails>,
+}
+
+#[derive(Deserialize)]
+struct PriceDetails {
+    #[serde(default, deserialize_with = "reference")]
+    price: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    product: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct LineParent {
+    subscription_item_details: Option<LineDetails>,
+    invoice_item_details: Option<LineDetails>,
+}
+
+#[derive(Deserialize)]
+struct LineDetails {
+    #[serde(default, deserialize_with = "or_default")]
+    proration: bool,
+    proration_details: Option<ProrationDetails>,
+    #[serde(default, deserialize_with = "reference")]
+    subscription: Option<String>,
+    #[serde(default, deserialize_with = "reference")]
+    subscription_item: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ProrationDetails {
+    credited_items: Option<CreditedItems>,
+}
+
+#[derive(Deserialize)]
+struct CreditedItems {
+    #[serde(default, deserialize_with = "or_default")]
+    invoice_line_items: Vec<String>,
+}
+
+/// A price or a plan: the whole object, or only its id.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Embedded {
+    Id(String),
+    Object(Box<EmbeddedPrice>),
+}
+
+#[derive(Deserialize)]
+struct EmbeddedPrice {
+    id: String,
+    #[serde(default, deserialize_with = "reference")]
+    product: Option<String>,
+    unit_amount: Option<i64>,
+    /// A plan's.
+    amount: Option<i64>,
+    recurring: Option<Recurring>,
+    #[serde(flatten)]
+    of_plan: Recurring,
+}
+
+#[derive(Deserialize)]
+struct Recurring {
+    interval: Option<String>,
+    interval_count: Option<i64>,
+    usage_type: Option<String>,
+}
+
+impl Embedded {
+    fn priced(&self) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Id(id) => (Some(id.clone()), None),
+            Self::Object(price) => (Some(price.id.clone()), price.product.clone()),
+        }
+    }
+
+    fn object(&self) -> Option<&EmbeddedPrice> {
+        match self {
+            Self::Object(price) => Some(price),
+            Self::Id(_) => None,
+        }
+    }
+}
+
+impl EmbeddedPrice {
+    fn recurring(&self) -> &Recurring {
+        self.recurring.as_ref().unwrap_or(&self.of_plan)
+    }
+}
+
+impl Line {
+    fn details(&self) -> Option<&LineDetails> {
+        let parent = self.parent.as_ref()?;
+        parent.subscription_item_details.as_ref().or(parent.invoice_item_details.as_ref())
+    }
+
+    pub(super) fn is_proration(&self) -> bool {
+        self.proration.unwrap_or(false) || self.details().is_some_and(|details| details.proration)
+    }
+
+    /// The subscription that it names.
+    pub(super) fn subscription(&self) -> Option<&str> {
+        self.subscription.as_deref().or_else(|| self.details()?.subscription.as_deref())
+    }
+
+    pub(super) fn price_and_product(&self) -> (Option<String>, Option<String>) {
+        if let Some(details) = self.pricing.as_ref().and_then(|pricing| pricing.price_details.as_ref()) {
+            return (details.price.clone(), details.product.clone());
+        }
+        self.price.as_ref().or(self.plan.as_ref()).map_or((None, None), Embedded::priced)
+    }
+
+    /// Whether it is for an item of a subscription. A proration may stand there as an invoice item.
+    fn is_of_item(&self) -> bool {
+        if let Some(parent) = &self.parent {
+            return parent.subscription_item_details.is_some()
+                || (self.is_proration() && self.subscription().is_some());
+        }
+        match self.kind.as_deref() {
+            Some("subscription") => true,
+            None => self.subscription.is_some(),
+            Some(_) => self.is_proration() && self.subscription.is_some(),
+        }
+    }
+
+    fn read(self) -> Option<InvoiceLine> {
+        if !self.is_of_item() {
+            return None;
+        }
+        let period = self.period.as_ref();
+        let (start, end) = (period.and_then(|p| p.start)?, period.and_then(|p| p.end)?);
+        let details = self.details();
+        let item = self.subscription_item.clone().or_else(|| details?.subscription_item.clone());
+        let credited =
+            details.and_then(|details| details.proration_details.as_ref()).or(self.proration_details.as_ref());
+        let credits = credited.and_then(|credited| credited.credited_items.as_ref());
+        let credits = credits.map(|credited| credited.invoice_line_items.clone()).unwrap_or_default();
+        let embedded = || [&self.price, &self.plan].into_iter().flatten().filter_map(Embedded::object);
+        let interval = embedded().find_map(|price| {
+            let recurring = price.recurring();
+            Some((recurring.interval.clone()?, recurring.interval_count.unwrap_or(1)))
+        });
+        let unit_amount = embedded().find_map(|price| price.unit_amount.or(price.amount));
+        let metered = embedded().any(|price| price.recurring().usage_type.as_deref() == Some("metered"));
+        let (id, amount, proration) = (self.id.clone(), self.amount, self.is_proration());
+        let quantity = self.quantity.unwrap_or(1);
+        let (price, product) = self.price_and_product();
+        let price = price?;
+        Some(InvoiceLine {
+            id,
+            item,
+            price,
+            product,
+            start,
+            end,
+            quantity,
+            amount,
+            proration,
+            credits,
+            interval,
+            unit_amount,
+            metered,
+        })
+    }
+}
+
+/// The lines of subscription items, in the order of their ids.
+pub(super) fn read(lines: List<Line>) -> InvoiceLines {
+    let has_more = lines.has_more;
+    let mut lines: Vec<InvoiceLine> = lines.data.into_iter().filter_map(Line::read).collect();
+    lines.sort_by(|one, other| one.id.cmp(&other.id));
+    InvoiceLines { lines, has_more }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn lines(data: Value) -> Vec<InvoiceLine> {
+        read(serde_json::from_value(json!({"data": data, "has_more": false})).unwrap()).lines
+    }
+
+    #[test]
+    fn both_shapes_of_a_line_say_the_same() {
+        let period = json!({"start": 100, "end": 200});
+        let new = json!({"id": "il_1", "amount": -500, "quantity": 2, "period": period,
+            "pricing": {"price_details": {"price": "price_a", "product": "prod_a"}},
+            "parent": {"type": "subscription_item_details", "subscription_item_details": {"proration": true,
+                "proration_details": {"credited_items": {"invoice": "in_0", "invoice_line_items": ["il_0"]}},
+                "subscription": "sub_a", "subscription_item": "si_a"}}});
+        let old = json!({"id": "il_1", "amount": -500, "quantity": 2, "period": period, "type": "invoiceitem", "proration": true,
+            "proration_details": {"credited_items": {"invoice": "in_0", "invoice_line_items": ["il_0"]}},
+            "subscription": "sub_a", "subscription_item": "si_a",
+            "price": {"id": "price_a", "product": "prod_a", "unit_amount": 900,
+                      "recurring": {"interval": "month", "interval_count": 3, "usage_type": "licensed"}}});
+        let told = InvoiceLine {
+            id: "il_1".into(),
+            item: Some("si_a".into()),
+            price: "price_a".into(),
+            product: Some("prod_a".into()),
+            start: 100,
+            end: 200,
+            quantity: 2,
+            amount: -500,
+            proration: true,
+            credits: vec!["il_0".into()],
+            ..InvoiceLine::default()
+        };
+        assert_eq!(lines(json!([new])), std::slice::from_ref(&told));
+        let embedded = InvoiceLine { interval: Some(("month".into(), 3)), unit_amount: Some(900), ..told };
+        assert_eq!(lines(json!([old])), [embedded]);
+    }
+
+    #[test]
+    fn a_plan_tells_what_a_price_tells() {
+        let plan =
+            json!({"id": "plan_a", "product": "prod_a", "amount": 0, "interval": "year", "usage_type": "metered"});
+        let line = json!({"id": "il_1", "type": "subscription", "subscription": "sub_a", "period": {"start": 0, "end": 9},
+            "plan": plan});
+        let read = &lines(json!([line]))[0];
+        assert_eq!((read.interval.clone(), read.unit_amount, read.metered), (Some(("year".into(), 1)), Some(0), true));
+        assert_eq!((read.quantity, read.amount, read.price.as_str()), (1, 0, "plan_a"));
+    }
+
+    #[test]
+    fn only_lines_of_subscription_items_count() {
+        let period = json!({"start": 0, "end": 9});
+        let item =
+            json!({"id": "il_1", "type": "invoiceitem", "subscription": "sub_a", "period": period, "price": "price_a"});
+        let one_off = json!({"id": "il_2", "period": period, "pricing": {"price_details": {"price": "price_a"}},
+            "parent": {"invoice_item_details": {"proration": false, "subscription": "sub_a"}}});
+        let proration = json!({"id": "il_3", "period": period, "pricing": {"price_details": {"price": "price_a"}},
+            "parent": {"invoice_item_details": {"proration": true, "subscription": "sub_a"}}});
+        let without_time = json!({"id": "il_4", "type": "subscription", "subscription": "sub_a", "price": "price_a"});
+        let read = lines(json!([item, one_off, proration, without_time]));
+        assert_eq!(read.iter().map(|line| line.id.as_str()).collect::<Vec<_>>(), ["il_3"]);
+    }
+}
