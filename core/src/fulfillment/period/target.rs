@@ -150,18 +150,18 @@ pub fn targets(paid: &Paid) -> Targets {
     let credited = credited(paid, &all);
     let mut targets = Targets::default();
     for (place, (invoice, charges)) in paid.invoices.iter().zip(&all).enumerate() {
-        let mut is_promised = false;
+        let mut is_known = false;
         for (number, charge) in charges.iter().enumerate().filter(|(_, charge)| !charge.is_credit) {
             let of = |promise: &&Promise| promise.invoice == invoice.id && promise.price == charge.price;
             let Some(promise) = paid.promises.iter().find(of) else { continue };
             let Some((source, credits)) = promise.benefit_source.as_ref().zip(promise.credits) else { continue };
-            is_promised = true;
+            is_known = true;
             let credits_of = credited.get(&(place, number)).map_or(&[][..], Vec::as_slice);
             let given = Given { paid, place, charge, promise, source, credits, credited: credits_of };
             given.add_to(&mut targets);
         }
         if invoice.lines.has_more {
-            let promised = is_promised || paid.promises.iter().any(|promise| promise.credits.is_some());
+            let promised = is_known || paid.promises.iter().any(|promise| promise.credits.is_some());
             targets.notes.extend(promised.then(|| has_more(invoice)));
         }
     }
