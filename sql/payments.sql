@@ -1372,6 +1372,17 @@ as $function$
     join payments.fulfillments g on g.environment = s.environment and g.source = s.source
     left join payments.review r
       on r.environment = g.environment and r.source = g.source and r.kind = g.kind and r.target_table = g.target_table and r.item = g.item
+  union all
+  -- Credits that lapse.
+  select l.environment, l.expires_at,
+         format('%s %s: %s credits were given until %s UTC, %s', l.target_table, l.source, l.amount, l.expires_at at time zone 'UTC',
+                case when l.lapsed > 0 then format('and %s of them lapsed', l.lapsed)
+                     when l.lapsed = 0 then 'and none of them lapsed'
+                     when l.expires_at > now() then 'when those that are not spent lapse'
+                     else 'and those that were not spent have lapsed: the next change of the balance writes it' end)
+    from source s
+    join payments.credit_lots l
+      on l.environment = s.environment and l.source >= (s.source || ':') collate "C" and l.source < (s.source || ';') collate "C"
   order by 1, 2, 3
 $function$;
 
@@ -1405,6 +1416,10 @@ begin
            case
              when f.kind = 'checkout_sessions' then 'refund this payment at Stripe: the other one was given'
              when f.state = 'failed' then 'mend the cause, then call payments.retry_fulfillments()'
+             when f.kind = 'subscriptions'
+               then 'cancel the subscription at Stripe, or leave it as it is: this goes when its access ends or the money is back'
+             when f.item = 'line_items' then 'pass what Stripe answers to payments.sync_stripe_objects(): it is given then'
+             when f.item like 'lines:%' then 'pass the invoice with all its lines to payments.sync_stripe_objects()'
              when f.reason like 'no order has the id %'
                then 'insert the order, or mend metadata.order_id of the checkout session, then call payments.retry_fulfillments()'
              when f.reason like 'the order is already paid%' then 'refund one of the two payments at Stripe'

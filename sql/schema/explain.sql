@@ -250,6 +250,17 @@ as $function$
     join payments.fulfillments g on g.environment = s.environment and g.source = s.source
     left join payments.review r
       on r.environment = g.environment and r.source = g.source and r.kind = g.kind and r.target_table = g.target_table and r.item = g.item
+  union all
+  -- Credits that lapse.
+  select l.environment, l.expires_at,
+         format('%s %s: %s credits were given until %s UTC, %s', l.target_table, l.source, l.amount, l.expires_at at time zone 'UTC',
+                case when l.lapsed > 0 then format('and %s of them lapsed', l.lapsed)
+                     when l.lapsed = 0 then 'and none of them lapsed'
+                     when l.expires_at > now() then 'when those that are not spent lapse'
+                     else 'and those that were not spent have lapsed: the next change of the balance writes it' end)
+    from source s
+    join payments.credit_lots l
+      on l.environment = s.environment and l.source >= (s.source || ':') collate "C" and l.source < (s.source || ';') collate "C"
   order by 1, 2, 3
 $function$;
 

@@ -19,6 +19,10 @@ begin
            case
              when f.kind = 'checkout_sessions' then 'refund this payment at Stripe: the other one was given'
              when f.state = 'failed' then 'mend the cause, then call payments.retry_fulfillments()'
+             when f.kind = 'subscriptions'
+               then 'cancel the subscription at Stripe, or leave it as it is: this goes when its access ends or the money is back'
+             when f.item = 'line_items' then 'pass what Stripe answers to payments.sync_stripe_objects(): it is given then'
+             when f.item like 'lines:%' then 'pass the invoice with all its lines to payments.sync_stripe_objects()'
              when f.reason like 'no order has the id %'
                then 'insert the order, or mend metadata.order_id of the checkout session, then call payments.retry_fulfillments()'
              when f.reason like 'the order is already paid%' then 'refund one of the two payments at Stripe'

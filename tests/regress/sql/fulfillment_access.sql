@@ -73,7 +73,7 @@ select payments.retry_fulfillments();
 update payments.payment_history set amount_refunded = 0, status = 'succeeded' where stripe_invoice_id = 'in_1';
 select count(*) from payments.review;
 update payments.payment_history set dispute_status = 'lost', amount_lost = 2000 where stripe_invoice_id = 'in_1';
-select item, left(reason, 70) as reason from payments.review;
+select item, left(reason, 70) as reason, folded(next_step, 60) as next_step from payments.review;
 call subscription('lax', 'price_lax', 'canceled');
 select count(*) from payments.review;
 

@@ -54,6 +54,8 @@ select payments.spend_credits('user', 'ada', 51, 'too much');
 select payments.spend_credits('user', 'ada', 20, 'second');
 table ledger;
 select payments.retry_fulfillments(), has(), count(*) filter (where reason = 'expiry') as lapses from ledger;
+select folded(regexp_replace(regexp_replace(story, 'until .* UTC', 'until …'), '[0-9]{9,}', '…', 'g'), 90) as story
+  from payments.explain('sub_a') where story like '%credits were given until%';
 -- money that goes back takes from its own invoice's grants, whatever lapsed of them
 update payments.payment_history set status = 'partially_refunded', amount_refunded = 750
  where stripe_invoice_id = 'in_1';
@@ -106,7 +108,7 @@ select has(), payments.credit_balance('user', 'eve');
 -- more lines than are told wait, visibly
 delete from payments.payment_history;
 call paid('in_4', line('il_4', 'price_roll', now(), now() + interval '30 days'), has_more => true);
-select kind, item, state, reason from payments.review;
+select kind, item, state, folded(reason, 50) as reason, folded(next_step, 40) as next_step from payments.review;
 update payments.payment_history
    set invoice_lines = jsonb_build_object('lines', line('il_4', 'price_roll', now(), now() + interval '30 days')
          || line('il_5', 'price_roll', now(), now() + interval '30 days', '{"item": "si_b"}'));

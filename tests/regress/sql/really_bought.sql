@@ -44,6 +44,7 @@ create view waits as
 call ask('lower', '[{"price": "price_pack", "quantity": 3}]');
 call pay('lower', 1000);
 select * from waits;
+select distinct folded(next_step, 76) as next_step from payments.review where item = 'line_items';
 select stripe_checkout_session_id, amount from payments.unfulfilled_payments;
 select payments.retry_fulfillments();
 call told('lower', false, item('price_pack', 1, 1000));
