@@ -1993,7 +1993,7 @@ as $$
   select w.function, w.relation, format('after %s on payments.%I for each row execute function payments.%I()', w.events, w.relation, w.function)
     from (values
       ('{orders,credit_ledger,user_entitlements,fulfillment_jobs}'::text[], 'project_late_session', 'checkout_sessions', 'insert or update'),
-      ('{orders,credit_ledger,user_entitlements}', 'project_late_price', 'prices', 'insert or update of stripe_product_id')
+      ('{orders,credit_ledger,user_entitlements}', 'project_late_price', 'prices', 'insert or update')
     ) as w(kinds, function, relation, events)
    where $1 = any (w.kinds)
 $$;
@@ -2024,14 +2024,19 @@ as $$
    order by w.relation, w.name
 $$;
 
--- The fulfillments know a table by its name: what stands under one is put under another. As the definer, as whom triggers of an app run.
+-- What was given is known by the table's name: what stands under one is put under another. As the definer, as whom triggers of an app run.
 create function payments.move_fulfillments(kind text, old_name text, new_name text) returns void
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.move_fulfillments_body(kind text, old_name text, new_name text) returns void
   language sql set search_path = pg_catalog, pg_temp
-as $$ update payments.fulfillments f set target_table = $3 where f.kind = $1 and f.target_table = $2 $$;
+as $$
+  update payments.fulfillments f set target_table = $3 where f.kind = $1 and f.target_table = $2;
+  update payments.credit_lots l set target_table = $3 where $1 = 'credit_ledger' and l.target_table = $2;
+  update payments.credit_holders h set target_table = $3 where $1 = 'credit_ledger' and h.target_table = $2;
+  update payments.credit_schedules s set target_table = $3 where $1 = 'credit_ledger' and s.target_table = $2;
+$$;
 
 create function payments.rename_target(kind text, old_name text, new_name text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -2665,6 +2670,12 @@ begin
       after insert on payments.payment_history referencing new table as new_rows for each statement
       execute function payments.adopt_payments();
     alter trigger payments_adopted on payments.payment_history depends on extension payments;
+    -- It may also be told its ids later.
+    create trigger payments_adopted_late
+      after update of stripe_payment_intent_id, stripe_checkout_session_id, stripe_invoice_id, stripe_charge_id
+      on payments.payment_history for each row when (new.by_backend)
+      execute function payments.adopt_payments();
+    alter trigger payments_adopted_late on payments.payment_history depends on extension payments;
   end if;
 end
 $install$;

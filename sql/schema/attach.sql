@@ -230,7 +230,7 @@ as $$
   select w.function, w.relation, format('after %s on payments.%I for each row execute function payments.%I()', w.events, w.relation, w.function)
     from (values
       ('{orders,credit_ledger,user_entitlements,fulfillment_jobs}'::text[], 'project_late_session', 'checkout_sessions', 'insert or update'),
-      ('{orders,credit_ledger,user_entitlements}', 'project_late_price', 'prices', 'insert or update of stripe_product_id')
+      ('{orders,credit_ledger,user_entitlements}', 'project_late_price', 'prices', 'insert or update')
     ) as w(kinds, function, relation, events)
    where $1 = any (w.kinds)
 $$;
@@ -261,14 +261,19 @@ as $$
    order by w.relation, w.name
 $$;
 
--- The fulfillments know a table by its name: what stands under one is put under another. As the definer, as whom triggers of an app run.
+-- What was given is known by the table's name: what stands under one is put under another. As the definer, as whom triggers of an app run.
 create function payments.move_fulfillments(kind text, old_name text, new_name text) returns void
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.move_fulfillments_body(kind text, old_name text, new_name text) returns void
   language sql set search_path = pg_catalog, pg_temp
-as $$ update payments.fulfillments f set target_table = $3 where f.kind = $1 and f.target_table = $2 $$;
+as $$
+  update payments.fulfillments f set target_table = $3 where f.kind = $1 and f.target_table = $2;
+  update payments.credit_lots l set target_table = $3 where $1 = 'credit_ledger' and l.target_table = $2;
+  update payments.credit_holders h set target_table = $3 where $1 = 'credit_ledger' and h.target_table = $2;
+  update payments.credit_schedules s set target_table = $3 where $1 = 'credit_ledger' and s.target_table = $2;
+$$;
 
 create function payments.rename_target(kind text, old_name text, new_name text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp

@@ -50,6 +50,12 @@ begin
       after insert on payments.payment_history referencing new table as new_rows for each statement
       execute function payments.adopt_payments();
     alter trigger payments_adopted on payments.payment_history depends on extension payments;
+    -- It may also be told its ids later.
+    create trigger payments_adopted_late
+      after update of stripe_payment_intent_id, stripe_checkout_session_id, stripe_invoice_id, stripe_charge_id
+      on payments.payment_history for each row when (new.by_backend)
+      execute function payments.adopt_payments();
+    alter trigger payments_adopted_late on payments.payment_history depends on extension payments;
   end if;
 end
 $install$;

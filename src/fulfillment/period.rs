@@ -74,6 +74,14 @@ pub(super) fn give_all(subscriptions: &[(String, String)]) {
     }
 }
 
+/// Locks the prices of an invoice's lines, before anything is looked up of them and before any subject is locked: whoever writes a
+/// price waits for us, or we for him, and so one of both sees the other.
+pub(super) fn lock_prices(prices: &BTreeSet<(String, String)>) {
+    for (environment, price) in prices {
+        advisory_lock::lock_shared(&price_lock(environment, price));
+    }
+}
+
 /// Lets what gave nothing be looked at as if it were new, with the benefits of today.
 pub(super) fn forget_empty_promises(environment: &str, subscription: &str) {
     DELETE_EMPTY_PROMISES.execute(&[text(environment), text(subscription)]);
@@ -134,9 +142,8 @@ impl State {
                 if self.promises.iter().any(is_of) || new.iter().any(is_of) {
                     continue;
                 }
-                // Whoever writes the price waits for us, or we for him: one of both sees the other.
-                let lock = |price: &str| advisory_lock::lock_shared(&price_lock(environment, price));
-                let found = benefits::of_lines(environment, &[(line.price.clone(), 1, line.product.clone())], 0, lock);
+                let line_of_one = [(line.price.clone(), 1, line.product.clone())];
+                let found = benefits::of_lines(environment, &line_of_one, 0, |_| ());
                 let promise = Promise { invoice: invoice.id.clone(), price: line.price.clone(), ..Promise::default() };
                 if let Some(benefit) = found.iter().find(|benefit| benefit.credits.is_some()) {
                     new.push(Promise {

@@ -2,7 +2,7 @@
 //! gives nothing. None knows of another: whichever comes second finds what the first recorded, and has nothing to do.
 #![allow(unsafe_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use payments_core::Subject;
 use pgrx::prelude::*;
@@ -252,12 +252,17 @@ fn on_payments<'a>(
     kinds: &[TargetKind],
 ) -> Result<Option<Tuple<'a, AllocatedByRust>>, TriggerFailed> {
     require(trigger, name, &["payment_history"]);
-    let Decided { payments, paid_by, subscriptions } = payments_to_decide(trigger);
-    let subscriptions = if kinds.contains(&TargetKind::CreditLedger) { subscriptions } else { Vec::new() };
+    let Decided { payments, paid_by, mut subscriptions, prices } = payments_to_decide(trigger);
+    if !kinds.contains(&TargetKind::CreditLedger) || targets(TargetKind::CreditLedger).is_empty() {
+        subscriptions.clear();
+    }
     if payments.is_empty() && subscriptions.is_empty() {
         return nothing();
     }
     as_definer(|| {
+        if !subscriptions.is_empty() {
+            period::lock_prices(&prices);
+        }
         // Stripe tells of every payment of the account; who writes one by himself writes a purchase.
         if !payments.is_empty() && (!projection_lock::is_projecting() || paid_by.are_purchases()) {
             dispatch::give(kinds, &payments);
@@ -274,6 +279,8 @@ struct Decided {
     paid_by: PaidBy,
     /// The subscriptions of invoices among them, with their environments.
     subscriptions: Vec<(String, String)>,
+    /// The prices of these invoices' lines, with their environments.
+    prices: BTreeSet<(String, String)>,
 }
 
 fn payments_to_decide(trigger: &PgTrigger) -> Decided {
@@ -309,7 +316,7 @@ fn payments_to_decide(trigger: &PgTrigger) -> Decided {
         is_one_of(row, status, &["succeeded", "partially_refunded", "refunded"])
             && is_one_of(row, of_type, &["one_time_payment", "subscription_invoice"])
     };
-    let of_invoices = [subscription, subject_type, subject_id];
+    let of_invoices = [subscription, subject_type, subject_id, lines];
     let mut decided = Decided::default();
     trigger_rows::visit(trigger, |old, new| {
         let Some(new) = new.filter(|new| is_purchase(new)) else { return };
@@ -319,12 +326,14 @@ fn payments_to_decide(trigger: &PgTrigger) -> Decided {
             decided.paid_by.sessions.extend(new.get::<String>(session));
             decided.paid_by.intents.extend(new.get::<String>(intent));
         }
-        let Some(pgrx::JsonB(told)) = new.get(lines) else { return };
-        let tells_more = |old: &Row| old.get::<pgrx::JsonB>(lines).is_none_or(|before| before.0 != told);
-        let of_invoice = |old: &Row| of_invoices.iter().any(|column| new.differs(old, *column)) || tells_more(old);
-        if changed || old.is_some_and(of_invoice) {
+        let Some(told) = new.get::<pgrx::JsonB>(lines) else { return };
+        if changed || old.is_some_and(|old| of_invoices.iter().any(|column| new.differs(old, *column))) {
             let name = |row: &Row| Some((row.get(environment)?, row.get(subscription)?));
             decided.subscriptions.extend([old, Some(new)].into_iter().flatten().filter_map(name));
+            let told = told.0.get("lines").and_then(serde_json::Value::as_array);
+            let prices = told.into_iter().flatten().filter_map(|line| line.get("price")?.as_str());
+            let environment: Option<String> = new.get(environment);
+            decided.prices.extend(prices.filter_map(|price| Some((environment.clone()?, price.to_owned()))));
         }
     });
     decided.subscriptions.sort_unstable();
@@ -336,6 +345,13 @@ fn payments_to_decide(trigger: &PgTrigger) -> Decided {
 fn returned_of_subscriptions(trigger: &PgTrigger) -> Vec<(String, String)> {
     if !is_after_on(trigger, &["payment_history"]) || !trigger_rows::are_visible(trigger) {
         return Vec::new(); // It is refused in a moment.
+    }
+    let [of_type] = trigger_rows::columns(trigger, [c"type"]);
+    let is_invoice = |row: &Row| row.get::<String>(of_type).is_some_and(|word| word == "subscription_invoice");
+    let mut has_invoice = false;
+    trigger_rows::visit(trigger, |old, new| has_invoice |= old.into_iter().chain(new).any(&is_invoice));
+    if !has_invoice {
+        return Vec::new();
     }
     let deciding = trigger_rows::columns(
         trigger,
@@ -350,12 +366,11 @@ fn returned_of_subscriptions(trigger: &PgTrigger) -> Vec<(String, String)> {
             c"dispute_status",
         ],
     );
-    let [of_type, id, _, _, refunded, .., dispute] = deciding;
+    let [_, id, _, _, refunded, .., dispute] = deciding;
     let [environment] = trigger_rows::columns(trigger, [c"environment"]);
     let mut changed: Vec<(String, String)> = Vec::new();
     trigger_rows::visit(trigger, |old, new| {
         let is_returned = |row: &Row| row.get::<i64>(refunded) > Some(0) || row.get::<String>(dispute).is_some();
-        let is_invoice = |row: &Row| row.get::<String>(of_type).is_some_and(|word| word == "subscription_invoice");
         let is_same = old.zip(new).is_some_and(|(old, new)| deciding.iter().all(|column| !new.differs(old, *column)));
         let rows = [old, new].into_iter().flatten();
         if !is_same && rows.clone().any(is_returned) {

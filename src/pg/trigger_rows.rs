@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 pub(crate) struct Column {
     number: i16,
     by_value: bool,
+    length: i16,
 }
 
 /// These columns of the trigger's table; raises where it lacks one.
@@ -25,8 +26,9 @@ pub(crate) fn columns<const N: usize>(trigger: &PgTrigger, names: [&CStr; N]) ->
             if number < 1 {
                 error!("no column {name:?}");
             }
-            let by_value = pg_sys::get_typbyval(pg_sys::SPI_gettypeid(description, number));
-            Column { number: i16::try_from(number).unwrap_or_default(), by_value }
+            let (mut length, mut by_value) = (0, false);
+            pg_sys::get_typlenbyval(pg_sys::SPI_gettypeid(description, number), &raw mut length, &raw mut by_value);
+            Column { number: i16::try_from(number).unwrap_or_default(), by_value, length }
         }
     })
 }
@@ -48,13 +50,31 @@ impl Row {
         unsafe { T::from_datum(self.datum(column)?, false) }
     }
 
-    /// Whether another row of the table says something else there, in a column of text or of a type that is passed by value.
+    /// Whether another row of the table says something else there, byte for byte.
     pub(crate) fn differs(&self, other: &Self, column: Column) -> bool {
         match (self.datum(column), other.datum(column)) {
             (Some(one), Some(two)) if column.by_value => one.value() != two.value(),
-            (Some(_), Some(_)) => self.get::<String>(column) != other.get::<String>(column),
+            (Some(one), Some(two)) => bytes(one, column) != bytes(two, column),
             (one, two) => one.is_some() != two.is_some(),
         }
+    }
+}
+
+/// A copy of the bytes of a value that is passed by reference, unpacked where it is stored compressed.
+fn bytes(value: pg_sys::Datum, column: Column) -> Vec<u8> {
+    // SAFETY: the value is of the column's type, which has this length; -1 is a type with a header of its own.
+    unsafe {
+        if column.length > 0 {
+            return std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), column.length.unsigned_abs().into())
+                .to_vec();
+        }
+        let packed = value.cast_mut_ptr::<pg_sys::varlena>();
+        let plain = pg_sys::pg_detoast_datum_packed(packed);
+        let copy = pgrx::varlena::varlena_to_byte_slice(plain).to_vec();
+        if plain != packed {
+            pg_sys::pfree(plain.cast());
+        }
+        copy
     }
 }
 

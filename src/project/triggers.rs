@@ -10,7 +10,7 @@ use crate::definer;
 use crate::error::OrRaise;
 use crate::own_trigger::{TriggerFailed, Tuple, column, is_after_on, misplaced, nothing, require_row};
 use crate::pg::guc::SearchPath;
-use crate::pg::trigger_rows::{self, Row};
+use crate::pg::trigger_rows::{self, Column, Row};
 use crate::precondition::environment_of;
 use crate::project::changed_mappings::{self, ChangedMapping};
 use crate::project::local_session::lock_session_lookup;
@@ -94,7 +94,8 @@ fn changed<A: WhoAllocated>(row: &Tuple<A>, by_admin: bool) {
 
 /// Takes in the payments that a backend wrote after a refund, a dispute or another object of Stripe's had named them.
 ///
-/// An AFTER INSERT trigger of `payments.payment_history`, of a statement with a transition table; SQLSTATE 39P01 anywhere else.
+/// An AFTER INSERT OR UPDATE trigger of `payments.payment_history`, of a row or of a statement with transition tables; SQLSTATE 39P01
+/// anywhere else.
 #[pg_trigger(
     sql = "create function payments.adopt_payments() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
@@ -104,7 +105,7 @@ fn adopt_payments<'a>(
     if !is_after_on(trigger, &["payment_history"]) || !trigger_rows::are_visible(trigger) {
         misplaced(
             "adopt_payments",
-            "It is made for an AFTER INSERT trigger of payments.payment_history.",
+            "It is made for an AFTER INSERT OR UPDATE trigger of payments.payment_history.",
             "Leave it there.",
         );
     }
@@ -125,17 +126,21 @@ fn adopt_payments<'a>(
     nothing()
 }
 
-/// Stripe's ids of the payments that a statement wrote, by environment.
+/// Stripe's ids that a statement wrote into payments, by environment.
 fn ids_of_payments(trigger: &PgTrigger) -> BTreeMap<String, Vec<String>> {
     let names = [c"stripe_payment_intent_id", c"stripe_checkout_session_id", c"stripe_invoice_id", c"stripe_charge_id"];
     let columns = trigger_rows::columns(trigger, names);
     let [environment, kind] = trigger_rows::columns(trigger, [c"environment", c"type"]);
     let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    trigger_rows::visit(trigger, |_, new| {
+    trigger_rows::visit(trigger, |old, new| {
         let Some(new) = new else { return };
+        let is_new = |column: &&Column| old.is_none_or(|old| new.differs(old, **column));
         let is_return = |new: &Row| new.get(kind).is_some_and(|kind: String| kind == "refund" || kind == "dispute");
         let Some(environment) = new.get::<String>(environment).filter(|_| !is_return(new)) else { return };
-        ids.entry(environment).or_default().extend(columns.iter().filter_map(|column| new.get::<String>(*column)));
+        ids.entry(environment)
+            .or_default()
+            .extend(columns.iter().filter(is_new).filter_map(|column| new.get::<String>(*column)));
     });
+    ids.retain(|_, ids| !ids.is_empty());
     ids
 }

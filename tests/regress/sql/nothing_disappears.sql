@@ -159,6 +159,14 @@ select stripe_payment_intent_id, status, amount_refunded, type from payments.pay
 select sum(delta) from public.credit_ledger;
 select count(*) from payments.verify_projections('test');
 select money, reason, next_step from shown;
+-- A row that is told its payment intent later, too.
+select said('refund.created', 'evt_2', refund('fay', 700));
+insert into payments.payment_history (environment, type, status, amount, currency, paid_at)
+values ('test', 'one_time_payment', 'succeeded', 2000, 'usd', to_timestamp(1751000000));
+update payments.payment_history set stripe_payment_intent_id = 'pi_fay'
+ where stripe_payment_intent_id is null and type = 'one_time_payment';
+select status, amount_refunded from payments.payment_history where stripe_payment_intent_id = 'pi_fay' and type <> 'refund';
+select count(*) from payments.verify_projections('test');
 rollback;
 
 -- What explain() tells: money that nothing claims, events that changed nothing, a recovered session, a period that
