@@ -32,6 +32,7 @@ select pg_catalog.json_build_object(
   'line_items', s.line_items,
   'told', p.line_items,
   'of_subscription', s.mode operator(pg_catalog.=) 'subscription',
+  'invoiced', case when s.mode operator(pg_catalog.=) 'subscription' then p.invoice_lines end,
   'subscribed', case when s.mode operator(pg_catalog.=) 'subscription' then (
     select pg_catalog.json_agg(i.stripe_price_id order by i.stripe_price_id)
       from payments.subscription_items i

@@ -58,8 +58,8 @@ select pg_catalog.to_json(c.id::pg_catalog.text)::pg_catalog.text
         select from payments.fulfillments f
          where f.source operator(pg_catalog.=) ('checkout:' operator(pg_catalog.||) c.id::pg_catalog.text)
            and (f.environment operator(pg_catalog.=) $1) is true and f.item operator(pg_catalog.=) 'line_items')
-      and case c.mode operator(pg_catalog.=) 'payment'
-            when true then coalesce(o.billing_scheme, 'per_unit') operator(pg_catalog.=) 'per_unit' and exists (
+      and case
+            when c.mode operator(pg_catalog.=) 'payment' then coalesce(o.billing_scheme, 'per_unit') operator(pg_catalog.=) 'per_unit' and exists (
               select from payments.payment_history p
                where p.stripe_checkout_session_id operator(pg_catalog.=) c.stripe_checkout_session_id
                  and (p.environment operator(pg_catalog.=) $1) is true

@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use payments_core::Subject;
 use payments_core::fulfillment::benefit::Benefit;
-use payments_core::fulfillment::bought::{CatalogPrice, Told, contradiction, is_same, paid_once, shown, waiting};
+use payments_core::fulfillment::bought::{
+    CatalogPrice, Invoiced, Told, contradiction, is_same, paid_once, shown, waiting,
+};
 use payments_core::fulfillment::grant::Purchased;
 use payments_core::fulfillment::line_items::{Line, as_line_items, lines};
 use payments_core::fulfillment::money::Money;
@@ -50,6 +52,8 @@ pub(super) struct Purchase {
     told: serde_json::Value,
     /// Whether it is of the first invoice of a subscription that was bought by a checkout session.
     pub(super) of_subscription: bool,
+    /// `payment_history.invoice_lines` then.
+    invoiced: serde_json::Value,
     /// The prices of that subscription's items.
     subscribed: Option<Vec<String>>,
     has_prior: bool,
@@ -176,7 +180,10 @@ impl Purchase {
 
     /// Of a subscription's session, what is paid once; its items give as long as it grants access.
     fn keep_paid_once(&mut self, told: &Told) {
-        let once = |lines: Vec<Line>| paid_once(lines, |price| self.catalog(price), self.subscribed.as_deref());
+        let invoiced = Invoiced::of(&self.invoiced);
+        let once = |lines: Vec<Line>| {
+            paid_once(lines, |price| self.catalog(price), invoiced.as_ref(), self.subscribed.as_deref())
+        };
         let bought = once(self.lines.clone());
         let differing = match told {
             Told::All(_) => shown(&once(lines(&self.line_items))) != shown(&bought),

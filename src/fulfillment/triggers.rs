@@ -303,6 +303,7 @@ fn payments_to_decide(trigger: &PgTrigger) -> Decided {
             c"paid_at",
             c"subtotal",
             c"line_items",
+            c"invoice_lines",
             c"stripe_subscription_id",
             c"stripe_checkout_session_id",
             c"stripe_payment_intent_id",
@@ -316,7 +317,7 @@ fn payments_to_decide(trigger: &PgTrigger) -> Decided {
         is_one_of(row, status, &["succeeded", "partially_refunded", "refunded"])
             && is_one_of(row, of_type, &["one_time_payment", "subscription_invoice"])
     };
-    let of_invoices = [subscription, subject_type, subject_id, lines];
+    let of_invoices = [subscription, subject_type, subject_id];
     let mut decided = Decided::default();
     trigger_rows::visit(trigger, |old, new| {
         let Some(new) = new.filter(|new| is_purchase(new)) else { return };

@@ -204,6 +204,20 @@ def currencies():
     )
 
 
+def billed(*lines):
+    """The first invoice: each price, and whether it is of the subscription's item."""
+    def of(id_, is_item):
+        kind = "subscription_item_details" if is_item else "invoice_item_details"
+        return {
+            "id": f"il_{id_}", "object": "line_item", "amount": 1500, "currency": "usd", "quantity": 1,
+            "period": {"start": 1752000060, "end": 1754592060},
+            "pricing": {"type": "price_details", "price_details": {"price": id_, "product": f"prod_{id_[6:]}"}},
+            "parent": {"type": kind, kind: {"proration": False, "subscription": "sub_a", "subscription_item": "si_a" if is_item else None}},
+        }
+    data = [of(id_, is_item) for id_, is_item in lines]
+    return event("invoice.paid", invoice(amount_due=6400, amount_paid=6400, total=6400, lines={"object": "list", "has_more": False, "data": data}), 62)
+
+
 def subscriptions():
     """A pack of credits in a subscription's checkout."""
     both = PACK + COURSE + local(1, "subscription") + asked(("price_a", 1), ("price_b", 2))
@@ -235,6 +249,19 @@ def subscriptions():
         "a subscription's checkout without one-time lines", [told, began, paid_first],
         COURSE + CREDITS.replace("price_a", "price_c") + local(1, "subscription"),
         {**has(0), "payments.fulfillments": [{"kind": "user_entitlements", "source": "subscription:sub_a"}]},
+    )
+    switched = subscription(end=4000000000 - 1752000000)
+    switched["items"]["data"][0]["price"] = {"id": "price_c", "object": "price", "product": "prod_c", "currency": "usd"}
+    yield Story(
+        "the plan of a checkout with a one-time line is switched", [
+            told, began, billed(("price_a", True), ("price_b", False)),
+            event("customer.subscription.updated", switched, 5000), event("price.created", price(), 1),
+        ],
+        both, has(100, key=False),
+    )
+    yield Story(
+        "a line of a subscription's checkout that the payer dropped", [told, began, billed(("price_a", True))],
+        both, has(0),
     )
     unlinked = {**subscription_session(1), "metadata": {}, "client_reference_id": LOCAL % 1}
     by_reference = event("checkout.session.completed", unlinked, 63)

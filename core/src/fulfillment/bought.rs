@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::line_items::{Line, items, lines, listed, told};
 use super::money::Money;
+use crate::stripe::object::invoice_line::InvoiceLines;
 
 /// What the catalog says of a price, as far as it decides what a line costs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
@@ -108,18 +109,50 @@ pub fn waiting(why: &str, environment: &str, session: Option<&str>) -> String {
     )
 }
 
-/// Of a subscription's checkout session, the lines that are paid once. A line counts as recurring where Stripe or the catalog says so,
-/// else where it is among the subscription's items; as long as these are unknown (`None`), a line that nothing is said of is left out.
+/// The prices of a subscription's first invoice.
+#[derive(Debug, Default)]
+pub struct Invoiced {
+    /// Those of subscription items.
+    pub items: Vec<String>,
+    /// The others, and those of lines that do not say what they are for.
+    pub others: Vec<String>,
+}
+
+impl Invoiced {
+    /// As `payment_history.invoice_lines` says it; none where it says nothing.
+    #[must_use]
+    pub fn of(invoice_lines: &Value) -> Option<Self> {
+        let lines: InvoiceLines = serde_json::from_value(invoice_lines.clone()).ok()?;
+        let items = lines.lines.into_iter().map(|line| line.price).collect();
+        Some(Self { items, others: lines.others })
+    }
+
+    fn has(&self, price: &String) -> bool {
+        self.items.contains(price) || self.others.contains(price)
+    }
+}
+
+/// Of a subscription's checkout session, the lines that are paid once.
+///
+/// Stripe's own line items say it, then the first invoice: what it has for a subscription's item recurs, and what it does not have was
+/// not bought, or is not told yet. Then the catalog says it; else what is among the subscription's items recurs. As long as these are unknown (`None`), a
+/// line that nothing is said of is left out.
 #[must_use]
 pub fn paid_once<'a>(
     lines: Vec<Line>,
     catalog: impl Fn(&str) -> Option<&'a CatalogPrice>,
+    invoiced: Option<&Invoiced>,
     subscribed: Option<&[String]>,
 ) -> Vec<Line> {
     let is_once = |line: &Line| {
+        let by_invoice = || {
+            let invoiced = invoiced?;
+            let recurs = invoiced.items.contains(&line.price) || !invoiced.has(&line.price);
+            recurs.then_some(true)
+        };
         let by_catalog = || Some(catalog(&line.price)?.price_type.as_deref()? == "recurring");
         let by_items = || Some(subscribed?.contains(&line.price));
-        line.recurring.or_else(by_catalog).or_else(by_items) == Some(false)
+        line.recurring.or_else(by_invoice).or_else(by_catalog).or_else(by_items) == Some(false)
     };
     lines.into_iter().filter(|line| is_once(line)).collect()
 }
@@ -200,6 +233,7 @@ mod tests {
                     "price_again" => Some(&again),
                     _ => None,
                 },
+                None,
                 subscribed,
             ))
         };
@@ -208,6 +242,22 @@ mod tests {
         assert_eq!(once(all(), None), ["price_once"]);
         assert_eq!(once(all(), Some(&["price_x".to_owned(), "price_once".to_owned()])), ["price_once", "price_y"]);
         assert_eq!(once(vec![line("price_again", Some(false)), line("price_once", Some(true))], None), ["price_again"]);
+    }
+
+    #[test]
+    fn the_first_invoice_says_what_recurs_and_what_was_not_bought() {
+        let invoiced = json!({"lines": [{"id": "il_1", "price": "price_a", "start": 1, "end": 2, "quantity": 1, "amount": 1}],
+            "others": ["price_pack", "price_untyped"]});
+        let invoiced = Invoiced::of(&invoiced).unwrap();
+        let lines =
+            || ["price_a", "price_pack", "price_untyped", "price_dropped"].map(|price| Line::new(price, 1)).to_vec();
+        let once = |invoiced: &Invoiced| {
+            let lines = paid_once(lines(), |_| None, Some(invoiced), Some(&["price_b".into(), "price_untyped".into()]));
+            lines.into_iter().map(|line| line.price).collect::<Vec<_>>()
+        };
+        // The plan was switched from price_a to price_b since.
+        assert_eq!(once(&invoiced), ["price_pack"]);
+        assert!(Invoiced::of(&Value::Null).is_none());
     }
 
     #[test]

@@ -165,7 +165,8 @@ insert into payments.payment_history (environment, type, status, amount, currenc
 values ('test', 'one_time_payment', 'succeeded', 2000, 'usd', to_timestamp(1751000000));
 update payments.payment_history set stripe_payment_intent_id = 'pi_fay'
  where stripe_payment_intent_id is null and type = 'one_time_payment';
-select status, amount_refunded from payments.payment_history where stripe_payment_intent_id = 'pi_fay' and type <> 'refund';
+select status, amount_refunded from payments.payment_history
+ where stripe_payment_intent_id = 'pi_fay' and type <> 'refund';
 select count(*) from payments.verify_projections('test');
 rollback;
 

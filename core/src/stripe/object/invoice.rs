@@ -156,7 +156,8 @@ impl Invoice {
             // An upgrade's invoice can have nothing but prorations; then the largest of them is what was bought.
             .max_by_key(|line| (!line.is_proration(), line.amount, std::cmp::Reverse(&line.id)));
         let (price, product) = chosen.map_or((None, None), Line::price_and_product);
-        let lines = if state == MoneyState::Succeeded { invoice_line::read(lines) } else { InvoiceLines::default() };
+        let is_counted = state == MoneyState::Succeeded && subscription.is_some();
+        let lines = if is_counted { invoice_line::read(lines) } else { InvoiceLines::default() };
         Ok(Self {
             id: raw.id,
             state,

@@ -48,6 +48,9 @@ pub struct InvoiceLine {
 pub struct InvoiceLines {
     /// Those of subscription items.
     pub lines: Vec<InvoiceLine>,
+    /// The prices of the others, and of those that do not say what they are for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub others: Vec<String>,
     /// Whether the invoice has more than are told.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub has_more: bool,
@@ -57,7 +60,7 @@ impl InvoiceLines {
     /// Whether there is nothing to know.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && !self.has_more
+        self.lines.is_empty() && self.others.is_empty() && !self.has_more
     }
 }
 
@@ -217,9 +220,6 @@ impl Line {
     }
 
     fn read(self) -> Option<InvoiceLine> {
-        if !self.is_of_item() {
-            return None;
-        }
         let period = self.period.as_ref();
         let (start, end) = (period.and_then(|p| p.start)?, period.and_then(|p| p.end)?);
         let details = self.details();
@@ -260,9 +260,13 @@ impl Line {
 /// The lines of subscription items, in the order of their ids.
 pub(super) fn read(lines: List<Line>) -> InvoiceLines {
     let has_more = lines.has_more;
-    let mut lines: Vec<InvoiceLine> = lines.data.into_iter().filter_map(Line::read).collect();
+    let (of_items, others): (Vec<Line>, Vec<Line>) = lines.data.into_iter().partition(Line::is_of_item);
+    let mut lines: Vec<InvoiceLine> = of_items.into_iter().filter_map(Line::read).collect();
     lines.sort_by(|one, other| one.id.cmp(&other.id));
-    InvoiceLines { lines, has_more }
+    let mut others: Vec<String> = others.iter().filter_map(|line| line.price_and_product().0).collect();
+    others.sort();
+    others.dedup();
+    InvoiceLines { lines, others, has_more }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ fn invoice(id: &str, paid_at: i64, lines: Vec<InvoiceLine>) -> PaidInvoice {
         refunded_at: None,
         subject_type: Some("user".into()),
         subject_id: Some("ada".into()),
-        lines: InvoiceLines { lines, has_more: false },
+        lines: InvoiceLines { lines, has_more: false, ..InvoiceLines::default() },
     }
 }
 
