@@ -4208,7 +4208,7 @@ begin
     'mode', session.mode,
     'line_items', (
       select jsonb_agg(jsonb_build_object('price', coalesce(i.item ->> 'price', i.item ->> 'stripePriceId'),
-                                          'quantity', i.item -> 'quantity') order by i.place)
+                                          'quantity', coalesce(i.item -> 'quantity', '1')) order by i.place)
         from jsonb_array_elements(session.line_items) with ordinality as i(item, place)),
     'success_url', session.success_url,
     'cancel_url', session.cancel_url,

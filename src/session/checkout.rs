@@ -188,22 +188,31 @@ fn known(environment: &str, price: &str) -> Prices {
     })
 }
 
-/// Whether the environment takes money and every price that the catalog knows can be sold in this mode.
+/// Whether the environment takes money and every price that the catalog knows can be sold in this mode. A subscription's checkout may
+/// hold prices that are paid once beside one that recurs.
 fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Error> {
     require_live_approval(asked.environment.as_deref())?;
     let environment = asked.environment.as_deref().unwrap_or_default();
+    let is_subscription = asked.mode.as_deref() == Some("subscription");
+    let mut paid_once = Vec::new();
     for item in items {
         let prices = known(environment, &item.price);
         match prices.iter().find(|known| known.environment == environment) {
             Some(known) if !known.active => return Err(Refusal::PriceInactive(item.price.clone()).into()),
-            Some(known) if known.recurring != (asked.mode.as_deref() == Some("subscription")) => {
-                return Err(Refusal::PriceMode { price: item.price.clone(), recurring: known.recurring }.into());
+            Some(known) if known.recurring && !is_subscription => {
+                return Err(Refusal::PriceMode { price: item.price.clone(), recurring: true }.into());
             }
+            Some(known) if !known.recurring => paid_once.push(&item.price),
             None if !prices.is_empty() => return Err(Refusal::PriceElsewhere(item.price.clone()).into()),
             _ => {}
         }
     }
-    Ok(())
+    match paid_once.first() {
+        Some(price) if is_subscription && paid_once.len() == items.len() => {
+            Err(Refusal::PriceMode { price: (*price).clone(), recurring: false }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A row that holds the presented key, or that holds it set aside for the present caller.

@@ -346,8 +346,9 @@ fn line_item(place: usize, item: &Value) -> Result<LineItem, Refusal> {
     })
 }
 
+/// One, unless it says how many.
 fn quantity(item: &Map<String, Value>) -> Option<u64> {
-    item.get("quantity")?.as_u64().filter(|quantity| (1..=MAX_QUANTITY).contains(quantity))
+    item.get("quantity").map_or(Some(1), Value::as_u64).filter(|quantity| (1..=MAX_QUANTITY).contains(quantity))
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ impl Refusal {
             Self::PriceInactive(_) => "price is not active".to_owned(),
             Self::PriceElsewhere(_) => "price is of the other environment".to_owned(),
             Self::PriceMode { recurring: true, .. } => "a recurring price needs mode subscription".to_owned(),
-            Self::PriceMode { recurring: false, .. } => "a one-time price needs mode payment".to_owned(),
+            Self::PriceMode { recurring: false, .. } => "a subscription needs a recurring price".to_owned(),
             Self::Url { column, .. } => format!("{column} must be an absolute http or https url"),
             Self::Email(_) => "customer_email is not an e-mail address".to_owned(),
             Self::Json(column) => format!("{column} cannot be read"),
@@ -333,7 +333,7 @@ mod tests {
         );
         assert_eq!(
             told(false),
-            ("a one-time price needs mode payment".to_owned(), "Price price_1 does not recur.".to_owned())
+            ("a subscription needs a recurring price".to_owned(), "Price price_1 does not recur.".to_owned())
         );
     }
 

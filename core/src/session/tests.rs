@@ -50,7 +50,7 @@ fn line_items_are_strict() {
         "[]",
         "[1]",
         r#"[{"quantity":1}]"#,
-        r#"[{"price":"p"}]"#,
+        r#"[{"price":"p","quantity":null}]"#,
         r#"[{"price":"p","quantity":0}]"#,
         r#"[{"price":"p","quantity":1.5}]"#,
         r#"[{"price":"p","quantity":1e3}]"#,
@@ -246,11 +246,13 @@ fn line_items_tell_what_is_wrong_with_which() {
     assert!(why(r#"[{"quantity":1}]"#).1.contains("no price"));
     assert!(why(r#"[{"price":7,"quantity":1}]"#).1.contains("no price"));
     assert!(why(r#"[{"stripePriceId":" ","quantity":1}]"#).1.contains("no price"));
-    assert!(why(r#"[{"price":"p"}]"#).1.contains("quantity"));
+    assert!(why(r#"[{"price":"p","quantity":-1}]"#).1.contains("quantity"));
     assert!(why(r#"[{"price":"p","quantity":1,"tax":1}]"#).1.contains("another key"));
     let mut checkout = asked();
-    checkout.line_items = Some(format!("[{good}]"));
-    assert_eq!(checkout.check(""), Ok(vec![LineItem { price: "p".to_owned(), quantity: 1 }]));
+    for one in [good, r#"{"price":"p"}"#] {
+        checkout.line_items = Some(format!("[{one}]"));
+        assert_eq!(checkout.check(""), Ok(vec![LineItem { price: "p".to_owned(), quantity: 1 }]));
+    }
 }
 
 fn portal() -> Portal {

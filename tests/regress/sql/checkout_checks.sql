@@ -53,6 +53,8 @@ select pg_temp.ask(line_items => '[{"price": "price_old", "quantity": 1}]');
 select pg_temp.ask(line_items => '[{"price": "price_live", "quantity": 1}]');
 select pg_temp.ask(line_items => '[{"price": "price_month", "quantity": 1}]');
 select pg_temp.ask(mode => 'subscription');
+select pg_temp.ask(mode => 'subscription', line_items => '[{"price": "price_once"}, {"price": "price_month"}]',
+                   idempotency_key => null);
 -- URLs, e-mail
 select pg_temp.ask(success_url => '/paid');
 select pg_temp.ask(success_url => null);
