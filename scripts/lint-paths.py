@@ -43,6 +43,8 @@ NEWER = (
     "JsonObjectConstructor", "JsonArrayConstructor", "JsonArrayQueryConstructor", "JsonObjectAgg", "JsonArrayAgg",
     "JsonParseExpr", "JsonScalarExpr", "JsonSerializeExpr", "JsonFuncExpr", "JsonTable", "MergeSupportFunc",
 )
+# What ends an expression, beside commas and parentheses.
+BETWEEN = ("and", "or", "not", "when", "then", "else", "end", "select", "from", "where", "on", "as", "set", "order", "group", "by", "returning")
 TAKES_THE_PATH = "payments.ordinary_search_path()"
 PINS_THE_PATH = "'pg_catalog, pg_temp'"
 
@@ -163,6 +165,25 @@ def parsed(sql):
     raise refused
 
 
+def mixed(sql):
+    """Where sums and products stand side by side: operators with a schema all bind alike, from the left."""
+    found, levels = [], [set()]
+    blank = re.sub(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", lambda part: " " * len(part[0]), sql, flags=re.S)
+    for token in re.finditer(r"operator\(pg_catalog\.(\S+?)\)|[(),;]|\b(?:%s)\b" % "|".join(BETWEEN), blank):
+        kind = "sum" if token[1] in ("+", "-") else "product" if token[1] in ("*", "/", "%") else None
+        if token[0] == "(":
+            levels.append(set())
+        elif token[0] == ")":
+            levels[:] = levels[:-1] or [set()]
+        elif kind:
+            levels[-1].add(kind)
+            if len(levels[-1]) > 1:
+                found.append((token.start(), "sums and products bind alike where the operators have a schema: say which is first by parentheses"))
+        elif token[1] is None:
+            levels[-1].clear()
+    return found
+
+
 def judge(text, enums):
     """What is wrong in a statement: places and words."""
     tree, sql, shift = parsed(stand_in(text))
@@ -174,7 +195,7 @@ def judge(text, enums):
         judging.ctes |= gather.ctes
     for statement in tree:
         judging(statement)
-    return [(max(0, place - shift), what) for place, what in judging.found]
+    return [(max(0, place - shift), what) for place, what in judging.found + mixed(sql)]
 
 
 def line_of(text, place):
@@ -262,10 +283,14 @@ def test_itself(texts, scripts, enums):
     for form in (
         "1 in (2)", "1 not in (2)", "1 in (select 2)", "1 between 2 and 3", "1 is distinct from 2", "1 is not distinct from 2",
         "case 1 when 2 then 3 end", "nullif(1, 2)", "'a' like 'b'", "'a' ilike 'b'", "'a' similar to 'b'",
+        "2 operator(pg_catalog.*) 3 operator(pg_catalog.+) 4 operator(pg_catalog.*) 5", "1 operator(pg_catalog.+) now() operator(pg_catalog.*) 2",
+        "2 operator(pg_catalog.-) (1) operator(pg_catalog./) 2",
         "(1, 2) operator(pg_catalog.=) (3, 4)", "1 = any (array[2])", "'{}'::json", "json_scalar(1)", "now()",
     ):
         if not judge(f"select {form}", enums):
             blind.append(form)
+    if judge("select (2 operator(pg_catalog.*) 3) operator(pg_catalog.+) 4, 5 operator(pg_catalog.*) 6", enums):
+        blind.append("the parentheses of a sum of products")
     for join in ("natural join", "join"):
         using = "" if "natural" in join else " using (id)"
         if not judge(f"select from payments.facts a {join} payments.fact_links b{using}", enums):

@@ -135,8 +135,8 @@ impl Part {
     }
 }
 
-/// No period has more parts: a decade of days.
-const MOST_PARTS: i64 = 4000;
+/// No period has more parts: a year of hours.
+const MOST_PARTS: i64 = 24 * 366 + 1;
 
 struct Credit<'a> {
     charge: &'a Charge,
@@ -254,7 +254,15 @@ impl Given<'_> {
         } else {
             self.charge.length()
         };
-        for part in self.parts(full) {
+        let Some(parts) = self.parts(full) else {
+            let reason = format!(
+                "its period has more than {MOST_PARTS} parts: give its credits by hand, and choose longer parts (every)"
+            );
+            let decision = self.invoice().money.needs_review(&reason);
+            let record = Record::new(format!("credits:{name}"), decision);
+            return targets.notes.push(Record { benefit_source: Some(self.source.to_owned()), ..record });
+        };
+        for part in parts {
             if let Some(due) = part.due {
                 if self.is_over(due, &part) {
                     continue;
@@ -277,18 +285,19 @@ impl Given<'_> {
         Record { benefit_source: Some(self.source.to_owned()), ..Record::new(format!("{UNDECIDED}{price}"), decision) }
     }
 
-    fn parts(&self, full: i64) -> Vec<Part> {
+    /// None where they are too many.
+    fn parts(&self, full: i64) -> Option<Vec<Part>> {
         let (start, end) = (micros(self.charge.start), micros(self.charge.end));
-        let Some(every) = self.promise.every else { return vec![Part { start, end, full, due: None }] };
+        let Some(every) = self.promise.every else { return Some(vec![Part { start, end, full, due: None }]) };
         let mut parts = Vec::new();
-        for number in 0..MOST_PARTS {
+        for number in 0..=MOST_PARTS {
             let (from, to) = (every.after(start, number), every.after(start, number + 1));
             if from >= end && number > 0 || to <= from {
-                break;
+                return Some(parts);
             }
             parts.push(Part { start: from, end: to.min(end), full: to - from, due: Some(from) });
         }
-        parts
+        None
     }
 
     /// Whether a part that is due then is due no longer: all of it was refunded, credited or over before.

@@ -125,6 +125,16 @@ fn a_trial_gives_only_if_it_is_said_and_what_is_free_gives() {
 }
 
 #[test]
+fn a_period_of_too_many_parts_waits_for_a_person() {
+    let hours = |promise| Promise { every: Some(Interval { micros: 3600 * SECOND, ..Interval::default() }), ..promise };
+    let of = |end| at(2 * end, &[invoice("in_1", 0, vec![line("il_1", "month", 0, end)])], hours, None);
+    assert_eq!(of(366 * 24 * 3600 + 1).grants.len(), 8785);
+    let refused = of(366 * 24 * 3600 + 3601);
+    assert!(refused.grants.is_empty() && refused.next_due.is_none());
+    assert_eq!(refused.notes[0].decision.state, FulfillmentState::NeedsReview);
+}
+
+#[test]
 fn what_is_billed_by_usage_gives_nothing() {
     let metered = InvoiceLine { metered: true, ..line("il_1", "month", 0, MONTH) };
     let targets = at(0, &[invoice("in_1", 0, vec![metered])], same, None);
