@@ -1853,7 +1853,7 @@ create function payments.required_enum_labels(kind text, name text) returns text
 as $$
   select case $1 || '.' || $2
     when 'orders.status' then '{pending,paid,refunded}'::text[]
-    when 'credit_ledger.reason' then '{purchase,refund,dispute,spend,adjustment}'
+    when 'credit_ledger.reason' then '{purchase,refund,dispute,spend,adjustment,expiry}'
     when 'billing_status.status' then
       '{incomplete,incomplete_expired,trialing,active,past_due,canceled,unpaid,paused}'
     when 'billing_status.environment' then '{test,live}'

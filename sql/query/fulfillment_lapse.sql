@@ -36,11 +36,12 @@ delete from payments.credit_lots l
  where l.source operator(pg_catalog.=) any ($3::pg_catalog.text[]) and l.target_table operator(pg_catalog.=) $2
    and (l.environment operator(pg_catalog.=) $1) is true;
 
--- ledger_lines: all lines of a subject, but for what lapsed (a JSON array). $1 subject type, $2 subject id text
+-- ledger_lines: all lines of a subject, but for what lapsed (a JSON array). A line of the app's own may lack what ours have: without a
+-- time it counts as of the beginning. $1 subject type, $2 subject id text
 select coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(
-         l.{delta}, {l.reason:text}, l.{source}
-       , (extract(epoch from l.{created_at}) operator(pg_catalog.*) 1000000)::bigint
+         coalesce(l.{delta}, 0), coalesce({l.reason:text}, ''), coalesce(l.{source}, '')
+       , (greatest(least(coalesce(extract(epoch from l.{created_at}), -8e12), 8e12), -8e12) operator(pg_catalog.*) 1000000)::bigint
        )), '[]')::pg_catalog.text
   from {target} l
  where l.{subject_type} operator(pg_catalog.=) $1::{subject_type:type} and l.{subject_id} operator(pg_catalog.=) $2::{subject_id:type}
-   and not pg_catalog.starts_with(l.{source}, 'expiry:');
+   and coalesce(pg_catalog.starts_with(l.{source}, 'expiry:'), false) is false;

@@ -1,12 +1,15 @@
 //! What of a subject's credits is over or due without that anybody looked: whoever spends writes it first, whoever only reads counts it.
 
 use payments_core::Subject;
+use payments_core::fulfillment::decision::FulfillmentDecision;
 use payments_core::fulfillment::period::lapse::{Line, Lot, lapses};
+use payments_core::fulfillment::record::Record;
 use serde::Deserialize;
 
 use super::credits;
 use super::lapse::{self, FIND_LOTS, LEDGER_LINES, StoredLot, key, lines};
-use super::period::{self, Planned};
+use super::period::{self, LAPSE, Planned};
+use super::record::{Decided, delete, failed, save};
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
@@ -34,16 +37,44 @@ pub(super) fn settle(target: &Target, subject: &Subject) {
     }
 }
 
-/// Writes what lapsed and what is due, of whoever has something.
+/// Writes what lapsed and what is due, of a batch of those who have something.
 pub(super) fn settle_all() {
-    let subjects: Vec<Subject> = FIND_DUE_SUBJECTS.all(&[]);
     for target in targets(TargetKind::CreditLedger).iter() {
-        for subject in &subjects {
-            if credits::lock_patiently(subject).is_ok() {
-                settle(target, subject);
-            }
+        for subject in FIND_DUE_SUBJECTS.all::<Subject>(&[text(target.relation.as_str())]) {
+            settle_or_record(target, &subject);
         }
     }
+}
+
+/// Tries again to write what lapsed of a subject, of whom it was recorded that this failed.
+pub(super) fn settle_again(subject: &Subject) {
+    for target in targets(TargetKind::CreditLedger).iter() {
+        settle_or_record(target, subject);
+    }
+}
+
+/// Writes what is due and what lapsed of a subject; what fails is recorded, and keeps nobody else waiting.
+fn settle_or_record(target: &Target, subject: &Subject) {
+    if credits::lock_patiently(subject).is_err() {
+        return;
+    }
+    let due = FIND_DUE.one::<Due>(&key(target, subject));
+    for (environment, subscription) in due.iter().flat_map(|due| &due.subscriptions) {
+        period::give(environment, subscription);
+    }
+    let source = format!("subject:{}:{}", subject.subject_type, subject.subject_id);
+    let kind = TargetKind::CreditLedger;
+    let Err(failure) = lapse::write_lapses(target, subject) else {
+        return delete(&source, kind, &target.relation, LAPSE, None);
+    };
+    let Some((environment, lot)) = lapse::lots_of(target, subject).into_iter().min_by_key(|(_, lot)| lot.expires_at)
+    else {
+        return;
+    };
+    let record = Record { benefit_source: Some(lot.source), ..Record::new(LAPSE, FulfillmentDecision::applied()) };
+    let record = failed(record, &failure);
+    let (environment, source, target) = (environment.as_str(), source.as_str(), target.relation.as_str());
+    save(&[Decided { environment, source, kind, target, is_first: false, record }]);
 }
 
 /// What a subject has by now beyond what the ledger says: what is due and what lapsed, unless somebody wrote it. Reads only, under the

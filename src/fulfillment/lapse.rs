@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use payments_core::Subject;
 use payments_core::fulfillment::grant::{Entry, Repeat};
 use payments_core::fulfillment::period::lapse::{Line, Lot, lapses};
+use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::credits;
@@ -35,9 +36,12 @@ pub(super) struct NewLot<'a> {
     pub(super) lot: &'a Lot,
 }
 
-/// Whether a ledger tells when what was spent, without which nothing can lapse there.
-pub(super) fn can_lapse(target: &Target) -> bool {
-    target.has("created_at")
+/// Why nothing can lapse in a ledger, if so: it does not tell when something was spent.
+pub(super) fn no_lapse(target: &Target) -> Option<&'static str> {
+    if !target.has("created_at") {
+        return Some("the ledger has no created_at, without which nothing can lapse there");
+    }
+    (!target.dates_lines).then_some("the ledger's created_at has no default, without which nothing can lapse there")
 }
 
 /// Keeps grants that lapse.
@@ -162,8 +166,8 @@ pub(super) fn expiry(lot: &Lot, was: i64, is: i64) -> Entry {
 
 /// The lines of a ledger that are not about what lapses.
 pub(super) fn lines(found: Option<&str>, lots: &[Lot]) -> Vec<Line> {
-    let found: Vec<(i64, String, String, i64)> =
-        found.and_then(|found| serde_json::from_str(found).ok()).unwrap_or_default();
+    let read = serde_json::from_str::<Vec<(i64, String, String, i64)>>(found.unwrap_or("[]"));
+    let found = read.unwrap_or_else(|error| error!("the ledger's lines have another shape: {error}"));
     let sources: HashSet<&str> = lots.iter().map(|lot| lot.source.as_str()).collect();
     let of_lot = |source: &str| {
         let ends = source.match_indices(':').map(|(end, _)| end).chain([source.len()]);

@@ -52,7 +52,7 @@ struct State {
 }
 
 /// What is recorded where lapses could not be written.
-const LAPSE: &str = "lapse";
+pub(super) const LAPSE: &str = "lapse";
 
 /// What would be written now.
 pub(super) struct Planned {
@@ -198,8 +198,7 @@ impl State {
             if !target.can_name("subject_id", &subject.subject_id) {
                 return Some("the subject's id is none that the ledger can name");
             }
-            (grant.expires_at.is_some() && !lapse::can_lapse(target))
-                .then_some("the ledger has no created_at, without which nothing can lapse there")
+            grant.expires_at.and_then(|_| lapse::no_lapse(target))
         };
         let next_due = targets.next_due.filter(|_| !self.refused);
         (changes(&before, &self.invoices, &targets, obstacle), next_due)

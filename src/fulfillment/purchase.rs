@@ -273,7 +273,7 @@ impl Purchase {
             prices: self.lines.iter().map(|line| line.price.as_str()).collect(),
             is_revoke_only: self.is_revoke_only(),
             no_holder,
-            can_lapse: super::lapse::can_lapse(target),
+            no_lapse: super::lapse::no_lapse(target),
             told: self.differing.as_deref(),
             line_items: self.prior_on(kind, target).find(|prior| prior.item == LINE_ITEMS),
             prior: self.prior_on(kind, target).filter(|prior| prior.item != LINE_ITEMS).collect(),

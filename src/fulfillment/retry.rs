@@ -87,7 +87,10 @@ fn again(one: &Open) {
         "subject" => {
             if let Some((subject_type, subject_id)) = id.split_once(':') {
                 let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
-                subscription::write_billing_status(&one.environment, &subject);
+                match TargetKind::named(&one.kind) {
+                    Some(TargetKind::CreditLedger) => due::settle_again(&subject),
+                    _ => subscription::write_billing_status(&one.environment, &subject),
+                }
             }
         }
         _ => {}

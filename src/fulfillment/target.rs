@@ -40,6 +40,8 @@ pub(super) struct Target {
     columns: BTreeMap<String, Column>,
     /// Whether its id grows with every row, so that the last row tells the balance.
     pub(super) numbered: bool,
+    /// Whether each new line tells when it was written.
+    pub(super) dates_lines: bool,
     /// Which subjects a billing status is for.
     pub(super) subject_type: Option<String>,
     /// Whether a superuser may own it, as somebody has said.

@@ -6,7 +6,7 @@ create type shop.progress as enum ('pending', 'paid', 'refunded', 'canceled');
 create type shop.world as enum ('test', 'live');
 create type shop.whose as enum ('user', 'team');
 create type shop.coin as enum ('usd', 'eur');
-create type shop.why as enum ('purchase', 'refund', 'dispute', 'spend', 'adjustment');
+create type shop.why as enum ('purchase', 'refund', 'dispute', 'spend', 'adjustment', 'expiry');
 create type shop.perk as enum ('course', 'pro');
 create type shop.standing as enum ('incomplete', 'incomplete_expired', 'trialing', 'active', 'past_due', 'canceled', 'unpaid', 'paused');
 create type shop.rank as enum ('owner', 'guest');

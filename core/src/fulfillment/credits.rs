@@ -196,8 +196,7 @@ impl Grant for CreditGrant {
             records.extend(grants.iter().map(|grant| grant.record(decision.clone())));
         } else if let Some(reason) = purchase.no_holder.or_else(|| {
             let lapses = grants.iter().any(|grant| grant.expires_at.is_some());
-            (lapses && !purchase.can_lapse)
-                .then_some("the ledger has no created_at, without which nothing can lapse there")
+            purchase.no_lapse.filter(|_| lapses)
         }) {
             let decision = purchase.money.needs_review(reason);
             records.extend(grants.iter().map(|grant| grant.record(decision.clone())));

@@ -20,8 +20,8 @@ pub struct Purchased<'a> {
     pub is_revoke_only: bool,
     /// Why nobody can get it, if so.
     pub no_holder: Option<&'static str>,
-    /// Whether what the table gets can lapse there.
-    pub can_lapse: bool,
+    /// Why nothing can lapse in the table, if so.
+    pub no_lapse: Option<&'static str>,
     /// What Stripe's line items say was bought, in words, where that is something else than was asked for.
     pub told: Option<&'a str>,
     /// What was recorded of that before.

@@ -26,7 +26,7 @@ fn purchased<'a>(money: &'a Money, prior: &'a [PriorFulfillment]) -> Purchased<'
         no_holder: None,
         told: None,
         line_items: None,
-        can_lapse: true,
+        no_lapse: None,
         prior: prior.iter().collect(),
     }
 }
