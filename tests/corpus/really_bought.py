@@ -5,7 +5,7 @@ import json
 from bought import COURSE, CREDITS, ORDER, PAID, bought, order, ordered
 from expected import paid, user
 from generated import (
-    LOCAL, event, intent, invoice, invoice_payment, local, price, refunded, session, stamped, subscription,
+    LOCAL, charge, event, intent, invoice, invoice_payment, local, price, refunded, session, stamped, subscription,
     subscription_session,
 )
 from story import Story
@@ -180,6 +180,16 @@ def unknown():
         ],
         two, {**has(0, key=False), "payments.fulfillments": [
             {"kind": "credit_ledger", "state": "needs_review", "reason": "400 less was received…"},
+            {"kind": "user_entitlements", "state": "needs_review"}, JOB]},
+    )
+    yield Story(
+        "a part is captured later, and only the charge says so", [
+            completed(2000, payment_status="unpaid"),
+            event("charge.succeeded", charge(metadata=stamped(1), captured=False, amount_captured=0), 62),
+            event("charge.captured", charge(metadata=stamped(1), amount_captured=1200, amount_refunded=800), 500),
+        ],
+        two, {**has(0, key=False), "payments.fulfillments": [
+            {"kind": "credit_ledger", "state": "needs_review", "reason": "800 less was received…"},
             {"kind": "user_entitlements", "state": "needs_review"}, JOB]},
     )
 

@@ -107,7 +107,7 @@ const ENDED: i16 = 30;
 const REINSTATED: i16 = 31;
 
 /// Every event type that changes rows.
-pub const EVENT_TYPES: [EventType; 45] = [
+pub const EVENT_TYPES: [EventType; 50] = [
     of("customer.created", Customer, CREATED),
     of("customer.updated", Customer, CHANGED),
     of("customer.deleted", Customer, ENDED),
@@ -116,10 +116,15 @@ pub const EVENT_TYPES: [EventType; 45] = [
     of("checkout.session.async_payment_succeeded", CheckoutSession, PAID),
     of("checkout.session.expired", CheckoutSession, ENDED),
     of("payment_intent.processing", PaymentIntent, STARTED),
+    of("payment_intent.amount_capturable_updated", PaymentIntent, STARTED),
     of("payment_intent.payment_failed", PaymentIntent, ATTEMPT_FAILED),
     of("payment_intent.succeeded", PaymentIntent, PAID),
     of("payment_intent.canceled", PaymentIntent, ENDED),
+    of("charge.pending", Charge, CREATED),
     of("charge.succeeded", Charge, STARTED),
+    of("charge.captured", Charge, CHANGED),
+    of("charge.updated", Charge, CHANGED),
+    of("charge.expired", Charge, CHANGED),
     of("charge.failed", Charge, CHANGED),
     of("charge.refunded", Charge, CHANGED),
     of("refund.created", Refund, CREATED),

@@ -178,7 +178,7 @@ create function told(reference text) returns setof text language sql as $$
   select folded(story, 90) from payments.explain(reference) where story not like '%asked to pay%' $$;
 select said('payment_intent.succeeded', 'evt_1', intent('lone')),
        said('payment_intent.succeeded', 'evt_2', intent('new'), extract(epoch from now())::bigint),
-       said('payment_intent.amount_capturable_updated', 'evt_3', intent('lone')),
+       said('payment_intent.created', 'evt_3', intent('lone')),
        said('payment_intent.created', 'evt_4', intent('lone'));
 select told('pi_lone');
 select told('pi_new');
