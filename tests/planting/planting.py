@@ -131,8 +131,11 @@ class Garden:
             (self.types,)).fetchall():
             self.named("checked", base, "boolean")
             self.attempt(f"create domain evil.{kind} as {base} check (evil.checked(value))")
-        for relation in self.relations:
-            self.attempt(f"create view evil.{relation} as select * from pg_catalog.{relation}")
+        for relation, columns in self.connection.execute(
+            """select c.relname, string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+                 from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and a.atttypid <> 'anyarray'::regtype
+                where c.relnamespace = 'pg_catalog'::regnamespace and c.relname = any (%s) group by c.relname""", (self.relations,)).fetchall():
+            self.attempt(f"create view evil.{relation} as select {columns} from pg_catalog.{relation}")
         self.attempt("create collation evil.\"C\" (locale = 'C')")
         for enum in enums:
             for source, wanted in (("text", enum), ("varchar", enum), (enum, "text"), (enum, "varchar"), (enum, "json"), (enum, "jsonb")):
