@@ -23,8 +23,8 @@ pub struct CatalogPrice {
 /// Lines of one invoice for one item, price and period: graduated tiers make several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
-    /// Stripe's ids of the lines.
-    pub ids: Vec<String>,
+    /// Stripe's ids of the lines, and how many each is for.
+    pub lines: Vec<(String, i64)>,
     /// `si_…`.
     pub item: Option<String>,
     /// `price_…`.
@@ -112,13 +112,10 @@ impl Charge {
         micros(self.end.saturating_sub(self.start).max(0))
     }
 
-    /// Whether it charged what another one credits: the lines that this one names; in older shapes the same item and price, and the
-    /// period that contains it.
+    /// Whether it may have charged what another one credits that names no line: the same item and price, and the period that
+    /// contains it.
     #[must_use]
-    pub fn is_credited_by(&self, credit: &Charge) -> bool {
-        if !credit.credits.is_empty() {
-            return credit.credits.iter().any(|id| self.ids.contains(id));
-        }
+    pub fn may_be_credited_by(&self, credit: &Charge) -> bool {
         let same_item = self.item.is_none() || credit.item.is_none() || self.item == credit.item;
         same_item && self.price == credit.price && self.start <= credit.start && self.end >= credit.end
     }
@@ -132,7 +129,7 @@ pub fn charges(lines: &[InvoiceLine]) -> Vec<Charge> {
         let is_credit = line.proration && (line.amount < 0 || !line.credits.is_empty());
         let key = (&line.item, &line.price, line.start, line.end, is_credit, &line.credits);
         let charge = charges.entry(key).or_insert_with(|| Charge {
-            ids: Vec::new(),
+            lines: Vec::new(),
             item: line.item.clone(),
             price: line.price.clone(),
             start: line.start,
@@ -146,7 +143,7 @@ pub fn charges(lines: &[InvoiceLine]) -> Vec<Charge> {
             unit_amount: line.unit_amount,
             metered: line.metered,
         });
-        charge.ids.push(line.id.clone());
+        charge.lines.push((line.id.clone(), line.quantity));
         charge.quantity = charge.quantity.saturating_add(line.quantity);
         charge.amount = charge.amount.saturating_add(line.amount);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::calendar::{Interval, micros};
+use super::credited::{Credit, credited};
 use super::line::{CatalogPrice, Charge, Kind, charges};
 use crate::fulfillment::credits::taken_back;
 use crate::fulfillment::decision::{FulfillmentDecision, FulfillmentState};
@@ -138,17 +139,13 @@ impl Part {
 /// No period has more parts: a year of hours.
 const MOST_PARTS: i64 = 24 * 366 + 1;
 
-struct Credit<'a> {
-    charge: &'a Charge,
-    paid_at: i64,
-}
-
 /// What the invoices give by now. The promise of each line is there, but for those that nothing is known of yet.
 #[must_use]
 pub fn targets(paid: &Paid) -> Targets {
     let all: Vec<Vec<Charge>> = paid.invoices.iter().map(|invoice| charges(&invoice.lines.lines)).collect();
-    let credited = credited(paid, &all);
+    let credited = credited(paid.invoices, &all);
     let mut targets = Targets::default();
+    let mut drafts: Vec<Draft> = Vec::new();
     for (place, (invoice, charges)) in paid.invoices.iter().zip(&all).enumerate() {
         let mut is_known = false;
         for (number, charge) in charges.iter().enumerate().filter(|(_, charge)| !charge.is_credit) {
@@ -158,13 +155,15 @@ pub fn targets(paid: &Paid) -> Targets {
             is_known = true;
             let credits_of = credited.get(&(place, number)).map_or(&[][..], Vec::as_slice);
             let given = Given { paid, place, charge, promise, source, credits, credited: credits_of };
-            given.add_to(&mut targets);
+            given.add_to(&mut targets, &mut drafts);
         }
         if invoice.lines.has_more {
             let promised = is_known || paid.promises.iter().any(|promise| promise.credits.is_some());
             targets.notes.extend(promised.then(|| has_more(invoice)));
         }
     }
+    take_back(paid, &mut drafts);
+    targets.grants.extend(drafts.into_iter().map(|draft| draft.target(paid)));
     targets.notes.sort_by(|one, other| one.item.cmp(&other.item));
     targets.notes.dedup_by(|one, other| one.item == other.item);
     targets
@@ -180,39 +179,6 @@ fn has_more(invoice: &PaidInvoice) -> Record {
     Record::new(format!("lines:{}", invoice.id), decision)
 }
 
-/// By invoice and charge, what credits it: each credit counts for the last charge that it may be about.
-fn credited<'a>(paid: &Paid, all: &'a [Vec<Charge>]) -> BTreeMap<(usize, usize), Vec<Credit<'a>>> {
-    let mut credited: BTreeMap<(usize, usize), Vec<Credit>> = BTreeMap::new();
-    for (own, (invoice, credits)) in paid.invoices.iter().zip(all).enumerate() {
-        for credit in credits.iter().filter(|charge| charge.is_credit) {
-            let debits = all.iter().enumerate().flat_map(|(place, charges)| {
-                charges.iter().enumerate().map(move |(number, charge)| ((place, number), charge))
-            });
-            // Where no line is named, it is one of an invoice before: this one may charge for the same time again.
-            let is_before = |place: usize| {
-                !credit.credits.is_empty()
-                    || (place != own && paid.invoices[place].money.paid_at <= invoice.money.paid_at)
-            };
-            let about: Vec<_> = debits
-                .filter(|((place, _), charge)| !charge.is_credit && charge.is_credited_by(credit) && is_before(*place))
-                .collect();
-            let when = |place: usize, charge: &Charge| {
-                let invoice = &paid.invoices[place];
-                (charge.start, invoice.money.paid_at, invoice.id.clone())
-            };
-            let last = about.iter().map(|((place, _), charge)| when(*place, charge)).max();
-            for ((place, number), charge) in &about {
-                let is_last = Some(when(*place, charge)) == last;
-                if is_last || !credit.credits.is_empty() {
-                    let credit = Credit { charge: credit, paid_at: invoice.money.paid_at };
-                    credited.entry((*place, *number)).or_default().push(credit);
-                }
-            }
-        }
-    }
-    credited
-}
-
 /// What one charge gives.
 struct Given<'a> {
     paid: &'a Paid<'a>,
@@ -221,7 +187,7 @@ struct Given<'a> {
     promise: &'a Promise,
     source: &'a str,
     credits: i64,
-    credited: &'a [Credit<'a>],
+    credited: &'a [Credit],
 }
 
 impl Given<'_> {
@@ -229,7 +195,7 @@ impl Given<'_> {
         &self.paid.invoices[self.place]
     }
 
-    fn add_to(&self, targets: &mut Targets) {
+    fn add_to(&self, targets: &mut Targets, drafts: &mut Vec<Draft>) {
         let catalog = self.paid.catalog.get(&self.charge.price);
         let name = self.charge.name(&self.invoice().id);
         let skipped = |reason: &str| {
@@ -273,7 +239,7 @@ impl Given<'_> {
                     break;
                 }
             }
-            targets.grants.push(self.target(&name, &part));
+            drafts.push(self.draft(&name, &part));
         }
     }
 
@@ -302,38 +268,31 @@ impl Given<'_> {
 
     /// Whether a part that is due then is due no longer: all of it was refunded, credited or over before.
     fn is_over(&self, due: i64, part: &Part) -> bool {
-        let is_credited = |credit: &Credit| {
-            credit.paid_at <= due && micros(credit.charge.start) <= due && micros(credit.charge.end) >= part.end
-        };
+        let is_credit =
+            |credit: &&Credit| credit.paid_at <= due && micros(credit.start) <= due && micros(credit.end) >= part.end;
+        let credited = self.credited.iter().filter(is_credit).fold(0_i64, |sum, one| sum.saturating_add(one.quantity));
         self.paid.ended_at.is_some_and(|ended| due >= ended)
             || (self.invoice().money.status == "refunded" && self.invoice().refunded_at.is_some_and(|at| due >= at))
-            || self.credited.iter().any(is_credited)
+            || credited >= self.charge.quantity
     }
 
-    fn target(&self, name: &str, part: &Part) -> Target {
+    fn draft(&self, name: &str, part: &Part) -> Draft {
         let money = &self.invoice().money;
         let total = self.credits.checked_mul(self.charge.quantity);
         let amount = total.map(|total| part.share(total, part.start, part.end));
         let given = amount.unwrap_or(0);
-        let credited = self.credited(part, total.unwrap_or(0), given);
-        let returned = taken_back(given, money);
-        let taken = credited.saturating_add(returned).min(given);
-        let reason = match (returned > 0, money.lost() > 0) {
-            (_, true) => "dispute",
-            (true, false) => "refund",
-            (false, false) => "adjustment",
-        };
         let starts_at = part.due.map_or(money.paid_at, |due| due.max(money.paid_at));
         let of_period = self.promise.until_period_end.then_some(part.end);
         let of_time = self.promise.lasts.map(|lasts| lasts.after(starts_at, 1));
-        Target {
+        Draft {
             name: part.due.map_or_else(|| name.to_owned(), |due| format!("{name}:{}", due / 1_000_000)),
             invoice: self.place,
             benefit_source: self.source.to_owned(),
+            due: part.due,
             amount,
-            taken_back: taken,
-            reason,
-            decision: self.decision(given, credited, taken),
+            given,
+            credited: self.credited(part, given),
+            returned: 0,
             starts_at,
             expires_at: of_period.into_iter().chain(of_time).min(),
         }
@@ -341,34 +300,93 @@ impl Given<'_> {
 
     /// How many of the credits that a part gave are taken back because time of it was credited: the share of that time, floored.
     /// What less than one credit's time was used of is taken back whole, or who switches to and fro would gain one each time.
-    fn credited(&self, part: &Part, total: i64, given: i64) -> i64 {
-        let time = |credit: &Credit| (micros(credit.charge.start), micros(credit.charge.end));
-        let shares = self.credited.iter().map(time).map(|(from, to)| part.share(total, from, to));
-        let credited = shares.fold(0_i64, i64::saturating_add);
-        let first = self.credited.iter().map(|credit| time(credit).0).min().unwrap_or(i64::MAX);
-        let used = i128::from(total) * i128::from((first - part.start).max(0));
-        if credited > 0 && used < i128::from(part.full) { given } else { credited.min(given) }
+    fn credited(&self, part: &Part, given: i64) -> i64 {
+        let mut times: BTreeMap<(i64, i64), i64> = BTreeMap::new();
+        for credit in self.credited {
+            let quantity = times.entry((micros(credit.start), micros(credit.end))).or_default();
+            *quantity = quantity.saturating_add(credit.quantity);
+        }
+        let share =
+            |(&(from, to), quantity): (&(i64, i64), &i64)| part.share(self.credits.saturating_mul(*quantity), from, to);
+        let credited = times.iter().map(share).fold(0_i64, i64::saturating_add);
+        let used = |(&(from, _), quantity): (&(i64, i64), &i64)| {
+            i128::from(self.credits.saturating_mul(*quantity)) * i128::from((from - part.start).max(0))
+        };
+        let used: i128 = times.iter().map(used).fold(0, i128::saturating_add);
+        let all = times.values().fold(0_i64, |sum, quantity| sum.saturating_add(*quantity)) >= self.charge.quantity;
+        if credited > 0 && all && used < i128::from(part.full) { given } else { credited.min(given) }
+    }
+}
+
+/// A grant before it is known how much of it is taken back for money that went back.
+struct Draft {
+    name: String,
+    invoice: usize,
+    benefit_source: String,
+    due: Option<i64>,
+    amount: Option<i64>,
+    given: i64,
+    credited: i64,
+    returned: i64,
+    starts_at: i64,
+    expires_at: Option<i64>,
+}
+
+/// What money that went back takes: the floor of the share of all that its invoice gave. Each grant bears what the sum grows by with
+/// it, parts in the order in which they are due: so parts that come later change nothing of those before.
+fn take_back(paid: &Paid, drafts: &mut [Draft]) {
+    let mut order: Vec<&mut Draft> = drafts.iter_mut().collect();
+    order.sort_by(|one, other| (one.due, &one.name).cmp(&(other.due, &other.name)));
+    let mut sums: BTreeMap<usize, (i64, i64)> = BTreeMap::new();
+    for draft in order {
+        let (given, returned) = sums.entry(draft.invoice).or_default();
+        *given = given.saturating_add(draft.given);
+        let all = taken_back(*given, &paid.invoices[draft.invoice].money);
+        draft.returned = (all - *returned).clamp(0, draft.given);
+        *returned = returned.saturating_add(draft.returned);
+    }
+}
+
+impl Draft {
+    fn target(self, paid: &Paid) -> Target {
+        let money = &paid.invoices[self.invoice].money;
+        let taken = self.credited.saturating_add(self.returned).min(self.given);
+        let reason = match (self.returned > 0, money.lost() > 0) {
+            (_, true) => "dispute",
+            (true, false) => "refund",
+            (false, false) => "adjustment",
+        };
+        Target {
+            decision: self.decision(money, taken),
+            name: self.name,
+            invoice: self.invoice,
+            benefit_source: self.benefit_source,
+            amount: self.amount,
+            taken_back: taken,
+            reason,
+            starts_at: self.starts_at,
+            expires_at: self.expires_at,
+        }
     }
 
-    fn decision(&self, given: i64, credited: i64, taken: i64) -> FulfillmentDecision {
+    fn decision(&self, money: &Money, taken: i64) -> FulfillmentDecision {
         let because = |state, reason: &str| FulfillmentDecision::because(state, reason);
-        let money = &self.invoice().money;
         if money.is_fully_returned() {
             return because(FulfillmentState::Reversed, money.return_reason());
         }
         if let Some(reason) = money.unclear_loss() {
             return because(FulfillmentState::NeedsReview, reason);
         }
-        if given == 0 {
+        if self.given == 0 {
             return because(FulfillmentState::Skipped, "its share comes to no credit");
         }
         if taken == 0 {
             return FulfillmentDecision::applied();
         }
-        let of_credit = (credited > 0).then(|| "time of it was credited".to_owned());
+        let of_credit = (self.credited > 0).then(|| "time of it was credited".to_owned());
         let why: Vec<String> = of_credit.into_iter().chain(money.part_returned()).collect();
-        let state = if taken == given { FulfillmentState::Reversed } else { FulfillmentState::Applied };
-        because(state, &format!("{taken} of {given} credits were taken back: {}", why.join(", ")))
+        let state = if taken == self.given { FulfillmentState::Reversed } else { FulfillmentState::Applied };
+        because(state, &format!("{taken} of {} credits were taken back: {}", self.given, why.join(", ")))
     }
 }
 
