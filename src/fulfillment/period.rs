@@ -43,6 +43,7 @@ struct State {
     now: i64,
     ended_at: Option<i64>,
     trial_end: Option<i64>,
+    has_benefits: bool,
     invoices: Vec<PaidInvoice>,
     catalog: BTreeMap<String, CatalogPrice>,
     promises: Vec<Promise>,
@@ -103,7 +104,7 @@ fn give_to(target: &Target, environment: &str, subscription: &str) {
     let args = || [text(environment), text(subscription), text(target.relation.as_str())];
     let Some(mut state) = FIND_PAID.one::<State>(&args()) else { return };
     let waiting = state.promise(environment, subscription);
-    if waiting.is_empty() && state.known.is_empty() && state.promises.iter().all(|promise| promise.credits.is_none()) {
+    if waiting.is_empty() && state.known.is_empty() && !state.may_give() {
         return;
     }
     let locked = if is_read_committed() {
@@ -125,6 +126,12 @@ fn give_to(target: &Target, environment: &str, subscription: &str) {
 }
 
 impl State {
+    /// Whether a line gives something, or one that was not told may.
+    fn may_give(&self) -> bool {
+        self.promises.iter().any(|promise| promise.credits.is_some())
+            || self.has_benefits && self.invoices.iter().any(|invoice| invoice.lines.has_more)
+    }
+
     /// Whose balances may change, in the order in which they are locked.
     fn subjects(&self) -> BTreeSet<Subject> {
         let holders = self.holders.iter().map(|(_, holder)| holder.clone());
@@ -185,6 +192,7 @@ impl State {
             catalog: &self.catalog,
             ended_at: self.ended_at,
             trial_end: self.trial_end,
+            has_benefits: self.has_benefits,
             now: self.now,
         });
         for record in waiting {

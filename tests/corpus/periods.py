@@ -167,6 +167,25 @@ def switches():
     yield Story(
         "more seats for the rest of a month", [active(), FIRST, paid("in_b", third, *more), catalog[0]], MONTHLY, has(34 + 333),
     )
+    def of(id_, start, *rest, quantity=1, amount=-1000):
+        return line(id_, start, MONTH, *rest, amount=amount, quantity=quantity, proration=True)
+
+    pending = [
+        of("il_1", DAY), of("il_2", DAY, "price_b", amount=9000), of("il_3", 2 * DAY, "price_b"), of("il_4", 2 * DAY, amount=900),
+        line("il_5", MONTH, 2 * MONTH),
+    ]
+    yield Story(
+        "a switch and back, all on the invoice of the renewal", [
+            active(), FIRST, paid("in_b", MONTH, *pending), event("price.created", of_b, 1), catalog[0],
+        ],
+        MONTHLY + "select payments.set_credit_benefit('test', 'price_b', 1000);", has(4 + 34 + 93 + 100),
+    )
+    up = paid("in_b", 5 * DAY, of("il_1", DAY), of("il_2", DAY, quantity=100, amount=96000))
+    down = paid("in_c", 3 * DAY, of("il_3", 2 * DAY, quantity=100, amount=-93000), of("il_4", 2 * DAY, amount=930))
+    yield Story(
+        "many seats for a day, paid after they were given back", [active(), FIRST, up, down, catalog[0]],
+        MONTHLY, has(4 + 333 + 93),
+    )
 
 
 def returns():
@@ -183,6 +202,12 @@ def returns():
             active(), FIRST, link, event("refund.created", refunded(amount=1500), 2 * MONTH),
         ],
         "select payments.set_credit_benefit('test', 'price_a', 100, until_period_end => true);", has(0),
+    )
+    yield Story(
+        "a half of many small parts is refunded", [
+            active(), FIRST, link, money, event("refund.created", refunded(amount=750), MONTH + DAY),
+        ],
+        "select payments.set_credit_benefit('test', 'price_a', 1, every => '1 day');", has(15),
     )
     yield Story(
         "a dispute of an invoice is lost, then won", [
@@ -203,6 +228,13 @@ def parts():
         "a year in parts ends with its subscription", [active(), year, event("customer.subscription.deleted", ended, 100 * DAY)],
         forever, has(400),
     )
+    for status in ("unpaid", "paused"):
+        waits = event("customer.subscription.updated", subscription(status, **WHO), 100 * DAY)
+        yield Story(f"a year in parts waits while it is {status}", [active(), year, waits], forever, has(400))
+        again = event("customer.subscription.updated", subscription("active", **WHO), 200 * DAY)
+        yield Story(
+            f"a year in parts that was {status} and is active again", [active(), year, waits, again], forever, has(1200),
+        )
     yield Story(
         "a year in parts, refunded", [
             active(), year, event("invoice_payment.paid", invoice_payment("in_y", "pi_a"), 61),

@@ -105,7 +105,11 @@ select has(), payments.credit_balance('user', 'eve'), count(*) as holders from p
 update payments.payment_history set subject_type = null, subject_id = null;
 select has(), payments.credit_balance('user', 'eve');
 
--- more lines than are told wait, visibly
+-- more lines than are told wait, visibly, where none of the told ones gives too
+delete from payments.payment_history;
+truncate payments.fulfillments, payments.credit_promises;
+call paid('in_5', line('il_6', 'price_other', now(), now() + interval '30 days'), has_more => true);
+select kind, item, state from payments.review;
 delete from payments.payment_history;
 call paid('in_4', line('il_4', 'price_roll', now(), now() + interval '30 days'), has_more => true);
 select kind, item, state, folded(reason, 50) as reason, folded(next_step, 40) as next_step from payments.review;

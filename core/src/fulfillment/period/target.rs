@@ -71,10 +71,12 @@ pub struct Paid<'a> {
     pub promises: &'a [Promise],
     /// What the catalog knows.
     pub catalog: &'a BTreeMap<String, CatalogPrice>,
-    /// When the subscription ended, if it did.
+    /// When the subscription ended, or since when it gives no access, if so.
     pub ended_at: Option<i64>,
     /// When its trial ends, in Unix seconds.
     pub trial_end: Option<i64>,
+    /// Whether something that is not paid once gives credits, and so perhaps a line that was not told.
+    pub has_benefits: bool,
     /// Now.
     pub now: i64,
 }
@@ -147,18 +149,16 @@ pub fn targets(paid: &Paid) -> Targets {
     let mut targets = Targets::default();
     let mut drafts: Vec<Draft> = Vec::new();
     for (place, (invoice, charges)) in paid.invoices.iter().zip(&all).enumerate() {
-        let mut is_known = false;
         for (number, charge) in charges.iter().enumerate().filter(|(_, charge)| !charge.is_credit) {
             let of = |promise: &&Promise| promise.invoice == invoice.id && promise.price == charge.price;
             let Some(promise) = paid.promises.iter().find(of) else { continue };
             let Some((source, credits)) = promise.benefit_source.as_ref().zip(promise.credits) else { continue };
-            is_known = true;
             let credits_of = credited.get(&(place, number)).map_or(&[][..], Vec::as_slice);
             let given = Given { paid, place, charge, promise, source, credits, credited: credits_of };
             given.add_to(&mut targets, &mut drafts);
         }
         if invoice.lines.has_more {
-            let promised = is_known || paid.promises.iter().any(|promise| promise.credits.is_some());
+            let promised = paid.has_benefits || paid.promises.iter().any(|promise| promise.credits.is_some());
             targets.notes.extend(promised.then(|| has_more(invoice)));
         }
     }

@@ -65,8 +65,9 @@ fn at(now: i64, invoices: &[PaidInvoice], of: impl Fn(Promise) -> Promise, ended
     let prices = ["month", "other", "year"];
     let promises: Vec<Promise> = invoices.iter().flat_map(|one| prices.map(|price| of(promise(one, price)))).collect();
     let catalog = BTreeMap::new();
-    let ended_at = ended_at.map(|at| at * SECOND);
-    targets(&Paid { invoices, promises: &promises, catalog: &catalog, ended_at, trial_end: None, now: now * SECOND })
+    let (ended_at, now) = (ended_at.map(|at| at * SECOND), now * SECOND);
+    let has_benefits = false;
+    targets(&Paid { invoices, promises: &promises, catalog: &catalog, ended_at, trial_end: None, has_benefits, now })
 }
 
 fn given(targets: &Targets) -> Vec<(i64, i64)> {
@@ -116,8 +117,15 @@ fn a_trial_gives_only_if_it_is_said_and_what_is_free_gives() {
         let price = CatalogPrice { unit_amount, ..CatalogPrice::default() };
         let catalog = BTreeMap::from([("month".to_owned(), price)]);
         let promises = [promise(&invoices[0], "month")];
-        let paid =
-            Paid { invoices: &invoices, promises: &promises, catalog: &catalog, ended_at: None, trial_end, now: 0 };
+        let paid = Paid {
+            invoices: &invoices,
+            promises: &promises,
+            catalog: &catalog,
+            ended_at: None,
+            trial_end,
+            has_benefits: false,
+            now: 0,
+        };
         given(&targets(&paid))
     };
     assert_eq!((told(Some(1500), None), told(Some(0), None)), (vec![], vec![(100, 0)]));
@@ -310,12 +318,22 @@ fn credits_lapse_with_their_period_or_after_a_time_whichever_is_first() {
 fn what_has_more_lines_says_so() {
     let mut paid = invoice("in_1", 0, vec![line("il_1", "month", 0, MONTH)]);
     paid.lines.has_more = true;
-    let targets = at(0, &[paid], same, None);
+    let targets = at(0, &[paid.clone()], same, None);
     assert_eq!(given(&targets), [(100, 0)]);
     assert_eq!(
         (targets.notes[0].item.as_str(), targets.notes[0].decision.state),
         ("lines:in_1", FulfillmentState::NeedsReview)
     );
+    // None of the told lines gives, but one of the others may.
+    paid.lines.lines.clear();
+    let untold = |has_benefits| {
+        let (invoices, catalog) = ([paid.clone()], BTreeMap::new());
+        let [ended_at, trial_end] = [None; 2];
+        let paid =
+            Paid { invoices: &invoices, promises: &[], catalog: &catalog, ended_at, trial_end, has_benefits, now: 0 };
+        super::targets(&paid).notes.len()
+    };
+    assert_eq!((untold(true), untold(false)), (1, 0));
 }
 
 #[test]
