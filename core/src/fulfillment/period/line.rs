@@ -93,17 +93,23 @@ impl Charge {
         }
     }
 
-    /// How long a full period of its price is that ends when it ends, in microseconds.
+    /// How long a full period of its price is that ends when it ends, in microseconds. A period from a day that the next month lacks
+    /// is shorter than one counted back from its end, so a full line of the same item says more.
     #[must_use]
-    pub fn full_period(&self, catalog: Option<&CatalogPrice>) -> Option<i64> {
+    pub fn full_period(&self, catalog: Option<&CatalogPrice>, all: &[Vec<Charge>]) -> Option<i64> {
         let of_line = self.interval.as_ref().map(|(interval, count)| (interval.as_str(), *count));
         let of_catalog = || {
             let price = catalog?;
             Some((price.interval.as_deref()?, price.interval_count.unwrap_or(1)))
         };
         let (interval, count) = of_line.or_else(of_catalog)?;
-        let end = micros(self.end);
-        Some(end - Interval::of_price(interval, count)?.after(end, -1))
+        let (interval, end) = (Interval::of_price(interval, count)?, micros(self.end));
+        let is_full = |other: &&Charge| {
+            let is_period = !other.proration && other.end == self.end && other.start <= self.start;
+            is_period && other.item == self.item && interval.after(micros(other.start), 1) == end
+        };
+        let full = all.iter().flatten().filter(is_full).map(Charge::length).max();
+        Some(full.unwrap_or_else(|| end - interval.after(end, -1)))
     }
 
     /// How long it is, in microseconds.

@@ -154,7 +154,7 @@ pub fn targets(paid: &Paid) -> Targets {
             let Some(promise) = paid.promises.iter().find(of) else { continue };
             let Some((source, credits)) = promise.benefit_source.as_ref().zip(promise.credits) else { continue };
             let credits_of = credited.get(&(place, number)).map_or(&[][..], Vec::as_slice);
-            let given = Given { paid, place, charge, promise, source, credits, credited: credits_of };
+            let given = Given { paid, all: &all, place, charge, promise, source, credits, credited: credits_of };
             given.add_to(&mut targets, &mut drafts);
         }
         if invoice.lines.has_more {
@@ -182,6 +182,7 @@ fn has_more(invoice: &PaidInvoice) -> Record {
 /// What one charge gives.
 struct Given<'a> {
     paid: &'a Paid<'a>,
+    all: &'a [Vec<Charge>],
     place: usize,
     charge: &'a Charge,
     promise: &'a Promise,
@@ -213,7 +214,7 @@ impl Given<'_> {
             return;
         }
         let full = if self.charge.proration && self.promise.every.is_none() {
-            let Some(full) = self.charge.full_period(catalog) else {
+            let Some(full) = self.charge.full_period(catalog, self.all) else {
                 return targets.notes.push(self.undecided("is by the month"));
             };
             full

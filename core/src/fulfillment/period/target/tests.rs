@@ -219,6 +219,21 @@ fn a_credit_is_about_as_many_as_it_says_whatever_was_paid_first() {
 }
 
 #[test]
+fn a_period_that_ends_on_a_shorter_months_last_day_is_as_long_as_its_line() {
+    // 31 January, 14 and 28 February 1970.
+    let (from, middle, to) = (30 * DAY, 44 * DAY, 58 * DAY);
+    let of = |line: InvoiceLine| InvoiceLine { interval: Some(("month".into(), 1)), ..line };
+    let switch = vec![
+        of(unnamed(line("il_2", "month", middle, to))),
+        of(proration(line("il_3", "year", middle, to), &[])),
+        InvoiceLine { item: Some("si_b".into()), ..of(proration(line("il_4", "year", middle, to), &[])) },
+    ];
+    let invoices = [invoice("in_1", from, vec![of(line("il_1", "month", from, to))]), invoice("in_2", middle, switch)];
+    // Of an item without a full line a month is counted back, to 28 January.
+    assert_eq!(given(&at(middle, &invoices, same, None)), [(100, 50), (50, 0), (45, 0)]);
+}
+
+#[test]
 fn each_tier_is_credited_by_itself_or_all_at_once() {
     let of = |id: &str, start: i64, quantity: i64| InvoiceLine { quantity, ..line(id, "month", start, MONTH) };
     let first = invoice("in_1", 0, vec![of("il_1", 0, 5), of("il_2", 0, 3)]);
