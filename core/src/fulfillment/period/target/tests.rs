@@ -446,17 +446,16 @@ struct Telling {
     paid_at: Vec<i64>,
 }
 
-/// Changes of plan and seats within one month, with the credits that they would give if credits could be divided.
-fn walk(changes: &[(i64, bool, i64)], telling: &Telling) -> (Vec<PaidInvoice>, f64) {
+/// Changes of plan and seats within one month, with the credits that they would give if credits could be divided, times its seconds.
+fn walk(changes: &[(i64, bool, i64)], telling: &Telling) -> (Vec<PaidInvoice>, i64) {
     let of = |id: String, other: bool, quantity: i64, start: i64| {
         let price = if other { "other" } else { "month" };
         InvoiceLine { quantity, amount: 1500 * quantity, ..line(&id, price, start, MONTH) }
     };
     let mut invoices = vec![invoice("in_00", 0, vec![of("il_00".into(), false, 1, 0)])];
-    let (mut now, mut other, mut seats, mut fair) = (0, false, 1, 0.0);
+    let (mut now, mut other, mut seats, mut fair) = (0, false, 1, 0);
     let mut waiting = Vec::new();
-    let worth =
-        |time: i64, other: bool, seats: i64| time as f64 * (seats * if other { 7 } else { 100 }) as f64 / MONTH as f64;
+    let worth = |time: i64, other: bool, seats: i64| time * seats * if other { 7 } else { 100 };
     for (number, (wait, to, of_seats)) in changes.iter().enumerate() {
         let wait = (*wait).min(MONTH - now);
         fair += worth(wait, other, seats);
@@ -484,10 +483,10 @@ proptest! {
         paid_at in prop::collection::vec(0..MONTH, 10),
     ) {
         let (invoices, fair) = walk(&changes, &Telling { named, pending, paid_at });
-        let given = sum(&at(MONTH, &invoices, same, None)) as f64;
+        let given = sum(&at(MONTH, &invoices, same, None)) * MONTH;
         // Each line is rounded, and so is what is taken back of it.
-        let lines = changes.len() as f64 + 1.0;
-        prop_assert!(given <= fair + lines && given >= fair - 2.0 * lines, "{given} instead of {fair}");
+        let rounded = i64::try_from(changes.len() + 1).unwrap() * MONTH;
+        prop_assert!(given <= fair + rounded && given >= fair - 2 * rounded, "{given} instead of {fair}");
     }
 
     #[test]
