@@ -294,7 +294,7 @@ fn a_year_is_given_in_parts_until_it_is_refunded_or_over() {
     let year = || vec![line("il_1", "year", 0, YEAR)];
     let every = |promise| Promise { every: Some(EVERY), until_period_end: true, ..promise };
     let paid = invoice("in_1", 60, year());
-    let third = at(2 * MONTH, &[paid.clone()], every, None);
+    let third = at(2 * MONTH, std::slice::from_ref(&paid), every, None);
     assert_eq!(given(&third), [(100, 0); 3]);
     assert_eq!(third.next_due, Some((3 * MONTH * SECOND, 0)));
     let times: Vec<_> = third.grants.iter().map(|part| (part.starts_at, part.expires_at.unwrap())).collect();
@@ -302,10 +302,13 @@ fn a_year_is_given_in_parts_until_it_is_refunded_or_over() {
     assert_eq!(times, [part(60, MONTH), part(MONTH, 2 * MONTH), part(2 * MONTH, 3 * MONTH)]);
     assert_eq!(third.grants[1].name, "in_1:si_a:year:0-31104000:2592000");
     assert_eq!(
-        (given(&at(9 * YEAR, &[paid.clone()], every, None)).len(), at(9 * YEAR, &[paid.clone()], every, None).next_due),
+        (
+            given(&at(9 * YEAR, std::slice::from_ref(&paid), every, None)).len(),
+            at(9 * YEAR, std::slice::from_ref(&paid), every, None).next_due
+        ),
         (12, None)
     );
-    assert_eq!(given(&at(YEAR, &[paid.clone()], every, Some(2 * MONTH))), [(100, 0); 2]);
+    assert_eq!(given(&at(YEAR, std::slice::from_ref(&paid), every, Some(2 * MONTH))), [(100, 0); 2]);
     // What was due before the refund was given, and is taken back; what would be due after it is not.
     let back = refunded(paid.clone(), 1500, MONTH + 1);
     assert_eq!(given(&at(YEAR, &[back], every, None)), [(100, 100); 2]);
