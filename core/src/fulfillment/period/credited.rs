@@ -4,7 +4,17 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::line::Charge;
-use super::target::PaidInvoice;
+
+/// An invoice with its charges.
+#[derive(Debug, Clone, Copy)]
+pub struct Invoice<'a> {
+    /// `in_…`.
+    pub id: &'a str,
+    /// When it was paid, in microseconds.
+    pub paid_at: i64,
+    /// What it charges and credits.
+    pub charges: &'a [Charge],
+}
 
 /// Time of a charge that is credited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,11 +80,10 @@ impl Debit<'_> {
 /// Which charges are credited: those that own the lines that a credit names; in older shapes one of the same item and price, for
 /// each line of the credit. Neither the order of payment nor the order of the invoices matters.
 #[must_use]
-pub fn credited(invoices: &[PaidInvoice], all: &[Vec<Charge>]) -> Credited {
+pub fn credited(invoices: &[Invoice]) -> Credited {
     let charges = || {
-        let of_invoice = invoices.iter().zip(all).enumerate();
-        of_invoice.flat_map(|(place, (invoice, charges))| {
-            charges.iter().enumerate().map(move |(number, charge)| ((place, number), invoice, charge))
+        invoices.iter().enumerate().flat_map(|(place, invoice)| {
+            invoice.charges.iter().enumerate().map(move |(number, charge)| ((place, number), invoice, charge))
         })
     };
     let lines = |charge| {
@@ -83,15 +92,15 @@ pub fn credited(invoices: &[PaidInvoice], all: &[Vec<Charge>]) -> Credited {
     };
     let mut debits: Vec<Debit> = charges()
         .filter(|(_, _, charge)| !charge.is_credit)
-        .map(|(place, invoice, charge)| Debit { place, invoice: &invoice.id, charge, lines: lines(charge) })
+        .map(|(place, invoice, charge)| Debit { place, invoice: invoice.id, charge, lines: lines(charge) })
         .collect();
     debits.sort_by_key(|debit| (debit.invoice, debit.place.1));
     let (named, mut unnamed): (Vec<_>, Vec<_>) =
         charges().filter(|(_, _, charge)| charge.is_credit).partition(|(_, _, charge)| !charge.credits.is_empty());
     let mut credited = Credited::new();
-    let mut keep = |debit: &Debit, invoice: &PaidInvoice, credit: &Charge, quantity: i64| {
+    let mut keep = |debit: &Debit, invoice: &Invoice, credit: &Charge, quantity: i64| {
         let of_charge = credited.entry(debit.place).or_default();
-        of_charge.push(Credit { start: credit.start, end: credit.end, quantity, paid_at: invoice.money.paid_at });
+        of_charge.push(Credit { start: credit.start, end: credit.end, quantity, paid_at: invoice.paid_at });
     };
     for (_, invoice, credit) in named {
         for debit in &mut debits {
@@ -103,7 +112,7 @@ pub fn credited(invoices: &[PaidInvoice], all: &[Vec<Charge>]) -> Credited {
             }
         }
     }
-    unnamed.sort_by_key(|((_, number), invoice, credit)| (credit.start, &invoice.id, *number));
+    unnamed.sort_by_key(|((_, number), invoice, credit)| (credit.start, invoice.id, *number));
     for (_, invoice, credit) in unnamed {
         for (_, quantity) in &credit.lines {
             let about = debits

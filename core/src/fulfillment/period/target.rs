@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::calendar::{Interval, micros};
-use super::credited::{Credit, credited};
+use super::credited::{Credit, Invoice, credited};
 use super::line::{CatalogPrice, Charge, Kind, charges};
 use crate::fulfillment::credits::taken_back;
 use crate::fulfillment::decision::{FulfillmentDecision, FulfillmentState};
@@ -145,7 +145,9 @@ const MOST_PARTS: i64 = 24 * 366 + 1;
 #[must_use]
 pub fn targets(paid: &Paid) -> Targets {
     let all: Vec<Vec<Charge>> = paid.invoices.iter().map(|invoice| charges(&invoice.lines.lines)).collect();
-    let credited = credited(paid.invoices, &all);
+    let with_charges = paid.invoices.iter().zip(&all);
+    let with_charges = with_charges.map(|(of, charges)| Invoice { id: &of.id, paid_at: of.money.paid_at, charges });
+    let credited = credited(&with_charges.collect::<Vec<_>>());
     let mut targets = Targets::default();
     let mut drafts: Vec<Draft> = Vec::new();
     for (place, (invoice, charges)) in paid.invoices.iter().zip(&all).enumerate() {
