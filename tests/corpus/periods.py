@@ -178,7 +178,7 @@ def switches():
         "a switch and back, all on the invoice of the renewal", [
             active(), FIRST, paid("in_b", MONTH, *pending), event("price.created", of_b, 1), catalog[0],
         ],
-        MONTHLY + "select payments.set_credit_benefit('test', 'price_b', 1000);", has(4 + 34 + 93 + 100),
+        MONTHLY + "select payments.set_credit_benefit('test', 'price_b', 1000);", has(4 + 33 + 93 + 100),
     )
     up = paid("in_b", 5 * DAY, of("il_1", DAY), of("il_2", DAY, quantity=100, amount=96000))
     down = paid("in_c", 3 * DAY, of("il_3", 2 * DAY, quantity=100, amount=-93000), of("il_4", 2 * DAY, amount=930))
