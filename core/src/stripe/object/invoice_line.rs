@@ -276,7 +276,9 @@ mod tests {
     use super::*;
 
     fn lines(data: Value) -> Vec<InvoiceLine> {
-        read(serde_json::from_value(json!({"data": data, "has_more": false})).unwrap()).lines
+        let mut list = json!({"has_more": false});
+        list["data"] = data;
+        read(serde_json::from_value(list).unwrap()).lines
     }
 
     #[test]
