@@ -23,7 +23,8 @@ select pg_catalog.json_build_object(
               from payments.fulfillments f
              where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) ('subscription:' operator(pg_catalog.||) $2)
                and f.kind operator(pg_catalog.=) 'user_entitlements'),
-  -- its checkout, where nothing was decided on something bought there that is not among its items
+  -- its checkout, where nothing was decided on something bought there that is not among its items; while it has none yet too, so that
+  -- the payment's row is locked before the subscription's money is looked at
   'checkout', (select c.id
                  from payments.checkout_sessions c
                 where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_subscription_id operator(pg_catalog.=) $2
@@ -34,8 +35,6 @@ select pg_catalog.json_build_object(
                                        select i.stripe_price_id from payments.subscription_items i
                                         where (i.environment operator(pg_catalog.=) $1) is true
                                           and i.stripe_subscription_id operator(pg_catalog.=) $2 and i.stripe_price_id is not null)))
-                  and exists (select from payments.subscription_items i
-                               where (i.environment operator(pg_catalog.=) $1) is true and i.stripe_subscription_id operator(pg_catalog.=) $2)
                   and not exists (select from payments.fulfillments f
                                    where (f.environment operator(pg_catalog.=) $1) is true
                                      and f.source operator(pg_catalog.=) ('checkout:' operator(pg_catalog.||) c.id::pg_catalog.text)

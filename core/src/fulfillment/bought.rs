@@ -130,13 +130,17 @@ impl Invoiced {
     fn has(&self, price: &String) -> bool {
         self.items.contains(price) || self.others.contains(price)
     }
+
+    fn is_silent(&self) -> bool {
+        self.items.is_empty() && self.others.is_empty()
+    }
 }
 
 /// Of a subscription's checkout session, the lines that are paid once.
 ///
 /// Stripe's own line items say it, then the first invoice: what it has for a subscription's item recurs, and what it does not have was
-/// not bought, or is not told yet. Then the catalog says it; else what is among the subscription's items recurs. As long as these are unknown (`None`), a
-/// line that nothing is said of is left out.
+/// not bought, or is not told yet. Where its lines say nothing, the catalog says it; else what is among the subscription's items
+/// recurs. As long as the invoice or these are unknown (`None`), a line that nothing is said of is left out.
 #[must_use]
 pub fn paid_once<'a>(
     lines: Vec<Line>,
@@ -146,9 +150,9 @@ pub fn paid_once<'a>(
 ) -> Vec<Line> {
     let is_once = |line: &Line| {
         let by_invoice = || {
-            let invoiced = invoiced?;
+            let Some(invoiced) = invoiced else { return Some(true) };
             let recurs = invoiced.items.contains(&line.price) || !invoiced.has(&line.price);
-            recurs.then_some(true)
+            (recurs && !invoiced.is_silent()).then_some(true)
         };
         let by_catalog = || Some(catalog(&line.price)?.price_type.as_deref()? == "recurring");
         let by_items = || Some(subscribed?.contains(&line.price));
@@ -233,7 +237,7 @@ mod tests {
                     "price_again" => Some(&again),
                     _ => None,
                 },
-                None,
+                Some(&Invoiced::default()),
                 subscribed,
             ))
         };
@@ -258,6 +262,8 @@ mod tests {
         // The plan was switched from price_a to price_b since.
         assert_eq!(once(&invoiced), ["price_pack"]);
         assert!(Invoiced::of(&Value::Null).is_none());
+        // Before the invoice is told, nothing is known.
+        assert!(paid_once(lines(), |_| None, None, Some(&[])).is_empty());
     }
 
     #[test]

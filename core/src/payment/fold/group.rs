@@ -222,8 +222,8 @@ impl<'a> Group<'a> {
             .or_else(|| self.charges.iter().find_map(|(charge, _)| charge.invoice.clone()))
     }
 
-    /// What a paid invoice of a subscription is for. A paid invoice's lines do not change: of its snapshots the newest that tells
-    /// all of them counts, else the newest.
+    /// What a paid invoice of a subscription is for; none before it is told. A paid invoice's lines do not change: of its snapshots the
+    /// newest that tells all of them counts, else the newest.
     pub(super) fn invoice_lines(&self) -> Option<InvoiceLines> {
         let (newest, history) = self.invoices.first()?;
         newest.subscription.as_ref()?;
@@ -231,8 +231,9 @@ impl<'a> Group<'a> {
             PaymentObject::Invoice(invoice) if invoice.state == MoneyState::Succeeded => Some(&invoice.lines),
             _ => None,
         });
-        let told: Vec<&InvoiceLines> = told.filter(|lines| !lines.is_empty()).collect();
-        told.iter().find(|lines| !lines.has_more).or(told.first()).map(|lines| (*lines).clone())
+        let told: Vec<&InvoiceLines> = told.collect();
+        let tells = || told.iter().filter(|lines| !lines.is_empty());
+        tells().find(|lines| !lines.has_more).or(tells().next()).or(told.first()).map(|lines| (*lines).clone())
     }
 
     pub(super) fn description(&self) -> Option<String> {
