@@ -19,6 +19,7 @@ declare
 begin
   for line in execute format('explain (%s) %s', options, query) loop
     line := regexp_replace(line, '\(ANY \(.*? = (\(hashed SubPlan \d+\))\.col1\)\)', '\1');
+    line := regexp_replace(line, '\(ANY \(\(.*? = (\(hashed SubPlan \d+\))\.col1\) AND \(.*?\.col2\)\)\)', '\1');
     line := regexp_replace(line, '\(InitPlan \d+\)\.col1|\$\d+', '$', 'g');
     line := replace(line, ' (returns $)', '');
     return next regexp_replace(line, 'rows=(\d+)\.00', 'rows=\1');
