@@ -89,17 +89,21 @@ select $1, r.stripe_subscription_id, r.stripe_customer_id,
   ) as c on true
 on conflict (environment, stripe_subscription_id) do update
    set (stripe_customer_id, subject_type, subject_id, status, current_period_start, current_period_end,
-        cancel_at_period_end, cancel_at, canceled_at, pause_collection, pause_resumes_at, trial_start, trial_end, latest_invoice_id, metadata, raw, synced_at, updated_at)
+        cancel_at_period_end, cancel_at, canceled_at, pause_collection, pause_resumes_at, trial_start, trial_end,
+        latest_invoice_id, metadata, raw, synced_at, updated_at)
      = (excluded.stripe_customer_id, excluded.subject_type, excluded.subject_id, excluded.status,
         excluded.current_period_start, excluded.current_period_end, excluded.cancel_at_period_end, excluded.cancel_at,
-        excluded.canceled_at, excluded.pause_collection, excluded.pause_resumes_at, excluded.trial_start, excluded.trial_end, excluded.latest_invoice_id, excluded.metadata,
+        excluded.canceled_at, excluded.pause_collection, excluded.pause_resumes_at, excluded.trial_start, excluded.trial_end,
+        excluded.latest_invoice_id, excluded.metadata,
         excluded.raw, excluded.synced_at, pg_catalog.now())
  where row(m.stripe_customer_id, m.subject_type, m.subject_id, m.status, m.current_period_start, m.current_period_end,
-        m.cancel_at_period_end, m.cancel_at, m.canceled_at, m.pause_collection, m.pause_resumes_at, m.trial_start, m.trial_end, m.latest_invoice_id, m.metadata, m.raw)::pg_catalog.record
+        m.cancel_at_period_end, m.cancel_at, m.canceled_at, m.pause_collection, m.pause_resumes_at, m.trial_start, m.trial_end,
+        m.latest_invoice_id, m.metadata, m.raw)::pg_catalog.record
        operator(pg_catalog.*<>)
        row(excluded.stripe_customer_id, excluded.subject_type, excluded.subject_id, excluded.status,
         excluded.current_period_start, excluded.current_period_end, excluded.cancel_at_period_end, excluded.cancel_at,
-        excluded.canceled_at, excluded.pause_collection, excluded.pause_resumes_at, excluded.trial_start, excluded.trial_end, excluded.latest_invoice_id, excluded.metadata,
+        excluded.canceled_at, excluded.pause_collection, excluded.pause_resumes_at, excluded.trial_start, excluded.trial_end,
+        excluded.latest_invoice_id, excluded.metadata,
         excluded.raw);
 
 -- write_items: a subscription's items become this list.
