@@ -29,9 +29,7 @@ struct Due {
 /// Writes what is due and what lapsed of a subject, whose lock is held; what fails, fails the caller.
 pub(super) fn settle(target: &Target, subject: &Subject) {
     let Some(due) = FIND_DUE.one::<Due>(&key(target, subject)) else { return };
-    for (environment, subscription) in &due.subscriptions {
-        period::give(environment, subscription);
-    }
+    period::give_all(&due.subscriptions);
     if due.lapsed || !due.subscriptions.is_empty() {
         lapse::write_lapses_or_raise(target, subject);
     }
@@ -58,9 +56,8 @@ fn settle_or_record(target: &Target, subject: &Subject) {
     if credits::lock_patiently(subject).is_err() {
         return;
     }
-    let due = FIND_DUE.one::<Due>(&key(target, subject));
-    for (environment, subscription) in due.iter().flat_map(|due| &due.subscriptions) {
-        period::give(environment, subscription);
+    if let Some(due) = FIND_DUE.one::<Due>(&key(target, subject)) {
+        period::give_all(&due.subscriptions);
     }
     let source = format!("subject:{}:{}", subject.subject_type, subject.subject_id);
     let kind = TargetKind::CreditLedger;

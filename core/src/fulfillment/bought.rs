@@ -262,7 +262,7 @@ mod tests {
         // The plan was switched from price_a to price_b since.
         assert_eq!(once(&invoiced), ["price_pack"]);
         assert!(Invoiced::of(&Value::Null).is_none());
-        // Before the invoice is told, nothing is known.
+        // Without the invoice no line can be decided.
         assert!(paid_once(lines(), |_| None, None, Some(&[])).is_empty());
     }
 

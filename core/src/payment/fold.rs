@@ -234,7 +234,7 @@ fn dispute_row(dispute: &Dispute, shared: &Payment) -> Payment {
     }
 }
 
-/// What the row says of whom and what the payment is stands, whatever else is told of it.
+/// The row's subject and ids take precedence over what the facts say.
 fn let_names_stand(row: &AdoptedPayment, payment: &mut Payment) {
     stands(row.subject_type.as_ref(), &mut payment.subject_type);
     stands(row.subject_id.as_ref(), &mut payment.subject_id);
@@ -249,7 +249,7 @@ fn let_names_stand(row: &AdoptedPayment, payment: &mut Payment) {
     stands(row.stripe_price_id.as_ref(), &mut payment.stripe_price_id);
 }
 
-/// So does what it says of the purchase; what came of the money since, Stripe tells.
+/// So does its description of the purchase. Refunds and disputes come from Stripe.
 fn let_purchase_stand(row: &AdoptedPayment, payment: &mut Payment) {
     stands(row.description.as_ref(), &mut payment.description);
     stands(row.subtotal.as_ref(), &mut payment.subtotal);

@@ -82,7 +82,7 @@ pub struct Before<'a> {
     pub source: &'a str,
     /// What is recorded.
     pub known: &'a [Known],
-    /// To whom what an invoice gives was given.
+    /// The subject that got an invoice's credits.
     pub holders: &'a [(String, Subject)],
     /// Whether nothing new is given.
     pub is_revoke_only: bool,
@@ -210,7 +210,7 @@ fn write(source: &str, target: &Target, amount: i64, subject: Subject, known: Op
     Write { subject, entries, source, item: record.item.clone(), record: Some(record), lot }
 }
 
-/// Takes back from whom it was given to what stands of a grant.
+/// Takes back what stands of a grant from its holder.
 fn withheld(source: &str, known: &Known, holder: &Subject) -> Write {
     let source = source_of(source, &known.item);
     let standing = known.standing();

@@ -222,8 +222,8 @@ impl<'a> Group<'a> {
             .or_else(|| self.charges.iter().find_map(|(charge, _)| charge.invoice.clone()))
     }
 
-    /// What a paid invoice of a subscription is for; none before it is told. A paid invoice's lines do not change: of its snapshots the
-    /// newest that tells all of them counts, else the newest.
+    /// The lines of a subscription's paid invoice; `None` without a snapshot of the paid invoice. These lines do not change, so the
+    /// newest snapshot with all lines counts, else the newest with some.
     pub(super) fn invoice_lines(&self) -> Option<InvoiceLines> {
         let (newest, history) = self.invoices.first()?;
         newest.subscription.as_ref()?;

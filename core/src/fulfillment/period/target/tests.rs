@@ -295,7 +295,7 @@ fn plan(invoices: &[PaidInvoice], targets: &Targets, known: &[Known], holders: &
     changes(&before, invoices, targets, |subject, _| subject.is_none().then_some("it names nobody"))
 }
 
-/// What is known after changes, and to whom it was given; adds what was written to balances.
+/// The records and holders after changes; adds the written entries to the balances.
 fn after(
     done: &Changes,
     mut known: Vec<Known>,

@@ -74,7 +74,7 @@ fn each_tier_is_credited_by_itself_or_all_at_once() {
     assert_eq!(given(&at(half, &[first, invoice("in_2", half, one)], same, None)), [(800, 150)]);
 }
 
-/// How a walk is told: which credits name their lines, which changes wait for the invoice of the renewal, and when each was paid.
+/// The shape of a walk: which credits name their lines, which changes are on the renewal's invoice, and when each invoice was paid.
 #[derive(Debug, Clone)]
 struct Telling {
     named: Vec<bool>,
