@@ -43,6 +43,7 @@ extension_sql_file!(
         session::redaction::keep_secrets_out
     ]
 );
+extension_sql_file!("../sql/schema/checkout_defaults.sql", name = "checkout_defaults", requires = ["sessions"]);
 extension_sql_file!("../sql/schema/stripe_responses.sql", name = "stripe_responses", requires = ["sessions"]);
 extension_sql_file!("../sql/schema/live.sql", name = "live", requires = ["stripe_responses"]);
 extension_sql_file!("../sql/schema/policies.sql", name = "policies", requires = ["sessions"]);
@@ -65,6 +66,7 @@ extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = 
 extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfillment", "subjects"]);
 extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/explain.sql", name = "explain", requires = ["fulfillment"]);
+extension_sql_file!("../sql/schema/new_orders.sql", name = "new_orders", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/jobs.sql", name = "jobs", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/review.sql", name = "review", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/app_tables.sql", name = "app_tables", requires = ["attach"]);

@@ -6,6 +6,7 @@ use payments_core::metadata_prefix;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
+use crate::error::Error;
 use crate::pg::guc;
 
 static METADATA_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"payments_"));
@@ -13,6 +14,8 @@ static SIGNATURE_TOLERANCE: GucSetting<i32> = GucSetting::<i32>::new(300);
 static MAX_BODY: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
 static PERIOD_GRACE: GucSetting<i32> = GucSetting::<i32>::new(3 * 86_400);
 static MAX_OPEN_SESSIONS: GucSetting<i32> = GucSetting::<i32>::new(100);
+static STRIPE_VERSION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"2026-10-28.endive"));
+static ALLOW_SECOND_SUBSCRIPTION: GucSetting<bool> = GucSetting::<bool>::new(false);
 
 /// Defines them; called once, when the library is loaded.
 pub(crate) fn define() {
@@ -64,7 +67,50 @@ pub(crate) fn define() {
         GucContext::Suset,
         GucFlags::UNIT_S,
     );
+    define_checkout();
     guc::reserve_prefix(c"payments");
+}
+
+/// Those of the request to Stripe.
+fn define_checkout() {
+    GucRegistry::define_string_guc(
+        c"payments.stripe_version",
+        c"Stripe's version, which requests name in the header Stripe-Version.",
+        c"Their parameters are written in its words.",
+        &STRIPE_VERSION,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"payments.allow_second_subscription",
+        c"Whether a subject may subscribe again to a product of which it has a subscription.",
+        c"It is refused otherwise, also to a backend.",
+        &ALLOW_SECOND_SUBSCRIPTION,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+}
+
+/// Stripe's version: setting `payments.stripe_version`. It goes into a header, so that it may hold nothing else.
+#[pg_extern(stable, parallel_safe)]
+#[search_path(pg_catalog, pg_temp)]
+fn stripe_version() -> String {
+    let set = STRIPE_VERSION.get().map(|version| version.to_string_lossy().into_owned()).unwrap_or_default();
+    if !payments_core::session::defaults::is_version(&set) {
+        let shown: String = set.chars().take(100).collect();
+        Error::Argument(
+            "payments.stripe_version is no version of stripe's",
+            format!("It is {shown:?}."),
+            "Set it to a version such as 2026-10-28.endive.",
+        )
+        .raise();
+    }
+    set
+}
+
+/// Whether a subject may have several subscriptions of one product.
+pub(crate) fn allow_second_subscription() -> bool {
+    ALLOW_SECOND_SUBSCRIPTION.get()
 }
 
 /// The prefix of the metadata keys that we write: setting `payments.metadata_prefix`, `payments_` by default.

@@ -64,6 +64,36 @@ fn clean(value: Value) -> Value {
     }
 }
 
+/// Whether a text holds the secret of a page: `cs_…_secret_…` of a checkout session, `pi_…_secret_…` of a payment intent. A payer's browser
+/// has it, and nobody else should.
+#[must_use]
+pub fn has_client_secret(text: &str) -> bool {
+    text.contains("_secret_")
+}
+
+/// The JSON text without the secrets of pages, at any depth; `None` if there is none.
+#[must_use]
+pub fn json_without_client_secrets(text: &str) -> Option<String> {
+    if !text.contains(CLIENT_SECRET) {
+        return None;
+    }
+    let mut value = serde_json::from_str::<Value>(text).ok()?;
+    remove_client_secrets(&mut value).then(|| value.to_string())
+}
+
+const CLIENT_SECRET: &str = "client_secret";
+
+fn remove_client_secrets(value: &mut Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter_mut().fold(false, |any, item| remove_client_secrets(item) || any),
+        Value::Object(fields) => {
+            let had = fields.remove(CLIENT_SECRET).is_some();
+            fields.values_mut().fold(had, |any, field| remove_client_secrets(field) || any)
+        }
+        _ => false,
+    }
+}
+
 /// The text with every secret removed.
 #[must_use]
 pub fn without_secrets(text: &str) -> String {
@@ -199,6 +229,23 @@ mod tests {
         );
         assert_eq!(json_without_secrets(r#"{"client_secret":"pi_3O_secret_sk2","id":"cs_live_a1"}"#), None);
         assert_eq!(json_without_secrets(r#"{"a":1e400,"b":"sk_live_abc"}"#).as_deref(), Some("{}"));
+    }
+
+    #[test]
+    fn secrets_of_pages_are_taken_out_at_any_depth() {
+        let answer = r#"{"client_secret":"cs_test_a_secret_b","id":"cs_test_a","payment_intent":{"client_secret":"pi_1_secret_c","id":"pi_1"},
+                         "list":[{"client_secret":null}]}"#;
+        assert!(has_client_secret(answer));
+        assert_eq!(
+            json_without_client_secrets(answer).as_deref(),
+            Some(r#"{"id":"cs_test_a","list":[{}],"payment_intent":{"id":"pi_1"}}"#)
+        );
+        for harmless in [r#"{"id":"cs_test_a"}"#, r#"{"note":"a client_secret"}"#, "client_secret, not json"] {
+            assert_eq!(json_without_client_secrets(harmless), None, "{harmless}");
+            assert!(!has_client_secret(harmless));
+        }
+        // It is no key of Stripe's, and stays where it belongs.
+        assert!(!looks_secret("cs_test_a1B2_secret_fidwbEhqYWAnPydgaGdgYWFgYScpJ2lkfGpwcVF8dWAnPyd2bGtiaWAnKSdga2RnaWBVaWRmYG1qaWFgd3YnP3F3cGAl"));
     }
 
     #[test]

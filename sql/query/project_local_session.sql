@@ -42,6 +42,9 @@ update payments.checkout_sessions s
        stripe_customer_id = n.stripe_customer_id,
        stripe_payment_intent_id = n.stripe_payment_intent_id,
        stripe_subscription_id = n.stripe_subscription_id,
+       client_secret = case when n.status operator(pg_catalog.=) 'open'
+                             and s.stripe_checkout_session_id operator(pg_catalog.=) n.stripe_checkout_session_id
+                            then s.client_secret end,
        last_error = case when n.status operator(pg_catalog.=) 'completed' then null else s.last_error end
   from (
     select o.id,

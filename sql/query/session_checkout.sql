@@ -16,7 +16,7 @@ select pg_catalog.json_build_object(
          'guest', f.guest,
          -- Nothing is known of it but what is asked for now.
          'untouched', f.status operator(pg_catalog.=) 'initialized' and f.payment_status is null and f.stripe_checkout_session_id is null
-                      and f.stripe_customer_id is null and f.url is null and f.last_error is null and f.raw operator(pg_catalog.=) '{}'
+                      and f.stripe_customer_id is null and f.url is null and f.client_secret is null and f.last_error is null and f.raw operator(pg_catalog.=) '{}'
                       and payments.request_digest(pg_catalog.to_jsonb(f.*)::pg_catalog.text) operator(pg_catalog.=) $6,
          -- As policy guest_select asks it.
          'shown', f.updated_at operator(pg_catalog.=) pg_catalog.now()
@@ -45,15 +45,8 @@ update payments.checkout_sessions as s
        guest_transaction = pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8
  where s.id operator(pg_catalog.=) $1::pg_catalog.uuid and s.status operator(pg_catalog.=) 'initialized' and s.payment_status is null
    and s.stripe_checkout_session_id is null
-   and s.stripe_customer_id is null and s.url is null and s.last_error is null and s.raw operator(pg_catalog.=) '{}'
+   and s.stripe_customer_id is null and s.url is null and s.client_secret is null and s.last_error is null and s.raw operator(pg_catalog.=) '{}'
    and payments.request_digest(pg_catalog.to_jsonb(s.*)::pg_catalog.text) operator(pg_catalog.=) $3;
-
--- find_price: what is known of a price, a row for each environment that has it. $1 price id text
-select pg_catalog.json_build_object(
-         'environment', p.environment, 'active', p.active,
-         'recurring', coalesce(p.type operator(pg_catalog.=) 'recurring', p.recurring_interval is not null))::pg_catalog.text
-  from payments.prices p
- where p.stripe_price_id operator(pg_catalog.=) $1;
 
 -- key_is_known: whether a row holds an idempotency key, plain or set aside (a JSON boolean).
 -- $1 environment text, $2 key text, $3 key set aside text

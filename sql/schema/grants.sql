@@ -70,6 +70,7 @@ as $$
     ('admin', 'payments.has_entitlement(text,text)'),
     ('admin', 'payments.entitlements_of(text)'),
     ('admin', 'payments.stripe_request(uuid)'),
+    ('admin', 'payments.set_checkout_defaults(text,jsonb,text)'),
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
     ('admin', 'payments.record_stripe_error(uuid,text)'),
     ('admin', 'payments.apply_stripe_event(text,jsonb)'),
@@ -99,6 +100,7 @@ as $$
     ('admin', 'payments.set_credit_benefit(text,text,bigint,interval,boolean,interval,boolean)'),
     ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean,boolean)'),
     ('admin', 'payments.remove_benefit(text,text,text)'),
+    ('admin', 'payments.create_order(text,jsonb,text,text,text,regclass)'),
     ('admin', 'payments.claim_jobs(integer)'),
     ('admin', 'payments.finish_job(text)'),
     ('admin', 'payments.finish_job(uuid)'),
@@ -145,6 +147,7 @@ as $$
     ('admin', 'payments.webhook_events', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.benefits', 'select, insert, update, delete, trigger'),
     -- These are written by payments alone.
+    ('admin', 'payments.checkout_defaults', 'select'),
     ('admin', 'payments.fulfillments', 'select, trigger'),
     ('admin', 'payments.credit_promises', 'select'),
     ('admin', 'payments.credit_holders', 'select'),

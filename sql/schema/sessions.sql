@@ -30,6 +30,7 @@ create type payments.checkout_session as (
   claimed_by_session text,
   recovered_from text,
   url text,
+  client_secret text,
   last_error text,
   raw jsonb,
   request jsonb,
@@ -136,8 +137,8 @@ as $$ select payments.insert_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, $9
 /* Inserts a checkout session as the caller and returns it. The same key and the same request by the same caller returns the
    first row, whatever its state.
 
-   Raises 22023 (a bad argument), 42501 (not the caller's subject), 55000 (live is not approved), PT409 (the key was used for
-   another request). */
+   Raises 22023 (a bad argument), 42501 (not the caller's subject), 55000 (live is not approved), 23505 (the subject has a subscription
+   of that product), PT409 (the key was used for another request). */
 create function payments.create_checkout_session(
   environment text, mode text, line_items jsonb, success_url text, cancel_url text,
   subject_type text default null, subject_id text default null, customer_email text default null,
@@ -251,43 +252,6 @@ as $$
     from payments.linking_metadata(session) links, jsonb_strip_nulls(links) as sent (linking)
 $$;
 
-create function payments.checkout_params(session payments.checkout_session) returns jsonb
-  language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-  metadata jsonb := payments.metadata_to_send(session);
-  customer text;
-  params jsonb;
-begin
-  select m.stripe_customer_id into customer
-    from payments.stripe_customer_mappings m
-   where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id;
-  params := jsonb_build_object(
-    'mode', session.mode,
-    'line_items', (
-      select jsonb_agg(jsonb_build_object('price', coalesce(i.item ->> 'price', i.item ->> 'stripePriceId'),
-                                          'quantity', coalesce(i.item -> 'quantity', '1')) order by i.place)
-        from jsonb_array_elements(session.line_items) with ordinality as i(item, place)),
-    'success_url', session.success_url,
-    'cancel_url', session.cancel_url,
-    'client_reference_id', session.id::text,
-    'metadata', metadata,
-    case session.mode when 'payment' then 'payment_intent_data' else 'subscription_data' end,
-    jsonb_build_object('metadata', metadata));
-  if customer is not null then
-    return params || jsonb_build_object('customer', customer);
-  end if;
-  if session.customer_email is not null then
-    params := params || jsonb_build_object('customer_email', session.customer_email);
-  end if;
-  -- Without it a one-time checkout makes a guest, and the subject never gets a customer of its own.
-  if session.mode = 'payment' and session.subject_id is not null then
-    params := params || '{"customer_creation": "always"}';
-  end if;
-  return params;
-end
-$$;
-
 create function payments.portal_params(session payments.customer_portal_session) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -308,14 +272,15 @@ begin
 end
 $$;
 
-/* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key and params, nested as
-   Stripe's API names them. The same session gives the same request, so that it may be sent again under its key: what was
-   said first is kept with the row, whatever becomes of the subject's customer or of payments.metadata_prefix meanwhile.
+/* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key, stripe_version (for the header
+   Stripe-Version) and params, nested as Stripe's API names them. The same session gives the same request, so that it may be sent again
+   under its key: what was said first is kept with the row, whatever becomes of the subject's customer, of checkout defaults or of a
+   setting meanwhile.
    (Where nothing can be written, on a standby, it is said and not kept.) Stripe takes 50 keys of metadata: the keys that link
    back go first, of the row's own as many as there is room for, in the order of their names; the others stay in the row.
 
    Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
-   customer). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
+   customer), 25001 (a trial, under another isolation level than read committed), 22023 (payments.stripe_version). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
 create function payments.stripe_request(session_id uuid) returns jsonb
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
@@ -348,6 +313,7 @@ begin
     select s.request into kept from payments.checkout_sessions s where s.id = session_id;
     said := coalesce(kept, jsonb_build_object(
       'method', 'POST', 'path', '/v1/checkout/sessions', 'idempotency_key', 'checkout_session_' || session_id,
+      'stripe_version', payments.stripe_version(),
       'params', payments.checkout_params(checkout)));
   else
     select (jsonb_populate_record(null::payments.customer_portal_session, to_jsonb(s.*))).* into portal
@@ -359,6 +325,7 @@ begin
     select s.request into kept from payments.customer_portal_sessions s where s.id = session_id;
     said := coalesce(kept, jsonb_build_object(
       'method', 'POST', 'path', '/v1/billing_portal/sessions', 'idempotency_key', 'portal_session_' || session_id,
+      'stripe_version', payments.stripe_version(),
       'params', payments.portal_params(portal)));
   end if;
   if kept is null and may_write then
@@ -390,7 +357,8 @@ begin
   if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass and tgname = 'payments_secrets') then
     create trigger payments_secrets
       before update of subject_type, subject_id, customer_email, line_items, success_url, cancel_url, idempotency_key,
-        metadata, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, last_error, raw
+        metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url,
+        client_secret, last_error, raw
       on payments.checkout_sessions for each row
       execute function payments.keep_secrets_out();
     alter trigger payments_secrets on payments.checkout_sessions depends on extension payments;

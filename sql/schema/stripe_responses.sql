@@ -17,7 +17,8 @@ begin
 end
 $$;
 
-/* Records what Stripe answered to stripe_request: its id, url, customer and what it pays for; the session is open (a portal session created).
+/* Records what Stripe answered to stripe_request: its id, url or client_secret, customer and what it pays for; the session is open (a portal
+   session created).
    A webhook may have come first: what is known stays, and no status goes back. Returns the row.
 
    Raises P0002 (no such session), 22023 (not the response to this session's request). */
@@ -89,6 +90,9 @@ begin
                                              else s.stripe_checkout_session_id end,
            claimed_by_session = null,
            url = coalesce(response operator(pg_catalog.->>) 'url', s.url),
+           -- Of a session that a webhook moved on nobody needs it; of one that Stripe recovered from it, it is not.
+           client_secret = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed', 'open']) and s.recovered_from is null
+                                then coalesce(response operator(pg_catalog.->>) 'client_secret', s.client_secret) end,
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
            stripe_payment_intent_id = coalesce(s.stripe_payment_intent_id,
                                                payments.stripe_id(response operator(pg_catalog.->) 'payment_intent')),

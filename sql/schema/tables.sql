@@ -106,6 +106,7 @@ begin
       unique (stripe_price_id, environment)
     );
     create index prices_product_idx on payments.prices (stripe_product_id, environment);
+    create index prices_lookup_key_idx on payments.prices (lookup_key, environment) where lookup_key is not null;
   end if;
 
   if to_regclass('payments.customers') is null then
@@ -161,6 +162,7 @@ begin
   end if;
 
   -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
+  -- client_secret: with it the buyer's browser shows the page of an open session that has no url.
   -- claimed_by_session: the Stripe session that has this row only because it names it; where several do, the best of them has it
   -- (payment/session_owner.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
   -- recovered_from: the one that was recorded, while a session that Stripe recovered from it has the row.
@@ -195,6 +197,7 @@ begin
       claimed_by_session text,
       recovered_from text,
       url text,
+      client_secret text,
       last_error text,
       raw jsonb not null default '{}',
       request jsonb,

@@ -11,6 +11,7 @@ mod due;
 mod entitlements;
 mod jobs;
 mod lapse;
+mod new_order;
 mod order;
 mod passes;
 mod paywall;

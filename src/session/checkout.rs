@@ -1,32 +1,26 @@
 //! The guard of `payments.checkout_sessions`: what is asked holds for plain INSERTs and for the functions alike.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
-use payments_core::session::{Checkout, LineItem, Refusal, digest, park_key, park_key_forever};
+use payments_core::session::{AskedItem, Checkout, Refusal, by_price_id, digest, park_key, park_key_forever};
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse};
+use super::{Caller, Row, guarded, is_request, open_sessions, prices, redaction, refuse};
 use crate::definer;
 use crate::error::Error;
-use crate::pg::cache::{Cache, cached};
 use crate::pg::guc::SearchPath;
 use crate::pg::jsonb::Jsonb;
-use crate::pg::slot::slot;
 use crate::pg::statement::{query, text};
-use crate::pg::{advisory_lock, catalog, transaction};
+use crate::pg::{advisory_lock, transaction};
 use crate::precondition::require_live_approval;
 use crate::settings::metadata_prefix;
 
 query!(FIND_KEY, "session_checkout", "find_key");
 query!(MOVE_KEY, "session_checkout", "move_key");
 query!(SHOW_TO_GUEST, "session_checkout", "show_to_guest");
-query!(FIND_PRICE, "session_checkout", "find_price");
 query!(KEY_IS_KNOWN, "session_checkout", "key_is_known");
 
 const TABLE: &str = "payments.checkout_sessions";
-const NOT_YOURS: [&str; 10] = [
+const NOT_YOURS: [&str; 11] = [
     "payment_status",
     "stripe_checkout_session_id",
     "stripe_customer_id",
@@ -35,6 +29,7 @@ const NOT_YOURS: [&str; 10] = [
     "claimed_by_session",
     "recovered_from",
     "url",
+    "client_secret",
     "last_error",
     "request_digest",
 ];
@@ -77,25 +72,44 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Error> {
     }
     let items = asked.check(&metadata_prefix())?;
     redaction::keep_out(row, None, &redaction::NOT_IN_REQUEST)?;
+    redaction::end_client_secret(row);
     if asked.idempotency_key.is_some() && row.text("request_digest").is_none() {
         row.set("request_digest", asked.digest(&metadata_prefix()));
     }
-    definer::write(SearchPath::Pinned, || {
+    let by_id = definer::write(SearchPath::Pinned, || {
         caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
-        let asks = is_request(row);
         open_sessions::take_turns(caller);
-        let key = asked.idempotency_key.as_deref().map(|key| Key::presented(key, row, &asked));
-        match caller {
-            _ if key.is_some_and(|key| key.is_known(&asked) && key.claim(&asked)) => Ok(()),
-            // What a backend tells of the past asks for nothing.
-            Caller::Trusted if !asks => Ok(()),
-            Caller::Trusted => require_live_approval(asked.environment.as_deref()),
-            Caller::User(_) | Caller::Guest => {
-                can_be_sold(&asked, &items)?;
-                Ok(open_sessions::has_room(caller, open_sessions::SessionKind::Checkout)?)
-            }
+        sell(caller, &asked, &items, row)
+    })?;
+    if let Some(line_items) = by_id {
+        row.set("line_items", Jsonb(line_items));
+    }
+    Ok(())
+}
+
+/// Whether the request may be, or was made before. Returns its line items by the ids of their prices, where they name others.
+fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Result<Option<String>, Error> {
+    let found = prices::price_ids(asked.environment.as_deref(), items);
+    let by_id = found.as_ref().ok().and_then(|found| by_price_id(asked.line_items.as_deref()?, found));
+    // As a row would hold it: a guest's own is known by that again.
+    let held = Checkout { line_items: by_id.clone().or_else(|| asked.line_items.clone()), ..asked.clone() };
+    let key = asked.idempotency_key.as_deref().map(|key| Key::presented(key, row, asked));
+    if key.is_some_and(|key| key.is_known(asked) && key.claim(&held)) {
+        return Ok(by_id);
+    }
+    let found = found?;
+    match caller {
+        // What a backend tells of the past asks for nothing.
+        Caller::Trusted if !is_request(row) => return Ok(by_id),
+        Caller::Trusted => require_live_approval(asked.environment.as_deref())?,
+        Caller::User(_) | Caller::Guest => {
+            prices::can_be_sold(asked, &found)?;
+            open_sessions::has_room(caller, open_sessions::SessionKind::Checkout)?;
         }
-    })
+    }
+    // Of a backend, too: nobody means to bill a subject twice, and who does says so with the setting.
+    prices::is_first_subscription(asked, &found)?;
+    Ok(by_id)
 }
 
 /// Checks a request as strictly for a backend as for a caller; for which subject is up to the backend.
@@ -127,8 +141,10 @@ fn check_checkout_session(
         idempotency_key,
         metadata: metadata.map(|value| value.0),
     };
-    let items = asked.check(&metadata_prefix()).map_err(Error::from);
-    if let Err(error) = items.and_then(|items| definer::read(|| can_be_sold(&asked, &items))) {
+    let sold = |items: Vec<AskedItem>| {
+        definer::read(|| prices::can_be_sold(&asked, &prices::price_ids(asked.environment.as_deref(), &items)?))
+    };
+    if let Err(error) = asked.check(&metadata_prefix()).map_err(Error::from).and_then(sold) {
         refuse(&error, asked.holds_secret());
     }
 }
@@ -161,58 +177,6 @@ fn row_is_untouched(row: &Row) -> Result<(), Refusal> {
         return Err(Refusal::NotYours("raw"));
     }
     Ok(())
-}
-
-/// What the catalog knows of a price in one environment.
-#[derive(Debug, Deserialize)]
-struct Price {
-    environment: String,
-    active: bool,
-    recurring: bool,
-}
-
-type Prices = Rc<[Price]>;
-
-/// What the catalog knows of prices, by environment and price.
-#[derive(Default)]
-struct OfPrices(RefCell<Cache<(String, String), Prices>>);
-
-/// What the catalog knows of a price that is asked for in an environment.
-fn known(environment: &str, price: &str) -> Prices {
-    let key = (environment.to_owned(), price.to_owned());
-    cached(&slot::<OfPrices>().0, &[catalog::payments_table(c"prices")], key, |(environment, price)| {
-        let found: Prices = FIND_PRICE.read(&[text(price.as_str())]).into();
-        // One that it does not know there becomes known without anybody being told.
-        let keep = found.iter().any(|known| known.environment == *environment);
-        (found, keep)
-    })
-}
-
-/// Whether the environment takes money and every price that the catalog knows can be sold in this mode. A subscription's checkout may
-/// hold prices that are paid once beside one that recurs.
-fn can_be_sold(asked: &Checkout, items: &[LineItem]) -> Result<(), Error> {
-    require_live_approval(asked.environment.as_deref())?;
-    let environment = asked.environment.as_deref().unwrap_or_default();
-    let is_subscription = asked.mode.as_deref() == Some("subscription");
-    let mut paid_once = Vec::new();
-    for item in items {
-        let prices = known(environment, &item.price);
-        match prices.iter().find(|known| known.environment == environment) {
-            Some(known) if !known.active => return Err(Refusal::PriceInactive(item.price.clone()).into()),
-            Some(known) if known.recurring && !is_subscription => {
-                return Err(Refusal::PriceMode { price: item.price.clone(), recurring: true }.into());
-            }
-            Some(known) if !known.recurring => paid_once.push(&item.price),
-            None if !prices.is_empty() => return Err(Refusal::PriceElsewhere(item.price.clone()).into()),
-            _ => {}
-        }
-    }
-    match paid_once.first() {
-        Some(price) if is_subscription && paid_once.len() == items.len() => {
-            Err(Refusal::PriceMode { price: (*price).clone(), recurring: false }.into())
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A row that holds the presented key, or that holds it set aside for the present caller.

@@ -1,13 +1,15 @@
 //! Asking to pay: who may bill for whom, and what may stand in a session.
 
 pub(crate) mod checkout;
+mod defaults;
 mod open_sessions;
 pub(crate) mod portal;
+pub(crate) mod prices;
 pub(crate) mod redaction;
 pub(crate) mod subject;
 mod subject_type;
 
-use payments_core::redact::{json_looks_secret, looks_secret};
+use payments_core::redact::{has_client_secret, json_looks_secret, looks_secret};
 use payments_core::session::Refusal;
 use pgrx::datum::UnboxDatum;
 use pgrx::heap_tuple::PgHeapTuple;
@@ -123,14 +125,16 @@ impl Row<'_> {
         trigger_row::set(&mut self.0, column, value).unwrap_or_else(|error| pgrx::error!("column {column}: {error}"));
     }
 
-    /// Whether any text or JSON of it holds what looks like a Stripe secret.
+    /// Whether any text or JSON of it holds what looks like a Stripe secret, or the secret of a page that shows a checkout.
     fn holds_secret(&self) -> bool {
         self.0.attributes().any(|(place, column)| match column.atttypid {
-            pg_sys::TEXTOID => {
-                self.0.get_by_index::<String>(place).ok().flatten().is_some_and(|text| looks_secret(&text))
-            }
+            pg_sys::TEXTOID => self.0.get_by_index::<String>(place).ok().flatten().is_some_and(|text| {
+                looks_secret(&text) || column.name() == "client_secret"
+            }),
             pg_sys::JSONBOID => {
-                self.0.get_by_index::<Jsonb>(place).ok().flatten().is_some_and(|json| json_looks_secret(&json.0))
+                self.0.get_by_index::<Jsonb>(place).ok().flatten().is_some_and(|json| {
+                    json_looks_secret(&json.0) || has_client_secret(&json.0)
+                })
             }
             _ => false,
         })

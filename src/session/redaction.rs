@@ -1,7 +1,9 @@
 //! No session holds one of Stripe's secrets, whoever writes it: what a request or Stripe's ids cannot be is refused, what a
 //! backend notes of Stripe's answer is noted without it.
 
-use payments_core::redact::{json_looks_secret, json_without_secrets, looks_secret, without_secrets};
+use payments_core::redact::{
+    has_client_secret, json_looks_secret, json_without_client_secrets, json_without_secrets, looks_secret, without_secrets,
+};
 use payments_core::session::Refusal;
 use pgrx::prelude::*;
 
@@ -67,11 +69,22 @@ pub(super) fn keep_out(row: &mut Row, before: Option<&Row>, columns: &Columns) -
         hide_statement_from_log();
         row.set("last_error", without_secrets(&error));
     }
-    if let Some(raw) = row.json("raw").as_deref().and_then(json_without_secrets) {
-        hide_statement_from_log();
-        row.set("raw", Jsonb(raw));
+    if let Some(raw) = row.json("raw") {
+        let without_keys = json_without_secrets(&raw);
+        let clean = json_without_client_secrets(without_keys.as_deref().unwrap_or(&raw)).or(without_keys);
+        if let Some(clean) = clean {
+            hide_statement_from_log();
+            row.set("raw", Jsonb(clean));
+        }
     }
     Ok(())
+}
+
+/// The secret of its page ends with a session: only an open one has any.
+pub(super) fn end_client_secret(row: &mut Row) {
+    if row.text("client_secret").is_some() && row.text("status").as_deref() != Some("open") {
+        row.set("client_secret", None::<String>);
+    }
 }
 
 /// Keeps secrets out of what an UPDATE writes. The guards see to it at INSERT.
@@ -82,9 +95,9 @@ fn keep_secrets_out<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
     let relation = trigger.relid().unwrap_or(pg_sys::InvalidOid);
-    let columns = match catalog::qualified_name(relation).as_deref() {
-        Some("payments.checkout_sessions") => &CHECKOUT,
-        Some("payments.customer_portal_sessions") => &PORTAL,
+    let (columns, is_checkout) = match catalog::qualified_name(relation).as_deref() {
+        Some("payments.checkout_sessions") => (&CHECKOUT, true),
+        Some("payments.customer_portal_sessions") => (&PORTAL, false),
         _ => super::misplaced("BEFORE UPDATE FOR EACH ROW on a session table"),
     };
     let before_row = matches!(trigger.when(), Ok(PgTriggerWhen::Before));
@@ -99,6 +112,9 @@ fn keep_secrets_out<'a>(
     if let Err(refusal) = keep_out(&mut row, Some(&Row(old.into_owned())), columns) {
         refuse(&refusal.into(), true);
     }
+    if is_checkout {
+        end_client_secret(&mut row);
+    }
     Ok(Some(row.0))
 }
 
@@ -107,7 +123,7 @@ fn keep_secrets_out<'a>(
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn hide_secrets_from_log(texts: Vec<Option<String>>) {
-    if texts.into_iter().flatten().any(|text| looks_secret(&text)) {
+    if texts.into_iter().flatten().any(|text| looks_secret(&text) || has_client_secret(&text)) {
         hide_statement_from_log();
     }
 }

@@ -14,6 +14,7 @@ pub mod grant;
 pub mod jobs;
 pub mod line_items;
 pub mod money;
+pub mod new_order;
 pub mod order;
 pub mod own;
 pub mod pass;

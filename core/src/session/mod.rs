@@ -1,6 +1,7 @@
 //! What a request to pay, or to open the portal, may hold: checks that need no database. The guards check the rest: who
 //! may bill for a subject, whether a price can be sold, and whether live is approved.
 
+pub mod defaults;
 pub mod limits;
 mod refusal;
 mod url;
@@ -64,13 +65,22 @@ pub struct Portal {
     pub configuration_id: Option<String>,
 }
 
-/// One line item.
+/// One line item as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineItem {
-    /// Stripe's id of the price.
-    pub price: String,
+pub struct AskedItem {
+    /// What is bought.
+    pub price: PriceName,
     /// How many.
     pub quantity: u64,
+}
+
+/// By which name a price is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PriceName {
+    /// Stripe's id of it.
+    Id(String),
+    /// The app's own name, which the catalog knows.
+    LookupKey(String),
 }
 
 impl Checkout {
@@ -80,7 +90,7 @@ impl Checkout {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn check(&self, prefix: &str) -> Result<Vec<LineItem>, Refusal> {
+    pub fn check(&self, prefix: &str) -> Result<Vec<AskedItem>, Refusal> {
         self.no_secret()?;
         environment(self.environment.as_deref())?;
         match self.mode.as_deref() {
@@ -317,7 +327,11 @@ fn json(column: &'static str, text: Option<&str>) -> Result<Value, Refusal> {
     text.map_or(Ok(Value::Null), |text| serde_json::from_str(text).map_err(|_| Refusal::Json(column)))
 }
 
-fn line_items(text: Option<&str>) -> Result<Vec<LineItem>, Refusal> {
+/// The items of a JSON text.
+///
+/// # Errors
+/// The first thing that is wrong with them.
+pub fn line_items(text: Option<&str>) -> Result<Vec<AskedItem>, Refusal> {
     let Value::Array(items) = json("line_items", text)? else {
         return Err(Refusal::LineItemsShape);
     };
@@ -327,23 +341,41 @@ fn line_items(text: Option<&str>) -> Result<Vec<LineItem>, Refusal> {
     items.iter().enumerate().map(|(place, item)| line_item(place + 1, item)).collect()
 }
 
-fn line_item(place: usize, item: &Value) -> Result<LineItem, Refusal> {
+fn line_item(place: usize, item: &Value) -> Result<AskedItem, Refusal> {
     let refuse = |why| Refusal::LineItem { place, why };
     let Value::Object(item) = item else {
         return Err(refuse("It is not an object."));
     };
-    if item.keys().any(|key| !matches!(key.as_str(), "price" | "stripePriceId" | "quantity")) {
-        return Err(refuse("It has another key than stripePriceId (or price) and quantity."));
+    if item.keys().any(|key| !matches!(key.as_str(), "price" | "stripePriceId" | "lookup_key" | "quantity")) {
+        return Err(refuse("It has another key than price (or stripePriceId), lookup_key and quantity."));
     }
-    let price = match (item.get("price"), item.get("stripePriceId")) {
-        (Some(Value::String(price)), None) | (None, Some(Value::String(price))) if is_name(price) => price.clone(),
-        (Some(_), Some(_)) => return Err(refuse("It has both price and stripePriceId.")),
+    let mut names = ["price", "stripePriceId", "lookup_key"].into_iter().filter_map(|key| Some((key, item.get(key)?)));
+    let price = match (names.next(), names.next()) {
+        (Some(("lookup_key", Value::String(key))), None) if is_name(key) => PriceName::LookupKey(key.clone()),
+        (Some((_, Value::String(price))), None) if is_name(price) => PriceName::Id(price.clone()),
+        (Some(_), Some(_)) => return Err(refuse("It names its price twice.")),
         _ => return Err(refuse("It names no price.")),
     };
-    Ok(LineItem {
+    Ok(AskedItem {
         price,
         quantity: quantity(item).ok_or_else(|| refuse("Its quantity is not a whole number from 1 to 999999."))?,
     })
+}
+
+/// The line items with each price by its id, where some are asked for by lookup key; `found` are the ids of all items, in their order.
+#[must_use]
+pub fn by_price_id(line_items: &str, found: &[String]) -> Option<String> {
+    let Ok(Value::Array(mut items)) = serde_json::from_str(line_items) else { return None };
+    let mut changed = false;
+    for (item, price) in items.iter_mut().zip(found) {
+        if let Value::Object(item) = item
+            && item.remove("lookup_key").is_some()
+        {
+            item.insert("price".to_owned(), price.as_str().into());
+            changed = true;
+        }
+    }
+    changed.then(|| Value::Array(items).to_string())
 }
 
 /// One, unless it says how many.

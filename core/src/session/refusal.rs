@@ -35,6 +35,21 @@ pub enum Refusal {
     PriceInactive(String),
     /// A price of the other environment.
     PriceElsewhere(String),
+    /// A lookup key that no active price has.
+    LookupKeyUnknown(String),
+    /// A lookup key that several active prices have.
+    LookupKeyAmbiguous(String),
+    /// The subject has a subscription of the product.
+    SecondSubscription {
+        /// The subject's type.
+        subject_type: String,
+        /// Its id.
+        subject_id: String,
+        /// Stripe's id of the subscription.
+        subscription: String,
+        /// Its status.
+        status: String,
+    },
     /// A price that doesn't fit the mode.
     PriceMode {
         /// Which price.
@@ -76,6 +91,8 @@ pub enum Refusal {
     NotYours(&'static str),
     /// The transaction's isolation level hides which row has an idempotency key.
     Isolation,
+    /// The transaction's isolation level hides whether the subject had a trial.
+    IsolationOfTrial,
     /// A caller without an identity named a subject.
     Anonymous,
     /// The subject type is not registered, so nobody may bill for it.
@@ -101,7 +118,8 @@ impl Refusal {
     #[must_use]
     pub fn sqlstate(&self) -> &'static str {
         match self {
-            Self::Isolation => "25001",
+            Self::SecondSubscription { .. } => "23505",
+            Self::Isolation | Self::IsolationOfTrial => "25001",
             Self::TooManyOpen { .. } => "54000",
             Self::NotYours(_) | Self::Anonymous | Self::Unregistered(_) | Self::NotOwned { .. } => "42501",
             _ => "22023",
@@ -124,6 +142,9 @@ impl Refusal {
             Self::LineItem { .. } => "line item is not usable".to_owned(),
             Self::PriceInactive(_) => "price is not active".to_owned(),
             Self::PriceElsewhere(_) => "price is of the other environment".to_owned(),
+            Self::LookupKeyUnknown(_) => "no active price has this lookup key".to_owned(),
+            Self::LookupKeyAmbiguous(_) => "several active prices have this lookup key".to_owned(),
+            Self::SecondSubscription { .. } => "subject has a subscription of this product".to_owned(),
             Self::PriceMode { recurring: true, .. } => "a recurring price needs mode subscription".to_owned(),
             Self::PriceMode { recurring: false, .. } => "a subscription needs a recurring price".to_owned(),
             Self::Url { column, .. } => format!("{column} must be an absolute http or https url"),
@@ -138,6 +159,7 @@ impl Refusal {
             Self::Key(_) => "idempotency_key is not usable".to_owned(),
             Self::NotYours(column) => format!("{column} is not written by callers"),
             Self::Isolation => "idempotency keys are used under read committed only".to_owned(),
+            Self::IsolationOfTrial => "trials are given under read committed only".to_owned(),
             Self::Anonymous => "caller is not signed in".to_owned(),
             Self::Unregistered(_) => "subject type is not registered".to_owned(),
             Self::NotOwned { .. } => "caller may not bill for this subject".to_owned(),
@@ -168,6 +190,10 @@ impl Refusal {
             Self::MetadataKeys(count) => format!("It has {count}, those that link back to the session not counted."),
             Self::LineItem { place, why } => format!("Item {place}: {why}"),
             Self::PriceInactive(price) | Self::PriceElsewhere(price) => format!("Price {price}."),
+            Self::LookupKeyUnknown(key) | Self::LookupKeyAmbiguous(key) => format!("Lookup key {}.", short(key)),
+            Self::SecondSubscription { subject_type, subject_id, subscription, status } => {
+                format!("Subject {} {}, subscription {subscription}, {status}.", short(subject_type), short(subject_id))
+            }
             Self::PriceMode { price, recurring: true } => format!("Price {price} recurs."),
             Self::PriceMode { price, recurring: false } => format!("Price {price} does not recur."),
             Self::Url { given, .. } => {
@@ -188,7 +214,7 @@ impl Refusal {
                 format!("It is blank, longer than {MAX_KEY} characters, or holds control characters; it has {length}.")
             }
             Self::NotYours(column) => format!("{column} was given."),
-            Self::Isolation => "This transaction is repeatable read or serializable.".to_owned(),
+            Self::Isolation | Self::IsolationOfTrial => "This transaction is repeatable read or serializable.".to_owned(),
             Self::Anonymous => {
                 "There is no user id in the request's claims, or the session's role is no gateway.".to_owned()
             }
@@ -216,10 +242,18 @@ impl Refusal {
             }
             Self::Name(_) => "Pass the id as the app stores it.",
             Self::LineItemsShape | Self::LineItemsCount(_) | Self::LineItem { .. } => {
-                "Each item reads {\"stripePriceId\": \"price_…\", \"quantity\": 1}."
+                "Each item reads {\"price\": \"price_…\", \"quantity\": 1}, or lookup_key in place of price."
             }
             Self::PriceInactive(_) => "Sell an active price.",
             Self::PriceElsewhere(_) => "Use a price of the environment that is asked for.",
+            Self::LookupKeyUnknown(_) => "Sync the catalog with payments.sync_stripe_objects(), or pass the price's id.",
+            Self::LookupKeyAmbiguous(_) => {
+                "Sync the catalog with payments.sync_stripe_objects(): at Stripe one price has it. Or pass the price's id."
+            }
+            Self::SecondSubscription { .. } => {
+                "Change that one, in the customer portal or with payments.request_subscription_change(); with the setting \
+                 payments.allow_second_subscription a subject may have several."
+            }
             Self::PriceMode { .. } => "Use the mode that fits the price, or a price that fits the mode.",
             Self::Url { .. } => "Pass a URL such as https://app.example.com/paid.",
             Self::Email(_) => "Pass an address, or null.",
@@ -232,7 +266,7 @@ impl Refusal {
             Self::Reserved { .. } => "Leave the key out: payments.stripe_request() adds it.",
             Self::Key(_) => "Pass 1 to 200 printable characters that name this one request.",
             Self::NotYours(_) => "Leave it out; the backend writes it with payments.record_stripe_response().",
-            Self::Isolation => "Begin the transaction with isolation level read committed.",
+            Self::Isolation | Self::IsolationOfTrial => "Begin the transaction with isolation level read committed.",
             Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
             Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
             Self::NotOwned { .. } => "Ask as someone who may bill for it.",
@@ -273,6 +307,14 @@ mod tests {
             Refusal::LineItem { place: 2, why: "It names no price." },
             Refusal::PriceInactive(text()),
             Refusal::PriceElsewhere(text()),
+            Refusal::LookupKeyUnknown(text()),
+            Refusal::LookupKeyAmbiguous(text()),
+            Refusal::SecondSubscription {
+                subject_type: text(),
+                subject_id: text(),
+                subscription: text(),
+                status: text(),
+            },
             Refusal::PriceMode { price: text(), recurring: true },
             Refusal::PriceMode { price: text(), recurring: false },
             Refusal::Url { column: "success_url", given: text() },
@@ -287,6 +329,7 @@ mod tests {
             Refusal::Key(201),
             Refusal::NotYours("status"),
             Refusal::Isolation,
+            Refusal::IsolationOfTrial,
             Refusal::Anonymous,
             Refusal::Unregistered(text()),
             Refusal::NotOwned { subject_type: text(), subject_id: text() },
@@ -310,7 +353,8 @@ mod tests {
     fn the_sqlstate_tells_what_kind_of_refusal_it_is() {
         for refusal in all() {
             let expected = match &refusal {
-                Refusal::Isolation => "25001",
+                Refusal::SecondSubscription { .. } => "23505",
+                Refusal::Isolation | Refusal::IsolationOfTrial => "25001",
                 Refusal::TooManyOpen { .. } => "54000",
                 Refusal::NotYours(_) | Refusal::Anonymous | Refusal::Unregistered(_) | Refusal::NotOwned { .. } => {
                     "42501"

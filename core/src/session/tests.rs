@@ -24,7 +24,7 @@ fn refused(change: impl FnOnce(&mut Checkout)) -> Refusal {
 
 #[test]
 fn an_ordinary_request_passes() {
-    assert_eq!(asked().check("insforge_"), Ok(vec![LineItem { price: "price_1".to_owned(), quantity: 1 }]));
+    assert_eq!(asked().check("insforge_"), Ok(vec![AskedItem { price: PriceName::Id("price_1".to_owned()), quantity: 1 }]));
 }
 
 #[test]
@@ -242,7 +242,10 @@ fn line_items_tell_what_is_wrong_with_which() {
     };
     let good = r#"{"price":"p","quantity":1}"#;
     assert_eq!(why(&format!("[{good},7]")), (2, "It is not an object."));
-    assert!(why(r#"[{"price":"p","stripePriceId":"p","quantity":1}]"#).1.contains("both"));
+    assert!(why(r#"[{"price":"p","stripePriceId":"p","quantity":1}]"#).1.contains("twice"));
+    assert!(why(r#"[{"price":"p","lookup_key":"p","quantity":1}]"#).1.contains("twice"));
+    assert!(why(r#"[{"lookup_key":" ","quantity":1}]"#).1.contains("no price"));
+    assert!(why(r#"[{"lookup_key":null}]"#).1.contains("no price"));
     assert!(why(r#"[{"quantity":1}]"#).1.contains("no price"));
     assert!(why(r#"[{"price":7,"quantity":1}]"#).1.contains("no price"));
     assert!(why(r#"[{"stripePriceId":" ","quantity":1}]"#).1.contains("no price"));
@@ -251,8 +254,26 @@ fn line_items_tell_what_is_wrong_with_which() {
     let mut checkout = asked();
     for one in [good, r#"{"price":"p"}"#] {
         checkout.line_items = Some(format!("[{one}]"));
-        assert_eq!(checkout.check(""), Ok(vec![LineItem { price: "p".to_owned(), quantity: 1 }]));
+        assert_eq!(checkout.check(""), Ok(vec![AskedItem { price: PriceName::Id("p".to_owned()), quantity: 1 }]));
     }
+}
+
+#[test]
+fn a_lookup_key_stands_in_place_of_a_price() {
+    let mut checkout = asked();
+    let items = r#"[{"lookup_key":"pro","quantity":2},{"stripePriceId":"p"}]"#;
+    checkout.line_items = Some(items.to_owned());
+    let (pro, p) = (PriceName::LookupKey("pro".to_owned()), PriceName::Id("p".to_owned()));
+    assert_eq!(
+        checkout.check(""),
+        Ok(vec![AskedItem { price: pro, quantity: 2 }, AskedItem { price: p, quantity: 1 }])
+    );
+    let found = ["price_pro".to_owned(), "p".to_owned()];
+    assert_eq!(
+        by_price_id(items, &found).as_deref(),
+        Some(r#"[{"price":"price_pro","quantity":2},{"stripePriceId":"p"}]"#)
+    );
+    assert_eq!(by_price_id(r#"[{"price":"p"},{"price":"q"}]"#, &found), None);
 }
 
 fn portal() -> Portal {

@@ -1,0 +1,116 @@
+-- What an admin says once of all checkouts, or of those with a price, becomes a part of each request to Stripe.
+\set ON_ERROR_ROLLBACK on
+\set VERBOSITY default
+insert into payments.prices (environment, stripe_price_id, stripe_product_id, type, currency, unit_amount)
+values ('test', 'price_book', 'prod_book', 'one_time', 'usd', 1000),
+       ('test', 'price_plan', 'prod_plan', 'recurring', 'usd', 900),
+       ('test', 'price_euro', 'prod_book', 'one_time', 'eur', 1000);
+insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id)
+values ('test', 'user', 'known', 'cus_known');
+-- ask('payment', 'ada', '{price_book}'): a session, and what is asked of Stripe beside what the row says.
+create function ask(mode text, subject text, prices text[], metadata jsonb default '{}') returns uuid
+  language sql as $$
+  insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url,
+                                          cancel_url, metadata)
+  select 'test', mode, case when subject is not null then 'user' end, subject,
+         jsonb_agg(jsonb_build_object('price', p)), 'https://a.example/paid', 'https://a.example/cart', metadata
+    from unnest(prices) p
+  returning id $$;
+create function more(session uuid) returns text language sql as $$
+  select folded(((r -> 'params')
+                 - '{mode,line_items,client_reference_id,metadata}'::text[]
+                 #- '{payment_intent_data,metadata}' #- '{subscription_data,metadata}')::text)
+    from payments.stripe_request(session) r $$;
+grant execute on all functions in schema public to project_admin;
+set role project_admin;
+
+-- Nothing is said: the request is what the row says, and the currency of its prices.
+select more(ask('payment', 'ada', '{price_book}'));
+select more(ask('payment', 'ada', '{price_unknown,price_book}'));
+select r ->> 'stripe_version' as version, r ->> 'method' as method
+  from payments.stripe_request(ask('payment', 'ada', '{price_book}')) r;
+
+-- Of the environment, then of a price; the mode leaves out what it forbids.
+begin;
+select payments.set_checkout_defaults('test', '{
+  "locale": "auto", "automatic_tax": {"enabled": true}, "tax_id_collection": {"enabled": true},
+  "allow_promotion_codes": true, "billing_address_collection": "required", "submit_type": "pay",
+  "invoice_creation": {"enabled": true}, "payment_method_collection": "if_required",
+  "payment_intent_data": {"setup_future_usage": "off_session"},
+  "subscription_data": {"billing_mode": {"type": "flexible"}, "description": "All of it"},
+  "customer_update": {"shipping": "auto"}}');
+select payments.set_checkout_defaults('test', '{"locale": "de", "subscription_data": {"description": "The plan"}}',
+                                      'price_plan');
+select more(ask('payment', 'ada', '{price_book}'));
+select more(ask('payment', 'known', '{price_book}'));
+select more(ask('payment', null, '{price_book}'));
+select more(ask('subscription', 'ada', '{price_plan,price_book}'));
+select more(ask('subscription', 'known', '{price_plan}'));
+-- It is replaced as a whole, of the other environment nothing is said, and a request that was made stays as it is.
+select ask('payment', 'ada', '{price_book}') as kept \gset
+select more(:'kept') as before \gset
+select payments.set_checkout_defaults('test', '{"locale": "fr"}');
+select environment, stripe_price_id, params from payments.checkout_defaults order by stripe_price_id nulls first;
+select more(:'kept') = :'before' as stays;
+select more(ask('payment', 'ada', '{price_book}'));
+-- Nothing removes it.
+select payments.set_checkout_defaults('test', '{}'), payments.set_checkout_defaults('test', null, 'price_plan');
+select count(*) from payments.checkout_defaults;
+select payments.set_checkout_defaults('live', '{"locale": "fr"}');
+select more(ask('payment', 'ada', '{price_book}'));
+rollback;
+
+-- A time to pay is a time, computed once.
+begin;
+select payments.set_checkout_defaults('test', '{"expires_after": "2 hours"}');
+select ask('payment', 'ada', '{price_book}') as kept \gset
+select (r #>> '{params,expires_at}')::numeric - extract(epoch from now()) between 7199 and 7290 as in_two_hours,
+       r -> 'params' ? 'expires_after' as as_we_say_it
+  from payments.stripe_request(:'kept') r;
+select pg_sleep(1.1) is null as later;
+select count(distinct payments.stripe_request(:'kept') #>> '{params,expires_at}') as times from generate_series(1, 2);
+rollback;
+
+-- The currency of the order that is paid comes first, so that no other can pay it.
+begin;
+select payments.create_app_tables();
+insert into orders (id, amount, currency)
+values ('00000000-0000-4000-8000-000000000001', 1000, 'EUR'), ('00000000-0000-4000-8000-000000000002', 1000, null);
+select n, payments.stripe_request(ask('payment', 'ada', prices, jsonb_build_object('order_id', order_id)))
+          #>> '{params,currency}' as currency
+  from (values (1, '{price_book}'::text[], '00000000-0000-4000-8000-000000000001'),
+               (2, '{price_book}', '00000000-0000-4000-8000-000000000002'),
+               (3, '{price_euro}', '00000000-0000-4000-8000-000000000003'),
+               (4, '{price_euro}', 'no uuid'),
+               (5, '{price_euro,price_book}', '')) as w(n, prices, order_id) order by n;
+rollback;
+
+-- What may not be said, and who may not say it.
+select payments.set_checkout_defaults('test', '{"metadata": {"a": "b"}}');
+select payments.set_checkout_defaults('test', '{"subscription_data": {"trial_period_days": 7, "metadata": {}}}');
+select payments.set_checkout_defaults('test', '{"payment_intent_data": {"on_behalf_of": "acct_1"}}');
+select payments.set_checkout_defaults('test', '{"line_items": []}');
+select payments.set_checkout_defaults('test', '{"success_url": "https://a.example"}');
+select payments.set_checkout_defaults('test', '{"subscription_data": {"trial_period_days": 731}}');
+select payments.set_checkout_defaults('test', '{"expires_after": "29 minutes"}');
+select payments.set_checkout_defaults('test', '{"expires_after": "soon"}');
+select payments.set_checkout_defaults('test', '{"locale": "tlh"}');
+select payments.set_checkout_defaults('test', '{"allow_promotion_codes": "yes"}');
+select payments.set_checkout_defaults('test', '{"allow_promotion_codes": true, "discounts": [{"coupon": "half"}]}');
+select payments.set_checkout_defaults('test', '{"custom_text": {"submit": {"message": "sk_test_abcdefgh"}}}');
+select payments.set_checkout_defaults('test', '[]');
+select payments.set_checkout_defaults('both', '{}');
+select payments.set_checkout_defaults('test', '{"locale": "de"}', 'prod_plan');
+select payments.set_checkout_defaults('test', '{"locale": "de"}', '');
+select count(*) from payments.checkout_defaults;
+insert into payments.checkout_defaults (environment, params) values ('test', '{"mode": "setup"}');
+reset role;
+set role authenticated;
+select payments.set_checkout_defaults('test', '{"locale": "de"}');
+select * from payments.checkout_defaults;
+reset role;
+
+-- A version that is none is named.
+set payments.stripe_version = 'newest';
+select payments.stripe_request(ask('payment', 'ada', '{price_book}'));
+reset payments.stripe_version;
