@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Clients and signatures that no one here wrote: Stripe's Node and Python libraries, pg and psycopg; straight to the
-# server, and through pgbouncer in transaction mode.
+# server, and through pgbouncer in transaction mode. Requests are compiled against the types of Stripe's Node library.
 . "$(dirname "$0")/../database.sh"
 here=$tests/clients
 export NODE_PATH=$node_modules
@@ -45,6 +45,8 @@ client() {
   grep -q '^ok ' <<< "$output" || failed=$((failed + 1))
 }
 
+fresh_database typed
+client typed node "$here/params.cjs" "$PGHOST" "$PGPORT" typed "$work/typed"
 client direct node "$here/client.cjs" "$PGHOST" "$PGPORT" direct
 client direct "$python" "$here/client.py" "$PGHOST" "$PGPORT" direct
 client pooled node "$here/client.cjs" "$pool" 6432 pooled

@@ -1,0 +1,200 @@
+// What stripe_request() asks for is what Stripe's own library takes: params.cjs HOST PORT DATABASE FOLDER; one line a case.
+//
+// Each allowed parameter is set by itself and all are set together, in every mode, for each kind of buyer and way to show the page. Each
+// request becomes a TypeScript file, which tsc compiles against the library's types: twice, as they are (an unknown key, or a value of
+// another type, is an error), and with their enums closed (so is a word that is not listed; the library leaves its enums open).
+
+const assert = require("node:assert");
+const { execFileSync } = require("node:child_process");
+const { cpSync, mkdirSync, readFileSync, writeFileSync } = require("node:fs");
+const { dirname, join } = require("node:path");
+const { Client } = require("pg");
+
+const [host, port, database, folder] = process.argv.slice(2);
+const library = dirname(dirname(require.resolve("stripe")));
+const tsc = join(dirname(library), ".bin", "tsc");
+const sessions = "resources/Checkout/Sessions";
+
+// One value of each parameter with all its fields.
+const all = {
+  adaptive_pricing: { enabled: true },
+  after_expiration: { recovery: { enabled: true, allow_promotion_codes: true } },
+  allow_promotion_codes: true,
+  discounts: [{ coupon: "half" }],
+  allowed_payment_method_types: ["card", "link", "sepa_debit"],
+  excluded_payment_method_types: ["sepa_debit"],
+  automatic_tax: { enabled: true },
+  billing_address_collection: "required",
+  consent_collection: { payment_method_reuse_agreement: { position: "auto" }, promotions: "auto", terms_of_service: "required" },
+  custom_fields: [
+    { key: "size", label: { custom: "Size", type: "custom" }, optional: true, type: "dropdown", dropdown: { options: [{ label: "L", value: "l" }], default_value: "l" } },
+    { key: "name", label: { custom: "Name", type: "custom" }, type: "text", text: { minimum_length: 1, maximum_length: 9, default_value: "Ada" } },
+    { key: "age", label: { custom: "Age", type: "custom" }, type: "numeric", numeric: { minimum_length: 1, maximum_length: 3, default_value: "7" } },
+  ],
+  custom_text: { after_submit: { message: "a" }, shipping_address: { message: "b" }, submit: { message: "c" }, terms_of_service_acceptance: { message: "d" } },
+  customer_creation: "if_required",
+  customer_update: { address: "auto", name: "auto", shipping: "never" },
+  expires_after: "1 hour",
+  invoice_creation: {
+    enabled: true,
+    invoice_data: { account_tax_ids: ["atxi_1"], custom_fields: [{ name: "n", value: "v" }], description: "d", footer: "f", rendering_options: { amount_tax_display: "exclude_tax", template: "inrtem_1" } },
+  },
+  locale: "en-GB",
+  payment_intent_data: { capture_method: "manual", setup_future_usage: "off_session", statement_descriptor_suffix: "SHOP" },
+  payment_method_collection: "if_required",
+  payment_method_configuration: "pmc_1",
+  phone_number_collection: { enabled: true },
+  shipping_address_collection: { allowed_countries: ["DE", "US"] },
+  shipping_options: [
+    { shipping_rate: "shr_1" },
+    {
+      shipping_rate_data: {
+        display_name: "Post", type: "fixed_amount", tax_behavior: "exclusive", tax_code: "txcd_92010001",
+        fixed_amount: { amount: 500, currency: "usd", currency_options: { eur: { amount: 450, tax_behavior: "inclusive" } } },
+        delivery_estimate: { minimum: { unit: "business_day", value: 1 }, maximum: { unit: "week", value: 1 } },
+      },
+    },
+  ],
+  submit_type: "book",
+  subscription_data: { billing_mode: { type: "flexible", flexible: { proration_discounts: "itemized" } }, description: "d", trial_period_days: 14, trial_settings: { end_behavior: { missing_payment_method: "pause" } } },
+  tax_id_collection: { enabled: true, required: "if_supported" },
+};
+
+// Where a parameter is a word of a list: the library's name of the list, and the words of it that are not ours to say.
+const lists = {
+  AllowedPaymentMethodType: [["allowed_payment_method_types"], []],
+  ExcludedPaymentMethodType: [["excluded_payment_method_types"], []],
+  BillingAddressCollection: ["billing_address_collection", []],
+  CustomerCreation: ["customer_creation", []],
+  Locale: ["locale", []],
+  PaymentMethodCollection: ["payment_method_collection", []],
+  SubmitType: ["submit_type", ["subscribe"]],
+  AllowedCountry: ["shipping_address_collection", [], (word) => ({ allowed_countries: [word] })],
+  CaptureMethod: ["payment_intent_data", [], (word) => ({ capture_method: word })],
+  SetupFutureUsage: ["payment_intent_data", [], (word) => ({ setup_future_usage: word })],
+  MissingPaymentMethod: ["subscription_data", [], (word) => ({ trial_settings: { end_behavior: { missing_payment_method: word } } })],
+  ProrationDiscounts: ["subscription_data", [], (word) => ({ billing_mode: { type: "flexible", flexible: { proration_discounts: word } } })],
+  Promotions: ["consent_collection", [], (word) => ({ promotions: word })],
+  TermsOfService: ["consent_collection", [], (word) => ({ terms_of_service: word })],
+  Required: ["tax_id_collection", [], (word) => ({ enabled: true, required: word })],
+  AmountTaxDisplay: ["invoice_creation", [], (word) => ({ enabled: true, invoice_data: { rendering_options: { amount_tax_display: word } } })],
+};
+
+function closed() {
+  const copy = join(folder, "closed");
+  cpSync(join(library, "esm"), copy, { recursive: true, filter: (path) => !path.endsWith(".js") && !path.endsWith(".map") });
+  const file = join(copy, `${sessions}.d.ts`);
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll(" | OtherString", ""));
+  return copy;
+}
+
+// The files that do not compile, with what tsc says.
+function compiled(name, types, requests) {
+  const here = join(folder, name);
+  mkdirSync(here, { recursive: true });
+  for (const [file, params] of Object.entries(requests)) {
+    writeFileSync(join(here, `${file}.ts`), `import type { Checkout } from "${join(types, sessions)}.js";\n`
+      + `export const params: Checkout.SessionCreateParams = ${JSON.stringify(params, null, 1)};\n`);
+  }
+  const options = { noEmit: true, strict: true, skipLibCheck: true, module: "nodenext", types: [] };
+  writeFileSync(join(here, "tsconfig.json"), JSON.stringify({ compilerOptions: options, include: ["*.ts"] }));
+  try {
+    execFileSync(tsc, ["--project", here, "--pretty", "false"], { encoding: "utf8" });
+    return {};
+  } catch (error) {
+    const wrong = {};
+    for (const [, file, why] of error.stdout.matchAll(/([\w-]+)\.ts\(\d+,\d+\): (.*)/g)) wrong[file] ??= why;
+    assert(Object.keys(wrong).length > 0, error.stdout || error.message);
+    return wrong;
+  }
+}
+
+let failed = 0;
+async function test(name, run) {
+  try {
+    await run();
+    console.log(`ok     types: ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED types: ${name}\n       ${error.message}`);
+  }
+}
+
+async function requestsOf(client) {
+  const set = (params) => client.query("select payments.set_checkout_defaults('test', $1)", [JSON.stringify(params)]);
+  const requests = {};
+  await client.query("insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id) values ('test', 'user', 'known', 'cus_known')");
+  const together = [{ ...all, discounts: undefined }, { ...all, allow_promotion_codes: undefined }];
+  const cases = [["nothing", {}], ["all", together[0]], ["all-discounted", together[1]],
+    ...Object.entries(all).map(([name, value]) => [name, { [name]: value }])];
+  let buyers = 0;
+  for (const [name, params] of cases) {
+    for (const ui_mode of ["hosted", "embedded", "elements"]) {
+      await set({ ...params, ui_mode });
+      for (const mode of ["payment", "subscription"]) {
+        for (const buyer of mode === "payment" ? ["known", "new", null] : ["known", "new"]) {
+          const subject = buyer === "new" ? `new-${(buyers += 1)}` : buyer;
+          const { rows } = await client.query(
+            `insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, customer_email, line_items, success_url, cancel_url, metadata)
+             values ('test', $1, case when $2::text is not null then 'user' end, $2, 'a@example.com', '[{"price": "price_1", "quantity": 2}]',
+                     'https://a.example/paid', 'https://a.example/cart', '{"order_id": "7"}') returning id`, [mode, subject]);
+          const asked = await client.query("select payments.stripe_request($1) as request", [rows[0].id]);
+          requests[`${name}-${ui_mode}-${mode}-${buyer ?? "guest"}`] = asked.rows[0].request.params;
+        }
+      }
+    }
+  }
+  return requests;
+}
+
+async function checkWords(client) {
+  const types = readFileSync(join(library, "esm", `${sessions}.d.ts`), "utf8");
+  const create = types.slice(types.indexOf("interface SessionCreateParams {"), types.indexOf("interface SessionRetrieveParams"));
+  for (const [list, [name, kept, nested]] of Object.entries(lists)) {
+    const parameter = Array.isArray(name) ? name[0] : name;
+    const value = (word) => ({ [parameter]: nested ? nested(word) : Array.isArray(name) ? [word] : word });
+    // The first list of this name is the parameter's own: the others are those of single payment methods.
+    const found = [...create.matchAll(new RegExp(`type ${list} = ([^;]*);`, "g"))].map((match) => match[1]);
+    const own = list === "SetupFutureUsage" ? found.find((words) => !words.includes("'none'")) : found[0];
+    const theirs = [...own.matchAll(/'([^']+)'/g)].map((match) => match[1]).filter((word) => !kept.includes(word));
+    const refused = await client.query("select payments.set_checkout_defaults('test', $1)", [JSON.stringify(value("?"))])
+      .then(() => null, (error) => error.hint);
+    const ours = (refused ?? "").replace(/^Stripe takes one of /, "").replace(/\.$/, "").split(", ");
+    assert.deepEqual([...ours].sort(), [...theirs].sort(), list);
+  }
+}
+
+(async () => {
+  const client = new Client({ host, port: Number(port), database, user: "postgres" });
+  await client.connect();
+  const closedTypes = closed();
+  const requests = await requestsOf(client);
+  const good = requests["all-hosted-payment-guest"];
+  for (const [name, types] of [["own", join(library, "esm")], ["closed", closedTypes]]) {
+    await test(`${Object.keys(requests).length} requests, against the library's types${name === "closed" ? " with closed enums" : ""}`, () =>
+      assert.deepEqual(compiled(name, types, requests), {}));
+    await test(`what is wrong is seen there (${name})`, () => {
+      const wrong = compiled(`wrong-${name}`, types, {
+        key: { ...good, no_such_key: true },
+        within: { ...good, automatic_tax: { enabled: true, metadata: {} } },
+        type: { ...good, expires_at: "tomorrow" },
+        word: { ...good, locale: "tlh" },
+        fine: good,
+      });
+      assert.deepEqual(Object.keys(wrong).sort(), name === "closed" ? ["key", "type", "within", "word"] : ["key", "type", "within"]);
+    });
+  }
+  await test("each parameter reaches Stripe in some mode", () => {
+    const asked = (name) => Object.entries(requests).some(([file, params]) => file.startsWith(`${name}-`) && params[name] !== undefined);
+    const renamed = { expires_after: "expires_at" };
+    assert.deepEqual(Object.keys(all).filter((name) => !asked(name) && !(renamed[name] && requests[`${name}-hosted-payment-guest`][renamed[name]])), []);
+  });
+  await test("the words that are allowed are the library's", () => checkWords(client));
+  await test("the version that is named is the library's", async () => {
+    const { rows } = await client.query("select payments.stripe_version() as version");
+    const pinned = readFileSync(join(library, "esm", "apiVersion.d.ts"), "utf8").match(/ApiVersion = "([^"]+)"/)[1];
+    assert.equal(rows[0].version, pinned);
+  });
+  await client.end();
+  process.exit(failed ? 1 : 0);
+})();
