@@ -12,6 +12,7 @@ mod operate;
 mod own_trigger;
 mod pg;
 mod precondition;
+mod price_names;
 mod project;
 mod projection_lock;
 mod session;

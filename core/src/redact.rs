@@ -245,7 +245,9 @@ mod tests {
             assert!(!has_client_secret(harmless));
         }
         // It is no key of Stripe's, and stays where it belongs.
-        assert!(!looks_secret("cs_test_a1B2_secret_fidwbEhqYWAnPydgaGdgYWFgYScpJ2lkfGpwcVF8dWAnPyd2bGtiaWAnKSdga2RnaWBVaWRmYG1qaWFgd3YnP3F3cGAl"));
+        assert!(!looks_secret(
+            "cs_test_a1B2_secret_fidwbEhqYWAnPydgaGdgYWFgYScpJ2lkfGpwcVF8dWAnPyd2bGtiaWAnKSdga2RnaWBVaWRmYG1qaWFgd3YnP3F3cGAl"
+        ));
     }
 
     #[test]

@@ -6,12 +6,6 @@ select pg_catalog.json_build_object(
   from payments.prices p
  where p.stripe_price_id operator(pg_catalog.=) $1;
 
--- find_lookup_key: the active prices that have a lookup key (JSON strings). $1 environment text, $2 lookup key text
-select pg_catalog.to_json(p.stripe_price_id)::pg_catalog.text
-  from payments.prices p
- where (p.environment operator(pg_catalog.=) $1) is true and p.lookup_key operator(pg_catalog.=) $2 and p.active
- limit 2;
-
 -- living_subscription: a subscription of a subject that has one of these prices or products and has not ended, or might
 -- still begin. One that is paused has no period that could be paid for.
 -- $1 environment text, $2 subject_type text, $3 subject_id text, $4 price ids text[], $5 product ids text[]

@@ -13,7 +13,7 @@ use crate::pg::jsonb::Jsonb;
 use crate::pg::savepoint::ok_or_none;
 use crate::pg::statement::{query, template, text};
 use crate::precondition::environment_of;
-use crate::session::prices::price_ids;
+use crate::price_names::price_ids;
 use crate::{definer, pg};
 
 query!(CATALOG_PRICES, "fulfillment_new_order", "catalog_prices");
@@ -38,14 +38,14 @@ fn insert_order(
         let detail = "One of subject_type and subject_id is null, the other is not.".to_owned();
         Error::Argument("subject_type and subject_id go together", detail, "Pass both, or neither.").raise();
     }
-    let order = new_order(&priced(environment, line_items)).unwrap_or_else(|refusal| {
-        Error::Argument(refusal.message, refusal.detail, refusal.hint).raise()
-    });
-    let target = orders.map_or_else(|| only_table(), attached);
+    let order = new_order(&priced(environment, line_items))
+        .unwrap_or_else(|refusal| Error::Argument(refusal.message, refusal.detail, refusal.hint).raise());
+    let target = orders.map_or_else(only_table, attached);
     for (column, value) in [("user_id", user_id), ("subject_id", subject_id)] {
         if value.is_some_and(|value| !target.can_name(column, value)) {
             let detail = format!("Column {column} of {} cannot hold {:?}.", target.relation, value.unwrap_or_default());
-            Error::Argument("order cannot be of this user or subject", detail, "Pass the id as the app stores it.").raise();
+            Error::Argument("order cannot be of this user or subject", detail, "Pass the id as the app stores it.")
+                .raise();
         }
     }
     let line_items = order.line_items.to_string();
@@ -90,7 +90,8 @@ fn only_table() -> Target {
     if there.len() > 1 {
         let names: Vec<&str> = there.iter().map(|target| target.relation.as_str()).collect();
         let detail = format!("They are: {}.", names.join(", "));
-        Error::Argument("several tables are attached as orders", detail, "Name one of them in the argument orders.").raise();
+        Error::Argument("several tables are attached as orders", detail, "Name one of them in the argument orders.")
+            .raise();
     }
     first(TargetKind::Orders)
 }
@@ -119,7 +120,8 @@ fn order_currency(order_id: Option<&str>) -> Option<String> {
     let order_id = order_id?;
     targets(TargetKind::Orders).iter().filter(|target| target.is_there() && target.has("currency")).find_map(|target| {
         let key = target.key("id", order_id)?;
-        let found = ok_or_none(|| target.read_as_owner(|| target.read(ORDER_CURRENCY, &[text(key.as_str())]))).flatten()?;
+        let found =
+            ok_or_none(|| target.read_as_owner(|| target.read(ORDER_CURRENCY, &[text(key.as_str())]))).flatten()?;
         let currency = found.trim().to_ascii_lowercase();
         (currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_lowercase())).then_some(currency)
     })

@@ -12,6 +12,7 @@ use crate::pg::jsonb::Jsonb;
 use crate::pg::statement::{query, text};
 use crate::pg::{advisory_lock, transaction};
 use crate::precondition::require_live_approval;
+use crate::price_names::price_ids;
 use crate::settings::metadata_prefix;
 
 query!(FIND_KEY, "session_checkout", "find_key");
@@ -89,7 +90,7 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Error> {
 
 /// Whether the request may be, or was made before. Returns its line items by the ids of their prices, where they name others.
 fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Result<Option<String>, Error> {
-    let found = prices::price_ids(asked.environment.as_deref(), items);
+    let found = price_ids(asked.environment.as_deref(), items);
     let by_id = found.as_ref().ok().and_then(|found| by_price_id(asked.line_items.as_deref()?, found));
     // As a row would hold it: a guest's own is known by that again.
     let held = Checkout { line_items: by_id.clone().or_else(|| asked.line_items.clone()), ..asked.clone() };
@@ -142,7 +143,7 @@ fn check_checkout_session(
         metadata: metadata.map(|value| value.0),
     };
     let sold = |items: Vec<AskedItem>| {
-        definer::read(|| prices::can_be_sold(&asked, &prices::price_ids(asked.environment.as_deref(), &items)?))
+        definer::read(|| prices::can_be_sold(&asked, &price_ids(asked.environment.as_deref(), &items)?))
     };
     if let Err(error) = asked.check(&metadata_prefix()).map_err(Error::from).and_then(sold) {
         refuse(&error, asked.holds_secret());

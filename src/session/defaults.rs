@@ -37,10 +37,10 @@ fn check_checkout_defaults(params: Jsonb) {
 /// The parameters of a checkout's request, of all that they are made of (`CheckoutRequest` of the core, as JSON).
 #[pg_extern(immutable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
-fn merged_checkout_params(request: Jsonb) -> Jsonb {
+fn merged_checkout_params(request: Jsonb) -> pgrx::JsonB {
     let request: CheckoutRequest = serde_json::from_str(&request.0)
         .unwrap_or_else(|error| pgrx::error!("a checkout's request has another shape: {error}"));
-    Jsonb(merge(&request).to_string())
+    pgrx::JsonB(merge(&request))
 }
 
 /// Who decides on trials of one subject take turns, so that none is overlooked.

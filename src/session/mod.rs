@@ -4,7 +4,7 @@ pub(crate) mod checkout;
 mod defaults;
 mod open_sessions;
 pub(crate) mod portal;
-pub(crate) mod prices;
+mod prices;
 pub(crate) mod redaction;
 pub(crate) mod subject;
 mod subject_type;
@@ -128,14 +128,18 @@ impl Row<'_> {
     /// Whether any text or JSON of it holds what looks like a Stripe secret, or the secret of a page that shows a checkout.
     fn holds_secret(&self) -> bool {
         self.0.attributes().any(|(place, column)| match column.atttypid {
-            pg_sys::TEXTOID => self.0.get_by_index::<String>(place).ok().flatten().is_some_and(|text| {
-                looks_secret(&text) || column.name() == "client_secret"
-            }),
-            pg_sys::JSONBOID => {
-                self.0.get_by_index::<Jsonb>(place).ok().flatten().is_some_and(|json| {
-                    json_looks_secret(&json.0) || has_client_secret(&json.0)
-                })
-            }
+            pg_sys::TEXTOID => self
+                .0
+                .get_by_index::<String>(place)
+                .ok()
+                .flatten()
+                .is_some_and(|text| looks_secret(&text) || column.name() == "client_secret"),
+            pg_sys::JSONBOID => self
+                .0
+                .get_by_index::<Jsonb>(place)
+                .ok()
+                .flatten()
+                .is_some_and(|json| json_looks_secret(&json.0) || has_client_secret(&json.0)),
             _ => false,
         })
     }

@@ -1,10 +1,10 @@
-//! What the catalog knows of the prices that a checkout asks for: whether they can be sold, which one a lookup key names, and whether the
-//! subject has a subscription of the product already.
+//! What the catalog knows of the prices that a checkout asks for: whether they can be sold, and whether the subject has a subscription of
+//! the product already.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use payments_core::session::{AskedItem, Checkout, PriceName, Refusal};
+use payments_core::session::{Checkout, Refusal};
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -16,7 +16,6 @@ use crate::precondition::require_live_approval;
 use crate::settings::allow_second_subscription;
 
 query!(FIND_PRICE, "session_prices", "find_price");
-query!(FIND_LOOKUP_KEY, "session_prices", "find_lookup_key");
 query!(LIVING_SUBSCRIPTION, "session_prices", "living_subscription");
 
 /// What the catalog knows of a price in one environment.
@@ -43,22 +42,6 @@ fn known(environment: &str, price: &str) -> Prices {
         let keep = found.iter().any(|known| known.environment == *environment);
         (found, keep)
     })
-}
-
-/// The ids of the prices that are asked for. A lookup key names the price that has it now: Stripe may give it to another later.
-pub(crate) fn price_ids(environment: Option<&str>, items: &[AskedItem]) -> Result<Vec<String>, Refusal> {
-    let id_of = |item: &AskedItem| match &item.price {
-        PriceName::Id(price) => Ok(price.clone()),
-        PriceName::LookupKey(key) => {
-            let mut found: Vec<String> = FIND_LOOKUP_KEY.read(&[text(environment), text(key.as_str())]);
-            match (found.pop(), found.is_empty()) {
-                (Some(price), true) => Ok(price),
-                (Some(_), false) => Err(Refusal::LookupKeyAmbiguous(key.clone())),
-                (None, _) => Err(Refusal::LookupKeyUnknown(key.clone())),
-            }
-        }
-    };
-    items.iter().map(id_of).collect()
 }
 
 /// Whether the environment takes money and every price that the catalog knows can be sold in this mode. A subscription's checkout may

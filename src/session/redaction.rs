@@ -2,7 +2,8 @@
 //! backend notes of Stripe's answer is noted without it.
 
 use payments_core::redact::{
-    has_client_secret, json_looks_secret, json_without_client_secrets, json_without_secrets, looks_secret, without_secrets,
+    has_client_secret, json_looks_secret, json_without_client_secrets, json_without_secrets, looks_secret,
+    without_secrets,
 };
 use payments_core::session::Refusal;
 use pgrx::prelude::*;

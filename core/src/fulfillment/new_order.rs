@@ -79,9 +79,7 @@ pub fn new_order(items: &[OrderItem]) -> Result<NewOrder, OrderRefusal> {
 }
 
 fn cost(item: &OrderItem) -> Result<(i64, String), OrderRefusal> {
-    let refuse = |message, hint| {
-        Err(OrderRefusal { message, detail: format!("Price {}.", item.price), hint })
-    };
+    let refuse = |message, hint| Err(OrderRefusal { message, detail: format!("Price {}.", item.price), hint });
     let Some(price) = &item.known else {
         return refuse(
             "price is not in the catalog",
@@ -143,8 +141,13 @@ mod tests {
 
     #[test]
     fn an_order_costs_what_its_items_cost() {
-        let order = new_order(&[item("a", 2, |_| {}), item("b", 1, |p| p.unit_amount = Some(0)), item("c", 3, |p| p.unit_amount = Some(5))]);
-        let line_items = json!([{"price": "a", "quantity": 2}, {"price": "b", "quantity": 1}, {"price": "c", "quantity": 3}]);
+        let order = new_order(&[
+            item("a", 2, |_| {}),
+            item("b", 1, |p| p.unit_amount = Some(0)),
+            item("c", 3, |p| p.unit_amount = Some(5)),
+        ]);
+        let line_items =
+            json!([{"price": "a", "quantity": 2}, {"price": "b", "quantity": 1}, {"price": "c", "quantity": 3}]);
         assert_eq!(order, Ok(NewOrder { amount: 2015, currency: "usd".to_owned(), line_items }));
     }
 
@@ -158,7 +161,10 @@ mod tests {
 
     #[test]
     fn a_price_without_a_sum_makes_no_order() {
-        assert_eq!(refused(&[OrderItem { price: "a".to_owned(), quantity: 1, known: None }]), "price is not in the catalog");
+        assert_eq!(
+            refused(&[OrderItem { price: "a".to_owned(), quantity: 1, known: None }]),
+            "price is not in the catalog"
+        );
         assert_eq!(refused(&[item("a", 1, |p| p.active = false)]), "price is not active");
         assert_eq!(refused(&[item("a", 1, |p| p.recurring = true)]), "a recurring price has no order");
         for without in [

@@ -214,7 +214,9 @@ impl Refusal {
                 format!("It is blank, longer than {MAX_KEY} characters, or holds control characters; it has {length}.")
             }
             Self::NotYours(column) => format!("{column} was given."),
-            Self::Isolation | Self::IsolationOfTrial => "This transaction is repeatable read or serializable.".to_owned(),
+            Self::Isolation | Self::IsolationOfTrial => {
+                "This transaction is repeatable read or serializable.".to_owned()
+            }
             Self::Anonymous => {
                 "There is no user id in the request's claims, or the session's role is no gateway.".to_owned()
             }
@@ -246,7 +248,9 @@ impl Refusal {
             }
             Self::PriceInactive(_) => "Sell an active price.",
             Self::PriceElsewhere(_) => "Use a price of the environment that is asked for.",
-            Self::LookupKeyUnknown(_) => "Sync the catalog with payments.sync_stripe_objects(), or pass the price's id.",
+            Self::LookupKeyUnknown(_) => {
+                "Sync the catalog with payments.sync_stripe_objects(), or pass the price's id."
+            }
             Self::LookupKeyAmbiguous(_) => {
                 "Sync the catalog with payments.sync_stripe_objects(): at Stripe one price has it. Or pass the price's id."
             }

@@ -24,7 +24,10 @@ fn refused(change: impl FnOnce(&mut Checkout)) -> Refusal {
 
 #[test]
 fn an_ordinary_request_passes() {
-    assert_eq!(asked().check("insforge_"), Ok(vec![AskedItem { price: PriceName::Id("price_1".to_owned()), quantity: 1 }]));
+    assert_eq!(
+        asked().check("insforge_"),
+        Ok(vec![AskedItem { price: PriceName::Id("price_1".to_owned()), quantity: 1 }])
+    );
 }
 
 #[test]

@@ -91,7 +91,10 @@ pub(super) const PARAMETERS: &[Field] = &[
         "customer_update",
         Kind::Object(&[may("address", AUTO_OR_NEVER), may("name", AUTO_OR_NEVER), may("shipping", AUTO_OR_NEVER)]),
     ),
-    may("discounts", Kind::List(1, &Kind::OneOf(&[may("coupon", Kind::Id("")), may("promotion_code", Kind::Id("promo_"))]))),
+    may(
+        "discounts",
+        Kind::List(1, &Kind::OneOf(&[may("coupon", Kind::Id("")), may("promotion_code", Kind::Id("promo_"))])),
+    ),
     may("excluded_payment_method_types", Kind::List(100, &Kind::Word(EXCLUDABLE_PAYMENT_METHODS))),
     may("expires_after", Kind::Interval(30 * 60, 24 * 60 * 60)),
     may("invoice_creation", Kind::Object(&[must("enabled", Kind::Flag), may("invoice_data", INVOICE)])),
@@ -106,7 +109,10 @@ pub(super) const PARAMETERS: &[Field] = &[
     ),
     may(
         "shipping_options",
-        Kind::List(5, &Kind::OneOf(&[may("shipping_rate", Kind::Id("shr_")), may("shipping_rate_data", SHIPPING_RATE)])),
+        Kind::List(
+            5,
+            &Kind::OneOf(&[may("shipping_rate", Kind::Id("shr_")), may("shipping_rate_data", SHIPPING_RATE)]),
+        ),
     ),
     may("submit_type", Kind::Word("auto book donate pay")),
     may("subscription_data", SUBSCRIPTION),
@@ -150,10 +156,7 @@ const LENGTHS: Kind = Kind::Object(&[
 
 const INVOICE: Kind = Kind::Object(&[
     may("account_tax_ids", Kind::List(25, &Kind::Id("atxi_"))),
-    may(
-        "custom_fields",
-        Kind::List(4, &Kind::Object(&[must("name", Kind::Text(40)), must("value", Kind::Text(140))])),
-    ),
+    may("custom_fields", Kind::List(4, &Kind::Object(&[must("name", Kind::Text(40)), must("value", Kind::Text(140))]))),
     may("description", Kind::Text(1500)),
     may("footer", Kind::Text(5000)),
     may(

@@ -40,13 +40,13 @@ fn value(path: &str, kind: &Kind, given: &Value, seconds: &dyn Fn(&str) -> Optio
         Kind::Flag => given.is_boolean(),
         Kind::Word(words) => text.is_some_and(|text| words.split(' ').any(|word| word == text)),
         Kind::Text(longest) => text.is_some_and(|text| is_text(text, *longest)),
-        Kind::Plain(longest) => text.is_some_and(|text| is_text(text, *longest) && text.chars().all(char::is_alphanumeric)),
+        Kind::Plain(longest) => {
+            text.is_some_and(|text| is_text(text, *longest) && text.chars().all(char::is_alphanumeric))
+        }
         Kind::Id(prefix) => text.is_some_and(|text| is_id(text, prefix)),
         Kind::Currency => text.is_some_and(is_currency),
         Kind::Number(least, most) => given.as_i64().is_some_and(|number| (*least..=*most).contains(&number)),
-        Kind::Interval(least, most) => {
-            text.and_then(seconds).is_some_and(|length| (*least..=*most).contains(&length))
-        }
+        Kind::Interval(least, most) => text.and_then(seconds).is_some_and(|length| (*least..=*most).contains(&length)),
         Kind::List(most, of) => return list(path, *most, of, given, seconds),
         Kind::Object(fields) => return object(path, fields, given, seconds),
         Kind::OneOf(fields) => {

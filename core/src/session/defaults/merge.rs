@@ -179,7 +179,8 @@ fn set_customer(params: &mut Params, request: &CheckoutRequest, is_subscription:
     };
     params.remove("customer_creation");
     params.insert("customer".to_owned(), customer.as_str().into());
-    let is_on = |params: &Params, name: &str| params.get(name).and_then(|value| value.get("enabled")) == Some(&true.into());
+    let is_on =
+        |params: &Params, name: &str| params.get(name).and_then(|value| value.get("enabled")) == Some(&true.into());
     let (taxes, tax_ids) = (is_on(params, "automatic_tax"), is_on(params, "tax_id_collection"));
     let ships = params.contains_key("shipping_address_collection");
     let mut update = params.remove("customer_update").map(json_object).unwrap_or_default();
@@ -224,7 +225,9 @@ fn set_ui_mode(params: &mut Params, ui_mode: Option<&str>, version: &str) {
 #[must_use]
 pub fn is_version(text: &str) -> bool {
     let is_date = |date: &str| {
-        date.bytes().enumerate().all(|(place, byte)| if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
+        date.bytes()
+            .enumerate()
+            .all(|(place, byte)| if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
     };
     let rest = text.get(10..).unwrap_or_default();
     text.get(..10).is_some_and(is_date)

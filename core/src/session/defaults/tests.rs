@@ -34,7 +34,8 @@ fn examples(kind: &Kind) -> (Value, Value) {
 }
 
 fn object(fields: &[Field]) -> Value {
-    let is_custom_field = fields.iter().any(|field| field.name == "label") && fields.iter().any(|field| field.name == "dropdown");
+    let is_custom_field =
+        fields.iter().any(|field| field.name == "label") && fields.iter().any(|field| field.name == "dropdown");
     let all = fields.iter().filter(|field| !is_custom_field || !["numeric", "text"].contains(&field.name));
     all.map(|field| (field.name.to_owned(), examples(&field.kind).0)).collect::<serde_json::Map<_, _>>().into()
 }
@@ -102,20 +103,42 @@ fn no_object_takes_a_key_that_is_not_named() {
 #[test]
 fn what_the_row_says_and_whose_money_it_is_are_not_said_here() {
     for name in [
-        "mode", "line_items", "optional_items", "metadata", "client_reference_id", "customer", "customer_account",
-        "customer_email", "success_url", "cancel_url", "return_url", "currency", "expires_at", "payment_method_types",
-        "on_behalf_of", "transfer_data", "application_fee_amount", "setup_intent_data", "expand", "payment_method_options",
+        "mode",
+        "line_items",
+        "optional_items",
+        "metadata",
+        "client_reference_id",
+        "customer",
+        "customer_account",
+        "customer_email",
+        "success_url",
+        "cancel_url",
+        "return_url",
+        "currency",
+        "expires_at",
+        "payment_method_types",
+        "on_behalf_of",
+        "transfer_data",
+        "application_fee_amount",
+        "setup_intent_data",
+        "expand",
+        "payment_method_options",
     ] {
         let refusal = refused(&json!({name: "x"}));
         assert_eq!(refusal.detail, format!("Parameter {name}."));
         assert!(refusal.hint.starts_with("Allowed there: adaptive_pricing, after_expiration, "), "{refusal:?}");
     }
     for data in ["subscription_data", "payment_intent_data"] {
-        for name in ["metadata", "on_behalf_of", "transfer_data", "application_fee_percent", "trial_end", "description2"] {
+        for name in
+            ["metadata", "on_behalf_of", "transfer_data", "application_fee_percent", "trial_end", "description2"]
+        {
             assert_eq!(refused(&json!({data: {name: 1}})).detail, format!("Parameter {data}.{name}."));
         }
     }
-    assert_eq!(refused(&json!({"automatic_tax": {"enabled": true, "liability": {"type": "self"}}})).detail, "Parameter automatic_tax.liability.");
+    assert_eq!(
+        refused(&json!({"automatic_tax": {"enabled": true, "liability": {"type": "self"}}})).detail,
+        "Parameter automatic_tax.liability."
+    );
     assert_eq!(refused(&json!([])).detail, "Parameter params is [].");
 }
 
@@ -139,7 +162,9 @@ fn numbers_and_intervals_have_both_their_ends() {
 
 #[test]
 fn what_goes_together_goes_together() {
-    assert!(refused(&json!({"allow_promotion_codes": false, "discounts": [{"coupon": "c"}]})).message.contains("exclude"));
+    assert!(
+        refused(&json!({"allow_promotion_codes": false, "discounts": [{"coupon": "c"}]})).message.contains("exclude")
+    );
     assert!(!passes(&json!({"discounts": [{"coupon": "c"}, {"coupon": "d"}]})));
     let options = json!({"options": [{"label": "L", "value": "l"}]});
     let field = |own: &str, more: Value| {
@@ -215,7 +240,9 @@ fn an_expiry_is_a_time_that_stripe_takes_a_little_later() {
 fn who_has_a_customer_is_no_new_one() {
     let defaults = json!({"customer_creation": "if_required", "customer_update": {"shipping": "auto"}});
     let known = |defaults: &Value| {
-        request("payment", defaults.clone(), |r| (r["customer"], r["customer_email"]) = (json!("cus_1"), json!("a@b.de")))
+        request("payment", defaults.clone(), |r| {
+            (r["customer"], r["customer_email"]) = (json!("cus_1"), json!("a@b.de"))
+        })
     };
     let with = known(&defaults);
     assert_eq!((with.get("customer_creation"), with.get("customer_email")), (None, None));
@@ -238,7 +265,11 @@ fn who_has_a_customer_is_no_new_one() {
 fn a_page_is_shown_in_the_words_of_the_version() {
     let of = |version: &str, ui_mode: &str| {
         let params = request("payment", json!({"ui_mode": ui_mode}), |r| r["version"] = version.into());
-        let urls = (params.get("success_url").is_some(), params.get("cancel_url").is_some(), params.get("return_url").is_some());
+        let urls = (
+            params.get("success_url").is_some(),
+            params.get("cancel_url").is_some(),
+            params.get("return_url").is_some(),
+        );
         (params.get("ui_mode").and_then(Value::as_str).map(ToOwned::to_owned), urls)
     };
     let (page, part) = ((true, true, false), (false, false, true));
@@ -246,8 +277,12 @@ fn a_page_is_shown_in_the_words_of_the_version() {
         assert_eq!(of(version, "hosted"), (None, page));
         assert_eq!(of(version, "hosted_page"), (None, page));
     }
-    for (ui_mode, old, new) in [("embedded", "embedded", "embedded_page"), ("elements", "custom", "elements"),
-                                ("embedded_page", "embedded", "embedded_page"), ("custom", "custom", "elements")] {
+    for (ui_mode, old, new) in [
+        ("embedded", "embedded", "embedded_page"),
+        ("elements", "custom", "elements"),
+        ("embedded_page", "embedded", "embedded_page"),
+        ("custom", "custom", "elements"),
+    ] {
         assert_eq!(of("2026-03-24.clover", ui_mode), (Some(old.to_owned()), part));
         assert_eq!(of("2026-03-25.dahlia", ui_mode), (Some(new.to_owned()), part));
     }
@@ -283,12 +318,17 @@ fn with_prices(mode: &str, defaults: Value, prices: &Value) -> Value {
 
 #[test]
 fn a_price_has_the_last_word_whatever_the_order_of_the_items() {
-    let (a, b) = (json!({"price": "a", "recurring": false, "params": {"locale": "de", "custom_text": {"submit": {"message": "a"}}}}),
-                  json!({"price": "b", "recurring": false, "params": {"locale": "fr", "submit_type": "book"}}));
+    let (a, b) = (
+        json!({"price": "a", "recurring": false, "params": {"locale": "de", "custom_text": {"submit": {"message": "a"}}}}),
+        json!({"price": "b", "recurring": false, "params": {"locale": "fr", "submit_type": "book"}}),
+    );
     let defaults = json!({"locale": "en", "billing_address_collection": "required", "custom_text": {"after_submit": {"message": "x"}}});
     let one = with_prices("payment", defaults.clone(), &json!([a, b]));
     assert_eq!(one, with_prices("payment", defaults, &json!([b, a])));
-    assert_eq!((&one["locale"], &one["submit_type"], &one["billing_address_collection"]), (&json!("fr"), &json!("book"), &json!("required")));
+    assert_eq!(
+        (&one["locale"], &one["submit_type"], &one["billing_address_collection"]),
+        (&json!("fr"), &json!("book"), &json!("required"))
+    );
     assert_eq!(one["custom_text"], json!({"after_submit": {"message": "x"}, "submit": {"message": "a"}}));
 }
 
@@ -316,13 +356,17 @@ fn an_offer_of_one_price_is_no_other_prices() {
 fn a_trial_is_the_shortest_of_what_recurs() {
     let trial = |defaults: Value, prices: Value| {
         let params = with_prices("subscription", defaults, &prices);
-        (get(&params, "/subscription_data/trial_period_days").and_then(Value::as_i64), get(&params, "/subscription_data/trial_settings").is_some())
+        (
+            get(&params, "/subscription_data/trial_period_days").and_then(Value::as_i64),
+            get(&params, "/subscription_data/trial_settings").is_some(),
+        )
     };
     let price = |id: &str, recurring: Value, days: Option<i64>| {
         let params = days.map_or(json!({}), |days| json!({"subscription_data": {"trial_period_days": days}}));
         json!({"price": id, "recurring": recurring, "params": params})
     };
-    let settings = json!({"subscription_data": {"trial_settings": {"end_behavior": {"missing_payment_method": "cancel"}}}});
+    let settings =
+        json!({"subscription_data": {"trial_settings": {"end_behavior": {"missing_payment_method": "cancel"}}}});
     let (month, week) = (price("a", json!(true), Some(30)), price("b", json!(true), Some(7)));
     assert_eq!(trial(settings.clone(), json!([month])), (Some(30), true));
     assert_eq!(trial(json!({}), json!([month, week])), (Some(7), false));
@@ -336,14 +380,20 @@ fn a_trial_is_the_shortest_of_what_recurs() {
     let none = request("subscription", everywhere, |r| r["may_have_trial"] = json!(false));
     assert_eq!(none["subscription_data"], json!({"metadata": {"k": "v"}}));
     let billing = |kind: &str| json!({"subscription_data": {"billing_mode": {"type": kind, "flexible": {"proration_discounts": "itemized"}}}});
-    assert_eq!(merged("subscription", billing("classic"))["subscription_data"]["billing_mode"], json!({"type": "classic"}));
+    assert_eq!(
+        merged("subscription", billing("classic"))["subscription_data"]["billing_mode"],
+        json!({"type": "classic"})
+    );
     assert!(get(&merged("subscription", billing("flexible")), "/subscription_data/billing_mode/flexible").is_some());
 }
 
 #[test]
 fn what_the_row_implies_has_the_very_last_word() {
     let params = request("payment", json!({"locale": "de"}), |r| r["currency"] = json!("eur"));
-    assert_eq!((&params["currency"], &params["mode"], &params["metadata"]), (&json!("eur"), &json!("payment"), &json!({"k": "v"})));
+    assert_eq!(
+        (&params["currency"], &params["mode"], &params["metadata"]),
+        (&json!("eur"), &json!("payment"), &json!({"k": "v"}))
+    );
     assert!(merged("payment", json!({})).get("currency").is_none());
 }
 
@@ -352,7 +402,9 @@ fn a_version_is_a_date_with_a_name() {
     for version in ["2026-10-28.endive", "2024-06-20", "2025-03-31.basil; custom_checkout_beta=v1"] {
         assert!(is_version(version), "{version}");
     }
-    for other in ["", "endive", "2026-10-28endive", "2026/10/28", "2026-10-28.endive\r\nX: y", "2026-10-2", "2026-10-28.é"] {
+    for other in
+        ["", "endive", "2026-10-28endive", "2026/10/28", "2026-10-28.endive\r\nX: y", "2026-10-2", "2026-10-28.é"]
+    {
         assert!(!is_version(other), "{other:?}");
     }
 }
