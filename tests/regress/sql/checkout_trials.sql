@@ -46,7 +46,8 @@ alter table payments.checkout_sessions disable trigger payments_touch_updated_at
 update payments.checkout_sessions set updated_at = now() - interval '3 years' where id = md5('second')::uuid;
 select trial(ask('ada')) as after_a_purchase;
 insert into payments.subscriptions (environment, stripe_subscription_id, status, subject_type, subject_id, trial_start)
-values ('test', 'sub_1', 'canceled', 'user', 'dan', '2020-01-01'), ('live', 'sub_2', 'canceled', 'user', 'fay', '2020-01-01');
+values ('test', 'sub_1', 'canceled', 'user', 'dan', '2020-01-01'),
+       ('live', 'sub_2', 'canceled', 'user', 'fay', '2020-01-01');
 select trial(ask('dan')) as had_one, trial(ask('fay')) as had_one_elsewhere;
 -- All that recurs must have one; what is paid once beside it need not.
 select trial(ask('gil', '{price_plan,price_addon}')) as with_an_addon,

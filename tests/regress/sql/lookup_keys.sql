@@ -6,7 +6,8 @@ values ('test', 'price_new', 'prod_plan', 'recurring', 'plan', true),
        ('live', 'price_live', 'prod_plan', 'recurring', 'plan', true),
        ('live', 'price_elsewhere', 'prod_plan', 'recurring', 'elsewhere', true),
        ('test', 'price_book', 'prod_book', 'one_time', 'book', true),
-       ('test', 'price_a', 'prod_a', 'one_time', 'twice', true), ('test', 'price_b', 'prod_b', 'one_time', 'twice', true);
+       ('test', 'price_a', 'prod_a', 'one_time', 'twice', true),
+       ('test', 'price_b', 'prod_b', 'one_time', 'twice', true);
 create function ask(mode text, items jsonb, key text default null) returns jsonb language sql as $$
   select line_items from payments.create_checkout_session('test', mode, items, 'https://a.example/paid',
     'https://a.example/cart', 'user', 'ada', idempotency_key => key) $$;
@@ -30,7 +31,8 @@ select ask('payment', '[{"lookup_key": "book"}]', 'cart');
 select ask('payment', '[{"price": "price_book"}]', 'cart');
 -- A plain INSERT, of a backend too.
 set local role project_admin;
-insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url,
+                                        cancel_url)
 values ('test', 'subscription', 'user', 'ada', '[{"lookup_key": "plan"}]', 'https://a.example', 'https://a.example')
 returning line_items;
 select payments.stripe_request(id) #> '{params,line_items}' as asked

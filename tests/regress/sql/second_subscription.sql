@@ -31,11 +31,13 @@ select payments.create_checkout_session('test', 'subscription', '[{"price": "pri
 select p, asks(p) from (values ('{price_month}'::text[]), ('{price_other,price_year}'), ('{price_other}'),
                                ('{price_other,price_once}')) as w(p);
 -- A plain INSERT, by a caller or a backend; not what a backend tells of the past.
-insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url,
+                                        cancel_url)
 values ('test', 'subscription', 'user', 'ada', '[{"price": "price_year"}]', 'https://a.example', 'https://a.example');
 set local role project_admin;
 select asks('{price_year}');
-insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url,
+                                        cancel_url)
 values ('test', 'subscription', 'user', 'ada', '[{"price": "price_year"}]', 'https://a.example', 'https://a.example');
 insert into payments.checkout_sessions (environment, mode, status, subject_type, subject_id, line_items, success_url,
                                         cancel_url)
