@@ -32,7 +32,8 @@ use pgrx::prelude::*;
 
 extension_sql_file!("../sql/schema/roles.sql", name = "roles", bootstrap);
 extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["roles"]);
-extension_sql_file!("../sql/schema/identity.sql", name = "identity", requires = ["tables"]);
+extension_sql_file!("../sql/schema/request_tables.sql", name = "request_tables", requires = ["tables"]);
+extension_sql_file!("../sql/schema/identity.sql", name = "identity", requires = ["request_tables"]);
 extension_sql_file!("../sql/schema/subjects.sql", name = "subjects", requires = ["identity", entrance::outer_role]);
 extension_sql_file!(
     "../sql/schema/sessions.sql",
@@ -46,6 +47,12 @@ extension_sql_file!(
 );
 extension_sql_file!("../sql/schema/checkout_defaults.sql", name = "checkout_defaults", requires = ["sessions"]);
 extension_sql_file!("../sql/schema/stripe_responses.sql", name = "stripe_responses", requires = ["sessions"]);
+extension_sql_file!(
+    "../sql/schema/subscription_requests.sql",
+    name = "subscription_requests",
+    requires = ["stripe_responses", session::change::guard_subscription_request]
+);
+extension_sql_file!("../sql/schema/requests.sql", name = "requests", requires = ["subscription_requests"]);
 extension_sql_file!("../sql/schema/live.sql", name = "live", requires = ["stripe_responses"]);
 extension_sql_file!("../sql/schema/policies.sql", name = "policies", requires = ["sessions"]);
 extension_sql_file!("../sql/schema/grants.sql", name = "grants", requires = ["policies", "stripe_responses"]);
@@ -68,6 +75,8 @@ extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fu
 extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/explain.sql", name = "explain", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/new_orders.sql", name = "new_orders", requires = ["fulfillment"]);
+extension_sql_file!("../sql/schema/reads.sql", name = "reads", requires = ["fulfillment", "requests"]);
+extension_sql_file!("../sql/schema/bridge.sql", name = "bridge", requires = ["requests"]);
 extension_sql_file!("../sql/schema/jobs.sql", name = "jobs", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/review.sql", name = "review", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/app_tables.sql", name = "app_tables", requires = ["attach"]);

@@ -13,6 +13,7 @@ static METADATA_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CStrin
 static SIGNATURE_TOLERANCE: GucSetting<i32> = GucSetting::<i32>::new(300);
 static MAX_BODY: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
 static PERIOD_GRACE: GucSetting<i32> = GucSetting::<i32>::new(3 * 86_400);
+static NOTIFY_SESSIONS: GucSetting<bool> = GucSetting::<bool>::new(true);
 static MAX_OPEN_SESSIONS: GucSetting<i32> = GucSetting::<i32>::new(100);
 static STRIPE_VERSION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"2026-10-28.endive"));
 static ALLOW_SECOND_SUBSCRIPTION: GucSetting<bool> = GucSetting::<bool>::new(false);
@@ -68,6 +69,14 @@ pub(crate) fn define() {
         GucFlags::UNIT_S,
     );
     define_checkout();
+    GucRegistry::define_bool_guc(
+        c"payments.notify_sessions",
+        c"Whether a new session that waits to be sent to Stripe is notified on channel payments_sessions.",
+        c"A backend that sends its sessions itself may turn it off: transactions that notify commit one after the other.",
+        &NOTIFY_SESSIONS,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     guc::reserve_prefix(c"payments");
 }
 
@@ -146,4 +155,9 @@ pub(crate) fn max_body() -> usize {
 /// Sessions of a member; 0 is no limit.
 pub(crate) fn max_open_sessions() -> i64 {
     i64::from(MAX_OPEN_SESSIONS.get())
+}
+
+/// Whether new sessions are notified.
+pub(crate) fn notify_sessions() -> bool {
+    NOTIFY_SESSIONS.get()
 }

@@ -214,7 +214,7 @@ as $$
 begin
   raise exception 'session does not exist'
     using errcode = 'P0002', detail = format('Id %s.', coalesce(session_id::text, 'null')),
-          hint = 'Pass the id of a row of checkout_sessions or customer_portal_sessions.';
+          hint = 'Pass the id of a row of checkout_sessions, customer_portal_sessions or subscription_requests.';
 end
 $$;
 
@@ -272,10 +272,10 @@ begin
 end
 $$;
 
-/* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key, stripe_version (for the header
-   Stripe-Version) and params, nested as Stripe's API names them. The same session gives the same request, so that it may be sent again
-   under its key: what was said first is kept with the row, whatever becomes of the subject's customer, of checkout defaults or of a
-   setting meanwhile.
+/* The request to send to Stripe for a checkout or portal session, or a subscription request: method, path, idempotency_key, stripe_version
+   (for the header Stripe-Version) and params, nested as Stripe's API names them. The same session gives the same request, so that it may
+   be sent again under its key: what was said first is kept with the row, whatever becomes of the subject's customer, of checkout defaults
+   or of a setting meanwhile.
    (Where nothing can be written, on a standby, it is said and not kept.) Stripe takes 50 keys of metadata: the keys that link
    back go first, of the row's own as many as there is room for, in the order of their names; the others stay in the row.
 
@@ -295,6 +295,9 @@ declare
   said jsonb;
   may_write boolean := current_setting('transaction_read_only') = 'off';
 begin
+  if exists (select from payments.subscription_requests s where s.id = session_id) then
+    return payments.request_of_subscription(session_id);
+  end if;
   if may_write then
     -- Of two who ask at once the second waits, and is told what the first was.
     perform from payments.checkout_sessions s where s.id = session_id for no key update;

@@ -18,7 +18,7 @@ end
 $$;
 
 /* Records what Stripe answered to stripe_request: its id, url or client_secret, customer and what it pays for; the session is open (a portal
-   session created).
+   session created, a subscription request completed).
    A webhook may have come first: what is known stays, and no status goes back. Returns the row.
 
    Raises P0002 (no such session), 22023 (not the response to this session's request). */
@@ -40,6 +40,10 @@ declare
   customer text := payments.stripe_id(response -> 'customer');
 begin
   perform payments.hide_secrets_from_log(array[response::text]);
+  if exists (select from payments.subscription_requests s where s.id = session_id) then
+    perform payments.end_lease(session_id);
+    return payments.record_subscription_response(session_id, response);
+  end if;
   -- Before the row: who has the whole projection may be waiting for that.
   perform payments.lock_projection_shared();
   select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
@@ -117,6 +121,7 @@ begin
     returning pg_catalog.to_jsonb(s.*) into row_now;
   end if;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  perform payments.end_lease(session_id);
   return row_now;
 end
 $$;
@@ -150,6 +155,10 @@ begin
     returning pg_catalog.to_jsonb(s.*) into row_now;
   end if;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  if row_now is null then
+    row_now := payments.record_subscription_error(session_id, reason);
+  end if;
+  perform payments.end_lease(session_id);
   if row_now is null then
     select to_jsonb(s.*) into row_now from payments.checkout_sessions s where s.id = session_id;
   end if;

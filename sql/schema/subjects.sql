@@ -57,7 +57,8 @@ create function payments.subject_policy_drops(subject_type text) returns setof t
 as $$
   select format('drop policy %I on %s', p.polname, p.polrelid::regclass)
     from pg_policy p
-   where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass)
+   where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass,
+                        'payments.subscription_requests'::regclass)
      and p.polname in (payments.subject_policy($1, 'select'), payments.subject_policy($1, 'insert'))
    order by p.polrelid, p.polname
 $$;
@@ -66,7 +67,7 @@ create function payments.subject_policies(subject_type text, by_predicate boolea
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select made.ddl
-    from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions')) as t (relation)
+    from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions'), ('payments.subscription_requests')) as t (relation)
    cross join lateral (values
      (1, format('create policy %I on %s for select using (%s)', payments.subject_policy($1, 'select'), t.relation, format(
         case when $2 then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'

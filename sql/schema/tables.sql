@@ -51,6 +51,10 @@ begin
       webhook_endpoint_id text,
       webhook_endpoint_url text,
       webhook_configured_at timestamptz,
+      webhook_api_version text,
+      -- the newest event that was read from Stripe's list of events, and when that was read last
+      events_cursor text,
+      events_read_at timestamptz,
       last_synced_at timestamptz,
       last_sync_status text check (last_sync_status = any ('{succeeded,failed}')),
       last_sync_error text,

@@ -1,6 +1,7 @@
 //! Operating the extension: back-filling, replaying, rebuilding, verifying, signing test events.
 
 pub(crate) mod backfill;
+pub(crate) mod event_types;
 pub(crate) mod facts;
 pub(crate) mod rebuild;
 pub(crate) mod replay;

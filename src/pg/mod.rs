@@ -10,6 +10,7 @@ pub(crate) mod grant;
 pub(crate) mod guc;
 pub(crate) mod jsonb;
 pub(crate) mod large_tables;
+pub(crate) mod notify;
 pub(crate) mod our_role;
 pub(crate) mod plan_cache;
 pub(crate) mod role;

@@ -4,7 +4,7 @@ use payments_core::session::{AskedItem, Checkout, Refusal, by_price_id, digest, 
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Caller, Row, guarded, is_request, open_sessions, prices, redaction, refuse};
+use super::{Caller, Row, guarded, is_request, open_sessions, prices, redaction, refuse, waiting};
 use crate::definer;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
@@ -77,7 +77,7 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Error> {
     if asked.idempotency_key.is_some() && row.text("request_digest").is_none() {
         row.set("request_digest", asked.digest(&metadata_prefix()));
     }
-    let by_id = definer::write(SearchPath::Pinned, || {
+    let (by_id, is_new) = definer::write(SearchPath::Pinned, || {
         caller.may_bill(asked.subject_type.as_deref(), asked.subject_id.as_deref())?;
         open_sessions::take_turns(caller);
         sell(caller, &asked, &items, row)
@@ -85,23 +85,27 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Error> {
     if let Some(line_items) = by_id {
         row.set("line_items", Jsonb(line_items));
     }
+    if is_new && row.text("stripe_checkout_session_id").is_none() {
+        waiting::tell(asked.environment.as_deref());
+    }
     Ok(())
 }
 
-/// Whether the request may be, or was made before. Returns its line items by the ids of their prices, where they name others.
-fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Result<Option<String>, Error> {
+/// Whether the request may be. Returns its line items by the ids of their prices, where they name others, and whether it is new and asks
+/// for something.
+fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Result<(Option<String>, bool), Error> {
     let found = price_ids(asked.environment.as_deref(), items);
     let by_id = found.as_ref().ok().and_then(|found| by_price_id(asked.line_items.as_deref()?, found));
     // As a row would hold it: a guest's own is known by that again.
     let held = Checkout { line_items: by_id.clone().or_else(|| asked.line_items.clone()), ..asked.clone() };
     let key = asked.idempotency_key.as_deref().map(|key| Key::presented(key, row, asked));
     if key.is_some_and(|key| key.is_known(asked) && key.claim(&held)) {
-        return Ok(by_id);
+        return Ok((by_id, false));
     }
     let found = found?;
     match caller {
         // What a backend tells of the past asks for nothing.
-        Caller::Trusted if !is_request(row) => return Ok(by_id),
+        Caller::Trusted if !is_request(row) => return Ok((by_id, false)),
         Caller::Trusted => require_live_approval(asked.environment.as_deref())?,
         Caller::User(_) | Caller::Guest => {
             prices::can_be_sold(asked, &found)?;
@@ -110,7 +114,7 @@ fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Re
     }
     // Of a backend, too: nobody means to bill a subject twice, and who does says so with the setting.
     prices::is_first_subscription(asked, &found)?;
-    Ok(by_id)
+    Ok((by_id, true))
 }
 
 /// Checks a request as strictly for a backend as for a caller; for which subject is up to the backend.

@@ -1,5 +1,6 @@
 //! Asking to pay: who may bill for whom, and what may stand in a session.
 
+pub(crate) mod change;
 pub(crate) mod checkout;
 mod defaults;
 mod open_sessions;
@@ -8,6 +9,7 @@ mod prices;
 pub(crate) mod redaction;
 pub(crate) mod subject;
 mod subject_type;
+mod waiting;
 
 use payments_core::redact::{has_client_secret, json_looks_secret, looks_secret};
 use payments_core::session::Refusal;
@@ -104,6 +106,10 @@ impl Row<'_> {
 
     fn json(&self, column: &'static str) -> Option<String> {
         self.get::<Jsonb>(column).map(|value| value.0)
+    }
+
+    fn number(&self, column: &'static str) -> Option<i64> {
+        self.get(column)
     }
 
     fn flag(&self, column: &'static str) -> bool {

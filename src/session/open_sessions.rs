@@ -10,12 +10,14 @@ use crate::settings::max_open_sessions;
 
 query!(COUNT_OPEN_CHECKOUTS, "session_open_sessions", "count_open_checkouts");
 query!(COUNT_OPEN_PORTALS, "session_open_sessions", "count_open_portals");
+query!(COUNT_CHANGES, "session_open_sessions", "count_changes");
 
 /// A kind of session.
 #[derive(Clone, Copy)]
 pub(super) enum SessionKind {
     Checkout,
     Portal,
+    Change,
 }
 
 impl SessionKind {
@@ -23,6 +25,7 @@ impl SessionKind {
         match self {
             Self::Checkout => "checkout",
             Self::Portal => "customer portal",
+            Self::Change => "subscription change",
         }
     }
 
@@ -30,6 +33,7 @@ impl SessionKind {
         match self {
             Self::Checkout => &COUNT_OPEN_CHECKOUTS,
             Self::Portal => &COUNT_OPEN_PORTALS,
+            Self::Change => &COUNT_CHANGES,
         }
     }
 }

@@ -3,7 +3,7 @@
 use payments_core::session::{Portal, Refusal};
 use pgrx::prelude::*;
 
-use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse};
+use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse, waiting};
 use crate::definer;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
@@ -39,6 +39,9 @@ fn guard_portal_session<'a>(
         .and_then(|()| Ok(redaction::keep_out(&mut row, None, &redaction::PORTAL)?));
     if let Err(error) = verdict {
         refuse(&error, row.holds_secret());
+    }
+    if asks && row.text("url").is_none() {
+        waiting::tell(asked.environment.as_deref());
     }
     if let Caller::User(id) = caller {
         row.set("created_by", id);

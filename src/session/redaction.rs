@@ -18,6 +18,8 @@ use crate::projection_lock;
 pub(super) struct Columns {
     texts: &'static [&'static str],
     json: &'static [&'static str],
+    /// Whether the row keeps Stripe's answer.
+    keeps_raw: bool,
 }
 
 const CHECKOUT: Columns = Columns {
@@ -35,6 +37,7 @@ const CHECKOUT: Columns = Columns {
         "url",
     ],
     json: &["line_items", "metadata"],
+    keeps_raw: true,
 };
 /// Those of a checkout session that are not part of the request, which [`payments_core::session::Checkout::check`] looks through.
 pub(super) const NOT_IN_REQUEST: Columns = Columns {
@@ -46,10 +49,26 @@ pub(super) const NOT_IN_REQUEST: Columns = Columns {
         "url",
     ],
     json: &[],
+    keeps_raw: true,
 };
 pub(super) const PORTAL: Columns = Columns {
     texts: &["subject_type", "subject_id", "stripe_customer_id", "return_url", "configuration_id", "url"],
     json: &[],
+    keeps_raw: true,
+};
+
+pub(super) const CHANGE: Columns = Columns {
+    texts: &[
+        "subject_type",
+        "subject_id",
+        "stripe_subscription_id",
+        "stripe_price_id",
+        "stripe_subscription_item_id",
+        "idempotency_key",
+        "stripe_invoice_id",
+    ],
+    json: &[],
+    keeps_raw: false,
 };
 
 /// Refuses a secret in what is new of a row, and takes out those of `last_error` and `raw`.
@@ -69,6 +88,9 @@ pub(super) fn keep_out(row: &mut Row, before: Option<&Row>, columns: &Columns) -
     if let Some(error) = row.text("last_error").filter(|error| looks_secret(error)) {
         hide_statement_from_log();
         row.set("last_error", without_secrets(&error));
+    }
+    if !columns.keeps_raw {
+        return Ok(());
     }
     if let Some(raw) = row.json("raw") {
         let without_keys = json_without_secrets(&raw);
@@ -99,6 +121,7 @@ fn keep_secrets_out<'a>(
     let (columns, is_checkout) = match catalog::qualified_name(relation).as_deref() {
         Some("payments.checkout_sessions") => (&CHECKOUT, true),
         Some("payments.customer_portal_sessions") => (&PORTAL, false),
+        Some("payments.subscription_requests") => (&CHANGE, false),
         _ => super::misplaced("BEFORE UPDATE FOR EACH ROW on a session table"),
     };
     let before_row = matches!(trigger.when(), Ok(PgTriggerWhen::Before));

@@ -1,6 +1,7 @@
 //! What a request to pay, or to open the portal, may hold: checks that need no database. The guards check the rest: who
 //! may bill for a subject, whether a price can be sold, and whether live is approved.
 
+pub mod change;
 pub mod defaults;
 pub mod limits;
 mod refusal;

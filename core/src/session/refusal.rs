@@ -1,6 +1,6 @@
 //! Why a session is refused: the message, SQLSTATE, DETAIL and HINT of each reason. None of them quotes a secret.
 
-use super::limits::{MAX_KEY, MAX_LINE_ITEMS, MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VALUE};
+use super::limits::{MAX_KEY, MAX_LINE_ITEMS, MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VALUE, MAX_QUANTITY};
 use crate::redact::without_secrets;
 
 /// Why a session is refused.
@@ -104,6 +104,39 @@ pub enum Refusal {
         /// Its id.
         subject_id: String,
     },
+    /// Neither `cancel` nor `resume` nor `change`.
+    Action(Option<String>),
+    /// A price or a quantity beside an action that takes none.
+    ChangeOnly,
+    /// A change of nothing.
+    NothingToChange,
+    /// A quantity that Stripe would refuse.
+    Quantity(i64),
+    /// A quantity of what is billed by usage.
+    MeteredQuantity,
+    /// A price that the catalog lacks.
+    PriceUnknown(String),
+    /// A price in another currency than the subscription's.
+    PriceCurrency {
+        /// Which price.
+        price: String,
+        /// Its currency.
+        currency: String,
+        /// The subscription's.
+        subscribed: String,
+    },
+    /// Which item is to change can't be told; how many there are.
+    ItemUnclear(usize),
+    /// The subscription has ended; its status.
+    SubscriptionEnded(String),
+    /// The first invoice of the subscription is not paid.
+    SubscriptionIncomplete,
+    /// The subscription's invoices are sent to the customer, who pays them later.
+    InvoicesAreSent,
+    /// No subscription has this id.
+    SubscriptionUnknown(String),
+    /// The caller may not bill for this subscription's subject, or there is none.
+    SubscriptionNotOwned(String),
     /// The caller has as many open sessions as the limit allows.
     TooManyOpen {
         /// The kind of session.
@@ -121,7 +154,12 @@ impl Refusal {
             Self::SecondSubscription { .. } => "23505",
             Self::Isolation | Self::IsolationOfTrial => "25001",
             Self::TooManyOpen { .. } => "54000",
-            Self::NotYours(_) | Self::Anonymous | Self::Unregistered(_) | Self::NotOwned { .. } => "42501",
+            Self::NotYours(_)
+            | Self::Anonymous
+            | Self::Unregistered(_)
+            | Self::NotOwned { .. }
+            | Self::SubscriptionNotOwned(_) => "42501",
+            Self::SubscriptionEnded(_) | Self::SubscriptionIncomplete | Self::InvoicesAreSent => "55000",
             _ => "22023",
         }
     }
@@ -163,6 +201,22 @@ impl Refusal {
             Self::Anonymous => "caller is not signed in".to_owned(),
             Self::Unregistered(_) => "subject type is not registered".to_owned(),
             Self::NotOwned { .. } => "caller may not bill for this subject".to_owned(),
+            Self::Action(_) => "action must be cancel, resume or change".to_owned(),
+            Self::ChangeOnly => "price and quantity go with action change".to_owned(),
+            Self::NothingToChange => "a change needs a price or a quantity".to_owned(),
+            Self::Quantity(_) => "quantity is not usable".to_owned(),
+            Self::MeteredQuantity => "what is billed by usage has no quantity".to_owned(),
+            Self::PriceUnknown(_) => "price is not known".to_owned(),
+            Self::PriceCurrency { .. } => "price is of another currency than the subscription".to_owned(),
+            Self::ItemUnclear(_) => "which item of the subscription is to change is not clear".to_owned(),
+            Self::SubscriptionEnded(_) => "subscription has ended".to_owned(),
+            Self::SubscriptionIncomplete => "subscription is not paid yet".to_owned(),
+            Self::InvoicesAreSent => "subscription is paid by invoices that are sent".to_owned(),
+            Self::SubscriptionUnknown(_) => "subscription is not known".to_owned(),
+            Self::SubscriptionNotOwned(_) => "caller may not bill for this subscription".to_owned(),
+            Self::TooManyOpen { kind: "subscription change", .. } => {
+                "caller has asked for too many subscription changes".to_owned()
+            }
             Self::TooManyOpen { kind, .. } => format!("caller has too many open {kind} sessions"),
         }
     }
@@ -224,6 +278,22 @@ impl Refusal {
             Self::NotOwned { subject_type, subject_id } => {
                 format!("Subject {} {}.", short(subject_type), short(subject_id))
             }
+            Self::Action(given) => shown(given.as_deref()),
+            Self::ChangeOnly => "The action is another.".to_owned(),
+            Self::NothingToChange => "price and quantity are null.".to_owned(),
+            Self::Quantity(given) => format!("It is {given}, which is not from 1 to {MAX_QUANTITY}."),
+            Self::MeteredQuantity => "A quantity was given.".to_owned(),
+            Self::PriceUnknown(price) => format!("Price {}.", short(price)),
+            Self::PriceCurrency { price, currency, subscribed } => {
+                format!("Price {} is in {currency}, the subscription in {subscribed}.", short(price))
+            }
+            Self::ItemUnclear(count) => {
+                format!("It has {count} items, and the price's product tells none of them from the others.")
+            }
+            Self::SubscriptionEnded(status) => format!("Its status is {status}."),
+            Self::SubscriptionIncomplete => "Its status is incomplete.".to_owned(),
+            Self::InvoicesAreSent => "Its collection_method is send_invoice, for which Stripe has no pending updates.".to_owned(),
+            Self::SubscriptionUnknown(id) | Self::SubscriptionNotOwned(id) => format!("Subscription {}.", short(id)),
             Self::TooManyOpen { limit, .. } => {
                 format!("There are {limit} of the last 24 hours; payments.max_open_sessions allows no more.")
             }
@@ -274,6 +344,20 @@ impl Refusal {
             Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
             Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
             Self::NotOwned { .. } => "Ask as someone who may bill for it.",
+            Self::Action(_) => "Pass 'cancel', 'resume' or 'change'.",
+            Self::ChangeOnly => "Leave them out, or pass 'change'.",
+            Self::NothingToChange => "Pass the price to change to, or how many of the present one.",
+            Self::Quantity(_) => "Pass how many units or seats; to end the subscription, pass the action 'cancel'.",
+            Self::MeteredQuantity => "Leave the quantity out.",
+            Self::PriceUnknown(_) => "Sync the catalog with payments.sync_stripe_objects().",
+            Self::PriceCurrency { .. } => "Sell a price of the same currency; Stripe changes no subscription's currency.",
+            Self::ItemUnclear(_) => "Pass the price of one item, or open the portal with payments.create_customer_portal_session().",
+            Self::SubscriptionEnded(_) => "Subscribe anew with payments.create_checkout_session().",
+            Self::SubscriptionIncomplete => "Pay its first invoice, or subscribe anew.",
+            Self::InvoicesAreSent => "Change it at Stripe, or open the portal with payments.create_customer_portal_session().",
+            Self::SubscriptionUnknown(_) => "Sync it with payments.sync_stripe_objects(), or wait for its first event.",
+            Self::SubscriptionNotOwned(_) => "Ask as someone who may bill for it.",
+            Self::TooManyOpen { kind: "subscription change", .. } => "Wait until the first of them is a day old.",
             Self::TooManyOpen { kind: "customer portal", .. } => "Use the one that was opened last, or wait.",
             Self::TooManyOpen { .. } => {
                 "Go on with one of them (the same idempotency key gives it again), or wait until some have ended."
@@ -337,8 +421,22 @@ mod tests {
             Refusal::Anonymous,
             Refusal::Unregistered(text()),
             Refusal::NotOwned { subject_type: text(), subject_id: text() },
+            Refusal::Action(Some(text())),
+            Refusal::ChangeOnly,
+            Refusal::NothingToChange,
+            Refusal::Quantity(0),
+            Refusal::MeteredQuantity,
+            Refusal::PriceUnknown(text()),
+            Refusal::PriceCurrency { price: text(), currency: "eur".to_owned(), subscribed: "usd".to_owned() },
+            Refusal::ItemUnclear(2),
+            Refusal::SubscriptionEnded("canceled".to_owned()),
+            Refusal::SubscriptionIncomplete,
+            Refusal::InvoicesAreSent,
+            Refusal::SubscriptionUnknown(text()),
+            Refusal::SubscriptionNotOwned(text()),
             Refusal::TooManyOpen { kind: "checkout", limit: 5 },
             Refusal::TooManyOpen { kind: "customer portal", limit: 5 },
+            Refusal::TooManyOpen { kind: "subscription change", limit: 5 },
         ]
     }
 
@@ -360,9 +458,12 @@ mod tests {
                 Refusal::SecondSubscription { .. } => "23505",
                 Refusal::Isolation | Refusal::IsolationOfTrial => "25001",
                 Refusal::TooManyOpen { .. } => "54000",
-                Refusal::NotYours(_) | Refusal::Anonymous | Refusal::Unregistered(_) | Refusal::NotOwned { .. } => {
-                    "42501"
-                }
+                Refusal::NotYours(_)
+                | Refusal::Anonymous
+                | Refusal::Unregistered(_)
+                | Refusal::NotOwned { .. }
+                | Refusal::SubscriptionNotOwned(_) => "42501",
+                Refusal::SubscriptionEnded(_) | Refusal::SubscriptionIncomplete | Refusal::InvoicesAreSent => "55000",
                 _ => "22023",
             };
             assert_eq!(refusal.sqlstate(), expected, "{refusal:?}");

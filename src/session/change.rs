@@ -1,0 +1,128 @@
+//! The guard of `payments.subscription_requests`: a caller asks to cancel, resume or change a subscription that he may bill for.
+
+use payments_core::session::Refusal;
+use payments_core::session::change::{Change, Offered, Subscribed};
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse, waiting};
+use crate::definer;
+use crate::error::Error;
+use crate::pg::guc::SearchPath;
+use crate::pg::statement::{query, text};
+use crate::pg::transaction;
+use crate::precondition::require_live_approval;
+
+query!(FIND_SUBSCRIPTION, "session_change", "find_subscription");
+
+const TABLE: &str = "payments.subscription_requests";
+const NOT_YOURS: [&str; 5] =
+    ["subject_type", "subject_id", "stripe_subscription_item_id", "stripe_invoice_id", "last_error"];
+
+/// Checks a new request, stamps its creator, and says whose subscription it is and which of its items changes. A backend may write
+/// any state; of what it tells of the past only the forms are checked.
+#[pg_trigger(
+    sql = "create function payments.guard_subscription_request() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
+)]
+fn guard_subscription_request<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
+    let mut row = guarded(trigger, TABLE);
+    let asked = Change {
+        environment: row.text("environment"),
+        stripe_subscription_id: row.text("stripe_subscription_id"),
+        action: row.text("action"),
+        stripe_price_id: row.text("stripe_price_id"),
+        quantity: row.number("quantity"),
+        idempotency_key: row.text("idempotency_key"),
+    };
+    if let Err(error) = admit(&Caller::present(), &asked, &mut row) {
+        refuse(&error, row.holds_secret());
+    }
+    Ok(Some(row.0))
+}
+
+/// What is known of what is asked for.
+#[derive(Deserialize)]
+struct Known {
+    subject_type: Option<String>,
+    subject_id: Option<String>,
+    #[serde(flatten)]
+    subscribed: Subscribed,
+    offered: Vec<Offered>,
+    /// Whether the caller used the key before.
+    repeated: bool,
+}
+
+fn admit(caller: &Caller, asked: &Change, row: &mut Row) -> Result<(), Error> {
+    if *caller == Caller::Guest {
+        return Err(Refusal::Anonymous.into());
+    }
+    asked.check()?;
+    if let Caller::User(user) = caller {
+        untouched(row)?;
+        row.set("created_by", user.clone());
+        // Another snapshot than the newest would not show who got the key while we waited for him.
+        if asked.idempotency_key.is_some() && !transaction::is_read_committed() {
+            return Err(Refusal::Isolation.into());
+        }
+    }
+    redaction::keep_out(row, None, &redaction::CHANGE)?;
+    let asks = is_request(row);
+    if *caller == Caller::Trusted && !asks {
+        return Ok(());
+    }
+    let id = asked.stripe_subscription_id.clone().unwrap_or_default();
+    let created_by = row.text("created_by");
+    let known = definer::read(|| {
+        require_live_approval(asked.environment.as_deref())?;
+        let found = FIND_SUBSCRIPTION.read::<Known>(&[
+            text(asked.environment.as_deref()),
+            text(id.as_str()),
+            text(asked.stripe_price_id.as_deref()),
+            text(asked.idempotency_key.as_deref()),
+            text(created_by.as_deref()),
+        ]);
+        let known = found.into_iter().next();
+        let unknown = || match caller {
+            Caller::Trusted => Refusal::SubscriptionUnknown(id.clone()),
+            _ => Refusal::SubscriptionNotOwned(id.clone()),
+        };
+        let known = known.ok_or_else(unknown)?;
+        // To whom it is not, a subscription is as if it were not there.
+        let (kind, subject) = (known.subject_type.as_deref(), known.subject_id.as_deref());
+        if *caller != Caller::Trusted && (subject.is_none() || caller.may_bill(kind, subject).is_err()) {
+            return Err(unknown().into());
+        }
+        Ok::<Known, Error>(known)
+    })?;
+    row.set("subject_type", known.subject_type);
+    row.set("subject_id", known.subject_id);
+    if known.repeated {
+        return Ok(());
+    }
+    row.set("stripe_subscription_item_id", asked.item(&known.subscribed, &known.offered)?);
+    definer::write(SearchPath::Pinned, || {
+        open_sessions::take_turns(caller);
+        open_sessions::has_room(caller, open_sessions::SessionKind::Change)
+    })?;
+    waiting::tell(asked.environment.as_deref());
+    Ok(())
+}
+
+/// Column privileges say so already; this holds where an app granted more than it should.
+fn untouched(row: &Row) -> Result<(), Refusal> {
+    if let Some(column) = row.first_given(&NOT_YOURS) {
+        return Err(Refusal::NotYours(column));
+    }
+    if row.text("status").as_deref() != Some("initialized") {
+        return Err(Refusal::NotYours("status"));
+    }
+    if row.flag("pending_update") {
+        return Err(Refusal::NotYours("pending_update"));
+    }
+    if row.json("request").is_some() {
+        return Err(Refusal::NotYours("request"));
+    }
+    Ok(())
+}
