@@ -3,7 +3,7 @@
 
 A file needs another when it names something of it: in a `use`, in a path in its code, or in an attribute of serde. A name that is passed on by
 `pub use` belongs to the file that it comes from. To declare a module is not to need it, and what only tests compile does
-not count. Each crate is judged by itself; without folders these are core/src and src.
+not count. Each crate is judged by itself; without folders these are core/src, src and bridge/src.
 
 Before it judges, it must find the circles of a small tree that it makes, and no others.
 """
@@ -18,7 +18,7 @@ from collections import defaultdict
 from rust_source import blank, closing_brace, code_only, without_tests
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-CRATES = ("core/src", "src")
+CRATES = ("core/src", "src", "bridge/src")
 USE = re.compile(r"(?P<visible>\bpub(?:\([^)]*\))?\s+)?\buse\s+(?P<tree>[^;<]*);")
 PATH = re.compile(r"(?<![\w:])\$?((?:\w+\s*::\s*)+\w+)")
 SERDE_PATH = re.compile(r"#\[serde\([^\]]*\"((?:\w+::)+\w+)\"")

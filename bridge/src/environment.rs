@@ -1,0 +1,35 @@
+//! Test and live, which nothing crosses.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One of Stripe's two worlds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// Stripe's test mode, or a sandbox: no real money.
+    Test,
+    /// Real money.
+    Live,
+}
+
+impl Environment {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Test, Self::Live];
+
+    /// Its name in the database and in the paths of the endpoints.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Live => "live",
+        }
+    }
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

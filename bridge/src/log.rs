@@ -1,0 +1,26 @@
+//! The log. Only the bridge's own lines are written: libraries might show what they carry.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::LogFormat;
+
+/// Begins to log, to standard error.
+///
+/// # Errors
+/// Where the level is none.
+pub fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        ["error", "warn", "info", "debug"].contains(&level),
+        "the log's level must be error, warn, info or debug"
+    );
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(format!("payments_bridge={level}")))
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    let plain = !std::io::IsTerminal::is_terminal(&std::io::stderr());
+    match format {
+        LogFormat::Plain => builder.with_ansi(!plain).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    }
+    .map_err(|_| anyhow::anyhow!("the log has begun already"))
+}

@@ -1,0 +1,95 @@
+//! The addresses that the bridge serves: Stripe's endpoints, `/health` and `/metrics`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Map, Value, json};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+use super::context::Context;
+use super::webhooks::{LARGEST_BODY, Queue};
+use crate::environment::Environment;
+use crate::metrics::Activity;
+
+const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
+
+#[derive(Debug)]
+struct Served {
+    context: Context,
+    test: Queue,
+    live: Queue,
+}
+
+/// Serves until the bridge ends and every delivery is answered.
+///
+/// # Errors
+/// Where the listener fails.
+pub async fn serve(context: Context, listener: TcpListener, test: Queue, live: Queue) -> anyhow::Result<()> {
+    let shutdown = context.shutdown.clone();
+    let served = Arc::new(Served { context, test, live });
+    let routes = Router::new()
+        .route("/stripe/test", post(test_webhook))
+        .route("/stripe/live", post(live_webhook))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .route("/health", get(health))
+        .route("/metrics", get(metrics))
+        .with_state(served);
+    axum::serve(listener, routes)
+        .with_graceful_shutdown(async move { shutdown.begun().await })
+        .await
+        .context("the HTTP server ended")
+}
+
+async fn test_webhook(State(served): State<Arc<Served>>, headers: HeaderMap, body: Bytes) -> Response {
+    webhook(&served.context, &served.test, &headers, body).await
+}
+
+async fn live_webhook(State(served): State<Arc<Served>>, headers: HeaderMap, body: Bytes) -> Response {
+    webhook(&served.context, &served.live, &headers, body).await
+}
+
+async fn webhook(context: &Context, queue: &Queue, headers: &HeaderMap, body: Bytes) -> Response {
+    let answer = queue.deliver(context, headers, body).await;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, Json(answer.body)).into_response()
+}
+
+/// 200 where the database answers, with when each activity last succeeded.
+async fn health(State(served): State<Arc<Served>>) -> Response {
+    let context = &served.context;
+    let database = match timeout(HEALTH_PATIENCE, context.database.answers()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err("cannot be reached"),
+    };
+    let mut environments = Map::new();
+    for environment in Environment::ALL {
+        let last: Map<String, Value> = Activity::ALL
+            .into_iter()
+            .filter_map(|activity| {
+                Some((activity.name().to_owned(), json!(context.metrics.last_success(environment, activity)?)))
+            })
+            .collect();
+        let said = json!({
+            "key": context.stripe(environment).is_some(),
+            "last_success": last,
+            "must_sync": context.metrics.has_to_sync(environment),
+        });
+        environments.insert(environment.name().to_owned(), said);
+    }
+    let status = if database.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body =
+        json!({ "ok": database.is_ok(), "database": database.err().unwrap_or("ok"), "environments": environments });
+    (status, Json(body)).into_response()
+}
+
+async fn metrics(State(served): State<Arc<Served>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], served.context.metrics.text()).into_response()
+}

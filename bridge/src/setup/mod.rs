@@ -1,0 +1,212 @@
+//! `setup`: makes Stripe's webhook endpoint what it should be, and stores its secret in the database.
+
+pub mod endpoint;
+pub mod plan;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use self::endpoint::Endpoint;
+use self::plan::{Facts, MARK, Plan, Step};
+use crate::cli::Setup;
+use crate::database::pool::Pool;
+use crate::stripe::client::{DEFAULT_VERSION, Stripe};
+use crate::stripe::list;
+
+const ENDPOINTS: &str = "/v1/webhook_endpoints";
+/// How long the secrets of endpoints that go on stay valid. The database's own rule for a rolled secret is a day; here the old
+/// endpoint goes on until somebody runs `setup` again.
+const KEEP_PREVIOUS: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Finds out, prints the plan, asks, and does it.
+///
+/// # Errors
+/// Where something is refused, or goes wrong.
+pub async fn run(database: &Pool, stripe: &Stripe, flags: &Setup) -> anyhow::Result<()> {
+    let secret = flags.secret_file.as_deref().map(read_secret).transpose()?;
+    let facts = find_out(database, stripe, flags).await?;
+    let plan = plan::plan(&facts).map_err(|why| anyhow::anyhow!(why))?;
+    print(&facts, &plan);
+    if plan.steps.is_empty() {
+        return Ok(());
+    }
+    ensure!(flags.yes || agreed()?, "nothing was done");
+    for step in &plan.steps {
+        carry_out(database, stripe, &facts, step, secret.as_ref()).await.with_context(|| step.words(&facts))?;
+        println!("done: {}", step.words(&facts));
+    }
+    Ok(())
+}
+
+async fn find_out(database: &Pool, stripe: &Stripe, flags: &Setup) -> anyhow::Result<Facts> {
+    let environment = stripe.environment;
+    let url = endpoint_url(&flags.url, environment.name())?;
+    let account = match stripe.account().await {
+        Ok(account) => Some(account),
+        Err(reason) if reason.status == Some(403) => None,
+        Err(reason) => bail!("cannot ask Stripe whose key it is: {reason}"),
+    };
+    let version = database.stripe_version().await?.unwrap_or_else(|| DEFAULT_VERSION.to_owned());
+    let page = list::page(stripe, ENDPOINTS, &json!({}))
+        .await
+        .map_err(|reason| anyhow::anyhow!("cannot list the webhook endpoints: {reason}"))?;
+    let endpoints: Vec<Endpoint> =
+        page.data.iter().map(|raw| serde_json::from_str(raw.get())).collect::<Result<_, _>>().context("an endpoint")?;
+    Ok(Facts {
+        environment,
+        url,
+        types: database.event_types().await?,
+        account,
+        recorded: database.recorded(environment).await?,
+        endpoints,
+        new_version_came: database.event_of_version_came(environment, &version).await?,
+        version,
+        new_endpoint: flags.new_endpoint,
+        secret_given: flags.secret_file.is_some(),
+    })
+}
+
+/// The address of an environment's endpoint: the path is added where there is none.
+fn endpoint_url(said: &str, environment: &str) -> anyhow::Result<String> {
+    let mut url = reqwest::Url::parse(said).with_context(|| format!("{said} is no address"))?;
+    ensure!(matches!(url.scheme(), "https" | "http"), "the address must begin with https://");
+    ensure!(url.username().is_empty() && url.password().is_none(), "the address must hold no password");
+    ensure!(url.scheme() == "https" || environment == "test", "Stripe posts live events to https:// only");
+    if url.path() == "/" {
+        url.set_path(&format!("/stripe/{environment}"));
+    }
+    Ok(url.into())
+}
+
+fn print(facts: &Facts, plan: &Plan) {
+    println!(
+        "Plan for {}{}:",
+        facts.environment,
+        facts.account.as_ref().map_or_else(String::new, |one| format!(" of {one}"))
+    );
+    for (place, step) in plan.steps.iter().enumerate() {
+        println!("  {}. {}", place + 1, step.words(facts));
+    }
+    if plan.steps.is_empty() {
+        println!("  nothing: all is as it should be");
+    }
+    for note in &plan.notes {
+        println!("  Note: {note}");
+    }
+}
+
+fn agreed() -> anyhow::Result<bool> {
+    ensure!(std::io::stdin().is_terminal(), "nobody can be asked: pass --yes");
+    print!("Go on? [y/N] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn read_secret(file: &str) -> anyhow::Result<SecretString> {
+    let text = SecretString::from(std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?);
+    let secret = text.expose_secret().trim();
+    ensure!(secret.starts_with("whsec_"), "{file} holds no webhook secret: it begins with whsec_");
+    Ok(SecretString::from(secret.to_owned()))
+}
+
+async fn carry_out(
+    database: &Pool,
+    stripe: &Stripe,
+    facts: &Facts,
+    step: &Step,
+    secret: Option<&SecretString>,
+) -> anyhow::Result<()> {
+    let environment = facts.environment;
+    match step {
+        Step::RecordAccount(account) => database.set_account(environment, account).await?,
+        Step::Create => create(database, stripe, facts).await?,
+        Step::Update(id) => {
+            let params = json!({ "url": facts.url, "enabled_events": facts.types, "disabled": false });
+            post(stripe, &format!("{ENDPOINTS}/{id}"), &params).await?;
+        }
+        Step::StoreSecret => {
+            let secret = secret.context("no secret was given")?;
+            store(database, facts, secret).await?;
+        }
+        Step::Record(id) => database.record_endpoint(environment, id, &facts.url, Some(&facts.version)).await?,
+        Step::Disable(id) => {
+            post(stripe, &format!("{ENDPOINTS}/{id}"), &json!({ "disabled": true })).await?;
+        }
+    }
+    Ok(())
+}
+
+/// An endpoint as Stripe tells it once.
+#[derive(Deserialize)]
+struct Created {
+    id: String,
+    secret: SecretString,
+}
+
+async fn create(database: &Pool, stripe: &Stripe, facts: &Facts) -> anyhow::Result<()> {
+    let params = json!({
+        "url": facts.url,
+        "enabled_events": facts.types,
+        "api_version": facts.version,
+        "description": "payments-bridge",
+        "metadata": { MARK: facts.environment.name() },
+    });
+    let answer = SecretString::from(post(stripe, ENDPOINTS, &params).await?);
+    // The parser's error would quote the answer.
+    let created: Created = serde_json::from_str(answer.expose_secret())
+        .map_err(|_| anyhow::anyhow!("Stripe made an endpoint and told no secret: delete it in Stripe's dashboard"))?;
+    if let Err(error) = store(database, facts, &created.secret).await {
+        // An endpoint whose secret nobody knows is of no use, and stands in the way of the next try.
+        let deleted = delete(stripe, &created.id).await;
+        let rest = if deleted.is_ok() { "was deleted again" } else { "must be deleted in Stripe's dashboard" };
+        return Err(
+            error.context(format!("the secret of endpoint {} could not be stored; the endpoint {rest}", created.id))
+        );
+    }
+    database.record_endpoint(facts.environment, &created.id, &facts.url, Some(&facts.version)).await?;
+    Ok(())
+}
+
+async fn store(database: &Pool, facts: &Facts, secret: &SecretString) -> anyhow::Result<()> {
+    if !database.set_secret(facts.environment, secret, KEEP_PREVIOUS).await? {
+        println!(
+            "  Note: this role may not keep the secret out of the server's log. It is there if the server logs statements \
+            with their parameters (log_statement = all or log_min_duration_statement, and log_parameter_max_length other than 0)"
+        );
+    }
+    Ok(())
+}
+
+async fn post(stripe: &Stripe, path: &str, params: &Value) -> anyhow::Result<String> {
+    stripe.post(path, params).await.map_err(|reason| anyhow::anyhow!("{reason}"))
+}
+
+async fn delete(stripe: &Stripe, id: &str) -> anyhow::Result<()> {
+    stripe.delete(&format!("{ENDPOINTS}/{id}")).await.map(drop).map_err(|reason| anyhow::anyhow!("{reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::endpoint_url;
+
+    #[test]
+    fn a_path_is_added_where_there_is_none() {
+        assert_eq!(
+            endpoint_url("https://pay.example.com", "test").ok().as_deref(),
+            Some("https://pay.example.com/stripe/test")
+        );
+        assert_eq!(endpoint_url("https://a.example/", "live").ok().as_deref(), Some("https://a.example/stripe/live"));
+        let rpc = "https://api.example.com/rpc/stripe_webhook_test";
+        assert_eq!(endpoint_url(rpc, "test").ok().as_deref(), Some(rpc));
+        assert!(endpoint_url("http://pay.example.com", "live").is_err());
+        assert!(endpoint_url("https://u:p@pay.example.com", "test").is_err());
+        assert!(endpoint_url("pay.example.com", "test").is_err());
+    }
+}

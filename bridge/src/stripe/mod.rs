@@ -1,0 +1,7 @@
+//! Stripe's API.
+
+pub mod client;
+pub mod form;
+pub mod key;
+pub mod list;
+pub mod verdict;

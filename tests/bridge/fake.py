@@ -1,0 +1,118 @@
+"""A small stand-in for Stripe's API, for the bridge's test: lists with cursors, sessions with idempotency keys, faults on demand."""
+
+import json
+import threading
+import urllib.parse
+from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Fake:
+    def __init__(self):
+        self.requests = []                  # (method, path, parameters as they were sent, headers)
+        self.lists = defaultdict(list)      # path: objects, the oldest first
+        self.answers = {}                   # idempotency key: (status, body)
+        self.faults = []                    # answers that go before all others: (status, body, headers)
+        self.endpoints = []
+        self.account = "acct_1Test"
+        self.most_types = 0
+        self.lock = threading.Lock()
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+                path, _, query = self.path.partition("?")
+                with fake.lock:
+                    status, said, headers = fake.respond(self.command, path, body or query, self.headers)
+                if status == 0:
+                    self.close_connection = True
+                    return
+                out = (said if isinstance(said, str) else json.dumps(said)).encode()
+                self.send_response(status)
+                for name, value in {"request-id": "req_1", **headers}.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(out)))
+                self.end_headers()
+                self.wfile.write(out)
+
+            do_GET = do_POST = do_DELETE = answer
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def respond(self, method, path, raw, headers):
+        params = dict(urllib.parse.parse_qsl(raw, keep_blank_values=True))
+        self.requests.append((method, path, raw, dict(headers)))
+        key = headers.get("idempotency-key")
+        if method == "POST" and key in self.answers:
+            status, said = self.answers[key]
+            return status, said, {"idempotent-replayed": "true"}
+        if self.faults and path != "/v1/account":
+            status, said, extra = self.faults.pop(0)
+            if extra.pop("stored", None):
+                self.answers[key] = (status, said)
+            return status, said, extra
+        if method != "GET" and path.startswith("/v1/webhook_endpoints"):
+            return 200, self.endpoint(method, path, params), {}
+        if method == "POST":
+            said = self.session(params)
+            self.answers[key] = (200, said)
+            return 200, said, {}
+        return self.read(path, params)
+
+    def session(self, params):
+        number = sum(path == "/v1/checkout/sessions" for _, path, _, _ in self.requests)
+        return {"id": f"cs_test_{number}", "object": "checkout.session", "livemode": False, "status": "open", "payment_status": "unpaid",
+                "client_reference_id": params.get("client_reference_id"), "url": f"https://checkout.stripe.com/c/pay/cs_test_{number}"}
+
+    def endpoint(self, method, path, params):
+        types = [value for name, value in params.items() if name.startswith("enabled_events[")]
+        if path == "/v1/webhook_endpoints":
+            made = {"id": f"we_{len(self.endpoints) + 1}", "object": "webhook_endpoint", "status": "enabled", "url": params["url"],
+                    "api_version": params["api_version"], "enabled_events": types, "metadata": {"payments_bridge": "test"}}
+            self.endpoints.append(made)
+            return {**made, "secret": f"whsec_RECOGNIZABLE{len(self.endpoints)}"}
+        one = next(e for e in self.endpoints if path.endswith(e["id"]))
+        if method == "DELETE":
+            self.endpoints.remove(one)
+        else:
+            one["enabled_events"] = types or one["enabled_events"]
+            one["status"] = "disabled" if params.get("disabled") == "true" else "enabled"
+        return one
+
+    def read(self, path, params):
+        if path == "/v1/account":
+            return 200, {"id": self.account, "object": "account"}, {}
+        if path == "/v1/webhook_endpoints":
+            return 200, {"object": "list", "data": self.endpoints, "has_more": False}, {}
+        if path.startswith("/v1/events/"):
+            found = [e for e in self.lists["/v1/events"] if path.endswith(e["id"])]
+            return (200, found[0], {}) if found else (404, {"error": {"code": "resource_missing", "message": "No such event"}}, {})
+        return self.listed(path, params)
+
+    def listed(self, path, params):
+        """A page, the newest first; ending_before pages forward. A cursor that is not of the list is refused."""
+        types = [value for name, value in params.items() if name.startswith("types[")]
+        self.most_types = max(self.most_types, len(types))
+        objects = [o for o in reversed(self.lists[path]) if not types or o["type"] in types]
+        if params.get("delivery_success") == "false":
+            objects = []
+        ids = [o["id"] for o in objects]
+        cursor = params.get("starting_after") or params.get("ending_before")
+        if cursor and cursor not in ids:
+            return 400, {"error": {"code": "resource_missing", "message": f"No such cursor: {cursor}"}}, {}
+        limit = int(params.get("limit", 10))
+        if "ending_before" in params:
+            rest = objects[:ids.index(cursor)]
+            page, more = rest[-limit:], len(rest) > limit
+        else:
+            rest = objects[ids.index(cursor) + 1:] if cursor else objects
+            page, more = rest[:limit], len(rest) > limit
+        return 200, {"object": "list", "url": path, "has_more": more, "data": page}, {}
