@@ -25,6 +25,12 @@ class Fake:
             def log_message(self, *_):
                 pass
 
+            def handle(self):
+                try:
+                    super().handle()
+                except ConnectionError:
+                    pass  # the bridge was killed
+
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
                 path, _, query = self.path.partition("?")

@@ -1,0 +1,133 @@
+"""What the bridge's stories are told with: a bridge that runs, a database, a Stripe, and words that must not be seen anywhere."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import psycopg
+
+from fake import Fake
+
+KEY = "sk_test_RECOGNIZABLEkey"
+SECRET = re.compile(r"RECOGNIZABLE")
+
+
+class Machine:
+    def __init__(self, program, database):
+        self.program = program
+        self.address = f"host={os.environ['PGHOST']} port={os.environ['PGPORT']} user={os.environ['PGUSER']} dbname={database}"
+        self.sql = psycopg.connect(self.address, autocommit=True)
+        self.stripe = Fake()
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="payments-bridge."))
+        self.outputs = []
+        self.passed = self.failed = 0
+
+    def check(self, name, well, shown=""):
+        if well:
+            self.passed += 1
+            print(f"ok     {name}", flush=True)
+        else:
+            self.failed += 1
+            print(f"FAILED {name}: {shown}", flush=True)
+
+    def one(self, statement, *params):
+        row = self.sql.execute(statement, params or None).fetchone()
+        return row[0] if row else None
+
+    def variables(self, **more):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "STRIPE_", "PAYMENTS_BRIDGE"))}
+        return {**kept, "DATABASE_URL": self.address, "STRIPE_TEST_KEY": KEY, "STRIPE_API_BASE": self.stripe.url, **more}
+
+    def command(self, *words, **more):
+        """Runs a command to its end: its code and all that it said."""
+        ran = subprocess.run([self.program, *words], env=self.variables(**more), stdin=subprocess.DEVNULL, timeout=120,
+                             capture_output=True, text=True)
+        self.outputs.append(ran.stdout + ran.stderr)
+        return ran.returncode, ran.stdout + ran.stderr
+
+    def serve(self, *words, **more):
+        return Serving(self, words, more)
+
+    def session(self, price="price_1"):
+        return self.one("select id from payments.create_checkout_session('test', 'payment', jsonb_build_array(jsonb_build_object("
+                        "'price', %s::text, 'quantity', 2)), 'https://a.example/?s={CHECKOUT_SESSION_ID}&x=1', 'https://a.example/cart')", price)
+
+    def until(self, statement, *params, within=10.0):
+        """Waits until a statement finds true; how long that took."""
+        started = time.monotonic()
+        while time.monotonic() - started < within:
+            if self.one(statement, *params):
+                return time.monotonic() - started
+            time.sleep(0.01)
+        return None
+
+    def signed(self, event):
+        return self.sql.execute("select payload, signature from payments.sign_test_event(%s::jsonb)", [json.dumps(event)]).fetchone()
+
+    def event(self, name, created, kind="customer.created", **fields):
+        shape = {"id": f"cus_{name}", "object": "customer", "email": f"{name}@example.com", "livemode": False, **fields}
+        return {"id": f"evt_{name}", "object": "event", "api_version": "2025-06-30.basil", "created": created, "type": kind,
+                "livemode": False, "data": {"object": shape}}
+
+
+class Serving:
+    """A bridge that serves."""
+
+    def __init__(self, machine, words, more):
+        self.machine = machine
+        self.log = open(machine.home / f"log{len(machine.outputs)}-{time.monotonic()}", "w+b")
+        self.process = subprocess.Popen([machine.program, "serve", "--listen", "127.0.0.1:0", *words], env=machine.variables(**more),
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
+        self.port = self.wait_for(r"listen=127\.0\.0\.1:(\d+)|\"listen\":\"127\.0\.0\.1:(\d+)")
+
+    def text(self):
+        return pathlib.Path(self.log.name).read_text()
+
+    def wait_for(self, pattern, within=10.0):
+        started = time.monotonic()
+        while time.monotonic() - started < within:
+            if found := re.search(pattern, self.text()):
+                return next((group for group in found.groups() if group), True)
+            time.sleep(0.02)
+        return None
+
+    def ask(self, path, body=None, headers=None):
+        """The status and body of an answer."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, headers=headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def deliver(self, event):
+        payload, signature = self.machine.signed(event)
+        return self.ask("/stripe/test", payload.encode(), {"stripe-signature": signature})
+
+    def command_line(self):
+        return pathlib.Path(f"/proc/{self.process.pid}/cmdline").read_text()
+
+    def end(self, how=signal.SIGTERM):
+        """Ends it; its code."""
+        self.process.send_signal(how)
+        try:
+            code = self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        self.machine.outputs.append(self.text())
+        return code
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.end()
