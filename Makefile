@@ -1,13 +1,16 @@
-# make demo · make test · make test-majors · make bench · make check · make docs · make mutants. Each installs what it needs and
-# is missing (see scripts/), builds, and starts throw-away servers of its own; nothing is left running. PG_CONFIG names another
-# PostgreSQL than Debian's.
+# make demo · make bridge · make test · make test-majors · make bench · make check · make docs · make mutants. Each installs
+# what it needs and is missing (see scripts/), builds, and starts throw-away servers of its own; nothing is left running.
+# PG_CONFIG names another PostgreSQL than Debian's.
 
-.PHONY: demo test test-majors bench check docs mutants install
+.PHONY: demo bridge test test-majors bench check docs mutants install
 
 demo:
 	@scripts/install-tools.sh build
 	@scripts/install-extension.sh debug
 	@scripts/with-server.sh examples/demo.sh
+
+bridge:
+	@cargo build --release -p payments-bridge
 
 test:
 	@tests/run.sh $(ONLY)

@@ -24,6 +24,7 @@ class Machine:
         self.program = program
         self.address = f"host={os.environ['PGHOST']} port={os.environ['PGPORT']} user={os.environ['PGUSER']} dbname={database}"
         self.sql = psycopg.connect(self.address, autocommit=True)
+        self.bridge_address = re.sub(r"user=\S+", "user=bridge", self.address)
         self.stripe = Fake()
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="payments-bridge."))
         self.outputs = []
@@ -43,7 +44,7 @@ class Machine:
 
     def variables(self, **more):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "STRIPE_", "PAYMENTS_BRIDGE"))}
-        return {**kept, "DATABASE_URL": self.address, "STRIPE_TEST_KEY": KEY, "STRIPE_API_BASE": self.stripe.url, **more}
+        return {**kept, "DATABASE_URL": self.bridge_address, "STRIPE_TEST_KEY": KEY, "STRIPE_API_BASE": self.stripe.url, **more}
 
     def command(self, *words, **more):
         """Runs a command to its end: its code and all that it said."""

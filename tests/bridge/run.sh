@@ -4,5 +4,5 @@
 cd "$root"
 cargo build --quiet -p payments-bridge
 fresh_database bridge
-sql -d bridge -f "$tests/bridge/stubs.sql" -c "create extension if not exists payments" >/dev/null
+sql -d bridge -f "$tests/bridge/stubs.sql" > /dev/null
 "$python" "$tests/bridge/bridge.py" "$root/target/debug/payments-bridge" bridge
