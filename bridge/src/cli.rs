@@ -1,4 +1,5 @@
 //! Commands and flags.
+#![allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "these comments are the texts of --help")]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

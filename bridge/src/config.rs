@@ -12,9 +12,12 @@ use crate::environment::Environment;
 use crate::stripe::client::Stripe;
 use crate::stripe::key::Key;
 
+/// Reads a variable of the environment.
+type Variable = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Where settings are read from besides the flags. Tests have an environment of their own.
 pub struct Sources {
-    variable: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    variable: Box<Variable>,
     file: File,
 }
 

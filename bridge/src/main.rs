@@ -75,13 +75,13 @@ async fn serve_until_signal(sources: &Sources, common: &Common, flags: &Serve) -
     let served = serve::run(settings, database, stripes, ender.clone(), shutdown);
     tokio::pin!(served);
     tokio::select! {
-        ended = &mut served => return ended,
+        result = &mut served => return result,
         signaled = shutdown::signal() => signaled.context("no signals")?,
     }
     ender.end();
     // A second signal does not wait.
     tokio::select! {
-        ended = &mut served => ended,
+        result = &mut served => result,
         _ = shutdown::signal() => anyhow::bail!("ended at once"),
     }
 }

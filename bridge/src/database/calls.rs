@@ -130,7 +130,7 @@ fn interval(duration: Duration) -> String {
     format!("{} milliseconds", duration.as_millis())
 }
 
-fn text<'a>(value: &'a (dyn tokio_postgres::types::ToSql + Sync)) -> Param<'a> {
+fn text(value: &(dyn tokio_postgres::types::ToSql + Sync)) -> Param<'_> {
     (value, Type::TEXT)
 }
 

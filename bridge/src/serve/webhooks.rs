@@ -176,7 +176,7 @@ impl Queue {
                 tracing::debug!(environment = %self.environment, event_type = answer.body["event_type"].as_str(), "delivered");
             }
             400..500 => {
-                tracing::warn!(environment = %self.environment, status = answer.status, "delivery refused: {error}")
+                tracing::warn!(environment = %self.environment, status = answer.status, "delivery refused: {error}");
             }
             _ => tracing::error!(environment = %self.environment, status = answer.status, "delivery failed: {error}"),
         }

@@ -90,7 +90,7 @@ pub fn plan(facts: &Facts) -> Result<Plan, String> {
         (Some(account), None) => plan.steps.push(Step::RecordAccount(account.clone())),
         (Some(_), Some(_)) => {}
         (None, _) => {
-            plan.notes.push("the key may not read its account: say it with payments.set_stripe_account()".to_owned())
+            plan.notes.push("the key may not read its account: say it with payments.set_stripe_account()".to_owned());
         }
     }
     allow_environment(facts, &mut plan)?;

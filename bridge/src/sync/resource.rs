@@ -62,7 +62,6 @@ impl Resource {
     pub fn further_list(&self, object: &Value) -> Option<(String, Value)> {
         let id = object["id"].as_str()?;
         match self.further {
-            Further::Nothing => None,
             Further::LineItems if object["status"] == "complete" => {
                 Some((format!("/v1/checkout/sessions/{id}/line_items"), json!({})))
             }
@@ -70,7 +69,7 @@ impl Resource {
                 Some((format!("/v1/invoices/{id}/lines"), json!({})))
             }
             Further::PaymentMethods => Some(("/v1/payment_methods".to_owned(), json!({ "customer": id }))),
-            Further::LineItems | Further::Lines => None,
+            Further::Nothing | Further::LineItems | Further::Lines => None,
         }
     }
 }

@@ -35,7 +35,7 @@ fn settled() -> Facts {
 }
 
 fn steps(facts: &Facts) -> Vec<Step> {
-    plan(facts).map(|plan| plan.steps).unwrap_or_else(|why| panic!("{why}"))
+    plan(facts).map_or_else(|why| panic!("{why}"), |plan| plan.steps)
 }
 
 #[test]
