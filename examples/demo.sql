@@ -44,14 +44,15 @@ $$;
 select stripe.posts('price.created', stripe.price(id, product, amount, recurring), 1) as "Stripe posts"
   from (values ('price_book', 'prod_book', 4900, false), ('price_sticker', 'prod_sticker', 100, false),
                ('price_credits', 'prod_credits', 1000, false), ('price_course', 'prod_course', 9900, false),
-               ('price_team', 'prod_team', 2500, true)) p(id, product, amount, recurring);
+               ('price_team', 'prod_team', 2500, true), ('price_plan', 'prod_plan', 1500, true)) p(id, product, amount, recurring);
 select payments.set_credit_benefit('test', 'price_credits', 500) \g /dev/null
 select payments.set_entitlement_benefit('test', 'price_course', 'course:sql') \g /dev/null
 select payments.set_entitlement_benefit('test', 'price_team', 'team:pro') \g /dev/null
+select payments.set_credit_benefit('test', 'price_plan', 100, until_period_end => true) \g /dev/null
 
 \echo '2  Ada orders a book; Stripe''s events come in an awkward order, one of them twice'
-insert into public.orders (id, user_id, subject_type, subject_id, amount, currency)
-values ('00000000-0000-4000-8000-000000000001', 'ada', 'user', 'ada', 4900, 'usd');
+insert into public.orders (id, user_id, subject_type, subject_id, amount, currency, line_items)
+values ('00000000-0000-4000-8000-000000000001', 'ada', 'user', 'ada', 4900, 'usd', '[{"price": "price_book", "quantity": 1}]');
 select public.checkout('ada', 'payment', 'price_book', 'user', 'ada', '{"order_id": "00000000-0000-4000-8000-000000000001"}') as book \gset
 select stripe.posts('charge.succeeded', stripe.charge(s, 4900), 62) as "Stripe posts" from payments.checkout_sessions s where id = :'book'
 union all
@@ -104,20 +105,34 @@ select team_id, stripe_subscription_id, status from public.team_billing_status;
 select stripe.posts('customer.subscription.deleted', stripe.subscription('sub_new', 'canceled', 'price_team', 'cus_acme', 30, '{}', 99), 99) as "Stripe posts";
 select team_id, stripe_subscription_id, status from public.team_billing_status;
 
-\echo '8  Money goes back: 40 % of the credit pack, all of the course; the book''s buyer disputes, and wins'
+\echo '8  A plan with 100 credits a month: those of last month lapse, this month''s are there'
+select public.checkout('bob', 'subscription', 'price_plan', 'user', 'bob', '{}') as plan \gset
+select stripe.posts('checkout.session.completed', stripe.session(s, 1500, 'cus_bob', '{"subscription": "sub_plan", "invoice": "in_last"}'), 100) as "Stripe posts"
+  from payments.checkout_sessions s where id = :'plan'
+union all select stripe.posts('customer.subscription.created', stripe.subscription('sub_plan', 'active', 'price_plan', 'cus_bob', 30, '{}'), 100)
+union all select stripe.posts('invoice.paid', stripe.invoice('in_last', 'sub_plan', 'cus_bob', 'price_plan', 1500, -1), 101)
+union all select stripe.posts('invoice.paid', stripe.invoice('in_this', 'sub_plan', 'cus_bob', 'price_plan', 1500), 102);
+begin;
+set local role authenticated;
+select set_config('request.jwt.claims', '{"sub": "bob", "role": "authenticated"}', true) \g /dev/null
+select payments.spend_credits('user', 'bob', 30, 'render-2', 'a film rendered') as "left of this month's";
+commit;
+select delta, balance_after, reason from public.credit_ledger where subject_id = 'bob' order by id;
+
+\echo '9  Money goes back: 40 % of the credit pack, all of the course; the book''s buyer disputes, and wins'
 select stripe.posts('refund.created', stripe.refund(s, 're_pack', 400), 5000) as "Stripe posts" from payments.checkout_sessions s where id = :'pack'
 union all select stripe.posts('charge.refunded', stripe.charge(s, 9900, 9900), 5000) from payments.checkout_sessions s where id = :'course'
 union all select stripe.posts('charge.dispute.created', stripe.dispute(s, 'needs_response', 4900), 6000) from payments.checkout_sessions s where id = :'book'
 union all select stripe.posts('charge.dispute.closed', stripe.dispute(s, 'lost', 4900), 7000) from payments.checkout_sessions s where id = :'book';
-select delta, balance_after, reason from public.credit_ledger order by id;
+select delta, balance_after, reason from public.credit_ledger where subject_id = 'ada' order by id;
 select user_id, key, active from public.user_entitlements order by user_id nulls last, key;
 select user_id, status, amount, amount_refunded from public.orders order by user_id;
 
-\echo '9  Every movement of money, one row each'
+\echo '10 Every movement of money, one row each'
 select type, status, amount, amount_refunded, subject_type, subject_id, dispute_status from payments.payment_history order by type, amount;
 
-\echo '10 What a person should look at'
+\echo '11 What a person should look at'
 select state, subject_id, item as "order", reason from payments.review;
 
-\echo '11 Every row is what its facts say'
+\echo '12 Every row is what its facts say'
 select count(*) as "rows that differ" from payments.verify_projections('test');

@@ -73,10 +73,17 @@ create function stripe.price(id text, product text, amount bigint, recurring boo
     'recurring', case when recurring then '{"interval": "month", "interval_count": 1}'::jsonb end, 'livemode', false)
 $$;
 
-create function stripe.invoice(id text, subscription text, customer text, price text, amount bigint) returns jsonb language sql as $$
+-- The invoice of a month, counted from the present one, which began yesterday: -1 is last month's.
+create function stripe.invoice(id text, subscription text, customer text, price text, amount bigint, month int default 0)
+returns jsonb language sql as $$
   select jsonb_build_object('id', id, 'object', 'invoice', 'status', 'paid', 'amount_due', amount, 'amount_paid', amount, 'total', amount,
     'currency', 'usd', 'customer', customer, 'created', 1752000060, 'status_transitions', jsonb_build_object('paid_at', 1752000061),
     'parent', jsonb_build_object('type', 'subscription_details', 'subscription_details', jsonb_build_object('subscription', subscription, 'metadata', '{}'::jsonb)),
     'lines', jsonb_build_object('object', 'list', 'has_more', false, 'data', jsonb_build_array(jsonb_build_object('id', 'il_' || id,
-      'object', 'line_item', 'amount', amount, 'currency', 'usd', 'pricing', jsonb_build_object('price_details', jsonb_build_object('price', price))))))
+      'object', 'line_item', 'amount', amount, 'currency', 'usd', 'quantity', 1,
+      'parent', jsonb_build_object('type', 'subscription_item_details', 'subscription_item_details', jsonb_build_object(
+        'subscription', subscription, 'subscription_item', 'si_' || subscription, 'proration', false)),
+      'period', jsonb_build_object('start', extract(epoch from now() - interval '1 day' + month * interval '30 days')::bigint,
+                                   'end', extract(epoch from now() - interval '1 day' + (month + 1) * interval '30 days')::bigint),
+      'pricing', jsonb_build_object('price_details', jsonb_build_object('price', price))))))
 $$;

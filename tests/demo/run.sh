@@ -16,6 +16,8 @@ check 'the order nobody paid in full stays pending' says '^ mallory +│ pending
 check 'credits are granted, spent and taken back' says '^ +-200 │ +100 │ refund'
 check 'the course ends with its refund' says '^ ada +│ course:sql │ f'
 check 'the team keeps its other subscription' says '^ acme +│ sub_old +│ active'
+check 'a plan gives credits each month, and last month'"'"'s lapse' says '^ +-100 │ +0 │ expiry'
+check 'credits of a plan are spent' says '^ +-30 │ +70 │ spend'
 check 'a person is asked to look' says 'needs_review.*100 was paid'
 check 'nothing differs from its facts' says '^ +0$'
 
