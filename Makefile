@@ -4,10 +4,13 @@
 
 .PHONY: demo bridge test test-majors bench check docs mutants install
 
+# Two acts: the day of a shop in SQL, then a visit to a shop in a headless browser. SHOP=open leaves the second open for you to visit.
 demo:
-	@scripts/install-tools.sh build
+	@scripts/install-tools.sh demo
 	@scripts/install-extension.sh debug
 	@scripts/with-server.sh examples/demo.sh
+	@cargo build --quiet -p payments-bridge
+	@scripts/with-server.sh examples/shop/shop.sh $(if $(filter open,$(SHOP)),,node examples/shop/play.mjs shop_page)
 
 bridge:
 	@cargo build --release -p payments-bridge

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# install-tools.sh build|test|bench|check|docs: installs what that goal needs and is missing here, and says what it does.
+# install-tools.sh build|demo|test|bench|check|docs: installs what that goal needs and is missing here, and says what it does.
 # Expects Debian 12 and Rust; everything else comes from Debian's, Rust's, Python's and Node's package registries.
 . "$(dirname "$0")/project.sh"
-goal=${1:?which goal: build, test, bench, check or docs}
+goal=${1:?which goal: build, demo, test, bench, check or docs}
 
 debian() {
   local missing=() package
@@ -71,9 +71,14 @@ fi
 cargo_pgrx
 case $goal in
   build) ;;
+  demo)
+    nodejs
+    debian chromium # for the shop's buyer; with what it needs 400 MB, about a minute
+    node_packages tests/clients target/node
+    ;;
   test)
     nodejs
-    debian pgbouncer sqlsmith
+    debian pgbouncer sqlsmith chromium
     python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
     python_packages
     node_packages tests/clients target/node

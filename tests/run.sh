@@ -8,7 +8,8 @@ tests=$root/tests
 logs=$output/test-logs
 runners=("$@")
 [ ${#runners[@]} -gt 0 ] ||
-  runners=(core server regress isolation attacks dump_restore endpoints clients corpus queries statements schema planting docs demo bridge load faults)
+  runners=(core server regress isolation attacks dump_restore endpoints clients corpus queries statements schema planting docs demo bridge
+           shop load faults)
 
 scripts/install-tools.sh test
 mkdir -p "$logs"
