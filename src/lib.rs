@@ -73,6 +73,7 @@ extension_sql_file!("../sql/schema/fulfillment.sql", name = "fulfillment", requi
 extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfillment", "subjects"]);
 extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfillment"]);
+extension_sql_file!("../sql/schema/billing.sql", name = "billing", requires = ["paywalls", "grants"]);
 extension_sql_file!("../sql/schema/explain.sql", name = "explain", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/new_orders.sql", name = "new_orders", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/reads.sql", name = "reads", requires = ["fulfillment", "requests"]);

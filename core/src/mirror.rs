@@ -1,4 +1,4 @@
-//! Mirrored objects: customers, subscriptions, products and prices. The row of each is its newest snapshot.
+//! Mirrored objects: customers, subscriptions, payment methods, products and prices. The row of each is its newest snapshot.
 
 use std::collections::BTreeMap;
 
@@ -63,6 +63,20 @@ impl ObjectSnapshot {
         };
         list.get("data").is_some_and(Value::is_array) && list.get("has_more").and_then(Value::as_bool) != Some(true)
     }
+}
+
+/// The payment method that a customer or a subscription names as its default; none where it is deleted or has ended. As Stripe
+/// charges: the method, else a source of before there were methods.
+#[must_use]
+pub fn default_method(snapshot: &ObjectSnapshot) -> Option<&str> {
+    let object = &snapshot.object;
+    let status = object.get("status").and_then(Value::as_str);
+    if snapshot.deleted || matches!(status, Some("canceled" | "incomplete_expired")) {
+        return None;
+    }
+    let of_customer = object.get("invoice_settings").and_then(|settings| settings.get("default_payment_method"));
+    let named = [of_customer, object.get("default_payment_method"), object.get("default_source")];
+    named.into_iter().flatten().find_map(|named| named.as_str().or_else(|| named.get("id")?.as_str()))
 }
 
 /// The newest of an object's snapshots, and the snapshots that may still matter: those that tie with it, and where the

@@ -3,10 +3,12 @@ select distinct pg_catalog.to_json(f.group_id)::pg_catalog.text from payments.fa
  where (f.environment operator(pg_catalog.=) $1) is true and f.group_id is not null
  order by pg_catalog.to_json(f.group_id)::pg_catalog.text;
 
--- all_mirrored: every mirrored object, customers first. $1 environment text
+-- all_mirrored: every mirrored object, customers first, and payment methods last: others say which is a default.
+-- $1 environment text
 select pg_catalog.json_build_object('object_id', o.object_id, 'object_type', o.object_type)::pg_catalog.text
   from (select distinct f.object_id, f.object_type from payments.facts f where (f.environment operator(pg_catalog.=) $1) is true and f.group_id is null) as o
- order by o.object_type operator(pg_catalog.<>) 'customer', o.object_type, o.object_id;
+ order by o.object_type operator(pg_catalog.<>) 'customer', o.object_type operator(pg_catalog.=) 'payment_method', o.object_type,
+          o.object_id;
 
 -- rows_of_group: the rows that a group of facts gives, as they are stored.
 -- $1 environment text, $2 every id that its facts name text[]
@@ -23,6 +25,10 @@ select pg_catalog.json_build_object('relation', 'payment_history',
                  or (p.stripe_charge_id operator(pg_catalog.=) any ($2)
                      and (p.by_backend or (p.stripe_payment_intent_id is null and p.stripe_checkout_session_id is null
                                            and p.stripe_invoice_id is null))))))
+union all
+select pg_catalog.json_build_object('relation', 'invoices', 'key', m.stripe_invoice_id,
+         'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at,synced_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.invoices m where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_invoice_id operator(pg_catalog.=) any ($2)
 union all
 select pg_catalog.json_build_object('relation', 'checkout_sessions', 'key', s.id,
          'row', pg_catalog.jsonb_build_object('status', s.status, 'payment_status', s.payment_status,
@@ -51,6 +57,11 @@ union all
 select pg_catalog.json_build_object('relation', 'subscription_items', 'key', m.stripe_subscription_item_id,
          'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at}'::pg_catalog.text[])::pg_catalog.text
   from payments.subscription_items m where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_subscription_id operator(pg_catalog.=) $2
+union all
+select pg_catalog.json_build_object('relation', 'payment_methods', 'key', m.stripe_payment_method_id,
+         'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at,synced_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.payment_methods m
+ where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_payment_method_id operator(pg_catalog.=) $2
 union all
 select pg_catalog.json_build_object('relation', 'active_entitlements', 'key', m.lookup_key,
          'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at}'::pg_catalog.text[])::pg_catalog.text

@@ -133,6 +133,66 @@ on conflict (environment, stripe_subscription_item_id) do update
        row(excluded.stripe_subscription_id, excluded.stripe_product_id, excluded.stripe_price_id, excluded.quantity,
         excluded.current_period_start, excluded.current_period_end, excluded.metadata, excluded.raw);
 
+-- write_payment_method: a payment method's mirror, where it differs. It is a default while it is attached and its customer or a
+-- subscription of theirs that has not ended names it (default_method in mirror.rs of the core).
+-- $1 environment text, $2 row text (JSON; times in Unix seconds), $3 the object text (JSON)
+insert into payments.payment_methods as m
+  (environment, stripe_payment_method_id, stripe_customer_id, type, brand, last4, exp_month, exp_year, is_default, detached_at, raw)
+select $1, r.stripe_payment_method_id, r.stripe_customer_id, r.type, r.brand, r.last4, r.exp_month, r.exp_year,
+       r.detached_at is null and exists (
+         select from (
+           select c.raw from payments.customers c
+            where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_customer_id operator(pg_catalog.=) r.stripe_customer_id
+              and not c.deleted
+           union all
+           select s.raw from payments.subscriptions s
+            where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_customer_id operator(pg_catalog.=) r.stripe_customer_id
+              and s.status operator(pg_catalog.<>) all (array['canceled', 'incomplete_expired'])) as o
+          where coalesce(o.raw operator(pg_catalog.#>>) '{invoice_settings,default_payment_method,id}',
+                         o.raw operator(pg_catalog.#>>) '{invoice_settings,default_payment_method}',
+                         o.raw operator(pg_catalog.#>>) '{default_payment_method,id}',
+                         o.raw operator(pg_catalog.#>>) '{default_payment_method}',
+                         o.raw operator(pg_catalog.#>>) '{default_source,id}',
+                         o.raw operator(pg_catalog.#>>) '{default_source}')
+                operator(pg_catalog.=) r.stripe_payment_method_id),
+       pg_catalog.to_timestamp(r.detached_at), $3::pg_catalog.jsonb
+  from pg_catalog.jsonb_to_record($2::pg_catalog.jsonb) as r (stripe_payment_method_id pg_catalog.text,
+       stripe_customer_id pg_catalog.text, type pg_catalog.text, brand pg_catalog.text, last4 pg_catalog.text, exp_month integer,
+       exp_year integer, detached_at bigint)
+on conflict (environment, stripe_payment_method_id) do update
+   set (stripe_customer_id, type, brand, last4, exp_month, exp_year, is_default, detached_at, raw, synced_at, updated_at)
+     = (excluded.stripe_customer_id, excluded.type, excluded.brand, excluded.last4, excluded.exp_month, excluded.exp_year,
+        excluded.is_default, excluded.detached_at, excluded.raw, excluded.synced_at, pg_catalog.now())
+ where row(m.stripe_customer_id, m.type, m.brand, m.last4, m.exp_month, m.exp_year, m.is_default, m.detached_at,
+        m.raw)::pg_catalog.record
+       operator(pg_catalog.*<>)
+       row(excluded.stripe_customer_id, excluded.type, excluded.brand, excluded.last4, excluded.exp_month, excluded.exp_year,
+        excluded.is_default, excluded.detached_at, excluded.raw);
+
+-- mark_defaults: which of a customer's payment methods are defaults now, by the same rule.
+-- $1 environment text, $2 stripe_customer_id text
+with named as materialized (
+  select coalesce(o.raw operator(pg_catalog.#>>) '{invoice_settings,default_payment_method,id}',
+                  o.raw operator(pg_catalog.#>>) '{invoice_settings,default_payment_method}',
+                  o.raw operator(pg_catalog.#>>) '{default_payment_method,id}',
+                  o.raw operator(pg_catalog.#>>) '{default_payment_method}',
+                  o.raw operator(pg_catalog.#>>) '{default_source,id}',
+                  o.raw operator(pg_catalog.#>>) '{default_source}') as method
+    from (
+      select c.raw from payments.customers c
+       where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_customer_id operator(pg_catalog.=) $2 and not c.deleted
+      union all
+      select s.raw from payments.subscriptions s
+       where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_customer_id operator(pg_catalog.=) $2
+         and s.status operator(pg_catalog.<>) all (array['canceled', 'incomplete_expired'])) as o
+)
+update payments.payment_methods m
+   set is_default = not m.is_default, updated_at = pg_catalog.now()
+ where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) $2
+   and m.is_default operator(pg_catalog.<>)
+       (m.detached_at is null
+        and exists (select from named n where n.method operator(pg_catalog.=) m.stripe_payment_method_id));
+
 -- write_entitlements: a customer's active entitlements become this list.
 -- $1 environment text, $2 stripe_customer_id text, $3 entitlements text (JSON)
 with listed as materialized (

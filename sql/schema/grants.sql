@@ -36,6 +36,7 @@ as $$
     ('guest', 'payments.caller_owns(text,text)'),
     ('guest', 'payments.caller_usable_subjects()'),
     ('guest', 'payments.caller_usable_subjects(text)'),
+    ('member', 'payments.caller_access_until(text,text)'),
     ('guest', 'payments.has_entitlement(text)'),
     ('guest', 'payments.has_active_subscription(text,text,boolean)'),
     ('guest', 'payments.my_entitlements()'),
@@ -147,6 +148,9 @@ as $$
     ('member', 'payments.subscription_requests', 'select'),
     ('member', 'payments.subscription_requests',
      'insert (id, environment, status, stripe_subscription_id, action, stripe_price_id, quantity, idempotency_key)'),
+    ('member', 'payments.my_invoices', 'select'),
+    ('member', 'payments.my_payment_methods', 'select'),
+    ('member', 'payments.my_subscriptions', 'select'),
 
     -- Apps hang their own triggers on these.
     ('admin', 'payments.stripe_connections', 'select, insert, update, delete, trigger'),
@@ -160,6 +164,8 @@ as $$
     ('admin', 'payments.payment_history', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.subscriptions', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.subscription_items', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.invoices', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.payment_methods', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.webhook_events', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.benefits', 'select, insert, update, delete, trigger'),
     -- These are written by payments alone.

@@ -18,7 +18,7 @@ begin
   set local check_function_bodies = off;
   kept := array(select p.oid::regprocedure from pg_catalog.pg_proc p
                  where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin',
-                                                                       'caller_usable_subjects'));
+                                                                       'caller_usable_subjects', 'caller_access_until'));
   foreach left_over in array kept loop
     execute format('alter extension payments add function %s', left_over);
   end loop;
@@ -60,6 +60,12 @@ begin
       function payments.caller_is_admin() returns boolean
         language c stable parallel safe set search_path = pg_catalog, pg_temp
       as 'MODULE_PATHNAME', 'acting_role_is_admin_wrapper'
+    $ddl$,
+    -- What a view asks of each subscription that it shows; its body is in billing.sql.
+    $ddl$
+      function payments.caller_access_until(environment text, stripe_subscription_id text) returns timestamptz
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'run_for_anyone'
     $ddl$]
   loop
     execute 'create or replace' || definition;

@@ -53,7 +53,8 @@ begin
     select p.oid::regprocedure as name, p.proname ~ '_body$' as is_body
       from pg_catalog.pg_proc p
      where p.pronamespace = 'payments'::regnamespace
-       and (p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin', 'caller_usable_subjects')
+       and (p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin', 'caller_usable_subjects',
+                         'caller_access_until')
             or exists (select from pg_catalog.pg_depend d
                          join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname = 'payments'
                         where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))
@@ -146,7 +147,8 @@ begin
            exists (select from pg_catalog.pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
       from pg_catalog.pg_proc p
      where p.pronamespace = 'payments'::regnamespace
-       and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin', 'caller_usable_subjects')
+       and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin', 'caller_usable_subjects',
+                         'caller_access_until')
   loop
     if not object.member then
       execute format('alter extension payments add %s', object.name);

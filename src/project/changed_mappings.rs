@@ -28,11 +28,14 @@ pub(crate) fn note(changed: ChangedMapping) {
     slot::<ChangedMappings>().0.borrow_mut().push(changed);
 }
 
-/// Notes that a group is about to be folded, with what was noted so far in place.
-pub(crate) fn folding(environment: Environment, group_id: &str) {
+/// Notes that a group is about to be folded, with what was noted so far in place. Tells whether anything was.
+pub(crate) fn folding(environment: Environment, group_id: &str) -> bool {
+    let mut noted = false;
     for changed in slot::<ChangedMappings>().0.borrow_mut().iter_mut().filter(|one| one.environment == environment) {
         changed.folded = Some(group_id.to_owned());
+        noted = true;
     }
+    noted
 }
 
 /// The next that was noted, if any is left.

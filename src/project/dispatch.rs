@@ -82,7 +82,8 @@ fn incoming(environment: Environment, event: &Event) -> Incoming<'_> {
         created: event.created,
         object: Cow::Borrowed(&event.object),
         previous: event.previous_attributes.as_deref(),
-        deleted: event.event_type.ends_with(".deleted"),
+        // A detached payment method can't be attached again.
+        deleted: [".deleted", ".detached"].iter().any(|end| event.event_type.ends_with(end)),
     }
 }
 

@@ -1,11 +1,13 @@
-//! Mirrors: customers, subscriptions with their items, products, prices and entitlements, each its own newest snapshot.
+//! Mirrors: customers, subscriptions with their items, payment methods, products, prices and entitlements, each its own newest
+//! snapshot.
 
-use payments_core::mirror::{ObjectSnapshot, entitlements as entitlements_of, items, newest_and_undecided};
+use payments_core::mirror::{ObjectSnapshot, default_method, entitlements as entitlements_of, items, newest_and_undecided};
 use payments_core::snapshot::{SYNC, is_late};
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::event_type::ObjectKind;
 use payments_core::stripe::object::customer::Customer;
 use payments_core::stripe::object::entitlements::Summary;
+use payments_core::stripe::object::payment_method::{PaymentMethod, owner_before};
 use payments_core::stripe::object::price::Price;
 use payments_core::stripe::object::product::Product;
 use payments_core::stripe::object::subscription::SubscriptionSnapshot;
@@ -26,6 +28,8 @@ query!(WRITE_PRODUCT, "project_mirror", "write_product");
 query!(WRITE_PRICE, "project_mirror", "write_price");
 query!(WRITE_SUBSCRIPTION, "project_mirror", "write_subscription");
 query!(WRITE_ITEMS, "project_mirror", "write_items");
+query!(WRITE_PAYMENT_METHOD, "project_mirror", "write_payment_method");
+query!(MARK_DEFAULTS, "project_mirror", "mark_defaults");
 query!(WRITE_ENTITLEMENTS, "project_mirror", "write_entitlements");
 
 /// What is read of an object before it is known which kind it is.
@@ -55,12 +59,29 @@ pub(crate) fn project(kind: ObjectKind, incoming: &Incoming, prefix: &str) -> Re
         object: read("object", &incoming.object)?,
     };
     check(kind, &incoming.object, snapshot.deleted, prefix)?;
-    let customer = named.customer.filter(|_| kind == ObjectKind::Subscription);
     let environment = incoming.environment;
-    let locked: Vec<String> = customer.into_iter().chain([named.id.clone()]).collect();
+    // Whose it is: what is the default of a customer is decided under the customer's lock.
+    let customer = match kind {
+        ObjectKind::Customer => Some(named.id.clone()),
+        ObjectKind::Subscription => named.customer,
+        ObjectKind::PaymentMethod => named.customer.or_else(|| owner_before(snapshot.deleted, &snapshot.previous)),
+        _ => None,
+    };
+    let mut locked: Vec<String> = customer.iter().cloned().chain([named.id.clone()]).collect();
+    locked.dedup();
     payment_group::lock_objects(environment, &locked);
-    let kept = keep(environment, kind.name(), &named.id, snapshot);
-    write(environment, kind, &named.id, &kept)
+    let Kept { before, snapshots } = keep(environment, kind.name(), &named.id, snapshot);
+    write(environment, kind, &named.id, &snapshots)?;
+    let names_default = matches!(kind, ObjectKind::Customer | ObjectKind::Subscription);
+    if let Some(customer) = customer.filter(|_| names_default && default_of(&snapshots) != before) {
+        MARK_DEFAULTS.execute(&[text(environment.name()), text(customer.as_str())]);
+    }
+    Ok(())
+}
+
+/// The payment method that an object names as its default.
+fn default_of(snapshots: &[ObjectSnapshot]) -> Option<String> {
+    newest_and_undecided(snapshots).and_then(|(newest, _)| default_method(newest)).map(ToOwned::to_owned)
 }
 
 fn previous(incoming: &Incoming) -> Map<String, Value> {
@@ -73,15 +94,24 @@ fn check(kind: ObjectKind, object: &str, deleted: bool, prefix: &str) -> Result<
         ObjectKind::Customer => Customer::read(object, deleted).map(|_| ()),
         ObjectKind::Product => Product::read(object, deleted).map(|_| ()),
         ObjectKind::Price => Price::read(object, deleted).map(|_| ()),
+        ObjectKind::PaymentMethod => PaymentMethod::read(object, None, &Map::new()).map(|_| ()),
         _ => SubscriptionSnapshot::read(object, deleted, prefix).map(|_| ()),
     }
 }
 
+/// The snapshots of an object that are kept.
+struct Kept {
+    /// What the object named as its default payment method before the last of them came.
+    before: Option<String>,
+    snapshots: Vec<ObjectSnapshot>,
+}
+
 /// Keeps a snapshot if it may decide which is the newest, and drops those that no longer can; returns those that stay.
-fn keep(environment: Environment, object_type: &str, id: &str, snapshot: ObjectSnapshot) -> Vec<ObjectSnapshot> {
+fn keep(environment: Environment, object_type: &str, id: &str, snapshot: ObjectSnapshot) -> Kept {
     let mut snapshots = mirrored(environment, id);
+    let before = default_of(&snapshots);
     if is_late(&snapshot, &snapshots) {
-        return snapshots;
+        return Kept { before, snapshots };
     }
     snapshots.retain(|known| known.event_id != snapshot.event_id);
     let event_id = snapshot.event_id.clone();
@@ -100,7 +130,7 @@ fn keep(environment: Environment, object_type: &str, id: &str, snapshot: ObjectS
         UPSERT_SNAPSHOT.execute(&args);
     }
     snapshots.retain(|known| kept.contains(&known.event_id));
-    snapshots
+    Kept { before, snapshots }
 }
 
 /// Writes what an object's snapshots come to, where it differs from what is there. The object must be locked.
@@ -125,6 +155,10 @@ pub(crate) fn write(
         }
         ObjectKind::Price => {
             WRITE_PRICE.execute(&args(json(&Price::read(&object, newest.deleted)?)));
+        }
+        ObjectKind::PaymentMethod => {
+            let detached = newest.deleted.then_some(newest.created);
+            WRITE_PAYMENT_METHOD.execute(&args(json(&PaymentMethod::read(&object, detached, &newest.previous)?)));
         }
         ObjectKind::Entitlements => {
             let customer = Summary::read(&object)?.customer;
@@ -181,7 +215,7 @@ pub(crate) fn entitlements(incoming: &Incoming, summary: &Summary) -> Result<(),
         object: read("entitlement summary", &incoming.object)?,
     };
     let kept = keep(environment, ObjectKind::Entitlements.name(), &id, snapshot);
-    write(environment, ObjectKind::Entitlements, &id, &kept)
+    write(environment, ObjectKind::Entitlements, &id, &kept.snapshots)
 }
 
 query!(FACTS_OF_OBJECT, "project_mirror", "facts_of_object");

@@ -11,6 +11,7 @@ pub(crate) mod changed_mappings;
 pub(crate) mod customer_mapping;
 pub(crate) mod dispatch;
 pub(crate) mod incoming;
+pub(crate) mod invoice_row;
 pub(crate) mod local_row;
 pub(crate) mod local_session;
 pub(crate) mod mirror;

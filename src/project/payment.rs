@@ -22,6 +22,7 @@ use crate::project::local_session::{
     LocalRows, as_session, claimable, lock_session_lookup, review_unlinked, settle_session,
 };
 use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
+use crate::project::invoice_row::write_invoices;
 use crate::project::payment_row::{RowLocation, Written, ids, write_payment, write_returns};
 use crate::project::recovered_session::{Family, review};
 use crate::project::{adopted, changed_mappings, customer_mapping};
@@ -217,8 +218,11 @@ fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place:
             review(environment, &family, one);
         }
     }
-    changed_mappings::folding(environment, group_id);
-    let folded = folded(locals, facts);
+    let mappings_changed = changed_mappings::folding(environment, group_id);
+    let (folded, context) = folded(locals, facts);
+    if mappings_changed || matches!(place, RowLocation::Unknown) || invoices_change(&folded, &context, facts, new) {
+        write_invoices(environment, &folded.invoices);
+    }
     let met_backend = match &folded.payment {
         Some(payment) => write_payment(environment, payment, place, facts) == Written::MetBackend,
         None => folded.is_returned && lock_adopted(environment, &ids(facts)),
@@ -284,17 +288,28 @@ fn named(query: &Statement, args: &[DatumWithOid]) -> BTreeMap<String, Subject> 
     query.all::<Named>(args).into_iter().map(|named| (named.of, named.subject)).collect()
 }
 
-/// What the facts come to. Whom a customer is mapped to is asked only where nothing else names the subject.
-fn folded(locals: &mut LocalRows, facts: &[Fact]) -> Folded {
+/// What the facts come to, and what else decided it. Whom a customer is mapped to is asked only where nothing else names the subject.
+fn folded(locals: &mut LocalRows, facts: &[Fact]) -> (Folded, Context) {
     let mut context = context(locals, facts);
-    let folded = fold(facts, &context);
-    let without_subject = folded.rows().any(|row| row.subject_type.is_none());
+    let mut folded = fold(facts, &context);
     let customers = named_ids(facts, PaymentObject::customer);
-    if !without_subject || customers.is_empty() {
-        return folded;
+    if folded.lacks_subject() && !customers.is_empty() {
+        context.customers = named(&SUBJECTS_OF_CUSTOMERS, &[text(locals.environment.name()), customers.into()]);
+        if !context.customers.is_empty() {
+            folded = fold(facts, &context);
+        }
     }
-    context.customers = named(&SUBJECTS_OF_CUSTOMERS, &[text(locals.environment.name()), customers.into()]);
-    if context.customers.is_empty() { folded } else { fold(facts, &context) }
+    (folded, context)
+}
+
+/// Whether new facts change a row of an invoice: one is about it, or they tell whose it is. What is new stands among the facts.
+fn invoices_change(folded: &Folded, context: &Context, facts: &[Fact], new: Option<&[&Fact]>) -> bool {
+    let Some(new) = new.filter(|_| !folded.invoices.is_empty()) else { return true };
+    if new.iter().any(|fact| matches!(fact.object, PaymentObject::Invoice(_))) {
+        return true;
+    }
+    let before: Vec<Fact> = facts.iter().filter(|fact| !new.contains(fact)).cloned().collect();
+    fold(&before, context).invoices != folded.invoices
 }
 
 fn named_ids(facts: &[Fact], pick: fn(&PaymentObject) -> Option<&str>) -> Vec<String> {

@@ -74,6 +74,7 @@ impl PaymentObject {
             | ObjectKind::Subscription
             | ObjectKind::Product
             | ObjectKind::Price
+            | ObjectKind::PaymentMethod
             | ObjectKind::Entitlements => return Ok(None),
         }))
     }
@@ -258,6 +259,7 @@ impl Snapshot for Fact {
         match &self.object {
             PaymentObject::CheckoutSession(session) => session.is_over(),
             PaymentObject::LineItems(items) => items.is_final(),
+            PaymentObject::Invoice(invoice) => invoice.deleted,
             _ => false,
         }
     }

@@ -3,10 +3,12 @@
 mod amount;
 mod bought;
 mod group;
+pub mod invoice;
 
 use serde::Serialize;
 
 use self::group::Group;
+use self::invoice::InvoiceRow;
 use super::adopted::AdoptedPayment;
 use super::context::Context;
 use super::fact::{Fact, PaymentObject};
@@ -61,14 +63,22 @@ pub struct Folded {
     pub refunds: Vec<Payment>,
     /// A row for each dispute.
     pub disputes: Vec<Payment>,
+    /// A row for each invoice, whether or not it is a payment yet.
+    pub invoices: Vec<InvoiceRow>,
     /// Whether anything of the payment went back, or is asked back.
     pub is_returned: bool,
 }
 
 impl Folded {
-    /// All of them.
+    /// The rows of `payments.payment_history`.
     pub fn rows(&self) -> impl Iterator<Item = &Payment> {
         self.payment.iter().chain(&self.refunds).chain(&self.disputes)
+    }
+
+    /// Whether a row names no subject.
+    #[must_use]
+    pub fn lacks_subject(&self) -> bool {
+        self.rows().any(|row| row.subject_type.is_none()) || self.invoices.iter().any(|row| row.subject_type.is_none())
     }
 }
 
@@ -79,10 +89,11 @@ pub fn fold(facts: &[Fact], context: &Context) -> Folded {
     let shared = shared_columns(&group, context);
     let refunds = group.refunds.iter().filter_map(|history| refund_row(history, &shared)).collect();
     let disputes = group.disputes.iter().map(|(dispute, _)| dispute_row(dispute, &shared)).collect();
+    let invoices = invoice::rows(&group, &shared);
     let payment = group.is_claimed().then(|| payment_row(&group, shared));
     let is_returned = !(group.refunds.is_empty() && group.disputes.is_empty())
         || group.charges.iter().any(|(charge, _)| charge.amount_refunded > 0);
-    Folded { payment, refunds, disputes, is_returned }
+    Folded { payment, refunds, disputes, invoices, is_returned }
 }
 
 /// Whether the money arrived, even if it was returned since.

@@ -4,8 +4,8 @@
 //! Source: <https://docs.stripe.com/api/events/types>.
 
 use ObjectKind::{
-    Charge, CheckoutSession, Customer, Dispute, Entitlements, Invoice, InvoicePayment, LineItems, PaymentIntent, Price,
-    Product, Refund, Subscription,
+    Charge, CheckoutSession, Customer, Dispute, Entitlements, Invoice, InvoicePayment, LineItems, PaymentIntent,
+    PaymentMethod, Price, Product, Refund, Subscription,
 };
 
 /// A kind of Stripe object that rows are made from.
@@ -23,13 +23,14 @@ pub enum ObjectKind {
     Subscription,
     Product,
     Price,
+    PaymentMethod,
     Entitlements,
     LineItems,
 }
 
 impl ObjectKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Customer,
         CheckoutSession,
         PaymentIntent,
@@ -41,6 +42,7 @@ impl ObjectKind {
         Subscription,
         Product,
         Price,
+        PaymentMethod,
         Entitlements,
         LineItems,
     ];
@@ -73,6 +75,7 @@ impl ObjectKind {
             Subscription => "subscription",
             Product => "product",
             Price => "price",
+            PaymentMethod => "payment_method",
             Entitlements => "entitlements.active_entitlement_summary",
             LineItems => "checkout.session.line_items",
         }
@@ -107,7 +110,7 @@ const ENDED: i16 = 30;
 const REINSTATED: i16 = 31;
 
 /// Every event type that changes rows.
-pub const EVENT_TYPES: [EventType; 50] = [
+pub const EVENT_TYPES: [EventType; 61] = [
     of("customer.created", Customer, CREATED),
     of("customer.updated", Customer, CHANGED),
     of("customer.deleted", Customer, ENDED),
@@ -136,10 +139,17 @@ pub const EVENT_TYPES: [EventType; 50] = [
     of("charge.dispute.funds_withdrawn", Dispute, CHANGED),
     of("charge.dispute.closed", Dispute, ENDED),
     of("charge.dispute.funds_reinstated", Dispute, REINSTATED),
+    of("invoice.created", Invoice, CREATED),
     of("invoice.finalized", Invoice, STARTED),
+    of("invoice.updated", Invoice, CHANGED),
+    of("invoice.finalization_failed", Invoice, CHANGED),
+    of("invoice.payment_action_required", Invoice, CHANGED),
+    of("invoice.overdue", Invoice, CHANGED),
     of("invoice.payment_failed", Invoice, ATTEMPT_FAILED),
     of("invoice.paid", Invoice, PAID),
     of("invoice.payment_succeeded", Invoice, PAID),
+    of("invoice.overpaid", Invoice, PAID),
+    of("invoice.deleted", Invoice, ENDED),
     of("invoice.voided", Invoice, ENDED),
     of("invoice.marked_uncollectible", Invoice, ENDED),
     of("invoice_payment.paid", InvoicePayment, PAID),
@@ -157,6 +167,10 @@ pub const EVENT_TYPES: [EventType; 50] = [
     of("price.created", Price, CREATED),
     of("price.updated", Price, CHANGED),
     of("price.deleted", Price, ENDED),
+    of("payment_method.attached", PaymentMethod, CREATED),
+    of("payment_method.updated", PaymentMethod, CHANGED),
+    of("payment_method.automatically_updated", PaymentMethod, CHANGED),
+    of("payment_method.detached", PaymentMethod, ENDED),
     of("entitlements.active_entitlement_summary.updated", Entitlements, CHANGED),
 ];
 

@@ -23,6 +23,33 @@ pub struct Invoice {
     /// Requested, in minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_due: Option<i64>,
+    /// Still to be paid, in minor units of `currency`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount_remaining: Option<i64>,
+    /// What a person calls it; a draft has none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub number: Option<String>,
+    /// The start of what it bills, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub period_start: Option<i64>,
+    /// The end of that.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub period_end: Option<i64>,
+    /// Until when it is to be paid, in Unix seconds, where somebody pays it by hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due_date: Option<i64>,
+    /// `status_transitions.finalized_at`, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub finalized_at: Option<i64>,
+    /// The page where it is shown and paid.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hosted_invoice_url: Option<String>,
+    /// Where its PDF is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub invoice_pdf: Option<String>,
+    /// A draft that was deleted.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub deleted: bool,
     /// Lower-case ISO code.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub currency: Option<String>,
@@ -74,6 +101,14 @@ struct RawInvoice {
     paid: Option<bool>,
     amount_paid: Option<i64>,
     amount_due: Option<i64>,
+    amount_remaining: Option<i64>,
+    number: Option<String>,
+    period_start: Option<i64>,
+    period_end: Option<i64>,
+    due_date: Option<i64>,
+    hosted_invoice_url: Option<String>,
+    invoice_pdf: Option<String>,
+    deleted: Option<bool>,
     currency: Option<String>,
     #[serde(default, deserialize_with = "reference")]
     customer: Option<String>,
@@ -111,6 +146,7 @@ struct SubscriptionDetails {
 #[derive(Deserialize)]
 struct Transitions {
     paid_at: Option<i64>,
+    finalized_at: Option<i64>,
 }
 
 impl RawInvoice {
@@ -158,12 +194,22 @@ impl Invoice {
         let (price, product) = chosen.map_or((None, None), Line::price_and_product);
         let is_counted = state == MoneyState::Succeeded && subscription.is_some();
         let lines = if is_counted { invoice_line::read(lines) } else { InvoiceLines::default() };
+        let (paid_at, finalized_at) = raw.status_transitions.map_or((None, None), |at| (at.paid_at, at.finalized_at));
         Ok(Self {
             id: raw.id,
             state,
             status: raw.status.unwrap_or_default(),
             amount_paid: raw.amount_paid,
             amount_due: raw.amount_due,
+            amount_remaining: raw.amount_remaining,
+            number: raw.number,
+            period_start: raw.period_start,
+            period_end: raw.period_end,
+            due_date: raw.due_date,
+            finalized_at,
+            hosted_invoice_url: raw.hosted_invoice_url,
+            invoice_pdf: raw.invoice_pdf,
+            deleted: event_type == Some("invoice.deleted") || raw.deleted == Some(true),
             currency: raw.currency,
             customer: raw.customer,
             email: raw.customer_email,
@@ -175,7 +221,7 @@ impl Invoice {
             charges: raw.charge.into_iter().chain(charges).collect(),
             price,
             product,
-            paid_at: raw.status_transitions.and_then(|transitions| transitions.paid_at),
+            paid_at,
             created: raw.created,
             lines,
         })

@@ -13,6 +13,7 @@ pub mod invoice_payment;
 pub mod line_items;
 pub mod money_state;
 pub mod payment_intent;
+pub mod payment_method;
 pub mod price;
 pub mod product;
 pub mod refund;
