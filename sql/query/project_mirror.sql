@@ -148,12 +148,12 @@ select $1, r.stripe_payment_method_id, r.stripe_customer_id, r.type, r.brand, r.
            select s.raw from payments.subscriptions s
             where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_customer_id operator(pg_catalog.=) r.stripe_customer_id
               and s.status operator(pg_catalog.<>) all (array['canceled', 'incomplete_expired'])) as o
-          where coalesce(o.raw operator(pg_catalog.#>>) '{invoice_settings,default_payment_method,id}',
-                         o.raw operator(pg_catalog.#>>) '{invoice_settings,default_payment_method}',
-                         o.raw operator(pg_catalog.#>>) '{default_payment_method,id}',
-                         o.raw operator(pg_catalog.#>>) '{default_payment_method}',
-                         o.raw operator(pg_catalog.#>>) '{default_source,id}',
-                         o.raw operator(pg_catalog.#>>) '{default_source}')
+          where coalesce(o.raw operator(pg_catalog.#>>) array['invoice_settings', 'default_payment_method', 'id'],
+                         o.raw operator(pg_catalog.#>>) array['invoice_settings', 'default_payment_method'],
+                         o.raw operator(pg_catalog.#>>) array['default_payment_method', 'id'],
+                         o.raw operator(pg_catalog.#>>) array['default_payment_method'],
+                         o.raw operator(pg_catalog.#>>) array['default_source', 'id'],
+                         o.raw operator(pg_catalog.#>>) array['default_source'])
                 operator(pg_catalog.=) r.stripe_payment_method_id),
        pg_catalog.to_timestamp(r.detached_at), $3::pg_catalog.jsonb
   from pg_catalog.jsonb_to_record($2::pg_catalog.jsonb) as r (stripe_payment_method_id pg_catalog.text,
@@ -172,12 +172,12 @@ on conflict (environment, stripe_payment_method_id) do update
 -- mark_defaults: which of a customer's payment methods are defaults now, by the same rule.
 -- $1 environment text, $2 stripe_customer_id text
 with named as materialized (
-  select coalesce(o.raw operator(pg_catalog.#>>) '{invoice_settings,default_payment_method,id}',
-                  o.raw operator(pg_catalog.#>>) '{invoice_settings,default_payment_method}',
-                  o.raw operator(pg_catalog.#>>) '{default_payment_method,id}',
-                  o.raw operator(pg_catalog.#>>) '{default_payment_method}',
-                  o.raw operator(pg_catalog.#>>) '{default_source,id}',
-                  o.raw operator(pg_catalog.#>>) '{default_source}') as method
+  select coalesce(o.raw operator(pg_catalog.#>>) array['invoice_settings', 'default_payment_method', 'id'],
+                  o.raw operator(pg_catalog.#>>) array['invoice_settings', 'default_payment_method'],
+                  o.raw operator(pg_catalog.#>>) array['default_payment_method', 'id'],
+                  o.raw operator(pg_catalog.#>>) array['default_payment_method'],
+                  o.raw operator(pg_catalog.#>>) array['default_source', 'id'],
+                  o.raw operator(pg_catalog.#>>) array['default_source']) as method
     from (
       select c.raw from payments.customers c
        where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_customer_id operator(pg_catalog.=) $2 and not c.deleted

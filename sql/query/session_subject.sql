@@ -23,6 +23,14 @@ with recursive subscribed (subject_id) as (
            where s.subject_type operator(pg_catalog.=) $1 and s.subject_id operator(pg_catalog.>) k.subject_id
            order by s.subject_id limit 1)
     from subscribed k where k.subject_id is not null
+), invoiced (subject_id) as (
+  (select i.subject_id from payments.invoices i
+    where i.subject_type operator(pg_catalog.=) $1 and i.subject_id is not null order by i.subject_id limit 1)
+  union all
+  select (select i.subject_id from payments.invoices i
+           where i.subject_type operator(pg_catalog.=) $1 and i.subject_id operator(pg_catalog.>) k.subject_id
+           order by i.subject_id limit 1)
+    from invoiced k where k.subject_id is not null
 ), asked_by_backend (subject_id) as (
   (select c.subject_id from payments.checkout_sessions c
     where c.subject_type operator(pg_catalog.=) $1 and c.subject_id is not null and c.created_by is null
@@ -46,7 +54,9 @@ select k.subject_id
     union all
     (select 3, $1, s.subject_id from subscribed s limit 10000)
     union all
-    (select 4, $1, c.subject_id from asked_by_backend c limit 10000)
+    (select 4, $1, i.subject_id from invoiced i limit 10000)
+    union all
+    (select 5, $1, c.subject_id from asked_by_backend c limit 10000)
   ) k
  where k.subject_type operator(pg_catalog.=) $1 and k.subject_id is not null
  group by k.subject_id

@@ -67,7 +67,7 @@ fn caller_has(right: Right, subject_type: Option<&str>, subject_id: Option<&str>
 ///
 /// Made for policies: `team_id::text in (select payments.my_subjects('team'))` is looked up once per query. Of a type with a
 /// predicate of the app's own, it tries those that the caller's own sessions name, and those that money or a backend made known: of
-/// mappings, subscriptions, payments and a backend's sessions. What other callers asked for is not tried.
+/// mappings, subscriptions, invoices and a backend's sessions. What other callers asked for is not tried.
 #[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn my_subjects(subject_type: Option<&str>) -> SetOfIterator<'static, String> {

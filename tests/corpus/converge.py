@@ -24,6 +24,7 @@ import stripe
 from psycopg import sql
 
 import access
+import billing
 import bought
 import drawn
 import elsewhere
@@ -332,7 +333,7 @@ def main():
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    made = (generated, bought, really_bought, access, elsewhere, periods)
+    made = (generated, bought, really_bought, access, elsewhere, periods, billing)
     told_stories += [one for module in made for one in module.stories()] + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 
