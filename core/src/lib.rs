@@ -6,14 +6,18 @@
 //! - [`mirror`]: customers, subscriptions and the catalog: each row is its object's newest snapshot.
 //! - [`payment`]: how the facts about one payment become its row.
 //! - [`fulfillment`]: what a payment or a subscription gives, and what is taken back.
+//! - [`figures`]: what a subscription was when, and what it brings in a month.
+//! - [`notice`]: what workers are told of invoices and subscriptions.
 //! - [`query_file`]: one query of a file of queries, found while compiling.
 //! - [`session`]: what a request to pay, or to open the portal, may hold.
 //! - [`redact`]: what looks like one of Stripe's secrets, and texts without it.
 //! - [`search_path`]: where names are looked up while the extension acts as another role.
 
+pub mod figures;
 pub mod fulfillment;
 pub mod metadata_prefix;
 pub mod mirror;
+pub mod notice;
 pub mod payment;
 pub mod query_file;
 pub mod redact;

@@ -93,12 +93,12 @@ fn matrix(size: usize, link: impl Fn(usize, usize) -> Option<usize>) -> Links {
     (0..size).map(|later| (0..size).map(|earlier| link(later, earlier)).collect()).collect()
 }
 
-/// Whether two snapshots agree in all attributes that the later one doesn't name as changed. `state` is derived from
-/// the others, so it doesn't count.
+/// Whether two snapshots agree in all attributes that the later one doesn't name as changed. `state` and `attempt` are
+/// derived from the others and the event type, so they don't count.
 fn unnamed_is_same(earlier: &Value, later: &Value, named: &Map<String, Value>) -> bool {
     let (Some(earlier), Some(later)) = (earlier.as_object(), later.as_object()) else { return false };
     let keys = earlier.keys().chain(later.keys());
-    keys.filter(|key| !named.contains_key(*key) && key.as_str() != "state")
+    keys.filter(|key| !named.contains_key(*key) && !matches!(key.as_str(), "state" | "attempt"))
         .all(|key| earlier.get(key).unwrap_or(&Value::Null) == later.get(key).unwrap_or(&Value::Null))
 }
 

@@ -75,7 +75,9 @@ impl PaymentObject {
             | ObjectKind::Product
             | ObjectKind::Price
             | ObjectKind::PaymentMethod
-            | ObjectKind::Entitlements => return Ok(None),
+            | ObjectKind::Entitlements
+            | ObjectKind::UpcomingInvoice
+            | ObjectKind::Discount => return Ok(None),
         }))
     }
 

@@ -4,6 +4,7 @@ mod amount;
 mod bought;
 mod group;
 pub mod invoice;
+mod notices;
 
 use serde::Serialize;
 
@@ -13,6 +14,7 @@ use super::adopted::AdoptedPayment;
 use super::context::Context;
 use super::fact::{Fact, PaymentObject};
 use super::object_history::ObjectHistory;
+use crate::notice::Notice;
 use crate::stripe::object::dispute::Dispute;
 use crate::stripe::object::invoice_line::InvoiceLines;
 use crate::stripe::object::money_state::MoneyState;
@@ -52,6 +54,7 @@ pub struct Payment {
     pub refunded_at: Option<i64>,
     pub stripe_created_at: Option<i64>,
     pub invoice_lines: Option<InvoiceLines>,
+    pub lost_at: Option<i64>,
 }
 
 /// The rows that facts become.
@@ -67,6 +70,17 @@ pub struct Folded {
     pub invoices: Vec<InvoiceRow>,
     /// Whether anything of the payment went back, or is asked back.
     pub is_returned: bool,
+    /// What workers are told of the payment; `None` where no fact ever gave a reason to tell them anything.
+    pub notices: Option<Notices>,
+}
+
+/// What workers are told of a payment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Notices {
+    /// The invoices and sessions that it may be told of.
+    pub about: Vec<String>,
+    /// What is told of them now.
+    pub rows: Vec<Notice>,
 }
 
 impl Folded {
@@ -88,12 +102,13 @@ pub fn fold(facts: &[Fact], context: &Context) -> Folded {
     let group = Group::of(facts);
     let shared = shared_columns(&group, context);
     let refunds = group.refunds.iter().filter_map(|history| refund_row(history, &shared)).collect();
-    let disputes = group.disputes.iter().map(|(dispute, _)| dispute_row(dispute, &shared)).collect();
+    let disputes = group.disputes.iter().map(|(dispute, history)| dispute_row(dispute, history, &shared)).collect();
     let invoices = invoice::rows(&group, &shared);
     let payment = group.is_claimed().then(|| payment_row(&group, shared));
     let is_returned = !(group.refunds.is_empty() && group.disputes.is_empty())
         || group.charges.iter().any(|(charge, _)| charge.amount_refunded > 0);
-    Folded { payment, refunds, disputes, invoices, is_returned }
+    let notices = group.notices();
+    Folded { payment, refunds, disputes, invoices, is_returned, notices }
 }
 
 /// Whether the money arrived, even if it was returned since.
@@ -226,7 +241,12 @@ fn refund_row(history: &ObjectHistory, shared: &Payment) -> Option<Payment> {
 }
 
 /// A dispute's row has no ids that are unique among payments; its charge links it.
-fn dispute_row(dispute: &Dispute, shared: &Payment) -> Payment {
+fn dispute_row(dispute: &Dispute, history: &ObjectHistory, shared: &Payment) -> Payment {
+    let is_lost = |fact: &&&Fact| matches!(&fact.object, PaymentObject::Dispute(said) if said.is_lost());
+    let told_lost = |by_sync: bool| {
+        let told = history.facts.iter().filter(is_lost).filter(|fact| fact.is_sync() == by_sync);
+        told.map(|fact| fact.created).min()
+    };
     Payment {
         payment_type: "dispute",
         status: dispute.status.clone(),
@@ -240,6 +260,8 @@ fn dispute_row(dispute: &Dispute, shared: &Payment) -> Payment {
         currency: dispute.currency.clone(),
         description: dispute.reason.clone(),
         dispute_status: Some(dispute.status.clone()),
+        amount_lost: dispute.is_lost().then(|| dispute.lost()),
+        lost_at: if dispute.is_lost() { told_lost(false).or_else(|| told_lost(true)) } else { None },
         stripe_created_at: dispute.created,
         ..shared.clone()
     }

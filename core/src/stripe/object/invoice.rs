@@ -89,9 +89,31 @@ pub struct Invoice {
     /// When Stripe made it, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub created: Option<i64>,
+    /// The attempt to collect it that the event is about, if it failed or waits for the payer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attempt: Option<Attempt>,
     /// What it is for, once it is paid: what credits are counted from.
     #[serde(skip_serializing_if = "InvoiceLines::is_empty", default)]
     pub lines: InvoiceLines,
+}
+
+/// An attempt to collect an invoice that failed, or that the payer has to authenticate.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Whether the payer has to authenticate it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub requires_action: bool,
+    /// Which attempt it was.
+    pub count: i64,
+    /// When Stripe tries again, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_at: Option<i64>,
+    /// Where the payer can pay it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hosted_invoice_url: Option<String>,
+    /// Why the invoice was made.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub billing_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +150,9 @@ struct RawInvoice {
     lines: Option<List<Line>>,
     status_transitions: Option<Transitions>,
     created: Option<i64>,
+    attempt_count: Option<i64>,
+    next_payment_attempt: Option<i64>,
+    billing_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -160,6 +185,17 @@ impl RawInvoice {
         }
     }
 
+    fn attempt(&mut self, event_type: Option<&str>) -> Option<Attempt> {
+        let requires_action = event_type == Some("invoice.payment_action_required");
+        (requires_action || event_type == Some("invoice.payment_failed")).then(|| Attempt {
+            requires_action,
+            count: self.attempt_count.unwrap_or(0),
+            next_at: self.next_payment_attempt,
+            hosted_invoice_url: self.hosted_invoice_url.clone(),
+            billing_reason: self.billing_reason.take(),
+        })
+    }
+
     fn subscription(&mut self) -> (Option<String>, Metadata) {
         let nested = self.parent.take().and_then(|parent| parent.subscription_details);
         let details = nested.or(self.subscription_details.take());
@@ -180,6 +216,7 @@ impl Invoice {
     pub fn read(text: &str, event_type: Option<&str>, prefix: &str) -> Result<Self, Unreadable> {
         let mut raw: RawInvoice = read("invoice", text)?;
         let state = raw.state(event_type);
+        let attempt = raw.attempt(event_type);
         let (subscription, subscription_metadata) = raw.subscription();
         let payments = raw.payments.map(|list| list.data).unwrap_or_default();
         let payments: Vec<InvoicePayment> = payments.into_iter().map(Into::into).collect();
@@ -223,6 +260,7 @@ impl Invoice {
             product,
             paid_at,
             created: raw.created,
+            attempt,
             lines,
         })
     }

@@ -1,0 +1,215 @@
+//! What one event, or one look of a back-fill, said of a subscription, as `payments.subscription_history` keeps it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::coupon::{Coupon, Coupons, Discount};
+use super::state::State;
+use crate::snapshot::{SYNC, Snapshot};
+use crate::stripe::object::{Unreadable, read};
+
+/// One entry.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The event that said it; `sync:` and the day in UTC for a back-fill, of which the last look of each day counts.
+    pub event_id: String,
+    /// Unix seconds: the event's `created`, or when the back-fill looked.
+    pub created: i64,
+    /// See [`crate::stripe::event_type::rank`].
+    #[serde(default)]
+    pub rank: i16,
+    /// Whether the event type or the object says that the subscription is deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// Those of the event's `previous_attributes` that a state has too.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub previous: Map<String, Value>,
+    /// What the subscription was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Whether the event announced the end of its trial.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announces_trial_end: bool,
+    /// The renewal that the event announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<Renewal>,
+    /// A discount that the event told what it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Discount>,
+}
+
+/// A renewal that is announced: an invoice that Stripe has not made yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// When the period ends, in Unix seconds.
+    pub at: i64,
+    /// `cus_…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// What will be due, in minor units of `currency`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount_due: Option<i64>,
+    /// Lower-case ISO code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// When Stripe will try to collect it, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<i64>,
+}
+
+impl Entry {
+    /// Whether a back-fill carried it.
+    #[must_use]
+    pub fn is_sync(&self) -> bool {
+        self.event_id.starts_with(SYNC)
+    }
+
+    /// Since when what it says was so: of a subscription that is over since its end, if the snapshot tells that.
+    #[must_use]
+    pub fn since(&self) -> i64 {
+        let ended = self.state.as_ref().filter(|state| state.is_over()).and_then(|state| state.ended_at);
+        ended.filter(|ended| *ended <= self.created).unwrap_or(self.created)
+    }
+}
+
+impl Snapshot for Entry {
+    fn is_final(&self) -> bool {
+        self.deleted
+    }
+    fn created(&self) -> i64 {
+        self.created
+    }
+    fn rank(&self) -> i16 {
+        self.rank
+    }
+    fn event_id(&self) -> &str {
+        &self.event_id
+    }
+    fn previous(&self) -> &Map<String, Value> {
+        &self.previous
+    }
+    fn value(&self) -> Value {
+        serde_json::to_value(&self.state).unwrap_or(Value::Null)
+    }
+}
+
+/// The key of a back-fill's look: one for each day in UTC.
+#[must_use]
+pub fn sync_key(created: i64) -> String {
+    format!("{SYNC}:{}", created.div_euclid(86_400))
+}
+
+/// What discounts take, as far as any entry tells. What one takes never changes, so it does not matter which entry does.
+#[must_use]
+pub fn coupons(entries: &[Entry]) -> Coupons {
+    let mut coupons = Coupons::new();
+    for entry in entries {
+        let of_state = entry
+            .state
+            .iter()
+            .flat_map(|state| state.discounts.iter().chain(state.items.values().flat_map(|item| &item.discounts)));
+        for discount in entry.discount.iter().chain(of_state) {
+            let Some(coupon) = &discount.coupon else { continue };
+            let known = coupons.entry(discount.id.clone()).or_insert_with(|| coupon.clone());
+            if *known < *coupon {
+                *known = Coupon::clone(coupon);
+            }
+        }
+    }
+    coupons
+}
+
+impl Renewal {
+    /// Reads the object of `invoice.upcoming`, and which subscription it is about; `None` where it is about none.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(text: &str) -> Result<Option<(String, Self)>, Unreadable> {
+        let object: Value = read("upcoming invoice", text)?;
+        let id = |value: &Value| value.as_str().or_else(|| value.get("id")?.as_str()).map(ToOwned::to_owned);
+        let nested = object.pointer("/parent/subscription_details/subscription");
+        let subscription = object.get("subscription").filter(|value| !value.is_null()).or(nested).and_then(id);
+        let number = |key: &str| object.get(key).and_then(Value::as_i64);
+        let Some((subscription, at)) = subscription.zip(number("period_end")) else { return Ok(None) };
+        let renewal = Self {
+            at,
+            customer: object.get("customer").and_then(id),
+            amount_due: number("amount_due"),
+            currency: object.get("currency").and_then(Value::as_str).map(ToOwned::to_owned),
+            next_attempt_at: number("next_payment_attempt"),
+        };
+        Ok(Some((subscription, renewal)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_upcoming_invoice_announces_a_renewal() {
+        let read = |object: Value| Renewal::read(&object.to_string()).unwrap();
+        let old = json!({"object": "invoice", "subscription": "sub_1", "customer": {"id": "cus_1"}, "period_end": 100, "amount_due": 7,
+            "currency": "usd", "next_payment_attempt": 3700});
+        let renewal = Renewal {
+            at: 100,
+            customer: Some("cus_1".into()),
+            amount_due: Some(7),
+            currency: Some("usd".into()),
+            next_attempt_at: Some(3700),
+        };
+        assert_eq!(read(old), Some(("sub_1".into(), renewal)));
+        let new = json!({"subscription": null, "parent": {"subscription_details": {"subscription": "sub_2"}}, "period_end": 5});
+        assert_eq!(read(new).map(|(id, renewal)| (id, renewal.at)), Some(("sub_2".into(), 5)));
+        assert_eq!(read(json!({"period_end": 5})), None);
+        assert_eq!(read(json!({"subscription": "sub_1"})), None);
+        assert!(Renewal::read("[").is_err());
+    }
+
+    #[test]
+    fn a_look_counts_for_its_day() {
+        assert_eq!(
+            (sync_key(0).as_str(), sync_key(86_399).as_str(), sync_key(86_400).as_str()),
+            ("sync:0", "sync:0", "sync:1")
+        );
+        let look = Entry { event_id: sync_key(5), ..Entry::default() };
+        assert!(look.is_sync() && !Entry { event_id: "evt_1".into(), ..Entry::default() }.is_sync());
+    }
+
+    #[test]
+    fn what_is_over_is_so_since_its_end() {
+        let entry = |status: &str, ended_at| {
+            let state = State { status: status.into(), ended_at, ..State::default() };
+            Entry { created: 100, state: Some(state), ..Entry::default() }.since()
+        };
+        assert_eq!(entry("canceled", Some(60)), 60);
+        assert_eq!(entry("canceled", Some(101)), 100);
+        assert_eq!(entry("canceled", None), 100);
+        assert_eq!(entry("active", Some(60)), 100);
+    }
+
+    #[test]
+    fn any_entry_may_tell_what_a_discount_takes() {
+        let coupon = |percent: &str| Coupon { percent_off: Some(percent.into()), ..Coupon::default() };
+        let told = |id: &str, percent: Option<&str>| Discount { id: id.into(), coupon: percent.map(coupon) };
+        let state = State { discounts: vec![told("di_1", None), told("di_2", Some("20"))], ..State::default() };
+        let item = super::super::state::Item { discounts: vec![told("di_3", Some("30"))], ..Default::default() };
+        let with_item = State { items: [("si_1".into(), item)].into(), ..State::default() };
+        let entries = [
+            Entry { state: Some(state), ..Entry::default() },
+            Entry { state: Some(with_item), ..Entry::default() },
+            Entry { discount: Some(told("di_1", Some("10"))), ..Entry::default() },
+        ];
+        let known: Vec<(String, Coupon)> = coupons(&entries).into_iter().collect();
+        assert_eq!(
+            known,
+            [("di_1".into(), coupon("10")), ("di_2".into(), coupon("20")), ("di_3".into(), coupon("30"))]
+        );
+        let contradicting =
+            [&entries[1..2], &[Entry { discount: Some(told("di_3", Some("9"))), ..Entry::default() }]].concat();
+        let backwards: Vec<Entry> = contradicting.iter().rev().cloned().collect();
+        assert_eq!(coupons(&contradicting), coupons(&backwards));
+    }
+}
