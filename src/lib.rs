@@ -70,6 +70,7 @@ extension_sql_file!(
 );
 extension_sql_file!("../sql/schema/endpoints.sql", name = "endpoints", requires = ["mappings"]);
 extension_sql_file!("../sql/schema/fulfillment.sql", name = "fulfillment", requires = ["tables", "identity"]);
+extension_sql_file!("../sql/schema/figures.sql", name = "figures", requires = ["tables", "fulfillment"]);
 extension_sql_file!("../sql/schema/benefits.sql", name = "benefits", requires = ["fulfillment"]);
 extension_sql_file!("../sql/schema/attach.sql", name = "attach", requires = ["fulfillment", "subjects"]);
 extension_sql_file!("../sql/schema/paywalls.sql", name = "paywalls", requires = ["fulfillment"]);

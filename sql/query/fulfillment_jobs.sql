@@ -28,3 +28,9 @@ update {target} j
 -- delete_unstarted_job: takes back a job that no worker has begun. $1 kind text, $2 source text
 delete from {target} j
  where j.{kind} operator(pg_catalog.=) $1::pg_catalog.text and j.{source} operator(pg_catalog.=) $2::pg_catalog.text and j.{state} operator(pg_catalog.=) 'pending' and j.{attempts} operator(pg_catalog.=) 0;
+
+-- update_job_payload: says in a job that nobody has begun what is so now. $1 kind, $2 source, $3 payload text (JSON)
+update {target} j
+   set {payload} = $3::pg_catalog.jsonb
+     , {updated_at} = pg_catalog.now()
+ where j.{kind} operator(pg_catalog.=) $1::pg_catalog.text and j.{source} operator(pg_catalog.=) $2::pg_catalog.text and j.{state} operator(pg_catalog.=) 'pending' and j.{attempts} operator(pg_catalog.=) 0;

@@ -6,7 +6,9 @@ select distinct pg_catalog.to_json(f.group_id)::pg_catalog.text from payments.fa
 -- all_mirrored: every mirrored object, customers first, and payment methods last: others say which is a default.
 -- $1 environment text
 select pg_catalog.json_build_object('object_id', o.object_id, 'object_type', o.object_type)::pg_catalog.text
-  from (select distinct f.object_id, f.object_type from payments.facts f where (f.environment operator(pg_catalog.=) $1) is true and f.group_id is null) as o
+  from (select f.object_id, f.object_type from payments.facts f where (f.environment operator(pg_catalog.=) $1) is true and f.group_id is null
+        union
+        select h.stripe_subscription_id, 'subscription' from payments.subscription_history h where (h.environment operator(pg_catalog.=) $1) is true) as o
  order by o.object_type operator(pg_catalog.<>) 'customer', o.object_type operator(pg_catalog.=) 'payment_method', o.object_type,
           o.object_id;
 
@@ -35,7 +37,11 @@ select pg_catalog.json_build_object('relation', 'checkout_sessions', 'key', s.id
            'stripe_customer_id', s.stripe_customer_id, 'stripe_payment_intent_id', s.stripe_payment_intent_id,
            'stripe_subscription_id', s.stripe_subscription_id))::pg_catalog.text
   from payments.checkout_sessions s
- where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_checkout_session_id operator(pg_catalog.=) any ($2);
+ where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_checkout_session_id operator(pg_catalog.=) any ($2)
+union all
+select pg_catalog.json_build_object('relation', 'notices', 'key', n.source operator(pg_catalog.||) ' ' operator(pg_catalog.||) n.kind,
+         'row', pg_catalog.to_jsonb(n.*) operator(pg_catalog.-) '{id,created_at,updated_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.notices n where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) any ($2 collate pg_catalog."C");
 
 -- rows_of_object: the rows that a mirrored object gives, as they are stored. $1 environment text, $2 object_id text
 select pg_catalog.json_build_object('relation', 'customers', 'key', m.stripe_customer_id,
@@ -62,6 +68,15 @@ select pg_catalog.json_build_object('relation', 'payment_methods', 'key', m.stri
          'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at,synced_at}'::pg_catalog.text[])::pg_catalog.text
   from payments.payment_methods m
  where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_payment_method_id operator(pg_catalog.=) $2
+union all
+select pg_catalog.json_build_object('relation', 'subscription_changes',
+         'key', m.stripe_subscription_id operator(pg_catalog.||) ' ' operator(pg_catalog.||) (m.changed_at at time zone 'UTC')::pg_catalog.text,
+         'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.subscription_changes m where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_subscription_id operator(pg_catalog.=) $2
+union all
+select pg_catalog.json_build_object('relation', 'notices', 'key', n.source operator(pg_catalog.||) ' ' operator(pg_catalog.||) n.kind,
+         'row', pg_catalog.to_jsonb(n.*) operator(pg_catalog.-) '{id,created_at,updated_at}'::pg_catalog.text[])::pg_catalog.text
+  from payments.notices n where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) $2
 union all
 select pg_catalog.json_build_object('relation', 'active_entitlements', 'key', m.lookup_key,
          'row', pg_catalog.to_jsonb(m.*) operator(pg_catalog.-) '{id,created_at,updated_at}'::pg_catalog.text[])::pg_catalog.text

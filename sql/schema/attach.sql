@@ -222,7 +222,8 @@ as $$
     from (values
       ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}'::text[], 'project_payments', 'payment_history', '{insert,update}'::text[]),
       ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscriptions', '{insert,update,delete}'),
-      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}')
+      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}'),
+      ('{fulfillment_jobs}', 'project_fulfillment_job', 'notices', '{insert,update,delete}')
     ) as w(kinds, function, relation, events)
     join statement_trigger t on t.event = any (w.events)
    where $1 = any (w.kinds)

@@ -144,6 +144,13 @@ as $function$
     select n.environment, 'session:' || n.key from named n where n.key like 'cs\_%'
     union
     select n.environment, 'subscription:' || n.key from named n where n.key like 'sub\_%'
+    union
+    -- Of an invoice its attempts, of a subscription its periods.
+    select f.environment, f.source collate "default"
+      from (select a.environment, case when a.key like 'in\_%' then 'invoice:' else 'subscription:' end || a.key as of
+              from named a where a.key like 'in\_%' or a.key like 'sub\_%') n
+      join payments.fulfillments f
+        on f.environment = n.environment and f.source > (n.of || ':') collate "C" and f.source < (n.of || ';') collate "C"
   )
   select s.environment, s.created_at,
          format('%s asked to pay for %s: %s session %s of %s', coalesce(nullif(s.created_by, ''), 'a guest or a backend'),

@@ -171,6 +171,9 @@ as $$
     -- These are written by payments alone.
     ('admin', 'payments.checkout_defaults', 'select'),
     ('admin', 'payments.fulfillments', 'select, trigger'),
+    ('admin', 'payments.subscription_changes', 'select, trigger'),
+    ('admin', 'payments.notices', 'select, trigger'),
+    ('admin', 'payments.subscription_history', 'select'),
     ('admin', 'payments.credit_promises', 'select'),
     ('admin', 'payments.credit_holders', 'select'),
     ('admin', 'payments.credit_lots', 'select'),
@@ -182,6 +185,8 @@ as $$
     ('admin', 'payments.granted_roles', 'select'),
     ('admin', 'payments.review', 'select'),
     ('admin', 'payments.unfulfilled_payments', 'select'),
+    ('admin', 'payments.revenue_by_day', 'select'),
+    ('admin', 'payments.monthly_recurring_revenue', 'select'),
     ('admin', 'payments.environments', 'select'),
     ('admin', 'payments.subject_types', 'select'),
     ('admin', 'payments.facts', 'select'),

@@ -265,6 +265,7 @@ begin
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
   -- invoice_lines: of a subscription's paid invoice the lines of its items, in short: what credits are counted from.
   -- amount_lost: what lost disputes took, in the payment's currency; lost_in_other_currency: whether one took something in another.
+  -- lost_at: of a dispute's own row, when it was lost.
   -- by_backend: another backend wrote the row; what it says stands when a refund or dispute of Stripe's names it.
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
@@ -292,6 +293,7 @@ begin
       shortfall bigint,
       amount_lost bigint,
       lost_in_other_currency boolean not null default false,
+      lost_at timestamptz,
       by_backend boolean not null default true,
       line_items jsonb,
       currency text,

@@ -12,6 +12,7 @@ use super::record::{failed, save};
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
+use crate::pg::savepoint::Failure;
 use crate::pg::statement::{Rows, query, template, text};
 
 query!(NOTIFY_JOBS, "fulfillment_jobs", "notify_jobs");
@@ -20,6 +21,7 @@ query!(DELETE_JOB_FULFILLMENT, "fulfillment_jobs", "delete_job_fulfillment");
 const ADD_JOBS: &str = template!("fulfillment_jobs", "add_jobs");
 const FIND_JOB: &str = template!("fulfillment_jobs", "find_job");
 const UPDATE_JOB_ORDER: &str = template!("fulfillment_jobs", "update_job_order");
+const UPDATE_JOB_PAYLOAD: &str = template!("fulfillment_jobs", "update_job_payload");
 const DELETE_UNSTARTED_JOB: &str = template!("fulfillment_jobs", "delete_unstarted_job");
 
 /// A job on its way to a table.
@@ -63,6 +65,35 @@ fn payload(job: &NewJob) -> String {
     .to_string()
 }
 
+/// Adds one job of a notice, if it is not there yet; fails where it is not there afterwards.
+pub(super) fn add(target: &Target, source: &str, kind: &str, payload: &str) -> Result<(), Failure> {
+    target.try_write(|| {
+        let rows = Rows::new(1).texts([Some(kind)]).texts([Some(source)]).texts([Some(payload)]);
+        if target.run_rows(ADD_JOBS, &rows).0 == 0 && target.run(FIND_JOB, &[text(kind), text(source)]).1.is_none() {
+            target.raise_no_effect();
+        }
+    })
+}
+
+/// Says in the job of a notice what is so now, unless a worker has begun it.
+pub(super) fn update_payload(target: &Target, source: &str, kind: &str, payload: &str) -> Result<(), Failure> {
+    target.try_write(|| {
+        target.run(UPDATE_JOB_PAYLOAD, &[text(kind), text(source), text(payload)]);
+    })
+}
+
+/// Deletes the job of a notice, unless a worker has begun it; whether it was there to be deleted.
+pub(super) fn delete_if_unstarted(target: &Target, source: &str, kind: &str) -> bool {
+    target
+        .try_write(|| target.run(DELETE_UNSTARTED_JOB, &[text(kind), text(source)]).0)
+        .is_ok_and(|deleted| deleted > 0)
+}
+
+/// A job that was deleted was never given.
+pub(super) fn forget(environment: &str, source: &str, target: &Target, kind: &str) {
+    DELETE_JOB_FULFILLMENT.execute(&[text(environment), text(source), text(target.relation.as_str()), text(kind)]);
+}
+
 /// Wakes the workers of jobs of this kind when the transaction commits.
 pub(super) fn notify(kind: &str) {
     NOTIFY_JOBS.one::<bool>(&[text(kind)]);
@@ -94,12 +125,9 @@ fn update_order(target: &Target, purchase: &Purchase, job: &str, order_id: Optio
 /// A refund that failed, or a dispute that was won, deletes the job that told of it, unless a worker has begun that. Whether it
 /// was there to be deleted.
 pub(super) fn delete_unstarted(target: &Target, purchase: &Purchase, job: &str) -> bool {
-    let args = [text(job), text(purchase.source.as_str())];
-    let is_deleted = target.try_write(|| target.run(DELETE_UNSTARTED_JOB, &args).0).is_ok_and(|deleted| deleted > 0);
+    let is_deleted = delete_if_unstarted(target, &purchase.source, job);
     if is_deleted {
-        let (environment, source) = (purchase.environment.as_str(), purchase.source.as_str());
-        let relation = target.relation.as_str();
-        DELETE_JOB_FULFILLMENT.execute(&[text(environment), text(source), text(relation), text(job)]);
+        forget(&purchase.environment, &purchase.source, target, job);
     }
     is_deleted
 }

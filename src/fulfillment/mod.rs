@@ -12,6 +12,7 @@ mod entitlements;
 mod jobs;
 mod lapse;
 mod new_order;
+mod notices;
 mod order;
 mod passes;
 mod paywall;

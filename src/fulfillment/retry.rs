@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::sessions::{give_session, payments_of};
 use super::target_kind::{PAID_FOR, TargetKind};
-use super::{due, period, returned, subscription};
+use super::{due, notices, period, returned, subscription};
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
@@ -74,6 +74,10 @@ fn open(environment: Option<&str>) -> i64 {
 fn again(one: &Open) {
     let Some((wing, id)) = one.source.split_once(':') else { return };
     match wing {
+        "invoice" | "session" | "subscription" if one.kind == TargetKind::FulfillmentJobs.name() => {
+            let about = id.split(':').next().unwrap_or_default();
+            notices::give_about(&[(one.environment.clone(), about.to_owned())]);
+        }
         "checkout" => {
             if let Some(kind) = TargetKind::named(&one.kind) {
                 give_session(&[kind], id);

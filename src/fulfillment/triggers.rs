@@ -11,7 +11,7 @@ use pgrx::{AllocatedByRust, Uuid, WhoAllocated};
 use super::purchase::PaidBy;
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::targets::targets;
-use super::{dispatch, order, period, returned, sessions, subscription};
+use super::{dispatch, notices, order, period, returned, sessions, subscription};
 use crate::own_trigger::{TriggerFailed, Tuple, column, is_after_on, misplaced, nothing, require_row};
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
@@ -31,7 +31,14 @@ fn project_payments<'a>(
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     let returned = returned_of_subscriptions(trigger);
     let given = on_payments(trigger, "project_payments", &PAID_FOR)?;
-    if returned.is_empty() { Ok(given) } else { as_definer(|| returned::review(&returned)) }
+    let told = failing_of_another(trigger);
+    if returned.is_empty() && told.is_empty() {
+        return Ok(given);
+    }
+    as_definer(|| {
+        returned::review(&returned);
+        notices::give_about(&told);
+    })
 }
 
 /// Pays the order that a payment's checkout session names (`metadata.order_id`), or says in `payments.fulfillments` why not.
@@ -60,9 +67,9 @@ fn project_credits<'a>(
     on_payments(trigger, "project_credits", &[TargetKind::CreditLedger])
 }
 
-/// Adds the jobs that a payment gives rise to: one when it is paid, one when its money is gone back.
+/// Adds the jobs that a payment gives rise to: one when it is paid, one when its money is gone back; and those of notices.
 ///
-/// An AFTER INSERT OR UPDATE trigger of `payments.payment_history`, of a row or of a statement with transition tables; SQLSTATE
+/// An AFTER trigger of `payments.payment_history` or `payments.notices`, of a row or of a statement with transition tables; SQLSTATE
 /// 39P01 anywhere else.
 #[pg_trigger(
     sql = "create function payments.project_fulfillment_job() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
@@ -70,7 +77,13 @@ fn project_credits<'a>(
 fn project_fulfillment_job<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    on_payments(trigger, "project_fulfillment_job", &[TargetKind::FulfillmentJobs])
+    const NAME: &str = "project_fulfillment_job";
+    require(trigger, NAME, &["payment_history", "notices"]);
+    if trigger.table_name().is_ok_and(|table| table == "payment_history") {
+        return on_payments(trigger, NAME, &[TargetKind::FulfillmentJobs]);
+    }
+    let changed = changed_notices(trigger);
+    if changed.is_empty() { nothing() } else { as_definer(|| notices::give(&changed)) }
 }
 
 /// Gives the entitlements of a payment's prices, and ends them when its money goes back; and those of a subscription.
@@ -124,6 +137,7 @@ fn project_subscriptions<'a>(
     require(trigger, "project_subscriptions", &["subscriptions", "subscription_items"]);
     let changed = changed_subscriptions(trigger);
     let subjects = changed_subjects_of(trigger);
+    let told = if subjects.is_some() { of_another_subject(trigger) } else { Vec::new() };
     if changed.is_empty() {
         return nothing(); // A statement's trigger is called where no row was written, too.
     }
@@ -134,6 +148,7 @@ fn project_subscriptions<'a>(
         }
         write_billing_status(&subjects.unwrap_or_else(|| subscription::subjects_of(&changed)));
         returned::review(&changed);
+        notices::give_about(&told);
     })
 }
 
@@ -382,6 +397,58 @@ fn returned_of_subscriptions(trigger: &PgTrigger) -> Vec<(String, String)> {
     });
     changed.sort_unstable();
     changed.dedup();
+    changed
+}
+
+/// The notices among the rows, before and after.
+fn changed_notices(trigger: &PgTrigger) -> BTreeSet<notices::Key> {
+    let [environment, source, kind] = trigger_rows::columns(trigger, [c"environment", c"source", c"kind"]);
+    let mut changed = BTreeSet::new();
+    trigger_rows::visit(trigger, |old, new| {
+        let key = |row: &Row| {
+            Some(notices::Key { environment: row.get(environment)?, source: row.get(source)?, kind: row.get(kind)? })
+        };
+        changed.extend([old, new].into_iter().flatten().filter_map(key));
+    });
+    changed
+}
+
+/// Environment and id of the subscriptions among the rows that are new, or billed to another subject now.
+fn of_another_subject(trigger: &PgTrigger) -> Vec<(String, String)> {
+    let [environment, id, subject_type, subject_id] =
+        trigger_rows::columns(trigger, [c"environment", c"stripe_subscription_id", c"subject_type", c"subject_id"]);
+    let mut changed: Vec<(String, String)> = Vec::new();
+    trigger_rows::visit(trigger, |old, new| {
+        let Some(new) = new else { return };
+        if old.is_none_or(|old| new.differs(old, subject_type) || new.differs(old, subject_id)) {
+            changed.extend(new.get(environment).zip(new.get(id)));
+        }
+    });
+    changed
+}
+
+/// Environment and id of the invoices and sessions among the rows that are not paid, and billed to another subject now.
+fn failing_of_another(trigger: &PgTrigger) -> Vec<(String, String)> {
+    let [environment, status, invoice, session, subject_type, subject_id] = trigger_rows::columns(
+        trigger,
+        [
+            c"environment",
+            c"status",
+            c"stripe_invoice_id",
+            c"stripe_checkout_session_id",
+            c"subject_type",
+            c"subject_id",
+        ],
+    );
+    let mut changed: Vec<(String, String)> = Vec::new();
+    trigger_rows::visit(trigger, |old, new| {
+        let Some((old, new)) = old.zip(new) else { return };
+        let is_failing = new.get::<String>(status).is_some_and(|word| word == "failed" || word == "pending");
+        if is_failing && (new.differs(old, subject_type) || new.differs(old, subject_id)) {
+            let ids = [new.get::<String>(invoice), new.get(session)].into_iter().flatten();
+            changed.extend(ids.filter_map(|id| Some((new.get(environment)?, id))));
+        }
+    });
     changed
 }
 

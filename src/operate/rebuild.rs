@@ -12,7 +12,7 @@ use crate::pg::savepoint;
 use crate::pg::statement::{query, text};
 use crate::precondition::{self, environment_of};
 use crate::project::reassign::follow_changed_mappings;
-use crate::project::{customer_mapping, mirror, payment, payment_group, payment_row};
+use crate::project::{customer_mapping, mirror, payment, payment_group, payment_row, subscription_history};
 use crate::projection_lock::with_exclusive;
 use crate::{definer, trust};
 
@@ -128,6 +128,9 @@ fn progress(done: &mut usize, what: &str) {
 fn derive_object(environment: Environment, object: &Object) {
     let Some(kind) = ObjectKind::named(&object.object_type) else { return };
     let snapshots = mirror::mirrored(environment, &object.object_id);
+    if kind == ObjectKind::Subscription && snapshots.is_empty() {
+        return subscription_history::derive(environment, &object.object_id, None);
+    }
     if let Err(unreadable) = mirror::write(environment, kind, &object.object_id, &snapshots) {
         pgrx::warning!("{}: {unreadable}", object.object_id);
     }

@@ -12,7 +12,7 @@ use payments_core::stripe::object::{Unreadable, entitlements};
 use crate::pg::statement::{query, text};
 use crate::project::incoming::Incoming;
 use crate::project::reassign::follow_changed_mappings;
-use crate::project::{mirror, payment};
+use crate::project::{mirror, payment, subscription_history};
 use crate::settings;
 
 query!(OWN_ACCOUNT, "project_dispatch", "own_account");
@@ -139,6 +139,14 @@ fn read(kind: ObjectKind, incoming: &Incoming) -> Result<Vec<Fact>, Unreadable> 
         Some(object) => object,
         None if kind == ObjectKind::Entitlements => {
             mirror::entitlements(incoming, &entitlements::Summary::read(&incoming.object)?)?;
+            return Ok(Vec::new());
+        }
+        None if kind == ObjectKind::UpcomingInvoice => {
+            subscription_history::project_upcoming(incoming)?;
+            return Ok(Vec::new());
+        }
+        None if kind == ObjectKind::Discount => {
+            subscription_history::project_discount(incoming)?;
             return Ok(Vec::new());
         }
         None => {

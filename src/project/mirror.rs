@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::pg::statement::{json, query, text};
 use crate::project::incoming::Incoming;
 use crate::project::payment_group::{self, AlsoLock};
-use crate::project::{customer_mapping, payment};
+use crate::project::{customer_mapping, payment, subscription_history};
 use crate::settings;
 
 query!(UPSERT_SNAPSHOT, "project_mirror", "upsert_snapshot");
@@ -70,6 +70,9 @@ pub(crate) fn project(kind: ObjectKind, incoming: &Incoming, prefix: &str) -> Re
     let mut locked: Vec<String> = customer.iter().cloned().chain([named.id.clone()]).collect();
     locked.dedup();
     payment_group::lock_objects(environment, &locked);
+    if kind == ObjectKind::Subscription {
+        subscription_history::keep(incoming, &named.id, snapshot.deleted, &snapshot.previous)?;
+    }
     let Kept { before, snapshots } = keep(environment, kind.name(), &named.id, snapshot);
     write(environment, kind, &named.id, &snapshots)?;
     let names_default = matches!(kind, ObjectKind::Customer | ObjectKind::Subscription);
@@ -195,6 +198,7 @@ fn write_subscription(
         text(snapshot.subject.as_ref().map(|subject| subject.subject_id.as_str())),
     ]);
     WRITE_ITEMS.execute(&[text(environment.name()), text(id), json(&items)]);
+    subscription_history::derive(environment, id, Some(&snapshot));
     for group_id in moved {
         payment::refold(environment, &group_id);
     }

@@ -142,7 +142,7 @@ fn update(id: &str, row: &Payment) -> bool {
 }
 
 /// A row as the statements' arguments, after a first one.
-fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 31] {
+fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 32] {
     [
         first,
         text(row.payment_type),
@@ -175,5 +175,6 @@ fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 
         row.lost_in_other_currency.into(),
         row.line_items.as_ref().map(ToString::to_string).into(),
         row.invoice_lines.as_ref().map(written).into(),
+        timestamp(row.lost_at),
     ]
 }
