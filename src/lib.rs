@@ -99,6 +99,23 @@ extension_sql_file!(
         fulfillment::triggers::invalidate_caches
     ]
 );
+extension_sql_file!(
+    "../sql/schema/doctor.sql",
+    name = "doctor",
+    requires = ["projection_triggers", operate::doctor::webhook_secret_terms]
+);
+extension_sql_file!(
+    "../sql/schema/doctor_stripe.sql",
+    name = "doctor_stripe",
+    requires = ["doctor", operate::doctor::handled_event_types]
+);
+extension_sql_file!("../sql/schema/doctor_app.sql", name = "doctor_app", requires = ["doctor"]);
+extension_sql_file!(
+    "../sql/schema/doctor_database.sql",
+    name = "doctor_database",
+    requires = ["doctor", operate::doctor::library_version]
+);
+extension_sql_file!("../sql/schema/doctor_grants.sql", name = "doctor_grants", requires = ["doctor"]);
 extension_sql_file!("../sql/schema/ownership.sql", name = "ownership", finalize);
 
 /// Called once, when the library is loaded.

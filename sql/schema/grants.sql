@@ -103,6 +103,8 @@ as $$
     ('admin', 'payments.verify_projections(text)'),
     ('admin', 'payments.explain(text)'),
     ('admin', 'payments.payment_facts(uuid)'),
+    ('admin', 'payments.doctor()'),
+    ('admin', 'payments.handled_event_types()'),
     ('admin', 'payments.protect_subject_type(text,regclass,name,name,name,text[],text[])'),
     ('admin', 'payments.protect_subject_type(text,regprocedure,regprocedure)'),
     ('admin', 'payments.unprotect_subject_type(text)'),

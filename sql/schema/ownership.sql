@@ -98,8 +98,8 @@ begin
         execute format('alter trigger payments_touch_updated_at on %s depends on extension payments', object.name);
       end if;
     end loop;
-    -- explain() reads it.
-    grant select on payments.review to payments_definer;
+    -- explain() and doctor() read them.
+    grant select on payments.review, payments.unfulfilled_payments to payments_definer;
   end if;
 
   for known in

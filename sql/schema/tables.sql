@@ -493,6 +493,8 @@ begin
       where object_type in ('customer', 'subscription', 'payment_method', 'product', 'price')
          or processing_status in ('failed', 'ignored') or conflict is not null or refused_count > 0;
     create index webhook_events_received_idx on payments.webhook_events using brin (received_at);
+    -- Those that somebody must look after are few.
+    create index webhook_events_open_idx on payments.webhook_events (received_at) where processing_status = any ('{failed,pending}');
   end if;
 
   -- Nobody writes these two but the projection, whose environment is a type; a CHECK is parsed anew for every row.

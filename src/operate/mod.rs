@@ -1,6 +1,7 @@
-//! Operating the extension: back-filling, replaying, rebuilding, verifying, signing test events.
+//! Operating the extension: back-filling, replaying, rebuilding, verifying, signing test events, looking after all of it.
 
 pub(crate) mod backfill;
+pub(crate) mod doctor;
 pub(crate) mod event_types;
 pub(crate) mod facts;
 pub(crate) mod rebuild;

@@ -28,6 +28,21 @@ pub(crate) fn valid(environment: Environment) -> Vec<Secret> {
     })
 }
 
+/// Since when, and until when, the secrets of an environment that are valid now are so, in the server's microseconds.
+pub(crate) fn terms(environment: Environment) -> Vec<(i64, Option<i64>)> {
+    // SAFETY: reads the server's clock.
+    let now = unsafe { pg_sys::GetCurrentTimestamp() };
+    with_table(pg_sys::AccessShareLock, |table| {
+        let mut terms = Vec::new();
+        each_row(table, |row, _| {
+            if row.environment == environment.name() && row.until > now {
+                terms.push((row.from, (row.until < i64::MAX).then_some(row.until)));
+            }
+        });
+        terms
+    })
+}
+
 /// Lets an environment's secrets so far end at `until`; those that have ended are forgotten, and so is the new one's own
 /// earlier row.
 pub(crate) fn retire(table: pg_sys::Relation, environment: Environment, secret: &str, until: i64) {
