@@ -107,7 +107,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/schema/doctor_stripe.sql",
     name = "doctor_stripe",
-    requires = ["doctor", operate::doctor::handled_event_types]
+    requires = ["doctor", operate::event_types::handled_event_types]
 );
 extension_sql_file!("../sql/schema/doctor_app.sql", name = "doctor_app", requires = ["doctor"]);
 extension_sql_file!(

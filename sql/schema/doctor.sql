@@ -93,8 +93,10 @@ as $$
       from payments.environments e
      where e.live_approved_at is not null or e.went_live_at is not null
         or exists (select from payments.webhook_secret_terms(e.environment))
-        or exists (select from payments.webhook_events w where w.environment = e.environment)
-        or exists (select from payments.checkout_sessions s where s.environment = e.environment)
+        or exists (select from payments.webhook_events w
+                    where w.environment = e.environment and w.ctid >= (select payments.newest_pages('payments.webhook_events')))
+        or exists (select from payments.checkout_sessions s
+                    where s.environment = e.environment and s.ctid >= (select payments.newest_pages('payments.checkout_sessions')))
   )
   select u.environment from used u
   union all

@@ -226,13 +226,14 @@ create function payments.doctor_publications() returns table (ok boolean, detail
 as $$
   select false,
          format('The publication %I is for all tables, and so sends the webhook secrets to its subscribers.', p.pubname),
-         format('do $fix$ begin drop publication %1$I; create publication %1$I for tables in schema %2$s with (publish = %3$L, publish_via_partition_root = %4$L); end $fix$',
+         format('do $fix$ begin drop publication %1$I; create publication %1$I for tables in schema %2$s '
+                'with (publish = %3$L, publish_via_partition_root = %4$L); end $fix$',
                 p.pubname,
                 (select string_agg(quote_ident(n.nspname), ', ' order by n.nspname) from pg_namespace n
                   where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'payments_secret')),
                 array_to_string(array(select w from unnest(array['insert', 'update', 'delete', 'truncate'],
                                                            array[p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate]) as a (w, said) where a.said), ', '),
-                p.pubviaroot)
+                p.pubviaroot::text)
     from pg_publication p
    where p.puballtables
   union all

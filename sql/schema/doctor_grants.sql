@@ -12,20 +12,20 @@ as $$
       join pg_roles r on r.rolname = g.role
      cross join lateral payments.included_grants(g.as_) as i (as_)
      where g.revoked_at is null
+  ), backed (as_, class, object, column_name, privilege) as materialized (
+    select f.as_, 'pg_proc'::regclass, to_regprocedure(f.signature)::oid, null, 'EXECUTE' from payments.granted_functions() f
+    union all
+    select p.as_, 'pg_class'::regclass, to_regclass(p.relation)::oid, null, upper(w.privilege)
+      from payments.granted_privileges() p cross join lateral regexp_split_to_table(p.privileges, ', ') as w (privilege)
+     where p.privileges !~ '\('
+    union all
+    select p.as_, 'pg_class'::regclass, to_regclass(p.relation)::oid, w.column_name, upper(split_part(p.privileges, ' ', 1))
+      from payments.granted_privileges() p cross join lateral regexp_split_to_table(substring(p.privileges from '\((.*)\)'), ', ') as w (column_name)
+     where p.privileges ~ '\('
   )
-  select r.role, r.as_, 'pg_proc'::regclass, to_regprocedure(f.signature)::oid, null, 'EXECUTE'
-    from recorded r join payments.granted_functions() f on f.as_ = r.included
-   where to_regprocedure(f.signature) is not null
-  union
-  select r.role, r.as_, 'pg_class'::regclass, to_regclass(p.relation)::oid, null, upper(w.privilege)
-    from recorded r join payments.granted_privileges() p on p.as_ = r.included
-   cross join lateral regexp_split_to_table(p.privileges, ', ') as w (privilege)
-   where to_regclass(p.relation) is not null and p.privileges !~ '\('
-  union
-  select r.role, r.as_, 'pg_class'::regclass, to_regclass(p.relation)::oid, w.column_name, upper(split_part(p.privileges, ' ', 1))
-    from recorded r join payments.granted_privileges() p on p.as_ = r.included
-   cross join lateral regexp_split_to_table(substring(p.privileges from '\((.*)\)'), ', ') as w (column_name)
-   where to_regclass(p.relation) is not null and p.privileges ~ '\('
+  select distinct r.role, r.as_, b.class, b.object, b.column_name, b.privilege
+    from recorded r join backed b on b.as_ = r.included
+   where b.object is not null
   union
   select r.role, r.as_, 'pg_namespace'::regclass, 'payments'::regnamespace::oid, null, 'USAGE' from recorded r
 $$;
@@ -62,8 +62,11 @@ $$;
 create function payments.doctor_grants() returns table (ok boolean, detail text, fix text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  with recorded as materialized (select * from payments.recorded_privileges()),
-  excess as (
+  with recorded as materialized (
+    select r.*, concat_ws(' ', r.role, r.class::oid, r.object, r.privilege) as word from payments.recorded_privileges() r
+  ), held as materialized (
+    select h.*, concat_ws(' ', h.role, h.class::oid, h.object, h.privilege) as word from payments.held_privileges() h
+  ), excess as (
     select h.*, case when h.role = 0 then 'public' else h.role::regrole::text end as grantee,
            case h.class when 'pg_proc'::regclass then 'all routines in schema payments' when 'pg_class'::regclass then 'all tables in schema '
                         else 'schema ' end
@@ -71,24 +74,20 @@ as $$
                            when 'pg_class'::regclass then (select quote_ident(n.nspname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
                                                             where c.oid = h.object)
                            else h.object::regnamespace::text end as place
-      from payments.held_privileges() h
-     where not exists (select from recorded r
-                        where r.role = h.role and r.class = h.class and r.object = h.object and r.privilege = h.privilege
-                          and (r.column_name is null or r.column_name = h.column_name))
+      from held h
+     where not exists (select from recorded r where r.word = h.word and (r.column_name is null or r.column_name = h.column_name))
   ), revoked as (
     select e.role, e.grantee, e.place, count(distinct e.object) as objects, string_agg(distinct e.privilege, ', ') as privileges
       from excess e
      group by e.role, e.grantee, e.place
   ), missing as (
     select r.role, r.as_, count(*) as n from recorded r
-     where not exists (select from payments.held_privileges() h
-                        where h.role = r.role and h.class = r.class and h.object = r.object and h.privilege = r.privilege
-                          and (h.column_name is null or h.column_name = r.column_name))
+     where not exists (select from held h where h.word = r.word and (h.column_name is null or h.column_name = r.column_name))
        and not (select o.rolsuper from pg_roles o where o.oid = r.role)
      group by r.role, r.as_
   )
   select false,
-         format('%s has privileges that grant_role() did not record: %s on %s of %s.', initcap(case v.role when 0 then 'public' else 'role' end)
+         format('%s has privileges that grant_role() did not record: %s on %s object(s), among %s.', initcap(case v.role when 0 then 'public' else 'role' end)
                 || case v.role when 0 then '' else ' ' || v.grantee end, v.privileges, v.objects, v.place),
          case when k.grants is null then format('revoke all on %s from %s cascade', v.place, v.grantee)
               else format('do $fix$ begin revoke all on %s from %s cascade; %s; end $fix$', v.place, v.grantee, k.grants) end

@@ -74,12 +74,12 @@ as $$
     from payments.environments_in_use() as e (environment)
    cross join lateral (
      select max(w.received_at) as last_at from payments.webhook_events w
-      where w.environment = e.environment and w.ctid >= payments.newest_pages('payments.webhook_events')) w
+      where w.environment = e.environment and w.ctid >= (select payments.newest_pages('payments.webhook_events'))) w
    cross join lateral (select min(t.valid_from) as since from payments.webhook_secret_terms(e.environment) t) s
    cross join lateral (
      select count(*) as n, min(o.created_at) as first_at from payments.checkout_sessions o
       where o.environment = e.environment and o.status = 'open' and o.created_at < now() - interval '26 hours'
-        and o.stripe_checkout_session_id is not null and o.ctid >= payments.newest_pages('payments.checkout_sessions')) o
+        and o.stripe_checkout_session_id is not null and o.ctid >= (select payments.newest_pages('payments.checkout_sessions'))) o
    cross join lateral (select w.last_at is null and coalesce(s.since < now() - interval '1 day', false) as silent) d
 $$;
 
@@ -90,7 +90,7 @@ as $$
   with seen as materialized (
     select w.environment, w.event_type, min(w.received_at) as first_at
       from payments.webhook_events w
-     where w.ctid >= payments.newest_pages('payments.webhook_events')
+     where w.ctid >= (select payments.newest_pages('payments.webhook_events'))
      group by w.environment, w.event_type
   ), missing as (
     select s.environment, string_agg(distinct c.type, ', ') as types, string_agg(distinct c.given, ', ') as given
@@ -147,7 +147,7 @@ as $$
   with claim as materialized (
     select c.environment, c.subject_type, c.subject_id, c.stripe_customer_id
       from payments.mapping_claims c
-     where c.ctid >= payments.newest_pages('payments.mapping_claims')
+     where c.ctid >= (select payments.newest_pages('payments.mapping_claims'))
   ), refused as (
     select c.*, m.subject_type as mapped_type, m.subject_id as mapped_id, m.stripe_customer_id as mapped_customer
       from claim c
@@ -194,17 +194,17 @@ create function payments.doctor_unsent_sessions() returns table (ok boolean, det
 as $$
   with waiting as (
     select s.environment, 'checkout_sessions' as relation, s.created_at from payments.checkout_sessions s
-     where s.status = 'initialized' and s.created_at < now() - interval '10 minutes' and s.ctid >= payments.newest_pages('payments.checkout_sessions')
+     where s.status = 'initialized' and s.created_at < now() - interval '10 minutes' and s.ctid >= (select payments.newest_pages('payments.checkout_sessions'))
     union all
     select s.environment, 'customer_portal_sessions', s.created_at from payments.customer_portal_sessions s
      where s.status = 'initialized' and s.created_at < now() - interval '10 minutes'
-       and s.ctid >= payments.newest_pages('payments.customer_portal_sessions')
+       and s.ctid >= (select payments.newest_pages('payments.customer_portal_sessions'))
   )
   select false,
          format('%s row(s) of payments.%s in %s wait to be sent to Stripe, the first since %s: ', count(*), w.relation, w.environment, min(w.created_at))
          || case when a.too_old then 'too long, they cannot be sent any more.' else 'nothing sends the requests.' end,
          case when a.too_old
-              then format('select payments.record_stripe_error(id, ''it was never sent to Stripe'') from payments.%s '
+              then format('select count(payments.record_stripe_error(id, ''it was never sent to Stripe'')) from payments.%s '
                           'where environment = %L and status = ''initialized'' and created_at < now() - interval ''23 hours''', w.relation, w.environment)
               else 'payments-bridge serve' end
     from waiting w
@@ -243,7 +243,7 @@ begin
         union all
         select p.environment, p.amount, p.currency
           from payments.payment_history p
-         where not small and p.ctid >= payments.newest_pages('payments.payment_history')
+         where not small and p.ctid >= (select payments.newest_pages('payments.payment_history'))
            and p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
            and not (p.amount > 0 and coalesce(p.amount_refunded, 0) + coalesce(p.amount_lost, 0) >= p.amount)
            and not exists (

@@ -1,7 +1,5 @@
-//! What the doctor asks the library: its version, the event types that it handles, and since when and until when webhook secrets are
-//! valid. The checks are SQL: `sql/schema/doctor.sql`.
+//! What the doctor asks the library: its version, and since when and until when webhook secrets are valid. The checks are SQL: `sql/schema/doctor.sql`.
 
-use payments_core::stripe::event_type::EVENT_TYPES;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
@@ -15,13 +13,6 @@ use crate::trust;
 #[search_path(pg_catalog, pg_temp)]
 fn library_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
-}
-
-/// Every event type that changes rows.
-#[pg_extern(immutable, parallel_safe)]
-#[search_path(pg_catalog, pg_temp)]
-fn handled_event_types() -> SetOfIterator<'static, &'static str> {
-    SetOfIterator::new(EVENT_TYPES.iter().map(|event_type| event_type.name))
 }
 
 /// Since when, and until when, each secret of an environment that is valid now is so; nothing of the secret itself.

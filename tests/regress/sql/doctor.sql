@@ -1,0 +1,232 @@
+-- What is broken is found, what the doctor says mends it does, and then the doctor is content.
+\getenv here PG_ABS_SRCDIR
+\set mend :here '/doctor/mend.psql'
+\o /dev/null
+set timezone = 'UTC';
+grant create on schema public to project_admin;
+set role project_admin;
+select payments.create_app_tables();
+create table public.members (team text not null, member text not null, primary key (team, member));
+create index members_member_idx on public.members (member);
+create function public.may_bill(text, text) returns boolean language sql as 'select $1 = $2';
+select payments.protect_subject_type('team', 'public.members', 'team', 'member');
+select payments.protect_subject_type('club', 'public.may_bill(text,text)'::regprocedure);
+select payments.set_webhook_secret('test', 'whsec_of_the_story');
+select payments.set_stripe_account('test', 'acct_1');
+select payments.set_credit_benefit('test', 'price_1', 10);
+reset role;
+\o
+-- A fix may leave a word to fill in. What tells of times or of the server is cut out.
+create view sick as
+select check_name, regexp_replace(detail, '\w{3} \w{3} \d+ [0-9:.]+ \d{4} \w+|@ [0-9.a-z ]+ ago', '…', 'g') as detail,
+       replace(replace(fix, 'whsec_…', 'whsec_another'), 'acct_…', 'acct_1') as fix
+  from payments.doctor() where not ok;
+
+-- The server of the tests may lose rows; that is all.
+\i :mend
+select pg_reload_conf(), pg_sleep(0.3) \g /dev/null
+select check_name as still_sick from sick;
+
+-- Every check is listed, with its word.
+select check_name, ok, fix,
+       public.folded(regexp_replace(detail, '\w{3} \w{3} \d+ [0-9:.]+ \d{4} \w+', '…', 'g'), 80) as detail
+  from payments.doctor() where check_name not in ('event types', 'settings');
+
+-- It knows every trigger and policy of ours, and each of its own checks. The policies of admins come with grant_role().
+select c.relname, t.tgname
+  from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
+ where c.relnamespace = 'payments'::regnamespace and p.pronamespace = 'payments'::regnamespace and not t.tgisinternal
+   and (c.relname, t.tgname) not in (select o.relation, o.name from payments.own_triggers() o);
+select p.polrelid::regclass, p.polname
+  from pg_policy p join pg_class c on c.oid = p.polrelid
+ where c.relnamespace = 'payments'::regnamespace and p.polname !~ '^admin_'
+   and (p.polrelid, p.polname) not in (select o.relation, o.name from payments.own_policies() o);
+select p.proname from pg_proc p
+ where p.proname ~ '^doctor_' and p.proname not in ('doctor_checks', 'doctor_body')
+   and p.proname not in (select c.function from payments.doctor_checks() c);
+
+-- Triggers: disabled, altered, gone; ours and those of attached tables; on the tables and of the database.
+alter table payments.checkout_sessions disable trigger payments_guard;
+alter table payments.prices enable trigger invalidate_caches_of_change;
+drop trigger payments_session_linked on payments.checkout_sessions;
+drop trigger project_payments_inserted on payments.payment_history;
+create or replace trigger payments_truncate before truncate on payments.facts for each statement
+  execute function payments.touch_updated_at();
+\i :mend
+alter event trigger payments_grants disable;
+\i :mend
+
+-- Row security and policies.
+alter table payments.facts no force row level security;
+alter table payments_secret.webhook_secrets disable row level security;
+\i :mend
+drop policy payments on payments.products;
+drop policy payments_registrar on payments.attachments;
+drop policy guest_insert on payments.checkout_sessions;
+drop policy subject_type_club_select on payments.checkout_sessions;
+drop policy admin_service_role on payments.products;
+alter policy payments on payments.prices to payments_owner;
+\i :mend
+
+-- Tables: another owner, unlogged.
+alter table payments.products owner to project_admin;
+alter table payments.prices set unlogged;
+\i :mend
+
+-- Privileges: too many, and too few.
+create role reporting nologin;
+grant all on all tables in schema payments to anon, reporting;
+grant select on payments.webhook_events to public;
+grant execute on function payments.approve_live(text) to anon;
+grant usage, create on schema payments to reporting;
+grant usage on schema payments_secret to reporting;
+\i :mend
+revoke all on payments.checkout_sessions from authenticated;
+\i :mend
+set role authenticated;
+select count(*) from payments.checkout_sessions;
+reset role;
+
+-- Our roles, and those that are trusted.
+alter role payments_definer login createdb;
+grant payments_owner to reporting;
+\i :mend
+select payments.grant_role('anon', 'gateway');
+grant service_role to authenticated;
+\i :mend
+
+-- Publications that take the secrets along.
+create publication everything for all tables;
+create publication secrets for table payments_secret.webhook_secrets;
+set client_min_messages = error;
+create publication secret_schema for tables in schema payments_secret;
+\i :mend
+select pubname, schemaname, count(*) > 0 as published from pg_publication_tables where schemaname like 'payments%'
+ group by 1, 2 order by 1, 2;
+drop publication everything, secrets, secret_schema;
+reset client_min_messages;
+
+-- Settings: of this session, of the database and of the role.
+set log_statement = 'all';
+set session_replication_role = 'replica';
+\i :mend
+alter database :DBNAME set synchronous_commit = off;
+alter database :DBNAME set log_min_duration_statement = 0;
+alter database :DBNAME set default_transaction_isolation = 'serializable';
+alter role postgres set log_parameter_max_length_on_error = -1;
+\c
+create temporary table said as select check_name, detail, fix from sick;
+select detail, replace(fix, current_database(), 'DATABASE') as fix from said order by 1;
+select fix from said \gexec
+\c
+select check_name as still_sick from sick;
+alter role postgres reset log_parameter_max_length_on_error;
+
+-- Attached tables: a column gone, another type, an index gone, a superuser's, gone.
+alter table public.orders drop column amount_refunded, alter column amount type text;
+alter table public.credit_ledger drop constraint credit_ledger_source_key;
+alter table public.user_entitlements owner to postgres;
+drop table public.fulfillment_jobs;
+\i :mend
+select payments.detach('credit_ledger', 'public.credit_ledger');
+drop table public.credit_ledger;
+\i :mend
+
+-- Types of subjects: no index, a superuser's table, columns and functions that are gone or another's.
+drop index public.members_member_idx;
+\i :mend
+alter table public.members owner to postgres;
+alter function public.may_bill(text, text) owner to postgres;
+\i :mend
+alter table public.members rename member to person;
+drop function public.may_bill(text, text);
+\i :mend
+set role project_admin;
+create view public.crew as select team, person from public.members;
+select payments.protect_subject_type('crew', 'public.crew', 'team', 'person');
+alter view public.crew set (security_invoker);
+reset role;
+\i :mend
+drop view public.crew;
+\i :mend
+
+-- Stripe: no secret, one that ends, no account, live closed, events of the other mode.
+delete from payments_secret.webhook_secrets;
+delete from payments.stripe_connections;
+\i :mend
+update payments_secret.webhook_secrets set valid_until = now() + interval '1 day';
+update payments.stripe_connections set wrong_livemode_count = 3, wrong_livemode_at = now();
+\i :mend
+insert into payments.prices (environment, stripe_price_id, active) values ('live', 'price_live', true);
+select payments.set_webhook_secret('live', 'whsec_of_live');
+\i :mend
+
+-- Events: failed, or types that never come.
+create function public.refuse() returns trigger language plpgsql as $$ begin raise 'not today'; end $$;
+create trigger refuse before insert on payments.products for each row execute function public.refuse();
+select payments.apply_stripe_event('test', '{"id": "evt_1", "object": "event", "type": "product.created",
+  "livemode": false,
+  "created": 1752000000, "data": {"object": {"id": "prod_1", "object": "product", "name": "Book", "active": true}}}')
+    ->> 'status' as status;
+drop trigger refuse on payments.products;
+\i :mend
+insert into payments.webhook_events (environment, stripe_event_id, event_type, processing_status, received_at)
+values ('test', 'evt_old', 'invoice.paid', 'processed', now() - interval '2 days');
+select folded(detail) as detail, fix from sick;
+delete from payments.webhook_events where stripe_event_id = 'evt_old';
+
+-- Sessions: unsent, and open for longer than Stripe keeps one open.
+insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url, created_at, status,
+                                        stripe_checkout_session_id)
+select 'test', 'payment', '[{"price": "price_1", "quantity": 1}]', 'https://a.example/', 'https://a.example/',
+       now() - age, status, id
+  from (values (interval '2 hours', 'initialized', null), ('2 days', 'initialized', null), ('2 days', 'open', 'cs_1'))
+    as s (age, status, id);
+\i :mend
+delete from payments.checkout_sessions;
+
+-- Customers: of what two sessions say of one customer, the earlier word is confirmed.
+insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id,
+                                               evidence_created, evidence_event_id)
+values ('test', 'user', 'ada', 'cus_1', 1752000000, 'evt_ada');
+insert into payments.mapping_claims (environment, stripe_checkout_session_id, subject_type, subject_id,
+                                     stripe_customer_id, evidence_created, evidence_event_id)
+values ('test', 'cs_ada', 'user', 'ada', 'cus_1', 1752000000, 'evt_ada'),
+       ('test', 'cs_bob', 'user', 'bob', 'cus_1', 1752000001, 'evt_bob');
+\i :mend
+
+-- Fulfillments and money that a person must look at, and a backfill that failed: what mends them is not for us to say.
+insert into payments.fulfillments (environment, source, kind, target_table, item, state, reason)
+values ('test', 'checkout:1', 'orders', 'public.orders', 'ord_1', 'failed', 'no table');
+insert into payments.payment_history (environment, type, status, amount, currency)
+values ('test', 'one_time_payment', 'succeeded', 4900, 'usd');
+update payments.stripe_connections set last_sync_status = 'failed', last_sync_error = 'the key was revoked'
+ where environment = 'test';
+select check_name, folded(detail) as detail, fix from sick;
+delete from payments.fulfillments;
+delete from payments.payment_history;
+update payments.stripe_connections set last_sync_status = 'succeeded';
+
+-- Versions.
+begin;
+update pg_extension set extversion = '0.0.1' where extname = 'payments';
+select detail, fix from sick;
+rollback;
+
+-- A table that is gone: no check raises, those that cannot run say so, and the fix makes it anew. The secrets go.
+drop table payments.credit_lots;
+alter table payments.facts rename to facts_elsewhere;
+alter table payments.facts_elsewhere set schema public;
+select check_name, folded(detail) as detail from sick where check_name in ('tables', 'unfulfilled payments');
+alter table public.facts_elsewhere set schema payments;
+alter table payments.facts_elsewhere rename to facts;
+create temporary table said as select fix from sick where check_name = 'tables';
+drop view sick;
+select fix from said \gexec
+select check_name, detail from payments.doctor() where not ok;
+
+-- Who may ask.
+set role authenticated;
+select count(*) from payments.doctor();
+reset role;
+alter system reset all;
