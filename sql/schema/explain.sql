@@ -66,7 +66,6 @@ as $function$
        and s.environment = m.environment and s.stripe_customer_id = m.stripe_customer_id
      where m.environment in ('test', 'live') and m.stripe_customer_id = reference
   ), ordered as (
-    -- No index leads from an order to its sessions, so all sessions are read where the reference is none of Stripe's ids.
     select a.* from asked a
     union all
     select s.* from payments.checkout_sessions s

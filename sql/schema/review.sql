@@ -38,7 +38,9 @@ begin
         select h.amount, h.amount_refunded, h.currency, h.paid_at
           from payments.payment_history h
          where h.environment = f.environment and h.type <> 'refund'
-           and h.stripe_checkout_session_id = case when f.source like 'session:%' then substr(f.source, 9) else s.stripe_checkout_session_id end
+           and h.stripe_checkout_session_id
+               -- The sources of fulfillments have another collation than the index.
+               = case when f.source like 'session:%' then substr(f.source, 9) else s.stripe_checkout_session_id end collate "default"
         union all
         select h.amount, h.amount_refunded, h.currency, h.paid_at
           from payments.payment_history h

@@ -218,6 +218,9 @@ begin
     -- A price that becomes known decides what was bought by it; sessions that were not completed bought nothing.
     create index checkout_sessions_line_items_idx
       on payments.checkout_sessions using gin (line_items jsonb_path_ops) where status = 'completed';
+    -- The sessions of an order, for explain().
+    create index checkout_sessions_order_idx
+      on payments.checkout_sessions using hash ((metadata ->> 'order_id')) where metadata ->> 'order_id' is not null;
     create index checkout_sessions_subject_idx
       on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null;
     create index checkout_sessions_created_by_idx
