@@ -86,7 +86,6 @@ as $$
     ('admin', 'payments.record_webhook_endpoint(text,text,text,text)'),
     ('admin', 'payments.sync_position(text,text)'),
     ('admin', 'payments.record_sync(text,text,text,bigint,boolean,text)'),
-    ('admin', 'payments.handled_event_types()'),
     ('admin', 'payments.apply_stripe_event(text,jsonb)'),
     ('admin', 'payments.sync_stripe_objects(text,jsonb)'),
     ('admin', 'payments.sync_stripe_objects(text,jsonb,timestamptz)'),

@@ -12,11 +12,15 @@ query!(LINKED_IDS, "project_adopted", "linked_ids");
 /// The rows that other backends wrote with one of these ids, but for those that are among the facts already.
 pub(crate) fn rows_of_backends(environment: Environment, ids: Vec<String>, facts: &[Fact]) -> Vec<Fact> {
     let rows: Vec<AdoptedPayment> = ROWS_OF_BACKENDS.all(&[text(environment.name()), ids.into()]);
-    rows.into_iter().filter(|row| !is_adopted(&row.row, facts)).map(Fact::from).collect()
+    rows.into_iter().filter(|row| !is_among(&row.row, facts)).map(Fact::from).collect()
 }
 
-/// Whether a row (`row:…`) is among the facts.
-pub(crate) fn is_adopted(row: &str, facts: &[Fact]) -> bool {
+/// Whether the row of this id is among the facts.
+pub(crate) fn is_adopted(id: &str, facts: &[Fact]) -> bool {
+    is_among(&format!("row:{id}"), facts)
+}
+
+fn is_among(row: &str, facts: &[Fact]) -> bool {
     facts.iter().any(|fact| matches!(&fact.object, PaymentObject::AdoptedPayment(payment) if payment.row == row))
 }
 

@@ -184,7 +184,7 @@ fn store_facts(environment: Environment, group_id: &str, facts: &[&Fact]) {
 /// Folds a group, which must be locked, and writes what differs.
 pub(crate) fn refold(environment: Environment, group_id: &str) {
     let facts = payment_group::facts_of(environment, group_id);
-    fold_and_write(&mut LocalRows::new(environment), group_id, &facts, &RowLocation::Unknown, None);
+    fold_and_write(&mut LocalRows::new(environment), group_id, &facts, &RowLocation::Projected, None);
 }
 
 /// Writes what the facts of a group come to. `new` are those of them that nothing follows from yet; `None` where that is not known.

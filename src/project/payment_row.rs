@@ -30,6 +30,8 @@ pub(crate) enum RowLocation {
     Of(&'static Statement, String),
     /// There may be one, or several that are one now.
     Unknown,
+    /// The facts were projected before. A row that is there alone is the one that they gave.
+    Projected,
 }
 
 impl RowLocation {
@@ -73,15 +75,16 @@ pub(crate) fn write_payment(
         RowLocation::New => insert(environment, payment),
         RowLocation::Of(query, id) => {
             let row: Option<String> = query.one(&[text(environment.name()), text(id.as_str())]);
-            row.as_ref().is_some_and(|row| update(row, payment))
+            row.as_ref().is_some_and(|row| update(row, payment, facts))
         }
-        RowLocation::Unknown => false,
+        RowLocation::Unknown | RowLocation::Projected => false,
     };
     if written {
         return Written::Yes;
     }
     let found: Vec<PaymentRow> = FIND_PAYMENTS.all(&[text(environment.name()), ids(facts).into()]);
-    if found.iter().any(|row| row.by_backend && !is_adopted(&format!("row:{}", row.id), facts)) {
+    let is_own = matches!(place, RowLocation::Projected) && found.len() == 1;
+    if !is_own && found.iter().any(|row| row.by_backend && !is_adopted(&row.id, facts)) {
         return Written::MetBackend;
     }
     let mut rows: Vec<String> = found.into_iter().map(|row| row.id).collect();
@@ -93,7 +96,7 @@ pub(crate) fn write_payment(
     if !rows.is_empty() {
         DELETE_PAYMENTS.execute(&[rows.into()]);
     }
-    update(&kept, payment);
+    update(&kept, payment, facts);
     Written::Yes
 }
 
@@ -113,7 +116,7 @@ pub(crate) fn write_returns(environment: Environment, folded: &Folded) {
     let known: Vec<Return> = ROWS_OF_RETURNS.all(&[text(environment.name()), ids.into()]);
     for row in returns {
         match known.iter().find(|known| Some(&known.of) == of_return(row)) {
-            Some(there) => update(&there.id, row),
+            Some(there) => update(&there.id, row, &[]),
             None => insert(environment, row),
         };
     }
@@ -135,9 +138,10 @@ fn insert(environment: Environment, row: &Payment) -> bool {
     INSERT_PAYMENT.execute(&columns(text(environment.name()), row)) == 1
 }
 
-/// Writes a row that is there, where it differs.
-fn update(id: &str, row: &Payment) -> bool {
-    UPDATE_PAYMENT.execute(&columns(text(id), row));
+/// Writes a row that is there, where it differs. Another backend wrote it if the facts say so.
+fn update(id: &str, row: &Payment, facts: &[Fact]) -> bool {
+    let columns = columns(text(id), row).into_iter().chain([is_adopted(id, facts).into()]);
+    UPDATE_PAYMENT.execute(&columns.collect::<Vec<_>>());
     true
 }
 

@@ -141,7 +141,10 @@ select p.status, p.description, p.paid_at, p.stripe_customer_id, p.by_backend
   from payments.payment_history p where type = 'one_time_payment' order by p.subject_id;
 table balance;
 select count(*) from payments.verify_projections('test');
+update payments.payment_history set by_backend = false where subject_id = 'ada' and type = 'one_time_payment';
+select column_name, stored, derived from payments.verify_projections('test');
 select payments.rebuild_projections('test') > 0 as rebuilt;
+select count(*) from payments.verify_projections('test');
 table balance;
 select folded(story) as story from payments.explain('pi_bob');
 rollback;
