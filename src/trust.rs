@@ -18,6 +18,7 @@ use crate::{definer, precondition};
 query!(RECORDED_ROLES, "trust", "recorded_roles");
 query!(ROLE_GRANTS, "trust", "role_grants");
 query!(APP_TABLE_GRANTS, "trust", "app_table_grants");
+query!(APP_TABLE_REVOKES, "trust", "app_table_revokes");
 query!(ROLE_REVOKES, "trust", "role_revokes");
 query!(UNBACKED_GRANTS, "trust", "unbacked_grants");
 
@@ -103,24 +104,26 @@ fn change_grants(role: pg_sys::Oid, as_: &str, give: bool) {
     definer::run_ddl(&others);
 }
 
-/// A GRANT on one of the app's tables, and whose that is.
+/// A GRANT or REVOKE on one of the app's tables, and whose that is.
 #[derive(Deserialize)]
 struct AppTableGrant {
     owner: u32,
     statement: String,
 }
 
-/// Gives a role what it may do with the tables that `create_app_tables()` made, as their owners, who let in whoever is recorded.
+/// Gives a role what it may do with the tables that `create_app_tables()` made, or takes it back, as their owners, who let in whoever
+/// is recorded.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
-fn grant_app_tables(role: pg_sys::Oid, as_: &str) {
+fn change_app_table_grants(role: pg_sys::Oid, as_: &str, give: bool) {
     definer::require_inside();
     // What an installation's script grants would be missing in a dump; and those tables keep what was granted before it.
     if grant::is_installing() || payments_table(c"attachments") == pg_sys::InvalidOid {
         return;
     }
-    for grant in APP_TABLE_GRANTS.all::<AppTableGrant>(&[role.into(), text(as_)]) {
-        grant::run_grants_as(pg_sys::Oid::from(grant.owner), &[grant.statement]);
+    let statement = if give { &APP_TABLE_GRANTS } else { &APP_TABLE_REVOKES };
+    for change in statement.all::<AppTableGrant>(&[role.into(), text(as_)]) {
+        grant::run_grants_as(pg_sys::Oid::from(change.owner), &[change.statement]);
     }
 }
 

@@ -303,11 +303,11 @@ begin
     on conflict on constraint granted_roles_pkey do update set revoked_at = null;
   end if;
   perform payments.change_grants(role, as_, true);
-  perform payments.grant_app_tables(role, as_);
+  perform payments.change_app_table_grants(role, as_, true);
 end
 $$;
 
-/* Takes back what grant_role() gave. It stays taken back: neither DROP EXTENSION and CREATE EXTENSION nor a dump gives it again to
+/* Takes back what grant_role() gave, also with the tables that create_app_tables() made. It stays taken back: neither DROP EXTENSION and CREATE EXTENSION nor a dump gives it again to
    a role that the installation knows by its name. What the role is besides, it stays. Returns whether it was recorded so.
    Raises 22023 (another word), 42501. */
 create function payments.revoke_role(role regrole, as_ text) returns boolean
@@ -327,6 +327,9 @@ begin
   select r.rolname, revoke_role_body.as_, now() from pg_roles r where r.oid = revoke_role_body.role::oid
   on conflict on constraint granted_roles_pkey do update set revoked_at = excluded.revoked_at;
   perform payments.change_grants(role, as_, false);
+  if was_recorded then
+    perform payments.change_app_table_grants(role, as_, false);
+  end if;
   return was_recorded;
 end
 $$;

@@ -35,8 +35,19 @@ begin; set local role late_member; set local request.jwt.claims = '{"sub": "ada"
 select string_agg(user_id, ',') as orders, (select count(*) from public.user_entitlements) as entitlements
   from public.orders;
 rollback;
--- What was taken back shows nothing, whatever privilege is left.
-select payments.revoke_role('late_admin', 'admin');
+-- What was given is taken back, but for what the role keeps as something else.
+select payments.grant_role('late_admin', 'member'), payments.revoke_role('late_admin', 'admin');
+select * from held where role = 'late_admin';
+select payments.revoke_role('late_admin', 'member');
+select * from held where role = 'late_admin';
+-- So it goes with a role that was there before the tables. Who was never recorded keeps what the app gave to it.
+create role late_reader;
+grant select on public.orders to late_reader;
+select payments.revoke_role('late_reader', 'member'), has_table_privilege('late_reader', 'public.orders', 'select');
+select payments.revoke_role('authenticated', 'member'),
+       has_table_privilege('authenticated', 'public.orders', 'select'),
+       has_table_privilege('shop_owner', 'public.orders', 'insert');
+-- Without the privilege row security need not be asked.
 begin; set local role late_admin; select count(*) from public.orders; rollback;
 -- A superuser's table, on his word only.
 create schema other;
