@@ -43,6 +43,7 @@ as $$
         created_at timestamptz not null default now()
       );
       create index on {table} (subject_type, subject_id, id);
+      create index on {table} (subject_type, subject_id, created_at);
     $ddl$
     when 'user_entitlements' then $ddl$
       create table {table} (

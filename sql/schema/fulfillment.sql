@@ -94,7 +94,7 @@ begin
   end if;
 
   -- Grants that lapse. source: the ledger's. amount: what stands of it. lapsed: how many of them lapsed, by the ledger; null
-  -- until somebody looks.
+  -- until somebody looks, which is first at lapsed_at. settled: nothing but a change of the grant can change that any more.
   if to_regclass('payments.credit_lots') is null then
     create table payments.credit_lots (
       environment text not null check (environment = any ('{test,live}')),
@@ -106,6 +106,8 @@ begin
       starts_at timestamptz not null,
       expires_at timestamptz not null,
       lapsed bigint,
+      lapsed_at timestamptz,
+      settled boolean not null default false,
       primary key (source, target_table, environment)
     );
     create index credit_lots_subject_idx on payments.credit_lots (subject_id, subject_type);

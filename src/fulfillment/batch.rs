@@ -92,13 +92,9 @@ fn keep_lots(units: &[Unit]) {
             .records
             .iter()
             .filter_map(|record| {
-                Some(Lot {
-                    source: format!("{}:{}", unit.purchase.source, record.benefit_source.as_ref()?),
-                    amount: record.granted? - record.amount_reversed.unwrap_or(0),
-                    starts_at: unit.purchase.money.paid_at,
-                    expires_at: record.expires_at?,
-                    lapsed: None,
-                })
+                let source = format!("{}:{}", unit.purchase.source, record.benefit_source.as_ref()?);
+                let amount = record.granted? - record.amount_reversed.unwrap_or(0);
+                Some(Lot::new(source, amount, unit.purchase.money.paid_at, record.expires_at?))
             })
             .collect();
         let environment = unit.purchase.environment.as_str();

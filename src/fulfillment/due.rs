@@ -7,7 +7,7 @@ use payments_core::fulfillment::record::Record;
 use serde::Deserialize;
 
 use super::credits;
-use super::lapse::{self, FIND_LOTS, LEDGER_LINES, StoredLot, key, lines};
+use super::lapse::{self, FIND_LOTS, LEDGER_LINES, Past, StoredLot, key};
 use super::period::{self, LAPSE, Planned};
 use super::record::{Decided, delete, failed, save};
 use super::target::Target;
@@ -82,8 +82,11 @@ pub(super) fn unwritten(target: &Target, subject: &Subject) -> i64 {
         return 0;
     }
     let stored: Vec<StoredLot> = FIND_LOTS.read(&key(target, subject));
-    let mut lots: Vec<Lot> = stored.iter().map(|one| one.lot.clone()).collect();
-    let (mut change, mut now) = (0_i64, stored.first().map_or(i64::MIN, |one| one.now));
+    let mut now = stored.first().map_or(i64::MIN, |one| one.now);
+    // As they are stored, and as they should be.
+    let mut stored: Vec<Lot> = stored.into_iter().map(|one| one.lot).collect();
+    let mut lots = stored.clone();
+    let mut change = 0_i64;
     let mut bought: Vec<Line> = Vec::new();
     for (environment, subscription) in &due.subscriptions {
         let Some(Planned { changes, now: read_at }) = period::planned(target, environment, subscription) else {
@@ -94,22 +97,26 @@ pub(super) fn unwritten(target: &Target, subject: &Subject) -> i64 {
             let delta: i64 = write.entries.iter().map(|entry| entry.delta).sum();
             change = change.saturating_add(delta);
             let known = lots.iter().position(|lot| lot.source == write.source);
+            if let Some(known) = known {
+                stored[known].settled = false;
+            }
             match (known, write.lot) {
                 (Some(known), Some(lot)) => lots[known].amount = lot.amount,
-                (None, Some(lot)) => lots.push(lot),
+                (None, Some(lot)) => {
+                    stored.push(Lot { amount: 0, ..lot.clone() });
+                    lots.push(lot);
+                }
                 (Some(known), None) => lots[known].amount = 0,
-                (None, None) => bought.push(Line { delta, at: now, spent: false }),
+                (None, None) => bought.push(Line { delta, at: now, spent: false, by_app: false }),
             }
         }
     }
-    if lots.is_empty() {
-        return change;
-    }
-    let args = [text(subject.subject_type.as_str()), text(subject.subject_id.as_str())];
-    let found = target.read_as_owner(|| target.read(LEDGER_LINES, &args));
-    let mut all = lines(found.as_deref(), &lots);
-    all.append(&mut bought);
-    let lapsed = lapses(&lots, &all, now);
+    let Some(past) = Past::of(&stored) else { return change };
+    let lots: Vec<Lot> = lots.into_iter().filter(|lot| past.has(lot)).collect();
+    let found = target.read_as_owner(|| target.read(LEDGER_LINES, &past.key(subject)));
+    let (before, mut lines) = past.read(found.as_deref());
+    lines.append(&mut bought);
+    let lapsed = lapses(before, &lots, &lines, now);
     let sum = |change: i64, (lot, lapsed): (&Lot, &Option<i64>)| {
         change.saturating_add(lot.lapsed.unwrap_or(0)).saturating_sub(lapsed.unwrap_or(0))
     };

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use payments_core::Subject;
 use payments_core::fulfillment::grant::{Entry, Repeat};
-use payments_core::fulfillment::period::lapse::{Line, Lot, lapses};
+use payments_core::fulfillment::period::lapse::{Line, Lot, lapses, since};
+use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
@@ -12,6 +13,7 @@ use super::credits;
 use super::target::Target;
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::{Rows, query, template, text};
+use crate::pg::time::time;
 
 query!(pub(super) FIND_LOTS, "fulfillment_lapse", "find_lots");
 query!(UPSERT_LOTS, "fulfillment_lapse", "upsert_lots");
@@ -66,7 +68,7 @@ pub(super) fn delete_lots(target: &Target, environment: &str, sources: Vec<Strin
     DELETE_LOTS.execute(&[text(environment), text(target.relation.as_str()), sources.into()]);
 }
 
-pub(super) fn key<'a>(target: &'a Target, subject: &'a Subject) -> [pgrx::datum::DatumWithOid<'a>; 3] {
+pub(super) fn key<'a>(target: &'a Target, subject: &'a Subject) -> [DatumWithOid<'a>; 3] {
     [text(target.relation.as_str()), text(subject.subject_type.as_str()), text(subject.subject_id.as_str())]
 }
 
@@ -97,34 +99,104 @@ pub(super) fn write_lapses_or_raise(target: &Target, subject: &Subject) {
     }
 }
 
-/// The grants of one subject that lapse, of which one is over.
+/// For how long what lapsed is looked at again, in microseconds: a line that was written before may be committed after it.
+const UNSETTLED: i64 = 24 * 3600 * 1_000_000;
+
+/// The grants of one subject that lapse and that are not settled, of which one is over, with those that follow them.
 struct Lots {
     environments: Vec<String>,
     lots: Vec<Lot>,
     may_change: Vec<bool>,
+    settled: Vec<bool>,
     now: i64,
+    past: Past,
+}
+
+/// The part of a subject's past that is gone through.
+pub(super) struct Past {
+    since: i64,
+    /// The sources of all lots.
+    sources: HashSet<String>,
+    /// What the ledger says of the lots that came since.
+    stands: i64,
+}
+
+impl Past {
+    /// The part that is enough for these lots, which are as they are stored but for `settled`; none where all are settled.
+    pub(super) fn of(lots: &[Lot]) -> Option<Self> {
+        let since = since(lots)?;
+        let stands = |lot: &Lot| lot.amount.saturating_sub(lot.lapsed.unwrap_or(0));
+        let stands = lots.iter().filter(|lot| lot.comes_at() >= since).map(stands).fold(0, i64::saturating_add);
+        Some(Self { since, sources: lots.iter().map(|lot| lot.source.clone()).collect(), stands })
+    }
+
+    /// Whether a lot came in it.
+    pub(super) fn has(&self, lot: &Lot) -> bool {
+        lot.comes_at() >= self.since
+    }
+
+    /// What is read of the ledger.
+    pub(super) fn key<'a>(&self, subject: &'a Subject) -> [DatumWithOid<'a>; 3] {
+        [text(subject.subject_type.as_str()), text(subject.subject_id.as_str()), time(Some(self.since))]
+    }
+
+    /// What was there before, and the lines that are not about what lapses.
+    pub(super) fn read(&self, found: Option<&str>) -> (i64, Vec<Line>) {
+        let read = found.map(serde_json::from_str::<Ledger>).unwrap_or_else(|| Ok(Ledger::default()));
+        let Ledger { balance, lines } =
+            read.unwrap_or_else(|error| error!("the ledger's lines have another shape: {error}"));
+        let of_lot = |source: &str| {
+            let ends = source.match_indices(':').map(|(end, _)| end).chain([source.len()]);
+            ends.into_iter().any(|end| self.sources.contains(&source[..end]))
+        };
+        let others = lines.into_iter().filter(|(_, _, source, at)| *at >= self.since && !of_lot(source));
+        let lines: Vec<Line> = others
+            .map(|(delta, reason, source, at)| Line {
+                delta,
+                at,
+                spent: reason == "spend" || source.starts_with("adjustment:"),
+                by_app: reason == "spend" && !source.starts_with("spend:"),
+            })
+            .collect();
+        let since = lines.iter().fold(self.stands, |sum, line| sum.saturating_add(line.delta));
+        (balance.saturating_sub(since), lines)
+    }
+}
+
+/// What is read of a ledger: a balance, and lines with change, reason, source and time.
+#[derive(Default, Deserialize)]
+struct Ledger {
+    balance: i64,
+    lines: Vec<(i64, String, String, i64)>,
 }
 
 fn over(target: &Target, subject: &Subject, until: i64) -> Option<Lots> {
     let mut stored: Vec<StoredLot> = FIND_LOTS.all(&key(target, subject));
     stored.sort_by(|one, other| (one.lot.expires_at, &one.lot.source).cmp(&(other.lot.expires_at, &other.lot.source)));
-    let now = stored.first()?.now.min(until);
+    let read_at = stored.first()?.now;
+    let now = read_at.min(until);
     let is_over = |lot: &Lot| lot.expires_at <= now || (lot.lapsed.is_some() && until == i64::MAX);
-    if !stored.iter().any(|one| is_over(&one.lot)) {
-        return None;
-    }
-    let may_change = stored.iter().map(|one| is_over(&one.lot)).collect();
     let (environments, lots): (Vec<String>, Vec<Lot>) =
         stored.into_iter().map(|stored| (stored.environment, stored.lot)).unzip();
-    Some(Lots { environments, lots, may_change, now })
+    let past = Past::of(&lots)?;
+    let (environments, lots): (Vec<String>, Vec<Lot>) =
+        environments.into_iter().zip(lots).filter(|(_, lot)| past.has(lot)).unzip();
+    if !lots.iter().any(is_over) {
+        return None;
+    }
+    let may_change = lots.iter().map(is_over).collect();
+    let is_old = |at: i64| at <= read_at.saturating_sub(UNSETTLED);
+    let is_settled = |lot: &Lot| until == i64::MAX && is_old(lot.expires_at) && lot.lapsed_at.is_some_and(is_old);
+    let settled = lots.iter().map(|lot| lot.settled || is_settled(lot)).collect();
+    Some(Lots { environments, lots, may_change, settled, now, past })
 }
 
 impl Lots {
     /// Writes the lines; how many of each lapsed. As the ledger's owner.
     fn write(&self, target: &Target, subject: &Subject) -> Vec<Option<i64>> {
-        let args = [text(subject.subject_type.as_str()), text(subject.subject_id.as_str())];
-        let found = target.run(LEDGER_LINES, &args).1;
-        let mut lapsed = lapses(&self.lots, &lines(found.as_deref(), &self.lots), self.now);
+        let found = target.run(LEDGER_LINES, &self.past.key(subject)).1;
+        let (before, lines) = self.past.read(found.as_deref());
+        let mut lapsed = lapses(before, &self.lots, &lines, self.now);
         for ((lot, lapsed), may_change) in self.lots.iter().zip(&mut lapsed).zip(&self.may_change) {
             if !may_change {
                 *lapsed = lot.lapsed;
@@ -138,19 +210,20 @@ impl Lots {
     }
 
     fn keep(&self, target: &Target, lapsed: &[Option<i64>]) {
-        let lots = self.environments.iter().zip(&self.lots).zip(lapsed);
-        let changed: Vec<(&String, &Lot, Option<i64>)> = lots
-            .map(|((environment, lot), lapsed)| (environment, lot, *lapsed))
-            .filter(|(_, lot, lapsed)| lot.lapsed != *lapsed)
+        let lots = self.environments.iter().zip(&self.lots).zip(lapsed).zip(&self.settled);
+        let changed: Vec<(&String, &Lot, Option<i64>, bool)> = lots
+            .map(|(((environment, lot), lapsed), settled)| (environment, lot, *lapsed, *settled))
+            .filter(|(_, lot, lapsed, settled)| (lot.lapsed, lot.settled) != (*lapsed, *settled))
             .collect();
         if changed.is_empty() {
             return;
         }
         let rows = Rows::new(changed.len())
             .texts(changed.iter().map(|(environment, ..)| Some(environment.as_str())))
-            .texts(changed.iter().map(|(_, lot, _)| Some(lot.source.as_str())))
+            .texts(changed.iter().map(|(_, lot, ..)| Some(lot.source.as_str())))
             .texts(changed.iter().map(|_| Some(target.relation.as_str())))
-            .numbers(changed.iter().map(|(.., lapsed)| *lapsed));
+            .numbers(changed.iter().map(|(_, _, lapsed, _)| *lapsed))
+            .numbers(changed.iter().map(|(.., settled)| Some(i64::from(*settled))));
         UPDATE_LOTS.execute_rows(&rows);
     }
 }
@@ -162,22 +235,4 @@ pub(super) fn expiry(lot: &Lot, was: i64, is: i64) -> Entry {
         was => format!("expiry:{}:{was}-{is}", lot.source),
     };
     Entry { delta: was - is, reason: "expiry", source, repeat: Repeat::Numbered, expires_at: None }
-}
-
-/// The lines of a ledger that are not about what lapses.
-pub(super) fn lines(found: Option<&str>, lots: &[Lot]) -> Vec<Line> {
-    let read = serde_json::from_str::<Vec<(i64, String, String, i64)>>(found.unwrap_or("[]"));
-    let found = read.unwrap_or_else(|error| error!("the ledger's lines have another shape: {error}"));
-    let sources: HashSet<&str> = lots.iter().map(|lot| lot.source.as_str()).collect();
-    let of_lot = |source: &str| {
-        let ends = source.match_indices(':').map(|(end, _)| end).chain([source.len()]);
-        ends.into_iter().any(|end| sources.contains(&source[..end]))
-    };
-    let others = found.into_iter().filter(|(_, _, source, _)| !of_lot(source));
-    others
-        .map(|(delta, reason, source, at)| {
-            let spent = reason == "spend" || source.starts_with("adjustment:");
-            Line { delta, at, spent }
-        })
-        .collect()
 }

@@ -6,7 +6,7 @@ import re
 # The clock's and the generator's, and how often Stripe happened to deliver; the signed bytes are one delivery's own.
 ASIDE = {
     "id", "created_at", "updated_at", "synced_at", "received_at", "processed_at", "attempt_count", "last_attempt_at",
-    "refused_count", "body", "signature", "last_synced_at", "last_sync_counts",
+    "refused_count", "body", "signature", "last_synced_at", "last_sync_counts", "lapsed_at", "settled",
 }
 # Balances are the same in every order; the running balance beside each entry, and how many entries led there, are history.
 LEDGER = "credit_ledger"

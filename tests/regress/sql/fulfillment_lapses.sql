@@ -74,6 +74,34 @@ call bought('bea', 'price_day', '25 hours');
 select * from lines_of('bea');
 select payments.credit_balance('user', 'ann'), payments.credit_balance('user', 'bea');
 
+-- what the app itself spends after a lapse that nobody has written yet stays spent, and only the rest lapses
+call bought('kim', 'price_day', '1 hour');
+update payments.credit_lots set expires_at = now() - interval '10 minutes' where subject_id = 'kim';
+insert into points (subject_type, subject_id, delta, balance_after, reason, source)
+values ('user', 'kim', -5, 2, 'spend', 'mine');
+select payments.credit_balance('user', 'kim');
+select payments.spend_credits('user', 'kim', 1, 'one');
+select payments.retry_fulfillments();
+select * from lines_of('kim');
+-- once the lapse is written, the app sees that nothing is left
+insert into points (subject_type, subject_id, delta, balance_after, reason, source)
+values ('user', 'kim', -1, -1, 'spend', 'mine too');
+select payments.adjust_credits('user', 'kim', 4, 'four'), l.lapsed, l.settled
+  from payments.credit_lots l where l.subject_id = 'kim';
+
+-- what is settled is gone through no more, until the grant itself changes
+call bought('hal', 'price_day', '60 hours');
+call bought('hal', 'price_halves', '26 hours');
+update payments.credit_lots set lapsed_at = now() - interval '2 days' where subject_id = 'hal';
+create function lots_of_hal() returns table (amount bigint, lapsed bigint, settled boolean) language sql as $$
+  select amount, lapsed, settled from payments.credit_lots where subject_id = 'hal' order by source $$;
+call bought('hal', 'price_odd', '0');
+select * from lots_of_hal();
+update payments.payment_history set amount_refunded = 450, status = 'partially_refunded'
+ where stripe_checkout_session_id = 'cs_hal_price_day';
+select * from lots_of_hal();
+select sum(delta), payments.credit_balance('user', 'hal') from lines_of('hal');
+
 -- a lapse that cannot be written keeps nobody else waiting, and is tried again
 call bought('eve', 'price_day', '1 hour');
 call bought('fay', 'price_day', '1 hour');

@@ -199,13 +199,8 @@ fn write(source: &str, target: &Target, amount: i64, subject: Subject, known: Op
         let (delta, reason, repeat) = (taken - target.taken_back, target.reason, Repeat::Numbered);
         entries.push(Entry { delta, reason, source: of, repeat, expires_at: None });
     }
-    let lot = target.expires_at.map(|expires_at| Lot {
-        source: source.clone(),
-        amount: amount - target.taken_back,
-        starts_at: target.starts_at,
-        expires_at,
-        lapsed: None,
-    });
+    let standing = amount - target.taken_back;
+    let lot = target.expires_at.map(|expires_at| Lot::new(source.clone(), standing, target.starts_at, expires_at));
     let record = record(target, target.decision.clone());
     Write { subject, entries, source, item: record.item.clone(), record: Some(record), lot }
 }
