@@ -52,6 +52,9 @@ fn what_was_seen_of_an_open_session_must_come_to_its_end() {
     assert_eq!(row(&[completed.clone(), of("open", 2, 1000)]).line_items, known(2));
     assert_eq!(row(&[completed.clone(), of("open", 3, 1500)]).line_items, None);
     assert_eq!(row(&[completed.clone(), of("complete", 3, 1500)]).line_items, known(3));
+    // A session that names no currency is taken to be in theirs.
+    let anywhere = say("checkout.session.completed", 10, &session(json!({"amount_subtotal": 1000, "currency": null})));
+    assert_eq!(row(&[anywhere, of("open", 2, 1000)]).line_items, known(2));
     // A session in another currency can't be compared.
     let in_eur = say("checkout.session.completed", 10, &session(json!({"amount_subtotal": 900, "currency": "eur"})));
     assert_eq!(row(&[in_eur.clone(), of("open", 2, 1000)]).line_items, None);
