@@ -38,5 +38,9 @@ insert into {target} (
 )
 returning {id:text};
 
--- order_currency: the currency of an order. $1 its key
-select {currency:text} from {target} where {id} operator(pg_catalog.=) $1::{id:type};
+-- order_currency: the currency of an order, null where the table does not say. $1 its key
+select coalesce(
+         {currency:text},
+         null::pg_catalog.text)
+  from {target}
+ where {id} operator(pg_catalog.=) $1::{id:type};

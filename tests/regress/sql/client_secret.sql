@@ -17,6 +17,7 @@ create function answer(n int, more jsonb default '{}') returns text language sql
 create view secrets as
   select stripe_checkout_session_id as id, status, client_secret, raw::text ~ 'secret' as raw_has_it
     from payments.checkout_sessions order by created_at, id;
+select payments.set_webhook_secret('test', 'whsec_of_a_test');
 begin;
 -- In the words of the version that the request names.
 select payments.stripe_version() as version, n, p ->> 'ui_mode' as ui_mode, p ->> 'return_url' as return_url,

@@ -98,7 +98,7 @@ insert into payments.customer_portal_sessions (environment, subject_type, subjec
 rollback to tried;
 call look_as('ada');
 select status from payments.create_customer_portal_session('test', 'team', 't1');
-select status from payments.create_checkout_session('test', 'subscription', '[{"price": "price_a", "quantity": 1}]',
+select status from payments.create_checkout_session('test', 'subscription', '[{"price": "price_b", "quantity": 1}]',
   'https://a.example', 'https://a.example', 'team', 't1');
 call look_as('bob');
 select (select count(*) from payments.checkout_sessions) as checkouts,
