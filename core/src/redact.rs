@@ -84,14 +84,16 @@ pub fn json_without_client_secrets(text: &str) -> Option<String> {
 const CLIENT_SECRET: &str = "client_secret";
 
 fn remove_client_secrets(value: &mut Value) -> bool {
+    let mut found = false;
     match value {
-        Value::Array(items) => items.iter_mut().fold(false, |any, item| remove_client_secrets(item) || any),
+        Value::Array(items) => items.iter_mut().for_each(|item| found |= remove_client_secrets(item)),
         Value::Object(fields) => {
-            let had = fields.remove(CLIENT_SECRET).is_some();
-            fields.values_mut().fold(had, |any, field| remove_client_secrets(field) || any)
+            found = fields.remove(CLIENT_SECRET).is_some();
+            fields.values_mut().for_each(|field| found |= remove_client_secrets(field));
         }
-        _ => false,
+        _ => {}
     }
+    found
 }
 
 /// The text with every secret removed.

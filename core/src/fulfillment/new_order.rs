@@ -15,6 +15,7 @@ pub struct OrderItem {
 }
 
 /// A price of the catalog.
+#[allow(clippy::struct_excessive_bools, reason = "a row of answers")]
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct CatalogPrice {
     /// Whether it is sold.

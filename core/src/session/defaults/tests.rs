@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "a test writes its values where it passes them")]
+
 use super::allowed::{Field, Kind, PARAMETERS};
 use super::*;
 use serde_json::{Value, json};
@@ -241,7 +243,7 @@ fn who_has_a_customer_is_no_new_one() {
     let defaults = json!({"customer_creation": "if_required", "customer_update": {"shipping": "auto"}});
     let known = |defaults: &Value| {
         request("payment", defaults.clone(), |r| {
-            (r["customer"], r["customer_email"]) = (json!("cus_1"), json!("a@b.de"))
+            (r["customer"], r["customer_email"]) = (json!("cus_1"), json!("a@b.de"));
         })
     };
     let with = known(&defaults);
