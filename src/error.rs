@@ -93,6 +93,7 @@ impl Error {
             | Self::Argument(..) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Session(refusal) => match refusal.sqlstate() {
                 "23505" => PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
+                "55000" => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "25001" => PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
                 "42501" => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
                 "54000" => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,

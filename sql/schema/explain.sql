@@ -12,6 +12,8 @@ as $function$
            coalesce(format(', %s %s', fact ->> 'amount_total', fact ->> 'currency'), ''))
     when 'checkout.session.line_items' then format('Stripe''s line items of checkout session %s are known%s', fact ->> 'session',
            case when fact ->> 'has_more' = 'true' then ', but for some' else '' end)
+    when 'invoice.lines' then format('all lines of invoice %s are known%s', fact ->> 'invoice',
+           case when fact #>> '{lines,has_more}' = 'true' then ', but for some' else '' end)
     when 'payment_intent' then format('payment intent %s is %s: %s of %s %s received', fact ->> 'id', fact ->> 'status',
            fact ->> 'amount_received', fact ->> 'amount', fact ->> 'currency')
     when 'charge' then format('charge %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',

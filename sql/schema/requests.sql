@@ -141,7 +141,7 @@ begin
     looked_at := 0;
     for waiting in select w.kind, w.session_id from payments.waiting_requests(n - given) w loop
       looked_at := looked_at + 1;
-      claimed := payments.claim_request(waiting.kind, waiting.session_id, lease);
+      claimed := payments.claim_request(waiting.kind, waiting.session_id::uuid, lease);
       if claimed.session_id is not null then
         given := given + 1;
         return next claimed;

@@ -22,7 +22,7 @@ begin
              when f.kind = 'subscriptions'
                then 'cancel the subscription at Stripe, or leave it as it is: this goes when its access ends or the money is back'
              when f.item = 'line_items' then 'pass what Stripe answers to payments.sync_stripe_objects(): it is given then'
-             when f.item like 'lines:%' then 'pass the invoice with all its lines to payments.sync_stripe_objects()'
+             when f.item like 'lines:%' then 'pass what Stripe answers to payments.sync_stripe_objects(): the rest is given then'
              when f.reason like 'no order has the id %'
                then 'insert the order, or mend metadata.order_id of the checkout session, then call payments.retry_fulfillments()'
              when f.reason like 'the order is already paid%' then 'refund one of the two payments at Stripe'

@@ -6,6 +6,7 @@ use payments_core::snapshot::SYNC;
 use payments_core::stripe::event::{Environment, Malformed};
 use payments_core::stripe::event_type::ObjectKind;
 use payments_core::stripe::json_text::{TooDeep, readable};
+use payments_core::stripe::object::invoice_line::invoice_of_path;
 use payments_core::stripe::object::line_items::session_of_path;
 use pgrx::JsonB;
 use pgrx::prelude::*;
@@ -117,7 +118,7 @@ fn seconds(time: TimestampWithTimeZone) -> i64 {
 fn flatten(value: Value, into: &mut Vec<Value>) -> Result<(), Error> {
     match value {
         Value::Array(items) => items.into_iter().try_for_each(|item| flatten(item, into)),
-        Value::Object(page) if session_of(&page).is_some() => add_line_items(page, into),
+        Value::Object(page) if part_of(&page).is_some() => add_lines(page, into),
         Value::Object(mut page)
             if matches!(page.get("object").and_then(Value::as_str), Some("list" | "search_result")) =>
         {
@@ -138,18 +139,18 @@ fn flatten(value: Value, into: &mut Vec<Value>) -> Result<(), Error> {
     }
 }
 
-/// The checkout session whose line items a list page holds, if it does.
-fn session_of(page: &Map<String, Value>) -> Option<&str> {
+/// Of a list page that has no objects of its own: which kind of parts it holds, and of which object.
+fn part_of(page: &Map<String, Value>) -> Option<(ObjectKind, &str)> {
     let is_list = page.get("object").and_then(Value::as_str) == Some("list");
-    page.get("url").and_then(Value::as_str).filter(|_| is_list).and_then(session_of_path)
+    let url = page.get("url").and_then(Value::as_str).filter(|_| is_list)?;
+    let of_session = session_of_path(url).map(|session| (ObjectKind::LineItems, session));
+    of_session.or_else(|| invoice_of_path(url).map(|invoice| (ObjectKind::InvoiceLines, invoice)))
 }
 
-/// Keeps a page of line items whole. One that follows another of the same session continues it.
-fn add_line_items(mut page: Map<String, Value>, into: &mut Vec<Value>) -> Result<(), Error> {
+/// Keeps a page of such parts whole. One that follows another of the same object continues it.
+fn add_lines(mut page: Map<String, Value>, into: &mut Vec<Value>) -> Result<(), Error> {
     let before = into.last_mut().and_then(Value::as_object_mut);
-    if let Some(before) =
-        before.filter(|before| session_of(before).is_some() && session_of(before) == session_of(&page))
-    {
+    if let Some(before) = before.filter(|before| part_of(before).is_some() && part_of(before) == part_of(&page)) {
         if let (Some(Value::Array(items)), Some(Value::Array(more))) = (before.get_mut("data"), page.remove("data")) {
             items.extend(more);
         }
@@ -209,9 +210,9 @@ fn project_each(
 /// An object, and those that the API embeds in it and that speak for themselves (a charge's refunds, an invoice's payments).
 fn snapshots(environment: Environment, looked: i64, object: &Value) -> Vec<(ObjectKind, Incoming<'static>)> {
     let of_text = |key: &str| object.get(key).and_then(Value::as_str);
-    let is_page = object.as_object().and_then(session_of).is_some();
+    let page = object.as_object().and_then(part_of).map(|(kind, _)| kind);
     let of_object = || ObjectKind::in_back_fill(&name(object)).filter(|_| of_text("id").is_some());
-    let Some(kind) = is_page.then_some(ObjectKind::LineItems).or_else(of_object) else {
+    let Some(kind) = page.or_else(of_object) else {
         return Vec::new();
     };
     let snapshot = |kind, object: &Value| {
@@ -241,8 +242,8 @@ fn snapshots(environment: Environment, looked: i64, object: &Value) -> Vec<(Obje
 
 /// Its type, by Stripe's name.
 fn name(object: &Value) -> String {
-    if object.as_object().and_then(session_of).is_some() {
-        return ObjectKind::LineItems.name().to_owned();
+    if let Some((kind, _)) = object.as_object().and_then(part_of) {
+        return kind.name().to_owned();
     }
     object.get("object").and_then(Value::as_str).unwrap_or("unknown").to_owned()
 }

@@ -36,7 +36,7 @@ def paid_invoices(one):
     """{payment intent: invoice} and {charge: invoice}, as far as the story tells."""
     links = {}
     for event in one.events:
-        thing = event["data"]["object"]
+        thing = event.get("data", {}).get("object", {})
         if thing.get("object") == "invoice":
             for part in (thing.get("payments") or {}).get("data", []):
                 links[part["payment"]["payment_intent"]] = thing["id"]

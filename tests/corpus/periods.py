@@ -68,8 +68,8 @@ def in_older(one, which, name):
     """The same with lines as Stripe told them before."""
     events = copy.deepcopy(one.events)
     for place, told in enumerate(events):
-        thing = told["data"]["object"]
-        if not which(place) or thing["object"] != "invoice":
+        thing = told.get("data", {}).get("object", {})
+        if not which(place) or thing.get("object") != "invoice":
             continue
         kept = copy.deepcopy(thing["lines"]["data"])
         events[place] = older.older(told, one)
@@ -129,6 +129,30 @@ def periods():
         ],
         MONTHLY, has(1200),
     )
+    twelve = [line(f"il_{n:02}", item=f"si_{n}") for n in range(12)]
+    part = paid("in_a", 60, *twelve[:10], has_more=True)
+    yield Story("all lines of an invoice are fetched", [active(), part, fetched(twelve, 100)], MONTHLY, has(1200))
+    yield Story(
+        "all lines are fetched of an invoice, of which half goes back", [
+            active(), part, fetched(twelve, 100), event("invoice_payment.paid", invoice_payment(), 61),
+            event("refund.created", refunded(amount=part["data"]["object"]["amount_paid"] // 2), 5000),
+        ],
+        MONTHLY,
+    )
+    yield Story(
+        "some lines of an invoice are fetched", [active(), part, fetched(twelve[:11], 100, has_more=True)], MONTHLY, has(1000),
+    )
+    yield Story(
+        "other lines are fetched than the invoice told", [active(), part, fetched(twelve[5:], 100)], MONTHLY, has(1000),
+    )
+
+
+def fetched(lines, created, invoice_id="in_a", has_more=False):
+    """What a back-fill fetched of an invoice's lines, and when: delivered among the events."""
+    return {
+        "id": f"lines_{created}", "type": "back-fill", "created": 1752000000 + created, "livemode": False,
+        "objects": [{"object": "list", "url": f"/v1/invoices/{invoice_id}/lines", "has_more": has_more, "data": lines}],
+    }
 
 
 def switches():

@@ -10,6 +10,7 @@ use crate::stripe::object::Unreadable;
 use crate::stripe::object::charge::Charge;
 use crate::stripe::object::dispute::Dispute;
 use crate::stripe::object::invoice::Invoice;
+use crate::stripe::object::invoice_line::FetchedLines;
 use crate::stripe::object::invoice_payment::InvoicePayment;
 use crate::stripe::object::line_items::LineItems;
 use crate::stripe::object::money_state::MoneyState;
@@ -24,6 +25,7 @@ use crate::stripe::object::session::Session;
 pub enum PaymentObject {
     CheckoutSession(Box<Session>),
     LineItems(Box<LineItems>),
+    InvoiceLines(Box<FetchedLines>),
     PaymentIntent(Box<Intent>),
     Charge(Box<Charge>),
     Invoice(Box<Invoice>),
@@ -64,6 +66,7 @@ impl PaymentObject {
         Ok(Some(match kind {
             ObjectKind::CheckoutSession => Self::CheckoutSession(Box::new(Session::read(text, event_type, prefix)?)),
             ObjectKind::LineItems => Self::LineItems(Box::new(LineItems::of_page(text)?)),
+            ObjectKind::InvoiceLines => Self::InvoiceLines(Box::new(FetchedLines::of_page(text)?)),
             ObjectKind::PaymentIntent => Self::PaymentIntent(Box::new(Intent::read(text, event_type, prefix)?)),
             ObjectKind::Charge => Self::Charge(Box::new(Charge::read(text, prefix)?)),
             ObjectKind::Invoice => Self::Invoice(Box::new(Invoice::read(text, event_type, prefix)?)),
@@ -87,6 +90,7 @@ impl PaymentObject {
         Some(match self {
             Self::CheckoutSession(_) => ObjectKind::CheckoutSession,
             Self::LineItems(_) => ObjectKind::LineItems,
+            Self::InvoiceLines(_) => ObjectKind::InvoiceLines,
             Self::PaymentIntent(_) => ObjectKind::PaymentIntent,
             Self::Charge(_) => ObjectKind::Charge,
             Self::Invoice(_) => ObjectKind::Invoice,
@@ -103,6 +107,7 @@ impl PaymentObject {
         match self {
             Self::CheckoutSession(session) => &session.id,
             Self::LineItems(items) => &items.id,
+            Self::InvoiceLines(lines) => &lines.id,
             Self::PaymentIntent(intent) => &intent.id,
             Self::Charge(charge) => &charge.id,
             Self::Invoice(invoice) => &invoice.id,
@@ -120,15 +125,17 @@ impl PaymentObject {
     }
 
     /// The ids that join facts into one payment, sorted: its own and those of the objects that it names. Line items
-    /// have none of their own.
+    /// and an invoice's lines have none of their own.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
-        if let Self::LineItems(items) = self {
-            return vec![items.session.clone()];
+        match self {
+            Self::LineItems(items) => return vec![items.session.clone()],
+            Self::InvoiceLines(lines) => return vec![lines.invoice.clone()],
+            _ => {}
         }
         let mut keys = vec![self.object_id().to_owned()];
         match self {
-            Self::LineItems(_) => {}
+            Self::LineItems(_) | Self::InvoiceLines(_) => {}
             Self::CheckoutSession(session) => {
                 keys.extend(session.payment_intent.clone());
                 keys.extend(session.invoice.clone());
@@ -199,7 +206,7 @@ impl PaymentObject {
             Self::Invoice(invoice) => invoice.state,
             Self::InvoicePayment(payment) => payment.state,
             Self::Refund(refund) => refund.state,
-            Self::Dispute(_) | Self::LineItems(_) => MoneyState::None,
+            Self::Dispute(_) | Self::LineItems(_) | Self::InvoiceLines(_) => MoneyState::None,
             Self::AdoptedPayment(payment) => payment.state(),
         }
     }
@@ -209,7 +216,7 @@ impl PaymentObject {
     pub fn created(&self) -> Option<i64> {
         match self {
             Self::CheckoutSession(session) => session.created,
-            Self::LineItems(_) => None,
+            Self::LineItems(_) | Self::InvoiceLines(_) => None,
             Self::PaymentIntent(intent) => intent.created,
             Self::Charge(charge) => charge.created,
             Self::Invoice(invoice) => invoice.created,

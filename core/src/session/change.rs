@@ -77,7 +77,7 @@ impl Change {
         match self.stripe_subscription_id.as_deref() {
             None => return Err(Refusal::Missing("stripe_subscription_id")),
             // It becomes part of a path.
-            Some(id) if !is_id(id) => return Err(Refusal::Name("stripe_subscription_id")),
+            Some(id) if !is_id(id) => return Err(Refusal::StripeId("stripe_subscription_id")),
             Some(_) => {}
         }
         let gives = self.stripe_price_id.is_some() || self.quantity.is_some();
@@ -252,7 +252,7 @@ mod tests {
         let of = |id: Option<&str>| Change { stripe_subscription_id: id.map(ToOwned::to_owned), ..good() }.check();
         assert_eq!(of(None), Err(Refusal::Missing("stripe_subscription_id")));
         for id in ["", " ", "sub_1/../x", "sub 1", "sub_é"] {
-            assert_eq!(of(Some(id)), Err(Refusal::Name("stripe_subscription_id")), "{id}");
+            assert_eq!(of(Some(id)), Err(Refusal::StripeId("stripe_subscription_id")), "{id}");
         }
         for quantity in [0, -1, 1_000_000] {
             assert_eq!(change(None, Some(quantity)).check(), Err(Refusal::Quantity(quantity)));

@@ -104,6 +104,8 @@ pub enum Refusal {
         /// Its id.
         subject_id: String,
     },
+    /// A column that is not an id of Stripe's.
+    StripeId(&'static str),
     /// Neither `cancel` nor `resume` nor `change`.
     Action(Option<String>),
     /// A price or a quantity beside an action that takes none.
@@ -201,6 +203,7 @@ impl Refusal {
             Self::Anonymous => "caller is not signed in".to_owned(),
             Self::Unregistered(_) => "subject type is not registered".to_owned(),
             Self::NotOwned { .. } => "caller may not bill for this subject".to_owned(),
+            Self::StripeId(column) => format!("{column} is not an id of stripe"),
             Self::Action(_) => "action must be cancel, resume or change".to_owned(),
             Self::ChangeOnly => "price and quantity go with action change".to_owned(),
             Self::NothingToChange => "a change needs a price or a quantity".to_owned(),
@@ -278,6 +281,7 @@ impl Refusal {
             Self::NotOwned { subject_type, subject_id } => {
                 format!("Subject {} {}.", short(subject_type), short(subject_id))
             }
+            Self::StripeId(_) => "It is empty, too long, or has other characters than letters, digits and _.".to_owned(),
             Self::Action(given) => shown(given.as_deref()),
             Self::ChangeOnly => "The action is another.".to_owned(),
             Self::NothingToChange => "price and quantity are null.".to_owned(),
@@ -344,6 +348,7 @@ impl Refusal {
             Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
             Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
             Self::NotOwned { .. } => "Ask as someone who may bill for it.",
+            Self::StripeId(_) => "Pass the id as Stripe writes it.",
             Self::Action(_) => "Pass 'cancel', 'resume' or 'change'.",
             Self::ChangeOnly => "Leave them out, or pass 'change'.",
             Self::NothingToChange => "Pass the price to change to, or how many of the present one.",
@@ -421,6 +426,7 @@ mod tests {
             Refusal::Anonymous,
             Refusal::Unregistered(text()),
             Refusal::NotOwned { subject_type: text(), subject_id: text() },
+            Refusal::StripeId("stripe_subscription_id"),
             Refusal::Action(Some(text())),
             Refusal::ChangeOnly,
             Refusal::NothingToChange,

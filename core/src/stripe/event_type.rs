@@ -4,7 +4,7 @@
 //! Source: <https://docs.stripe.com/api/events/types>.
 
 use ObjectKind::{
-    Charge, CheckoutSession, Customer, Discount, Dispute, Entitlements, Invoice, InvoicePayment, LineItems,
+    Charge, CheckoutSession, Customer, Discount, Dispute, Entitlements, Invoice, InvoiceLines, InvoicePayment, LineItems,
     PaymentIntent, PaymentMethod, Price, Product, Refund, Subscription, UpcomingInvoice,
 };
 
@@ -28,11 +28,12 @@ pub enum ObjectKind {
     LineItems,
     UpcomingInvoice,
     Discount,
+    InvoiceLines,
 }
 
 impl ObjectKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Customer,
         CheckoutSession,
         PaymentIntent,
@@ -49,6 +50,7 @@ impl ObjectKind {
         LineItems,
         UpcomingInvoice,
         Discount,
+        InvoiceLines,
     ];
 
     /// The kind whose objects have this `object` attribute.
@@ -58,11 +60,12 @@ impl ObjectKind {
     }
 
     /// The same for an object of a back-fill. Stripe's API returns no entitlement summaries and no discounts, only their
-    /// events do; line items have no object of their own but the list that they stand in; and an invoice that is not made
-    /// yet has no id.
+    /// events do; line items and an invoice's lines have no object of their own but the list that they stand in; and an
+    /// invoice that is not made yet has no id.
     #[must_use]
     pub fn in_back_fill(object_type: &str) -> Option<Self> {
-        Self::named(object_type).filter(|kind| !matches!(kind, Entitlements | LineItems | UpcomingInvoice | Discount))
+        let is_alone = |kind: &Self| !matches!(kind, Entitlements | LineItems | InvoiceLines | UpcomingInvoice | Discount);
+        Self::named(object_type).filter(is_alone)
     }
 
     /// The `object` attribute of its objects.
@@ -85,6 +88,7 @@ impl ObjectKind {
             LineItems => "checkout.session.line_items",
             UpcomingInvoice => "upcoming_invoice",
             Discount => "discount",
+            InvoiceLines => "invoice.lines",
         }
     }
 }
@@ -219,7 +223,7 @@ mod tests {
     #[test]
     fn a_back_fill_holds_every_kind_that_the_api_returns_by_itself() {
         for kind in ObjectKind::ALL {
-            let is_named = !matches!(kind, Entitlements | LineItems | UpcomingInvoice | Discount);
+            let is_named = !matches!(kind, Entitlements | LineItems | InvoiceLines | UpcomingInvoice | Discount);
             assert_eq!(ObjectKind::in_back_fill(kind.name()).is_some(), is_named, "{kind:?}");
         }
     }
@@ -231,7 +235,7 @@ mod tests {
             assert_eq!(EventType::named(event_type.name), Some(event_type));
             assert_eq!(rank(Some(event_type.name)), event_type.rank);
         }
-        for kind in ObjectKind::ALL.into_iter().filter(|kind| *kind != LineItems) {
+        for kind in ObjectKind::ALL.into_iter().filter(|kind| !matches!(kind, LineItems | InvoiceLines)) {
             assert!(EVENT_TYPES.iter().any(|event_type| event_type.object == kind), "{kind:?} has no event");
         }
         assert_eq!(EventType::named("payout.paid"), None);

@@ -173,9 +173,9 @@ pub fn targets(paid: &Paid) -> Targets {
 
 fn has_more(invoice: &PaidInvoice) -> Record {
     let reason = format!(
-        "{} has more lines than the {} that its event carries: pass the invoice to sync_stripe_objects with all of them",
-        invoice.id,
-        invoice.lines.lines.len()
+        "{id} has more lines than the {told} that its event carries: fetch GET /v1/invoices/{id}/lines?limit=100 and pass it to payments.sync_stripe_objects()",
+        id = invoice.id,
+        told = invoice.lines.lines.len()
     );
     let decision = FulfillmentDecision::because(FulfillmentState::NeedsReview, reason);
     Record::new(format!("lines:{}", invoice.id), decision)

@@ -8,7 +8,7 @@ use crate::stripe::object::Origin;
 use crate::stripe::object::charge::Charge;
 use crate::stripe::object::dispute::Dispute;
 use crate::stripe::object::invoice::Invoice;
-use crate::stripe::object::invoice_line::InvoiceLines;
+use crate::stripe::object::invoice_line::{FetchedLines, InvoiceLines};
 use crate::stripe::object::invoice_payment::InvoicePayment;
 use crate::stripe::object::line_items::LineItems;
 use crate::stripe::object::money_state::MoneyState;
@@ -27,6 +27,7 @@ pub(super) struct Group<'a> {
     pub(super) disputes: Vec<(&'a Dispute, ObjectHistory<'a>)>,
     pub(super) adopted: Vec<&'a AdoptedPayment>,
     pub(super) line_items: Vec<(&'a LineItems, ObjectHistory<'a>)>,
+    fetched_lines: Vec<(&'a FetchedLines, ObjectHistory<'a>)>,
 }
 
 impl<'a> Group<'a> {
@@ -41,6 +42,7 @@ impl<'a> Group<'a> {
             disputes: Vec::new(),
             adopted: Vec::new(),
             line_items: Vec::new(),
+            fetched_lines: Vec::new(),
         };
         for history in by_object(facts) {
             match &history.newest.object {
@@ -53,6 +55,7 @@ impl<'a> Group<'a> {
                 PaymentObject::Dispute(dispute) => group.disputes.push((dispute, history)),
                 PaymentObject::AdoptedPayment(payment) => group.adopted.push(payment),
                 PaymentObject::LineItems(items) => group.line_items.push((items, history)),
+                PaymentObject::InvoiceLines(lines) => group.fetched_lines.push((lines, history)),
             }
         }
         // The first of each kind speaks for the payment.
@@ -115,7 +118,8 @@ impl<'a> Group<'a> {
             PaymentObject::Refund(_)
             | PaymentObject::Dispute(_)
             | PaymentObject::AdoptedPayment(_)
-            | PaymentObject::LineItems(_) => false,
+            | PaymentObject::LineItems(_)
+            | PaymentObject::InvoiceLines(_) => false,
         });
         is_told || !self.adopted.is_empty()
     }
@@ -223,7 +227,7 @@ impl<'a> Group<'a> {
     }
 
     /// The lines of a subscription's paid invoice; `None` without a snapshot of the paid invoice. These lines do not change, so the
-    /// newest snapshot with all lines counts, else the newest with some.
+    /// newest snapshot with all lines counts, then those that were fetched apart from it, else the newest with some.
     pub(super) fn invoice_lines(&self) -> Option<InvoiceLines> {
         let (newest, history) = self.invoices.first()?;
         newest.subscription.as_ref()?;
@@ -233,7 +237,11 @@ impl<'a> Group<'a> {
         });
         let told: Vec<&InvoiceLines> = told.collect();
         let tells = || told.iter().filter(|lines| !lines.is_empty());
-        tells().find(|lines| !lines.has_more).or(tells().next()).or(told.first()).map(|lines| (*lines).clone())
+        let all = tells().find(|lines| !lines.has_more).copied();
+        let some = tells().next().or(told.first()).copied()?;
+        let fetched = self.fetched_lines.iter().filter(|(fetched, _)| fetched.invoice == newest.id);
+        let fetched = fetched.map(|(fetched, _)| *fetched).find(|fetched| some.has_more && fetched.completes(some));
+        Some(all.or(fetched.map(|fetched| &fetched.lines)).unwrap_or(some).clone())
     }
 
     pub(super) fn description(&self) -> Option<String> {

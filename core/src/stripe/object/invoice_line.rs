@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{List, or_default, reference};
+use super::{List, Unreadable, or_default, read as read_object, reference};
 
 /// A line for an item of a subscription.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,57 @@ impl InvoiceLines {
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.others.is_empty() && !self.has_more
     }
+}
+
+/// The lines of an invoice that were fetched apart from it, as one look at them found them: those of an invoice with more
+/// lines than its event carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchedLines {
+    /// Its own id in the fact store: `in_…/lines`, or `in_…/lines/part` where there are more, so that a part never takes the
+    /// place of the whole.
+    pub id: String,
+    /// `in_…`.
+    pub invoice: String,
+    /// The lines.
+    pub lines: InvoiceLines,
+}
+
+/// How the path of an invoice's lines begins.
+const INVOICES: &str = "/v1/invoices/";
+
+#[derive(Deserialize)]
+struct RawPage {
+    url: String,
+    #[serde(flatten)]
+    list: List<Line>,
+}
+
+impl FetchedLines {
+    /// Reads a page of them.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn of_page(text: &str) -> Result<Self, Unreadable> {
+        let raw: RawPage = read_object("list of invoice lines", text)?;
+        let invoice = invoice_of_path(&raw.url).unwrap_or_default().to_owned();
+        let lines = read(raw.list);
+        let id = format!("{invoice}/lines{}", if lines.has_more { "/part" } else { "" });
+        Ok(Self { id, invoice, lines })
+    }
+
+    /// Whether these are all lines of a paid invoice that told some of them: each of those is among them.
+    #[must_use]
+    pub fn completes(&self, told: &InvoiceLines) -> bool {
+        let has = |line: &InvoiceLine| self.lines.lines.iter().any(|own| own.id == line.id);
+        !self.lines.has_more && told.lines.iter().all(has) && told.others.iter().all(|price| self.lines.others.contains(price))
+    }
+}
+
+/// The invoice whose lines a list's `url` names.
+#[must_use]
+pub fn invoice_of_path(url: &str) -> Option<&str> {
+    let (invoice, rest) = url.strip_prefix(INVOICES)?.split_once('/')?;
+    (rest == "lines" && !invoice.is_empty()).then_some(invoice)
 }
 
 /// A line as Stripe sends it.
@@ -335,5 +386,34 @@ mod tests {
         let without_time = json!({"id": "il_4", "type": "subscription", "subscription": "sub_a", "price": "price_a"});
         let read = lines(json!([item, one_off, proration, without_time]));
         assert_eq!(read.iter().map(|line| line.id.as_str()).collect::<Vec<_>>(), ["il_3"]);
+    }
+
+    #[test]
+    fn lines_that_were_fetched_complete_those_that_were_told() {
+        let line = |id: &str| {
+            json!({"id": id, "type": "subscription", "subscription": "sub_a", "period": {"start": 0, "end": 9}, "price": "price_a"})
+        };
+        let page = |data: Value, has_more: bool| {
+            let url = "/v1/invoices/in_a/lines";
+            FetchedLines::of_page(&json!({"object": "list", "url": url, "has_more": has_more, "data": data}).to_string())
+        };
+        let all = page(json!([line("il_2"), line("il_1")]), false).unwrap();
+        assert_eq!((all.id.as_str(), all.invoice.as_str()), ("in_a/lines", "in_a"));
+        assert_eq!(all.lines.lines.iter().map(|line| line.id.as_str()).collect::<Vec<_>>(), ["il_1", "il_2"]);
+        let part = page(json!([line("il_1")]), true).unwrap();
+        assert_eq!(part.id, "in_a/lines/part");
+        let told = |ids: &[&str]| {
+            let lines = lines(ids.iter().map(|id| line(id)).collect());
+            InvoiceLines { lines, has_more: true, ..InvoiceLines::default() }
+        };
+        assert!(all.completes(&told(&["il_1"])) && all.completes(&told(&[])));
+        assert!(!all.completes(&told(&["il_1", "il_3"])), "another look at another invoice");
+        assert!(!part.completes(&told(&["il_1"])));
+        let other = InvoiceLines { others: vec!["price_b".into()], ..told(&["il_1"]) };
+        assert!(!all.completes(&other));
+        for other in ["/v1/invoices/in_a", "/v1/invoices//lines", "/v1/prices", "/v1/invoices/in_a/lines/x"] {
+            assert_eq!(invoice_of_path(other), None, "{other}");
+        }
+        assert!(FetchedLines::of_page("{}").is_err());
     }
 }
