@@ -42,8 +42,8 @@ select payments.record_sync('test', 'customers', 'cus_5', -1);
 reset role;
 insert into payments.checkout_sessions (id, environment, mode, status, line_items, success_url, cancel_url,
                                         stripe_checkout_session_id)
-values ('00000000-0000-4000-8000-000000000001', 'test', 'payment', 'completed', '[{"price": "p"}]', 'https://a.example/',
-        'https://a.example/', 'cs_1');
+values ('00000000-0000-4000-8000-000000000001', 'test', 'payment', 'completed', '[{"price": "p"}]',
+        'https://a.example/', 'https://a.example/', 'cs_1');
 insert into payments.fulfillments (environment, source, kind, target_table, item, state, reason)
 select 'test', source, 'credit_ledger', 'public.ledger', item, state, 'why'
   from (values ('checkout:00000000-0000-4000-8000-000000000001', 'line_items', 'needs_review'),

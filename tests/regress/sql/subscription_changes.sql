@@ -119,8 +119,8 @@ create function pg_temp.answered(answer jsonb) returns text language sql as $$
 select pg_temp.answered('{"object": "subscription", "id": "sub_bob", "livemode": false}');
 select pg_temp.answered('{"object": "checkout.session", "id": "cs_1", "livemode": false}');
 select pg_temp.answered('{"object": "subscription", "id": "sub_ada", "livemode": true}');
-select pg_temp.answered('{"object": "subscription", "id": "sub_ada", "livemode": false, "latest_invoice": {"id": "in_9"},
-                          "pending_update": {"expires_at": 1}}');
+select pg_temp.answered('{"object": "subscription", "id": "sub_ada", "livemode": false,
+                          "latest_invoice": {"id": "in_9"}, "pending_update": {"expires_at": 1}}');
 select pg_temp.answered('{"object": "subscription", "id": "sub_ada", "livemode": false, "latest_invoice": "in_9",
                           "pending_update": null}');
 select r ->> 'status' as status, r ->> 'last_error' as last_error
