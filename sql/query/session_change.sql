@@ -1,4 +1,4 @@
--- find_subscription: what is known of a subscription and of the price to change to, and whether the caller asked so before
+-- find_subscription_to_change: what is known of a subscription and of the price to change to, and whether the caller asked so before
 -- (one JSON object; none where the subscription is not known).
 -- $1 environment text, $2 subscription text, $3 price text, $4 key text, $5 created_by text
 select pg_catalog.json_build_object(

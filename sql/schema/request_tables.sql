@@ -47,9 +47,12 @@ begin
 
   -- Rows that wait to be sent. They leave these indexes when they are answered, so that the next one is found at once however many
   -- sessions there are.
-  create index if not exists checkout_sessions_waiting_idx on payments.checkout_sessions (created_at) where status = 'initialized';
-  create index if not exists customer_portal_sessions_waiting_idx
-    on payments.customer_portal_sessions (created_at) where status = 'initialized';
+  if to_regclass('payments.checkout_sessions_waiting_idx') is null then
+    create index checkout_sessions_waiting_idx on payments.checkout_sessions (created_at) where status = 'initialized';
+  end if;
+  if to_regclass('payments.customer_portal_sessions_waiting_idx') is null then
+    create index customer_portal_sessions_waiting_idx on payments.customer_portal_sessions (created_at) where status = 'initialized';
+  end if;
 
   -- Who sends what. A row is made when a request is claimed or put off, and goes when its answer is recorded: a session that nobody
   -- claims costs nothing here. due_at: when it may be claimed (again).

@@ -46,6 +46,7 @@ as $$
 declare
   claimed payments.session_request;
   late text := payments.too_late(kind, session_id);
+  said jsonb;
   wrong text;
 begin
   if late is not null then
@@ -64,12 +65,13 @@ begin
      set attempt = l.attempt + 1, due_at = excluded.due_at, last_error = null,
          first_claimed_at = case l.attempt when 0 then clock_timestamp() else l.first_claimed_at end
    where l.due_at <= clock_timestamp()
-  returning l.session_id, kind, l.environment, null, l.attempt, l.first_claimed_at, l.due_at into claimed;
+  returning l.session_id, kind, l.environment, null::jsonb, l.attempt, l.first_claimed_at, l.due_at into claimed;
   if claimed.session_id is null then
     return null;
   end if;
   begin
-    select payments.stripe_request(session_id) into claimed.request;
+    select payments.stripe_request(session_id) into said;
+    claimed.request := said;
     return claimed;
   exception
     when others then

@@ -13,7 +13,7 @@ use crate::pg::statement::{query, text};
 use crate::pg::transaction;
 use crate::precondition::require_live_approval;
 
-query!(FIND_SUBSCRIPTION, "session_change", "find_subscription");
+query!(FIND_SUBSCRIPTION, "session_change", "find_subscription_to_change");
 
 const TABLE: &str = "payments.subscription_requests";
 const NOT_YOURS: [&str; 5] =

@@ -268,7 +268,8 @@ mod tests {
 
     #[test]
     fn what_has_ended_or_is_not_paid_yet_stays_as_it_is() {
-        let with = |status: &str| Subscribed { status: status.into(), ..subscribed(&[item("si_1", "price_0", "prod_1")]) };
+        let with =
+            |status: &str| Subscribed { status: status.into(), ..subscribed(&[item("si_1", "price_0", "prod_1")]) };
         let cancel = Change { action: Some("cancel".into()), stripe_price_id: None, ..change(None, None) };
         for status in ["canceled", "incomplete_expired"] {
             assert_eq!(cancel.item(&with(status), &[]), Err(Refusal::SubscriptionEnded(status.into())));

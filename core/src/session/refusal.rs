@@ -281,7 +281,9 @@ impl Refusal {
             Self::NotOwned { subject_type, subject_id } => {
                 format!("Subject {} {}.", short(subject_type), short(subject_id))
             }
-            Self::StripeId(_) => "It is empty, too long, or has other characters than letters, digits and _.".to_owned(),
+            Self::StripeId(_) => {
+                "It is empty, too long, or has other characters than letters, digits and _.".to_owned()
+            }
             Self::Action(given) => shown(given.as_deref()),
             Self::ChangeOnly => "The action is another.".to_owned(),
             Self::NothingToChange => "price and quantity are null.".to_owned(),
@@ -296,7 +298,9 @@ impl Refusal {
             }
             Self::SubscriptionEnded(status) => format!("Its status is {status}."),
             Self::SubscriptionIncomplete => "Its status is incomplete.".to_owned(),
-            Self::InvoicesAreSent => "Its collection_method is send_invoice, for which Stripe has no pending updates.".to_owned(),
+            Self::InvoicesAreSent => {
+                "Its collection_method is send_invoice, for which Stripe has no pending updates.".to_owned()
+            }
             Self::SubscriptionUnknown(id) | Self::SubscriptionNotOwned(id) => format!("Subscription {}.", short(id)),
             Self::TooManyOpen { limit, .. } => {
                 format!("There are {limit} of the last 24 hours; payments.max_open_sessions allows no more.")
@@ -355,11 +359,17 @@ impl Refusal {
             Self::Quantity(_) => "Pass how many units or seats; to end the subscription, pass the action 'cancel'.",
             Self::MeteredQuantity => "Leave the quantity out.",
             Self::PriceUnknown(_) => "Sync the catalog with payments.sync_stripe_objects().",
-            Self::PriceCurrency { .. } => "Sell a price of the same currency; Stripe changes no subscription's currency.",
-            Self::ItemUnclear(_) => "Pass the price of one item, or open the portal with payments.create_customer_portal_session().",
+            Self::PriceCurrency { .. } => {
+                "Sell a price of the same currency; Stripe changes no subscription's currency."
+            }
+            Self::ItemUnclear(_) => {
+                "Pass the price of one item, or open the portal with payments.create_customer_portal_session()."
+            }
             Self::SubscriptionEnded(_) => "Subscribe anew with payments.create_checkout_session().",
             Self::SubscriptionIncomplete => "Pay its first invoice, or subscribe anew.",
-            Self::InvoicesAreSent => "Change it at Stripe, or open the portal with payments.create_customer_portal_session().",
+            Self::InvoicesAreSent => {
+                "Change it at Stripe, or open the portal with payments.create_customer_portal_session()."
+            }
             Self::SubscriptionUnknown(_) => "Sync it with payments.sync_stripe_objects(), or wait for its first event.",
             Self::SubscriptionNotOwned(_) => "Ask as someone who may bill for it.",
             Self::TooManyOpen { kind: "subscription change", .. } => "Wait until the first of them is a day old.",

@@ -104,7 +104,9 @@ impl FetchedLines {
     #[must_use]
     pub fn completes(&self, told: &InvoiceLines) -> bool {
         let has = |line: &InvoiceLine| self.lines.lines.iter().any(|own| own.id == line.id);
-        !self.lines.has_more && told.lines.iter().all(has) && told.others.iter().all(|price| self.lines.others.contains(price))
+        !self.lines.has_more
+            && told.lines.iter().all(has)
+            && told.others.iter().all(|price| self.lines.others.contains(price))
     }
 }
 
@@ -390,12 +392,12 @@ mod tests {
 
     #[test]
     fn lines_that_were_fetched_complete_those_that_were_told() {
-        let line = |id: &str| {
-            json!({"id": id, "type": "subscription", "subscription": "sub_a", "period": {"start": 0, "end": 9}, "price": "price_a"})
-        };
+        let line = |id: &str| json!({"id": id, "type": "subscription", "subscription": "sub_a", "period": {"start": 0, "end": 9}, "price": "price_a"});
         let page = |data: Value, has_more: bool| {
             let url = "/v1/invoices/in_a/lines";
-            FetchedLines::of_page(&json!({"object": "list", "url": url, "has_more": has_more, "data": data}).to_string())
+            FetchedLines::of_page(
+                &json!({"object": "list", "url": url, "has_more": has_more, "data": data}).to_string(),
+            )
         };
         let all = page(json!([line("il_2"), line("il_1")]), false).unwrap();
         assert_eq!((all.id.as_str(), all.invoice.as_str()), ("in_a/lines", "in_a"));
