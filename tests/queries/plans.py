@@ -28,11 +28,12 @@ READ_ALL_BY_PURPOSE = {
     "find_subscriptions",
     "prune_events",
     "rows_of_mappings",
+    "waiting_requests",  # reads the indexes of waiting rows in their order
     "sum_credits",  # of a refund that was taken back, by the beginning of a source, which no index of the app's has to serve
 }
 # The tables that grow with every event.
 OURS = (
-    "webhook_events", "facts", "fact_links", "payment_history", "checkout_sessions", "customer_portal_sessions", "customers", "products",
+    "webhook_events", "facts", "fact_links", "payment_history", "checkout_sessions", "customer_portal_sessions", "subscription_requests", "customers", "products",
     "prices", "subscriptions", "subscription_items", "stripe_customer_mappings", "mapping_claims", "fulfillments",
 )
 # Templates that are about no attached table.
@@ -47,6 +48,8 @@ READ_ELSEWHERE = {
     "checkout_sessions_subject_idx": "the policies of members, who read the sessions of their subjects",
     "customer_portal_sessions_subject_idx": "the same of portal sessions",
     "prices_product_idx": "a backend that shows a product with its prices",
+    "subscription_requests_subject_idx": "the same of subscription requests",
+    "subscription_requests_subscription_idx": "tell_of_next_change(): whether another request of the subscription waits",
     "webhook_events_object_idx": "explain(): the events of a customer, subscription, product or price, and those that changed nothing",
 }
 INDEX_OF_PLAN = re.compile(r"(?:Index(?: Only)? Scan|Bitmap Index Scan)(?: Backward)?(?: using| on) (\w+)")
