@@ -3,8 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it finds something else than it expects")]
 
-use payments_core::payment::fold::Payment;
+use payments_core::payment::context::Context;
+use payments_core::payment::fact::{Fact, PaymentObject};
+use payments_core::payment::fold::{Payment, fold};
+use payments_core::stripe::event_type::ObjectKind;
 use payments_core::stripe::object::customer::Customer;
+use payments_core::stripe::object::payment_method::PaymentMethod;
 use payments_core::stripe::object::price::Price;
 use payments_core::stripe::object::product::Product;
 use payments_core::stripe::object::subscription::SubscriptionSnapshot;
@@ -41,6 +45,17 @@ mod tests {
         is_named_as(&Customer::read(r#"{"id": "cus_1"}"#, false).unwrap(), "payments.customers");
         is_named_as(&Product::read(r#"{"id": "prod_1"}"#, false).unwrap(), "payments.products");
         is_named_as(&Price::read(r#"{"id": "price_1"}"#, false).unwrap(), "payments.prices");
+        let method = PaymentMethod::read(r#"{"id": "pm_1"}"#, None, &serde_json::Map::new()).unwrap();
+        is_named_as(&method, "payments.payment_methods");
+        let invoice = PaymentObject::read(ObjectKind::Invoice, r#"{"id": "in_1"}"#, None, "").unwrap().unwrap();
+        let fact = Fact {
+            event_id: "evt_1".to_owned(),
+            created: 1,
+            rank: 0,
+            previous: serde_json::Map::new(),
+            object: invoice,
+        };
+        is_named_as(&fold(&[fact], &Context::default()).invoices[0], "payments.invoices");
         let text = r#"{"id": "sub_1", "items": {"data": [{"id": "si_1", "price": {"id": "price_1"}}]}}"#;
         let subscription = SubscriptionSnapshot::read(text, false, "insforge_").unwrap();
         is_named_as(&subscription.row, "payments.subscriptions");

@@ -1,7 +1,9 @@
 //! Mirrors: customers, subscriptions with their items, payment methods, products, prices and entitlements, each its own newest
 //! snapshot.
 
-use payments_core::mirror::{ObjectSnapshot, default_method, entitlements as entitlements_of, items, newest_and_undecided};
+use payments_core::mirror::{
+    ObjectSnapshot, default_method, entitlements as entitlements_of, items, newest_and_undecided,
+};
 use payments_core::snapshot::{SYNC, is_late};
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::event_type::ObjectKind;

@@ -17,12 +17,12 @@ use crate::pg::advisory_lock::LockSpace;
 use crate::pg::savepoint;
 use crate::pg::statement::{Rows, Statement, array_text, query, text, written};
 use crate::project::customer_mapping::MappingState;
+use crate::project::invoice_row::write_invoices;
 use crate::project::local_row::LocalRow;
 use crate::project::local_session::{
     LocalRows, as_session, claimable, lock_session_lookup, review_unlinked, settle_session,
 };
 use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
-use crate::project::invoice_row::write_invoices;
 use crate::project::payment_row::{RowLocation, Written, ids, write_payment, write_returns};
 use crate::project::recovered_session::{Family, review};
 use crate::project::{adopted, changed_mappings, customer_mapping, notices};

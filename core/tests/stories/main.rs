@@ -10,6 +10,7 @@ mod convergence;
 mod corpus;
 mod facts;
 mod fold;
+mod invoices;
 mod line_items;
 mod lives;
 mod make;

@@ -93,9 +93,16 @@ mod tests {
     #[test]
     fn other_types_tell_what_they_have() {
         for (object, brand, last4) in [
-            (json!({"type": "us_bank_account", "us_bank_account": {"bank_name": "STRIPE TEST BANK", "last4": "6789"}}),
-             Some("STRIPE TEST BANK"), Some("6789")),
-            (json!({"type": "sepa_debit", "sepa_debit": {"bank_code": "37040044", "last4": "3000"}}), None, Some("3000")),
+            (
+                json!({"type": "us_bank_account", "us_bank_account": {"bank_name": "STRIPE TEST BANK", "last4": "6789"}}),
+                Some("STRIPE TEST BANK"),
+                Some("6789"),
+            ),
+            (
+                json!({"type": "sepa_debit", "sepa_debit": {"bank_code": "37040044", "last4": "3000"}}),
+                None,
+                Some("3000"),
+            ),
             (json!({"type": "ideal", "ideal": {"bank": "ing", "bic": "INGBNL2A"}}), Some("ing"), None),
             (json!({"type": "link", "link": {"email": "ada@example.com"}}), None, None),
             (json!({"type": "blik", "blik": {}}), None, None),
@@ -104,13 +111,18 @@ mod tests {
             (json!({}), None, None),
         ] {
             let read = method(&object);
-            assert_eq!((read.brand.as_deref(), read.last4.as_deref(), read.exp_month), (brand, last4, None), "{object}");
+            assert_eq!(
+                (read.brand.as_deref(), read.last4.as_deref(), read.exp_month),
+                (brand, last4, None),
+                "{object}"
+            );
         }
     }
 
     #[test]
     fn a_detached_one_was_whose_the_event_says() {
-        let detached = r#"{"id":"pm_1","object":"payment_method","customer":null,"type":"card","card":{"last4":"4242"}}"#;
+        let detached =
+            r#"{"id":"pm_1","object":"payment_method","customer":null,"type":"card","card":{"last4":"4242"}}"#;
         let whose = |previous: Value, at: Option<i64>| {
             let previous = previous.as_object().unwrap();
             let read = PaymentMethod::read(detached, at, previous).unwrap();
