@@ -1,6 +1,7 @@
 set local search_path = pg_catalog, pg_temp;
 
--- A customer's own billing page: what members read of the invoices, payment methods and subscriptions of their subjects.
+-- A customer's own billing page: the mirrors of invoices and payment methods, and what members read of them, and of the subscriptions
+-- of their subjects.
 --
 -- The right to bill shows invoices and payment methods: a hosted invoice shows names, addresses and amounts and can be paid, and a
 -- card is its payer's. The right to use shows subscriptions: whoever enjoys one may know what it is, and until when it lasts; what
@@ -23,6 +24,66 @@ do $install$
 begin
   if current_setting('row_security') = 'off' then
     return;
+  end if;
+
+  -- Each is its newest snapshot, and its subject that of its payment. A draft that was deleted has no row. raw is for backends that write
+  -- it: an invoice with its lines is large, comes with five events or more, and its newest is in webhook_events.
+  -- hosted_invoice_url_expires_at follows from Stripe's rule (fold/invoice.rs of the core).
+  if to_regclass('payments.invoices') is null then
+    create table payments.invoices (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_invoice_id text not null,
+      number text,
+      status text,
+      stripe_customer_id text,
+      stripe_subscription_id text,
+      subject_type text,
+      subject_id text,
+      currency text,
+      amount_due bigint,
+      amount_paid bigint,
+      amount_remaining bigint,
+      period_start timestamptz,
+      period_end timestamptz,
+      due_date timestamptz,
+      hosted_invoice_url text,
+      hosted_invoice_url_expires_at timestamptz,
+      invoice_pdf text,
+      raw jsonb not null default '{}',
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_invoice_id, environment)
+    );
+    create index invoices_subject_idx on payments.invoices (subject_type, subject_id) where subject_id is not null;
+  end if;
+
+  -- Of a detached one the customer is whose it was. is_default: its customer, or a subscription of theirs that has not ended, names it.
+  if to_regclass('payments.payment_methods') is null then
+    create table payments.payment_methods (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_payment_method_id text not null,
+      stripe_customer_id text,
+      type text,
+      brand text,
+      last4 text,
+      exp_month integer,
+      exp_year integer,
+      is_default boolean not null default false,
+      detached_at timestamptz,
+      raw jsonb not null default '{}',
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_payment_method_id, environment)
+    );
+    create index payment_methods_customer_idx on payments.payment_methods (stripe_customer_id, environment);
+    -- As in tables.sql.
+    if exists (select from pg_settings s where s.name = 'default_toast_compression' and 'lz4' = any (s.enumvals)) then
+      alter table payments.payment_methods alter column raw set compression lz4;
+    end if;
   end if;
 
   -- Drafts are nobody's yet: Stripe's portal shows none either. A URL that has expired is left out.

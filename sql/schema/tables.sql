@@ -388,62 +388,6 @@ begin
       on payments.subscription_items (stripe_subscription_id, environment);
   end if;
 
-  -- Each is its newest snapshot, and its subject that of its payment. A draft that was deleted has no row. raw is for backends that write
-  -- it: an invoice with its lines is large, comes with five events or more, and its newest is in webhook_events.
-  -- hosted_invoice_url_expires_at follows from Stripe's rule (fold/invoice.rs of the core).
-  if to_regclass('payments.invoices') is null then
-    create table payments.invoices (
-      id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment = any ('{test,live}')),
-      stripe_invoice_id text not null,
-      number text,
-      status text,
-      stripe_customer_id text,
-      stripe_subscription_id text,
-      subject_type text,
-      subject_id text,
-      currency text,
-      amount_due bigint,
-      amount_paid bigint,
-      amount_remaining bigint,
-      period_start timestamptz,
-      period_end timestamptz,
-      due_date timestamptz,
-      hosted_invoice_url text,
-      hosted_invoice_url_expires_at timestamptz,
-      invoice_pdf text,
-      raw jsonb not null default '{}',
-      synced_at timestamptz not null default now(),
-      created_at timestamptz not null default now(),
-      updated_at timestamptz not null default now(),
-      unique (stripe_invoice_id, environment)
-    );
-    create index invoices_subject_idx on payments.invoices (subject_type, subject_id) where subject_id is not null;
-  end if;
-
-  -- Of a detached one the customer is whose it was. is_default: its customer, or a subscription of theirs that has not ended, names it.
-  if to_regclass('payments.payment_methods') is null then
-    create table payments.payment_methods (
-      id uuid primary key default gen_random_uuid(),
-      environment text not null check (environment = any ('{test,live}')),
-      stripe_payment_method_id text not null,
-      stripe_customer_id text,
-      type text,
-      brand text,
-      last4 text,
-      exp_month integer,
-      exp_year integer,
-      is_default boolean not null default false,
-      detached_at timestamptz,
-      raw jsonb not null default '{}',
-      synced_at timestamptz not null default now(),
-      created_at timestamptz not null default now(),
-      updated_at timestamptz not null default now(),
-      unique (stripe_payment_method_id, environment)
-    );
-    create index payment_methods_customer_idx on payments.payment_methods (stripe_customer_id, environment);
-  end if;
-
   -- The features that Stripe's own Entitlements say a customer has now.
   if to_regclass('payments.active_entitlements') is null then
     create table payments.active_entitlements (
@@ -540,7 +484,7 @@ begin
     select c.oid::regclass as name, a.attname as attribute
       from (values
            ('products', 'raw'), ('prices', 'raw'), ('customers', 'raw'),
-           ('subscriptions', 'raw'), ('subscription_items', 'raw'), ('payment_methods', 'raw'),
+           ('subscriptions', 'raw'), ('subscription_items', 'raw'),
            ('webhook_events', 'payload'), ('webhook_events', 'signed_body'), ('facts', 'statement')) as w (relation, attribute)
       join pg_catalog.pg_class c on c.relnamespace = 'payments'::regnamespace and c.relname = w.relation
       join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = w.attribute and a.attcompression = ''

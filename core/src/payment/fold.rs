@@ -103,7 +103,7 @@ pub fn fold(facts: &[Fact], context: &Context) -> Folded {
     let shared = shared_columns(&group, context);
     let refunds = group.refunds.iter().filter_map(|history| refund_row(history, &shared)).collect();
     let disputes = group.disputes.iter().map(|(dispute, history)| dispute_row(dispute, history, &shared)).collect();
-    let invoices = invoice::rows(&group, &shared);
+    let invoices = invoice::rows(&group, shared.subject_type.as_ref(), shared.subject_id.as_ref());
     let payment = group.is_claimed().then(|| payment_row(&group, shared));
     let is_returned = !(group.refunds.is_empty() && group.disputes.is_empty())
         || group.charges.iter().any(|(charge, _)| charge.amount_refunded > 0);

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::Payment;
 use super::group::Group;
 use crate::payment::fact::Fact;
 use crate::stripe::object::invoice::Invoice;
@@ -48,15 +47,15 @@ fn url_expires_at(invoice: &Invoice, newest: &Fact) -> Option<i64> {
 }
 
 /// The rows of a group's invoices, whose subject is that of the payment.
-pub(super) fn rows(group: &Group, shared: &Payment) -> Vec<InvoiceRow> {
+pub(super) fn rows(group: &Group, subject_type: Option<&String>, subject_id: Option<&String>) -> Vec<InvoiceRow> {
     let row = |(invoice, newest): (&Invoice, &Fact)| InvoiceRow {
         stripe_invoice_id: invoice.id.clone(),
         number: invoice.number.clone(),
         status: Some(invoice.status.clone()).filter(|status| !status.is_empty()),
         stripe_customer_id: invoice.customer.clone(),
         stripe_subscription_id: invoice.subscription.clone(),
-        subject_type: shared.subject_type.clone(),
-        subject_id: shared.subject_id.clone(),
+        subject_type: subject_type.cloned(),
+        subject_id: subject_id.cloned(),
         currency: invoice.currency.clone(),
         amount_due: invoice.amount_due,
         amount_paid: invoice.amount_paid,
