@@ -28,6 +28,7 @@ import billing
 import bought
 import drawn
 import elsewhere
+import figures
 import generated
 import money
 import older
@@ -333,7 +334,7 @@ def main():
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    made = (generated, bought, really_bought, access, elsewhere, periods, billing)
+    made = (generated, bought, really_bought, access, elsewhere, periods, billing, figures)
     told_stories += [one for module in made for one in module.stories()] + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 

@@ -12,6 +12,9 @@ ASIDE = {
 LEDGER = "credit_ledger"
 # Outboxes and secrets are not states.
 SKIPPED = {"payments_secret.webhook_secrets", "public.fulfillment_jobs"}
+# Of the outbox, what no worker has begun of notices is one.
+OF_NOTICES = """select kind || ' ' || source || ' ' || payload from public.fulfillment_jobs where attempts = 0 and kind = any (
+    '{payment_failed,payment_action_required,trial_will_end,renewal_upcoming,subscription_ended}') order by 1"""
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -45,6 +48,8 @@ def snapshot(connection, names):
         state[name].append(UUID.sub(lambda m: f"<{generated[m[0]]}>" if m[0] in generated else m[0], text))
     for rows_of in state.values():
         rows_of.sort()
+    has_jobs = connection.execute("select to_regclass('public.fulfillment_jobs') is not null").fetchone()[0]
+    state["jobs"] = [job for (job,) in connection.execute(OF_NOTICES).fetchall()] if has_jobs else []
     state["balances"] = [f"{key}: {sum_}" for key, sum_ in sorted(balances.items()) if sum_]
     return state
 
@@ -97,9 +102,9 @@ def missing(expected, state):
     """Which of the expected rows are not there: each expected table has exactly these rows, compared on the columns given."""
     problems = []
     for table, rows in expected.items():
-        if table == "balances":
-            if state[table] != rows:
-                problems.append(f"  balances: expected {rows}, found {state[table]}")
+        if table in ("balances", "jobs"):
+            if [row.split(" {")[0] for row in state[table]] != rows and state[table] != rows:
+                problems.append(f"  {table}: expected {rows}, found {state[table]}")
             continue
         found = [json.loads(row) for row in state[f"payments.{table}" if "." not in table else table]]
         if len(found) != len(rows):
