@@ -22,8 +22,11 @@ select pg_catalog.json_build_object(
              'is_ending', n.is_ending,
              'reason', n.reason)
       from payments.notices n
-      left join payments.subscriptions s
-        on (s.environment operator(pg_catalog.=) n.environment) is true and s.stripe_subscription_id operator(pg_catalog.=) n.stripe_subscription_id
+      left join lateral (
+        select o.subject_type, o.subject_id from payments.subscriptions o
+         where (o.environment operator(pg_catalog.=) n.environment) is true
+           and o.stripe_subscription_id operator(pg_catalog.=) n.stripe_subscription_id
+         limit 1) s on true
       left join lateral (
         (select h.subject_type, h.subject_id, h.customer_email_snapshot from payments.payment_history h
           where (h.environment operator(pg_catalog.=) n.environment) is true and h.stripe_invoice_id operator(pg_catalog.=) n.stripe_invoice_id
@@ -34,8 +37,11 @@ select pg_catalog.json_build_object(
             and h.stripe_checkout_session_id operator(pg_catalog.=) n.stripe_checkout_session_id
             and h.type operator(pg_catalog.<>) 'refund' limit 1)
         limit 1) p on true
-      left join payments.customers c
-        on (c.environment operator(pg_catalog.=) n.environment) is true and c.stripe_customer_id operator(pg_catalog.=) n.stripe_customer_id
+      left join lateral (
+        select o.email from payments.customers o
+         where (o.environment operator(pg_catalog.=) n.environment) is true
+           and o.stripe_customer_id operator(pg_catalog.=) n.stripe_customer_id
+         limit 1) c on true
      where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) (pg_catalog.split_part($2, ':', 2) collate pg_catalog."C")
        and n.source operator(pg_catalog.=) $2 and n.kind operator(pg_catalog.=) $3),
   'state', (

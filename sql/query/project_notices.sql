@@ -33,7 +33,3 @@ on conflict (about, source, kind, environment) do update
        row(excluded.stripe_customer_id, excluded.stripe_subscription_id, excluded.stripe_invoice_id,
         excluded.stripe_checkout_session_id, excluded.amount_due, excluded.currency, excluded.attempt, excluded.next_attempt_at,
         excluded.hosted_invoice_url, excluded.happens_at, excluded.is_ending, excluded.reason);
-
--- are_notices: whether anything is told of a subscription. $1 environment text, $2 stripe_subscription_id text
-select 'true'::pg_catalog.text from payments.notices n
- where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) $2 limit 1;

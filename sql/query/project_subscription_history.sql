@@ -5,9 +5,23 @@ values ($1, $2, $3, $4, $5::pg_catalog.json)
 on conflict (stripe_subscription_id, event_id, environment) do update set created = excluded.created, entry = excluded.entry
  where h.created operator(pg_catalog.<=) excluded.created;
 
--- entries_of_subscription: all that was said of a subscription (JSON objects). $1 environment text, $2 stripe_subscription_id text
-select h.entry::pg_catalog.text from payments.subscription_history h
- where (h.environment operator(pg_catalog.=) $1) is true and h.stripe_subscription_id operator(pg_catalog.=) $2;
+-- told_of_subscription: all that was said of a subscription, and what was derived from it before (a JSON object; times in Unix
+-- seconds). $1 environment text, $2 stripe_subscription_id text
+select pg_catalog.json_build_object(
+  'entries', coalesce((
+    select pg_catalog.json_agg(h.entry) from payments.subscription_history h
+     where (h.environment operator(pg_catalog.=) $1) is true and h.stripe_subscription_id operator(pg_catalog.=) $2), '[]'),
+  'changes', coalesce((
+    select pg_catalog.json_agg(pg_catalog.json_build_object(
+             'changed_at', extract(epoch from c.changed_at)::bigint, 'changed', c.changed, 'stripe_event_id', c.stripe_event_id,
+             'stripe_customer_id', c.stripe_customer_id, 'status', c.status, 'is_ending', c.is_ending, 'currency', c.currency,
+             'items', c.items, 'discounts', c.discounts, 'mrr', c.mrr, 'previous_mrr', c.previous_mrr,
+             'is_complete', c.is_complete, 'is_presumed', c.is_presumed) order by c.changed_at)
+      from payments.subscription_changes c
+     where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_subscription_id operator(pg_catalog.=) $2), '[]'),
+  'has_notices', exists (
+    select from payments.notices n
+     where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) $2))::pg_catalog.text;
 
 -- write_changes: a subscription's changes become this list, where it differs.
 -- $1 environment text, $2 stripe_subscription_id text, $3 changes text (JSON; times in Unix seconds)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use payments_core::fulfillment::decision::{FulfillmentDecision, FulfillmentState};
 use payments_core::fulfillment::record::Record;
+use pgrx::prelude::PgTrigger;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -13,6 +14,7 @@ use super::target::Target;
 use super::target_kind::TargetKind;
 use super::targets::targets;
 use crate::pg::statement::{query, text};
+use crate::pg::trigger_rows::{self, Row};
 
 query!(FIND_NOTICE, "fulfillment_notices", "find_notice");
 query!(FIND_NOTICES_ABOUT, "fulfillment_notices", "find_notices_about");
@@ -87,4 +89,56 @@ fn give_to(target: &Target, key: &Key) {
     if written.is_ok() {
         jobs::notify(kind);
     }
+}
+
+/// The notices among the rows, before and after.
+pub(super) fn changed(trigger: &PgTrigger) -> BTreeSet<Key> {
+    let [environment, source, kind] = trigger_rows::columns(trigger, [c"environment", c"source", c"kind"]);
+    let mut changed = BTreeSet::new();
+    trigger_rows::visit(trigger, |old, new| {
+        let key = |row: &Row| {
+            Some(Key { environment: row.get(environment)?, source: row.get(source)?, kind: row.get(kind)? })
+        };
+        changed.extend([old, new].into_iter().flatten().filter_map(key));
+    });
+    changed
+}
+
+/// Environment and id of the subscriptions among the rows that are new, or billed to another subject now.
+pub(super) fn of_another_subject(trigger: &PgTrigger) -> Vec<(String, String)> {
+    let [environment, id, subject_type, subject_id] =
+        trigger_rows::columns(trigger, [c"environment", c"stripe_subscription_id", c"subject_type", c"subject_id"]);
+    let mut changed: Vec<(String, String)> = Vec::new();
+    trigger_rows::visit(trigger, |old, new| {
+        let Some(new) = new else { return };
+        if old.is_none_or(|old| new.differs(old, subject_type) || new.differs(old, subject_id)) {
+            changed.extend(new.get(environment).zip(new.get(id)));
+        }
+    });
+    changed
+}
+
+/// Environment and id of the invoices and sessions among the rows that are not paid, and billed to another subject now.
+pub(super) fn failing_of_another(trigger: &PgTrigger) -> Vec<(String, String)> {
+    let [environment, status, invoice, session, subject_type, subject_id] = trigger_rows::columns(
+        trigger,
+        [
+            c"environment",
+            c"status",
+            c"stripe_invoice_id",
+            c"stripe_checkout_session_id",
+            c"subject_type",
+            c"subject_id",
+        ],
+    );
+    let mut changed: Vec<(String, String)> = Vec::new();
+    trigger_rows::visit(trigger, |old, new| {
+        let Some((old, new)) = old.zip(new) else { return };
+        let is_failing = new.get::<String>(status).is_some_and(|word| word == "failed" || word == "pending");
+        if is_failing && (new.differs(old, subject_type) || new.differs(old, subject_id)) {
+            let ids = [new.get::<String>(invoice), new.get(session)].into_iter().flatten();
+            changed.extend(ids.filter_map(|id| Some((new.get(environment)?, id))));
+        }
+    });
+    changed
 }

@@ -31,7 +31,7 @@ fn project_payments<'a>(
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     let returned = returned_of_subscriptions(trigger);
     let given = on_payments(trigger, "project_payments", &PAID_FOR)?;
-    let told = failing_of_another(trigger);
+    let told = notices::failing_of_another(trigger);
     if returned.is_empty() && told.is_empty() {
         return Ok(given);
     }
@@ -82,7 +82,7 @@ fn project_fulfillment_job<'a>(
     if trigger.table_name().is_ok_and(|table| table == "payment_history") {
         return on_payments(trigger, NAME, &[TargetKind::FulfillmentJobs]);
     }
-    let changed = changed_notices(trigger);
+    let changed = notices::changed(trigger);
     if changed.is_empty() { nothing() } else { as_definer(|| notices::give(&changed)) }
 }
 
@@ -137,7 +137,7 @@ fn project_subscriptions<'a>(
     require(trigger, "project_subscriptions", &["subscriptions", "subscription_items"]);
     let changed = changed_subscriptions(trigger);
     let subjects = changed_subjects_of(trigger);
-    let told = if subjects.is_some() { of_another_subject(trigger) } else { Vec::new() };
+    let told = if subjects.is_some() { notices::of_another_subject(trigger) } else { Vec::new() };
     if changed.is_empty() {
         return nothing(); // A statement's trigger is called where no row was written, too.
     }
@@ -397,58 +397,6 @@ fn returned_of_subscriptions(trigger: &PgTrigger) -> Vec<(String, String)> {
     });
     changed.sort_unstable();
     changed.dedup();
-    changed
-}
-
-/// The notices among the rows, before and after.
-fn changed_notices(trigger: &PgTrigger) -> BTreeSet<notices::Key> {
-    let [environment, source, kind] = trigger_rows::columns(trigger, [c"environment", c"source", c"kind"]);
-    let mut changed = BTreeSet::new();
-    trigger_rows::visit(trigger, |old, new| {
-        let key = |row: &Row| {
-            Some(notices::Key { environment: row.get(environment)?, source: row.get(source)?, kind: row.get(kind)? })
-        };
-        changed.extend([old, new].into_iter().flatten().filter_map(key));
-    });
-    changed
-}
-
-/// Environment and id of the subscriptions among the rows that are new, or billed to another subject now.
-fn of_another_subject(trigger: &PgTrigger) -> Vec<(String, String)> {
-    let [environment, id, subject_type, subject_id] =
-        trigger_rows::columns(trigger, [c"environment", c"stripe_subscription_id", c"subject_type", c"subject_id"]);
-    let mut changed: Vec<(String, String)> = Vec::new();
-    trigger_rows::visit(trigger, |old, new| {
-        let Some(new) = new else { return };
-        if old.is_none_or(|old| new.differs(old, subject_type) || new.differs(old, subject_id)) {
-            changed.extend(new.get(environment).zip(new.get(id)));
-        }
-    });
-    changed
-}
-
-/// Environment and id of the invoices and sessions among the rows that are not paid, and billed to another subject now.
-fn failing_of_another(trigger: &PgTrigger) -> Vec<(String, String)> {
-    let [environment, status, invoice, session, subject_type, subject_id] = trigger_rows::columns(
-        trigger,
-        [
-            c"environment",
-            c"status",
-            c"stripe_invoice_id",
-            c"stripe_checkout_session_id",
-            c"subject_type",
-            c"subject_id",
-        ],
-    );
-    let mut changed: Vec<(String, String)> = Vec::new();
-    trigger_rows::visit(trigger, |old, new| {
-        let Some((old, new)) = old.zip(new) else { return };
-        let is_failing = new.get::<String>(status).is_some_and(|word| word == "failed" || word == "pending");
-        if is_failing && (new.differs(old, subject_type) || new.differs(old, subject_id)) {
-            let ids = [new.get::<String>(invoice), new.get(session)].into_iter().flatten();
-            changed.extend(ids.filter_map(|id| Some((new.get(environment)?, id))));
-        }
-    });
     changed
 }
 

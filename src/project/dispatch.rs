@@ -12,7 +12,7 @@ use payments_core::stripe::object::{Unreadable, entitlements};
 use crate::pg::statement::{query, text};
 use crate::project::incoming::Incoming;
 use crate::project::reassign::follow_changed_mappings;
-use crate::project::{mirror, payment, subscription_history};
+use crate::project::{announcement, mirror, payment};
 use crate::settings;
 
 query!(OWN_ACCOUNT, "project_dispatch", "own_account");
@@ -142,11 +142,11 @@ fn read(kind: ObjectKind, incoming: &Incoming) -> Result<Vec<Fact>, Unreadable> 
             return Ok(Vec::new());
         }
         None if kind == ObjectKind::UpcomingInvoice => {
-            subscription_history::project_upcoming(incoming)?;
+            announcement::project_upcoming(incoming)?;
             return Ok(Vec::new());
         }
         None if kind == ObjectKind::Discount => {
-            subscription_history::project_discount(incoming)?;
+            announcement::project_discount(incoming)?;
             return Ok(Vec::new());
         }
         None => {

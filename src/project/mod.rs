@@ -7,6 +7,7 @@
 //! the whole projection locked.
 
 pub(crate) mod adopted;
+pub(crate) mod announcement;
 pub(crate) mod changed_mappings;
 pub(crate) mod customer_mapping;
 pub(crate) mod dispatch;

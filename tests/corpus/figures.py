@@ -49,6 +49,11 @@ def attempt(type_, created, count, status="open", **more):
 
 
 def stories():
+    yield from of_figures()
+    yield from of_dunning()
+
+
+def of_figures():
     yield Story(
         "figures: seats, a plan, a discount, the end",
         [
@@ -94,6 +99,9 @@ def stories():
             change(60, ["start"], 1500, is_complete=False), change(400, ["discount"], 1500, is_complete=True),
         ]},
     )
+
+
+def of_dunning():
     yield Story(
         "dunning: the newest attempt of an invoice that is not paid",
         [

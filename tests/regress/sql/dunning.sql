@@ -1,4 +1,5 @@
--- What workers are told of invoices that are not paid and of subscriptions: one job each, whatever comes first, and none that is out
+-- What workers are told of invoices that are not paid and of subscriptions: one job each, whatever comes
+-- first, and none that is out
 -- of date.
 \pset format unaligned
 set timezone = 'UTC';
@@ -6,23 +7,33 @@ set client_min_messages = warning;
 select payments.create_app_tables();
 
 create function pg_temp.says(n int, type text, object jsonb) returns text language sql as $$
-  select payments.apply_stripe_event('test', jsonb_build_object('id', 'evt_' || n, 'object', 'event', 'type', type, 'livemode', false,
-    'created', 1752000000 + n, 'api_version', '2025-06-30.basil', 'data', jsonb_build_object('object', object))) ->> 'status'
+  select payments.apply_stripe_event('test', jsonb_build_object('id', 'evt_' || n, 'object', 'event', 'type',
+    type, 'livemode', false,
+    'created', 1752000000 + n, 'api_version', '2025-06-30.basil', 'data', jsonb_build_object('object',
+      object))) ->> 'status'
 $$;
 create function pg_temp.invoice(status text, attempt int, more jsonb default '{}') returns jsonb language sql as $$
-  select jsonb_build_object('id', 'in_1', 'object', 'invoice', 'status', status, 'customer', 'cus_1', 'customer_email', 'ada@example.com',
-    'amount_due', 1500, 'amount_paid', case status when 'paid' then 1500 else 0 end, 'currency', 'usd', 'created', 1752000000,
-    'attempt_count', attempt, 'next_payment_attempt', 1752000000 + attempt * 86400, 'billing_reason', 'subscription_cycle',
+  select jsonb_build_object('id', 'in_1', 'object', 'invoice', 'status', status, 'customer', 'cus_1',
+    'customer_email', 'ada@example.com',
+    'amount_due', 1500, 'amount_paid', case status when 'paid' then 1500 else 0 end, 'currency', 'usd',
+      'created', 1752000000,
+    'attempt_count', attempt, 'next_payment_attempt', 1752000000 + attempt * 86400, 'billing_reason',
+      'subscription_cycle',
     'hosted_invoice_url', 'https://invoice.stripe.com/i/1',
-    'parent', jsonb_build_object('subscription_details', jsonb_build_object('subscription', 'sub_1', 'metadata', '{}'::jsonb))) || more
+    'parent', jsonb_build_object('subscription_details', jsonb_build_object('subscription', 'sub_1',
+      'metadata', '{}'::jsonb))) || more
 $$;
-create function pg_temp.subscription(status text, starts int, more jsonb default '{}') returns jsonb language sql as $$
-  select jsonb_build_object('id', 'sub_1', 'object', 'subscription', 'status', status, 'customer', 'cus_1', 'currency', 'usd',
-    'created', 1752000000, 'metadata', '{}'::jsonb, 'items', jsonb_build_object('data', jsonb_build_array(jsonb_build_object('id', 'si_1', 'quantity', 1,
+create function pg_temp.subscription(status text, starts int,
+  more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_object('id', 'sub_1', 'object', 'subscription', 'status', status, 'customer', 'cus_1',
+    'currency', 'usd',
+    'created', 1752000000, 'metadata', '{}'::jsonb, 'items', jsonb_build_object('data',
+      jsonb_build_array(jsonb_build_object('id', 'si_1', 'quantity', 1,
       'current_period_start', 1752000000 + starts, 'current_period_end', 1752000000 + starts + 2592000,
       'price', jsonb_build_object('id', 'price_1', 'product', 'prod_1'))))) || more
 $$;
-create view jobs as select kind, source, jsonb_strip_nulls(payload) as payload, state from public.fulfillment_jobs order by kind, source;
+create view jobs as select kind, source, state,
+  jsonb_pretty(jsonb_strip_nulls(payload)) as payload from public.fulfillment_jobs order by kind, source;
 
 -- The second attempt is told before the first: its job is the one that is left.
 select pg_temp.says(20, 'invoice.payment_failed', pg_temp.invoice('open', 2));
@@ -44,16 +55,20 @@ select count(*) from payments.notices;
 delete from public.fulfillment_jobs;
 
 -- A trial is about to end; the subscription goes on, then a renewal is announced, twice; it renews, and ends.
-select pg_temp.says(50, 'customer.subscription.trial_will_end', pg_temp.subscription('trialing', 0, '{"trial_end": 1754592000}'));
+select pg_temp.says(50, 'customer.subscription.trial_will_end', pg_temp.subscription('trialing', 0,
+  '{"trial_end": 1754592000}'));
 table jobs;
-select pg_temp.says(60, 'customer.subscription.updated', pg_temp.subscription('active', 0, '{"trial_end": 1754592000}'));
+select pg_temp.says(60, 'customer.subscription.updated', pg_temp.subscription('active', 0,
+  '{"trial_end": 1754592000}'));
 select pg_temp.says(70, 'invoice.upcoming', pg_temp.invoice('draft', 0, '{"period_end": 1754592000}') - 'id');
-select pg_temp.says(71, 'invoice.upcoming', pg_temp.invoice('draft', 0, '{"period_end": 1754592000, "amount_due": 1700}') - 'id');
+select pg_temp.says(71, 'invoice.upcoming', pg_temp.invoice('draft', 0, '{"period_end": 1754592000,
+  "amount_due": 1700}') - 'id');
 table jobs;
 select pg_temp.says(80, 'customer.subscription.updated', pg_temp.subscription('active', 2592000));
 select count(*) from public.fulfillment_jobs;
 select pg_temp.says(90, 'customer.subscription.deleted',
-  pg_temp.subscription('canceled', 2592000, '{"ended_at": 1752000090, "cancellation_details": {"reason": "payment_failed"}}'));
+  pg_temp.subscription('canceled', 2592000, '{"ended_at": 1752000090,
+    "cancellation_details": {"reason": "payment_failed"}}'));
 table jobs;
 -- What a back-fill finds ended long ago is told to nobody.
 select payments.sync_stripe_objects('test', pg_temp.subscription('canceled', 0,
@@ -61,9 +76,11 @@ select payments.sync_stripe_objects('test', pg_temp.subscription('canceled', 0,
 select count(*) from public.fulfillment_jobs where source = 'subscription:sub_2';
 
 -- A delayed payment of a checkout fails after the payer has left.
-select pg_temp.says(100, 'checkout.session.async_payment_failed', '{"id": "cs_1", "object": "checkout.session", "mode": "payment",
+select pg_temp.says(100, 'checkout.session.async_payment_failed', '{"id": "cs_1", "object": "checkout.session",
+  "mode": "payment",
   "status": "complete", "payment_status": "unpaid", "amount_total": 900, "currency": "eur", "customer": "cus_1"}');
-select kind, source, payload ->> 'amount_due' as due, payload ->> 'subject_id' as subject from jobs where source like 'session:%';
+select kind, source, payload ->> 'amount_due' as due,
+  payload ->> 'subject_id' as subject from public.fulfillment_jobs where source like 'session:%';
 
 -- A table that refuses the job is retried.
 alter table public.fulfillment_jobs add constraint none check (kind <> 'payment_failed') not valid;

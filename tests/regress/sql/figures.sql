@@ -2,17 +2,24 @@
 \pset format unaligned
 set timezone = 'UTC';
 
-create function pg_temp.price(id text, amount bigint, span text default 'month', count int default 1) returns jsonb language sql as $$
-  select jsonb_build_object('id', id, 'object', 'price', 'product', 'prod_' || id, 'currency', 'usd', 'unit_amount', amount,
+create function pg_temp.price(id text, amount bigint, span text default 'month',
+  count int default 1) returns jsonb language sql as $$
+  select jsonb_build_object('id', id, 'object', 'price', 'product', 'prod_' || id, 'currency', 'usd',
+    'unit_amount', amount,
     'billing_scheme', 'per_unit', 'type', 'recurring',
     'recurring', jsonb_build_object('interval', span, 'interval_count', count, 'usage_type', 'licensed'))
 $$;
-create function pg_temp.says(n int, at timestamptz, type text, sub text, status text, price jsonb, quantity int, more jsonb default '{}')
+create function pg_temp.says(n int, at timestamptz, type text, sub text, status text, price jsonb,
+  quantity int, more jsonb default '{}')
 returns text language sql as $$
-  select payments.apply_stripe_event('test', jsonb_build_object('id', 'evt_' || n, 'object', 'event', 'type', 'customer.subscription.' || type,
-    'livemode', false, 'created', extract(epoch from at)::bigint, 'api_version', '2025-06-30.basil', 'data', jsonb_build_object('object',
-      jsonb_build_object('id', 'sub_' || sub, 'object', 'subscription', 'customer', 'cus_' || left(sub, 1), 'status', status, 'currency', 'usd',
-        'items', jsonb_build_object('object', 'list', 'has_more', false, 'data', jsonb_build_array(jsonb_build_object('id', 'si_' || sub,
+  select payments.apply_stripe_event('test', jsonb_build_object('id', 'evt_' || n, 'object', 'event', 'type',
+    'customer.subscription.' || type,
+    'livemode', false, 'created', extract(epoch from at)::bigint, 'api_version', '2025-06-30.basil', 'data',
+      jsonb_build_object('object',
+      jsonb_build_object('id', 'sub_' || sub, 'object', 'subscription', 'customer', 'cus_' || left(sub, 1),
+        'status', status, 'currency', 'usd',
+        'items', jsonb_build_object('object', 'list', 'has_more', false, 'data',
+          jsonb_build_array(jsonb_build_object('id', 'si_' || sub,
           'object', 'subscription_item', 'quantity', quantity, 'price', price)))) || more))) ->> 'status'
 $$;
 
@@ -34,45 +41,58 @@ select pg_temp.says(8, '2025-03-03', 'updated', 'dot', 'past_due', pg_temp.price
 select pg_temp.says(10, '2025-04-03', 'updated', 'dot', 'unpaid', pg_temp.price('w5', 500, 'week'), 1);
 select pg_temp.says(11, '2025-05-03', 'created', 'bob2', 'active', pg_temp.price('p10', 1000), 1);
 
-select stripe_subscription_id, changed_at::date, changed, status, is_ending, previous_mrr, mrr, is_complete, stripe_event_id
+select stripe_subscription_id, changed_at::date, changed, status, is_ending, previous_mrr, mrr, is_complete,
+  stripe_event_id
   from payments.subscription_changes order by changed_at, stripe_subscription_id;
 select month, mrr, new, reactivation, expansion, contraction, churn, is_complete
   from payments.monthly_recurring_revenue where month <= '2025-06-01' order by month;
 -- The movements add up.
 select count(*) from (
-  select mrr - coalesce(lag(mrr) over (order by month), 0) - (new + reactivation + expansion - contraction - churn) as rest
+  select mrr - coalesce(lag(mrr) over (order by month),
+    0) - (new + reactivation + expansion - contraction - churn) as rest
     from payments.monthly_recurring_revenue) r where rest <> 0;
 
 -- The same event again, and one told late: the neighbors are right.
 select pg_temp.says(4, '2025-02-03', 'updated', 'ada', 'active', pg_temp.price('p10', 1000), 3);
 select pg_temp.says(12, '2025-02-20', 'updated', 'ada', 'active', pg_temp.price('p10', 1000), 5);
-select changed_at::date, changed, previous_mrr, mrr from payments.subscription_changes where stripe_subscription_id = 'sub_ada' order by 1;
+select changed_at::date, changed, previous_mrr,
+  mrr from payments.subscription_changes where stripe_subscription_id = 'sub_ada' order by 1;
 
 -- A back-fill finds a subscription that nobody told of: what it was before is presumed.
-select payments.sync_stripe_objects('test', jsonb_build_object('id', 'sub_eve', 'object', 'subscription', 'customer', 'cus_e',
-  'status', 'canceled', 'created', 1735700000, 'canceled_at', 1739000000, 'ended_at', 1740000000, 'currency', 'usd', 'items',
-  jsonb_build_object('data', jsonb_build_array(jsonb_build_object('id', 'si_eve', 'quantity', 1, 'price', pg_temp.price('p7', 700)))))) ->> 'synced';
+select payments.sync_stripe_objects('test', jsonb_build_object('id', 'sub_eve', 'object', 'subscription',
+  'customer', 'cus_e',
+  'status', 'canceled', 'created', 1735700000, 'canceled_at', 1739000000, 'ended_at', 1740000000, 'currency',
+    'usd', 'items',
+  jsonb_build_object('data', jsonb_build_array(jsonb_build_object('id', 'si_eve', 'quantity', 1, 'price',
+    pg_temp.price('p7', 700)))))) ->> 'synced';
 select changed_at, changed, status, is_ending, mrr, is_presumed from payments.subscription_changes
  where stripe_subscription_id = 'sub_eve' order by 1;
 select count(*) from payments.verify_projections('test');
 
--- Money by day. A payment of 30.00, of which 5.00 went back later; one of 20.00 that was lost to a dispute; one of another backend,
+-- Money by day. A payment of 30.00, of which 5.00 went back later; one of 20.00 that was lost to a dispute;
+-- one of another backend,
 -- of which 4.00 went back by its own word; a refund that failed; and a refund of money that is not here.
-insert into payments.payment_history (environment, type, status, stripe_payment_intent_id, stripe_charge_id, amount, amount_refunded, currency,
+insert into payments.payment_history (environment, type, status, stripe_payment_intent_id, stripe_charge_id,
+  amount, amount_refunded, currency,
   paid_at, refunded_at, by_backend) values
   ('test', 'one_time_payment', 'succeeded', 'pi_2', 'ch_2', 2000, 0, 'usd', '2025-01-10 23:59+00', null, false),
-  ('test', 'subscription_invoice', 'partially_refunded', 'pi_1', 'ch_1', 3000, 500, 'usd', '2025-01-10 12:00+00', '2025-01-15 01:00+00', false),
-  ('test', 'one_time_payment', 'partially_refunded', 'pi_3', null, 1000, 400, 'usd', '2025-01-11 00:00+00', '2025-01-12 00:00+00', true),
+  ('test', 'subscription_invoice', 'partially_refunded', 'pi_1', 'ch_1', 3000, 500, 'usd',
+    '2025-01-10 12:00+00', '2025-01-15 01:00+00', false),
+  ('test', 'one_time_payment', 'partially_refunded', 'pi_3', null, 1000, 400, 'usd', '2025-01-11 00:00+00',
+    '2025-01-12 00:00+00', true),
   ('test', 'failed_payment', 'failed', 'pi_4', null, 9900, 0, 'usd', null, null, false),
-  ('test', 'one_time_payment', 'refunded', 'pi_5', 'ch_5', 1000, 1000, 'eur', '2025-01-11 00:00+00', '2025-01-13 00:00+00', false);
-insert into payments.payment_history (environment, type, status, stripe_refund_id, stripe_payment_intent_id, amount, currency, refunded_at)
+  ('test', 'one_time_payment', 'refunded', 'pi_5', 'ch_5', 1000, 1000, 'eur', '2025-01-11 00:00+00',
+    '2025-01-13 00:00+00', false);
+insert into payments.payment_history (environment, type, status, stripe_refund_id, stripe_payment_intent_id,
+  amount, currency, refunded_at)
 values ('test', 'refund', 'refunded', 're_1', 'pi_1', 500, 'usd', '2025-01-15 01:00+00'),
        ('test', 'refund', 'failed', 're_2', 'pi_1', 700, 'usd', null),
        ('test', 'refund', 'refunded', 're_3', 'pi_unknown', 9900, 'usd', '2025-01-15 01:00+00'),
        -- The payer was shown pounds: a third of them went back, then the rest.
        ('test', 'refund', 'refunded', 're_4', 'pi_5', 300, 'gbp', '2025-01-13 00:00+00'),
        ('test', 'refund', 'refunded', 're_5', 'pi_5', 600, 'gbp', '2025-01-14 00:00+00');
-insert into payments.payment_history (environment, type, status, stripe_dispute_id, stripe_charge_id, amount, amount_lost, currency, lost_at)
+insert into payments.payment_history (environment, type, status, stripe_dispute_id, stripe_charge_id, amount,
+  amount_lost, currency, lost_at)
 values ('test', 'dispute', 'lost', 'dp_1', 'ch_2', 2000, 1800, 'usd', '2025-02-01 10:00+00'),
        ('test', 'dispute', 'won', 'dp_2', 'ch_1', 3000, null, 'usd', null),
        ('test', 'dispute', 'prevented', 'dp_3', 'ch_1', 500, null, 'usd', null);
