@@ -227,3 +227,6 @@ fn presumed(first: &State, since: i64) -> Vec<Phase<'static>> {
     }
     phases
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,15 +4,17 @@ use payments_core::payment::context::Context;
 use payments_core::payment::fact::{Fact, PaymentObject};
 use payments_core::payment::fold::{Folded, Payment, fold};
 use payments_core::stripe::event::Event;
-use payments_core::stripe::event_type::{CHANGED, ObjectKind, rank};
+use payments_core::stripe::event_type::{CHANGED, EventType, ObjectKind, rank};
 use payments_core::stripe::object::Unreadable;
 use serde_json::{Map, Value, json};
 
 pub(crate) const PREFIX: &str = "insforge_";
 
-/// The object, by its `object` attribute; `None` where it is not part of a payment.
+/// The object, by its event type, else by its `object` attribute; `None` where it is not part of a payment.
 pub(crate) fn read(object: &Value, event_type: Option<&str>) -> Result<Option<PaymentObject>, Unreadable> {
-    let Some(kind) = ObjectKind::named(object["object"].as_str().unwrap_or_default()) else { return Ok(None) };
+    let named = || ObjectKind::named(object["object"].as_str().unwrap_or_default());
+    let by_event = event_type.and_then(EventType::named).map(|known| known.object);
+    let Some(kind) = by_event.or_else(named) else { return Ok(None) };
     PaymentObject::read(kind, &object.to_string(), event_type, PREFIX)
 }
 
