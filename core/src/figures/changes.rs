@@ -66,12 +66,12 @@ pub fn changes(entries: &[Entry]) -> Vec<Change> {
     for phase in phases(entries) {
         let brings = recurring(&phase.state, &coupons, &tiers);
         let before = changes.last();
-        let changed = what_changed(before, &phase.state, &brings);
-        if changed.is_empty() {
+        let words = what_changed(before, &phase.state, &brings);
+        if words.is_empty() {
             continue;
         }
         let previous_mrr = before.map_or(0, |before| before.mrr);
-        changes.push(change(phase, brings, changed, previous_mrr, &coupons));
+        changes.push(change(phase, brings, words, previous_mrr, &coupons));
     }
     changes
 }

@@ -77,6 +77,7 @@ impl Discount {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "helpers that take what they are given")]
 mod tests {
     use serde_json::json;
 

@@ -46,8 +46,8 @@ pub fn recurring(state: &State, coupons: &Coupons, tiers: &Tiers) -> Recurring {
     let total = sum.discounted(sum.total, &state.discounts, often);
     let is_complete = sum.is_complete && !state.has_more;
     match total.and_then(Fraction::rounded) {
-        Some(amount) => Recurring { amount, is_complete, currency },
-        None => Recurring { amount: 0, is_complete: false, currency },
+        Some(amount) => Recurring { amount, currency, is_complete },
+        None => Recurring { amount: 0, currency, is_complete: false },
     }
 }
 

@@ -235,6 +235,7 @@ impl Tier {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "helpers that take what they are given")]
 mod tests {
     use serde_json::json;
 

@@ -9,6 +9,7 @@ fn entry(event_id: &str, created: i64, object: &Value) -> Entry {
     Entry { event_id: event_id.into(), created, rank: 10, state: Some(state), ..Entry::default() }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "a test helper that takes what it is given")]
 fn subscription(status: &str, quantity: i64, more: Value) -> Value {
     let price = json!({"id": "price_1", "currency": "usd", "unit_amount": 100, "recurring": {"interval": "month"}});
     let mut object = json!({"id": "sub_1", "status": status, "currency": "usd", "created": 10,
