@@ -117,7 +117,9 @@ alter role postgres set log_parameter_max_length_on_error = -1;
 \c
 create temporary table said as select check_name, detail, fix from sick;
 select detail, replace(fix, current_database(), 'DATABASE') as fix from said order by 1;
+\set ECHO none
 select fix from said \gexec
+\set ECHO all
 \c
 select check_name as still_sick from sick;
 alter role postgres reset log_parameter_max_length_on_error;
@@ -222,7 +224,9 @@ alter table public.facts_elsewhere set schema payments;
 alter table payments.facts_elsewhere rename to facts;
 create temporary table said as select fix from sick where check_name = 'tables';
 drop view sick;
+\set ECHO none
 select fix from said \gexec
+\set ECHO all
 select check_name, detail from payments.doctor() where not ok;
 
 -- Who may ask.
