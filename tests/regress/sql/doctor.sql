@@ -8,7 +8,7 @@ set role project_admin;
 select payments.create_app_tables();
 create table public.members (team text not null, member text not null, primary key (team, member));
 create index members_member_idx on public.members (member);
-create function public.may_bill(text, text) returns boolean language sql as 'select $1 = $2';
+create function public.may_bill(text, text) returns boolean language sql as $$ select $1 = $2 $$;
 select payments.protect_subject_type('team', 'public.members', 'team', 'member');
 select payments.protect_subject_type('club', 'public.may_bill(text,text)'::regprocedure);
 select payments.set_webhook_secret('test', 'whsec_of_the_story');
@@ -116,7 +116,7 @@ alter database :DBNAME set default_transaction_isolation = 'serializable';
 alter role postgres set log_parameter_max_length_on_error = -1;
 \c
 create temporary table said as select check_name, detail, fix from sick;
-select detail, replace(fix, current_database(), 'DATABASE') as fix from said order by 1;
+select public.folded(detail, 80) as detail, public.folded(fix, 80) as fix from said order by 1;
 \set ECHO none
 select fix from said \gexec
 \set ECHO all
