@@ -3996,11 +3996,12 @@ begin
         return next finding;
       end loop;
       if not found_something then
-        return next row(wanted.check_name, true, wanted.healthy, null)::payments.finding;
+        finding := (wanted.check_name, true, wanted.healthy, null);
+        return next finding;
       end if;
     exception when others then
-      return next row(wanted.check_name, false, format('This check cannot run: %s (%s).', sqlerrm, sqlstate),
-                      'select * from payments.doctor()')::payments.finding;
+      finding := (wanted.check_name, false, format('This check cannot run: %s (%s).', sqlerrm, sqlstate), 'select * from payments.doctor()');
+      return next finding;
     end;
   end loop;
 end
