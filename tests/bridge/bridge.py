@@ -102,12 +102,39 @@ def sessions(m):
         m.check("no key is in the process list", not SECRET.search(bridge.command_line()), bridge.command_line())
         m.check("it ends cleanly", bridge.end() == 0, bridge.text()[-2000:])
 
+    lost(m)
     with m.serve() as bridge:
         bridge.wait_for("reading events")
         m.stripe.faults = [(503, "", {})]
         one = m.session()
         time.sleep(0.15)
         m.check("SIGINT ends it cleanly too", bridge.end(signal.SIGINT) == 0)
+
+
+def lost(m):
+    """An answer that is lost is given again for the same key, also to the next bridge: Stripe makes one session."""
+    with m.serve() as bridge:
+        bridge.wait_for("reading events")
+        m.stripe.faults = [(0, "", {"made": True})]
+        one = m.session()
+        m.until("select status = 'open' from payments.checkout_sessions where id = %s", one)
+        made = m.stripe.answers[f"checkout_session_{one}"][1]["id"]
+        m.check("an answer that was lost is asked for again", m.one("select stripe_checkout_session_id from payments.checkout_sessions where id = %s", one) == made)
+        m.stripe.delay = 5
+        one = m.session()
+        time.sleep(0.5)
+        bridge.process.kill()
+        bridge.process.wait()
+    m.stripe.delay = 0
+    leases = "stub.leases" if m.one("select to_regclass('payments.request_leases') is null") else "payments.request_leases"
+    m.check("a request that a killed bridge has is another's after the lease",
+            m.one(f"update {leases} set due_at = clock_timestamp() where session_id = %s returning true", one))
+    time.sleep(5)
+    with m.serve() as bridge:
+        found = m.until("select status = 'open' from payments.checkout_sessions where id = %s", one)
+        made = m.stripe.answers[f"checkout_session_{one}"][1]["id"]
+        m.check("and Stripe's first answer is recorded",
+                found and m.one("select stripe_checkout_session_id from payments.checkout_sessions where id = %s", one) == made)
 
 
 def webhooks(m):

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import urllib.parse
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ class Fake:
         self.endpoints = []
         self.account = "acct_1Test"
         self.most_types = 0
+        self.delay = 0                      # seconds that an answer to POST takes
         self.lock = threading.Lock()
         fake = self
 
@@ -34,6 +36,8 @@ class Fake:
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
                 path, _, query = self.path.partition("?")
+                if self.command == "POST":
+                    time.sleep(fake.delay)
                 with fake.lock:
                     status, said, headers = fake.respond(self.command, path, body or query, self.headers)
                 if status == 0:
@@ -64,6 +68,8 @@ class Fake:
             status, said, extra = self.faults.pop(0)
             if extra.pop("stored", None):
                 self.answers[key] = (status, said)
+            if extra.pop("made", None):
+                self.answers[key] = (200, self.session(params))
             return status, said, extra
         if method != "GET" and path.startswith("/v1/webhook_endpoints"):
             return 200, self.endpoint(method, path, params), {}

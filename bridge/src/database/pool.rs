@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Connection, Row, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -54,10 +55,7 @@ impl Pool {
         authority: Option<&str>,
         most: usize,
     ) -> anyhow::Result<Self> {
-        let mut config: Config = address
-            .expose_secret()
-            .parse()
-            .map_err(|_| anyhow::anyhow!("the database's address is neither a URL nor a list of key=value"))?;
+        let mut config = read_address(address)?;
         if let (None, Some(password)) = (config.get_password(), password) {
             config.password(password.expose_secret());
         }
@@ -144,6 +142,28 @@ impl Pool {
     }
 }
 
+/// Reads an address. Where TLS is used, certificate and name are always checked, so `verify-full` says no more than `require`.
+fn read_address(address: &SecretString) -> anyhow::Result<Config> {
+    let said = address.expose_secret();
+    anyhow::ensure!(!said.contains("sslrootcert"), "sslrootcert is given as PAYMENTS_BRIDGE_DATABASE_CA here");
+    let said = SecretString::from(
+        said.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require"),
+    );
+    let mut config: Config = said
+        .expose_secret()
+        .parse()
+        .map_err(|_| anyhow::anyhow!("the database's address is neither a URL nor a list of key=value"))?;
+    let is_here = |host: &Host| match host {
+        Host::Tcp(name) => ["localhost", "127.0.0.1", "::1"].contains(&name.as_str()),
+        Host::Unix(_) => true,
+    };
+    // A server on this machine often has a certificate that nobody signed, and nobody stands between.
+    if config.get_ssl_mode() == SslMode::Prefer && config.get_hosts().iter().all(is_here) {
+        config.ssl_mode(SslMode::Disable);
+    }
+    Ok(config)
+}
+
 fn authorities(file: Option<&str>) -> anyhow::Result<rustls::RootCertStore> {
     let mut roots = rustls::RootCertStore::empty();
     if let Some(file) = file {
@@ -157,4 +177,32 @@ fn authorities(file: Option<&str>) -> anyhow::Result<rustls::RootCertStore> {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SecretString, SslMode, read_address};
+
+    #[test]
+    fn tls_is_for_other_machines() -> anyhow::Result<()> {
+        for (address, mode) in [
+            ("postgres://bridge@localhost/shop", SslMode::Disable),
+            ("host=/run/postgresql dbname=shop", SslMode::Disable),
+            ("postgres://bridge@localhost/shop?sslmode=require", SslMode::Require),
+            ("postgres://bridge@db.example.com/shop", SslMode::Prefer),
+            ("postgres://bridge@db.example.com/shop?sslmode=verify-full", SslMode::Require),
+        ] {
+            assert_eq!(read_address(&SecretString::from(address.to_owned()))?.get_ssl_mode(), mode, "{address}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_not_shown() {
+        for address in ["postgres://u:RECOGNIZABLE@h:x/d", "RECOGNIZABLE", "host=h sslrootcert=RECOGNIZABLE"] {
+            let refused = read_address(&SecretString::from(address.to_owned())).map(drop);
+            let shown = format!("{refused:?}");
+            assert!(refused.is_err() && !shown.contains("RECOGNIZABLE"), "{shown}");
+        }
+    }
 }

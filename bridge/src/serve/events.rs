@@ -63,9 +63,11 @@ pub async fn run(context: Context, environment: Environment, every: Duration) {
             () = context.shutdown.begun() => Err(Stopped::Shutdown),
         };
         let wait = match read {
-            Ok(()) => {
+            Ok(all) => {
                 faults = 0;
-                context.metrics.succeeded(environment, Activity::Events);
+                if all {
+                    context.metrics.succeeded(environment, Activity::Events);
+                }
                 every
             }
             Err(Stopped::Shutdown) => return,
@@ -85,17 +87,18 @@ pub async fn run(context: Context, environment: Environment, every: Duration) {
     }
 }
 
-async fn read(context: &Context, stripe: &Stripe, reader: &mut Option<Reader>) -> Result<(), Stopped> {
+/// Tells whether events were read.
+async fn read(context: &Context, stripe: &Stripe, reader: &mut Option<Reader>) -> Result<bool, Stopped> {
     if !context.database.recorded(stripe.environment).await?.open {
         // Live events are refused until live is approved; the cursor stays where it is.
-        return Ok(());
+        return Ok(false);
     }
     if reader.is_none() {
         *reader = Some(Reader::new(context, stripe).await?);
     }
     match reader {
-        Some(reader) => reader.read(context, stripe).await,
-        None => Ok(()),
+        Some(reader) => reader.read(context, stripe).await.map(|()| true),
+        None => Ok(false),
     }
 }
 
