@@ -15,7 +15,7 @@ export async function openBrowser() {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: "/usr/bin/chromium", headless: true, args: FLAGS, viewport: { width: 1080, height: 560 }, timeout: 60_000,
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(30_000);
   return {
     context,
     async end() {
@@ -47,7 +47,7 @@ export async function goToPay(page, price) {
 /** Pays on Stripe's page, and comes back to the shop. */
 export async function payAndReturn(page) {
   await page.click("button[value=pay]");
-  await page.waitForURL(/#thanks$/);
+  await page.waitForURL(/#thanks\//);
   await ready(page);
 }
 

@@ -69,7 +69,7 @@ async function buy(item) {
   const order = item.kind === "order" ? await data(client("public").rpc("order_items", { price: item.price, quantity: 1 })) : undefined;
   const session = await data(client("payments").rpc("create_checkout_session", {
     environment: "test", mode: item.recurring ? "subscription" : "payment", line_items: [{ price: item.price, quantity: 1 }],
-    success_url: here("thanks"), cancel_url: here("back"), subject_type: item.kind === "team" ? "team" : "user", subject_id: item.kind === "team" ? TEAM : who(),
+    success_url: here(`thanks/${order?.id ?? ""}`), cancel_url: here("back"), subject_type: item.kind === "team" ? "team" : "user", subject_id: item.kind === "team" ? TEAM : who(),
     metadata: order ? { order_id: order.id } : {}, idempotency_key: order ? `order-${order.id}` : crypto.randomUUID(),
   }));
   location.href = await address("checkout_sessions", session.id);
@@ -140,15 +140,21 @@ async function show() {
 
 /** Coming back from Stripe proves nothing: the page waits until the database has heard of the payment. */
 async function welcome() {
-  if (location.hash !== "#thanks" || !who()) return;
-  const pending = () => data(client("public").from("orders").select("id").eq("status", "pending"));
-  say("Thank you. Waiting until Stripe says that it was paid …");
-  for (let tries = 0; tries < 20 && (await pending()).length > 0; tries += 1) {
-    await pause(250);
-    await showAccount();
-  }
-  say((await pending()).length > 0 ? "Nothing was paid yet." : "Thank you.");
+  const [, order] = /^#thanks\/([\w-]*)$/.exec(location.hash) ?? [];
+  if (order === undefined || !who()) return;
+  const status = async () => (await data(client("public").from("orders").select("status").eq("id", order).single())).status;
+  if (order) say("Thank you. Waiting until Stripe says that it was paid …");
+  for (let tries = 0; order && tries < 20 && (await status()) === "pending"; tries += 1) await pause(250);
+  say(order && (await status()) === "pending" ? "Nothing was paid yet." : "Thank you.");
   await showAccount();
+}
+
+/** Looks again every second; what is still being asked is not asked twice. */
+async function watch() {
+  for (;;) {
+    await pause(1000);
+    if (who() && !document.hidden) await showAccount().catch(() => {});
+  }
 }
 
 find("who").value = who();
@@ -159,7 +165,7 @@ find("who").onchange = () => {
 };
 find("spend").onclick = () => attempt(spend);
 find("portal").onclick = () => attempt(openPortal);
-setInterval(() => who() && !document.hidden && showAccount().catch(() => {}), 1000);
 await attempt(show);
-await attempt(welcome);
 document.body.dataset.ready = "yes";
+await attempt(welcome);
+watch();
