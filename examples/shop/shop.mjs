@@ -46,13 +46,14 @@ async function until(isSo, what) {
   throw new Error(`${what} in 20 seconds`);
 }
 
-/** The bridge, set up and serving; its log goes to PAYMENTS_BRIDGE_OUTPUT, or to standard error. */
+/** The bridge, set up and serving; what it warns of goes to standard error. */
 async function startBridge(stripe, database) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const env = {
     DATABASE_URL: `host=${process.env.PGHOST} port=${process.env.PGPORT ?? 5432} user=shop_bridge dbname=${database}`,
     STRIPE_TEST_KEY: "sk_test_of_the_shop", STRIPE_API_BASE: stripe, PAYMENTS_BRIDGE_LISTEN: `127.0.0.1:${port}`,
+    PAYMENTS_BRIDGE_LOG: process.env.PAYMENTS_BRIDGE_LOG ?? "warn",
   };
   const quiet = ["ignore", "ignore", "inherit"];
   await finished(program(bridge, ["setup", "--url", url, "--yes"], env, quiet));

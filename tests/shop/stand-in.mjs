@@ -149,7 +149,8 @@ const cases = {
   async "a key, a version and a known path are wanted"() {
     assert.equal((await raw("/v1/products", { method: "GET", headers: { authorization: "" } })).status, 401);
     assert.equal((await raw("/v1/products", { method: "GET", headers: { authorization: "Bearer pk_test_1" } })).status, 401);
-    assert.equal((await raw("/v1/products", { method: "GET", headers: { "stripe-version": "" } })).status, 400);
+    assert.equal((await raw("/v1/checkout/sessions", { headers: { "stripe-version": "" } })).status, 400);
+    assert.equal((await raw("/v1/products", { method: "GET", headers: { "stripe-version": "soon" } })).status, 400);
     assert.equal((await raw("/v1/unicorns", { method: "GET" })).status, 404);
     assert.equal((await raw("/v1/products", { method: "GET" })).headers.get("stripe-version"), PINNED_VERSION);
     assert.equal((await clientFor("rk_live_1").products.list()).data.length, 0, "live has a catalog of its own");

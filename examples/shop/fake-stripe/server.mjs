@@ -25,9 +25,12 @@ function worldOf(worlds, headers, refusedKeys) {
   return worlds[mode];
 }
 
-function versionOf(headers) {
-  const version = headers["stripe-version"];
-  if (!version) fault(400, undefined, "This stand-in wants every request to name its Stripe-Version.");
+// Stripe falls back on the account's version, which is whatever it was when the account was made. What is sold must not
+// depend on that: such a request names its version.
+function versionOf({ headers, method, path }) {
+  const sells = method === "POST" && /^\/v1\/(checkout|billing_portal|subscriptions)\//.test(path);
+  const version = headers["stripe-version"] || (sells ? undefined : PINNED_VERSION);
+  if (!version) fault(400, undefined, "This stand-in wants this request to name its Stripe-Version.");
   if (!/^20\d\d-\d\d-\d\d(\.[a-z]+)?$/.test(version)) fault(400, undefined, `Invalid Stripe API version: ${version}`);
   return version;
 }
@@ -76,7 +79,7 @@ export class Api {
     const echoed = { "request-id": newId("req_", 14) };
     try {
       const world = worldOf(this.worlds, headers, this.refusedKeys);
-      echoed["stripe-version"] = versionOf(headers);
+      echoed["stripe-version"] = versionOf(request);
       const key = method === "POST" && headers["idempotency-key"];
       if (!key) return this.run(entry, world, request, echoed, ends);
       if (key.length > 255) fault(400, undefined, "Idempotency keys can only be up to 255 characters in length.", "idempotency_error");
@@ -101,7 +104,7 @@ export class Api {
   run(entry, world, { method, path, query, body, headers, pages }, echoed, ends) {
     const { act, ids, file, type } = routeOf(method, path);
     const raw = parseForm(method === "POST" ? body : query);
-    const version = headers["stripe-version"];
+    const version = echoed["stripe-version"];
     const params = checkParams(file, type, translated(raw, version, type));
     Object.assign(entry, { file, type, params, mode: world.livemode ? "live" : "test", pinned: version === PINNED_VERSION });
     if (type === "Checkout.SessionCreateParams") entry.ui_mode = raw.ui_mode;
