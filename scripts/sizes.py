@@ -19,7 +19,7 @@ from rust_source import closing_brace, code_only
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FILE_LINES, FUNCTION_LINES, LINE_CHARACTERS = 500, 70, 120
 WRITTEN_BY_TOOLS = re.compile(
-    r"(^|/)(Cargo\.lock|package-lock\.json)$|^tests/requirements\.txt$|^sql/payments\.sql$|^sql/release/|^tests/corpus/stories/"
+    r"(^|/)(Cargo\.lock|package-lock\.json)$|^tests/requirements\.txt$|\.png$|^sql/payments\.sql$|^sql/release/|^tests/corpus/stories/"
     r"|/expected(/|\.out$)")
 STORIES = re.compile(r"^tests/(regress|isolation)/.*\.(sql|psql|spec|out)$")
 MESSAGE = re.compile(
