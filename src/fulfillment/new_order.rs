@@ -24,6 +24,7 @@ const ORDER_CURRENCY: &str = template!("fulfillment_new_order", "order_currency"
 /// Makes a pending order and returns its id.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::needless_pass_by_value, reason = "as the server passes it")]
 fn insert_order(
     environment: Option<&str>,
     line_items: Option<Jsonb>,
@@ -38,7 +39,7 @@ fn insert_order(
         let detail = "One of subject_type and subject_id is null, the other is not.".to_owned();
         Error::Argument("subject_type and subject_id go together", detail, "Pass both, or neither.").raise();
     }
-    let order = new_order(&priced(environment, line_items))
+    let order = new_order(&priced(environment, line_items.as_ref().map(|given| given.0.as_str())))
         .unwrap_or_else(|refusal| Error::Argument(refusal.message, refusal.detail, refusal.hint).raise());
     let target = orders.map_or_else(only_table, attached);
     for (column, value) in [("user_id", user_id), ("subject_id", subject_id)] {
@@ -69,9 +70,8 @@ fn insert_order(
 }
 
 /// The line items, with what the catalog knows of their prices.
-fn priced(environment: &'static str, given: Option<Jsonb>) -> Vec<OrderItem> {
-    let asked: Vec<AskedItem> =
-        line_items(given.as_ref().map(|given| given.0.as_str())).map_err(Error::from).or_raise();
+fn priced(environment: &'static str, given: Option<&str>) -> Vec<OrderItem> {
+    let asked: Vec<AskedItem> = line_items(given).map_err(Error::from).or_raise();
     let prices = price_ids(Some(environment), &asked).map_err(Error::from).or_raise();
     let known = CATALOG_PRICES.read(&[text(environment), prices.clone().into()]);
     let items = prices.into_iter().zip(asked).zip(known);

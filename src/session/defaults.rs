@@ -19,6 +19,7 @@ query!(SECONDS_OF, "session_defaults", "seconds_of");
 /// Refuses checkout defaults that an admin may not say, or that Stripe would not take.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::needless_pass_by_value, reason = "as the server passes it")]
 fn check_checkout_defaults(params: Jsonb) {
     definer::require_inside();
     if json_looks_secret(&params.0) {
@@ -37,6 +38,7 @@ fn check_checkout_defaults(params: Jsonb) {
 /// The parameters of a checkout's request, of all that they are made of (`CheckoutRequest` of the core, as JSON).
 #[pg_extern(immutable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::needless_pass_by_value, reason = "as the server passes it")]
 fn merged_checkout_params(request: Jsonb) -> pgrx::JsonB {
     let request: CheckoutRequest = serde_json::from_str(&request.0)
         .unwrap_or_else(|error| pgrx::error!("a checkout's request has another shape: {error}"));
