@@ -9,6 +9,29 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'outer_role_wrapper';
 
+-- src/fulfillment/new_order.rs
+-- payments::fulfillment::new_order::insert_order
+CREATE  FUNCTION "insert_order"(
+	"environment" TEXT, /* Option < & str > */
+	"line_items" jsonb, /* Option < Jsonb > */
+	"user_id" TEXT, /* Option < & str > */
+	"subject_type" TEXT, /* Option < & str > */
+	"subject_id" TEXT, /* Option < & str > */
+	"orders" oid /* Option < pg_sys :: Oid > */
+) RETURNS TEXT /* Option < String > */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'insert_order_wrapper';
+
+-- src/fulfillment/new_order.rs
+-- payments::fulfillment::new_order::order_currency
+CREATE  FUNCTION "order_currency"(
+	"order_id" TEXT /* Option < & str > */
+) RETURNS TEXT /* Option < String > */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'order_currency_wrapper';
+
 -- src/fulfillment/paywall.rs
 -- payments::fulfillment::paywall::access_ends
 CREATE  FUNCTION "access_ends"(
@@ -1750,6 +1773,40 @@ as 'MODULE_PATHNAME', 'run_for_admin';
 create function payments.fail_job_body(id uuid, error text) returns boolean
   language sql set search_path = pg_catalog, pg_temp
 as $$ select payments.fail_job($1::text, $2) $$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   fulfillment
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Orders that a backend makes of line items; what they cost is decided in core/src/fulfillment/new_order.rs.
+
+/* Makes a pending order of line items ({price | stripePriceId | lookup_key, quantity}) in the app's own orders table: amount and currency
+   from the catalog, for a user, a subject, or nobody. orders names the table where several are attached. Returns the order's id, which
+   goes into the checkout session's metadata.order_id.
+
+   A function of the app's that is owned by an admin and runs as its owner (security definer) may call it for end users: it then chooses
+   the user, the subject and what may be ordered.
+
+   Raises 22023 (a bad argument, or a price that is unknown, inactive, recurring, without a fixed amount for one unit, or in another
+   currency than the others), 55000 (no orders table is attached), and what the table itself raises. */
+create function payments.create_order(environment text, line_items jsonb, user_id text default null, subject_type text default null,
+                                      subject_id text default null, orders regclass default null) returns text
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.create_order_body(environment text, line_items jsonb, user_id text, subject_type text, subject_id text, orders regclass)
+  returns text
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.hide_secrets_from_log(array[environment, line_items::text, user_id, subject_type, subject_id]);
+  return payments.insert_order(environment, line_items, user_id, subject_type, subject_id, orders::oid);
+end
+$$;
 
 set local search_path = payments, pg_temp;
 
@@ -3637,6 +3694,7 @@ as $$
     ('admin', 'payments.has_entitlement(text,text)'),
     ('admin', 'payments.entitlements_of(text)'),
     ('admin', 'payments.stripe_request(uuid)'),
+    ('admin', 'payments.set_checkout_defaults(text,jsonb,text)'),
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
     ('admin', 'payments.record_stripe_error(uuid,text)'),
     ('admin', 'payments.handled_event_types()'),
@@ -3668,6 +3726,7 @@ as $$
     ('admin', 'payments.set_credit_benefit(text,text,bigint,interval,boolean,interval,boolean)'),
     ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean,boolean)'),
     ('admin', 'payments.remove_benefit(text,text,text)'),
+    ('admin', 'payments.create_order(text,jsonb,text,text,text,regclass)'),
     ('admin', 'payments.claim_jobs(integer)'),
     ('admin', 'payments.finish_job(text)'),
     ('admin', 'payments.finish_job(uuid)'),
@@ -3714,6 +3773,7 @@ as $$
     ('admin', 'payments.webhook_events', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.benefits', 'select, insert, update, delete, trigger'),
     -- These are written by payments alone.
+    ('admin', 'payments.checkout_defaults', 'select'),
     ('admin', 'payments.fulfillments', 'select, trigger'),
     ('admin', 'payments.credit_promises', 'select'),
     ('admin', 'payments.credit_holders', 'select'),
@@ -4149,6 +4209,7 @@ begin
       unique (stripe_price_id, environment)
     );
     create index prices_product_idx on payments.prices (stripe_product_id, environment);
+    create index prices_lookup_key_idx on payments.prices (lookup_key, environment) where lookup_key is not null;
   end if;
 
   if to_regclass('payments.customers') is null then
@@ -4204,6 +4265,7 @@ begin
   end if;
 
   -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
+  -- client_secret: with it the buyer's browser shows the page of an open session that has no url.
   -- claimed_by_session: the Stripe session that has this row only because it names it; where several do, the best of them has it
   -- (payment/session_owner.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
   -- recovered_from: the one that was recorded, while a session that Stripe recovered from it has the row.
@@ -4238,6 +4300,7 @@ begin
       claimed_by_session text,
       recovered_from text,
       url text,
+      client_secret text,
       last_error text,
       raw jsonb not null default '{}',
       request jsonb,
@@ -4642,6 +4705,180 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
+-- Checkout defaults, and the parameters of a checkout's request, which they become a part of. What may be said, and how it is merged, is
+-- in core/src/session/defaults/.
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  -- Of an environment (stripe_price_id is null), or of the sessions there with a price.
+  if to_regclass('payments.checkout_defaults') is null then
+    create table payments.checkout_defaults (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_price_id text,
+      params jsonb not null check (jsonb_typeof(params) = 'object'),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    create unique index checkout_defaults_price_idx on payments.checkout_defaults ((coalesce(stripe_price_id, '')), environment);
+  end if;
+end
+$install$;
+
+/* Says once what each checkout of an environment should have besides what its row says: taxes, promotion codes, trials, shipping, locale,
+   how the page is shown. With a price it counts for sessions with that price, over what is said of the environment. It takes the place
+   of what was said before; null or {} says nothing. Parameters are named and nested as Stripe's API has them; requests that were made
+   before stay as they are.
+
+   Raises 22023: a parameter that is not allowed, which DETAIL names, or a value that Stripe does not take; HINT says which are.
+   Source: https://docs.stripe.com/api/checkout/sessions/create. */
+create function payments.set_checkout_defaults(environment text, params jsonb, price text default null) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.set_checkout_defaults_body(environment text, params jsonb, price text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  perform payments.hide_secrets_from_log(array[$1, $2::text, $3]);
+  if $1 is null or $1 not in ('test', 'live') then
+    raise exception 'environment must be test or live'
+      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(left($1, 100), 'null'))),
+            hint = 'Pass test or live.';
+  end if;
+  if $3 !~ '^[^[:space:][:cntrl:]]{1,255}$' or $3 ~ '^prod_' then
+    raise exception 'price must be the id of a price'
+      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', left($3, 100))),
+            hint = 'Pass a price_…, or null for all checkouts of the environment. A product has no defaults of its own.';
+  end if;
+  if coalesce($2, '{}') = '{}' or $2 = 'null' then
+    delete from payments.checkout_defaults d where d.environment = $1 and coalesce(d.stripe_price_id, '') = coalesce($3, '');
+    return;
+  end if;
+  perform payments.check_checkout_defaults($2);
+  insert into payments.checkout_defaults as d (environment, stripe_price_id, params)
+  values ($1, $3, $2)
+  on conflict (environment, (coalesce(stripe_price_id, ''))) do update set params = excluded.params, updated_at = now();
+end
+$$;
+
+-- What was said, of the environment where the price is null; the expiry in seconds.
+create function payments.checkout_defaults_of(environment text, price text) returns jsonb
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select case when d.params ? 'expires_after'
+                then d.params || jsonb_build_object('expires_after', floor(extract(epoch from (d.params ->> 'expires_after')::interval))::bigint)
+                else d.params end
+      from payments.checkout_defaults d
+     where d.environment = $1 and coalesce(d.stripe_price_id, '') = coalesce($2, '')), '{}')
+$$;
+
+-- The line items of a session: price, quantity and what the catalog knows of the price.
+create function payments.session_items(session payments.checkout_session)
+  returns table (place bigint, price text, quantity jsonb, known boolean, recurring boolean, currency text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select i.place, i.price, i.quantity, p.stripe_price_id is not null,
+         case when p.stripe_price_id is not null then coalesce(p.type = 'recurring', p.recurring_interval is not null) end, p.currency
+    from (select e.place, coalesce(e.item ->> 'price', e.item ->> 'stripePriceId') as price, coalesce(e.item -> 'quantity', '1') as quantity
+            from jsonb_array_elements(session.line_items) with ordinality as e(item, place)) i
+    left join payments.prices p on p.environment = session.environment and p.stripe_price_id = i.price
+$$;
+
+-- The currency to pay in: the order's, so that no other pays it, else that of the prices, where the catalog knows one of all. Stripe takes a
+-- currency that each price has, as its own or among its options, and refuses the session otherwise: better no payment than one that does
+-- not fit the order.
+create function payments.checkout_currency(session payments.checkout_session) returns text
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return coalesce(payments.order_currency(session.metadata ->> 'order_id'), (
+    select lower(min(i.currency))
+      from payments.session_items(session) i
+    having count(*) = count(i.currency) and count(distinct lower(i.currency)) = 1));
+end
+$$;
+
+-- Whether a session's subject never had a trial and is not about to have one. Another session counts while its page can be paid: a day after
+-- its request was made (Stripe keeps a session open that long, and forgets an idempotency key then), a month where Stripe may recover it;
+-- and for good once it is completed. One that failed offers nothing.
+create function payments.may_have_trial(session payments.checkout_session) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if session.subject_id is null then
+    return false;
+  end if;
+  if current_setting('transaction_read_only') = 'off' then
+    perform payments.lock_trials(session.environment, session.subject_type, session.subject_id);
+  end if;
+  return not exists (
+      select from payments.subscriptions s
+       where s.environment = session.environment and s.subject_type = session.subject_type and s.subject_id = session.subject_id
+         and (s.trial_start is not null or s.trial_end is not null or s.status = 'trialing'))
+    and not exists (
+      select from payments.checkout_sessions s
+       where s.environment = session.environment and s.subject_type = session.subject_type and s.subject_id = session.subject_id
+         and s.id <> session.id and s.request #> '{params,subscription_data,trial_period_days}' is not null
+         and case s.status
+               when 'completed' then true
+               when 'failed' then false
+               when 'expired' then s.request #> '{params,after_expiration,recovery,enabled}' = 'true' and s.updated_at > now() - interval '31 days'
+               else s.updated_at > now() - interval '25 hours' end);
+end
+$$;
+
+create function payments.checkout_params(session payments.checkout_session) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  request jsonb;
+  params jsonb;
+begin
+  select jsonb_build_object(
+           'version', payments.stripe_version(),
+           'defaults', payments.checkout_defaults_of(session.environment, null),
+           'prices', jsonb_agg(jsonb_build_object('price', i.price, 'recurring', i.recurring,
+                                                  'params', payments.checkout_defaults_of(session.environment, i.price)) order by i.place),
+           'row', jsonb_build_object(
+             'mode', session.mode,
+             'line_items', jsonb_agg(jsonb_build_object('price', i.price, 'quantity', i.quantity) order by i.place),
+             'success_url', session.success_url,
+             'cancel_url', session.cancel_url,
+             'client_reference_id', session.id::text,
+             'metadata', payments.metadata_to_send(session)),
+           'customer', (
+             select m.stripe_customer_id
+               from payments.stripe_customer_mappings m
+              where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id),
+           'customer_email', session.customer_email,
+           'has_subject', session.subject_id is not null,
+           'currency', payments.checkout_currency(session),
+           'may_have_trial', true,
+           'now', floor(extract(epoch from clock_timestamp()))::bigint)
+    into request
+    from payments.session_items(session) i;
+  params := payments.merged_checkout_params(request);
+  if params #> '{subscription_data,trial_period_days}' is not null and not payments.may_have_trial(session) then
+    params := payments.merged_checkout_params(request || '{"may_have_trial": false}');
+  end if;
+  return params;
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   sessions
+
+set local search_path = pg_catalog, pg_temp;
+
 -- Row security of the session tables: deny by default, and each INSERT policy with its SELECT policy, since on conflict and
 -- returning need both. A type of subject that is registered brings its own pairs (subjects.sql), a role that is made an
 -- admin a policy of its own (grants.sql).
@@ -4722,7 +4959,8 @@ begin
 end
 $$;
 
-/* Records what Stripe answered to stripe_request: its id, url, customer and what it pays for; the session is open (a portal session created).
+/* Records what Stripe answered to stripe_request: its id, url or client_secret, customer and what it pays for; the session is open (a portal
+   session created).
    A webhook may have come first: what is known stays, and no status goes back. Returns the row.
 
    Raises P0002 (no such session), 22023 (not the response to this session's request). */
@@ -4794,6 +5032,9 @@ begin
                                              else s.stripe_checkout_session_id end,
            claimed_by_session = null,
            url = coalesce(response operator(pg_catalog.->>) 'url', s.url),
+           -- Of a session that a webhook moved on nobody needs it; of one that Stripe recovered from it, it is not.
+           client_secret = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed', 'open']) and s.recovered_from is null
+                                then coalesce(response operator(pg_catalog.->>) 'client_secret', s.client_secret) end,
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
            stripe_payment_intent_id = coalesce(s.stripe_payment_intent_id,
                                                payments.stripe_id(response operator(pg_catalog.->) 'payment_intent')),
@@ -4980,6 +5221,7 @@ create type payments.checkout_session as (
   claimed_by_session text,
   recovered_from text,
   url text,
+  client_secret text,
   last_error text,
   raw jsonb,
   request jsonb,
@@ -5086,8 +5328,8 @@ as $$ select payments.insert_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, $9
 /* Inserts a checkout session as the caller and returns it. The same key and the same request by the same caller returns the
    first row, whatever its state.
 
-   Raises 22023 (a bad argument), 42501 (not the caller's subject), 55000 (live is not approved), PT409 (the key was used for
-   another request). */
+   Raises 22023 (a bad argument), 42501 (not the caller's subject), 55000 (live is not approved), 23505 (the subject has a subscription
+   of that product), PT409 (the key was used for another request). */
 create function payments.create_checkout_session(
   environment text, mode text, line_items jsonb, success_url text, cancel_url text,
   subject_type text default null, subject_id text default null, customer_email text default null,
@@ -5201,43 +5443,6 @@ as $$
     from payments.linking_metadata(session) links, jsonb_strip_nulls(links) as sent (linking)
 $$;
 
-create function payments.checkout_params(session payments.checkout_session) returns jsonb
-  language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-  metadata jsonb := payments.metadata_to_send(session);
-  customer text;
-  params jsonb;
-begin
-  select m.stripe_customer_id into customer
-    from payments.stripe_customer_mappings m
-   where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id;
-  params := jsonb_build_object(
-    'mode', session.mode,
-    'line_items', (
-      select jsonb_agg(jsonb_build_object('price', coalesce(i.item ->> 'price', i.item ->> 'stripePriceId'),
-                                          'quantity', coalesce(i.item -> 'quantity', '1')) order by i.place)
-        from jsonb_array_elements(session.line_items) with ordinality as i(item, place)),
-    'success_url', session.success_url,
-    'cancel_url', session.cancel_url,
-    'client_reference_id', session.id::text,
-    'metadata', metadata,
-    case session.mode when 'payment' then 'payment_intent_data' else 'subscription_data' end,
-    jsonb_build_object('metadata', metadata));
-  if customer is not null then
-    return params || jsonb_build_object('customer', customer);
-  end if;
-  if session.customer_email is not null then
-    params := params || jsonb_build_object('customer_email', session.customer_email);
-  end if;
-  -- Without it a one-time checkout makes a guest, and the subject never gets a customer of its own.
-  if session.mode = 'payment' and session.subject_id is not null then
-    params := params || '{"customer_creation": "always"}';
-  end if;
-  return params;
-end
-$$;
-
 create function payments.portal_params(session payments.customer_portal_session) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -5258,14 +5463,15 @@ begin
 end
 $$;
 
-/* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key and params, nested as
-   Stripe's API names them. The same session gives the same request, so that it may be sent again under its key: what was
-   said first is kept with the row, whatever becomes of the subject's customer or of payments.metadata_prefix meanwhile.
+/* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key, stripe_version (for the header
+   Stripe-Version) and params, nested as Stripe's API names them. The same session gives the same request, so that it may be sent again
+   under its key: what was said first is kept with the row, whatever becomes of the subject's customer, of checkout defaults or of a
+   setting meanwhile.
    (Where nothing can be written, on a standby, it is said and not kept.) Stripe takes 50 keys of metadata: the keys that link
    back go first, of the row's own as many as there is room for, in the order of their names; the others stay in the row.
 
    Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
-   customer). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
+   customer), 25001 (a trial, under another isolation level than read committed), 22023 (payments.stripe_version). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
 create function payments.stripe_request(session_id uuid) returns jsonb
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
@@ -5298,6 +5504,7 @@ begin
     select s.request into kept from payments.checkout_sessions s where s.id = session_id;
     said := coalesce(kept, jsonb_build_object(
       'method', 'POST', 'path', '/v1/checkout/sessions', 'idempotency_key', 'checkout_session_' || session_id,
+      'stripe_version', payments.stripe_version(),
       'params', payments.checkout_params(checkout)));
   else
     select (jsonb_populate_record(null::payments.customer_portal_session, to_jsonb(s.*))).* into portal
@@ -5309,6 +5516,7 @@ begin
     select s.request into kept from payments.customer_portal_sessions s where s.id = session_id;
     said := coalesce(kept, jsonb_build_object(
       'method', 'POST', 'path', '/v1/billing_portal/sessions', 'idempotency_key', 'portal_session_' || session_id,
+      'stripe_version', payments.stripe_version(),
       'params', payments.portal_params(portal)));
   end if;
   if kept is null and may_write then
@@ -5340,7 +5548,8 @@ begin
   if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass and tgname = 'payments_secrets') then
     create trigger payments_secrets
       before update of subject_type, subject_id, customer_email, line_items, success_url, cancel_url, idempotency_key,
-        metadata, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, last_error, raw
+        metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url,
+        client_secret, last_error, raw
       on payments.checkout_sessions for each row
       execute function payments.keep_secrets_out();
     alter trigger payments_secrets on payments.checkout_sessions depends on extension payments;
@@ -5857,6 +6066,38 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'request_digest_wrapper';
 
+-- src/session/defaults.rs
+-- payments::session::defaults::check_checkout_defaults
+CREATE  FUNCTION "check_checkout_defaults"(
+	"params" jsonb /* Jsonb */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'check_checkout_defaults_wrapper';
+
+-- src/session/defaults.rs
+-- payments::session::defaults::lock_trials
+CREATE  FUNCTION "lock_trials"(
+	"environment" TEXT, /* & str */
+	"subject_type" TEXT, /* & str */
+	"subject_id" TEXT /* & str */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'lock_trials_wrapper';
+
+-- src/session/defaults.rs
+-- payments::session::defaults::merged_checkout_params
+CREATE  FUNCTION "merged_checkout_params"(
+	"request" jsonb /* Jsonb */
+) RETURNS jsonb /* pgrx :: JsonB */
+IMMUTABLE STRICT PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'merged_checkout_params_wrapper';
+
 -- src/session/mod.rs
 -- payments::session::without_secrets
 CREATE  FUNCTION "without_secrets"(
@@ -6011,6 +6252,14 @@ STRICT STABLE PARALLEL SAFE
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'metadata_prefixes_wrapper';
+
+-- src/settings.rs
+-- payments::settings::stripe_version
+CREATE  FUNCTION "stripe_version"() RETURNS TEXT /* String */
+STRICT STABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'stripe_version_wrapper';
 
 -- src/trust.rs
 -- payments::trust::acting_role_is_admin
