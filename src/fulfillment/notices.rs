@@ -38,7 +38,9 @@ struct Found {
 /// Makes the jobs of these notices what the notices say.
 pub(super) fn give(keys: &BTreeSet<Key>) {
     for target in targets(TargetKind::FulfillmentJobs).iter() {
-        keys.iter().for_each(|key| give_to(target, key));
+        for key in keys {
+            give_to(target, key);
+        }
     }
 }
 

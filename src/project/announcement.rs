@@ -15,7 +15,7 @@ use crate::settings;
 pub(super) fn project_upcoming(incoming: &Incoming) -> Result<(), Unreadable> {
     let Some((id, renewal)) = Renewal::read(&incoming.object)? else { return Ok(()) };
     let customer = renewal.customer.clone();
-    project(incoming, id, customer, Entry { renewal: Some(renewal), ..subscription_history::entry(incoming) })
+    project(incoming, &id, customer, &Entry { renewal: Some(renewal), ..subscription_history::entry(incoming) })
 }
 
 /// Projects a discount of a subscription: it tells what the discount takes, where the subscription names only its id.
@@ -29,18 +29,18 @@ pub(super) fn project_discount(incoming: &Incoming) -> Result<(), Unreadable> {
     let Some((subscription, discount)) = id("subscription").zip(discount) else { return Ok(()) };
     project(
         incoming,
-        subscription,
+        &subscription,
         id("customer"),
-        Entry { discount: Some(discount), ..subscription_history::entry(incoming) },
+        &Entry { discount: Some(discount), ..subscription_history::entry(incoming) },
     )
 }
 
-fn project(incoming: &Incoming, id: String, customer: Option<String>, entry: Entry) -> Result<(), Unreadable> {
+fn project(incoming: &Incoming, id: &str, customer: Option<String>, entry: &Entry) -> Result<(), Unreadable> {
     let environment = incoming.environment;
-    let locked: Vec<String> = customer.into_iter().chain([id.clone()]).collect();
+    let locked: Vec<String> = customer.into_iter().chain([id.to_owned()]).collect();
     payment_group::lock_objects(environment, &locked);
-    subscription_history::store(environment, &id, &entry);
-    let snapshots = mirror::mirrored(environment, &id);
+    subscription_history::store(environment, id, entry);
+    let snapshots = mirror::mirrored(environment, id);
     let known = match newest_and_undecided(&snapshots) {
         Some((newest, _)) => {
             let prefix = settings::metadata_prefix();
@@ -48,6 +48,6 @@ fn project(incoming: &Incoming, id: String, customer: Option<String>, entry: Ent
         }
         None => None,
     };
-    subscription_history::derive(environment, &id, known.as_ref());
+    subscription_history::derive(environment, id, known.as_ref());
     Ok(())
 }
