@@ -142,7 +142,7 @@ impl Past {
 
     /// What was there before, and the lines that are not about what lapses.
     pub(super) fn read(&self, found: Option<&str>) -> (i64, Vec<Line>) {
-        let read = found.map(serde_json::from_str::<Ledger>).unwrap_or_else(|| Ok(Ledger::default()));
+        let read = found.map_or_else(|| Ok(Ledger::default()), serde_json::from_str::<Ledger>);
         let Ledger { balance, lines } =
             read.unwrap_or_else(|error| error!("the ledger's lines have another shape: {error}"));
         let of_lot = |source: &str| {

@@ -194,6 +194,8 @@ fn is_id(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     fn change(price: Option<&str>, quantity: Option<i64>) -> Change {
@@ -290,12 +292,12 @@ mod tests {
         assert_eq!(of(&[offered("prod_2")]), Ok(Some("si_1".into())));
         assert_eq!(of(&[]), Err(Refusal::PriceUnknown("price_1".into())));
         let live = Offered { environment: "live".into(), ..offered("prod_2") };
-        assert_eq!(of(std::slice::from_ref(&live)), Err(Refusal::PriceElsewhere("price_1".into())));
+        assert_eq!(of(from_ref(&live)), Err(Refusal::PriceElsewhere("price_1".into())));
         assert_eq!(of(&[live, offered("prod_2")]), Ok(Some("si_1".into())));
         let inactive = Offered { active: false, ..offered("prod_2") };
         assert_eq!(of(&[inactive]), Err(Refusal::PriceInactive("price_1".into())));
-        let once = Offered { recurring: false, ..offered("prod_2") };
-        assert_eq!(of(&[once]), Err(Refusal::PriceMode { price: "price_1".into(), recurring: false }));
+        let one_time = Offered { recurring: false, ..offered("prod_2") };
+        assert_eq!(of(&[one_time]), Err(Refusal::PriceMode { price: "price_1".into(), recurring: false }));
         let euros = Offered { currency: Some("eur".into()), ..offered("prod_2") };
         let refusal =
             Refusal::PriceCurrency { price: "price_1".into(), currency: "eur".into(), subscribed: "usd".into() };
@@ -324,7 +326,7 @@ mod tests {
         let metered = Offered { metered: true, ..offered("prod_a") };
         let one = subscribed(&[usage]);
         assert_eq!(change(None, Some(3)).item(&one, &[]), Err(Refusal::MeteredQuantity));
-        assert_eq!(change(Some("price_b"), Some(3)).item(&one, &[metered.clone()]), Err(Refusal::MeteredQuantity));
+        assert_eq!(change(Some("price_b"), Some(3)).item(&one, from_ref(&metered)), Err(Refusal::MeteredQuantity));
         assert_eq!(change(Some("price_b"), None).item(&one, &[metered]), Ok(Some("si_1".into())));
         assert_eq!(change(Some("price_b"), Some(3)).item(&one, &[offered("prod_a")]), Ok(Some("si_1".into())));
     }

@@ -235,7 +235,7 @@ impl Refusal {
             Self::Secret(column) => {
                 format!("Its value, which is not shown, begins as Stripe's keys do; {column} is readable by others.")
             }
-            Self::Environment(given) | Self::Mode(given) => shown(given.as_deref()),
+            Self::Environment(given) | Self::Mode(given) | Self::Action(given) => shown(given.as_deref()),
             Self::Missing(column) => format!("{column} is null."),
             Self::IncompleteSubject(column) => format!("{column} is null, the other is not."),
             Self::SubscriptionWithoutSubject => "subject_type and subject_id are null.".to_owned(),
@@ -284,7 +284,6 @@ impl Refusal {
             Self::StripeId(_) => {
                 "It is empty, too long, or has other characters than letters, digits and _.".to_owned()
             }
-            Self::Action(given) => shown(given.as_deref()),
             Self::ChangeOnly => "The action is another.".to_owned(),
             Self::NothingToChange => "price and quantity are null.".to_owned(),
             Self::Quantity(given) => format!("It is {given}, which is not from 1 to {MAX_QUANTITY}."),
@@ -351,7 +350,7 @@ impl Refusal {
             Self::Isolation | Self::IsolationOfTrial => "Begin the transaction with isolation level read committed.",
             Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
             Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
-            Self::NotOwned { .. } => "Ask as someone who may bill for it.",
+            Self::NotOwned { .. } | Self::SubscriptionNotOwned(_) => "Ask as someone who may bill for it.",
             Self::StripeId(_) => "Pass the id as Stripe writes it.",
             Self::Action(_) => "Pass 'cancel', 'resume' or 'change'.",
             Self::ChangeOnly => "Leave them out, or pass 'change'.",
@@ -371,7 +370,6 @@ impl Refusal {
                 "Change it at Stripe, or open the portal with payments.create_customer_portal_session()."
             }
             Self::SubscriptionUnknown(_) => "Sync it with payments.sync_stripe_objects(), or wait for its first event.",
-            Self::SubscriptionNotOwned(_) => "Ask as someone who may bill for it.",
             Self::TooManyOpen { kind: "subscription change", .. } => "Wait until the first of them is a day old.",
             Self::TooManyOpen { kind: "customer portal", .. } => "Use the one that was opened last, or wait.",
             Self::TooManyOpen { .. } => {

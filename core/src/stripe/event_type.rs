@@ -4,8 +4,8 @@
 //! Source: <https://docs.stripe.com/api/events/types>.
 
 use ObjectKind::{
-    Charge, CheckoutSession, Customer, Discount, Dispute, Entitlements, Invoice, InvoiceLines, InvoicePayment, LineItems,
-    PaymentIntent, PaymentMethod, Price, Product, Refund, Subscription, UpcomingInvoice,
+    Charge, CheckoutSession, Customer, Discount, Dispute, Entitlements, Invoice, InvoiceLines, InvoicePayment,
+    LineItems, PaymentIntent, PaymentMethod, Price, Product, Refund, Subscription, UpcomingInvoice,
 };
 
 /// A kind of Stripe object that rows are made from.
@@ -64,7 +64,8 @@ impl ObjectKind {
     /// invoice that is not made yet has no id.
     #[must_use]
     pub fn in_back_fill(object_type: &str) -> Option<Self> {
-        let is_alone = |kind: &Self| !matches!(kind, Entitlements | LineItems | InvoiceLines | UpcomingInvoice | Discount);
+        let is_alone =
+            |kind: &Self| !matches!(kind, Entitlements | LineItems | InvoiceLines | UpcomingInvoice | Discount);
         Self::named(object_type).filter(is_alone)
     }
 
