@@ -51,6 +51,7 @@ READ_ELSEWHERE = {
     "subscription_requests_subject_idx": "the same of subscription requests",
     "subscription_requests_subscription_idx": "tell_of_next_change(): whether another request of the subscription waits",
     "webhook_events_object_idx": "explain(): the events of a customer, subscription, product or price, and those that changed nothing",
+    "webhook_events_open_idx": "doctor(): the events that failed or wait",
 }
 INDEX_OF_PLAN = re.compile(r"(?:Index(?: Only)? Scan|Bitmap Index Scan)(?: Backward)?(?: using| on) (\w+)")
 # What PostgreSQL can't prepare; it is run instead.
