@@ -352,7 +352,8 @@ begin
     select p.oid::regprocedure as name, p.proname ~ '_body$' as is_body
       from pg_catalog.pg_proc p
      where p.pronamespace = 'payments'::regnamespace
-       and (p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin', 'caller_usable_subjects')
+       and (p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin', 'caller_usable_subjects',
+                         'caller_access_until')
             or exists (select from pg_catalog.pg_depend d
                          join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname = 'payments'
                         where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))
@@ -445,7 +446,8 @@ begin
            exists (select from pg_catalog.pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
       from pg_catalog.pg_proc p
      where p.pronamespace = 'payments'::regnamespace
-       and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin', 'caller_usable_subjects')
+       and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin', 'caller_usable_subjects',
+                         'caller_access_until')
   loop
     if not object.member then
       execute format('alter extension payments add %s', object.name);
@@ -596,6 +598,7 @@ as $$
         created_at timestamptz not null default now()
       );
       create index on {table} (subject_type, subject_id, id);
+      create index on {table} (subject_type, subject_id, created_at);
     $ddl$
     when 'user_entitlements' then $ddl$
       create table {table} (
@@ -2069,6 +2072,8 @@ as $function$
            coalesce(format(', %s %s', fact ->> 'amount_total', fact ->> 'currency'), ''))
     when 'checkout.session.line_items' then format('Stripe''s line items of checkout session %s are known%s', fact ->> 'session',
            case when fact ->> 'has_more' = 'true' then ', but for some' else '' end)
+    when 'invoice.lines' then format('all lines of invoice %s are known%s', fact ->> 'invoice',
+           case when fact #>> '{lines,has_more}' = 'true' then ', but for some' else '' end)
     when 'payment_intent' then format('payment intent %s is %s: %s of %s %s received', fact ->> 'id', fact ->> 'status',
            fact ->> 'amount_received', fact ->> 'amount', fact ->> 'currency')
     when 'charge' then format('charge %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
@@ -2123,7 +2128,6 @@ as $function$
        and s.environment = m.environment and s.stripe_customer_id = m.stripe_customer_id
      where m.environment in ('test', 'live') and m.stripe_customer_id = reference
   ), ordered as (
-    -- No index leads from an order to its sessions, so all sessions are read where the reference is none of Stripe's ids.
     select a.* from asked a
     union all
     select s.* from payments.checkout_sessions s
@@ -2201,6 +2205,13 @@ as $function$
     select n.environment, 'session:' || n.key from named n where n.key like 'cs\_%'
     union
     select n.environment, 'subscription:' || n.key from named n where n.key like 'sub\_%'
+    union
+    -- Of an invoice its attempts, of a subscription its periods.
+    select f.environment, f.source collate "default"
+      from (select a.environment, case when a.key like 'in\_%' then 'invoice:' else 'subscription:' end || a.key as of
+              from named a where a.key like 'in\_%' or a.key like 'sub\_%') n
+      join payments.fulfillments f
+        on f.environment = n.environment and f.source > (n.of || ':') collate "C" and f.source < (n.of || ';') collate "C"
   )
   select s.environment, s.created_at,
          format('%s asked to pay for %s: %s session %s of %s', coalesce(nullif(s.created_by, ''), 'a guest or a backend'),
@@ -2354,7 +2365,7 @@ begin
              when f.kind = 'subscriptions'
                then 'cancel the subscription at Stripe, or leave it as it is: this goes when its access ends or the money is back'
              when f.item = 'line_items' then 'pass what Stripe answers to payments.sync_stripe_objects(): it is given then'
-             when f.item like 'lines:%' then 'pass the invoice with all its lines to payments.sync_stripe_objects()'
+             when f.item like 'lines:%' then 'pass what Stripe answers to payments.sync_stripe_objects(): the rest is given then'
              when f.reason like 'no order has the id %'
                then 'insert the order, or mend metadata.order_id of the checkout session, then call payments.retry_fulfillments()'
              when f.reason like 'the order is already paid%' then 'refund one of the two payments at Stripe'
@@ -2370,7 +2381,9 @@ begin
         select h.amount, h.amount_refunded, h.currency, h.paid_at
           from payments.payment_history h
          where h.environment = f.environment and h.type <> 'refund'
-           and h.stripe_checkout_session_id = case when f.source like 'session:%' then substr(f.source, 9) else s.stripe_checkout_session_id end
+           and h.stripe_checkout_session_id
+               -- The sources of fulfillments have another collation than the index.
+               = case when f.source like 'session:%' then substr(f.source, 9) else s.stripe_checkout_session_id end collate "default"
         union all
         select h.amount, h.amount_refunded, h.currency, h.paid_at
           from payments.payment_history h
@@ -2694,6 +2707,90 @@ set local search_path = payments, pg_temp;
 -- src/lib.rs
 -- requires:
 --   fulfillment
+--   requests
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What must be fetched from Stripe because a purchase waits for it.
+
+create type payments.stripe_read as (environment text, path text, params jsonb, reason text);
+
+-- After so many tries a person is asked: the purchase stands in payments.review all the time.
+create function payments.most_reads() returns integer
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$ select 8 $$;
+
+-- What purchases wait for. Each says in payments.fulfillments what it is: Stripe's line items of a session, or the lines of an invoice.
+create function payments.awaited_reads() returns setof payments.stripe_read
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select distinct on (f.environment, w.path) f.environment, w.path, jsonb_build_object('limit', 100), f.reason
+    from payments.fulfillments f
+    left join payments.checkout_sessions s
+      on s.id = case when f.source ~ '^checkout:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(f.source, 10)::uuid end
+   cross join lateral (
+     select case
+              when starts_with(f.item, 'lines:in_') then format('/v1/invoices/%s/lines', substr(f.item, 7))
+              when f.item = 'line_items' and f.reason ~ '/v1/invoices/in_[0-9A-Za-z_]+/lines'
+                then substring(f.reason from '/v1/invoices/in_[0-9A-Za-z_]+/lines')
+              when f.item = 'line_items'
+                then format('/v1/checkout/sessions/%s/line_items',
+                            coalesce(s.stripe_checkout_session_id, case when f.source like 'session:%' then substr(f.source, 9) end))
+            end as path) w
+   where f.environment = any ('{test,live}') and f.state = 'needs_review'
+     and (f.item = 'line_items' or starts_with(f.item, 'lines:in_'))
+     and w.path is not null and w.path !~ '//'
+   order by f.environment, w.path, f.updated_at
+$$;
+
+/* Takes up to n objects that are to be fetched from Stripe with GET because a purchase waits for them, for this worker alone: the line
+   items of a completed session, the lines of an invoice of which the event had a part. All pages of one together, as one list with its url, are passed
+   to sync_stripe_objects(). What is not there after the lease is claimed again, later and later; after 8 tries only a person is asked, in payments.review.
+
+   Raises 22023 (n or lease). */
+create function payments.claim_stripe_reads(n integer default 10, lease interval default '5 minutes')
+  returns setof payments.stripe_read
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.claim_stripe_reads_body(n integer, lease interval) returns setof payments.stripe_read
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  awaited payments.stripe_read;
+  given integer := 0;
+begin
+  perform payments.check_lease(n, lease);
+  for awaited in
+    select a.*
+      from payments.awaited_reads() a
+      left join payments.read_leases l on l.path = a.path and l.environment = a.environment
+     where l.due_at is null or (l.due_at <= clock_timestamp() and l.attempt < payments.most_reads())
+     order by coalesce(l.due_at, '-infinity'), a.path
+  loop
+    exit when given >= n;
+    -- As with requests: the lease's own row decides. Each try waits twice as long as the one before.
+    insert into payments.read_leases as l (environment, path, attempt, due_at)
+    values (awaited.environment, awaited.path, 1, clock_timestamp() + lease)
+    on conflict on constraint read_leases_pkey do update
+       set attempt = l.attempt + 1, due_at = clock_timestamp() + lease * (2 ^ least(l.attempt, 10))
+     where l.due_at <= clock_timestamp() and l.attempt < payments.most_reads();
+    if found then
+      given := given + 1;
+      return next awaited;
+    end if;
+  end loop;
+  delete from payments.read_leases l
+   where l.due_at < clock_timestamp()
+     and not exists (select from payments.awaited_reads() a where a.path = l.path and a.environment = l.environment);
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   fulfillment
 --   subjects
 
 set local search_path = pg_catalog, pg_temp;
@@ -2920,7 +3017,8 @@ as $$
     from (values
       ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}'::text[], 'project_payments', 'payment_history', '{insert,update}'::text[]),
       ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscriptions', '{insert,update,delete}'),
-      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}')
+      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}'),
+      ('{fulfillment_jobs}', 'project_fulfillment_job', 'notices', '{insert,update,delete}')
     ) as w(kinds, function, relation, events)
     join statement_trigger t on t.event = any (w.events)
    where $1 = any (w.kinds)
@@ -3229,7 +3327,8 @@ create function payments.subject_policy_drops(subject_type text) returns setof t
 as $$
   select format('drop policy %I on %s', p.polname, p.polrelid::regclass)
     from pg_policy p
-   where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass)
+   where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass,
+                        'payments.subscription_requests'::regclass)
      and p.polname in (payments.subject_policy($1, 'select'), payments.subject_policy($1, 'insert'))
    order by p.polrelid, p.polname
 $$;
@@ -3238,7 +3337,7 @@ create function payments.subject_policies(subject_type text, by_predicate boolea
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select made.ddl
-    from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions')) as t (relation)
+    from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions'), ('payments.subscription_requests')) as t (relation)
    cross join lateral (values
      (1, format('create policy %I on %s for select using (%s)', payments.subject_policy($1, 'select'), t.relation, format(
         case when $2 then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'
@@ -3619,6 +3718,159 @@ set local search_path = payments, pg_temp;
 
 -- src/lib.rs
 -- requires:
+--   paywalls
+--   grants
+
+set local search_path = pg_catalog, pg_temp;
+
+-- A customer's own billing page: the mirrors of invoices and payment methods, and what members read of them, and of the subscriptions
+-- of their subjects.
+--
+-- The right to bill shows invoices and payment methods: a hosted invoice shows names, addresses and amounts and can be paid, and a
+-- card is its payer's. The right to use shows subscriptions: whoever enjoys one may know what it is, and until when it lasts; what
+-- it costs, only whoever may bill.
+--
+-- A view reads as its owner, past the tables' row security, and asks for the caller's subjects once a query. It reads from two
+-- relations at least, so that nobody writes through it, whatever is granted on it; and it calls no member of the extension, so
+-- that DROP EXTENSION keeps it: see identity.sql. Once live was approved, it shows live alone, as all paywalls do.
+
+-- Until when a subscription of a subject that the caller may use gives access: the rule of all paywalls.
+create function payments.caller_access_until_body(environment text, stripe_subscription_id text) returns timestamptz
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select payments.access_until(s.environment, s.stripe_subscription_id)
+    from payments.subscriptions s
+   where s.stripe_subscription_id = $2 and s.environment = $1 and payments.may_use_subject(s.subject_type, s.subject_id)
+$$;
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
+  -- Each is its newest snapshot, and its subject that of its payment. A draft that was deleted has no row. raw is for backends that write
+  -- it: an invoice with its lines is large, comes with five events or more, and its newest is in webhook_events.
+  -- hosted_invoice_url_expires_at follows from Stripe's rule (fold/invoice.rs of the core).
+  if to_regclass('payments.invoices') is null then
+    create table payments.invoices (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_invoice_id text not null,
+      number text,
+      status text,
+      stripe_customer_id text,
+      stripe_subscription_id text,
+      subject_type text,
+      subject_id text,
+      currency text,
+      amount_due bigint,
+      amount_paid bigint,
+      amount_remaining bigint,
+      period_start timestamptz,
+      period_end timestamptz,
+      due_date timestamptz,
+      hosted_invoice_url text,
+      hosted_invoice_url_expires_at timestamptz,
+      invoice_pdf text,
+      raw jsonb not null default '{}',
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_invoice_id, environment)
+    );
+    create index invoices_subject_idx on payments.invoices (subject_type, subject_id) where subject_id is not null;
+  end if;
+
+  -- Of a detached one the customer is whose it was. is_default: its customer, or a subscription of theirs that has not ended, names it.
+  if to_regclass('payments.payment_methods') is null then
+    create table payments.payment_methods (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_payment_method_id text not null,
+      stripe_customer_id text,
+      type text,
+      brand text,
+      last4 text,
+      exp_month integer,
+      exp_year integer,
+      is_default boolean not null default false,
+      detached_at timestamptz,
+      raw jsonb not null default '{}',
+      synced_at timestamptz not null default now(),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_payment_method_id, environment)
+    );
+    create index payment_methods_customer_idx on payments.payment_methods (stripe_customer_id, environment);
+    -- As in tables.sql.
+    if exists (select from pg_settings s where s.name = 'default_toast_compression' and 'lz4' = any (s.enumvals)) then
+      alter table payments.payment_methods alter column raw set compression lz4;
+    end if;
+  end if;
+
+  -- Drafts are nobody's yet: Stripe's portal shows none either. A URL that has expired is left out.
+  if to_regclass('payments.my_invoices') is null then
+    create view payments.my_invoices with (security_barrier = true) as
+    select i.environment, i.stripe_invoice_id, i.number, i.status, i.subject_type, i.subject_id, i.stripe_subscription_id, i.currency,
+           i.amount_due, i.amount_paid, i.amount_remaining, i.period_start, i.period_end, i.due_date,
+           case when i.hosted_invoice_url_expires_at > now() then i.hosted_invoice_url end as hosted_invoice_url,
+           case when i.hosted_invoice_url_expires_at > now() then i.invoice_pdf end as invoice_pdf, i.hosted_invoice_url_expires_at
+      from (select distinct c.subject_type, c.subject_id from payments.caller_subjects() c) mine
+      join payments.invoices i on i.subject_type = mine.subject_type and i.subject_id = mine.subject_id
+     where i.status <> 'draft'
+       and i.environment = (select case when exists (select from payments.environments e
+                                                      where e.environment = 'live' and e.went_live_at is not null)
+                                        then 'live' else 'test' end);
+  end if;
+
+  -- Those that are attached. Whose a method is, the customer's mapping says.
+  if to_regclass('payments.my_payment_methods') is null then
+    create view payments.my_payment_methods with (security_barrier = true) as
+    select p.environment, p.stripe_payment_method_id, m.subject_type, m.subject_id, p.type, p.brand, p.last4, p.exp_month, p.exp_year,
+           p.is_default
+      from (select distinct c.subject_type, c.subject_id from payments.caller_subjects() c) mine
+      join payments.stripe_customer_mappings m on m.subject_type = mine.subject_type and m.subject_id = mine.subject_id
+      join payments.payment_methods p on p.stripe_customer_id = m.stripe_customer_id and p.environment = m.environment
+     where p.detached_at is null
+       and p.environment = (select case when exists (select from payments.environments e
+                                                      where e.environment = 'live' and e.went_live_at is not null)
+                                        then 'live' else 'test' end);
+  end if;
+
+  -- One row for each item of a subscription.
+  if to_regclass('payments.my_subscriptions') is null then
+    create view payments.my_subscriptions with (security_barrier = true) as
+    select s.environment, s.stripe_subscription_id, i.stripe_subscription_item_id, s.subject_type, s.subject_id, s.status,
+           d.name as plan_name, coalesce(i.stripe_product_id, p.stripe_product_id) as stripe_product_id, i.stripe_price_id, i.quantity,
+           coalesce(i.current_period_start, s.current_period_start) as current_period_start,
+           coalesce(i.current_period_end, s.current_period_end) as current_period_end,
+           s.cancel_at_period_end, s.cancel_at, s.canceled_at, s.trial_end, s.pause_collection, s.pause_resumes_at,
+           payments.caller_access_until(s.environment, s.stripe_subscription_id) as access_until,
+           p.recurring_interval, p.recurring_interval_count,
+           bills.subject_id is not null as may_bill,
+           case when bills.subject_id is not null then p.unit_amount end as unit_amount,
+           case when bills.subject_id is not null then p.currency end as currency
+      from (select distinct c.subject_type, c.subject_id from payments.caller_usable_subjects() c) mine
+      join payments.subscriptions s on s.subject_type = mine.subject_type and s.subject_id = mine.subject_id
+      left join (select distinct c.subject_type, c.subject_id from payments.caller_subjects() c) bills
+        on bills.subject_type = s.subject_type and bills.subject_id = s.subject_id
+      left join payments.subscription_items i
+        on i.stripe_subscription_id = s.stripe_subscription_id and i.environment = s.environment
+      left join payments.prices p on p.stripe_price_id = i.stripe_price_id and p.environment = i.environment
+      left join payments.products d
+        on d.stripe_product_id = coalesce(i.stripe_product_id, p.stripe_product_id) and d.environment = i.environment
+     where s.environment = (select case when exists (select from payments.environments e
+                                                      where e.environment = 'live' and e.went_live_at is not null)
+                                        then 'live' else 'test' end);
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
 --   policies
 --   stripe_responses
 
@@ -3660,6 +3912,7 @@ as $$
     ('guest', 'payments.caller_owns(text,text)'),
     ('guest', 'payments.caller_usable_subjects()'),
     ('guest', 'payments.caller_usable_subjects(text)'),
+    ('member', 'payments.caller_access_until(text,text)'),
     ('guest', 'payments.has_entitlement(text)'),
     ('guest', 'payments.has_active_subscription(text,text,boolean)'),
     ('guest', 'payments.my_entitlements()'),
@@ -3678,6 +3931,8 @@ as $$
     ('guest', 'payments.ordinary_search_path()'),
     ('guest', 'payments.caller_is_admin()'),
 
+    ('member', 'payments.request_subscription_change(text,text,text,text,bigint,text)'),
+    ('member', 'payments.insert_subscription_request(text,text,text,text,bigint,text)'),
     ('member', 'payments.spend_credits(text,text,bigint,text,text)'),
 
     ('webhook', 'payments.stripe_webhook_test(json)'),
@@ -3691,13 +3946,22 @@ as $$
 
     ('admin', 'payments.insert_checkout_session_of_backend(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
     ('admin', 'payments.insert_portal_session_of_backend(text,text,text,text,text)'),
+    ('admin', 'payments.insert_subscription_request_of_backend(text,text,text,text,bigint,text)'),
     ('admin', 'payments.has_entitlement(text,text)'),
     ('admin', 'payments.entitlements_of(text)'),
     ('admin', 'payments.stripe_request(uuid)'),
     ('admin', 'payments.set_checkout_defaults(text,jsonb,text)'),
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
     ('admin', 'payments.record_stripe_error(uuid,text)'),
+    ('admin', 'payments.claim_session_requests(integer,interval)'),
+    ('admin', 'payments.postpone_session_request(uuid,interval,text)'),
+    ('admin', 'payments.claim_stripe_reads(integer,interval)'),
     ('admin', 'payments.handled_event_types()'),
+    ('admin', 'payments.events_cursor(text)'),
+    ('admin', 'payments.set_events_cursor(text,text)'),
+    ('admin', 'payments.record_webhook_endpoint(text,text,text,text)'),
+    ('admin', 'payments.sync_position(text,text)'),
+    ('admin', 'payments.record_sync(text,text,text,bigint,boolean,text)'),
     ('admin', 'payments.apply_stripe_event(text,jsonb)'),
     ('admin', 'payments.sync_stripe_objects(text,jsonb)'),
     ('admin', 'payments.sync_stripe_objects(text,jsonb,timestamptz)'),
@@ -3758,6 +4022,12 @@ as $$
     ('member', 'payments.customer_portal_sessions', 'select'),
     ('member', 'payments.customer_portal_sessions',
      'insert (id, environment, status, subject_type, subject_id, return_url, configuration_id)'),
+    ('member', 'payments.subscription_requests', 'select'),
+    ('member', 'payments.subscription_requests',
+     'insert (id, environment, status, stripe_subscription_id, action, stripe_price_id, quantity, idempotency_key)'),
+    ('member', 'payments.my_invoices', 'select'),
+    ('member', 'payments.my_payment_methods', 'select'),
+    ('member', 'payments.my_subscriptions', 'select'),
 
     -- Apps hang their own triggers on these.
     ('admin', 'payments.stripe_connections', 'select, insert, update, delete, trigger'),
@@ -3767,22 +4037,33 @@ as $$
     ('admin', 'payments.stripe_customer_mappings', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.checkout_sessions', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.customer_portal_sessions', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.subscription_requests', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.payment_history', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.subscriptions', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.subscription_items', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.invoices', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.payment_methods', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.webhook_events', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.benefits', 'select, insert, update, delete, trigger'),
     -- These are written by payments alone.
     ('admin', 'payments.checkout_defaults', 'select'),
     ('admin', 'payments.fulfillments', 'select, trigger'),
+    ('admin', 'payments.subscription_changes', 'select, trigger'),
+    ('admin', 'payments.notices', 'select, trigger'),
+    ('admin', 'payments.subscription_history', 'select'),
     ('admin', 'payments.credit_promises', 'select'),
     ('admin', 'payments.credit_holders', 'select'),
     ('admin', 'payments.credit_lots', 'select'),
     ('admin', 'payments.credit_schedules', 'select'),
+    ('admin', 'payments.request_leases', 'select'),
+    ('admin', 'payments.read_leases', 'select'),
+    ('admin', 'payments.sync_progress', 'select'),
     ('admin', 'payments.attachments', 'select'),
     ('admin', 'payments.granted_roles', 'select'),
     ('admin', 'payments.review', 'select'),
     ('admin', 'payments.unfulfilled_payments', 'select'),
+    ('admin', 'payments.revenue_by_day', 'select'),
+    ('admin', 'payments.monthly_recurring_revenue', 'select'),
     ('admin', 'payments.environments', 'select'),
     ('admin', 'payments.subject_types', 'select'),
     ('admin', 'payments.facts', 'select'),
@@ -3898,11 +4179,11 @@ begin
     on conflict on constraint granted_roles_pkey do update set revoked_at = null;
   end if;
   perform payments.change_grants(role, as_, true);
-  perform payments.grant_app_tables(role, as_);
+  perform payments.change_app_table_grants(role, as_, true);
 end
 $$;
 
-/* Takes back what grant_role() gave. It stays taken back: neither DROP EXTENSION and CREATE EXTENSION nor a dump gives it again to
+/* Takes back what grant_role() gave, also with the tables that create_app_tables() made. It stays taken back: neither DROP EXTENSION and CREATE EXTENSION nor a dump gives it again to
    a role that the installation knows by its name. What the role is besides, it stays. Returns whether it was recorded so.
    Raises 22023 (another word), 42501. */
 create function payments.revoke_role(role regrole, as_ text) returns boolean
@@ -3922,6 +4203,9 @@ begin
   select r.rolname, revoke_role_body.as_, now() from pg_roles r where r.oid = revoke_role_body.role::oid
   on conflict on constraint granted_roles_pkey do update set revoked_at = excluded.revoked_at;
   perform payments.change_grants(role, as_, false);
+  if was_recorded then
+    perform payments.change_app_table_grants(role, as_, false);
+  end if;
   return was_recorded;
 end
 $$;
@@ -4099,6 +4383,254 @@ set local search_path = payments, pg_temp;
 
 -- src/lib.rs
 -- requires:
+--   request_tables
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Who is asking. current_user_id() is in src/identity.rs; here is what policies may call.
+
+-- The callers' side of policies. Not members of the extension (see ownership.sql): a policy that depended on a member would
+-- keep DROP EXTENSION from working. Without the extension they raise, and so the policies deny. They stand in every dump, so the
+-- names that they have in the library stay. Those that an earlier install
+-- left are replaced, whatever they say; a script may replace only members, so each joins for as long as that takes.
+do $install$
+declare
+  kept regprocedure[];
+  left_over regprocedure;
+  definition text;
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  set local check_function_bodies = off;
+  kept := array(select p.oid::regprocedure from pg_catalog.pg_proc p
+                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin',
+                                                                       'caller_usable_subjects', 'caller_access_until'));
+  foreach left_over in array kept loop
+    execute format('alter extension payments add function %s', left_over);
+  end loop;
+  -- Whatever of these is there is a member by now, and belongs to a role that is trusted (roles.sql). They are the functions of
+  -- src/identity.rs and src/session/subject.rs under names of their own: a policy asks three of them for one INSERT, and one that
+  -- only called another would double that.
+  foreach definition in array array[
+    $ddl$
+      function payments.caller() returns text
+        language c stable parallel safe set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'current_user_id_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_subjects(subject_type text) returns setof text
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_subjects_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_subjects() returns table (subject_type text, subject_id text)
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_subjects_of_all_types_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_usable_subjects(subject_type text) returns setof text
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_usable_subjects_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_usable_subjects() returns table (subject_type text, subject_id text)
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_usable_subjects_of_all_types_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_owns(subject_type text, subject_id text) returns boolean
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'owns_subject_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_is_admin() returns boolean
+        language c stable parallel safe set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'acting_role_is_admin_wrapper'
+    $ddl$,
+    -- What a view asks of each subscription that it shows; its body is in billing.sql.
+    $ddl$
+      function payments.caller_access_until(environment text, stripe_subscription_id text) returns timestamptz
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'run_for_anyone'
+    $ddl$]
+  loop
+    execute 'create or replace' || definition;
+  end loop;
+  -- What was kept keeps its grants too; ownership.sql resets those of members alone.
+  foreach left_over in array kept loop
+    execute format('alter function %s owner to current_user', left_over);
+    execute format('revoke all on function %s from public', left_over);
+    execute format('alter extension payments drop function %s', left_over);
+  end loop;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   requests
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What the program beside the database keeps here: how far it read Stripe's list of events, its webhook endpoint, how far a back-fill got.
+
+create function payments.check_environment(environment text) returns void
+  language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if environment is null or environment not in ('test', 'live') then
+    raise exception 'environment must be test or live'
+      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(environment, 'null'))),
+            hint = 'Pass test or live.';
+  end if;
+end
+$$;
+
+-- Refuses what is no short name, or holds one of Stripe's secrets.
+create function payments.check_short(name text, value text, form text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.hide_secrets_from_log(array[value]);
+  if value is not null and (value <> payments.without_secrets(value) or value !~ form or char_length(value) > 2000) then
+    raise exception '% is not usable', name
+      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', left(value, 100))),
+            hint = 'Pass what Stripe told, without any key.';
+  end if;
+end
+$$;
+
+/* The id of the newest event that was read from Stripe's list of events; null where none was read yet. Raises 22023. */
+create function payments.events_cursor(environment text) returns text
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.events_cursor_body(environment text) returns text
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_environment(environment);
+  return (select c.events_cursor from payments.stripe_connections c where c.environment = $1);
+end
+$$;
+
+/* Keeps it, once every event up to it was applied, and when that was. Null: the list is to be read from its beginning. Raises 22023. */
+create function payments.set_events_cursor(environment text, event_id text) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.set_events_cursor_body(environment text, event_id text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_environment(environment);
+  perform payments.check_short('event_id', event_id, '^evt_[0-9A-Za-z_]{1,250}$');
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.stripe_connections as c (environment, events_cursor, events_read_at)
+  values ($1, $2, pg_catalog.now())
+  on conflict on constraint stripe_connections_environment_key do update
+     set events_cursor = excluded.events_cursor, events_read_at = excluded.events_read_at;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+end
+$$;
+
+/* Keeps which webhook endpoint Stripe posts to, since when, and in which API version it renders events: the connection is there.
+   Raises 22023. */
+create function payments.record_webhook_endpoint(environment text, endpoint_id text, url text, api_version text default null)
+  returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.record_webhook_endpoint_body(environment text, endpoint_id text, url text, api_version text)
+  returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_environment(environment);
+  perform payments.check_short('endpoint_id', coalesce(endpoint_id, ''), '^we_[0-9A-Za-z_]{1,250}$');
+  perform payments.check_short('url', coalesce(url, ''), '^https?://[^[:space:]@]+$');
+  perform payments.check_short('api_version', api_version, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9a-z._-]{0,50}$');
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.stripe_connections as c
+    (environment, webhook_endpoint_id, webhook_endpoint_url, webhook_configured_at, webhook_api_version, status)
+  values ($1, $2, $3, pg_catalog.now(), $4, 'connected')
+  on conflict on constraint stripe_connections_environment_key do update
+     set webhook_endpoint_id = excluded.webhook_endpoint_id, webhook_endpoint_url = excluded.webhook_endpoint_url,
+         webhook_configured_at = excluded.webhook_configured_at, webhook_api_version = excluded.webhook_api_version,
+         status = excluded.status;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+end
+$$;
+
+/* Where a back-fill of a resource ('customers', say) goes on; null: at the beginning, as also after it was finished. Raises 22023. */
+create function payments.sync_position(environment text, resource text) returns text
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.sync_position_body(environment text, resource text) returns text
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_environment(environment);
+  return (select p.cursor from payments.sync_progress p where p.environment = $1 and p.resource = $2 and p.finished_at is null);
+end
+$$;
+
+/* Records how far a back-fill of a resource got: the cursor of its next page and how many objects this page had, which are added up
+   from its beginning; that it is finished; or the error that it stopped at, after which it goes on where it was. What became of the
+   last back-fill of all resources stands in stripe_connections. Raises 22023. */
+create function payments.record_sync(environment text, resource text, cursor text, objects bigint, finished boolean default false,
+                                     error text default null) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.record_sync_body(environment text, resource text, cursor text, objects bigint, finished boolean, error text)
+  returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reason text := left(payments.without_secrets(error), 2000);
+  counts jsonb;
+  wrong text;
+begin
+  perform payments.hide_secrets_from_log(array[error]);
+  perform payments.check_environment(environment);
+  perform payments.check_short('resource', coalesce(resource, ''), '^[a-z_./]{1,100}$');
+  perform payments.check_short('cursor', $3, '^[0-9A-Za-z_]{1,255}$');
+  if objects is null or objects < 0 then
+    raise exception 'objects must not be negative'
+      using errcode = '22023', detail = format('It is %s.', coalesce(objects::text, 'null')), hint = 'Pass how many objects the page had.';
+  end if;
+  insert into payments.sync_progress as p (environment, resource, cursor, objects, last_error, finished_at)
+  values ($1, $2, $3, $4, reason, case when $5 then now() end)
+  on conflict on constraint sync_progress_pkey do update
+     set cursor = coalesce(excluded.cursor, case when p.finished_at is null and reason is not null then p.cursor end),
+         objects = case when p.finished_at is null then p.objects else 0 end + excluded.objects,
+         started_at = case when p.finished_at is null then p.started_at else now() end,
+         finished_at = excluded.finished_at,
+         last_error = excluded.last_error;
+  select jsonb_object_agg(p.resource, p.objects), string_agg(format('%s: %s', p.resource, p.last_error), '; ' order by p.resource) filter (where p.last_error is not null)
+    into counts, wrong
+    from payments.sync_progress p where p.environment = $1;
+  if not coalesce($5, false) and reason is null then
+    return;
+  end if;
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.stripe_connections as c (environment, last_synced_at, last_sync_status, last_sync_error, last_sync_counts)
+  values ($1, pg_catalog.now(), case when wrong is null then 'succeeded' else 'failed' end, wrong, counts)
+  on conflict on constraint stripe_connections_environment_key do update
+     set last_synced_at = excluded.last_synced_at, last_sync_status = excluded.last_sync_status,
+         last_sync_error = excluded.last_sync_error, last_sync_counts = excluded.last_sync_counts;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
 --   roles
 
 set local search_path = pg_catalog, pg_temp;
@@ -4154,6 +4686,10 @@ begin
       webhook_endpoint_id text,
       webhook_endpoint_url text,
       webhook_configured_at timestamptz,
+      webhook_api_version text,
+      -- the newest event that was read from Stripe's list of events, and when that was read last
+      events_cursor text,
+      events_read_at timestamptz,
       last_synced_at timestamptz,
       last_sync_status text check (last_sync_status = any ('{succeeded,failed}')),
       last_sync_error text,
@@ -4317,6 +4853,9 @@ begin
     -- A price that becomes known decides what was bought by it; sessions that were not completed bought nothing.
     create index checkout_sessions_line_items_idx
       on payments.checkout_sessions using gin (line_items jsonb_path_ops) where status = 'completed';
+    -- The sessions of an order, for explain().
+    create index checkout_sessions_order_idx
+      on payments.checkout_sessions using hash ((metadata ->> 'order_id')) where metadata ->> 'order_id' is not null;
     create index checkout_sessions_subject_idx
       on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null;
     create index checkout_sessions_created_by_idx
@@ -4364,6 +4903,7 @@ begin
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
   -- invoice_lines: of a subscription's paid invoice the lines of its items, in short: what credits are counted from.
   -- amount_lost: what lost disputes took, in the payment's currency; lost_in_other_currency: whether one took something in another.
+  -- lost_at: of a dispute's own row, when it was lost.
   -- by_backend: another backend wrote the row; what it says stands when a refund or dispute of Stripe's names it.
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
@@ -4391,6 +4931,7 @@ begin
       shortfall bigint,
       amount_lost bigint,
       lost_in_other_currency boolean not null default false,
+      lost_at timestamptz,
       by_backend boolean not null default true,
       line_items jsonb,
       currency text,
@@ -4531,7 +5072,7 @@ begin
     -- Of payments the facts name the events, unless these changed nothing; of what is mirrored only the newest snapshots are kept
     -- as facts.
     create index webhook_events_object_idx on payments.webhook_events (object_id, environment)
-      where object_type in ('customer', 'subscription', 'product', 'price')
+      where object_type in ('customer', 'subscription', 'payment_method', 'product', 'price')
          or processing_status in ('failed', 'ignored') or conflict is not null or refused_count > 0;
     create index webhook_events_received_idx on payments.webhook_events using brin (received_at);
     -- Those that somebody must look after are few.
@@ -4541,7 +5082,7 @@ begin
   -- Nobody writes these two but the projection, whose environment is a type; a CHECK is parsed anew for every row.
   --
   -- What each event or sync said of each Stripe object. Of a payment's objects every statement is kept (they are small);
-  -- of a mirrored object (customer, subscription, product, price) only those that may still decide which is the newest.
+  -- of a mirrored object (customer, subscription, payment method, product, price) only those that may still decide which is the newest.
   if to_regclass('payments.facts') is null then
     create table payments.facts (
       environment text not null,
@@ -4960,7 +5501,7 @@ end
 $$;
 
 /* Records what Stripe answered to stripe_request: its id, url or client_secret, customer and what it pays for; the session is open (a portal
-   session created).
+   session created, a subscription request completed).
    A webhook may have come first: what is known stays, and no status goes back. Returns the row.
 
    Raises P0002 (no such session), 22023 (not the response to this session's request). */
@@ -4982,6 +5523,10 @@ declare
   customer text := payments.stripe_id(response -> 'customer');
 begin
   perform payments.hide_secrets_from_log(array[response::text]);
+  if exists (select from payments.subscription_requests s where s.id = session_id) then
+    perform payments.end_lease(session_id);
+    return payments.record_subscription_response(session_id, response);
+  end if;
   -- Before the row: who has the whole projection may be waiting for that.
   perform payments.lock_projection_shared();
   select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
@@ -5059,6 +5604,7 @@ begin
     returning pg_catalog.to_jsonb(s.*) into row_now;
   end if;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  perform payments.end_lease(session_id);
   return row_now;
 end
 $$;
@@ -5092,6 +5638,10 @@ begin
     returning pg_catalog.to_jsonb(s.*) into row_now;
   end if;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  if row_now is null then
+    row_now := payments.record_subscription_error(session_id, reason);
+  end if;
+  perform payments.end_lease(session_id);
   if row_now is null then
     select to_jsonb(s.*) into row_now from payments.checkout_sessions s where s.id = session_id;
   end if;
@@ -5179,6 +5729,276 @@ create function payments.revoke_live_body() returns void
 as $$
   update payments.environments set live_approved_by = null, live_approved_at = null where environment = 'live'
 $$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   stripe_responses
+--   session::change::guard_subscription_request
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Asking to cancel, resume or change a subscription. The guard is in src/session/change.rs.
+
+-- A request as the functions return it: the columns of the table, in their order.
+create type payments.subscription_request as (
+  id uuid,
+  environment text,
+  status text,
+  subject_type text,
+  subject_id text,
+  created_by text,
+  created_at timestamptz,
+  updated_at timestamptz,
+  stripe_subscription_id text,
+  action text,
+  stripe_price_id text,
+  quantity bigint,
+  stripe_subscription_item_id text,
+  idempotency_key text,
+  pending_update boolean,
+  stripe_invoice_id text,
+  last_error text,
+  request jsonb
+);
+
+-- As whoever runs it: the caller, under his own row security, or, for a backend, the definer.
+create function payments.insert_subscription_request(
+  environment text, stripe_subscription_id text, action text, price text, quantity bigint, idempotency_key text
+) returns payments.subscription_request
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  made jsonb;
+  caller text := case when not payments.caller_is_admin() then payments.current_user_id() end;
+begin
+  -- An app's triggers on the table find the search_path of an ordinary session.
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.subscription_requests as s (environment, stripe_subscription_id, action, stripe_price_id, quantity, idempotency_key)
+  values ($1, $2, $3, $4, $5, $6)
+  on conflict (idempotency_key, created_by, environment) where idempotency_key is not null do nothing
+  returning pg_catalog.to_jsonb(s.*) into made;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+
+  if made is null then
+    select to_jsonb(s.*) into made
+      from payments.subscription_requests s
+     where s.idempotency_key = $6 and s.created_by is not distinct from caller and s.environment = $1
+       and (s.stripe_subscription_id, s.action) = ($2, $3)
+       and s.stripe_price_id is not distinct from $4 and s.quantity is not distinct from $5;
+  end if;
+  if made is null then
+    raise exception 'idempotency key was used for another request'
+      using errcode = 'PT409',
+            detail = payments.without_secrets(format('Environment %s, key %s.', $1, $6)),
+            hint = 'Use a new key for a new request; repeat a request unchanged to get its row again.';
+  end if;
+  return jsonb_populate_record(null::payments.subscription_request, made);
+end
+$$;
+
+-- A backend's, so that an app's trigger on the table never runs as a superuser who calls.
+create function payments.insert_subscription_request_of_backend(
+  environment text, stripe_subscription_id text, action text, price text, quantity bigint, idempotency_key text
+) returns payments.subscription_request
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.insert_subscription_request_of_backend_body(
+  environment text, stripe_subscription_id text, action text, price text, quantity bigint, idempotency_key text
+) returns payments.subscription_request
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.insert_subscription_request($1, $2, $3, $4, $5, $6) $$;
+
+/* Asks, as the caller, to change a subscription of a subject that he may bill for, and returns the request. 'cancel' lets it end with the
+   paid period, 'resume' undoes that, 'change' moves it to another price, another quantity, or both: Stripe invoices the difference at
+   once, and changes nothing before that is paid. The same key and the same request by the same caller returns the first row. What
+   becomes of the subscription is told by Stripe's events alone.
+
+   Raises 22023 (a bad argument), 42501 (nobody is signed in, or not the caller's subscription), 55000 (live is not approved, the
+   subscription has ended, or Stripe cannot change it so), PT409 (the key was used for another request). */
+create function payments.request_subscription_change(
+  environment text, stripe_subscription_id text, action text, price text default null, quantity bigint default null,
+  idempotency_key text default null
+) returns payments.subscription_request
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if payments.caller_is_admin() then
+    return payments.insert_subscription_request_of_backend($1, $2, $3, $4, $5, $6);
+  end if;
+  return payments.insert_subscription_request($1, $2, $3, $4, $5, $6);
+end
+$$;
+
+-- What to send for a request. pending_if_incomplete goes with items and proration_behavior, and not with cancel_at_period_end. Source:
+-- https://docs.stripe.com/billing/subscriptions/pending-updates-reference, https://docs.stripe.com/api/subscriptions/update.
+create function payments.subscription_params(asked payments.subscription_request) returns jsonb
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  now_there record;
+begin
+  if asked.action = 'cancel' then
+    return jsonb_build_object('cancel_at_period_end', true);
+  elsif asked.action = 'resume' then
+    -- Under flexible billing a scheduled end is only a date.
+    return case
+      when exists (
+        select from payments.subscriptions s
+         where s.stripe_subscription_id = asked.stripe_subscription_id and s.environment = asked.environment
+           and s.cancel_at is not null and not s.cancel_at_period_end)
+      then jsonb_build_object('cancel_at', '') else jsonb_build_object('cancel_at_period_end', false) end;
+  end if;
+  select i.quantity, coalesce(p.raw #>> '{recurring,usage_type}' = 'metered', false) as metered into now_there
+    from (select) one
+    left join payments.subscription_items i
+      on i.stripe_subscription_item_id = asked.stripe_subscription_item_id and i.environment = asked.environment
+    left join payments.prices p on p.stripe_price_id = asked.stripe_price_id and p.environment = asked.environment;
+  return jsonb_build_object(
+    -- Stripe takes 1 for a quantity that is not said beside a new price.
+    'items', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+       'id', asked.stripe_subscription_item_id, 'price', asked.stripe_price_id,
+       'quantity', case when not now_there.metered then coalesce(asked.quantity, now_there.quantity) end))),
+    'proration_behavior', 'always_invoice',
+    'payment_behavior', 'pending_if_incomplete');
+end
+$$;
+
+-- stripe_request() of a subscription request; kept with the row, as that of a session is.
+create function payments.request_of_subscription(request_id uuid) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  asked payments.subscription_request;
+  said jsonb;
+begin
+  if current_setting('transaction_read_only') = 'off' then
+    perform from payments.subscription_requests s where s.id = request_id for no key update;
+  end if;
+  select (jsonb_populate_record(null::payments.subscription_request, to_jsonb(s.*))).* into asked
+    from payments.subscription_requests s where s.id = request_id;
+  perform payments.require_open_environment(asked.environment);
+  if asked.request is not null then
+    return asked.request;
+  end if;
+  said := jsonb_build_object(
+    'method', 'POST', 'path', '/v1/subscriptions/' || asked.stripe_subscription_id,
+    'idempotency_key', 'subscription_request_' || request_id, 'params', payments.subscription_params(asked));
+  if current_setting('transaction_read_only') = 'off' then
+    perform set_config('search_path', payments.ordinary_search_path(), true);
+    update payments.subscription_requests as s set request = said where s.id operator(pg_catalog.=) request_id;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  end if;
+  return said;
+end
+$$;
+
+-- The next request of the subscription was held back by this one.
+create function payments.tell_of_next_change(asked payments.subscription_request) returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$
+  select pg_notify('payments_sessions', asked.environment)
+   where exists (
+     select from payments.subscription_requests s
+      where s.stripe_subscription_id = asked.stripe_subscription_id and s.environment = asked.environment and s.status = 'initialized')
+$$;
+
+-- record_stripe_response() of a subscription request. Of Stripe's answer it keeps only whether the change waits for a payment, and of
+-- which invoice: what the subscription is now, its events tell.
+create function payments.record_subscription_response(request_id uuid, response jsonb) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  asked payments.subscription_request;
+  row_now jsonb;
+  invoice text := payments.stripe_id(response -> 'latest_invoice');
+  is_pending boolean := jsonb_typeof(response -> 'pending_update') is not distinct from 'object';
+begin
+  perform from payments.subscription_requests s where s.id = request_id for update;
+  select (jsonb_populate_record(null::payments.subscription_request, to_jsonb(s.*))).* into asked
+    from payments.subscription_requests s where s.id = request_id;
+  if response ->> 'object' is distinct from 'subscription' or response ->> 'id' is distinct from asked.stripe_subscription_id then
+    perform payments.refuse_response(request_id, format('it is not the subscription %s.', asked.stripe_subscription_id));
+  elsif (response -> 'livemode') <> to_jsonb(asked.environment = 'live') then
+    perform payments.refuse_response(request_id, format('it says livemode %s, the request is of %s.',
+                                                        response ->> 'livemode', asked.environment));
+  end if;
+  -- The same answer comes twice where a first worker was slow; it changes nothing.
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  update payments.subscription_requests as s
+     set status = 'completed', last_error = null,
+         pending_update = s.action operator(pg_catalog.=) 'change' and is_pending,
+         stripe_invoice_id = case when s.action operator(pg_catalog.=) 'change' and is_pending then invoice end
+   where s.id operator(pg_catalog.=) request_id and s.status operator(pg_catalog.<>) 'completed';
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  perform payments.tell_of_next_change(asked);
+  select to_jsonb(s.*) into row_now from payments.subscription_requests s where s.id = request_id;
+  return row_now;
+end
+$$;
+
+-- record_stripe_error() of a subscription request; null where there is none.
+create function payments.record_subscription_error(request_id uuid, reason text) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  row_now jsonb;
+begin
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  update payments.subscription_requests as s
+     set status = 'failed', last_error = reason
+   where s.id operator(pg_catalog.=) request_id and s.status operator(pg_catalog.<>) 'completed';
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  select to_jsonb(s.*) into row_now from payments.subscription_requests s where s.id = request_id;
+  perform payments.tell_of_next_change(jsonb_populate_record(null::payments.subscription_request, row_now));
+  return row_now;
+end
+$$;
+
+do $install$
+declare
+  statement text;
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if not exists (select from pg_policy where polrelid = 'payments.subscription_requests'::regclass and polname = 'own_select') then
+    create policy own_select on payments.subscription_requests for select
+      using (subject_type = 'user' and subject_id = (select payments.caller()));
+    create policy own_insert on payments.subscription_requests for insert
+      with check (status = 'initialized' and created_by = (select payments.caller())
+                  and subject_type = 'user' and subject_id = created_by);
+    -- Types of subjects that were registered before this table was made.
+    if to_regclass('payments.subject_types') is not null then
+      for statement in
+        select d.ddl
+          from payments.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
+         where d.ddl like '% on payments.subscription\_requests %'
+           and not exists (select from pg_policy p where p.polrelid = 'payments.subscription_requests'::regclass
+                              and p.polname in (payments.subject_policy(t.subject_type, 'select'), payments.subject_policy(t.subject_type, 'insert')))
+      loop
+        execute statement;
+      end loop;
+    end if;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.subscription_requests'::regclass and tgname = 'payments_guard') then
+    create trigger payments_guard before insert on payments.subscription_requests
+      for each row execute function payments.guard_subscription_request();
+    alter trigger payments_guard on payments.subscription_requests depends on extension payments;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.subscription_requests'::regclass and tgname = 'payments_secrets') then
+    create trigger payments_secrets
+      before update of subject_type, subject_id, stripe_subscription_id, stripe_price_id, stripe_subscription_item_id, idempotency_key,
+        stripe_invoice_id, last_error
+      on payments.subscription_requests for each row
+      execute function payments.keep_secrets_out();
+    alter trigger payments_secrets on payments.subscription_requests depends on extension payments;
+  end if;
+end
+$install$;
 
 set local search_path = payments, pg_temp;
 
@@ -5405,7 +6225,7 @@ as $$
 begin
   raise exception 'session does not exist'
     using errcode = 'P0002', detail = format('Id %s.', coalesce(session_id::text, 'null')),
-          hint = 'Pass the id of a row of checkout_sessions or customer_portal_sessions.';
+          hint = 'Pass the id of a row of checkout_sessions, customer_portal_sessions or subscription_requests.';
 end
 $$;
 
@@ -5463,10 +6283,10 @@ begin
 end
 $$;
 
-/* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key, stripe_version (for the header
-   Stripe-Version) and params, nested as Stripe's API names them. The same session gives the same request, so that it may be sent again
-   under its key: what was said first is kept with the row, whatever becomes of the subject's customer, of checkout defaults or of a
-   setting meanwhile.
+/* The request to send to Stripe for a checkout or portal session, or a subscription request: method, path, idempotency_key, stripe_version
+   (for the header Stripe-Version) and params, nested as Stripe's API names them. The same session gives the same request, so that it may
+   be sent again under its key: what was said first is kept with the row, whatever becomes of the subject's customer, of checkout defaults
+   or of a setting meanwhile.
    (Where nothing can be written, on a standby, it is said and not kept.) Stripe takes 50 keys of metadata: the keys that link
    back go first, of the row's own as many as there is room for, in the order of their names; the others stay in the row.
 
@@ -5486,6 +6306,9 @@ declare
   said jsonb;
   may_write boolean := current_setting('transaction_read_only') = 'off';
 begin
+  if exists (select from payments.subscription_requests s where s.id = session_id) then
+    return payments.request_of_subscription(session_id);
+  end if;
   if may_write then
     -- Of two who ask at once the second waits, and is told what the first was.
     perform from payments.checkout_sessions s where s.id = session_id for no key update;
@@ -5568,6 +6391,229 @@ set local search_path = payments, pg_temp;
 
 -- src/lib.rs
 -- requires:
+--   subscription_requests
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Who sends what waits: claim, postpone. Which rows wait is asked in src/session/waiting.rs.
+
+create type payments.session_request as (
+  session_id uuid,
+  kind text,
+  environment text,
+  request jsonb,
+  attempt integer,
+  first_claimed_at timestamptz,
+  lease_until timestamptz
+);
+
+-- For how long Stripe is sure to know an idempotency key: it forgets one after 24 hours.
+create function payments.key_lifetime() returns interval
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$ select interval '23 hours' $$;
+
+-- Why a row is not sent any more; null where it may be. A request may have been sent since it was claimed, or since it was asked for with
+-- stripe_request(): after that time its key may be forgotten, and the same request would be done twice. A checkout or portal that
+-- nobody sent in that time is no longer waited for; what was asked of a subscription is.
+create function payments.too_late(kind text, session_id uuid) returns text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select case
+           when coalesce(l.first_claimed_at, case when r.asked then r.created_at end) < clock_timestamp() - payments.key_lifetime()
+             then 'it was first sent to Stripe over 23 hours ago and no answer was recorded: Stripe may have forgotten its idempotency key, '
+                  'so that it is not sent again; look at Stripe whether it was done'
+           when too_late.kind <> 'subscription' and r.created_at < clock_timestamp() - payments.key_lifetime()
+             then 'nobody sent it to Stripe for 23 hours, so that nobody waits for it any more; make a new session'
+         end
+    from (select s.created_at, s.request is not null as asked from payments.checkout_sessions s where s.id = $2
+          union all
+          select s.created_at, s.request is not null from payments.customer_portal_sessions s where s.id = $2
+          union all
+          select s.created_at, s.request is not null from payments.subscription_requests s where s.id = $2) r
+    left join payments.request_leases l on l.session_id = $2
+$$;
+
+-- Claims one row that waits, which is locked. Null where somebody else claimed it meanwhile, or where it can't be sent: that it says itself.
+create function payments.claim_request(kind text, session_id uuid, lease interval) returns payments.session_request
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+  claimed payments.session_request;
+  late text := payments.too_late(kind, session_id);
+  said jsonb;
+  wrong text;
+begin
+  if late is not null then
+    perform payments.record_stripe_error(session_id, late);
+    return null;
+  end if;
+  -- The snapshot that found the row may be older than another worker's lease: the row of that lease decides.
+  insert into payments.request_leases as l (session_id, environment, attempt, due_at)
+  select session_id, w.environment, 1, clock_timestamp() + lease
+    from (select s.environment from payments.checkout_sessions s where s.id = session_id
+          union all
+          select s.environment from payments.customer_portal_sessions s where s.id = session_id
+          union all
+          select s.environment from payments.subscription_requests s where s.id = session_id) w
+  on conflict on constraint request_leases_pkey do update
+     set attempt = l.attempt + 1, due_at = excluded.due_at, last_error = null,
+         first_claimed_at = case l.attempt when 0 then clock_timestamp() else l.first_claimed_at end
+   where l.due_at <= clock_timestamp()
+  returning l.session_id, kind, l.environment, null::jsonb, l.attempt, l.first_claimed_at, l.due_at into claimed;
+  if claimed.session_id is null then
+    return null;
+  end if;
+  begin
+    select payments.stripe_request(session_id) into said;
+    claimed.request := said;
+    return claimed;
+  exception
+    when others then
+      -- A cancel is not caught; what says nothing of this row goes on to the caller.
+      if sqlstate ~ '^(40|53|57|58|XX)' then
+        raise;
+      end if;
+      wrong := payments.without_secrets(format('%s: %s', sqlstate, sqlerrm));
+  end;
+  if wrong ~ '^PT404' then
+    perform payments.record_stripe_error(session_id, substr(wrong, 8));
+  else
+    update payments.request_leases l set last_error = wrong where l.session_id = claimed.session_id;
+  end if;
+  return null;
+end
+$$;
+
+create function payments.check_lease(n integer, lease interval) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if n is null or n not between 1 and 1000 then
+    raise exception 'n must be from 1 to 1000'
+      using errcode = '22023', detail = format('It is %s.', coalesce(n::text, 'null')), hint = 'Pass how many this worker can work on at once.';
+  end if;
+  if lease is null or not (lease between interval '1 second' and payments.key_lifetime()) then
+    raise exception 'lease must be from 1 second to 23 hours'
+      using errcode = '22023', detail = format('It is %s.', coalesce(lease::text, 'null')),
+            hint = 'Pass how long this worker takes at most; after that another may claim the same.';
+  end if;
+end
+$$;
+
+/* Takes up to n rows of checkout_sessions, customer_portal_sessions and subscription_requests that wait to be sent to Stripe, the oldest
+   first, for this worker alone, each with its exact request. A worker that neither records an answer nor postpones within the lease
+   is taken for lost: the row is claimed again, with the same idempotency key. What was first claimed over 23 hours ago, or asked for with
+   stripe_request() before that, is never given out again: it becomes failed, with the reason. Rows of live wait while live is not
+   approved. Workers LISTEN payments_sessions; of one subscription's requests the next waits for the answer to the one before.
+
+   Raises 22023 (n or lease). */
+create function payments.claim_session_requests(n integer default 10, lease interval default '1 minute')
+  returns setof payments.session_request
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.claim_session_requests_body(n integer, lease interval) returns setof payments.session_request
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  waiting record;
+  claimed payments.session_request;
+  given integer := 0;
+  looked_at integer;
+begin
+  perform payments.check_lease(n, lease);
+  -- What was answered by an event, or changed by the app, left its lease.
+  delete from payments.request_leases l
+   where l.ctid = any (array(
+     select o.ctid from payments.request_leases o
+      where o.due_at < clock_timestamp() - interval '1 hour'
+        and not exists (select from payments.checkout_sessions s where s.id = o.session_id and s.status = 'initialized')
+        and not exists (select from payments.customer_portal_sessions s where s.id = o.session_id and s.status = 'initialized')
+        and not exists (select from payments.subscription_requests s where s.id = o.session_id and s.status = 'initialized')
+      limit 100
+        for update skip locked));
+  -- Where another worker was faster, there may be more.
+  for turn in 1 .. 5 loop
+    looked_at := 0;
+    for waiting in select w.kind, w.session_id from payments.waiting_requests(n - given) w loop
+      looked_at := looked_at + 1;
+      claimed := payments.claim_request(waiting.kind, waiting.session_id::uuid, lease);
+      if claimed.session_id is not null then
+        given := given + 1;
+        return next claimed;
+      end if;
+    end loop;
+    exit when given >= n or looked_at = 0;
+  end loop;
+end
+$$;
+
+/* Says that a request could not be sent, or got no final answer: it may be claimed again after the delay, under the same idempotency
+   key, and waits till then. error says why; it stands in last_error meanwhile. What is answered already stays so.
+
+   Raises P0002 (no such session), 22023 (the delay). */
+create function payments.postpone_session_request(session_id uuid, delay interval, error text default null) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.postpone_session_request_body(session_id uuid, delay interval, error text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reason text := left(payments.without_secrets(error), 2000);
+  waits_in text;
+begin
+  perform payments.hide_secrets_from_log(array[error]);
+  if delay is null or not (delay between interval '0' and payments.key_lifetime()) then
+    raise exception 'delay must be from 0 to 23 hours'
+      using errcode = '22023', detail = format('It is %s.', coalesce(delay::text, 'null')), hint = 'Pass when to try again.';
+  end if;
+  -- The row first, as who claims it does.
+  select w.environment into waits_in
+    from (select s.environment, s.status from payments.checkout_sessions s where s.id = $1
+          union all
+          select s.environment, s.status from payments.customer_portal_sessions s where s.id = $1
+          union all
+          select s.environment, s.status from payments.subscription_requests s where s.id = $1) w;
+  if not found then
+    perform payments.no_such_session(session_id);
+  end if;
+  perform from payments.checkout_sessions s where s.id = $1 for no key update;
+  perform from payments.customer_portal_sessions s where s.id = $1 for no key update;
+  perform from payments.subscription_requests s where s.id = $1 for no key update;
+
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  if reason is not null then
+    update payments.checkout_sessions as s set last_error = reason
+     where s.id operator(pg_catalog.=) $1 and s.status operator(pg_catalog.=) 'initialized';
+    update payments.customer_portal_sessions as s set last_error = reason
+     where s.id operator(pg_catalog.=) $1 and s.status operator(pg_catalog.=) 'initialized';
+    update payments.subscription_requests as s set last_error = reason
+     where s.id operator(pg_catalog.=) $1 and s.status operator(pg_catalog.=) 'initialized';
+  end if;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+
+  if exists (select from payments.checkout_sessions s where s.id = $1 and s.status = 'initialized')
+     or exists (select from payments.customer_portal_sessions s where s.id = $1 and s.status = 'initialized')
+     or exists (select from payments.subscription_requests s where s.id = $1 and s.status = 'initialized')
+  then
+    insert into payments.request_leases as l (session_id, environment, due_at)
+    values ($1, waits_in, clock_timestamp() + delay)
+    on conflict on constraint request_leases_pkey do update set due_at = excluded.due_at;
+  end if;
+end
+$$;
+
+-- Forgets who had it: it is answered.
+create function payments.end_lease(session_id uuid) returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$ delete from payments.request_leases l where l.session_id = $1 $$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
 --   tables
 
 set local search_path = pg_catalog, pg_temp;
@@ -5611,76 +6657,301 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
--- Who is asking. current_user_id() is in src/identity.rs; here is what policies may call.
+-- What is asked of Stripe and waits for its answer: the tables. Their functions are in requests.sql, subscription_requests.sql, reads.sql
+-- and bridge.sql.
 
--- The callers' side of policies. Not members of the extension (see ownership.sql): a policy that depended on a member would
--- keep DROP EXTENSION from working. Without the extension they raise, and so the policies deny. They stand in every dump, so the
--- names that they have in the library stay. Those that an earlier install
--- left are replaced, whatever they say; a script may replace only members, so each joins for as long as that takes.
 do $install$
-declare
-  kept regprocedure[];
-  left_over regprocedure;
-  definition text;
 begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  set local check_function_bodies = off;
-  kept := array(select p.oid::regprocedure from pg_catalog.pg_proc p
-                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin',
-                                                                       'caller_usable_subjects'));
-  foreach left_over in array kept loop
-    execute format('alter extension payments add function %s', left_over);
-  end loop;
-  -- Whatever of these is there is a member by now, and belongs to a role that is trusted (roles.sql). They are the functions of
-  -- src/identity.rs and src/session/subject.rs under names of their own: a policy asks three of them for one INSERT, and one that
-  -- only called another would double that.
-  foreach definition in array array[
-    $ddl$
-      function payments.caller() returns text
-        language c stable parallel safe set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'current_user_id_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_subjects(subject_type text) returns setof text
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'my_subjects_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_subjects() returns table (subject_type text, subject_id text)
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'my_subjects_of_all_types_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_usable_subjects(subject_type text) returns setof text
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'my_usable_subjects_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_usable_subjects() returns table (subject_type text, subject_id text)
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'my_usable_subjects_of_all_types_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_owns(subject_type text, subject_id text) returns boolean
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'owns_subject_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_is_admin() returns boolean
-        language c stable parallel safe set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'acting_role_is_admin_wrapper'
-    $ddl$]
-  loop
-    execute 'create or replace' || definition;
-  end loop;
-  -- What was kept keeps its grants too; ownership.sql resets those of members alone.
-  foreach left_over in array kept loop
-    execute format('alter function %s owner to current_user', left_over);
-    execute format('revoke all on function %s from public', left_over);
-    execute format('alter extension payments drop function %s', left_over);
-  end loop;
+
+  -- What a caller asks to change of a subscription. request: what stripe_request() said first. stripe_subscription_item_id: the item
+  -- that a change is about. pending_update: Stripe changes nothing before stripe_invoice_id is paid.
+  if to_regclass('payments.subscription_requests') is null then
+    create table payments.subscription_requests (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      status text not null default 'initialized' check (status = any ('{initialized,completed,failed}')),
+      subject_type text,
+      subject_id text,
+      created_by text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      stripe_subscription_id text not null,
+      action text not null check (action = any ('{cancel,resume,change}')),
+      stripe_price_id text,
+      quantity bigint,
+      stripe_subscription_item_id text,
+      idempotency_key text,
+      pending_update boolean not null default false,
+      stripe_invoice_id text,
+      last_error text,
+      request jsonb,
+      check ((subject_type is null) = (subject_id is null))
+    );
+    -- A key belongs to its caller.
+    create unique index subscription_requests_key_idx on payments.subscription_requests (idempotency_key, created_by, environment)
+      nulls not distinct where idempotency_key is not null;
+    create index subscription_requests_subject_idx
+      on payments.subscription_requests (subject_type, subject_id) where subject_id is not null;
+    create index subscription_requests_created_by_idx
+      on payments.subscription_requests (created_by, created_at) where created_by is not null;
+    create index subscription_requests_subscription_idx on payments.subscription_requests (stripe_subscription_id, created_at);
+    create index subscription_requests_waiting_idx
+      on payments.subscription_requests (created_at) where status = 'initialized';
+  end if;
+
+  -- Rows that wait to be sent. They leave these indexes when they are answered, so that the next one is found at once however many
+  -- sessions there are.
+  if to_regclass('payments.checkout_sessions_waiting_idx') is null then
+    create index checkout_sessions_waiting_idx on payments.checkout_sessions (created_at) where status = 'initialized';
+  end if;
+  if to_regclass('payments.customer_portal_sessions_waiting_idx') is null then
+    create index customer_portal_sessions_waiting_idx on payments.customer_portal_sessions (created_at) where status = 'initialized';
+  end if;
+
+  -- Who sends what. A row is made when a request is claimed or put off, and goes when its answer is recorded: a session that nobody
+  -- claims costs nothing here. due_at: when it may be claimed (again).
+  if to_regclass('payments.request_leases') is null then
+    create table payments.request_leases (
+      session_id uuid primary key,
+      environment text not null check (environment = any ('{test,live}')),
+      first_claimed_at timestamptz not null default clock_timestamp(),
+      attempt integer not null default 0,
+      due_at timestamptz not null,
+      last_error text
+    );
+  end if;
+
+  -- What is fetched from Stripe because a purchase waits for it, and how often that was tried.
+  if to_regclass('payments.read_leases') is null then
+    create table payments.read_leases (
+      environment text not null check (environment = any ('{test,live}')),
+      path text not null,
+      first_claimed_at timestamptz not null default clock_timestamp(),
+      attempt integer not null default 0,
+      due_at timestamptz not null,
+      primary key (path, environment)
+    );
+  end if;
+
+  -- How far a back-fill got.
+  if to_regclass('payments.sync_progress') is null then
+    create table payments.sync_progress (
+      environment text not null check (environment = any ('{test,live}')),
+      resource text not null,
+      cursor text,
+      objects bigint not null default 0,
+      last_error text,
+      started_at timestamptz not null default now(),
+      finished_at timestamptz,
+      updated_at timestamptz not null default now(),
+      primary key (resource, environment)
+    );
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   tables
+--   fulfillment
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Figures: what each subscription was when, what that brings in a month, and what came in each day. And notices: what workers are
+-- told of invoices that are not paid and of subscriptions.
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
+  -- What each event, or a day's last look of a back-fill, said of a subscription, in short. The changes are derived from it.
+  if to_regclass('payments.subscription_history') is null then
+    create table payments.subscription_history (
+      environment text not null,
+      stripe_subscription_id text collate "C" not null,
+      event_id text collate "C" not null,
+      created bigint not null,
+      entry json not null,
+      primary key (stripe_subscription_id, event_id, environment)
+    );
+  end if;
+
+  -- changed: start, status, ending, price, quantity, discount. mrr: what it brings in a month from then on, in minor units.
+  -- is_complete: whether all is known that it takes to tell. is_presumed: no event told it, but the first snapshot lets it be
+  -- presumed. is_ending: told to end with its period.
+  if to_regclass('payments.subscription_changes') is null then
+    create table payments.subscription_changes (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_subscription_id text not null,
+      changed_at timestamptz not null,
+      changed text[] not null,
+      stripe_event_id text,
+      stripe_customer_id text,
+      status text not null,
+      is_ending boolean not null default false,
+      currency text,
+      items jsonb not null default '[]',
+      discounts jsonb not null default '[]',
+      mrr bigint not null,
+      previous_mrr bigint not null,
+      is_complete boolean not null default true,
+      is_presumed boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_subscription_id, changed_at, environment)
+    );
+  end if;
+
+  -- about: the invoice, session or subscription. source: which attempt or period of it. happens_at: when the trial or the period
+  -- ends, or the subscription ended.
+  if to_regclass('payments.notices') is null then
+    create table payments.notices (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      kind text collate "C" not null,
+      source text collate "C" not null,
+      about text collate "C" not null,
+      stripe_customer_id text,
+      stripe_subscription_id text,
+      stripe_invoice_id text,
+      stripe_checkout_session_id text,
+      amount_due bigint,
+      currency text,
+      attempt bigint,
+      next_attempt_at timestamptz,
+      hosted_invoice_url text,
+      happens_at timestamptz,
+      is_ending boolean not null default false,
+      reason text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (about, source, kind, environment)
+    );
+  end if;
+
+  -- Money by the day in UTC on which it moved. A refund counts on its own day. What of a payment went back, and no row of a refund
+  -- says, counts when the payment was first refunded. A refund in another currency than its payment's (the payer's own, that he was
+  -- shown) counts as its share of what went back in the payment's. A dispute counts when it was lost. What went back of money that
+  -- has no payment here counts nothing, as that money counts nothing.
+  if to_regclass('payments.revenue_by_day') is null then
+    create view payments.revenue_by_day with (security_invoker = true) as
+    with payment as (
+      select p.id, p.environment, p.currency, coalesce(p.amount, 0) as amount, coalesce(p.amount_refunded, 0) as refunded,
+             coalesce(p.paid_at, p.stripe_created_at, p.created_at) as paid_at, p.refunded_at,
+             p.stripe_payment_intent_id, p.stripe_checkout_session_id, p.stripe_invoice_id, p.stripe_charge_id
+        from payments.payment_history p
+       where p.type in ('one_time_payment', 'subscription_invoice') and p.status in ('succeeded', 'partially_refunded', 'refunded')
+    ), returned as (
+      select r.id, r.environment, r.type, r.currency, coalesce(r.amount, 0) as amount, r.amount_lost,
+             coalesce(r.lost_at, r.refunded_at, r.stripe_created_at, r.created_at) as at,
+             r.stripe_payment_intent_id, r.stripe_charge_id, r.stripe_invoice_id
+        from payments.payment_history r
+       where r.type = 'refund' and r.status in ('refunded', 'succeeded')
+          or r.type = 'dispute' and (r.status = 'lost' or r.status like 'appeal\_%')
+    ), link as (
+      -- Each question by itself is one pass through the table.
+      select r.id, p.id as payment_id from returned r join payment p
+        on p.environment = r.environment and p.stripe_payment_intent_id = r.stripe_payment_intent_id
+      union
+      select r.id, p.id from returned r join payment p
+        on p.environment = r.environment and p.stripe_charge_id = r.stripe_charge_id
+      union
+      select r.id, p.id from returned r join payment p
+        on p.environment = r.environment and p.stripe_invoice_id = r.stripe_invoice_id
+    ), of_payment as (
+      select r.*, p.id as payment_id, p.currency as payment_currency, p.refunded as payment_refunded,
+             sum(r.amount) over so_far as so_far, sum(r.amount) over (partition by p.id, r.type, r.currency = p.currency) as total
+        from (select l.id, min(l.payment_id::text)::uuid as payment_id from link l group by l.id) l
+        join returned r on r.id = l.id
+        join payment p on p.id = l.payment_id
+      window so_far as (partition by p.id, r.type, r.currency = p.currency order by r.at, r.id rows unbounded preceding)
+    ), movement as (
+      select p.environment, p.currency, p.paid_at as at, p.amount as gross, 0::bigint as refunded, 0::bigint as disputed from payment p
+      union all
+      select r.environment, r.payment_currency, r.at, 0,
+             case when r.currency is null or r.payment_currency is null or r.currency = r.payment_currency then r.amount
+                  when r.total > 0
+                  then (floor(r.payment_refunded * r.so_far / r.total) - floor(r.payment_refunded * (r.so_far - r.amount) / r.total))::bigint
+                  else 0 end, 0
+        from of_payment r where r.type = 'refund'
+      union all
+      select p.environment, p.currency, coalesce(p.refunded_at, p.paid_at), 0, p.refunded - coalesce(r.told, 0), 0
+        from payment p
+        left join (
+          select r.payment_id,
+                 sum(case when r.currency is null or r.payment_currency is null or r.currency = r.payment_currency then r.amount end) as told,
+                 bool_or(r.currency <> r.payment_currency) as is_foreign
+            from of_payment r where r.type = 'refund' group by r.payment_id) r on r.payment_id = p.id
+       where p.refunded > coalesce(r.told, 0) and r.is_foreign is not true
+      union all
+      select r.environment, r.currency, r.at, 0, 0, coalesce(r.amount_lost, r.amount) from of_payment r where r.type = 'dispute'
+    )
+    select m.environment, (m.at at time zone 'UTC')::date as day, m.currency, sum(m.gross)::bigint as gross,
+           sum(m.refunded)::bigint as refunded, sum(m.disputed)::bigint as disputed,
+           (sum(m.gross) - sum(m.refunded) - sum(m.disputed))::bigint as net
+      from movement m
+     group by m.environment, (m.at at time zone 'UTC')::date, m.currency
+    having sum(m.gross) <> 0 or sum(m.refunded) <> 0 or sum(m.disputed) <> 0;
+  end if;
+
+  -- At the end of each month in UTC (of this month: now), and what moved it since the end of the month before, customer by customer:
+  -- the movements add up to the difference. A subscription without a customer is one of its own. is_complete: whether all is known
+  -- that it takes to tell.
+  if to_regclass('payments.monthly_recurring_revenue') is null then
+    create view payments.monthly_recurring_revenue with (security_invoker = true) as
+    with change as (
+      select c.environment, c.currency, coalesce(c.stripe_customer_id, c.stripe_subscription_id) as customer,
+             date_trunc('month', c.changed_at at time zone 'UTC')::date as month, c.mrr - c.previous_mrr as difference,
+             c.is_complete, c.changed_at, c.stripe_subscription_id,
+             lead(c.changed_at) over (partition by c.environment, c.stripe_subscription_id order by c.changed_at) as until
+        from payments.subscription_changes c
+       where c.changed_at <= now() and c.currency is not null
+    ), of_customer as (
+      select c.environment, c.currency, c.customer, c.month, sum(c.difference)::bigint as difference from change c
+       group by c.environment, c.currency, c.customer, c.month
+    ), ended as (
+      select o.*, sum(o.difference) over so_far as is, sum(o.difference) over so_far - o.difference as was
+        from of_customer o
+      window so_far as (partition by o.environment, o.currency, o.customer order by o.month)
+    ), moved as (
+      select e.*, coalesce(max(e.is) over (partition by e.environment, e.currency, e.customer order by e.month
+                                           rows between unbounded preceding and 1 preceding), 0) > 0 as paid_before
+        from ended e
+    ), of_month as (
+      select m.environment, m.currency, m.month,
+             coalesce(sum(m.is) filter (where m.was = 0 and m.is > 0 and not m.paid_before), 0) as new,
+             coalesce(sum(m.is) filter (where m.was = 0 and m.is > 0 and m.paid_before), 0) as reactivation,
+             coalesce(sum(m.is - m.was) filter (where m.was > 0 and m.is > m.was), 0) as expansion,
+             coalesce(sum(m.was - m.is) filter (where m.is > 0 and m.is < m.was), 0) as contraction,
+             coalesce(sum(m.was) filter (where m.was > 0 and m.is = 0), 0) as churn
+        from moved m
+       group by m.environment, m.currency, m.month
+    ), months as (
+      select f.environment, f.currency, s.month::date as month
+        from (select o.environment, o.currency, min(o.month) as first from of_month o group by o.environment, o.currency) f
+       cross join lateral generate_series(f.first::timestamp, date_trunc('month', now() at time zone 'UTC'), interval '1 month') as s (month)
+    )
+    select n.environment, n.month, n.currency,
+           sum(coalesce(o.new + o.reactivation + o.expansion - o.contraction - o.churn, 0)) over so_far ::bigint as mrr,
+           coalesce(o.new, 0)::bigint as new, coalesce(o.reactivation, 0)::bigint as reactivation,
+           coalesce(o.expansion, 0)::bigint as expansion, coalesce(o.contraction, 0)::bigint as contraction,
+           coalesce(o.churn, 0)::bigint as churn,
+           not exists (select from change c
+                        where c.environment = n.environment and c.currency = n.currency and not c.is_complete
+                          and c.changed_at < (n.month + interval '1 month') at time zone 'UTC'
+                          and (c.until is null or c.until >= (n.month + interval '1 month') at time zone 'UTC')) as is_complete
+      from months n
+      left join of_month o on o.environment = n.environment and o.currency = n.currency and o.month = n.month
+    window so_far as (partition by n.environment, n.currency order by n.month);
+  end if;
 end
 $install$;
 
@@ -5787,7 +7058,7 @@ begin
   end if;
 
   -- Grants that lapse. source: the ledger's. amount: what stands of it. lapsed: how many of them lapsed, by the ledger; null
-  -- until somebody looks.
+  -- until somebody looks, which is first at lapsed_at. settled: nothing but a change of the grant can change that any more.
   if to_regclass('payments.credit_lots') is null then
     create table payments.credit_lots (
       environment text not null check (environment = any ('{test,live}')),
@@ -5799,6 +7070,8 @@ begin
       starts_at timestamptz not null,
       expires_at timestamptz not null,
       lapsed bigint,
+      lapsed_at timestamptz,
+      settled boolean not null default false,
       primary key (source, target_table, environment)
     );
     create index credit_lots_subject_idx on payments.credit_lots (subject_id, subject_type);
@@ -6034,6 +7307,10 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'session_linked_wrapper';
 
+-- src/session/change.rs
+-- payments::session::change::guard_subscription_request
+create function payments.guard_subscription_request() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'guard_subscription_request_wrapper';
+
 -- src/session/checkout.rs
 -- payments::session::checkout::check_checkout_session
 CREATE  FUNCTION "check_checkout_session"(
@@ -6237,6 +7514,19 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'make_subject_policies_wrapper';
 
+-- src/session/waiting.rs
+-- payments::session::waiting::waiting_requests
+CREATE  FUNCTION "waiting_requests"(
+	"n" INT /* i32 */
+) RETURNS TABLE (
+	"kind" TEXT,  /* String */
+	"session_id" TEXT  /* String */
+)
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'waiting_requests_wrapper';
+
 -- src/settings.rs
 -- payments::settings::metadata_prefix
 CREATE  FUNCTION "metadata_prefix"() RETURNS TEXT /* String */
@@ -6270,6 +7560,18 @@ LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'acting_role_is_admin_wrapper';
 
 -- src/trust.rs
+-- payments::trust::change_app_table_grants
+CREATE  FUNCTION "change_app_table_grants"(
+	"role" oid, /* pg_sys :: Oid */
+	"as_" TEXT, /* & str */
+	"give" bool /* bool */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'change_app_table_grants_wrapper';
+
+-- src/trust.rs
 -- payments::trust::change_grants
 CREATE  FUNCTION "change_grants"(
 	"role" oid, /* pg_sys :: Oid */
@@ -6280,17 +7582,6 @@ STRICT
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'change_grants_wrapper';
-
--- src/trust.rs
--- payments::trust::grant_app_tables
-CREATE  FUNCTION "grant_app_tables"(
-	"role" oid, /* pg_sys :: Oid */
-	"as_" TEXT /* & str */
-) RETURNS void
-STRICT
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'grant_app_tables_wrapper';
 
 -- src/trust.rs
 -- payments::trust::is_admin_role
