@@ -9,6 +9,29 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'outer_role_wrapper';
 
+-- src/fulfillment/new_order.rs
+-- payments::fulfillment::new_order::insert_order
+CREATE  FUNCTION "insert_order"(
+	"environment" TEXT, /* Option < & str > */
+	"line_items" jsonb, /* Option < Jsonb > */
+	"user_id" TEXT, /* Option < & str > */
+	"subject_type" TEXT, /* Option < & str > */
+	"subject_id" TEXT, /* Option < & str > */
+	"orders" oid /* Option < pg_sys :: Oid > */
+) RETURNS TEXT /* Option < String > */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'insert_order_wrapper';
+
+-- src/fulfillment/new_order.rs
+-- payments::fulfillment::new_order::order_currency
+CREATE  FUNCTION "order_currency"(
+	"order_id" TEXT /* Option < & str > */
+) RETURNS TEXT /* Option < String > */
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'order_currency_wrapper';
+
 -- src/fulfillment/paywall.rs
 -- payments::fulfillment::paywall::access_ends
 CREATE  FUNCTION "access_ends"(
@@ -374,8 +397,8 @@ begin
         execute format('alter trigger payments_touch_updated_at on %s depends on extension payments', object.name);
       end if;
     end loop;
-    -- explain() reads it.
-    grant select on payments.review to payments_definer;
+    -- explain() and doctor() read them.
+    grant select on payments.review, payments.unfulfilled_payments to payments_definer;
   end if;
 
   for known in
@@ -575,6 +598,7 @@ as $$
         created_at timestamptz not null default now()
       );
       create index on {table} (subject_type, subject_id, id);
+      create index on {table} (subject_type, subject_id, created_at);
     $ddl$
     when 'user_entitlements' then $ddl$
       create table {table} (
@@ -840,6 +864,889 @@ set local search_path = payments, pg_temp;
 
 -- src/lib.rs
 -- requires:
+--   doctor
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What the doctor asks about privileges and about who is trusted; see doctor.sql.
+
+-- What grant_role() recorded of a role's privileges: one for each function, table and column, as the catalog names it.
+create function payments.recorded_privileges() returns table (role oid, as_ text, class regclass, object oid, column_name text, privilege text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recorded as materialized (
+    select r.oid as role, g.as_, i.as_ as included
+      from payments.granted_roles g
+      join pg_roles r on r.rolname = g.role
+     cross join lateral payments.included_grants(g.as_) as i (as_)
+     where g.revoked_at is null
+  ), backed (as_, class, object, column_name, privilege) as materialized (
+    select f.as_, 'pg_proc'::regclass, to_regprocedure(f.signature)::oid, null, 'EXECUTE' from payments.granted_functions() f
+    union all
+    select p.as_, 'pg_class'::regclass, to_regclass(p.relation)::oid, null, upper(w.privilege)
+      from payments.granted_privileges() p cross join lateral regexp_split_to_table(p.privileges, ', ') as w (privilege)
+     where p.privileges !~ '\('
+    union all
+    select p.as_, 'pg_class'::regclass, to_regclass(p.relation)::oid, w.column_name, upper(split_part(p.privileges, ' ', 1))
+      from payments.granted_privileges() p cross join lateral regexp_split_to_table(substring(p.privileges from '\((.*)\)'), ', ') as w (column_name)
+     where p.privileges ~ '\('
+  )
+  select distinct r.role, r.as_, b.class, b.object, b.column_name, b.privilege
+    from recorded r join backed b on b.as_ = r.included
+   where b.object is not null
+  union
+  select r.role, r.as_, 'pg_namespace'::regclass, 'payments'::regnamespace::oid, null, 'USAGE' from recorded r
+$$;
+
+-- What the catalog says that somebody was granted, but for the owners, superusers and our own roles. Role 0 is PUBLIC.
+create function payments.held_privileges() returns table (role oid, class regclass, object oid, column_name text, privilege text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with held as (
+    select a.grantee, 'pg_class'::regclass as class, c.oid, null::text as column_name, a.privilege_type, c.relowner as owner
+      from pg_class c cross join lateral aclexplode(c.relacl) a
+     where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace) and c.relkind in ('r', 'v', 'm', 'p', 'S')
+    union all
+    select a.grantee, 'pg_class'::regclass, c.oid, t.attname, a.privilege_type, c.relowner
+      from pg_class c join pg_attribute t on t.attrelid = c.oid cross join lateral aclexplode(t.attacl) a
+     where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace)
+    union all
+    select a.grantee, 'pg_proc'::regclass, p.oid, null, a.privilege_type, p.proowner
+      from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+     where p.pronamespace = 'payments'::regnamespace
+    union all
+    select a.grantee, 'pg_namespace'::regclass, n.oid, null, a.privilege_type, n.nspowner
+      from pg_namespace n cross join lateral aclexplode(n.nspacl) a
+     where n.nspname in ('payments', 'payments_secret')
+  )
+  select distinct h.grantee, h.class, h.oid, h.column_name, h.privilege_type
+    from held h
+    left join pg_roles r on r.oid = h.grantee
+   where h.grantee <> h.owner and r.rolsuper is not true
+     and coalesce(r.rolname, '') not in ('payments_owner', 'payments_definer', 'payments_registrar')
+$$;
+
+-- All of a role's privileges of one class are revoked, and those that were recorded granted again.
+create function payments.doctor_grants() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recorded as materialized (
+    select r.*, concat_ws(' ', r.role, r.class::oid, r.object, r.privilege) as word from payments.recorded_privileges() r
+  ), held as materialized (
+    select h.*, concat_ws(' ', h.role, h.class::oid, h.object, h.privilege) as word from payments.held_privileges() h
+  ), excess as (
+    select h.*, case when h.role = 0 then 'public' else h.role::regrole::text end as grantee,
+           case h.class when 'pg_proc'::regclass then 'all routines in schema payments' when 'pg_class'::regclass then 'all tables in schema '
+                        else 'schema ' end
+           || case h.class when 'pg_proc'::regclass then ''
+                           when 'pg_class'::regclass then (select quote_ident(n.nspname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                                                            where c.oid = h.object)
+                           else h.object::regnamespace::text end as place
+      from held h
+     where not exists (select from recorded r where r.word = h.word and (r.column_name is null or r.column_name = h.column_name))
+  ), revoked as (
+    select e.role, e.grantee, e.place, count(distinct e.object) as objects, string_agg(distinct e.privilege, ', ') as privileges
+      from excess e
+     group by e.role, e.grantee, e.place
+  ), missing as (
+    select r.role, r.as_, count(*) as n from recorded r
+     where not exists (select from held h where h.word = r.word and (h.column_name is null or h.column_name = r.column_name))
+       and not (select o.rolsuper from pg_roles o where o.oid = r.role)
+     group by r.role, r.as_
+  )
+  select false,
+         format('%s has privileges that grant_role() did not record: %s on %s object(s), among %s.', initcap(case v.role when 0 then 'public' else 'role' end)
+                || case v.role when 0 then '' else ' ' || v.grantee end, v.privileges, v.objects, v.place),
+         case when k.grants is null then format('revoke all on %s from %s cascade', v.place, v.grantee)
+              else format('do $fix$ begin revoke all on %s from %s cascade; %s; end $fix$', v.place, v.grantee, k.grants) end
+    from revoked v
+   cross join lateral (
+     select string_agg(distinct format('perform payments.grant_role(%L, %L)', v.grantee, r.as_), '; ') as grants
+       from recorded r where r.role = v.role) k
+  union all
+  select false, format('Role %s lacks %s privilege(s) that it should have as %s.', m.role::regrole, m.n, m.as_),
+         format('select payments.grant_role(%L, %L)', m.role::regrole, m.as_)
+    from missing m
+$$;
+
+-- Whoever can run SQL as a gateway or an admin says who he is. No end user may be one, and somebody who logs in must be.
+create function payments.doctor_trusted_roles() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with recorded as materialized (
+    select r.oid, r.rolname, g.as_ from payments.granted_roles g join pg_roles r on r.rolname = g.role where g.revoked_at is null
+  )
+  select distinct false, format('Role %I is for end users (%s), and %s %s.', u.rolname, u.as_,
+                       case when t.oid = u.oid then 'was recorded as' else format('inherits from %I,', t.rolname) end, t.as_),
+         case when exists (select from pg_auth_members m where m.roleid = t.oid and m.member = u.oid) then format('revoke %I from %I', t.rolname, u.rolname)
+              else format('select payments.revoke_role(%L, %L)', t.oid::regrole, t.as_) end
+    from recorded u
+    join recorded t on t.as_ in ('admin', 'gateway') and pg_has_role(u.oid, t.oid, 'USAGE')
+   where u.as_ in ('guest', 'member') and not (select r.rolsuper from pg_roles r where r.oid = u.oid)
+  union all
+  select false, 'End users have a role, and no role that logs in is a gateway or an admin: nobody''s claims count.',
+         'select payments.grant_role(''the_role_that_logs_in'', ''gateway'')'
+   where exists (select from recorded r where r.as_ = 'member')
+     and not exists (select from pg_roles l join recorded t on t.as_ in ('admin', 'gateway') and pg_has_role(l.oid, t.oid, 'USAGE')
+                      where l.rolcanlogin and not l.rolsuper)
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   doctor
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What the doctor asks about the app's own tables and functions; see doctor.sql.
+
+-- The columns of an attached table as attach() would be told them: what it does not use is null.
+create function payments.attached_columns(kind text, columns jsonb) returns jsonb
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_object_agg(c.name, (parse_ident($2 -> c.name ->> 'column'))[1])
+    from payments.attachable_columns($1) c
+   where $2 ? c.name or not c.required
+$$;
+
+-- An admin's role that could own a table of the app: the one that owns most attached tables, else the first that was recorded.
+create function payments.likely_owner() returns text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select quote_ident(r.rolname)
+    from pg_roles r
+    left join payments.granted_roles g on g.role = r.rolname and g.as_ = 'admin' and g.revoked_at is null
+   cross join lateral (
+     select count(*) as n from payments.attachments a join pg_class c on c.oid = a.target where c.relowner = r.oid) owned
+   where not r.rolsuper and (g.role is not null or owned.n > 0)
+   order by owned.n desc, g.created_at, r.rolname
+   limit 1
+$$;
+
+create function payments.doctor_attachments() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with attached as materialized (
+    select a.kind, a.relation, a.target, a.superuser_owner, payments.attached_columns(a.kind, a.columns) as columns,
+           a.columns as known, c.oid, c.relowner, r.rolname, r.rolsuper
+      from payments.attachments a
+      left join pg_class c on c.oid = a.target
+      left join pg_roles r on r.oid = c.relowner
+  ), altered as (
+    select a.kind, a.target, c.name, c.column_name, c.attnum, c.full_type, a.known -> c.name ->> 'type' as known_type
+      from attached a
+     cross join lateral payments.resolved_columns(a.kind, a.target, a.columns) c
+     where a.oid is not null and a.known ? c.name
+       and (c.attnum is null or format_type(c.base, -1) <> a.known -> c.name ->> 'type')
+  )
+  select false, format('The table %s, attached as %s, is gone.', a.relation, a.kind),
+         format('select payments.detach_by_name(%L, %L)', a.kind, a.relation)
+    from attached a
+   where a.oid is null
+  union all
+  select false,
+         format('%s, attached as %s, lacks the column(s) %s. Where one was renamed, attach the table again with its new name.',
+                d.target, d.kind, string_agg(d.column_name, ', ' order by d.column_name)),
+         format('alter table %s %s', d.target, string_agg(format('add column %I %s', d.column_name, d.known_type), ', ' order by d.column_name))
+    from altered d
+   where d.attnum is null
+   group by d.target, d.kind
+  union all
+  select false,
+         format('%s, attached as %s, has column(s) of another type than when it was attached: %s.', d.target, d.kind,
+                string_agg(format('%s is %s, not %s', d.column_name, d.full_type, d.known_type), ', ' order by d.column_name)),
+         format('alter table %s %s', d.target, string_agg(format('alter column %1$I type %2$s using %1$I::text::%2$s', d.column_name, d.known_type), ', '
+                                                          order by d.column_name))
+    from altered d
+   where d.attnum is not null
+   group by d.target, d.kind
+  union all
+  select false, format('%s, attached as %s, cannot be written to as it must be: %s', a.target, a.kind, e.error),
+         case when e.error like 'No unique index%' then format('create unique index on %s (%I)', a.target, a.columns ->> 'source')
+              else format('select payments.detach(%L, %L)', a.kind, a.target) end
+    from attached a
+   cross join lateral payments.attachment_errors(a.kind, a.target, a.columns) as e (error)
+   where a.oid is not null
+  union all
+  select false, format('%s, attached as %s, belongs to the superuser %s, so nothing is given there.', a.target, a.kind, a.rolname),
+         format('alter table %s owner to %s', a.target, coalesce(payments.likely_owner(), 'the_role_of_the_app'))
+    from attached a
+   where a.rolsuper and not a.superuser_owner
+$$;
+
+create function payments.doctor_benefits() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false, format('%s benefit(s) give %s, and no table is attached as %s.', count(*), b.what, b.kind), 'select payments.create_app_tables()'
+    from (select case when b.key is null then 'credits' else 'entitlements' end as what,
+                 case when b.key is null then 'credit_ledger' else 'user_entitlements' end as kind
+            from payments.benefits b) b
+   where not exists (select from payments.attachments a where a.kind = b.kind)
+   group by b.what, b.kind
+$$;
+
+-- The functions that say who may bill or use, as they were registered and as they are now.
+create function payments.registered_predicates()
+  returns table (subject_type text, signature text, registered_owner text, said_by_superuser boolean, owner text, owner_is_super boolean)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select t.subject_type, p.signature, p.owner, p.said, r.rolname, r.rolsuper
+    from payments.subject_types t
+   cross join lateral (values (t.predicate, t.owner, t.said_by_superuser), (t.use_predicate, t.use_owner, t.use_said_by_superuser)) as p (signature, owner, said)
+    left join lateral (
+      select f.proowner
+        from parse_ident(p.signature, false) as named (parts)
+        join pg_proc f on f.proname = named.parts[2]
+        join pg_namespace n on n.oid = f.pronamespace and n.nspname = named.parts[1]
+       where f.proargtypes = '25 25'::oidvector and f.prorettype = 'boolean'::regtype and f.prokind = 'f' and not f.proretset) f on true
+    left join pg_roles r on r.oid = f.proowner
+   where p.signature is not null
+$$;
+
+create function payments.doctor_subject_types() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with looked_up as materialized (
+    select t.*, c.oid, c.relkind, r.rolname, r.rolsuper,
+           exists (select from pg_roles o where o.rolname = t.owner and not o.rolsuper) as owner_is_there
+      from payments.subject_types t
+      left join pg_class c on c.oid = t.members
+      left join pg_roles r on r.oid = c.relowner
+     where t.members is not null
+  )
+  select false, format('The membership table of %s is gone, so nobody may bill for one.', l.subject_type),
+         format('select payments.unprotect_subject_type(%L)', l.subject_type)
+    from looked_up l
+   where l.oid is null
+  union all
+  select false, format('%s, the membership table of %s, has no column %s, so nobody may bill for one. Where it was renamed, register the table again.',
+                       l.members, l.subject_type, string_agg(w.name, ', ')),
+         format('select payments.unprotect_subject_type(%L)', l.subject_type)
+    from looked_up l
+   cross join lateral unnest(array[l.subject_column, l.user_column, l.role_column]) as w (name)
+   where l.oid is not null and w.name is not null
+     and not exists (select from pg_attribute a where a.attrelid = l.oid and a.attname = w.name and a.attnum > 0 and not a.attisdropped)
+   group by l.members, l.subject_type
+  union all
+  select false, format('%s, the membership table of %s, belongs to the superuser %s, who did not register it.', l.members, l.subject_type, l.rolname),
+         format('alter table %s owner to %s', l.members,
+                case when l.owner_is_there then quote_ident(l.owner) else coalesce(payments.likely_owner(), 'the_role_of_the_app') end)
+    from looked_up l
+   where l.rolsuper and not (l.said_by_superuser and l.rolname = l.owner)
+  union all
+  select false, format('%s, below the membership view of %s, asks with its reader''s rights (security_invoker).', v.relation::regclass, l.subject_type),
+         format('alter view %s reset (security_invoker)', v.relation::regclass)
+    from looked_up l
+   cross join lateral payments.views_read(l.oid) v
+   where v.asks_as_invoker
+  union all
+  select false,
+         case when p.owner is null then format('The function %s, which decides on %s, is gone, so nobody may.', p.signature, p.subject_type)
+              else format('The function %s, which decides on %s, belonged to %s when it was registered and belongs to %s now, so nobody may.',
+                          p.signature, p.subject_type, p.registered_owner, p.owner) end,
+         case when p.owner is null then format('select payments.unprotect_subject_type(%L)', p.subject_type)
+              else format('alter function %s owner to %I', p.signature, p.registered_owner) end
+    from payments.registered_predicates() p
+   where p.owner is null or p.owner <> p.registered_owner
+$$;
+
+-- A look-up asks for a user; a primary key (team, user) does not serve it. Of a column whose text is compared no index serves.
+create function payments.doctor_membership_indexes() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('%s, the membership table of %s, has no index that begins with %s: each look-up reads the whole table.', t.members, t.subject_type, t.user_column),
+         format('create index%s on %s (%I)', case c.relkind when 'p' then '' else ' concurrently' end, t.members, t.user_column)
+    from payments.subject_types t
+    join pg_class c on c.oid = t.members and c.relkind in ('r', 'p', 'm')
+    join pg_attribute a on a.attrelid = c.oid and a.attname = t.user_column and a.attnum > 0 and not a.attisdropped
+   where payments.base_type(a.atttypid) in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)
+     and not exists (select from pg_index i
+                      where i.indrelid = c.oid and i.indkey[0] = a.attnum and i.indisvalid and i.indpred is null)
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   doctor
+--   operate::doctor::library_version
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What the doctor asks about the database: tables, triggers, policies, roles, settings; see doctor.sql. Privileges: doctor_grants.sql.
+
+create function payments.doctor_version() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false, format('The library is of version %s, the SQL of version %s.', v.library, v.sql),
+         case when string_to_array(split_part(v.sql, '-', 1), '.')::integer[] < string_to_array(split_part(v.library, '-', 1), '.')::integer[]
+              then format('alter extension payments update to %L', v.library)
+              else 'make install' end
+    from (select x.extversion as sql, payments.library_version() as library from pg_extension x where x.extname = 'payments') v
+   where v.sql <> v.library
+$$;
+
+create function payments.doctor_encoding() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false, format('The database is encoded in %s. Dump it, make one in UTF8, and restore there.', getdatabaseencoding()),
+         format('create database %I encoding ''UTF8'' template template0', current_database() || '_utf8')
+   where getdatabaseencoding() <> 'UTF8'
+$$;
+
+create function payments.doctor_tables() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('Missing: %s. The fix makes them anew, empty, and forgets the webhook secrets: set them again.', string_agg(distinct p.relation, ', ')),
+         'do $fix$ begin drop extension payments; create extension payments; end $fix$'
+    from payments.granted_privileges() p
+   where to_regclass(p.relation) is null
+  having count(*) > 0
+  union all
+  select false, format('%s belongs to %s, who can drop it or switch its row security off.', c.oid::regclass, pg_get_userbyid(c.relowner)),
+         format('alter table %s owner to payments_owner', c.oid::regclass)
+    from pg_class c
+   where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v') and pg_get_userbyid(c.relowner) <> 'payments_owner'
+  union all
+  select false, format('Schema payments belongs to %s, who can drop it.', r.rolname), 'alter schema payments owner to payments_owner'
+    from pg_namespace n join pg_roles r on r.oid = n.nspowner
+   where n.nspname = 'payments' and r.rolname <> 'payments_owner' and not r.rolsuper
+  union all
+  select false, format('%s is unlogged: a crash empties it.', c.oid::regclass), format('alter table %s set logged', c.oid::regclass)
+    from pg_class c
+   where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
+  union all
+  select false, format('The index %s is not valid.', i.indexrelid::regclass), format('reindex index %s', i.indexrelid::regclass)
+    from pg_index i join pg_class c on c.oid = i.indrelid
+   where c.relnamespace = 'payments'::regnamespace and not i.indisvalid
+$$;
+
+-- Every trigger of ours, as the server writes it, and whether it fires on replicas too.
+create function payments.own_triggers() returns table (relation text, name text, definition text, always boolean)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with ours as (
+    select c.relname::text as relation, t.name, t.body, false as always
+      from pg_class c
+     cross join lateral (values
+       ('payments_truncate', 'BEFORE TRUNCATE ON payments.%I FOR EACH STATEMENT EXECUTE FUNCTION payments.refuse_truncate()', null),
+       ('payments_touch_updated_at', 'BEFORE UPDATE ON payments.%I FOR EACH ROW WHEN ((new.updated_at IS DISTINCT FROM now())) '
+        'EXECUTE FUNCTION payments.touch_updated_at()', 'updated_at')) as t (name, body, column_name)
+     where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r'
+       and (t.column_name is null
+            or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = t.column_name and not a.attisdropped))
+    union all
+    select * from (values
+      ('checkout_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_checkout_session()', false),
+      ('customer_portal_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_portal_session()', false),
+      ('checkout_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, customer_email, line_items, success_url, cancel_url, '
+       'idempotency_key, metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, '
+       'stripe_subscription_id, url, client_secret, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
+      ('customer_portal_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_customer_id, return_url, '
+       'configuration_id, url, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
+      ('subscription_requests', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW '
+       'EXECUTE FUNCTION payments.guard_subscription_request()', false),
+      ('subscription_requests', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_subscription_id, stripe_price_id, '
+       'stripe_subscription_item_id, idempotency_key, stripe_invoice_id, last_error ON payments.%I FOR EACH ROW '
+       'EXECUTE FUNCTION payments.keep_secrets_out()', false),
+      ('checkout_sessions', 'payments_session_inserted', 'AFTER INSERT ON payments.%I FOR EACH ROW '
+       'WHEN ((new.stripe_checkout_session_id IS NOT NULL)) EXECUTE FUNCTION payments.on_session_linked()', false),
+      ('checkout_sessions', 'payments_session_linked', 'AFTER UPDATE OF stripe_checkout_session_id ON payments.%I FOR EACH ROW '
+       'WHEN (((new.stripe_checkout_session_id IS NOT NULL) AND (new.claimed_by_session IS NULL) AND (new.recovered_from IS NULL) AND '
+       '(new.stripe_checkout_session_id IS DISTINCT FROM old.stripe_checkout_session_id))) EXECUTE FUNCTION payments.on_session_linked()', false),
+      ('payment_history', 'payments_adopted', 'AFTER INSERT ON payments.%I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT '
+       'EXECUTE FUNCTION payments.adopt_payments()', false),
+      ('payment_history', 'payments_adopted_late', 'AFTER UPDATE OF stripe_payment_intent_id, stripe_checkout_session_id, stripe_invoice_id, '
+       'stripe_charge_id ON payments.%I FOR EACH ROW WHEN (new.by_backend) EXECUTE FUNCTION payments.adopt_payments()', false),
+      ('stripe_customer_mappings', 'payments_mapping_changed', 'AFTER INSERT OR DELETE OR UPDATE OF environment, subject_type, subject_id, '
+       'stripe_customer_id ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.follow_mapping()', false),
+      ('stripe_customer_mappings', 'payments_own_mapping', 'BEFORE INSERT ON payments.%I FOR EACH ROW WHEN ((new.evidence_event_id IS NULL)) '
+       'EXECUTE FUNCTION payments.on_mapping_changed()', false),
+      ('stripe_customer_mappings', 'payments_evidence_of_mapping', 'BEFORE UPDATE ON payments.%I FOR EACH ROW '
+       'EXECUTE FUNCTION payments.on_mapping_changed()', false),
+      ('prices', 'invalidate_caches', 'AFTER DELETE ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.invalidate_caches()', true),
+      ('prices', 'invalidate_caches_before', 'BEFORE INSERT OR UPDATE ON payments.%I FOR EACH STATEMENT '
+       'EXECUTE FUNCTION payments.invalidate_caches()', true),
+      ('prices', 'invalidate_caches_of_change', 'AFTER UPDATE ON payments.%I FOR EACH ROW WHEN (((old.environment <> new.environment) OR '
+       '(old.stripe_price_id <> new.stripe_price_id) OR ((old.stripe_product_id IS NOT NULL) AND (old.stripe_product_id IS DISTINCT FROM '
+       'new.stripe_product_id)) OR (old.active <> new.active) OR (old.type IS DISTINCT FROM new.type) OR (old.recurring_interval IS DISTINCT '
+       'FROM new.recurring_interval) OR (old.currency IS DISTINCT FROM new.currency) OR (old.unit_amount IS DISTINCT FROM new.unit_amount) OR '
+       '(old.billing_scheme IS DISTINCT FROM new.billing_scheme))) EXECUTE FUNCTION payments.invalidate_caches()', true)) as t
+    union all
+    select c.relation, t.name, t.body, true
+      from (values ('attachments'), ('benefits'), ('granted_roles'), ('prices')) as c (relation)
+     cross join (values
+       ('invalidate_caches', 'AFTER INSERT OR DELETE OR UPDATE ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.invalidate_caches()'),
+       ('invalidate_caches_of_all', 'AFTER TRUNCATE ON payments.%I FOR EACH STATEMENT EXECUTE FUNCTION payments.invalidate_caches()')) as t (name, body)
+     where not (c.relation = 'prices' and t.name = 'invalidate_caches')
+  )
+  select o.relation, o.name, format('CREATE TRIGGER %I ', o.name) || format(o.body, o.relation), o.always
+    from ours o
+  union
+  -- As attach() makes them; the server writes INSERT OR UPDATE and names in another case.
+  select p.relation, p.name, format('create trigger %I %s', p.name, p.definition), false
+    from (select distinct a.kind from payments.attachments a) a
+   cross join lateral payments.projection_triggers(a.kind) p
+$$;
+
+create function payments.doctor_triggers() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('The trigger %I on payments.%I %s.', o.name, o.relation,
+                case when t.oid is null then 'is gone' when not m.same then 'was altered' when t.tgenabled = 'D' then 'is disabled'
+                     else 'does not fire as it should' end),
+         case when m.same then format('alter table payments.%I enable%s trigger %I', o.relation, case when o.always then ' always' else '' end, o.name)
+              else format('do $fix$ begin %s; alter trigger %2$I on payments.%3$I depends on extension payments; '
+                          'alter table payments.%3$I enable%4$s trigger %2$I; end $fix$',
+                          regexp_replace(o.definition, '^create trigger', 'create or replace trigger', 'i'), o.name, o.relation,
+                          case when o.always then ' always' else '' end) end
+    from payments.own_triggers() o
+    join pg_class c on c.relnamespace = 'payments'::regnamespace and c.relname = o.relation
+    left join pg_trigger t on t.tgrelid = c.oid and t.tgname = o.name
+   cross join lateral (select coalesce(lower(pg_get_triggerdef(t.oid)) = lower(o.definition), false) as same) m
+   where not m.same or t.tgenabled <> case when o.always then 'A'::"char" else 'O'::"char" end
+   order by o.relation, o.name
+$$;
+
+create function payments.doctor_event_triggers() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('The event trigger %I is disabled: %s.', e.evtname,
+                case e.evtname when 'payments_grants' then 'TRUNCATE, TRIGGER and REFERENCES stay with whoever is granted them'
+                               else 'code of an app can take our roles out of every policy' end),
+         format('alter event trigger %I enable', e.evtname)
+    from pg_event_trigger e
+   where e.evtname in ('payments_grants', 'payments_own_ddl') and e.evtenabled not in ('O', 'A')
+   order by e.evtname
+$$;
+
+create function payments.doctor_row_security() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false, format('%s does not %s row security.', c.oid::regclass, case when c.relrowsecurity then 'force' else 'enable' end),
+         format('alter table %s enable row level security, force row level security', c.oid::regclass)
+    from pg_class c
+   where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace) and c.relkind = 'r'
+     and not (c.relrowsecurity and c.relforcerowsecurity)
+   order by c.oid::regclass::text
+$$;
+
+-- Every policy of ours, and the rest of the statement that makes it. Those of admins come with grant_role().
+create function payments.own_policies() returns table (relation regclass, name text, ddl text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select c.oid::regclass, p.name, format('create policy %I on %s%s', p.name, c.oid::regclass, p.body)
+    from pg_class c
+   cross join lateral (select c.relname in ('granted_roles', 'subject_types', 'attachments') as by_registrar) r
+   cross join lateral (values
+     ('payments', case when r.by_registrar then ' for select to payments_owner, payments_definer using (true)'
+                       else ' to payments_owner, payments_definer using (true) with check (true)' end),
+     ('payments_registrar', case when r.by_registrar then ' to payments_registrar using (true) with check (true)' end)) as p (name, body)
+   where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r' and p.body is not null
+  union all
+  select to_regclass(p.relation), p.name, p.ddl from payments.session_policies() p where to_regclass(p.relation) is not null
+  union all
+  select to_regclass(t.relation), p.name, d.ddl
+    from payments.subject_types s
+   cross join unnest('{payments.checkout_sessions,payments.customer_portal_sessions}'::text[]) as t (relation)
+   cross join unnest('{select,insert}'::text[]) as c (command)
+   cross join lateral payments.subject_policy(s.subject_type, c.command) as p (name)
+    join lateral payments.subject_policies(s.subject_type, s.predicate is not null) as d (ddl)
+      on starts_with(d.ddl, format('create policy %I on %s ', p.name, t.relation))
+   where to_regclass(t.relation) is not null
+$$;
+
+create function payments.doctor_policies() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false, format('The policy %I on %s is gone.', o.name, o.relation), o.ddl
+    from payments.own_policies() o
+   where not exists (select from pg_policy p where p.polrelid = o.relation and p.polname = o.name)
+  union all
+  select false, format('The policy payments on %s does not let payments_definer in.', p.polrelid::regclass),
+         format('alter policy payments on %s to payments_owner, payments_definer', p.polrelid::regclass)
+    from pg_policy p
+    join pg_class c on c.oid = p.polrelid and c.relnamespace = 'payments'::regnamespace
+   where p.polname = 'payments' and not exists (select from pg_roles r where r.rolname = 'payments_definer' and r.oid = any (p.polroles))
+  union all
+  select false, format('The policy that lets the admin %s in is gone from %s table(s).', r.rolname, count(*)),
+         format('select payments.grant_role(%L, ''admin'')', r.oid::regrole)
+    from payments.granted_roles g
+    join pg_roles r on r.rolname = g.role
+   cross join lateral payments.role_grants(r.oid::regrole, 'admin') as d (ddl)
+   where g.as_ = 'admin' and g.revoked_at is null and d.ddl like 'create policy %'
+   group by r.rolname, r.oid
+$$;
+
+create function payments.doctor_own_roles() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with ours as (
+    select r.* from pg_roles r where r.rolname in ('payments_owner', 'payments_definer', 'payments_registrar')
+  )
+  select false, format('Role %I can log in, inherits, or has an attribute such as SUPERUSER.', o.rolname),
+         format('alter role %I nologin nosuperuser noinherit nocreatedb nocreaterole noreplication nobypassrls', o.rolname)
+    from ours o
+   where o.rolcanlogin or o.rolsuper or o.rolinherit or o.rolcreaterole or o.rolcreatedb or o.rolreplication or o.rolbypassrls
+  union all
+  select false, format('%I is a member of %I.', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)),
+         format('revoke %I from %I', pg_get_userbyid(m.roleid), pg_get_userbyid(m.member))
+    from pg_auth_members m
+   where exists (select from ours o where o.oid in (m.roleid, m.member))
+$$;
+
+-- A superuser's publication takes every table along, and no row security or privilege keeps it from that.
+create function payments.doctor_publications() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('The publication %I is for all tables, and so sends the webhook secrets to its subscribers.', p.pubname),
+         format('do $fix$ begin drop publication %1$I; create publication %1$I for tables in schema %2$s '
+                'with (publish = %3$L, publish_via_partition_root = %4$L); end $fix$',
+                p.pubname,
+                (select string_agg(quote_ident(n.nspname), ', ' order by n.nspname) from pg_namespace n
+                  where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'payments_secret')),
+                array_to_string(array(select w from unnest(array['insert', 'update', 'delete', 'truncate'],
+                                                           array[p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate]) as a (w, said) where a.said), ', '),
+                p.pubviaroot::text)
+    from pg_publication p
+   where p.puballtables
+  union all
+  select false, format('The publication %I sends the webhook secrets to its subscribers.', p.pubname),
+         format('alter publication %I drop table payments_secret.webhook_secrets', p.pubname)
+    from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
+   where r.prrelid in (select c.oid from pg_class c where c.relnamespace = 'payments_secret'::regnamespace)
+  union all
+  select false, format('The publication %I sends the webhook secrets to its subscribers.', p.pubname),
+         format('alter publication %I drop tables in schema payments_secret', p.pubname)
+    from pg_publication_namespace s join pg_publication p on p.oid = s.pnpubid
+   where s.pnnspid = 'payments_secret'::regnamespace
+$$;
+
+-- Settings that are looked at: when a value is bad (a regular expression), what then happens, and the value to set.
+create function payments.watched_settings() returns table (name text, bad text, harm text, good text)
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  values
+    ('log_statement', '^all$', 'the server log gets the statement that sets a webhook secret', 'ddl'),
+    ('log_min_duration_statement', '^0$', 'the server log gets the statement that sets a webhook secret', '-1'),
+    ('log_min_duration_sample', '^0$', 'the server log may get the statement that sets a webhook secret', '-1'),
+    ('log_transaction_sample_rate', '[1-9]', 'the server log may get the statement that sets a webhook secret', '0'),
+    ('log_parameter_max_length_on_error', '^(-1|[1-9].*)$', 'the server log gets the values of a call that failed, a secret too', '0'),
+    ('auto_explain.log_min_duration', '^0$', 'the server log gets the statement that sets a webhook secret', '-1'),
+    ('pgaudit.log', '\m(all|function|misc|read)\M', 'the audit log gets the statement that sets a webhook secret', 'ddl, role'),
+    ('pg_stat_statements.track_utility', '^on$', 'a secret that is set inside DO or PREPARE stands in pg_stat_statements', 'off'),
+    ('synchronous_commit', '^off$', 'sessions, spent credits and jobs of the last moments can be lost (answered events cannot)', 'on'),
+    ('fsync', '^off$', 'a crash can lose or damage every row', 'on'),
+    ('full_page_writes', '^off$', 'a crash can damage every row', 'on'),
+    ('wal_level', '^minimal$', 'there can be no standby and no backup to a point in time', 'replica'),
+    ('autovacuum', '^off$', 'tables grow and grow', 'on'),
+    ('default_transaction_isolation', '^(repeatable read|serializable)$', 'events, keys and balances are refused with 25001', 'read committed'),
+    ('default_transaction_read_only', '^on$', 'nothing can be written', 'off'),
+    ('session_replication_role', '^(replica|local)$', 'triggers do not fire: nothing is guarded or given', 'origin'),
+    ('row_security', '^off$', 'the extension takes every session for the restore of a dump', 'on'),
+    ('event_triggers', '^off$', 'TRUNCATE, TRIGGER and REFERENCES stay with whoever is granted them', 'on'),
+    ('payments.signature_tolerance', '^([7-9]\d\d|6\d[1-9]|6[1-9]0|\d{4,})$', 'a recorded webhook can be posted again for longer than ten minutes', '300')
+$$;
+
+-- A fix counts from the next session on, where it is no SET.
+create function payments.doctor_settings() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('%s is %s (from %s): %s. %s', s.name, s.setting, s.source, w.harm,
+                case when s.context = 'postmaster' then 'The fix needs a restart.' when s.context = 'sighup' then 'The fix needs pg_reload_conf().'
+                     when s.source in ('session', 'client', 'interactive') then 'The fix is for this session.'
+                     else 'The fix counts from the next session on.' end),
+         case when s.context in ('postmaster', 'sighup') then format('alter system set %s = %L', s.name, w.good)
+              when s.source in ('session', 'client', 'interactive') then format('set %s = %L', s.name, w.good)
+              when s.source in ('user', 'database user')
+                then format('alter role %I in database %I set %s = %L', session_user, current_database(), s.name, w.good)
+              else format('alter database %I set %s = %L', current_database(), s.name, w.good) end
+    from payments.watched_settings() w
+    join pg_settings s on s.name = w.name and s.setting ~ w.bad
+   where not (w.name = 'default_transaction_read_only' and pg_is_in_recovery())
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   doctor
+--   operate::event_types::handled_event_types
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What the doctor asks about Stripe and its events; see doctor.sql.
+
+create function payments.doctor_secrets() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(s.last_until > now() + interval '3 days', false),
+         case when s.n = 0 then format('%s has no webhook secret that is valid now, so no event can be verified.', initcap(e.environment))
+              when s.last_until <= now() + interval '3 days'
+                then format('The last webhook secret of %s ends at %s.', e.environment, s.last_until)
+              when s.rolled_until is not null
+                then format('%s has the secret that was set at %s; the previous one is valid until %s.', initcap(e.environment), s.set_at, s.rolled_until)
+              else format('%s has the secret that was set at %s.', initcap(e.environment), s.set_at) end,
+         case when s.n = 0 or s.last_until <= now() + interval '3 days'
+              then format('select payments.set_webhook_secret(%L, ''whsec_…'')', e.environment) end
+    from payments.environments_in_use() as e (environment)
+   cross join lateral (
+     select count(*) as n, max(t.valid_from) as set_at, max(coalesce(t.valid_until, 'infinity')) as last_until,
+            max(t.valid_until) filter (where t.valid_until < 'infinity') as rolled_until
+       from payments.webhook_secret_terms(e.environment) t) s
+$$;
+
+create function payments.doctor_live() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select e.live_approved_at is not null,
+         case when e.live_approved_at is not null then format('Live was approved by %s at %s.', e.live_approved_by, e.live_approved_at)
+              when e.went_live_at is not null
+                then format('Live was approved before (at %s) and is closed: its sessions and events are refused.', e.went_live_at)
+              else 'Live has a webhook secret, and nobody has approved it: its sessions and events are refused.' end,
+         case when e.live_approved_at is null then 'select payments.approve_live(''the name of who approves'')' end
+    from payments.environments e
+   where e.environment = 'live' and 'live' in (select payments.environments_in_use())
+$$;
+
+create function payments.doctor_accounts() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('%s does not know its own Stripe account, so the events of an organization cannot be told from those of connected accounts.',
+                initcap(e.environment)),
+         format('select payments.set_stripe_account(%L, ''acct_…'')', e.environment)
+    from payments.environments_in_use() as e (environment)
+   where not exists (select from payments.stripe_connections c
+                      where c.environment = e.environment and c.stripe_account_id is not null)
+$$;
+
+create function payments.doctor_wrong_livemode() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('%s event(s) of the other mode were posted to the endpoint of %s, the last at %s: at Stripe, its URL is registered in the wrong mode.',
+                c.wrong_livemode_count, c.environment, c.wrong_livemode_at),
+         format('update payments.stripe_connections set wrong_livemode_count = 0, wrong_livemode_at = null where environment = %L', c.environment)
+    from payments.stripe_connections c
+   where c.wrong_livemode_count > 0
+   order by c.environment desc
+$$;
+
+-- A Stripe session ends within a day, and Stripe says so. One that is open for longer was not heard of.
+create function payments.doctor_event_age() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select not d.silent and o.n = 0,
+         case when d.silent then format('%s has a webhook secret since %s, and no event ever came.', initcap(e.environment), s.since)
+              when o.n > 0
+                then format('%s checkout session(s) of %s are open for more than a day, and nothing was heard of their end. ', o.n, e.environment)
+              else '' end
+         || case when w.last_at is null then format('No event of %s came so far.', e.environment)
+                 else format('The last event of %s came %s ago, at %s.', e.environment, date_trunc('second', now() - w.last_at), w.last_at) end,
+         case when d.silent or o.n > 0 and coalesce(w.last_at < o.first_at, true) then 'payments-bridge setup'
+              when o.n > 0 then 'payments-bridge sync' end
+    from payments.environments_in_use() as e (environment)
+   cross join lateral (
+     select max(w.received_at) as last_at from payments.webhook_events w
+      where w.environment = e.environment and w.ctid >= (select payments.newest_pages('payments.webhook_events'))) w
+   cross join lateral (select min(t.valid_from) as since from payments.webhook_secret_terms(e.environment) t) s
+   cross join lateral (
+     select count(*) as n, min(o.created_at) as first_at from payments.checkout_sessions o
+      where o.environment = e.environment and o.status = 'open' and o.created_at < now() - interval '26 hours'
+        and o.stripe_checkout_session_id is not null and o.ctid >= (select payments.newest_pages('payments.checkout_sessions'))) o
+   cross join lateral (select w.last_at is null and coalesce(s.since < now() - interval '1 day', false) as silent) d
+$$;
+
+-- Of an event type that Stripe always sends with another one, when the other came long ago and it never did.
+create function payments.doctor_event_types() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with seen as materialized (
+    select w.environment, w.event_type, min(w.received_at) as first_at
+      from payments.webhook_events w
+     where w.ctid >= (select payments.newest_pages('payments.webhook_events'))
+     group by w.environment, w.event_type
+  ), missing as (
+    select s.environment, string_agg(distinct c.type, ', ') as types, string_agg(distinct c.given, ', ') as given
+      from (values
+        ('payment_intent.succeeded', 'charge.succeeded'), ('customer.subscription.created', 'invoice.finalized'),
+        ('invoice.paid', 'invoice.finalized'), ('charge.refunded', 'refund.created'), ('refund.created', 'charge.refunded'),
+        ('charge.dispute.closed', 'charge.dispute.created'),
+        ('checkout.session.async_payment_succeeded', 'checkout.session.completed')) as c (given, type)
+      join seen s on s.event_type = c.given and s.first_at < now() - interval '1 day'
+     where c.type in (select payments.handled_event_types())
+       and not exists (select from seen o where o.environment = s.environment and o.event_type = c.type)
+     group by s.environment
+  ), unseen as (
+    select e.environment, string_agg(h.type, ', ' order by h.type) as types
+      from payments.environments_in_use() as e (environment)
+     cross join payments.handled_event_types() as h (type)
+     where not exists (select from seen s where s.environment = e.environment and s.event_type = h.type)
+     group by e.environment
+  )
+  select m.types is null,
+         case when m.types is not null
+                then format('%s never sent %s, which Stripe sends with %s: the webhook endpoint does not ask for it. ', initcap(e.environment), m.types, m.given)
+              else '' end
+         || coalesce(format('Not seen in %s so far: %s.', e.environment, u.types), format('Every event type that is handled was seen in %s.', e.environment)),
+         case when m.types is not null then 'payments-bridge setup' end
+    from payments.environments_in_use() as e (environment)
+    left join missing m on m.environment = e.environment
+    left join unseen u on u.environment = e.environment
+$$;
+
+create function payments.doctor_failed_events() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('%s event(s) of %s failed, and %s wait(s) for more than an hour. ', f.failed, f.environment, f.pending)
+         || coalesce(format('The last: %s, %s.', f.last_event, f.last_error), ''),
+         format('select payments.replay_events(%L)', f.environment)
+    from (
+      select w.environment, count(*) filter (where w.processing_status = 'failed') as failed,
+             count(*) filter (where w.processing_status = 'pending') as pending,
+             (array_agg(w.stripe_event_id order by w.received_at desc))[1] as last_event,
+             (array_agg(coalesce(w.last_error, 'not processed yet') order by w.received_at desc))[1] as last_error
+        from payments.webhook_events w
+       where w.processing_status = any ('{failed,pending}')
+         and (w.processing_status = 'failed' or w.received_at < now() - interval '1 hour')
+       group by w.environment) f
+   order by f.environment desc
+$$;
+
+-- A claim on a customer that another claim, with earlier evidence, has. What an admin wrote is decided.
+create function payments.doctor_mappings() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with claim as materialized (
+    select c.environment, c.subject_type, c.subject_id, c.stripe_customer_id
+      from payments.mapping_claims c
+     where c.ctid >= (select payments.newest_pages('payments.mapping_claims'))
+  ), refused as (
+    select c.*, m.subject_type as mapped_type, m.subject_id as mapped_id, m.stripe_customer_id as mapped_customer
+      from claim c
+      join payments.stripe_customer_mappings m
+        on m.environment = c.environment and m.subject_type = c.subject_type and m.subject_id = c.subject_id
+       and m.stripe_customer_id <> c.stripe_customer_id
+     where m.evidence_event_id is not null
+    union
+    select c.*, m.subject_type, m.subject_id, m.stripe_customer_id
+      from claim c
+      join payments.stripe_customer_mappings m
+        on m.environment = c.environment and m.stripe_customer_id = c.stripe_customer_id
+       and (m.subject_type, m.subject_id) <> (c.subject_type, c.subject_id)
+     where m.evidence_event_id is not null
+  )
+  select false,
+         format('A completed session of %s says that %s %s is customer %s. By earlier evidence %s %s is customer %s. '
+                'The fix confirms that; write another mapping where it is wrong.',
+                r.environment, r.subject_type, r.subject_id, r.stripe_customer_id, r.mapped_type, r.mapped_id, r.mapped_customer),
+         format('update payments.stripe_customer_mappings set updated_at = now() where environment = %L and subject_type = %L and subject_id = %L',
+                r.environment, r.mapped_type, r.mapped_id)
+    from refused r
+   order by r.environment desc, r.subject_type, r.subject_id
+   limit 20
+$$;
+
+create function payments.doctor_sync() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('The last backfill of %s failed: %s.', c.environment, rtrim(coalesce(c.last_sync_error, 'no reason was recorded'), '.')),
+         'payments-bridge sync'
+    from payments.stripe_connections c
+   where c.last_sync_status = 'failed'
+  union all
+  select false, format('The connection of %s with Stripe is in error.', c.environment), 'payments-bridge setup'
+    from payments.stripe_connections c
+   where c.status = 'error'
+$$;
+
+-- Stripe forgets idempotency keys after a day: what waited for so long is not sent any more.
+create function payments.doctor_unsent_sessions() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with waiting as (
+    select s.environment, 'checkout_sessions' as relation, s.created_at from payments.checkout_sessions s
+     where s.status = 'initialized' and s.created_at < now() - interval '10 minutes' and s.ctid >= (select payments.newest_pages('payments.checkout_sessions'))
+    union all
+    select s.environment, 'customer_portal_sessions', s.created_at from payments.customer_portal_sessions s
+     where s.status = 'initialized' and s.created_at < now() - interval '10 minutes'
+       and s.ctid >= (select payments.newest_pages('payments.customer_portal_sessions'))
+  )
+  select false,
+         format('%s row(s) of payments.%s in %s wait to be sent to Stripe, the first since %s: ', count(*), w.relation, w.environment, min(w.created_at))
+         || case when a.too_old then 'too long, they cannot be sent any more.' else 'nothing sends the requests.' end,
+         case when a.too_old
+              then format('select count(payments.record_stripe_error(id, ''it was never sent to Stripe'')) from payments.%s '
+                          'where environment = %L and status = ''initialized'' and created_at < now() - interval ''23 hours''', w.relation, w.environment)
+              else 'payments-bridge serve' end
+    from waiting w
+   cross join lateral (select w.created_at < now() - interval '23 hours' as too_old) a
+   group by w.environment, w.relation, a.too_old
+   order by w.environment desc, w.relation, a.too_old
+$$;
+
+create function payments.doctor_review() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         format('%s fulfillment(s) of %s are %s, for example: %s.', count(*), f.environment, f.state, rtrim(coalesce(min(f.reason), 'no reason'), '.'))
+         || case f.state when 'needs_review' then ' payments.review has the next step of each.' else '' end,
+         format('select payments.retry_fulfillments(%L)', f.environment)
+    from payments.fulfillments f
+   where f.state in ('needs_review', 'failed')
+   group by f.environment, f.state
+   order by f.environment desc, f.state
+$$;
+
+-- Of a small shop all that the view has; of a large one what is new and what the view's first part asks.
+create function payments.doctor_unfulfilled() returns table (ok boolean, detail text, fix text)
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  small constant boolean := pg_relation_size('payments.payment_history'::regclass) + pg_relation_size('payments.facts'::regclass) < 32 * 1024 * 1024;
+begin
+  return query
+    select false,
+           format('%s payment(s) of %s%s gave nothing: %s %s.', count(*), u.environment, case when small then '' else ', of the newest,' end,
+                  sum(u.amount), coalesce(u.currency, 'of no currency')),
+           format('select amount, currency, reason, next_step from payments.unfulfilled_payments where environment = %L', u.environment)
+      from (
+        select v.environment, v.amount, v.currency from payments.unfulfilled_payments v where small
+        union all
+        select p.environment, p.amount, p.currency
+          from payments.payment_history p
+         where not small and p.ctid >= (select payments.newest_pages('payments.payment_history'))
+           and p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
+           and not (p.amount > 0 and coalesce(p.amount_refunded, 0) + coalesce(p.amount_lost, 0) >= p.amount)
+           and not exists (
+             select from payments.checkout_sessions s
+               join payments.fulfillments f on f.source = 'checkout:' || s.id and f.environment = s.environment
+              where s.environment = p.environment and s.stripe_checkout_session_id = p.stripe_checkout_session_id
+                and f.kind <> 'fulfillment_jobs' and f.state in ('applied', 'reversed'))
+           and not exists (
+             select from payments.checkout_sessions s
+               join payments.fulfillments f on f.source = 'checkout:' || s.id and f.environment = s.environment
+              where s.environment = p.environment and s.stripe_payment_intent_id = p.stripe_payment_intent_id
+                and f.kind <> 'fulfillment_jobs' and f.state in ('applied', 'reversed'))) u
+     group by u.environment, u.currency
+     order by u.environment desc, u.currency;
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
 --   fulfillment
 
 set local search_path = pg_catalog, pg_temp;
@@ -874,6 +1781,40 @@ as 'MODULE_PATHNAME', 'run_for_admin';
 create function payments.fail_job_body(id uuid, error text) returns boolean
   language sql set search_path = pg_catalog, pg_temp
 as $$ select payments.fail_job($1::text, $2) $$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   fulfillment
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Orders that a backend makes of line items; what they cost is decided in core/src/fulfillment/new_order.rs.
+
+/* Makes a pending order of line items ({price | stripePriceId | lookup_key, quantity}) in the app's own orders table: amount and currency
+   from the catalog, for a user, a subject, or nobody. orders names the table where several are attached. Returns the order's id, which
+   goes into the checkout session's metadata.order_id.
+
+   A function of the app's that is owned by an admin and runs as its owner (security definer) may call it for end users: it then chooses
+   the user, the subject and what may be ordered.
+
+   Raises 22023 (a bad argument, or a price that is unknown, inactive, recurring, without a fixed amount for one unit, or in another
+   currency than the others), 55000 (no orders table is attached), and what the table itself raises. */
+create function payments.create_order(environment text, line_items jsonb, user_id text default null, subject_type text default null,
+                                      subject_id text default null, orders regclass default null) returns text
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.create_order_body(environment text, line_items jsonb, user_id text, subject_type text, subject_id text, orders regclass)
+  returns text
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.hide_secrets_from_log(array[environment, line_items::text, user_id, subject_type, subject_id]);
+  return payments.insert_order(environment, line_items, user_id, subject_type, subject_id, orders::oid);
+end
+$$;
 
 set local search_path = payments, pg_temp;
 
@@ -1136,6 +2077,8 @@ as $function$
            coalesce(format(', %s %s', fact ->> 'amount_total', fact ->> 'currency'), ''))
     when 'checkout.session.line_items' then format('Stripe''s line items of checkout session %s are known%s', fact ->> 'session',
            case when fact ->> 'has_more' = 'true' then ', but for some' else '' end)
+    when 'invoice.lines' then format('all lines of invoice %s are known%s', fact ->> 'invoice',
+           case when fact #>> '{lines,has_more}' = 'true' then ', but for some' else '' end)
     when 'payment_intent' then format('payment intent %s is %s: %s of %s %s received', fact ->> 'id', fact ->> 'status',
            fact ->> 'amount_received', fact ->> 'amount', fact ->> 'currency')
     when 'charge' then format('charge %s of %s %s %s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
@@ -1190,7 +2133,6 @@ as $function$
        and s.environment = m.environment and s.stripe_customer_id = m.stripe_customer_id
      where m.environment in ('test', 'live') and m.stripe_customer_id = reference
   ), ordered as (
-    -- No index leads from an order to its sessions, so all sessions are read where the reference is none of Stripe's ids.
     select a.* from asked a
     union all
     select s.* from payments.checkout_sessions s
@@ -1268,6 +2210,13 @@ as $function$
     select n.environment, 'session:' || n.key from named n where n.key like 'cs\_%'
     union
     select n.environment, 'subscription:' || n.key from named n where n.key like 'sub\_%'
+    union
+    -- Of an invoice its attempts, of a subscription its periods.
+    select f.environment, f.source collate "default"
+      from (select a.environment, case when a.key like 'in\_%' then 'invoice:' else 'subscription:' end || a.key as of
+              from named a where a.key like 'in\_%' or a.key like 'sub\_%') n
+      join payments.fulfillments f
+        on f.environment = n.environment and f.source > (n.of || ':') collate "C" and f.source < (n.of || ';') collate "C"
   )
   select s.environment, s.created_at,
          format('%s asked to pay for %s: %s session %s of %s', coalesce(nullif(s.created_by, ''), 'a guest or a backend'),
@@ -1421,7 +2370,7 @@ begin
              when f.kind = 'subscriptions'
                then 'cancel the subscription at Stripe, or leave it as it is: this goes when its access ends or the money is back'
              when f.item = 'line_items' then 'pass what Stripe answers to payments.sync_stripe_objects(): it is given then'
-             when f.item like 'lines:%' then 'pass the invoice with all its lines to payments.sync_stripe_objects()'
+             when f.item like 'lines:%' then 'pass what Stripe answers to payments.sync_stripe_objects(): the rest is given then'
              when f.reason like 'no order has the id %'
                then 'insert the order, or mend metadata.order_id of the checkout session, then call payments.retry_fulfillments()'
              when f.reason like 'the order is already paid%' then 'refund one of the two payments at Stripe'
@@ -1437,7 +2386,9 @@ begin
         select h.amount, h.amount_refunded, h.currency, h.paid_at
           from payments.payment_history h
          where h.environment = f.environment and h.type <> 'refund'
-           and h.stripe_checkout_session_id = case when f.source like 'session:%' then substr(f.source, 9) else s.stripe_checkout_session_id end
+           and h.stripe_checkout_session_id
+               -- The sources of fulfillments have another collation than the index.
+               = case when f.source like 'session:%' then substr(f.source, 9) else s.stripe_checkout_session_id end collate "default"
         union all
         select h.amount, h.amount_refunded, h.currency, h.paid_at
           from payments.payment_history h
@@ -1761,6 +2712,90 @@ set local search_path = payments, pg_temp;
 -- src/lib.rs
 -- requires:
 --   fulfillment
+--   requests
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What must be fetched from Stripe because a purchase waits for it.
+
+create type payments.stripe_read as (environment text, path text, params jsonb, reason text);
+
+-- After so many tries a person is asked: the purchase stands in payments.review all the time.
+create function payments.most_reads() returns integer
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$ select 8 $$;
+
+-- What purchases wait for. Each says in payments.fulfillments what it is: Stripe's line items of a session, or the lines of an invoice.
+create function payments.awaited_reads() returns setof payments.stripe_read
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select distinct on (f.environment, w.path) f.environment, w.path, jsonb_build_object('limit', 100), f.reason
+    from payments.fulfillments f
+    left join payments.checkout_sessions s
+      on s.id = case when f.source ~ '^checkout:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(f.source, 10)::uuid end
+   cross join lateral (
+     select case
+              when starts_with(f.item, 'lines:in_') then format('/v1/invoices/%s/lines', substr(f.item, 7))
+              when f.item = 'line_items' and f.reason ~ '/v1/invoices/in_[0-9A-Za-z_]+/lines'
+                then substring(f.reason from '/v1/invoices/in_[0-9A-Za-z_]+/lines')
+              when f.item = 'line_items'
+                then format('/v1/checkout/sessions/%s/line_items',
+                            coalesce(s.stripe_checkout_session_id, case when f.source like 'session:%' then substr(f.source, 9) end))
+            end as path) w
+   where f.environment = any ('{test,live}') and f.state = 'needs_review'
+     and (f.item = 'line_items' or starts_with(f.item, 'lines:in_'))
+     and w.path is not null and w.path !~ '//'
+   order by f.environment, w.path, f.updated_at
+$$;
+
+/* Takes up to n objects that are to be fetched from Stripe with GET because a purchase waits for them, for this worker alone: the line
+   items of a completed session, the lines of an invoice of which the event had a part. All pages of one together, as one list with its url, are passed
+   to sync_stripe_objects(). What is not there after the lease is claimed again, later and later; after 8 tries only a person is asked, in payments.review.
+
+   Raises 22023 (n or lease). */
+create function payments.claim_stripe_reads(n integer default 10, lease interval default '5 minutes')
+  returns setof payments.stripe_read
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.claim_stripe_reads_body(n integer, lease interval) returns setof payments.stripe_read
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  awaited payments.stripe_read;
+  given integer := 0;
+begin
+  perform payments.check_lease(n, lease);
+  for awaited in
+    select a.*
+      from payments.awaited_reads() a
+      left join payments.read_leases l on l.path = a.path and l.environment = a.environment
+     where l.due_at is null or (l.due_at <= clock_timestamp() and l.attempt < payments.most_reads())
+     order by coalesce(l.due_at, '-infinity'), a.path
+  loop
+    exit when given >= n;
+    -- As with requests: the lease's own row decides. Each try waits twice as long as the one before.
+    insert into payments.read_leases as l (environment, path, attempt, due_at)
+    values (awaited.environment, awaited.path, 1, clock_timestamp() + lease)
+    on conflict on constraint read_leases_pkey do update
+       set attempt = l.attempt + 1, due_at = clock_timestamp() + lease * (2 ^ least(l.attempt, 10))
+     where l.due_at <= clock_timestamp() and l.attempt < payments.most_reads();
+    if found then
+      given := given + 1;
+      return next awaited;
+    end if;
+  end loop;
+  delete from payments.read_leases l
+   where l.due_at < clock_timestamp()
+     and not exists (select from payments.awaited_reads() a where a.path = l.path and a.environment = l.environment);
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   fulfillment
 --   subjects
 
 set local search_path = pg_catalog, pg_temp;
@@ -1987,7 +3022,8 @@ as $$
     from (values
       ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}'::text[], 'project_payments', 'payment_history', '{insert,update}'::text[]),
       ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscriptions', '{insert,update,delete}'),
-      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}')
+      ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}', 'project_subscriptions', 'subscription_items', '{insert,update,delete}'),
+      ('{fulfillment_jobs}', 'project_fulfillment_job', 'notices', '{insert,update,delete}')
     ) as w(kinds, function, relation, events)
     join statement_trigger t on t.event = any (w.events)
    where $1 = any (w.kinds)
@@ -2296,7 +3332,8 @@ create function payments.subject_policy_drops(subject_type text) returns setof t
 as $$
   select format('drop policy %I on %s', p.polname, p.polrelid::regclass)
     from pg_policy p
-   where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass)
+   where p.polrelid in ('payments.checkout_sessions'::regclass, 'payments.customer_portal_sessions'::regclass,
+                        'payments.subscription_requests'::regclass)
      and p.polname in (payments.subject_policy($1, 'select'), payments.subject_policy($1, 'insert'))
    order by p.polrelid, p.polname
 $$;
@@ -2305,7 +3342,7 @@ create function payments.subject_policies(subject_type text, by_predicate boolea
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select made.ddl
-    from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions')) as t (relation)
+    from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions'), ('payments.subscription_requests')) as t (relation)
    cross join lateral (values
      (1, format('create policy %I on %s for select using (%s)', payments.subject_policy($1, 'select'), t.relation, format(
         case when $2 then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'
@@ -2899,6 +3936,8 @@ as $$
     ('guest', 'payments.ordinary_search_path()'),
     ('guest', 'payments.caller_is_admin()'),
 
+    ('member', 'payments.request_subscription_change(text,text,text,text,bigint,text)'),
+    ('member', 'payments.insert_subscription_request(text,text,text,text,bigint,text)'),
     ('member', 'payments.spend_credits(text,text,bigint,text,text)'),
 
     ('webhook', 'payments.stripe_webhook_test(json)'),
@@ -2912,11 +3951,22 @@ as $$
 
     ('admin', 'payments.insert_checkout_session_of_backend(text,text,jsonb,text,text,text,text,text,jsonb,text)'),
     ('admin', 'payments.insert_portal_session_of_backend(text,text,text,text,text)'),
+    ('admin', 'payments.insert_subscription_request_of_backend(text,text,text,text,bigint,text)'),
     ('admin', 'payments.has_entitlement(text,text)'),
     ('admin', 'payments.entitlements_of(text)'),
     ('admin', 'payments.stripe_request(uuid)'),
+    ('admin', 'payments.set_checkout_defaults(text,jsonb,text)'),
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
     ('admin', 'payments.record_stripe_error(uuid,text)'),
+    ('admin', 'payments.claim_session_requests(integer,interval)'),
+    ('admin', 'payments.postpone_session_request(uuid,interval,text)'),
+    ('admin', 'payments.claim_stripe_reads(integer,interval)'),
+    ('admin', 'payments.handled_event_types()'),
+    ('admin', 'payments.events_cursor(text)'),
+    ('admin', 'payments.set_events_cursor(text,text)'),
+    ('admin', 'payments.record_webhook_endpoint(text,text,text,text)'),
+    ('admin', 'payments.sync_position(text,text)'),
+    ('admin', 'payments.record_sync(text,text,text,bigint,boolean,text)'),
     ('admin', 'payments.apply_stripe_event(text,jsonb)'),
     ('admin', 'payments.sync_stripe_objects(text,jsonb)'),
     ('admin', 'payments.sync_stripe_objects(text,jsonb,timestamptz)'),
@@ -2934,6 +3984,7 @@ as $$
     ('admin', 'payments.verify_projections(text)'),
     ('admin', 'payments.explain(text)'),
     ('admin', 'payments.payment_facts(uuid)'),
+    ('admin', 'payments.doctor()'),
     ('admin', 'payments.protect_subject_type(text,regclass,name,name,name,text[],text[])'),
     ('admin', 'payments.protect_subject_type(text,regprocedure,regprocedure)'),
     ('admin', 'payments.unprotect_subject_type(text)'),
@@ -2944,6 +3995,7 @@ as $$
     ('admin', 'payments.set_credit_benefit(text,text,bigint,interval,boolean,interval,boolean)'),
     ('admin', 'payments.set_entitlement_benefit(text,text,text,interval,boolean,boolean)'),
     ('admin', 'payments.remove_benefit(text,text,text)'),
+    ('admin', 'payments.create_order(text,jsonb,text,text,text,regclass)'),
     ('admin', 'payments.claim_jobs(integer)'),
     ('admin', 'payments.finish_job(text)'),
     ('admin', 'payments.finish_job(uuid)'),
@@ -2975,6 +4027,9 @@ as $$
     ('member', 'payments.customer_portal_sessions', 'select'),
     ('member', 'payments.customer_portal_sessions',
      'insert (id, environment, status, subject_type, subject_id, return_url, configuration_id)'),
+    ('member', 'payments.subscription_requests', 'select'),
+    ('member', 'payments.subscription_requests',
+     'insert (id, environment, status, stripe_subscription_id, action, stripe_price_id, quantity, idempotency_key)'),
     ('member', 'payments.my_invoices', 'select'),
     ('member', 'payments.my_payment_methods', 'select'),
     ('member', 'payments.my_subscriptions', 'select'),
@@ -2987,6 +4042,7 @@ as $$
     ('admin', 'payments.stripe_customer_mappings', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.checkout_sessions', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.customer_portal_sessions', 'select, insert, update, delete, trigger'),
+    ('admin', 'payments.subscription_requests', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.payment_history', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.subscriptions', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.subscription_items', 'select, insert, update, delete, trigger'),
@@ -2995,15 +4051,24 @@ as $$
     ('admin', 'payments.webhook_events', 'select, insert, update, delete, trigger'),
     ('admin', 'payments.benefits', 'select, insert, update, delete, trigger'),
     -- These are written by payments alone.
+    ('admin', 'payments.checkout_defaults', 'select'),
     ('admin', 'payments.fulfillments', 'select, trigger'),
+    ('admin', 'payments.subscription_changes', 'select, trigger'),
+    ('admin', 'payments.notices', 'select, trigger'),
+    ('admin', 'payments.subscription_history', 'select'),
     ('admin', 'payments.credit_promises', 'select'),
     ('admin', 'payments.credit_holders', 'select'),
     ('admin', 'payments.credit_lots', 'select'),
     ('admin', 'payments.credit_schedules', 'select'),
+    ('admin', 'payments.request_leases', 'select'),
+    ('admin', 'payments.read_leases', 'select'),
+    ('admin', 'payments.sync_progress', 'select'),
     ('admin', 'payments.attachments', 'select'),
     ('admin', 'payments.granted_roles', 'select'),
     ('admin', 'payments.review', 'select'),
     ('admin', 'payments.unfulfilled_payments', 'select'),
+    ('admin', 'payments.revenue_by_day', 'select'),
+    ('admin', 'payments.monthly_recurring_revenue', 'select'),
     ('admin', 'payments.environments', 'select'),
     ('admin', 'payments.subject_types', 'select'),
     ('admin', 'payments.facts', 'select'),
@@ -3119,11 +4184,11 @@ begin
     on conflict on constraint granted_roles_pkey do update set revoked_at = null;
   end if;
   perform payments.change_grants(role, as_, true);
-  perform payments.grant_app_tables(role, as_);
+  perform payments.change_app_table_grants(role, as_, true);
 end
 $$;
 
-/* Takes back what grant_role() gave. It stays taken back: neither DROP EXTENSION and CREATE EXTENSION nor a dump gives it again to
+/* Takes back what grant_role() gave, also with the tables that create_app_tables() made. It stays taken back: neither DROP EXTENSION and CREATE EXTENSION nor a dump gives it again to
    a role that the installation knows by its name. What the role is besides, it stays. Returns whether it was recorded so.
    Raises 22023 (another word), 42501. */
 create function payments.revoke_role(role regrole, as_ text) returns boolean
@@ -3143,6 +4208,9 @@ begin
   select r.rolname, revoke_role_body.as_, now() from pg_roles r where r.oid = revoke_role_body.role::oid
   on conflict on constraint granted_roles_pkey do update set revoked_at = excluded.revoked_at;
   perform payments.change_grants(role, as_, false);
+  if was_recorded then
+    perform payments.change_app_table_grants(role, as_, false);
+  end if;
   return was_recorded;
 end
 $$;
@@ -3206,6 +4274,368 @@ set local search_path = payments, pg_temp;
 
 -- src/lib.rs
 -- requires:
+--   projection_triggers
+--   operate::doctor::webhook_secret_terms
+
+set local search_path = pg_catalog, pg_temp;
+
+-- The doctor: everything that a careful admin would look at. Each check is a small function that returns what it found, each with the
+-- one statement or command that mends it; one that finds nothing is content. This file has their list and what runs them;
+-- doctor_stripe.sql, doctor_app.sql and doctor_database.sql have the checks.
+
+create type payments.finding as (check_name text, ok boolean, detail text, fix text);
+
+-- Every check in the order of the report: its name, its function, and what is so where that finds nothing.
+create function payments.doctor_checks() returns table (check_name text, function text, healthy text)
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  values
+    ('version', 'doctor_version', 'The library and the SQL of the extension are of one version.'),
+    ('encoding', 'doctor_encoding', 'The database is encoded in UTF8.'),
+    ('tables', 'doctor_tables', 'Every table is there and belongs to payments_owner; every index is valid.'),
+    ('webhook secret', 'doctor_secrets', 'No environment is in use.'),
+    ('live approval', 'doctor_live', 'Live is not in use.'),
+    ('stripe account', 'doctor_accounts', 'Every environment that is in use knows its own account.'),
+    ('wrong livemode', 'doctor_wrong_livemode', 'No event came to the endpoint of the other environment.'),
+    ('event age', 'doctor_event_age', 'No environment is in use.'),
+    ('event types', 'doctor_event_types', 'No environment is in use.'),
+    ('failed events', 'doctor_failed_events', 'No event failed or waits.'),
+    ('customer mappings', 'doctor_mappings', 'No checkout session claims a customer that is mapped otherwise.'),
+    ('sync', 'doctor_sync', 'No backfill failed.'),
+    ('unsent sessions', 'doctor_unsent_sessions', 'No session waits to be sent to Stripe.'),
+    ('review', 'doctor_review', 'Nothing that was bought waits for a person.'),
+    ('unfulfilled payments', 'doctor_unfulfilled', 'All money that arrived gave something, or went back.'),
+    ('attached tables', 'doctor_attachments', 'Every attached table can be written to.'),
+    ('benefits', 'doctor_benefits', 'Every kind of benefit has an attached table.'),
+    ('subject types', 'doctor_subject_types', 'Every type of subject can be looked up.'),
+    ('membership indexes', 'doctor_membership_indexes', 'Every membership table has an index on its user column.'),
+    ('triggers', 'doctor_triggers', 'Every trigger of the extension is there, unchanged and enabled.'),
+    ('event triggers', 'doctor_event_triggers', 'Both event triggers are enabled.'),
+    ('row security', 'doctor_row_security', 'Every table forces row security.'),
+    ('policies', 'doctor_policies', 'Every policy of the extension is there.'),
+    ('grants', 'doctor_grants', 'Nobody has more than grant_role() recorded, and nobody less.'),
+    ('own roles', 'doctor_own_roles', 'The roles of the extension cannot log in, have no attributes, members or memberships.'),
+    ('trusted roles', 'doctor_trusted_roles', 'No role of end users is trusted, and a role that logs in may set claims.'),
+    ('publications', 'doctor_publications', 'No publication takes the webhook secrets along.'),
+    ('settings', 'doctor_settings', 'No setting logs secrets, loses rows or keeps triggers from firing.')
+$$;
+
+/* Looks at everything that a careful admin would, and says of each whether it is well, and the one statement or command that mends
+   it. A check that cannot run says so and keeps no other from running. Of large tables only the newest 64 MiB are looked at, or what
+   an index finds. Raises 42501. */
+create function payments.doctor() returns setof payments.finding
+  language c stable set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.doctor_body() returns setof payments.finding
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wanted record;
+  found_something boolean;
+  finding payments.finding;
+begin
+  for wanted in select c.check_name, c.function, c.healthy from payments.doctor_checks() c loop
+    begin
+      found_something := false;
+      for finding in
+        execute format('select %L, f.ok, f.detail, f.fix from payments.%I() f', wanted.check_name, wanted.function)
+      loop
+        found_something := true;
+        return next finding;
+      end loop;
+      if not found_something then
+        finding := (wanted.check_name, true, wanted.healthy, null);
+        return next finding;
+      end if;
+    exception when others then
+      finding := (wanted.check_name, false, format('This check cannot run: %s (%s).', sqlerrm, sqlstate), 'select * from payments.doctor()');
+      return next finding;
+    end;
+  end loop;
+end
+$$;
+
+-- Where the newest 64 MiB of a table begin: new rows are mostly put at its end. To be compared with ctid.
+create function payments.newest_pages(relation text) returns tid
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select format('(%s,0)', greatest(pg_relation_size($1::regclass) - 64 * 1024 * 1024, 0) / current_setting('block_size')::bigint)::tid
+$$;
+
+-- The environments that are in use: those that can hear of money, heard of some or asked for it, and live once it was approved. A new
+-- installation begins with test.
+create function payments.environments_in_use() returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with used as (
+    select e.environment
+      from payments.environments e
+     where e.live_approved_at is not null or e.went_live_at is not null
+        or exists (select from payments.webhook_secret_terms(e.environment))
+        or exists (select from payments.webhook_events w
+                    where w.environment = e.environment and w.ctid >= (select payments.newest_pages('payments.webhook_events')))
+        or exists (select from payments.checkout_sessions s
+                    where s.environment = e.environment and s.ctid >= (select payments.newest_pages('payments.checkout_sessions')))
+  )
+  select u.environment from used u
+  union all
+  select 'test' where not exists (select from used)
+  order by 1 desc
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   request_tables
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Who is asking. current_user_id() is in src/identity.rs; here is what policies may call.
+
+-- The callers' side of policies. Not members of the extension (see ownership.sql): a policy that depended on a member would
+-- keep DROP EXTENSION from working. Without the extension they raise, and so the policies deny. They stand in every dump, so the
+-- names that they have in the library stay. Those that an earlier install
+-- left are replaced, whatever they say; a script may replace only members, so each joins for as long as that takes.
+do $install$
+declare
+  kept regprocedure[];
+  left_over regprocedure;
+  definition text;
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  set local check_function_bodies = off;
+  kept := array(select p.oid::regprocedure from pg_catalog.pg_proc p
+                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin',
+                                                                       'caller_usable_subjects', 'caller_access_until'));
+  foreach left_over in array kept loop
+    execute format('alter extension payments add function %s', left_over);
+  end loop;
+  -- Whatever of these is there is a member by now, and belongs to a role that is trusted (roles.sql). They are the functions of
+  -- src/identity.rs and src/session/subject.rs under names of their own: a policy asks three of them for one INSERT, and one that
+  -- only called another would double that.
+  foreach definition in array array[
+    $ddl$
+      function payments.caller() returns text
+        language c stable parallel safe set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'current_user_id_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_subjects(subject_type text) returns setof text
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_subjects_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_subjects() returns table (subject_type text, subject_id text)
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_subjects_of_all_types_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_usable_subjects(subject_type text) returns setof text
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_usable_subjects_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_usable_subjects() returns table (subject_type text, subject_id text)
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'my_usable_subjects_of_all_types_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_owns(subject_type text, subject_id text) returns boolean
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'owns_subject_wrapper'
+    $ddl$,
+    $ddl$
+      function payments.caller_is_admin() returns boolean
+        language c stable parallel safe set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'acting_role_is_admin_wrapper'
+    $ddl$,
+    -- What a view asks of each subscription that it shows; its body is in billing.sql.
+    $ddl$
+      function payments.caller_access_until(environment text, stripe_subscription_id text) returns timestamptz
+        language c stable set search_path = pg_catalog, pg_temp
+      as 'MODULE_PATHNAME', 'run_for_anyone'
+    $ddl$]
+  loop
+    execute 'create or replace' || definition;
+  end loop;
+  -- What was kept keeps its grants too; ownership.sql resets those of members alone.
+  foreach left_over in array kept loop
+    execute format('alter function %s owner to current_user', left_over);
+    execute format('revoke all on function %s from public', left_over);
+    execute format('alter extension payments drop function %s', left_over);
+  end loop;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   requests
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What the program beside the database keeps here: how far it read Stripe's list of events, its webhook endpoint, how far a back-fill got.
+
+create function payments.check_environment(environment text) returns void
+  language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if environment is null or environment not in ('test', 'live') then
+    raise exception 'environment must be test or live'
+      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(environment, 'null'))),
+            hint = 'Pass test or live.';
+  end if;
+end
+$$;
+
+-- Refuses what is no short name, or holds one of Stripe's secrets.
+create function payments.check_short(name text, value text, form text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.hide_secrets_from_log(array[value]);
+  if value is not null and (value <> payments.without_secrets(value) or value !~ form or char_length(value) > 2000) then
+    raise exception '% is not usable', name
+      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', left(value, 100))),
+            hint = 'Pass what Stripe told, without any key.';
+  end if;
+end
+$$;
+
+/* The id of the newest event that was read from Stripe's list of events; null where none was read yet. Raises 22023. */
+create function payments.events_cursor(environment text) returns text
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.events_cursor_body(environment text) returns text
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_environment(environment);
+  return (select c.events_cursor from payments.stripe_connections c where c.environment = $1);
+end
+$$;
+
+/* Keeps it, once every event up to it was applied, and when that was. Null: the list is to be read from its beginning. Raises 22023. */
+create function payments.set_events_cursor(environment text, event_id text) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.set_events_cursor_body(environment text, event_id text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_environment(environment);
+  perform payments.check_short('event_id', event_id, '^evt_[0-9A-Za-z_]{1,250}$');
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.stripe_connections as c (environment, events_cursor, events_read_at)
+  values ($1, $2, pg_catalog.now())
+  on conflict on constraint stripe_connections_environment_key do update
+     set events_cursor = excluded.events_cursor, events_read_at = excluded.events_read_at;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+end
+$$;
+
+/* Keeps which webhook endpoint Stripe posts to, since when, and in which API version it renders events: the connection is there.
+   Raises 22023. */
+create function payments.record_webhook_endpoint(environment text, endpoint_id text, url text, api_version text default null)
+  returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.record_webhook_endpoint_body(environment text, endpoint_id text, url text, api_version text)
+  returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_environment(environment);
+  perform payments.check_short('endpoint_id', coalesce(endpoint_id, ''), '^we_[0-9A-Za-z_]{1,250}$');
+  perform payments.check_short('url', coalesce(url, ''), '^https?://[^[:space:]@]+$');
+  perform payments.check_short('api_version', api_version, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9a-z._-]{0,50}$');
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.stripe_connections as c
+    (environment, webhook_endpoint_id, webhook_endpoint_url, webhook_configured_at, webhook_api_version, status)
+  values ($1, $2, $3, pg_catalog.now(), $4, 'connected')
+  on conflict on constraint stripe_connections_environment_key do update
+     set webhook_endpoint_id = excluded.webhook_endpoint_id, webhook_endpoint_url = excluded.webhook_endpoint_url,
+         webhook_configured_at = excluded.webhook_configured_at, webhook_api_version = excluded.webhook_api_version,
+         status = excluded.status;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+end
+$$;
+
+/* Where a back-fill of a resource ('customers', say) goes on; null: at the beginning, as also after it was finished. Raises 22023. */
+create function payments.sync_position(environment text, resource text) returns text
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.sync_position_body(environment text, resource text) returns text
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_environment(environment);
+  return (select p.cursor from payments.sync_progress p where p.environment = $1 and p.resource = $2 and p.finished_at is null);
+end
+$$;
+
+/* Records how far a back-fill of a resource got: the cursor of its next page and how many objects this page had, which are added up
+   from its beginning; that it is finished; or the error that it stopped at, after which it goes on where it was. What became of the
+   last back-fill of all resources stands in stripe_connections. Raises 22023. */
+create function payments.record_sync(environment text, resource text, cursor text, objects bigint, finished boolean default false,
+                                     error text default null) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.record_sync_body(environment text, resource text, cursor text, objects bigint, finished boolean, error text)
+  returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reason text := left(payments.without_secrets(error), 2000);
+  counts jsonb;
+  wrong text;
+begin
+  perform payments.hide_secrets_from_log(array[error]);
+  perform payments.check_environment(environment);
+  perform payments.check_short('resource', coalesce(resource, ''), '^[a-z_./]{1,100}$');
+  perform payments.check_short('cursor', $3, '^[0-9A-Za-z_]{1,255}$');
+  if objects is null or objects < 0 then
+    raise exception 'objects must not be negative'
+      using errcode = '22023', detail = format('It is %s.', coalesce(objects::text, 'null')), hint = 'Pass how many objects the page had.';
+  end if;
+  insert into payments.sync_progress as p (environment, resource, cursor, objects, last_error, finished_at)
+  values ($1, $2, $3, $4, reason, case when $5 then now() end)
+  on conflict on constraint sync_progress_pkey do update
+     set cursor = coalesce(excluded.cursor, case when p.finished_at is null and reason is not null then p.cursor end),
+         objects = case when p.finished_at is null then p.objects else 0 end + excluded.objects,
+         started_at = case when p.finished_at is null then p.started_at else now() end,
+         finished_at = excluded.finished_at,
+         last_error = excluded.last_error;
+  select jsonb_object_agg(p.resource, p.objects), string_agg(format('%s: %s', p.resource, p.last_error), '; ' order by p.resource) filter (where p.last_error is not null)
+    into counts, wrong
+    from payments.sync_progress p where p.environment = $1;
+  if not coalesce($5, false) and reason is null then
+    return;
+  end if;
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.stripe_connections as c (environment, last_synced_at, last_sync_status, last_sync_error, last_sync_counts)
+  values ($1, pg_catalog.now(), case when wrong is null then 'succeeded' else 'failed' end, wrong, counts)
+  on conflict on constraint stripe_connections_environment_key do update
+     set last_synced_at = excluded.last_synced_at, last_sync_status = excluded.last_sync_status,
+         last_sync_error = excluded.last_sync_error, last_sync_counts = excluded.last_sync_counts;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
 --   roles
 
 set local search_path = pg_catalog, pg_temp;
@@ -3261,6 +4691,10 @@ begin
       webhook_endpoint_id text,
       webhook_endpoint_url text,
       webhook_configured_at timestamptz,
+      webhook_api_version text,
+      -- the newest event that was read from Stripe's list of events, and when that was read last
+      events_cursor text,
+      events_read_at timestamptz,
       last_synced_at timestamptz,
       last_sync_status text check (last_sync_status = any ('{succeeded,failed}')),
       last_sync_error text,
@@ -3316,6 +4750,7 @@ begin
       unique (stripe_price_id, environment)
     );
     create index prices_product_idx on payments.prices (stripe_product_id, environment);
+    create index prices_lookup_key_idx on payments.prices (lookup_key, environment) where lookup_key is not null;
   end if;
 
   if to_regclass('payments.customers') is null then
@@ -3371,6 +4806,7 @@ begin
   end if;
 
   -- request: what stripe_request() said first, and says from then on. Here, and of portal sessions.
+  -- client_secret: with it the buyer's browser shows the page of an open session that has no url.
   -- claimed_by_session: the Stripe session that has this row only because it names it; where several do, the best of them has it
   -- (payment/session_owner.rs of the core decides). One that record_stripe_response() or a backend's own UPDATE recorded has it for good.
   -- recovered_from: the one that was recorded, while a session that Stripe recovered from it has the row.
@@ -3405,6 +4841,7 @@ begin
       claimed_by_session text,
       recovered_from text,
       url text,
+      client_secret text,
       last_error text,
       raw jsonb not null default '{}',
       request jsonb,
@@ -3421,6 +4858,9 @@ begin
     -- A price that becomes known decides what was bought by it; sessions that were not completed bought nothing.
     create index checkout_sessions_line_items_idx
       on payments.checkout_sessions using gin (line_items jsonb_path_ops) where status = 'completed';
+    -- The sessions of an order, for explain().
+    create index checkout_sessions_order_idx
+      on payments.checkout_sessions using hash ((metadata ->> 'order_id')) where metadata ->> 'order_id' is not null;
     create index checkout_sessions_subject_idx
       on payments.checkout_sessions (subject_type, subject_id) where subject_id is not null;
     create index checkout_sessions_created_by_idx
@@ -3468,6 +4908,7 @@ begin
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
   -- invoice_lines: of a subscription's paid invoice the lines of its items, in short: what credits are counted from.
   -- amount_lost: what lost disputes took, in the payment's currency; lost_in_other_currency: whether one took something in another.
+  -- lost_at: of a dispute's own row, when it was lost.
   -- by_backend: another backend wrote the row; what it says stands when a refund or dispute of Stripe's names it.
   if to_regclass('payments.payment_history') is null then
     create table payments.payment_history (
@@ -3495,6 +4936,7 @@ begin
       shortfall bigint,
       amount_lost bigint,
       lost_in_other_currency boolean not null default false,
+      lost_at timestamptz,
       by_backend boolean not null default true,
       line_items jsonb,
       currency text,
@@ -3638,6 +5080,8 @@ begin
       where object_type in ('customer', 'subscription', 'payment_method', 'product', 'price')
          or processing_status in ('failed', 'ignored') or conflict is not null or refused_count > 0;
     create index webhook_events_received_idx on payments.webhook_events using brin (received_at);
+    -- Those that somebody must look after are few.
+    create index webhook_events_open_idx on payments.webhook_events (received_at) where processing_status = any ('{failed,pending}');
   end if;
 
   -- Nobody writes these two but the projection, whose environment is a type; a CHECK is parsed anew for every row.
@@ -3807,6 +5251,180 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
+-- Checkout defaults, and the parameters of a checkout's request, which they become a part of. What may be said, and how it is merged, is
+-- in core/src/session/defaults/.
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  -- Of an environment (stripe_price_id is null), or of the sessions there with a price.
+  if to_regclass('payments.checkout_defaults') is null then
+    create table payments.checkout_defaults (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_price_id text,
+      params jsonb not null check (jsonb_typeof(params) = 'object'),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    create unique index checkout_defaults_price_idx on payments.checkout_defaults ((coalesce(stripe_price_id, '')), environment);
+  end if;
+end
+$install$;
+
+/* Says once what each checkout of an environment should have besides what its row says: taxes, promotion codes, trials, shipping, locale,
+   how the page is shown. With a price it counts for sessions with that price, over what is said of the environment. It takes the place
+   of what was said before; null or {} says nothing. Parameters are named and nested as Stripe's API has them; requests that were made
+   before stay as they are.
+
+   Raises 22023: a parameter that is not allowed, which DETAIL names, or a value that Stripe does not take; HINT says which are.
+   Source: https://docs.stripe.com/api/checkout/sessions/create. */
+create function payments.set_checkout_defaults(environment text, params jsonb, price text default null) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.set_checkout_defaults_body(environment text, params jsonb, price text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  perform payments.hide_secrets_from_log(array[$1, $2::text, $3]);
+  if $1 is null or $1 not in ('test', 'live') then
+    raise exception 'environment must be test or live'
+      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(left($1, 100), 'null'))),
+            hint = 'Pass test or live.';
+  end if;
+  if $3 !~ '^[^[:space:][:cntrl:]]{1,255}$' or $3 ~ '^prod_' then
+    raise exception 'price must be the id of a price'
+      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', left($3, 100))),
+            hint = 'Pass a price_…, or null for all checkouts of the environment. A product has no defaults of its own.';
+  end if;
+  if coalesce($2, '{}') = '{}' or $2 = 'null' then
+    delete from payments.checkout_defaults d where d.environment = $1 and coalesce(d.stripe_price_id, '') = coalesce($3, '');
+    return;
+  end if;
+  perform payments.check_checkout_defaults($2);
+  insert into payments.checkout_defaults as d (environment, stripe_price_id, params)
+  values ($1, $3, $2)
+  on conflict (environment, (coalesce(stripe_price_id, ''))) do update set params = excluded.params, updated_at = now();
+end
+$$;
+
+-- What was said, of the environment where the price is null; the expiry in seconds.
+create function payments.checkout_defaults_of(environment text, price text) returns jsonb
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select case when d.params ? 'expires_after'
+                then d.params || jsonb_build_object('expires_after', floor(extract(epoch from (d.params ->> 'expires_after')::interval))::bigint)
+                else d.params end
+      from payments.checkout_defaults d
+     where d.environment = $1 and coalesce(d.stripe_price_id, '') = coalesce($2, '')), '{}')
+$$;
+
+-- The line items of a session: price, quantity and what the catalog knows of the price.
+create function payments.session_items(session payments.checkout_session)
+  returns table (place bigint, price text, quantity jsonb, known boolean, recurring boolean, currency text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select i.place, i.price, i.quantity, p.stripe_price_id is not null,
+         case when p.stripe_price_id is not null then coalesce(p.type = 'recurring', p.recurring_interval is not null) end, p.currency
+    from (select e.place, coalesce(e.item ->> 'price', e.item ->> 'stripePriceId') as price, coalesce(e.item -> 'quantity', '1') as quantity
+            from jsonb_array_elements(session.line_items) with ordinality as e(item, place)) i
+    left join payments.prices p on p.environment = session.environment and p.stripe_price_id = i.price
+$$;
+
+-- The currency to pay in: the order's, so that no other pays it, else that of the prices, where the catalog knows one of all. Stripe takes a
+-- currency that each price has, as its own or among its options, and refuses the session otherwise: better no payment than one that does
+-- not fit the order.
+create function payments.checkout_currency(session payments.checkout_session) returns text
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return coalesce(payments.order_currency(session.metadata ->> 'order_id'), (
+    select lower(min(i.currency))
+      from payments.session_items(session) i
+    having count(*) = count(i.currency) and count(distinct lower(i.currency)) = 1));
+end
+$$;
+
+-- Whether a session's subject never had a trial and is not about to have one. Another session counts while its page can be paid: a day after
+-- its request was made (Stripe keeps a session open that long, and forgets an idempotency key then), a month where Stripe may recover it;
+-- and for good once it is completed. One that failed offers nothing.
+create function payments.may_have_trial(session payments.checkout_session) returns boolean
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if session.subject_id is null then
+    return false;
+  end if;
+  if current_setting('transaction_read_only') = 'off' then
+    perform payments.lock_trials(session.environment, session.subject_type, session.subject_id);
+  end if;
+  return not exists (
+      select from payments.subscriptions s
+       where s.environment = session.environment and s.subject_type = session.subject_type and s.subject_id = session.subject_id
+         and (s.trial_start is not null or s.trial_end is not null or s.status = 'trialing'))
+    and not exists (
+      select from payments.checkout_sessions s
+       where s.environment = session.environment and s.subject_type = session.subject_type and s.subject_id = session.subject_id
+         and s.id <> session.id and s.request #> '{params,subscription_data,trial_period_days}' is not null
+         and case s.status
+               when 'completed' then true
+               when 'failed' then false
+               when 'expired' then s.request #> '{params,after_expiration,recovery,enabled}' = 'true' and s.updated_at > now() - interval '31 days'
+               else s.updated_at > now() - interval '25 hours' end);
+end
+$$;
+
+create function payments.checkout_params(session payments.checkout_session) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  request jsonb;
+  params jsonb;
+begin
+  select jsonb_build_object(
+           'version', payments.stripe_version(),
+           'defaults', payments.checkout_defaults_of(session.environment, null),
+           'prices', jsonb_agg(jsonb_build_object('price', i.price, 'recurring', i.recurring,
+                                                  'params', payments.checkout_defaults_of(session.environment, i.price)) order by i.place),
+           'row', jsonb_build_object(
+             'mode', session.mode,
+             'line_items', jsonb_agg(jsonb_build_object('price', i.price, 'quantity', i.quantity) order by i.place),
+             'success_url', session.success_url,
+             'cancel_url', session.cancel_url,
+             'client_reference_id', session.id::text,
+             'metadata', payments.metadata_to_send(session)),
+           'customer', (
+             select m.stripe_customer_id
+               from payments.stripe_customer_mappings m
+              where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id),
+           'customer_email', session.customer_email,
+           'has_subject', session.subject_id is not null,
+           'currency', payments.checkout_currency(session),
+           'may_have_trial', true,
+           'now', floor(extract(epoch from clock_timestamp()))::bigint)
+    into request
+    from payments.session_items(session) i;
+  params := payments.merged_checkout_params(request);
+  if params #> '{subscription_data,trial_period_days}' is not null and not payments.may_have_trial(session) then
+    params := payments.merged_checkout_params(request || '{"may_have_trial": false}');
+  end if;
+  return params;
+end
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   sessions
+
+set local search_path = pg_catalog, pg_temp;
+
 -- Row security of the session tables: deny by default, and each INSERT policy with its SELECT policy, since on conflict and
 -- returning need both. A type of subject that is registered brings its own pairs (subjects.sql), a role that is made an
 -- admin a policy of its own (grants.sql).
@@ -3814,7 +5432,41 @@ set local search_path = pg_catalog, pg_temp;
 -- created_by and guest are the guard's stamps, which no caller may write: where the guard is switched off they are missing,
 -- and the policies deny. The policies call no member of the extension; see identity.sql.
 
+create function payments.session_policies() returns table (relation text, name text, ddl text)
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $function$
+  select p.relation, p.name, format('create policy %I on %s %s', p.name, p.relation, p.body)
+    from (values
+      ('payments.checkout_sessions', 'own_select', $policy$for select
+    using (case when subject_id is null then created_by = (select payments.caller())
+                else subject_type = 'user' and subject_id = (select payments.caller()) end)$policy$),
+      ('payments.checkout_sessions', 'own_insert', $policy$for insert
+    with check (status = 'initialized' and created_by = (select payments.caller())
+                and case when subject_id is null then mode = 'payment'
+                         else subject_type = 'user' and subject_id = created_by end)$policy$),
+
+      ('payments.customer_portal_sessions', 'own_select', $policy$for select
+    using (subject_type = 'user' and subject_id = (select payments.caller()))$policy$),
+      ('payments.customer_portal_sessions', 'own_insert', $policy$for insert
+    with check (status = 'initialized' and created_by = (select payments.caller())
+                and subject_type = 'user' and subject_id = created_by)$policy$),
+
+      -- A guest has no name by which to know his rows again. He sees what the guard has shown to his own transaction, and nothing
+      -- of any other guest: returning and on conflict work, a list of sessions is empty. The guard shows him what he inserts, and
+      -- what he asks for word for word while nothing more is known of it. Whoever writes the row otherwise, for its key's sake above
+      -- all, shows it to nobody. A stamp of another server's, in a restored dump, may equal a transaction of this one: the time
+      -- tells them apart.
+      ('payments.checkout_sessions', 'guest_select', $policy$for select
+    using (guest and updated_at = now() and guest_transaction = pg_current_xact_id_if_assigned()::text::bigint)$policy$),
+      ('payments.checkout_sessions', 'guest_insert', $policy$for insert
+    with check (guest and created_by is null and subject_id is null and mode = 'payment' and status = 'initialized'
+                and (select payments.caller()) is null)$policy$)
+    ) as p (relation, name, body)
+$function$;
+
 do $install$
+declare
+  policy record;
 begin
   if current_setting('row_security') = 'off' then
     return;
@@ -3822,31 +5474,9 @@ begin
   if exists (select from pg_policy where polrelid = 'payments.checkout_sessions'::regclass and polname = 'own_select') then
     return;
   end if;
-
-  create policy own_select on payments.checkout_sessions for select
-    using (case when subject_id is null then created_by = (select payments.caller())
-                else subject_type = 'user' and subject_id = (select payments.caller()) end);
-  create policy own_insert on payments.checkout_sessions for insert
-    with check (status = 'initialized' and created_by = (select payments.caller())
-                and case when subject_id is null then mode = 'payment'
-                         else subject_type = 'user' and subject_id = created_by end);
-
-  create policy own_select on payments.customer_portal_sessions for select
-    using (subject_type = 'user' and subject_id = (select payments.caller()));
-  create policy own_insert on payments.customer_portal_sessions for insert
-    with check (status = 'initialized' and created_by = (select payments.caller())
-                and subject_type = 'user' and subject_id = created_by);
-
-  -- A guest has no name by which to know his rows again. He sees what the guard has shown to his own transaction, and nothing
-  -- of any other guest: returning and on conflict work, a list of sessions is empty. The guard shows him what he inserts, and
-  -- what he asks for word for word while nothing more is known of it. Whoever writes the row otherwise, for its key's sake above
-  -- all, shows it to nobody. A stamp of another server's, in a restored dump, may equal a transaction of this one: the time
-  -- tells them apart.
-  create policy guest_select on payments.checkout_sessions for select
-    using (guest and updated_at = now() and guest_transaction = pg_current_xact_id_if_assigned()::text::bigint);
-  create policy guest_insert on payments.checkout_sessions for insert
-    with check (guest and created_by is null and subject_id is null and mode = 'payment' and status = 'initialized'
-                and (select payments.caller()) is null);
+  for policy in select p.ddl from payments.session_policies() p loop
+    execute policy.ddl;
+  end loop;
 end
 $install$;
 
@@ -3875,7 +5505,8 @@ begin
 end
 $$;
 
-/* Records what Stripe answered to stripe_request: its id, url, customer and what it pays for; the session is open (a portal session created).
+/* Records what Stripe answered to stripe_request: its id, url or client_secret, customer and what it pays for; the session is open (a portal
+   session created, a subscription request completed).
    A webhook may have come first: what is known stays, and no status goes back. Returns the row.
 
    Raises P0002 (no such session), 22023 (not the response to this session's request). */
@@ -3897,6 +5528,10 @@ declare
   customer text := payments.stripe_id(response -> 'customer');
 begin
   perform payments.hide_secrets_from_log(array[response::text]);
+  if exists (select from payments.subscription_requests s where s.id = session_id) then
+    perform payments.end_lease(session_id);
+    return payments.record_subscription_response(session_id, response);
+  end if;
   -- Before the row: who has the whole projection may be waiting for that.
   perform payments.lock_projection_shared();
   select (jsonb_populate_record(null::payments.checkout_session, to_jsonb(s.*))).* into checkout
@@ -3947,6 +5582,9 @@ begin
                                              else s.stripe_checkout_session_id end,
            claimed_by_session = null,
            url = coalesce(response operator(pg_catalog.->>) 'url', s.url),
+           -- Of a session that a webhook moved on nobody needs it; of one that Stripe recovered from it, it is not.
+           client_secret = case when s.status operator(pg_catalog.=) any (array['initialized', 'failed', 'open']) and s.recovered_from is null
+                                then coalesce(response operator(pg_catalog.->>) 'client_secret', s.client_secret) end,
            stripe_customer_id = coalesce(s.stripe_customer_id, customer),
            stripe_payment_intent_id = coalesce(s.stripe_payment_intent_id,
                                                payments.stripe_id(response operator(pg_catalog.->) 'payment_intent')),
@@ -3971,6 +5609,7 @@ begin
     returning pg_catalog.to_jsonb(s.*) into row_now;
   end if;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  perform payments.end_lease(session_id);
   return row_now;
 end
 $$;
@@ -4004,6 +5643,10 @@ begin
     returning pg_catalog.to_jsonb(s.*) into row_now;
   end if;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  if row_now is null then
+    row_now := payments.record_subscription_error(session_id, reason);
+  end if;
+  perform payments.end_lease(session_id);
   if row_now is null then
     select to_jsonb(s.*) into row_now from payments.checkout_sessions s where s.id = session_id;
   end if;
@@ -4096,6 +5739,276 @@ set local search_path = payments, pg_temp;
 
 -- src/lib.rs
 -- requires:
+--   stripe_responses
+--   session::change::guard_subscription_request
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Asking to cancel, resume or change a subscription. The guard is in src/session/change.rs.
+
+-- A request as the functions return it: the columns of the table, in their order.
+create type payments.subscription_request as (
+  id uuid,
+  environment text,
+  status text,
+  subject_type text,
+  subject_id text,
+  created_by text,
+  created_at timestamptz,
+  updated_at timestamptz,
+  stripe_subscription_id text,
+  action text,
+  stripe_price_id text,
+  quantity bigint,
+  stripe_subscription_item_id text,
+  idempotency_key text,
+  pending_update boolean,
+  stripe_invoice_id text,
+  last_error text,
+  request jsonb
+);
+
+-- As whoever runs it: the caller, under his own row security, or, for a backend, the definer.
+create function payments.insert_subscription_request(
+  environment text, stripe_subscription_id text, action text, price text, quantity bigint, idempotency_key text
+) returns payments.subscription_request
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  made jsonb;
+  caller text := case when not payments.caller_is_admin() then payments.current_user_id() end;
+begin
+  -- An app's triggers on the table find the search_path of an ordinary session.
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  insert into payments.subscription_requests as s (environment, stripe_subscription_id, action, stripe_price_id, quantity, idempotency_key)
+  values ($1, $2, $3, $4, $5, $6)
+  on conflict (idempotency_key, created_by, environment) where idempotency_key is not null do nothing
+  returning pg_catalog.to_jsonb(s.*) into made;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+
+  if made is null then
+    select to_jsonb(s.*) into made
+      from payments.subscription_requests s
+     where s.idempotency_key = $6 and s.created_by is not distinct from caller and s.environment = $1
+       and (s.stripe_subscription_id, s.action) = ($2, $3)
+       and s.stripe_price_id is not distinct from $4 and s.quantity is not distinct from $5;
+  end if;
+  if made is null then
+    raise exception 'idempotency key was used for another request'
+      using errcode = 'PT409',
+            detail = payments.without_secrets(format('Environment %s, key %s.', $1, $6)),
+            hint = 'Use a new key for a new request; repeat a request unchanged to get its row again.';
+  end if;
+  return jsonb_populate_record(null::payments.subscription_request, made);
+end
+$$;
+
+-- A backend's, so that an app's trigger on the table never runs as a superuser who calls.
+create function payments.insert_subscription_request_of_backend(
+  environment text, stripe_subscription_id text, action text, price text, quantity bigint, idempotency_key text
+) returns payments.subscription_request
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.insert_subscription_request_of_backend_body(
+  environment text, stripe_subscription_id text, action text, price text, quantity bigint, idempotency_key text
+) returns payments.subscription_request
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.insert_subscription_request($1, $2, $3, $4, $5, $6) $$;
+
+/* Asks, as the caller, to change a subscription of a subject that he may bill for, and returns the request. 'cancel' lets it end with the
+   paid period, 'resume' undoes that, 'change' moves it to another price, another quantity, or both: Stripe invoices the difference at
+   once, and changes nothing before that is paid. The same key and the same request by the same caller returns the first row. What
+   becomes of the subscription is told by Stripe's events alone.
+
+   Raises 22023 (a bad argument), 42501 (nobody is signed in, or not the caller's subscription), 55000 (live is not approved, the
+   subscription has ended, or Stripe cannot change it so), PT409 (the key was used for another request). */
+create function payments.request_subscription_change(
+  environment text, stripe_subscription_id text, action text, price text default null, quantity bigint default null,
+  idempotency_key text default null
+) returns payments.subscription_request
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if payments.caller_is_admin() then
+    return payments.insert_subscription_request_of_backend($1, $2, $3, $4, $5, $6);
+  end if;
+  return payments.insert_subscription_request($1, $2, $3, $4, $5, $6);
+end
+$$;
+
+-- What to send for a request. pending_if_incomplete goes with items and proration_behavior, and not with cancel_at_period_end. Source:
+-- https://docs.stripe.com/billing/subscriptions/pending-updates-reference, https://docs.stripe.com/api/subscriptions/update.
+create function payments.subscription_params(asked payments.subscription_request) returns jsonb
+  language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  now_there record;
+begin
+  if asked.action = 'cancel' then
+    return jsonb_build_object('cancel_at_period_end', true);
+  elsif asked.action = 'resume' then
+    -- Under flexible billing a scheduled end is only a date.
+    return case
+      when exists (
+        select from payments.subscriptions s
+         where s.stripe_subscription_id = asked.stripe_subscription_id and s.environment = asked.environment
+           and s.cancel_at is not null and not s.cancel_at_period_end)
+      then jsonb_build_object('cancel_at', '') else jsonb_build_object('cancel_at_period_end', false) end;
+  end if;
+  select i.quantity, coalesce(p.raw #>> '{recurring,usage_type}' = 'metered', false) as metered into now_there
+    from (select) one
+    left join payments.subscription_items i
+      on i.stripe_subscription_item_id = asked.stripe_subscription_item_id and i.environment = asked.environment
+    left join payments.prices p on p.stripe_price_id = asked.stripe_price_id and p.environment = asked.environment;
+  return jsonb_build_object(
+    -- Stripe takes 1 for a quantity that is not said beside a new price.
+    'items', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+       'id', asked.stripe_subscription_item_id, 'price', asked.stripe_price_id,
+       'quantity', case when not now_there.metered then coalesce(asked.quantity, now_there.quantity) end))),
+    'proration_behavior', 'always_invoice',
+    'payment_behavior', 'pending_if_incomplete');
+end
+$$;
+
+-- stripe_request() of a subscription request; kept with the row, as that of a session is.
+create function payments.request_of_subscription(request_id uuid) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  asked payments.subscription_request;
+  said jsonb;
+begin
+  if current_setting('transaction_read_only') = 'off' then
+    perform from payments.subscription_requests s where s.id = request_id for no key update;
+  end if;
+  select (jsonb_populate_record(null::payments.subscription_request, to_jsonb(s.*))).* into asked
+    from payments.subscription_requests s where s.id = request_id;
+  perform payments.require_open_environment(asked.environment);
+  if asked.request is not null then
+    return asked.request;
+  end if;
+  said := jsonb_build_object(
+    'method', 'POST', 'path', '/v1/subscriptions/' || asked.stripe_subscription_id,
+    'idempotency_key', 'subscription_request_' || request_id, 'stripe_version', payments.stripe_version(), 'params', payments.subscription_params(asked));
+  if current_setting('transaction_read_only') = 'off' then
+    perform set_config('search_path', payments.ordinary_search_path(), true);
+    update payments.subscription_requests as s set request = said where s.id operator(pg_catalog.=) request_id;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  end if;
+  return said;
+end
+$$;
+
+-- The next request of the subscription was held back by this one.
+create function payments.tell_of_next_change(asked payments.subscription_request) returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$
+  select pg_notify('payments_sessions', asked.environment)
+   where exists (
+     select from payments.subscription_requests s
+      where s.stripe_subscription_id = asked.stripe_subscription_id and s.environment = asked.environment and s.status = 'initialized')
+$$;
+
+-- record_stripe_response() of a subscription request. Of Stripe's answer it keeps only whether the change waits for a payment, and of
+-- which invoice: what the subscription is now, its events tell.
+create function payments.record_subscription_response(request_id uuid, response jsonb) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  asked payments.subscription_request;
+  row_now jsonb;
+  invoice text := payments.stripe_id(response -> 'latest_invoice');
+  is_pending boolean := jsonb_typeof(response -> 'pending_update') is not distinct from 'object';
+begin
+  perform from payments.subscription_requests s where s.id = request_id for update;
+  select (jsonb_populate_record(null::payments.subscription_request, to_jsonb(s.*))).* into asked
+    from payments.subscription_requests s where s.id = request_id;
+  if response ->> 'object' is distinct from 'subscription' or response ->> 'id' is distinct from asked.stripe_subscription_id then
+    perform payments.refuse_response(request_id, format('it is not the subscription %s.', asked.stripe_subscription_id));
+  elsif (response -> 'livemode') <> to_jsonb(asked.environment = 'live') then
+    perform payments.refuse_response(request_id, format('it says livemode %s, the request is of %s.',
+                                                        response ->> 'livemode', asked.environment));
+  end if;
+  -- The same answer comes twice where a first worker was slow; it changes nothing.
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  update payments.subscription_requests as s
+     set status = 'completed', last_error = null,
+         pending_update = s.action operator(pg_catalog.=) 'change' and is_pending,
+         stripe_invoice_id = case when s.action operator(pg_catalog.=) 'change' and is_pending then invoice end
+   where s.id operator(pg_catalog.=) request_id and s.status operator(pg_catalog.<>) 'completed';
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  perform payments.tell_of_next_change(asked);
+  select to_jsonb(s.*) into row_now from payments.subscription_requests s where s.id = request_id;
+  return row_now;
+end
+$$;
+
+-- record_stripe_error() of a subscription request; null where there is none.
+create function payments.record_subscription_error(request_id uuid, reason text) returns jsonb
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  row_now jsonb;
+begin
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  update payments.subscription_requests as s
+     set status = 'failed', last_error = reason
+   where s.id operator(pg_catalog.=) request_id and s.status operator(pg_catalog.<>) 'completed';
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  select to_jsonb(s.*) into row_now from payments.subscription_requests s where s.id = request_id;
+  perform payments.tell_of_next_change(jsonb_populate_record(null::payments.subscription_request, row_now));
+  return row_now;
+end
+$$;
+
+do $install$
+declare
+  statement text;
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+  if not exists (select from pg_policy where polrelid = 'payments.subscription_requests'::regclass and polname = 'own_select') then
+    create policy own_select on payments.subscription_requests for select
+      using (subject_type = 'user' and subject_id = (select payments.caller()));
+    create policy own_insert on payments.subscription_requests for insert
+      with check (status = 'initialized' and created_by = (select payments.caller())
+                  and subject_type = 'user' and subject_id = created_by);
+    -- Types of subjects that were registered before this table was made.
+    if to_regclass('payments.subject_types') is not null then
+      for statement in
+        select d.ddl
+          from payments.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
+         where d.ddl like '% on payments.subscription\_requests %'
+           and not exists (select from pg_policy p where p.polrelid = 'payments.subscription_requests'::regclass
+                              and p.polname in (payments.subject_policy(t.subject_type, 'select'), payments.subject_policy(t.subject_type, 'insert')))
+      loop
+        execute statement;
+      end loop;
+    end if;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.subscription_requests'::regclass and tgname = 'payments_guard') then
+    create trigger payments_guard before insert on payments.subscription_requests
+      for each row execute function payments.guard_subscription_request();
+    alter trigger payments_guard on payments.subscription_requests depends on extension payments;
+  end if;
+  if not exists (select from pg_trigger where tgrelid = 'payments.subscription_requests'::regclass and tgname = 'payments_secrets') then
+    create trigger payments_secrets
+      before update of subject_type, subject_id, stripe_subscription_id, stripe_price_id, stripe_subscription_item_id, idempotency_key,
+        stripe_invoice_id, last_error
+      on payments.subscription_requests for each row
+      execute function payments.keep_secrets_out();
+    alter trigger payments_secrets on payments.subscription_requests depends on extension payments;
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
 --   subjects
 --   session::checkout::guard_checkout_session
 --   session::portal::guard_portal_session
@@ -4133,6 +6046,7 @@ create type payments.checkout_session as (
   claimed_by_session text,
   recovered_from text,
   url text,
+  client_secret text,
   last_error text,
   raw jsonb,
   request jsonb,
@@ -4239,8 +6153,8 @@ as $$ select payments.insert_checkout_session($1, $2, $3, $4, $5, $6, $7, $8, $9
 /* Inserts a checkout session as the caller and returns it. The same key and the same request by the same caller returns the
    first row, whatever its state.
 
-   Raises 22023 (a bad argument), 42501 (not the caller's subject), 55000 (live is not approved), PT409 (the key was used for
-   another request). */
+   Raises 22023 (a bad argument), 42501 (not the caller's subject), 55000 (live is not approved), 23505 (the subject has a subscription
+   of that product), PT409 (the key was used for another request). */
 create function payments.create_checkout_session(
   environment text, mode text, line_items jsonb, success_url text, cancel_url text,
   subject_type text default null, subject_id text default null, customer_email text default null,
@@ -4316,7 +6230,7 @@ as $$
 begin
   raise exception 'session does not exist'
     using errcode = 'P0002', detail = format('Id %s.', coalesce(session_id::text, 'null')),
-          hint = 'Pass the id of a row of checkout_sessions or customer_portal_sessions.';
+          hint = 'Pass the id of a row of checkout_sessions, customer_portal_sessions or subscription_requests.';
 end
 $$;
 
@@ -4354,43 +6268,6 @@ as $$
     from payments.linking_metadata(session) links, jsonb_strip_nulls(links) as sent (linking)
 $$;
 
-create function payments.checkout_params(session payments.checkout_session) returns jsonb
-  language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-  metadata jsonb := payments.metadata_to_send(session);
-  customer text;
-  params jsonb;
-begin
-  select m.stripe_customer_id into customer
-    from payments.stripe_customer_mappings m
-   where m.environment = session.environment and m.subject_type = session.subject_type and m.subject_id = session.subject_id;
-  params := jsonb_build_object(
-    'mode', session.mode,
-    'line_items', (
-      select jsonb_agg(jsonb_build_object('price', coalesce(i.item ->> 'price', i.item ->> 'stripePriceId'),
-                                          'quantity', coalesce(i.item -> 'quantity', '1')) order by i.place)
-        from jsonb_array_elements(session.line_items) with ordinality as i(item, place)),
-    'success_url', session.success_url,
-    'cancel_url', session.cancel_url,
-    'client_reference_id', session.id::text,
-    'metadata', metadata,
-    case session.mode when 'payment' then 'payment_intent_data' else 'subscription_data' end,
-    jsonb_build_object('metadata', metadata));
-  if customer is not null then
-    return params || jsonb_build_object('customer', customer);
-  end if;
-  if session.customer_email is not null then
-    params := params || jsonb_build_object('customer_email', session.customer_email);
-  end if;
-  -- Without it a one-time checkout makes a guest, and the subject never gets a customer of its own.
-  if session.mode = 'payment' and session.subject_id is not null then
-    params := params || '{"customer_creation": "always"}';
-  end if;
-  return params;
-end
-$$;
-
 create function payments.portal_params(session payments.customer_portal_session) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -4411,14 +6288,15 @@ begin
 end
 $$;
 
-/* The request to send to Stripe for a checkout or portal session: method, path, idempotency_key and params, nested as
-   Stripe's API names them. The same session gives the same request, so that it may be sent again under its key: what was
-   said first is kept with the row, whatever becomes of the subject's customer or of payments.metadata_prefix meanwhile.
+/* The request to send to Stripe for a checkout or portal session, or a subscription request: method, path, idempotency_key, stripe_version
+   (for the header Stripe-Version) and params, nested as Stripe's API names them. The same session gives the same request, so that it may
+   be sent again under its key: what was said first is kept with the row, whatever becomes of the subject's customer, of checkout defaults
+   or of a setting meanwhile.
    (Where nothing can be written, on a standby, it is said and not kept.) Stripe takes 50 keys of metadata: the keys that link
    back go first, of the row's own as many as there is room for, in the order of their names; the others stay in the row.
 
    Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
-   customer). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
+   customer), 25001 (a trial, under another isolation level than read committed), 22023 (payments.stripe_version). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */
 create function payments.stripe_request(session_id uuid) returns jsonb
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
@@ -4433,6 +6311,9 @@ declare
   said jsonb;
   may_write boolean := current_setting('transaction_read_only') = 'off';
 begin
+  if exists (select from payments.subscription_requests s where s.id = session_id) then
+    return payments.request_of_subscription(session_id);
+  end if;
   if may_write then
     -- Of two who ask at once the second waits, and is told what the first was.
     perform from payments.checkout_sessions s where s.id = session_id for no key update;
@@ -4451,6 +6332,7 @@ begin
     select s.request into kept from payments.checkout_sessions s where s.id = session_id;
     said := coalesce(kept, jsonb_build_object(
       'method', 'POST', 'path', '/v1/checkout/sessions', 'idempotency_key', 'checkout_session_' || session_id,
+      'stripe_version', payments.stripe_version(),
       'params', payments.checkout_params(checkout)));
   else
     select (jsonb_populate_record(null::payments.customer_portal_session, to_jsonb(s.*))).* into portal
@@ -4462,6 +6344,7 @@ begin
     select s.request into kept from payments.customer_portal_sessions s where s.id = session_id;
     said := coalesce(kept, jsonb_build_object(
       'method', 'POST', 'path', '/v1/billing_portal/sessions', 'idempotency_key', 'portal_session_' || session_id,
+      'stripe_version', payments.stripe_version(),
       'params', payments.portal_params(portal)));
   end if;
   if kept is null and may_write then
@@ -4493,7 +6376,8 @@ begin
   if not exists (select from pg_trigger where tgrelid = 'payments.checkout_sessions'::regclass and tgname = 'payments_secrets') then
     create trigger payments_secrets
       before update of subject_type, subject_id, customer_email, line_items, success_url, cancel_url, idempotency_key,
-        metadata, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, last_error, raw
+        metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url,
+        client_secret, last_error, raw
       on payments.checkout_sessions for each row
       execute function payments.keep_secrets_out();
     alter trigger payments_secrets on payments.checkout_sessions depends on extension payments;
@@ -4507,6 +6391,229 @@ begin
   end if;
 end
 $install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   subscription_requests
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Who sends what waits: claim, postpone. Which rows wait is asked in src/session/waiting.rs.
+
+create type payments.session_request as (
+  session_id uuid,
+  kind text,
+  environment text,
+  request jsonb,
+  attempt integer,
+  first_claimed_at timestamptz,
+  lease_until timestamptz
+);
+
+-- For how long Stripe is sure to know an idempotency key: it forgets one after 24 hours.
+create function payments.key_lifetime() returns interval
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$ select interval '23 hours' $$;
+
+-- Why a row is not sent any more; null where it may be. A request may have been sent since it was claimed, or since it was asked for with
+-- stripe_request(): after that time its key may be forgotten, and the same request would be done twice. A checkout or portal that
+-- nobody sent in that time is no longer waited for; what was asked of a subscription is.
+create function payments.too_late(kind text, session_id uuid) returns text
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select case
+           when coalesce(l.first_claimed_at, case when r.asked then r.created_at end) < clock_timestamp() - payments.key_lifetime()
+             then 'it was first sent to Stripe over 23 hours ago and no answer was recorded: Stripe may have forgotten its idempotency key, '
+                  'so that it is not sent again; look at Stripe whether it was done'
+           when too_late.kind <> 'subscription' and r.created_at < clock_timestamp() - payments.key_lifetime()
+             then 'nobody sent it to Stripe for 23 hours, so that nobody waits for it any more; make a new session'
+         end
+    from (select s.created_at, s.request is not null as asked from payments.checkout_sessions s where s.id = $2
+          union all
+          select s.created_at, s.request is not null from payments.customer_portal_sessions s where s.id = $2
+          union all
+          select s.created_at, s.request is not null from payments.subscription_requests s where s.id = $2) r
+    left join payments.request_leases l on l.session_id = $2
+$$;
+
+-- Claims one row that waits, which is locked. Null where somebody else claimed it meanwhile, or where it can't be sent: that it says itself.
+create function payments.claim_request(kind text, session_id uuid, lease interval) returns payments.session_request
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+  claimed payments.session_request;
+  late text := payments.too_late(kind, session_id);
+  said jsonb;
+  wrong text;
+begin
+  if late is not null then
+    perform payments.record_stripe_error(session_id, late);
+    return null;
+  end if;
+  -- The snapshot that found the row may be older than another worker's lease: the row of that lease decides.
+  insert into payments.request_leases as l (session_id, environment, attempt, due_at)
+  select session_id, w.environment, 1, clock_timestamp() + lease
+    from (select s.environment from payments.checkout_sessions s where s.id = session_id
+          union all
+          select s.environment from payments.customer_portal_sessions s where s.id = session_id
+          union all
+          select s.environment from payments.subscription_requests s where s.id = session_id) w
+  on conflict on constraint request_leases_pkey do update
+     set attempt = l.attempt + 1, due_at = excluded.due_at, last_error = null,
+         first_claimed_at = case l.attempt when 0 then clock_timestamp() else l.first_claimed_at end
+   where l.due_at <= clock_timestamp()
+  returning l.session_id, kind, l.environment, null::jsonb, l.attempt, l.first_claimed_at, l.due_at into claimed;
+  if claimed.session_id is null then
+    return null;
+  end if;
+  begin
+    select payments.stripe_request(session_id) into said;
+    claimed.request := said;
+    return claimed;
+  exception
+    when others then
+      -- A cancel is not caught; what says nothing of this row goes on to the caller.
+      if sqlstate ~ '^(40|53|57|58|XX)' then
+        raise;
+      end if;
+      wrong := payments.without_secrets(format('%s: %s', sqlstate, sqlerrm));
+  end;
+  if wrong ~ '^PT404' then
+    perform payments.record_stripe_error(session_id, substr(wrong, 8));
+  else
+    update payments.request_leases l set last_error = wrong where l.session_id = claimed.session_id;
+  end if;
+  return null;
+end
+$$;
+
+create function payments.check_lease(n integer, lease interval) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if n is null or n not between 1 and 1000 then
+    raise exception 'n must be from 1 to 1000'
+      using errcode = '22023', detail = format('It is %s.', coalesce(n::text, 'null')), hint = 'Pass how many this worker can work on at once.';
+  end if;
+  if lease is null or not (lease between interval '1 second' and payments.key_lifetime()) then
+    raise exception 'lease must be from 1 second to 23 hours'
+      using errcode = '22023', detail = format('It is %s.', coalesce(lease::text, 'null')),
+            hint = 'Pass how long this worker takes at most; after that another may claim the same.';
+  end if;
+end
+$$;
+
+/* Takes up to n rows of checkout_sessions, customer_portal_sessions and subscription_requests that wait to be sent to Stripe, the oldest
+   first, for this worker alone, each with its exact request. A worker that neither records an answer nor postpones within the lease
+   is taken for lost: the row is claimed again, with the same idempotency key. What was first claimed over 23 hours ago, or asked for with
+   stripe_request() before that, is never given out again: it becomes failed, with the reason. Rows of live wait while live is not
+   approved. Workers LISTEN payments_sessions; of one subscription's requests the next waits for the answer to the one before.
+
+   Raises 22023 (n or lease). */
+create function payments.claim_session_requests(n integer default 10, lease interval default '1 minute')
+  returns setof payments.session_request
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.claim_session_requests_body(n integer, lease interval) returns setof payments.session_request
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  waiting record;
+  claimed payments.session_request;
+  given integer := 0;
+  looked_at integer;
+begin
+  perform payments.check_lease(n, lease);
+  -- What was answered by an event, or changed by the app, left its lease.
+  delete from payments.request_leases l
+   where l.ctid = any (array(
+     select o.ctid from payments.request_leases o
+      where o.due_at < clock_timestamp() - interval '1 hour'
+        and not exists (select from payments.checkout_sessions s where s.id = o.session_id and s.status = 'initialized')
+        and not exists (select from payments.customer_portal_sessions s where s.id = o.session_id and s.status = 'initialized')
+        and not exists (select from payments.subscription_requests s where s.id = o.session_id and s.status = 'initialized')
+      limit 100
+        for update skip locked));
+  -- Where another worker was faster, there may be more.
+  for turn in 1 .. 5 loop
+    looked_at := 0;
+    for waiting in select w.kind, w.session_id from payments.waiting_requests(n - given) w loop
+      looked_at := looked_at + 1;
+      claimed := payments.claim_request(waiting.kind, waiting.session_id::uuid, lease);
+      if claimed.session_id is not null then
+        given := given + 1;
+        return next claimed;
+      end if;
+    end loop;
+    exit when given >= n or looked_at = 0;
+  end loop;
+end
+$$;
+
+/* Says that a request could not be sent, or got no final answer: it may be claimed again after the delay, under the same idempotency
+   key, and waits till then. error says why; it stands in last_error meanwhile. What is answered already stays so.
+
+   Raises P0002 (no such session), 22023 (the delay). */
+create function payments.postpone_session_request(session_id uuid, delay interval, error text default null) returns void
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_for_admin';
+
+create function payments.postpone_session_request_body(session_id uuid, delay interval, error text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reason text := left(payments.without_secrets(error), 2000);
+  waits_in text;
+begin
+  perform payments.hide_secrets_from_log(array[error]);
+  if delay is null or not (delay between interval '0' and payments.key_lifetime()) then
+    raise exception 'delay must be from 0 to 23 hours'
+      using errcode = '22023', detail = format('It is %s.', coalesce(delay::text, 'null')), hint = 'Pass when to try again.';
+  end if;
+  -- The row first, as who claims it does.
+  select w.environment into waits_in
+    from (select s.environment, s.status from payments.checkout_sessions s where s.id = $1
+          union all
+          select s.environment, s.status from payments.customer_portal_sessions s where s.id = $1
+          union all
+          select s.environment, s.status from payments.subscription_requests s where s.id = $1) w;
+  if not found then
+    perform payments.no_such_session(session_id);
+  end if;
+  perform from payments.checkout_sessions s where s.id = $1 for no key update;
+  perform from payments.customer_portal_sessions s where s.id = $1 for no key update;
+  perform from payments.subscription_requests s where s.id = $1 for no key update;
+
+  perform set_config('search_path', payments.ordinary_search_path(), true);
+  if reason is not null then
+    update payments.checkout_sessions as s set last_error = reason
+     where s.id operator(pg_catalog.=) $1 and s.status operator(pg_catalog.=) 'initialized';
+    update payments.customer_portal_sessions as s set last_error = reason
+     where s.id operator(pg_catalog.=) $1 and s.status operator(pg_catalog.=) 'initialized';
+    update payments.subscription_requests as s set last_error = reason
+     where s.id operator(pg_catalog.=) $1 and s.status operator(pg_catalog.=) 'initialized';
+  end if;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+
+  if exists (select from payments.checkout_sessions s where s.id = $1 and s.status = 'initialized')
+     or exists (select from payments.customer_portal_sessions s where s.id = $1 and s.status = 'initialized')
+     or exists (select from payments.subscription_requests s where s.id = $1 and s.status = 'initialized')
+  then
+    insert into payments.request_leases as l (session_id, environment, due_at)
+    values ($1, waits_in, clock_timestamp() + delay)
+    on conflict on constraint request_leases_pkey do update set due_at = excluded.due_at;
+  end if;
+end
+$$;
+
+-- Forgets who had it: it is answered.
+create function payments.end_lease(session_id uuid) returns void
+  language sql set search_path = pg_catalog, pg_temp
+as $$ delete from payments.request_leases l where l.session_id = $1 $$;
 
 set local search_path = payments, pg_temp;
 
@@ -4555,82 +6662,301 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
--- Who is asking. current_user_id() is in src/identity.rs; here is what policies may call.
+-- What is asked of Stripe and waits for its answer: the tables. Their functions are in requests.sql, subscription_requests.sql, reads.sql
+-- and bridge.sql.
 
--- The callers' side of policies. Not members of the extension (see ownership.sql): a policy that depended on a member would
--- keep DROP EXTENSION from working. Without the extension they raise, and so the policies deny. They stand in every dump, so the
--- names that they have in the library stay. Those that an earlier install
--- left are replaced, whatever they say; a script may replace only members, so each joins for as long as that takes.
 do $install$
-declare
-  kept regprocedure[];
-  left_over regprocedure;
-  definition text;
 begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  set local check_function_bodies = off;
-  kept := array(select p.oid::regprocedure from pg_catalog.pg_proc p
-                 where p.pronamespace = 'payments'::regnamespace and p.proname in ('caller', 'caller_subjects', 'caller_owns', 'caller_is_admin',
-                                                                       'caller_usable_subjects', 'caller_access_until'));
-  foreach left_over in array kept loop
-    execute format('alter extension payments add function %s', left_over);
-  end loop;
-  -- Whatever of these is there is a member by now, and belongs to a role that is trusted (roles.sql). They are the functions of
-  -- src/identity.rs and src/session/subject.rs under names of their own: a policy asks three of them for one INSERT, and one that
-  -- only called another would double that.
-  foreach definition in array array[
-    $ddl$
-      function payments.caller() returns text
-        language c stable parallel safe set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'current_user_id_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_subjects(subject_type text) returns setof text
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'my_subjects_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_subjects() returns table (subject_type text, subject_id text)
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'my_subjects_of_all_types_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_usable_subjects(subject_type text) returns setof text
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'my_usable_subjects_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_usable_subjects() returns table (subject_type text, subject_id text)
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'my_usable_subjects_of_all_types_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_owns(subject_type text, subject_id text) returns boolean
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'owns_subject_wrapper'
-    $ddl$,
-    $ddl$
-      function payments.caller_is_admin() returns boolean
-        language c stable parallel safe set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'acting_role_is_admin_wrapper'
-    $ddl$,
-    -- What a view asks of each subscription that it shows; its body is in billing.sql.
-    $ddl$
-      function payments.caller_access_until(environment text, stripe_subscription_id text) returns timestamptz
-        language c stable set search_path = pg_catalog, pg_temp
-      as 'MODULE_PATHNAME', 'run_for_anyone'
-    $ddl$]
-  loop
-    execute 'create or replace' || definition;
-  end loop;
-  -- What was kept keeps its grants too; ownership.sql resets those of members alone.
-  foreach left_over in array kept loop
-    execute format('alter function %s owner to current_user', left_over);
-    execute format('revoke all on function %s from public', left_over);
-    execute format('alter extension payments drop function %s', left_over);
-  end loop;
+
+  -- What a caller asks to change of a subscription. request: what stripe_request() said first. stripe_subscription_item_id: the item
+  -- that a change is about. pending_update: Stripe changes nothing before stripe_invoice_id is paid.
+  if to_regclass('payments.subscription_requests') is null then
+    create table payments.subscription_requests (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      status text not null default 'initialized' check (status = any ('{initialized,completed,failed}')),
+      subject_type text,
+      subject_id text,
+      created_by text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      stripe_subscription_id text not null,
+      action text not null check (action = any ('{cancel,resume,change}')),
+      stripe_price_id text,
+      quantity bigint,
+      stripe_subscription_item_id text,
+      idempotency_key text,
+      pending_update boolean not null default false,
+      stripe_invoice_id text,
+      last_error text,
+      request jsonb,
+      check ((subject_type is null) = (subject_id is null))
+    );
+    -- A key belongs to its caller.
+    create unique index subscription_requests_key_idx on payments.subscription_requests (idempotency_key, created_by, environment)
+      nulls not distinct where idempotency_key is not null;
+    create index subscription_requests_subject_idx
+      on payments.subscription_requests (subject_type, subject_id) where subject_id is not null;
+    create index subscription_requests_created_by_idx
+      on payments.subscription_requests (created_by, created_at) where created_by is not null;
+    create index subscription_requests_subscription_idx on payments.subscription_requests (stripe_subscription_id, created_at);
+    create index subscription_requests_waiting_idx
+      on payments.subscription_requests (created_at) where status = 'initialized';
+  end if;
+
+  -- Rows that wait to be sent. They leave these indexes when they are answered, so that the next one is found at once however many
+  -- sessions there are.
+  if to_regclass('payments.checkout_sessions_waiting_idx') is null then
+    create index checkout_sessions_waiting_idx on payments.checkout_sessions (created_at) where status = 'initialized';
+  end if;
+  if to_regclass('payments.customer_portal_sessions_waiting_idx') is null then
+    create index customer_portal_sessions_waiting_idx on payments.customer_portal_sessions (created_at) where status = 'initialized';
+  end if;
+
+  -- Who sends what. A row is made when a request is claimed or put off, and goes when its answer is recorded: a session that nobody
+  -- claims costs nothing here. due_at: when it may be claimed (again).
+  if to_regclass('payments.request_leases') is null then
+    create table payments.request_leases (
+      session_id uuid primary key,
+      environment text not null check (environment = any ('{test,live}')),
+      first_claimed_at timestamptz not null default clock_timestamp(),
+      attempt integer not null default 0,
+      due_at timestamptz not null,
+      last_error text
+    );
+  end if;
+
+  -- What is fetched from Stripe because a purchase waits for it, and how often that was tried.
+  if to_regclass('payments.read_leases') is null then
+    create table payments.read_leases (
+      environment text not null check (environment = any ('{test,live}')),
+      path text not null,
+      first_claimed_at timestamptz not null default clock_timestamp(),
+      attempt integer not null default 0,
+      due_at timestamptz not null,
+      primary key (path, environment)
+    );
+  end if;
+
+  -- How far a back-fill got.
+  if to_regclass('payments.sync_progress') is null then
+    create table payments.sync_progress (
+      environment text not null check (environment = any ('{test,live}')),
+      resource text not null,
+      cursor text,
+      objects bigint not null default 0,
+      last_error text,
+      started_at timestamptz not null default now(),
+      finished_at timestamptz,
+      updated_at timestamptz not null default now(),
+      primary key (resource, environment)
+    );
+  end if;
+end
+$install$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   tables
+--   fulfillment
+
+set local search_path = pg_catalog, pg_temp;
+
+-- Figures: what each subscription was when, what that brings in a month, and what came in each day. And notices: what workers are
+-- told of invoices that are not paid and of subscriptions.
+
+do $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
+  -- What each event, or a day's last look of a back-fill, said of a subscription, in short. The changes are derived from it.
+  if to_regclass('payments.subscription_history') is null then
+    create table payments.subscription_history (
+      environment text not null,
+      stripe_subscription_id text collate "C" not null,
+      event_id text collate "C" not null,
+      created bigint not null,
+      entry json not null,
+      primary key (stripe_subscription_id, event_id, environment)
+    );
+  end if;
+
+  -- changed: start, status, ending, price, quantity, discount. mrr: what it brings in a month from then on, in minor units.
+  -- is_complete: whether all is known that it takes to tell. is_presumed: no event told it, but the first snapshot lets it be
+  -- presumed. is_ending: told to end with its period.
+  if to_regclass('payments.subscription_changes') is null then
+    create table payments.subscription_changes (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      stripe_subscription_id text not null,
+      changed_at timestamptz not null,
+      changed text[] not null,
+      stripe_event_id text,
+      stripe_customer_id text,
+      status text not null,
+      is_ending boolean not null default false,
+      currency text,
+      items jsonb not null default '[]',
+      discounts jsonb not null default '[]',
+      mrr bigint not null,
+      previous_mrr bigint not null,
+      is_complete boolean not null default true,
+      is_presumed boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (stripe_subscription_id, changed_at, environment)
+    );
+  end if;
+
+  -- about: the invoice, session or subscription. source: which attempt or period of it. happens_at: when the trial or the period
+  -- ends, or the subscription ended.
+  if to_regclass('payments.notices') is null then
+    create table payments.notices (
+      id uuid primary key default gen_random_uuid(),
+      environment text not null check (environment = any ('{test,live}')),
+      kind text collate "C" not null,
+      source text collate "C" not null,
+      about text collate "C" not null,
+      stripe_customer_id text,
+      stripe_subscription_id text,
+      stripe_invoice_id text,
+      stripe_checkout_session_id text,
+      amount_due bigint,
+      currency text,
+      attempt bigint,
+      next_attempt_at timestamptz,
+      hosted_invoice_url text,
+      happens_at timestamptz,
+      is_ending boolean not null default false,
+      reason text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (about, source, kind, environment)
+    );
+  end if;
+
+  -- Money by the day in UTC on which it moved. A refund counts on its own day. What of a payment went back, and no row of a refund
+  -- says, counts when the payment was first refunded. A refund in another currency than its payment's (the payer's own, that he was
+  -- shown) counts as its share of what went back in the payment's. A dispute counts when it was lost. What went back of money that
+  -- has no payment here counts nothing, as that money counts nothing.
+  if to_regclass('payments.revenue_by_day') is null then
+    create view payments.revenue_by_day with (security_invoker = true) as
+    with payment as (
+      select p.id, p.environment, p.currency, coalesce(p.amount, 0) as amount, coalesce(p.amount_refunded, 0) as refunded,
+             coalesce(p.paid_at, p.stripe_created_at, p.created_at) as paid_at, p.refunded_at,
+             p.stripe_payment_intent_id, p.stripe_checkout_session_id, p.stripe_invoice_id, p.stripe_charge_id
+        from payments.payment_history p
+       where p.type in ('one_time_payment', 'subscription_invoice') and p.status in ('succeeded', 'partially_refunded', 'refunded')
+    ), returned as (
+      select r.id, r.environment, r.type, r.currency, coalesce(r.amount, 0) as amount, r.amount_lost,
+             coalesce(r.lost_at, r.refunded_at, r.stripe_created_at, r.created_at) as at,
+             r.stripe_payment_intent_id, r.stripe_charge_id, r.stripe_invoice_id
+        from payments.payment_history r
+       where r.type = 'refund' and r.status in ('refunded', 'succeeded')
+          or r.type = 'dispute' and (r.status = 'lost' or r.status like 'appeal\_%')
+    ), link as (
+      -- Each question by itself is one pass through the table.
+      select r.id, p.id as payment_id from returned r join payment p
+        on p.environment = r.environment and p.stripe_payment_intent_id = r.stripe_payment_intent_id
+      union
+      select r.id, p.id from returned r join payment p
+        on p.environment = r.environment and p.stripe_charge_id = r.stripe_charge_id
+      union
+      select r.id, p.id from returned r join payment p
+        on p.environment = r.environment and p.stripe_invoice_id = r.stripe_invoice_id
+    ), of_payment as (
+      select r.*, p.id as payment_id, p.currency as payment_currency, p.refunded as payment_refunded,
+             sum(r.amount) over so_far as so_far, sum(r.amount) over (partition by p.id, r.type, r.currency = p.currency) as total
+        from (select l.id, min(l.payment_id::text)::uuid as payment_id from link l group by l.id) l
+        join returned r on r.id = l.id
+        join payment p on p.id = l.payment_id
+      window so_far as (partition by p.id, r.type, r.currency = p.currency order by r.at, r.id rows unbounded preceding)
+    ), movement as (
+      select p.environment, p.currency, p.paid_at as at, p.amount as gross, 0::bigint as refunded, 0::bigint as disputed from payment p
+      union all
+      select r.environment, r.payment_currency, r.at, 0,
+             case when r.currency is null or r.payment_currency is null or r.currency = r.payment_currency then r.amount
+                  when r.total > 0
+                  then (floor(r.payment_refunded * r.so_far / r.total) - floor(r.payment_refunded * (r.so_far - r.amount) / r.total))::bigint
+                  else 0 end, 0
+        from of_payment r where r.type = 'refund'
+      union all
+      select p.environment, p.currency, coalesce(p.refunded_at, p.paid_at), 0, p.refunded - coalesce(r.told, 0), 0
+        from payment p
+        left join (
+          select r.payment_id,
+                 sum(case when r.currency is null or r.payment_currency is null or r.currency = r.payment_currency then r.amount end) as told,
+                 bool_or(r.currency <> r.payment_currency) as is_foreign
+            from of_payment r where r.type = 'refund' group by r.payment_id) r on r.payment_id = p.id
+       where p.refunded > coalesce(r.told, 0) and r.is_foreign is not true
+      union all
+      select r.environment, r.currency, r.at, 0, 0, coalesce(r.amount_lost, r.amount) from of_payment r where r.type = 'dispute'
+    )
+    select m.environment, (m.at at time zone 'UTC')::date as day, m.currency, sum(m.gross)::bigint as gross,
+           sum(m.refunded)::bigint as refunded, sum(m.disputed)::bigint as disputed,
+           (sum(m.gross) - sum(m.refunded) - sum(m.disputed))::bigint as net
+      from movement m
+     group by m.environment, (m.at at time zone 'UTC')::date, m.currency
+    having sum(m.gross) <> 0 or sum(m.refunded) <> 0 or sum(m.disputed) <> 0;
+  end if;
+
+  -- At the end of each month in UTC (of this month: now), and what moved it since the end of the month before, customer by customer:
+  -- the movements add up to the difference. A subscription without a customer is one of its own. is_complete: whether all is known
+  -- that it takes to tell.
+  if to_regclass('payments.monthly_recurring_revenue') is null then
+    create view payments.monthly_recurring_revenue with (security_invoker = true) as
+    with change as (
+      select c.environment, c.currency, coalesce(c.stripe_customer_id, c.stripe_subscription_id) as customer,
+             date_trunc('month', c.changed_at at time zone 'UTC')::date as month, c.mrr - c.previous_mrr as difference,
+             c.is_complete, c.changed_at, c.stripe_subscription_id,
+             lead(c.changed_at) over (partition by c.environment, c.stripe_subscription_id order by c.changed_at) as until
+        from payments.subscription_changes c
+       where c.changed_at <= now() and c.currency is not null
+    ), of_customer as (
+      select c.environment, c.currency, c.customer, c.month, sum(c.difference)::bigint as difference from change c
+       group by c.environment, c.currency, c.customer, c.month
+    ), ended as (
+      select o.*, sum(o.difference) over so_far as is, sum(o.difference) over so_far - o.difference as was
+        from of_customer o
+      window so_far as (partition by o.environment, o.currency, o.customer order by o.month)
+    ), moved as (
+      select e.*, coalesce(max(e.is) over (partition by e.environment, e.currency, e.customer order by e.month
+                                           rows between unbounded preceding and 1 preceding), 0) > 0 as paid_before
+        from ended e
+    ), of_month as (
+      select m.environment, m.currency, m.month,
+             coalesce(sum(m.is) filter (where m.was = 0 and m.is > 0 and not m.paid_before), 0) as new,
+             coalesce(sum(m.is) filter (where m.was = 0 and m.is > 0 and m.paid_before), 0) as reactivation,
+             coalesce(sum(m.is - m.was) filter (where m.was > 0 and m.is > m.was), 0) as expansion,
+             coalesce(sum(m.was - m.is) filter (where m.is > 0 and m.is < m.was), 0) as contraction,
+             coalesce(sum(m.was) filter (where m.was > 0 and m.is = 0), 0) as churn
+        from moved m
+       group by m.environment, m.currency, m.month
+    ), months as (
+      select f.environment, f.currency, s.month::date as month
+        from (select o.environment, o.currency, min(o.month) as first from of_month o group by o.environment, o.currency) f
+       cross join lateral generate_series(f.first::timestamp, date_trunc('month', now() at time zone 'UTC'), interval '1 month') as s (month)
+    )
+    select n.environment, n.month, n.currency,
+           sum(coalesce(o.new + o.reactivation + o.expansion - o.contraction - o.churn, 0)) over so_far ::bigint as mrr,
+           coalesce(o.new, 0)::bigint as new, coalesce(o.reactivation, 0)::bigint as reactivation,
+           coalesce(o.expansion, 0)::bigint as expansion, coalesce(o.contraction, 0)::bigint as contraction,
+           coalesce(o.churn, 0)::bigint as churn,
+           not exists (select from change c
+                        where c.environment = n.environment and c.currency = n.currency and not c.is_complete
+                          and c.changed_at < (n.month + interval '1 month') at time zone 'UTC'
+                          and (c.until is null or c.until >= (n.month + interval '1 month') at time zone 'UTC')) as is_complete
+      from months n
+      left join of_month o on o.environment = n.environment and o.currency = n.currency and o.month = n.month
+    window so_far as (partition by n.environment, n.currency order by n.month);
+  end if;
 end
 $install$;
 
@@ -4737,7 +7063,7 @@ begin
   end if;
 
   -- Grants that lapse. source: the ledger's. amount: what stands of it. lapsed: how many of them lapsed, by the ledger; null
-  -- until somebody looks.
+  -- until somebody looks, which is first at lapsed_at. settled: nothing but a change of the grant can change that any more.
   if to_regclass('payments.credit_lots') is null then
     create table payments.credit_lots (
       environment text not null check (environment = any ('{test,live}')),
@@ -4749,6 +7075,8 @@ begin
       starts_at timestamptz not null,
       expires_at timestamptz not null,
       lapsed bigint,
+      lapsed_at timestamptz,
+      settled boolean not null default false,
       primary key (source, target_table, environment)
     );
     create index credit_lots_subject_idx on payments.credit_lots (subject_id, subject_type);
@@ -4838,6 +7166,35 @@ CREATE  FUNCTION "sync_stripe_objects"(
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'sync_stripe_objects_as_of_wrapper';
+
+-- src/operate/doctor.rs
+-- payments::operate::doctor::library_version
+CREATE  FUNCTION "library_version"() RETURNS TEXT /* & '_ str */
+STRICT STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'library_version_wrapper';
+
+-- src/operate/doctor.rs
+-- payments::operate::doctor::webhook_secret_terms
+CREATE  FUNCTION "webhook_secret_terms"(
+	"environment" TEXT /* Option < & str > */
+) RETURNS TABLE (
+	"valid_from" timestamp with time zone,  /* Option < TimestampWithTimeZone > */
+	"valid_until" timestamp with time zone  /* Option < TimestampWithTimeZone > */
+)
+STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'webhook_secret_terms_wrapper';
+
+-- src/operate/event_types.rs
+-- payments::operate::event_types::handled_event_types
+CREATE  FUNCTION "handled_event_types"() RETURNS SETOF TEXT /* & '_ str */
+IMMUTABLE STRICT PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'handled_event_types_wrapper';
 
 -- src/operate/facts.rs
 -- payments::operate::facts::payment_facts
@@ -4955,6 +7312,10 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'session_linked_wrapper';
 
+-- src/session/change.rs
+-- payments::session::change::guard_subscription_request
+create function payments.guard_subscription_request() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'guard_subscription_request_wrapper';
+
 -- src/session/checkout.rs
 -- payments::session::checkout::check_checkout_session
 CREATE  FUNCTION "check_checkout_session"(
@@ -4986,6 +7347,38 @@ STRICT STABLE
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'request_digest_wrapper';
+
+-- src/session/defaults.rs
+-- payments::session::defaults::check_checkout_defaults
+CREATE  FUNCTION "check_checkout_defaults"(
+	"params" jsonb /* Jsonb */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'check_checkout_defaults_wrapper';
+
+-- src/session/defaults.rs
+-- payments::session::defaults::lock_trials
+CREATE  FUNCTION "lock_trials"(
+	"environment" TEXT, /* & str */
+	"subject_type" TEXT, /* & str */
+	"subject_id" TEXT /* & str */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'lock_trials_wrapper';
+
+-- src/session/defaults.rs
+-- payments::session::defaults::merged_checkout_params
+CREATE  FUNCTION "merged_checkout_params"(
+	"request" jsonb /* Jsonb */
+) RETURNS jsonb /* pgrx :: JsonB */
+IMMUTABLE STRICT PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'merged_checkout_params_wrapper';
 
 -- src/session/mod.rs
 -- payments::session::without_secrets
@@ -5126,6 +7519,19 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'make_subject_policies_wrapper';
 
+-- src/session/waiting.rs
+-- payments::session::waiting::waiting_requests
+CREATE  FUNCTION "waiting_requests"(
+	"n" INT /* i32 */
+) RETURNS TABLE (
+	"kind" TEXT,  /* String */
+	"session_id" TEXT  /* String */
+)
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'waiting_requests_wrapper';
+
 -- src/settings.rs
 -- payments::settings::metadata_prefix
 CREATE  FUNCTION "metadata_prefix"() RETURNS TEXT /* String */
@@ -5142,6 +7548,14 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'metadata_prefixes_wrapper';
 
+-- src/settings.rs
+-- payments::settings::stripe_version
+CREATE  FUNCTION "stripe_version"() RETURNS TEXT /* String */
+STRICT STABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'stripe_version_wrapper';
+
 -- src/trust.rs
 -- payments::trust::acting_role_is_admin
 CREATE  FUNCTION "acting_role_is_admin"() RETURNS bool /* bool */
@@ -5149,6 +7563,18 @@ STRICT STABLE PARALLEL SAFE
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'acting_role_is_admin_wrapper';
+
+-- src/trust.rs
+-- payments::trust::change_app_table_grants
+CREATE  FUNCTION "change_app_table_grants"(
+	"role" oid, /* pg_sys :: Oid */
+	"as_" TEXT, /* & str */
+	"give" bool /* bool */
+) RETURNS void
+STRICT
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'change_app_table_grants_wrapper';
 
 -- src/trust.rs
 -- payments::trust::change_grants
@@ -5161,17 +7587,6 @@ STRICT
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'change_grants_wrapper';
-
--- src/trust.rs
--- payments::trust::grant_app_tables
-CREATE  FUNCTION "grant_app_tables"(
-	"role" oid, /* pg_sys :: Oid */
-	"as_" TEXT /* & str */
-) RETURNS void
-STRICT
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'grant_app_tables_wrapper';
 
 -- src/trust.rs
 -- payments::trust::is_admin_role

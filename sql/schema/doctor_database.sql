@@ -68,10 +68,15 @@ as $$
       ('checkout_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_checkout_session()', false),
       ('customer_portal_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_portal_session()', false),
       ('checkout_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, customer_email, line_items, success_url, cancel_url, '
-       'idempotency_key, metadata, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, '
-       'last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
+       'idempotency_key, metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, '
+       'stripe_subscription_id, url, client_secret, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
       ('customer_portal_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_customer_id, return_url, '
        'configuration_id, url, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
+      ('subscription_requests', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW '
+       'EXECUTE FUNCTION payments.guard_subscription_request()', false),
+      ('subscription_requests', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_subscription_id, stripe_price_id, '
+       'stripe_subscription_item_id, idempotency_key, stripe_invoice_id, last_error ON payments.%I FOR EACH ROW '
+       'EXECUTE FUNCTION payments.keep_secrets_out()', false),
       ('checkout_sessions', 'payments_session_inserted', 'AFTER INSERT ON payments.%I FOR EACH ROW '
        'WHEN ((new.stripe_checkout_session_id IS NOT NULL)) EXECUTE FUNCTION payments.on_session_linked()', false),
       ('checkout_sessions', 'payments_session_linked', 'AFTER UPDATE OF stripe_checkout_session_id ON payments.%I FOR EACH ROW '

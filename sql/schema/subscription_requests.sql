@@ -147,7 +147,7 @@ begin
   end if;
   said := jsonb_build_object(
     'method', 'POST', 'path', '/v1/subscriptions/' || asked.stripe_subscription_id,
-    'idempotency_key', 'subscription_request_' || request_id, 'params', payments.subscription_params(asked));
+    'idempotency_key', 'subscription_request_' || request_id, 'stripe_version', payments.stripe_version(), 'params', payments.subscription_params(asked));
   if current_setting('transaction_read_only') = 'off' then
     perform set_config('search_path', payments.ordinary_search_path(), true);
     update payments.subscription_requests as s set request = said where s.id operator(pg_catalog.=) request_id;

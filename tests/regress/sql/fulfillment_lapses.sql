@@ -94,7 +94,7 @@ call bought('hal', 'price_day', '60 hours');
 call bought('hal', 'price_halves', '26 hours');
 update payments.credit_lots set lapsed_at = now() - interval '2 days' where subject_id = 'hal';
 create function lots_of_hal() returns table (amount bigint, lapsed bigint, settled boolean) language sql as $$
-  select amount, lapsed, settled from payments.credit_lots where subject_id = 'hal' order by source $$;
+  select amount, lapsed, settled from payments.credit_lots where subject_id = 'hal' order by settled, amount $$;
 call bought('hal', 'price_odd', '0');
 select * from lots_of_hal();
 update payments.payment_history set amount_refunded = 450, status = 'partially_refunded'
