@@ -7,7 +7,6 @@ select pg_catalog.json_build_object(
              'subject_type', coalesce(s.subject_type, p.subject_type),
              'subject_id', coalesce(s.subject_id, p.subject_id),
              'stripe_customer_id', n.stripe_customer_id,
-             'email', coalesce(p.customer_email_snapshot, c.email),
              'stripe_subscription_id', n.stripe_subscription_id,
              'stripe_invoice_id', n.stripe_invoice_id,
              'stripe_checkout_session_id', n.stripe_checkout_session_id,
@@ -28,20 +27,15 @@ select pg_catalog.json_build_object(
            and o.stripe_subscription_id operator(pg_catalog.=) n.stripe_subscription_id
          limit 1) s on true
       left join lateral (
-        (select h.subject_type, h.subject_id, h.customer_email_snapshot from payments.payment_history h
+        (select h.subject_type, h.subject_id from payments.payment_history h
           where (h.environment operator(pg_catalog.=) n.environment) is true and h.stripe_invoice_id operator(pg_catalog.=) n.stripe_invoice_id
             and h.type operator(pg_catalog.<>) 'refund' limit 1)
         union all
-        (select h.subject_type, h.subject_id, h.customer_email_snapshot from payments.payment_history h
+        (select h.subject_type, h.subject_id from payments.payment_history h
           where (h.environment operator(pg_catalog.=) n.environment) is true
             and h.stripe_checkout_session_id operator(pg_catalog.=) n.stripe_checkout_session_id
             and h.type operator(pg_catalog.<>) 'refund' limit 1)
         limit 1) p on true
-      left join lateral (
-        select o.email from payments.customers o
-         where (o.environment operator(pg_catalog.=) n.environment) is true
-           and o.stripe_customer_id operator(pg_catalog.=) n.stripe_customer_id
-         limit 1) c on true
      where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) (pg_catalog.split_part($2, ':', 2) collate pg_catalog."C")
        and n.source operator(pg_catalog.=) $2 and n.kind operator(pg_catalog.=) $3),
   'state', (
