@@ -65,9 +65,8 @@ select pg_catalog.jsonb_build_object(
   left join payments.stripe_connections as c on c.environment = asked.environment
   left join payments.environments as e on e.environment = asked.environment;
 
--- stripe_version: the version of Stripe's API that requests are written in; null where the database does not say.
-select pg_catalog.current_setting('payments.stripe_version', true)
-  from (select payments.has_webhook_secret('test')) as loads_the_library;
+-- stripe_version: the version of Stripe's API that requests are written in.
+select payments.stripe_version();
 
 -- event_of_version_came: whether an event that this version rendered was delivered, signed, since the endpoint was made.
 -- $1 text: the environment; $2 text: the version.

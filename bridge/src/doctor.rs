@@ -76,7 +76,7 @@ async fn of_stripe(database: &Pool, stripe: &Stripe) -> anyhow::Result<Vec<Findi
                 page.data.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
             let types = database.event_types().await?;
             let version = database.stripe_version().await?;
-            findings.extend(endpoint(&named, &endpoints, &recorded, &types, version.as_deref(), &setup));
+            findings.extend(endpoint(&named, &endpoints, &recorded, &types, Some(&version), &setup));
         }
         Err(reason) => findings.push(unknown(&named("endpoint"), &reason, "Webhook Endpoints: read")),
     }

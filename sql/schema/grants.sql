@@ -74,6 +74,7 @@ as $$
     ('admin', 'payments.has_entitlement(text,text)'),
     ('admin', 'payments.entitlements_of(text)'),
     ('admin', 'payments.stripe_request(uuid)'),
+    ('admin', 'payments.stripe_version()'),
     ('admin', 'payments.set_checkout_defaults(text,jsonb,text)'),
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
     ('admin', 'payments.record_stripe_error(uuid,text)'),

@@ -126,9 +126,8 @@ def lost(m):
         bridge.process.kill()
         bridge.process.wait()
     m.stripe.delay = 0
-    leases = "stub.leases" if m.one("select to_regclass('payments.request_leases') is null") else "payments.request_leases"
     m.check("a request that a killed bridge has is another's after the lease",
-            m.one(f"update {leases} set due_at = clock_timestamp() where session_id = %s returning true", one))
+            m.one("update payments.request_leases set due_at = clock_timestamp() where session_id = %s returning true", one))
     time.sleep(5)
     with m.serve() as bridge:
         found = m.until("select status = 'open' from payments.checkout_sessions where id = %s", one)
@@ -263,14 +262,25 @@ def sync(m):
 
 
 def reads(m):
-    """Fetches what a purchase waits for."""
-    if not m.one("select to_regclass('stub.reads') is not null and to_regclass('payments.read_leases') is null"):
-        return
-    path = "/v1/checkout/sessions/cs_test_1/line_items"
-    m.stripe.lists[path] = [{"id": f"li_{n}", "object": "item", "quantity": 1, "amount_total": 1, "price": {"id": "price_1", "object": "price"}} for n in range(120)]
-    m.sql.execute("insert into stub.reads values ('test', %s, '{}', 'line items')", [path])
+    """Fetches what a purchase waits for: Stripe says that less was bought than the session asked for."""
+    m.sql.execute("select payments.create_app_tables()")
+    price = {"id": "price_pack", "object": "price", "product": "prod_pack", "active": True, "currency": "usd",
+             "unit_amount": 100, "type": "one_time", "livemode": False}
+    m.sql.execute("select payments.sync_stripe_objects('test', %s)", [json.dumps([price])])
+    m.sql.execute("select payments.set_credit_benefit('test', 'price_pack', 10)")
+    one = m.one("select id from payments.create_checkout_session('test', 'payment', '[{\"price\": \"price_pack\", \"quantity\": 200}]', "
+                "'https://a.example/', 'https://a.example/', 'user', 'ada')")
     with m.serve() as bridge:
-        m.check("a list that a purchase waits for is fetched whole", bridge.wait_for("fetched"), bridge.text()[-500:])
+        m.until("select status = 'open' from payments.checkout_sessions where id = %s", one)
+        made = m.one("select stripe_checkout_session_id from payments.checkout_sessions where id = %s", one)
+        path = f"/v1/checkout/sessions/{made}/line_items"
+        m.stripe.lists[path] = [{"id": f"li_{n}", "object": "item", "quantity": 1, "amount_subtotal": 100, "amount_total": 100,
+                                 "price": price} for n in range(120)]
+        bridge.deliver(m.event("pack", int(time.time()), "checkout.session.completed", id=made, object="checkout.session", mode="payment",
+                               status="complete", payment_status="paid", amount_subtotal=12000, amount_total=12000, currency="usd",
+                               payment_intent="pi_pack", client_reference_id=str(one), email=None))
+        given = "select coalesce(sum(delta), 0) from public.credit_ledger where subject_id = 'ada'"
+        m.check("what was bought is given when Stripe's list is fetched", m.until(f"{given.replace('select ', 'select 1200 = ', 1)}"), m.one(given))
         m.check("from all its pages", sum(r[1] == path for r in m.stripe.requests) == 2)
         bridge.end()
 

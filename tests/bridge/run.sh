@@ -4,5 +4,6 @@
 cd "$root"
 cargo build --quiet -p payments-bridge
 fresh_database bridge
-sql -d bridge -f "$tests/bridge/stubs.sql" > /dev/null
+# Who the bridge is: an admin that logs in, and no superuser.
+sql -d bridge -c 'create role bridge login' -c "select payments.grant_role('bridge', 'admin')" > /dev/null
 "$python" "$tests/bridge/bridge.py" "$root/target/debug/payments-bridge" bridge

@@ -292,8 +292,8 @@ impl Pool {
     ///
     /// # Errors
     /// As all calls.
-    pub async fn stripe_version(&self) -> Result<Option<String>, Fault> {
-        Ok(self.text(query!("stripe_version"), &[]).await?.filter(|version| !version.is_empty()))
+    pub async fn stripe_version(&self) -> Result<String, Fault> {
+        Ok(self.text(query!("stripe_version"), &[]).await?.unwrap_or_default())
     }
 
     /// Whether an event that this version rendered came since the endpoint was made.

@@ -25,7 +25,7 @@ use crate::database::fault::Fault;
 use crate::database::pool::Pool;
 use crate::environment::Environment;
 use crate::metrics::{Activity, Metrics};
-use crate::stripe::client::{DEFAULT_VERSION, Stripe};
+use crate::stripe::client::Stripe;
 use crate::stripe::verdict::{Reason, backoff};
 
 /// How long what is in flight may take at the end.
@@ -119,7 +119,7 @@ async fn send(context: Context, settings: ServeSettings) -> anyhow::Result<()> {
     let mut stripes = Vec::new();
     for stripe in context.stripes.iter() {
         let Some(version) = check_account(&context, stripe).await? else { return Ok(()) };
-        stripes.push(stripe.clone().with_version(Some(version)));
+        stripes.push(stripe.clone().with_version(version));
     }
     let context = Context { stripes: Arc::new(stripes), ..context };
     let mut running = JoinSet::new();
@@ -161,7 +161,7 @@ async fn check_account(context: &Context, stripe: &Stripe) -> anyhow::Result<Opt
             () = context.shutdown.begun() => return Ok(None),
         };
         match judge_account(environment, account, recorded.as_deref())? {
-            None => return Ok(Some(version.unwrap_or_else(|| DEFAULT_VERSION.to_owned()))),
+            None => return Ok(Some(version)),
             Some(reason) => {
                 let wait = backoff(faults, Duration::from_secs(1), Duration::from_secs(60), None, fastrand::f64());
                 faults += 1;

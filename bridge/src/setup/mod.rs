@@ -15,7 +15,7 @@ use self::endpoint::Endpoint;
 use self::plan::{Facts, MARK, Plan, Step};
 use crate::cli::Setup;
 use crate::database::pool::Pool;
-use crate::stripe::client::{DEFAULT_VERSION, Stripe};
+use crate::stripe::client::Stripe;
 use crate::stripe::list;
 
 const ENDPOINTS: &str = "/v1/webhook_endpoints";
@@ -51,7 +51,7 @@ async fn find_out(database: &Pool, stripe: &Stripe, flags: &Setup) -> anyhow::Re
         Err(reason) if reason.status == Some(403) => None,
         Err(reason) => bail!("cannot ask Stripe whose key it is: {reason}"),
     };
-    let version = database.stripe_version().await?.unwrap_or_else(|| DEFAULT_VERSION.to_owned());
+    let version = database.stripe_version().await?;
     let page = list::page(stripe, ENDPOINTS, &json!({}))
         .await
         .map_err(|reason| anyhow::anyhow!("cannot list the webhook endpoints: {reason}"))?;

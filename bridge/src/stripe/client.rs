@@ -12,8 +12,6 @@ use super::key::Key;
 use super::verdict::{Reason, Reply, Verdict, backoff, judge};
 use crate::environment::Environment;
 
-/// The version of the API where the database names none.
-pub const DEFAULT_VERSION: &str = "2025-06-30.basil";
 /// Longer than Stripe takes for a checkout session, and shorter than a lease.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,8 +59,8 @@ impl Stripe {
 
     /// The same, in the words of a version of the API, where a request names none of its own.
     #[must_use]
-    pub fn with_version(mut self, version: Option<String>) -> Self {
-        self.version = version;
+    pub fn with_version(mut self, version: String) -> Self {
+        self.version = Some(version);
         self
     }
 
