@@ -281,6 +281,16 @@ impl Refusal {
             Self::NotOwned { subject_type, subject_id } => {
                 format!("Subject {} {}.", short(subject_type), short(subject_id))
             }
+            Self::TooManyOpen { limit, .. } => {
+                format!("There are {limit} of the last 24 hours; payments.max_open_sessions allows no more.")
+            }
+            _ => self.detail_of_change(),
+        }
+    }
+
+    /// The same, of a request to change a subscription.
+    fn detail_of_change(&self) -> String {
+        match self {
             Self::StripeId(_) => {
                 "It is empty, too long, or has other characters than letters, digits and _.".to_owned()
             }
@@ -301,9 +311,7 @@ impl Refusal {
                 "Its collection_method is send_invoice, for which Stripe has no pending updates.".to_owned()
             }
             Self::SubscriptionUnknown(id) | Self::SubscriptionNotOwned(id) => format!("Subscription {}.", short(id)),
-            Self::TooManyOpen { limit, .. } => {
-                format!("There are {limit} of the last 24 hours; payments.max_open_sessions allows no more.")
-            }
+            _ => String::new(),
         }
     }
 
@@ -389,128 +397,4 @@ fn short(value: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One of each.
-    fn all() -> Vec<Refusal> {
-        let text = || "given".to_owned();
-        vec![
-            Refusal::Secret("subject_id"),
-            Refusal::Environment(Some(text())),
-            Refusal::Mode(None),
-            Refusal::Missing("success_url"),
-            Refusal::IncompleteSubject("subject_id"),
-            Refusal::SubscriptionWithoutSubject,
-            Refusal::Name("subject_id"),
-            Refusal::LineItemsShape,
-            Refusal::LineItemsCount(101),
-            Refusal::LineItem { place: 2, why: "It names no price." },
-            Refusal::PriceInactive(text()),
-            Refusal::PriceElsewhere(text()),
-            Refusal::LookupKeyUnknown(text()),
-            Refusal::LookupKeyAmbiguous(text()),
-            Refusal::SecondSubscription {
-                subject_type: text(),
-                subject_id: text(),
-                subscription: text(),
-                status: text(),
-            },
-            Refusal::PriceMode { price: text(), recurring: true },
-            Refusal::PriceMode { price: text(), recurring: false },
-            Refusal::Url { column: "success_url", given: text() },
-            Refusal::Email(text()),
-            Refusal::Json("metadata"),
-            Refusal::MetadataShape,
-            Refusal::MetadataKeys(51),
-            Refusal::MetadataKey(text()),
-            Refusal::MetadataValue(text()),
-            Refusal::MetadataTooLong(text()),
-            Refusal::Reserved { key: text(), prefix: "app_".to_owned() },
-            Refusal::Key(201),
-            Refusal::NotYours("status"),
-            Refusal::Isolation,
-            Refusal::IsolationOfTrial,
-            Refusal::Anonymous,
-            Refusal::Unregistered(text()),
-            Refusal::NotOwned { subject_type: text(), subject_id: text() },
-            Refusal::StripeId("stripe_subscription_id"),
-            Refusal::Action(Some(text())),
-            Refusal::ChangeOnly,
-            Refusal::NothingToChange,
-            Refusal::Quantity(0),
-            Refusal::MeteredQuantity,
-            Refusal::PriceUnknown(text()),
-            Refusal::PriceCurrency { price: text(), currency: "eur".to_owned(), subscribed: "usd".to_owned() },
-            Refusal::ItemUnclear(2),
-            Refusal::SubscriptionEnded("canceled".to_owned()),
-            Refusal::SubscriptionIncomplete,
-            Refusal::InvoicesAreSent,
-            Refusal::SubscriptionUnknown(text()),
-            Refusal::SubscriptionNotOwned(text()),
-            Refusal::TooManyOpen { kind: "checkout", limit: 5 },
-            Refusal::TooManyOpen { kind: "customer portal", limit: 5 },
-            Refusal::TooManyOpen { kind: "subscription change", limit: 5 },
-        ]
-    }
-
-    #[test]
-    fn every_refusal_has_a_message_a_detail_and_a_hint() {
-        for refusal in all() {
-            let (message, detail, hint) = (refusal.message(), refusal.detail(), refusal.hint());
-            assert!(message.len() > 10 && message.starts_with(char::is_lowercase), "{message}");
-            assert!(!message.ends_with('.'), "{message}");
-            assert!(detail.len() > 5 && detail.ends_with('.'), "{detail}");
-            assert!(hint.len() > 10 && hint.ends_with('.'), "{hint}");
-        }
-    }
-
-    #[test]
-    fn the_sqlstate_tells_what_kind_of_refusal_it_is() {
-        for refusal in all() {
-            let expected = match &refusal {
-                Refusal::SecondSubscription { .. } => "23505",
-                Refusal::Isolation | Refusal::IsolationOfTrial => "25001",
-                Refusal::TooManyOpen { .. } => "54000",
-                Refusal::NotYours(_)
-                | Refusal::Anonymous
-                | Refusal::Unregistered(_)
-                | Refusal::NotOwned { .. }
-                | Refusal::SubscriptionNotOwned(_) => "42501",
-                Refusal::SubscriptionEnded(_) | Refusal::SubscriptionIncomplete | Refusal::InvoicesAreSent => "55000",
-                _ => "22023",
-            };
-            assert_eq!(refusal.sqlstate(), expected, "{refusal:?}");
-        }
-    }
-
-    #[test]
-    fn a_price_of_the_other_mode_is_told_which_mode_it_needs() {
-        let told = |recurring| {
-            let refusal = Refusal::PriceMode { price: "price_1".to_owned(), recurring };
-            (refusal.message(), refusal.detail())
-        };
-        assert_eq!(
-            told(true),
-            ("a recurring price needs mode subscription".to_owned(), "Price price_1 recurs.".to_owned())
-        );
-        assert_eq!(
-            told(false),
-            ("a subscription needs a recurring price".to_owned(), "Price price_1 does not recur.".to_owned())
-        );
-    }
-
-    #[test]
-    fn a_portal_that_is_open_is_used_again() {
-        let hint = |kind| Refusal::TooManyOpen { kind, limit: 5 }.hint();
-        assert_eq!(hint("customer portal"), "Use the one that was opened last, or wait.");
-        assert!(hint("checkout").contains("idempotency key"));
-    }
-
-    #[test]
-    fn a_long_value_is_cut_and_null_is_named() {
-        let long = Refusal::Environment(Some("e".repeat(300))).detail();
-        assert_eq!(long, format!("It is {:?}.", "e".repeat(100)));
-        assert_eq!(Refusal::Environment(None).detail(), "It is null.");
-    }
-}
+mod tests;
