@@ -219,5 +219,6 @@ def returned():
         "a subscription ends whose money went back", [
             BOUGHT, runs, paid, back, event("customer.subscription.deleted", subscription("canceled", end=FAR), 9000),
         ],
-        setup, {"payments.fulfillments": [given, status_of]},
+        setup, {"payments.fulfillments": [given, status_of, {
+            "source": "subscription:sub_a", "kind": "fulfillment_jobs", "item": "subscription_ended"}]},
     )
