@@ -35,7 +35,7 @@ as $$
       left join pg_class c on c.oid = a.target
       left join pg_roles r on r.oid = c.relowner
   ), altered as (
-    select a.kind, a.target, c.name, c.column_name, c.attnum, c.full_type, a.known -> c.name ->> 'type' as known_type
+    select a.kind, a.target, a.rolname, c.name, c.column_name, c.attnum, c.full_type, a.known -> c.name ->> 'type' as known_type
       from attached a
      cross join lateral payments.resolved_columns(a.kind, a.target, a.columns) c
      where a.oid is not null and a.known ? c.name
@@ -55,13 +55,15 @@ as $$
    group by d.target, d.kind
   union all
   select false,
-         format('%s, attached as %s, has column(s) of another type than when it was attached: %s.', d.target, d.kind,
-                string_agg(format('%s is %s, not %s', d.column_name, d.full_type, d.known_type), ', ' order by d.column_name)),
+         format('%s, attached as %s, has column(s) of another type than when it was attached: %s. '
+                'Have %s mend it: casts and checks of the table run as whoever does.', d.target, d.kind,
+                string_agg(format('%s is %s, not %s', d.column_name, d.full_type, d.known_type), ', ' order by d.column_name),
+                d.rolname),
          format('alter table %s %s', d.target, string_agg(format('alter column %1$I type %2$s using %1$I::text::%2$s', d.column_name, d.known_type), ', '
                                                           order by d.column_name))
     from altered d
    where d.attnum is not null
-   group by d.target, d.kind
+   group by d.target, d.kind, d.rolname
   union all
   select false, format('%s, attached as %s, cannot be written to as it must be: %s', a.target, a.kind, e.error),
          case when e.error like 'No unique index%' then format('create unique index on %s (%I)', a.target, a.columns ->> 'source')
@@ -144,10 +146,10 @@ as $$
   union all
   select false,
          case when p.owner is null then format('The function %s, which decides on %s, is gone, so nobody may.', p.signature, p.subject_type)
-              else format('The function %s, which decides on %s, belonged to %s when it was registered and belongs to %s now, so nobody may.',
+              else format('The function %s, which decides on %s, belonged to %s when it was registered and belongs to %s now, so nobody may. '
+                          'It may say something else: read it before it is registered again.',
                           p.signature, p.subject_type, p.registered_owner, p.owner) end,
-         case when p.owner is null then format('select payments.unprotect_subject_type(%L)', p.subject_type)
-              else format('alter function %s owner to %I', p.signature, p.registered_owner) end
+         format('select payments.unprotect_subject_type(%L)', p.subject_type)
     from payments.registered_predicates() p
    where p.owner is null or p.owner <> p.registered_owner
 $$;

@@ -178,7 +178,7 @@ as $$
   union all
   select to_regclass(t.relation), p.name, d.ddl
     from payments.subject_types s
-   cross join unnest('{payments.checkout_sessions,payments.customer_portal_sessions}'::text[]) as t (relation)
+   cross join unnest('{payments.checkout_sessions,payments.customer_portal_sessions,payments.subscription_requests}'::text[]) as t (relation)
    cross join unnest('{select,insert}'::text[]) as c (command)
    cross join lateral payments.subject_policy(s.subject_type, c.command) as p (name)
     join lateral payments.subject_policies(s.subject_type, s.predicate is not null) as d (ddl)
@@ -231,14 +231,15 @@ create function payments.doctor_publications() returns table (ok boolean, detail
 as $$
   select false,
          format('The publication %I is for all tables, and so sends the webhook secrets to its subscribers.', p.pubname),
-         format('do $fix$ begin drop publication %1$I; create publication %1$I for tables in schema %2$s '
-                'with (publish = %3$L, publish_via_partition_root = %4$L); end $fix$',
+         -- No dollar quotes: a schema's name may hold them.
+         format('do %L', format('begin drop publication %1$I; create publication %1$I for tables in schema %2$s '
+                'with (publish = %3$L, publish_via_partition_root = %4$L); end',
                 p.pubname,
                 (select string_agg(quote_ident(n.nspname), ', ' order by n.nspname) from pg_namespace n
                   where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'payments_secret')),
                 array_to_string(array(select w from unnest(array['insert', 'update', 'delete', 'truncate'],
                                                            array[p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate]) as a (w, said) where a.said), ', '),
-                p.pubviaroot::text)
+                p.pubviaroot::text))
     from pg_publication p
    where p.puballtables
   union all

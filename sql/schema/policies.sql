@@ -26,6 +26,13 @@ as $function$
     with check (status = 'initialized' and created_by = (select payments.caller())
                 and subject_type = 'user' and subject_id = created_by)$policy$),
 
+      -- Who asks is stamped by the guard, and so is whose the subscription is.
+      ('payments.subscription_requests', 'own_select', $policy$for select
+    using (subject_type = 'user' and subject_id = (select payments.caller()))$policy$),
+      ('payments.subscription_requests', 'own_insert', $policy$for insert
+    with check (status = 'initialized' and created_by = (select payments.caller())
+                and subject_type = 'user' and subject_id = created_by)$policy$),
+
       -- A guest has no name by which to know his rows again. He sees what the guard has shown to his own transaction, and nothing
       -- of any other guest: returning and on conflict work, a list of sessions is empty. The guard shows him what he inserts, and
       -- what he asks for word for word while nothing more is known of it. Whoever writes the row otherwise, for its key's sake above
@@ -46,10 +53,10 @@ begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  if exists (select from pg_policy where polrelid = 'payments.checkout_sessions'::regclass and polname = 'own_select') then
-    return;
-  end if;
-  for policy in select p.ddl from payments.session_policies() p loop
+  for policy in
+    select p.ddl from payments.session_policies() p
+     where not exists (select from pg_policy o where o.polrelid = p.relation::regclass and o.polname = p.name)
+  loop
     execute policy.ddl;
   end loop;
 end

@@ -226,24 +226,17 @@ begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  if not exists (select from pg_policy where polrelid = 'payments.subscription_requests'::regclass and polname = 'own_select') then
-    create policy own_select on payments.subscription_requests for select
-      using (subject_type = 'user' and subject_id = (select payments.caller()));
-    create policy own_insert on payments.subscription_requests for insert
-      with check (status = 'initialized' and created_by = (select payments.caller())
-                  and subject_type = 'user' and subject_id = created_by);
-    -- Types of subjects that were registered before this table was made.
-    if to_regclass('payments.subject_types') is not null then
-      for statement in
-        select d.ddl
-          from payments.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
-         where d.ddl like '% on payments.subscription\_requests %'
-           and not exists (select from pg_policy p where p.polrelid = 'payments.subscription_requests'::regclass
-                              and p.polname in (payments.subject_policy(t.subject_type, 'select'), payments.subject_policy(t.subject_type, 'insert')))
-      loop
-        execute statement;
-      end loop;
-    end if;
+  -- Types of subjects that were registered before this table was made.
+  if to_regclass('payments.subject_types') is not null then
+    for statement in
+      select d.ddl
+        from payments.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
+       where d.ddl like '% on payments.subscription\_requests %'
+         and not exists (select from pg_policy p where p.polrelid = 'payments.subscription_requests'::regclass
+                            and p.polname in (payments.subject_policy(t.subject_type, 'select'), payments.subject_policy(t.subject_type, 'insert')))
+    loop
+      execute statement;
+    end loop;
   end if;
   if not exists (select from pg_trigger where tgrelid = 'payments.subscription_requests'::regclass and tgname = 'payments_guard') then
     create trigger payments_guard before insert on payments.subscription_requests

@@ -140,6 +140,10 @@ drop index public.members_member_idx;
 alter table public.members owner to postgres;
 alter function public.may_bill(text, text) owner to postgres;
 \i :mend
+alter function public.may_bill(text, text) owner to project_admin;
+set role project_admin;
+select payments.protect_subject_type('club', 'public.may_bill(text,text)'::regprocedure);
+reset role;
 alter table public.members rename member to person;
 drop function public.may_bill(text, text);
 \i :mend

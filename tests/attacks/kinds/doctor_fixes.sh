@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# A superuser runs what the doctor says. Whoever may name a schema or a role, or put a function in place of another, gets nothing by it.
+. "$(dirname "$0")/../attack.sh"
+q -c "create role mallory_role login" -c "create schema clubs" -c "grant all on schema clubs to project_admin, mallory_role" \
+  -c "set role project_admin" -c "create function clubs.may_bill(text, text) returns boolean language sql as 'select false'" \
+  -c "select payments.protect_subject_type('club', 'clubs.may_bill(text,text)'::regprocedure)"
+hostile='$fix$; alter role mallory_role superuser; --'
+# mends CHECK: what the doctor says of one check, run as it stands by a superuser.
+mends() { q -c "select fix || ';' from payments.doctor() where not ok and check_name = '$1'" > "$SCRATCH/fix.sql"; q -f "$SCRATCH/fix.sql"; }
+is_super() { is_true "select rolsuper from pg_roles where rolname = 'mallory_role'"; }
+publications() {
+  q -c "create publication everything for all tables" -c "create schema \"$hostile\""
+  mends publications
+  is_super
+}
+grants() {
+  q -c "create role \"$hostile\"" -c "select payments.grant_role('\"$hostile\"', 'guest')" -c "grant all on all tables in schema payments to \"$hostile\""
+  mends grants
+  is_super
+}
+# Nobody is left with more than a name: the fix must do its work, or it proves nothing.
+undone() { is_true "select count(*) > 0 from payments.doctor() where not ok and check_name in ('publications', 'grants')"; }
+namesake() {
+  q -c "set role project_admin" -c "drop function clubs.may_bill(text, text)"
+  q -c "set role mallory_role" -c "create function clubs.may_bill(text, text) returns boolean language sql as 'select true'"
+  mends "subject types"
+  [ "$(by "$mallory" -c "select payments.owns_subject('club', 'of_the_victim')")" = t ]
+}
+attack "a schema's name is run by a superuser" publications
+attack "a role's name is run by a superuser" grants
+attack "what the doctor says mends nothing" undone
+attack "a namesake of a predicate decides" namesake
+
+# What the doctor says, between dollar quotes.
+q -c "alter function payments.doctor_publications() rename to said_of_publications" \
+  -c "create function payments.doctor_publications() returns table (ok boolean, detail text, fix text) language sql as \$body\$
+        select s.ok, s.detail, 'do ' || '\$' || 'fix\$ ' || replace(btrim(substring(s.fix from 4), ''''), '''''', '''') || ' \$' || 'fix\$'
+          from payments.said_of_publications() s \$body\$"
+again() { q -c "drop publication everything" > /dev/null; publications; }
+control "a name stands between dollar quotes" again
+q -c "alter role mallory_role nosuperuser"
+q -c "alter function clubs.may_bill(text, text) owner to project_admin" \
+  -c "set role project_admin" -c "select payments.protect_subject_type('club', 'clubs.may_bill(text,text)'::regprocedure)"
+q -c "alter function clubs.may_bill(text, text) owner to mallory_role"
+given_back() {
+  q -c "alter function clubs.may_bill(text, text) owner to project_admin"
+  [ "$(by "$mallory" -c "select payments.owns_subject('club', 'of_the_victim')")" = t ]
+}
+control "the namesake is given to whom it was registered for" given_back

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# A member or a guest changes another's subscription, reads its requests, takes another's key, or writes what only the backend knows;
+# a subject gets two trials by asking twice at once.
+. "$(dirname "$0")/../attack.sh"
+q -c "insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id)
+      values ('test', 'user', 'victim', 'cus_hidden'), ('test', 'user', 'mallory', 'cus_mallory')" \
+  -c "insert into payments.prices (environment, stripe_price_id, active, type, currency, unit_amount)
+      values ('test', 'price_m', true, 'recurring', 'usd', 500), ('test', 'price_old', false, 'recurring', 'usd', 1),
+             ('test', 'price_eur', true, 'recurring', 'eur', 1), ('live', 'price_live', true, 'recurring', 'usd', 1)" \
+  -c "do \$\$ begin
+        perform public.deliver('v', 'customer.subscription.created', '{\"id\": \"sub_hidden\", \"object\": \"subscription\", \"created\": 1752000000,
+          \"customer\": \"cus_hidden\", \"status\": \"active\", \"currency\": \"usd\", \"items\": {\"data\": [{\"id\": \"si_v\", \"quantity\": 1,
+          \"price\": {\"id\": \"price_m\", \"object\": \"price\", \"product\": \"prod_m\"}}]}}');
+        perform public.deliver('m', 'customer.subscription.created', '{\"id\": \"sub_m\", \"object\": \"subscription\", \"created\": 1752000000,
+          \"customer\": \"cus_mallory\", \"status\": \"active\", \"currency\": \"usd\", \"items\": {\"data\": [{\"id\": \"si_m\", \"quantity\": 1,
+          \"price\": {\"id\": \"price_m\", \"object\": \"price\", \"product\": \"prod_m\"}}]}}');
+      end \$\$"
+victim='-c role=authenticated -c request.jwt.claims={"sub":"victim","role":"authenticated"}'
+ask="select status from payments.request_subscription_change('test'"
+asked() { by "$1" -c "$ask, $2)" | grep -qx initialized; }
+of_victim() { is_true "select count(*) > 0 from payments.subscription_requests where stripe_subscription_id = 'sub_hidden' and created_by is distinct from 'victim'"; }
+changes() {
+  by "$1" -c "$ask, 'sub_hidden', 'cancel')" -c "$ask, 'sub_hidden', 'cancel', idempotency_key => 'k')" \
+    -c "insert into payments.subscription_requests (environment, stripe_subscription_id, action) values ('test', 'sub_hidden', 'cancel')" \
+    -c "insert into payments.subscription_requests (environment, stripe_subscription_id, action, idempotency_key) values ('test', 'sub_hidden', 'cancel', 'k')
+        on conflict do nothing" > /dev/null
+  of_victim
+}
+stamps() {
+  local column
+  for column in "subject_id, subject_type) values ('test', 'sub_m', 'cancel', 'victim', 'user'" "created_by) values ('test', 'sub_m', 'cancel', 'victim'" \
+      "stripe_subscription_item_id) values ('test', 'sub_m', 'cancel', 'si_v'" "request) values ('test', 'sub_m', 'cancel', '{\"path\": \"/v1/x\"}'" \
+      "pending_update) values ('test', 'sub_m', 'cancel', true" "status) values ('test', 'sub_m', 'cancel', 'completed'"; do
+    by "$mallory" -c "insert into payments.subscription_requests (environment, stripe_subscription_id, action, $column)" > /dev/null
+  done
+  is_true "select count(*) > 0 from payments.subscription_requests where stripe_subscription_id = 'sub_m' and (created_by <> 'mallory' or subject_id <> 'mallory'
+           or stripe_subscription_item_id = 'si_v' or request is not null or pending_update or status <> 'initialized')"
+}
+sells() {
+  local price
+  for price in price_old price_eur price_live price_unknown; do
+    if asked "$mallory" "'sub_m', 'change', '$price'"; then echo "# $price"; return 0; fi
+  done
+  return 1
+}
+reads() { by "$1" -c "table payments.subscription_requests" | grep hidden; }
+claims() {
+  by "$1" -c "select request from payments.claim_session_requests()" -c "select path from payments.claim_stripe_reads()" \
+    -c "select payments.create_order('test', '[{\"price\": \"price_m\"}]')" -c "select payments.set_checkout_defaults('test', '{\"allow_promotion_codes\": true}')" \
+    -c "select check_name from payments.doctor()" \
+    | grep -v '^ERROR' | grep .
+}
+
+attack "the victim cannot ask" eval '! asked "$victim" "'"'sub_hidden', 'cancel', idempotency_key => 'k'"'"'
+attack "a member changes another's subscription" changes "$mallory"
+attack "a guest changes a subscription" changes "$anon"
+attack "a member writes what the guard stamps" stamps
+attack "a member changes to a price that is not sold to him" sells
+attack "a member reads another's requests" reads "$mallory"
+attack "a guest reads requests" reads "$anon"
+attack "a member does what workers do" claims "$mallory"
+q -c "grant all on all tables in schema payments to anon, authenticated"
+attack "a member to whom all is granted changes another's subscription" changes "$mallory"
+attack "a guest to whom all is granted changes a subscription" changes "$anon"
+attack "a member to whom all is granted writes what the guard stamps" stamps
+attack "a member to whom all is granted reads another's requests" reads "$mallory"
+q -c "grant execute on all functions in schema payments to anon, authenticated"
+attack "a member to whom all functions are granted does what workers do" claims "$mallory"
+attack "a guest to whom all functions are granted does what workers do" claims "$anon"
+
+# Trials: two sessions of one subject, each claimed by a worker of its own, at once.
+q -c "do \$\$ begin perform payments.set_checkout_defaults('test', '{\"subscription_data\": {\"trial_period_days\": 30}}'); end \$\$"
+trials() { # trials SUBJECT: whether the subject gets two
+  local i
+  q -c "insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+        select 'test', 'subscription', 'user', '$1', '[{\"price\": \"price_m\", \"quantity\": 1}]', 'https://a.example', 'https://a.example'
+          from generate_series(1, 8)"
+  for i in $(q -c "select id from payments.checkout_sessions where subject_id = '$1'"); do
+    q -c "begin" -c "do \$\$ begin perform payments.stripe_request('$i'); end \$\$" -c "select pg_sleep(0.1)" -c "commit" > /dev/null &
+  done
+  wait
+  is_true "select count(*) <> 1 from payments.checkout_sessions where subject_id = '$1' and request #> '{params,subscription_data,trial_period_days}' is not null"
+}
+attack "a subject gets two trials at once" trials racer
+q -c "create or replace function payments.may_have_trial(session payments.checkout_session) returns boolean language sql as 'select true'"
+control "nothing asks whether there was a trial" trials another
+
+q -c "alter table payments.subscription_requests disable trigger payments_guard" \
+  -c "create policy open on payments.subscription_requests using (true) with check (true)"
+control "the guard and the row security of requests are off" changes "$mallory"
+control "the row security of requests is off" reads "$mallory"
