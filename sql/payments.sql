@@ -958,7 +958,8 @@ as $$
          format('%s has privileges that grant_role() did not record: %s on %s object(s), among %s.', initcap(case v.role when 0 then 'public' else 'role' end)
                 || case v.role when 0 then '' else ' ' || v.grantee end, v.privileges, v.objects, v.place),
          case when k.grants is null then format('revoke all on %s from %s cascade', v.place, v.grantee)
-              else format('do $fix$ begin revoke all on %s from %s cascade; %s; end $fix$', v.place, v.grantee, k.grants) end
+              -- No dollar quotes: a role's name may hold them.
+              else format('do %L', format('begin revoke all on %s from %s cascade; %s; end', v.place, v.grantee, k.grants)) end
     from revoked v
    cross join lateral (
      select string_agg(distinct format('perform payments.grant_role(%L, %L)', v.grantee, r.as_), '; ') as grants
@@ -1034,7 +1035,7 @@ as $$
       left join pg_class c on c.oid = a.target
       left join pg_roles r on r.oid = c.relowner
   ), altered as (
-    select a.kind, a.target, c.name, c.column_name, c.attnum, c.full_type, a.known -> c.name ->> 'type' as known_type
+    select a.kind, a.target, a.rolname, c.name, c.column_name, c.attnum, c.full_type, a.known -> c.name ->> 'type' as known_type
       from attached a
      cross join lateral payments.resolved_columns(a.kind, a.target, a.columns) c
      where a.oid is not null and a.known ? c.name
@@ -1054,13 +1055,15 @@ as $$
    group by d.target, d.kind
   union all
   select false,
-         format('%s, attached as %s, has column(s) of another type than when it was attached: %s.', d.target, d.kind,
-                string_agg(format('%s is %s, not %s', d.column_name, d.full_type, d.known_type), ', ' order by d.column_name)),
+         format('%s, attached as %s, has column(s) of another type than when it was attached: %s. '
+                'Have %s mend it: casts and checks of the table run as whoever does.', d.target, d.kind,
+                string_agg(format('%s is %s, not %s', d.column_name, d.full_type, d.known_type), ', ' order by d.column_name),
+                d.rolname),
          format('alter table %s %s', d.target, string_agg(format('alter column %1$I type %2$s using %1$I::text::%2$s', d.column_name, d.known_type), ', '
                                                           order by d.column_name))
     from altered d
    where d.attnum is not null
-   group by d.target, d.kind
+   group by d.target, d.kind, d.rolname
   union all
   select false, format('%s, attached as %s, cannot be written to as it must be: %s', a.target, a.kind, e.error),
          case when e.error like 'No unique index%' then format('create unique index on %s (%I)', a.target, a.columns ->> 'source')
@@ -1143,10 +1146,10 @@ as $$
   union all
   select false,
          case when p.owner is null then format('The function %s, which decides on %s, is gone, so nobody may.', p.signature, p.subject_type)
-              else format('The function %s, which decides on %s, belonged to %s when it was registered and belongs to %s now, so nobody may.',
+              else format('The function %s, which decides on %s, belonged to %s when it was registered and belongs to %s now, so nobody may. '
+                          'It may say something else: read it before it is registered again.',
                           p.signature, p.subject_type, p.registered_owner, p.owner) end,
-         case when p.owner is null then format('select payments.unprotect_subject_type(%L)', p.subject_type)
-              else format('alter function %s owner to %I', p.signature, p.registered_owner) end
+         format('select payments.unprotect_subject_type(%L)', p.subject_type)
     from payments.registered_predicates() p
    where p.owner is null or p.owner <> p.registered_owner
 $$;
@@ -1243,12 +1246,11 @@ as $$
       ('checkout_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_checkout_session()', false),
       ('customer_portal_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_portal_session()', false),
       ('checkout_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, customer_email, line_items, success_url, cancel_url, '
-       'idempotency_key, metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, '
-       'stripe_subscription_id, url, client_secret, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
+       'idempotency_key, metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, '
+       'client_secret, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
       ('customer_portal_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_customer_id, return_url, '
        'configuration_id, url, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
-      ('subscription_requests', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW '
-       'EXECUTE FUNCTION payments.guard_subscription_request()', false),
+      ('subscription_requests', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_subscription_request()', false),
       ('subscription_requests', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_subscription_id, stripe_price_id, '
        'stripe_subscription_item_id, idempotency_key, stripe_invoice_id, last_error ON payments.%I FOR EACH ROW '
        'EXECUTE FUNCTION payments.keep_secrets_out()', false),
@@ -1353,7 +1355,7 @@ as $$
   union all
   select to_regclass(t.relation), p.name, d.ddl
     from payments.subject_types s
-   cross join unnest('{payments.checkout_sessions,payments.customer_portal_sessions}'::text[]) as t (relation)
+   cross join unnest('{payments.checkout_sessions,payments.customer_portal_sessions,payments.subscription_requests}'::text[]) as t (relation)
    cross join unnest('{select,insert}'::text[]) as c (command)
    cross join lateral payments.subject_policy(s.subject_type, c.command) as p (name)
     join lateral payments.subject_policies(s.subject_type, s.predicate is not null) as d (ddl)
@@ -1406,14 +1408,15 @@ create function payments.doctor_publications() returns table (ok boolean, detail
 as $$
   select false,
          format('The publication %I is for all tables, and so sends the webhook secrets to its subscribers.', p.pubname),
-         format('do $fix$ begin drop publication %1$I; create publication %1$I for tables in schema %2$s '
-                'with (publish = %3$L, publish_via_partition_root = %4$L); end $fix$',
+         -- No dollar quotes: a schema's name may hold them.
+         format('do %L', format('begin drop publication %1$I; create publication %1$I for tables in schema %2$s '
+                'with (publish = %3$L, publish_via_partition_root = %4$L); end',
                 p.pubname,
                 (select string_agg(quote_ident(n.nspname), ', ' order by n.nspname) from pg_namespace n
                   where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'payments_secret')),
                 array_to_string(array(select w from unnest(array['insert', 'update', 'delete', 'truncate'],
                                                            array[p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate]) as a (w, said) where a.said), ', '),
-                p.pubviaroot::text)
+                p.pubviaroot::text))
     from pg_publication p
    where p.puballtables
   union all
@@ -5451,6 +5454,13 @@ as $function$
     with check (status = 'initialized' and created_by = (select payments.caller())
                 and subject_type = 'user' and subject_id = created_by)$policy$),
 
+      -- Who asks is stamped by the guard, and so is whose the subscription is.
+      ('payments.subscription_requests', 'own_select', $policy$for select
+    using (subject_type = 'user' and subject_id = (select payments.caller()))$policy$),
+      ('payments.subscription_requests', 'own_insert', $policy$for insert
+    with check (status = 'initialized' and created_by = (select payments.caller())
+                and subject_type = 'user' and subject_id = created_by)$policy$),
+
       -- A guest has no name by which to know his rows again. He sees what the guard has shown to his own transaction, and nothing
       -- of any other guest: returning and on conflict work, a list of sessions is empty. The guard shows him what he inserts, and
       -- what he asks for word for word while nothing more is known of it. Whoever writes the row otherwise, for its key's sake above
@@ -5471,10 +5481,10 @@ begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  if exists (select from pg_policy where polrelid = 'payments.checkout_sessions'::regclass and polname = 'own_select') then
-    return;
-  end if;
-  for policy in select p.ddl from payments.session_policies() p loop
+  for policy in
+    select p.ddl from payments.session_policies() p
+     where not exists (select from pg_policy o where o.polrelid = p.relation::regclass and o.polname = p.name)
+  loop
     execute policy.ddl;
   end loop;
 end
@@ -5891,7 +5901,7 @@ begin
   end if;
   said := jsonb_build_object(
     'method', 'POST', 'path', '/v1/subscriptions/' || asked.stripe_subscription_id,
-    'idempotency_key', 'subscription_request_' || request_id, 'stripe_version', payments.stripe_version(), 'params', payments.subscription_params(asked));
+    'idempotency_key', 'subscription_request_' || request_id, 'params', payments.subscription_params(asked));
   if current_setting('transaction_read_only') = 'off' then
     perform set_config('search_path', payments.ordinary_search_path(), true);
     update payments.subscription_requests as s set request = said where s.id operator(pg_catalog.=) request_id;
@@ -5970,24 +5980,17 @@ begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  if not exists (select from pg_policy where polrelid = 'payments.subscription_requests'::regclass and polname = 'own_select') then
-    create policy own_select on payments.subscription_requests for select
-      using (subject_type = 'user' and subject_id = (select payments.caller()));
-    create policy own_insert on payments.subscription_requests for insert
-      with check (status = 'initialized' and created_by = (select payments.caller())
-                  and subject_type = 'user' and subject_id = created_by);
-    -- Types of subjects that were registered before this table was made.
-    if to_regclass('payments.subject_types') is not null then
-      for statement in
-        select d.ddl
-          from payments.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
-         where d.ddl like '% on payments.subscription\_requests %'
-           and not exists (select from pg_policy p where p.polrelid = 'payments.subscription_requests'::regclass
-                              and p.polname in (payments.subject_policy(t.subject_type, 'select'), payments.subject_policy(t.subject_type, 'insert')))
-      loop
-        execute statement;
-      end loop;
-    end if;
+  -- Types of subjects that were registered before this table was made.
+  if to_regclass('payments.subject_types') is not null then
+    for statement in
+      select d.ddl
+        from payments.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
+       where d.ddl like '% on payments.subscription\_requests %'
+         and not exists (select from pg_policy p where p.polrelid = 'payments.subscription_requests'::regclass
+                            and p.polname in (payments.subject_policy(t.subject_type, 'select'), payments.subject_policy(t.subject_type, 'insert')))
+    loop
+      execute statement;
+    end loop;
   end if;
   if not exists (select from pg_trigger where tgrelid = 'payments.subscription_requests'::regclass and tgname = 'payments_guard') then
     create trigger payments_guard before insert on payments.subscription_requests
