@@ -41,7 +41,16 @@ select pg_catalog.json_build_object('relation', 'checkout_sessions', 'key', s.id
 union all
 select pg_catalog.json_build_object('relation', 'notices', 'key', n.source operator(pg_catalog.||) ' ' operator(pg_catalog.||) n.kind,
          'row', pg_catalog.to_jsonb(n.*) operator(pg_catalog.-) '{id,created_at,updated_at}'::pg_catalog.text[])::pg_catalog.text
-  from payments.notices n where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) any ($2 collate pg_catalog."C");
+  from payments.notices n where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) any ($2 collate pg_catalog."C")
+union all
+-- What a person is asked about a payment.
+select pg_catalog.json_build_object('relation', 'fulfillments', 'key', f.source operator(pg_catalog.||) ' ' operator(pg_catalog.||) f.item,
+         'row', pg_catalog.jsonb_build_object('state', f.state, 'reason', f.reason, 'amount_due', f.amount_due, 'currency', f.currency))::pg_catalog.text
+  from pg_catalog.unnest($2) as n (id)
+  join payments.fulfillments f
+    on (f.environment operator(pg_catalog.=) $1) is true and f.kind operator(pg_catalog.=) 'payments'
+   and f.source operator(pg_catalog.=) (case when pg_catalog.starts_with(n.id, 'cn_') then 'credit_note:' else 'fraud_warning:' end
+                                        operator(pg_catalog.||) n.id) collate pg_catalog."C";
 
 -- rows_of_object: the rows that a mirrored object gives, as they are stored. $1 environment text, $2 object_id text
 select pg_catalog.json_build_object('relation', 'customers', 'key', m.stripe_customer_id,

@@ -29,6 +29,13 @@ as $function$
     when 'dispute' then format('dispute %s of %s %s is %s%s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
            coalesce(' (' || (fact ->> 'reason') || ')', ''),
            case when (fact ->> 'reinstated')::bigint > 0 then format(', %s of it was reinstated', fact ->> 'reinstated') else '' end)
+    when 'credit_note' then format('credit note %s of invoice %s is %s%s: %s%s', fact ->> 'id', fact ->> 'invoice', fact ->> 'status',
+           coalesce(' (' || (fact ->> 'reason') || ')', ''), concat_ws(' ', fact ->> 'amount', fact ->> 'currency'),
+           case when (fact ->> 'to_balance')::bigint > 0 then format(', %s%s of it to the customer''s balance',
+                     case when fact ->> 'refund' is not null then 'at most ' else '' end, fact ->> 'to_balance') else '' end
+           || case when (fact ->> 'out_of_band')::bigint > 0 then format(', %s of it outside of Stripe', fact ->> 'out_of_band') else '' end)
+    when 'radar.early_fraud_warning' then format('the card''s issuer warns that %s may be fraud%s [%s]',
+           coalesce(fact ->> 'charge', fact ->> 'payment_intent'), coalesce(' (' || (fact ->> 'fraud_type') || ')', ''), fact ->> 'id')
     when 'adopted_payment' then format('another backend wrote the payment, %s with %s %s%s; it is taken in as it stood', fact ->> 'status',
            coalesce(fact ->> 'amount', 'no amount'), fact ->> 'currency',
            case when (fact ->> 'amount_refunded')::bigint > 0 then format(', %s of it refunded', fact ->> 'amount_refunded') else '' end)
@@ -46,7 +53,7 @@ as $function$
 $function$;
 
 -- The whole story of an order, a checkout session (the local id or Stripe's), a payment intent, a charge, an invoice, a
--- refund, a dispute, a subscription or a customer, in time order. No row: nothing is known under that reference.
+-- refund, a dispute, a credit note, a subscription or a customer, in time order. No row: nothing is known under that reference.
 create function payments.explain(reference text)
   returns table (environment text, happened_at timestamptz, story text)
   language c stable set search_path = pg_catalog, pg_temp
@@ -71,7 +78,7 @@ as $function$
     select a.* from asked a
     union all
     select s.* from payments.checkout_sessions s
-     where reference !~ '^(cs|pi|ch|py|pyr|in|inpay|sub|cus|re|dp|du|evt|prod|price)_' and not exists (select from asked)
+     where reference !~ '^(cs|pi|ch|py|pyr|in|inpay|sub|cus|re|dp|du|cn|issfr|evt|prod|price)_' and not exists (select from asked)
        and s.metadata ->> 'order_id' = reference
   ), relative as (
     -- Sessions that Stripe recovered from others tell one story with them.
@@ -145,6 +152,10 @@ as $function$
     select n.environment, 'session:' || n.key from named n where n.key like 'cs\_%'
     union
     select n.environment, 'subscription:' || n.key from named n where n.key like 'sub\_%'
+    union
+    select n.environment, 'credit_note:' || n.key from named n where n.key like 'cn\_%'
+    union
+    select n.environment, 'fraud_warning:' || n.key from named n where n.key like 'issfr\_%'
     union
     -- Of an invoice its attempts, of a subscription its periods.
     select f.environment, f.source collate "default"
@@ -273,6 +284,6 @@ as $function$
 $function$;
 
 comment on function payments.explain(text) is
-  'The story of an order, session, payment intent, charge, invoice, refund, dispute, subscription or customer in time order, in words.';
+  'The story of an order, session, payment intent, charge, invoice, refund, dispute, credit note, subscription or customer in time order, in words.';
 
 set local search_path = payments, pg_temp;

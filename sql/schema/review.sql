@@ -15,12 +15,17 @@ begin
     select f.id, f.environment, f.state, f.kind, f.target_table, f.item, f.reason, f.sqlstate, f.attempts, f.source,
            s.stripe_checkout_session_id, s.stripe_payment_intent_id, s.subject_type, s.subject_id, s.created_by,
            s.metadata ->> 'order_id' as order_id, f.created_at, f.updated_at,
-           p.amount, p.amount_refunded, p.currency, p.paid_at,
+           case f.kind when 'payments' then f.amount_due else p.amount end as amount, p.amount_refunded,
+           case f.kind when 'payments' then f.currency else p.currency end as currency, p.paid_at,
            case
              when f.kind = 'checkout_sessions' then 'refund this payment at Stripe: the other one was given'
              when f.state = 'failed' then 'mend the cause, then call payments.retry_fulfillments()'
              when f.kind = 'subscriptions'
                then 'cancel the subscription at Stripe, or leave it as it is: this goes when its access ends or the money is back'
+             when f.source like 'credit\_note:%'
+               then 'take back by hand what it paid for, or leave it as it is: this goes when the credit note is voided'
+             when f.source like 'fraud\_warning:%'
+               then 'refund it at Stripe before it becomes a dispute, or leave it as it is: this goes when it is refunded in full or disputed'
              when f.item = 'line_items' then 'pass what Stripe answers to payments.sync_stripe_objects(): it is given then'
              when f.item like 'lines:%' then 'pass what Stripe answers to payments.sync_stripe_objects(): the rest is given then'
              when f.reason like 'no order has the id %'

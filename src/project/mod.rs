@@ -22,5 +22,6 @@ pub(crate) mod payment_group;
 pub(crate) mod payment_row;
 pub(crate) mod reassign;
 pub(crate) mod recovered_session;
+pub(crate) mod reviews;
 pub(crate) mod subscription_history;
 pub(crate) mod triggers;

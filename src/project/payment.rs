@@ -25,7 +25,7 @@ use crate::project::local_session::{
 use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
 use crate::project::payment_row::{RowLocation, Written, ids, write_payment, write_returns};
 use crate::project::recovered_session::{Family, review};
-use crate::project::{adopted, changed_mappings, customer_mapping, notices};
+use crate::project::{adopted, changed_mappings, customer_mapping, notices, reviews};
 use crate::projection_lock::{self, is_exclusive, require_exclusive};
 use crate::settings;
 
@@ -231,6 +231,9 @@ fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place:
         write_returns(environment, &folded);
         if let Some(told) = &folded.notices {
             notices::write(environment, &told.about, &told.rows);
+        }
+        if let Some(asked) = &folded.reviews {
+            reviews::write(environment, asked);
         }
     }
 }

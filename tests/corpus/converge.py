@@ -24,6 +24,7 @@ import stripe
 from psycopg import sql
 
 import access
+import asked
 import billing
 import bought
 import drawn
@@ -334,7 +335,7 @@ def main():
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    made = (generated, bought, really_bought, access, elsewhere, periods, billing, figures)
+    made = (generated, bought, really_bought, access, elsewhere, periods, billing, figures, asked)
     told_stories += [one for module in made for one in module.stories()] + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 

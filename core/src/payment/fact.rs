@@ -8,7 +8,9 @@ use crate::snapshot::{SYNC, Snapshot};
 use crate::stripe::event_type::ObjectKind;
 use crate::stripe::object::Unreadable;
 use crate::stripe::object::charge::Charge;
+use crate::stripe::object::credit_note::CreditNote;
 use crate::stripe::object::dispute::Dispute;
+use crate::stripe::object::fraud_warning::FraudWarning;
 use crate::stripe::object::invoice::Invoice;
 use crate::stripe::object::invoice_line::FetchedLines;
 use crate::stripe::object::invoice_payment::InvoicePayment;
@@ -32,6 +34,8 @@ pub enum PaymentObject {
     InvoicePayment(Box<InvoicePayment>),
     Refund(Box<Refund>),
     Dispute(Box<Dispute>),
+    CreditNote(Box<CreditNote>),
+    FraudWarning(Box<FraudWarning>),
     AdoptedPayment(Box<AdoptedPayment>),
 }
 
@@ -73,6 +77,8 @@ impl PaymentObject {
             ObjectKind::InvoicePayment => Self::InvoicePayment(Box::new(InvoicePayment::read(text)?)),
             ObjectKind::Refund => Self::Refund(Box::new(Refund::read(text)?)),
             ObjectKind::Dispute => Self::Dispute(Box::new(Dispute::read(text)?)),
+            ObjectKind::CreditNote => Self::CreditNote(Box::new(CreditNote::read(text)?)),
+            ObjectKind::FraudWarning => Self::FraudWarning(Box::new(FraudWarning::read(text)?)),
             ObjectKind::Customer
             | ObjectKind::Subscription
             | ObjectKind::Product
@@ -97,6 +103,8 @@ impl PaymentObject {
             Self::InvoicePayment(_) => ObjectKind::InvoicePayment,
             Self::Refund(_) => ObjectKind::Refund,
             Self::Dispute(_) => ObjectKind::Dispute,
+            Self::CreditNote(_) => ObjectKind::CreditNote,
+            Self::FraudWarning(_) => ObjectKind::FraudWarning,
             Self::AdoptedPayment(_) => return None,
         })
     }
@@ -114,6 +122,8 @@ impl PaymentObject {
             Self::InvoicePayment(payment) => &payment.id,
             Self::Refund(refund) => &refund.id,
             Self::Dispute(dispute) => &dispute.id,
+            Self::CreditNote(note) => &note.id,
+            Self::FraudWarning(warning) => &warning.id,
             Self::AdoptedPayment(payment) => &payment.row,
         }
     }
@@ -165,6 +175,11 @@ impl PaymentObject {
                 keys.extend(dispute.payment_intent.clone());
                 keys.extend(dispute.charge.clone());
             }
+            Self::CreditNote(note) => keys.extend(note.invoice.clone()),
+            Self::FraudWarning(warning) => {
+                keys.extend(warning.payment_intent.clone());
+                keys.extend(warning.charge.clone());
+            }
             Self::AdoptedPayment(payment) => keys.extend(payment.ids()),
         }
         keys.sort();
@@ -180,6 +195,7 @@ impl PaymentObject {
             Self::PaymentIntent(intent) => intent.customer.as_deref(),
             Self::Charge(charge) => charge.customer.as_deref(),
             Self::Invoice(invoice) => invoice.customer.as_deref(),
+            Self::CreditNote(note) => note.customer.as_deref(),
             Self::AdoptedPayment(payment) => payment.stripe_customer_id.as_deref(),
             _ => None,
         }
@@ -206,7 +222,11 @@ impl PaymentObject {
             Self::Invoice(invoice) => invoice.state,
             Self::InvoicePayment(payment) => payment.state,
             Self::Refund(refund) => refund.state,
-            Self::Dispute(_) | Self::LineItems(_) | Self::InvoiceLines(_) => MoneyState::None,
+            Self::Dispute(_)
+            | Self::LineItems(_)
+            | Self::InvoiceLines(_)
+            | Self::CreditNote(_)
+            | Self::FraudWarning(_) => MoneyState::None,
             Self::AdoptedPayment(payment) => payment.state(),
         }
     }
@@ -223,6 +243,8 @@ impl PaymentObject {
             Self::InvoicePayment(payment) => payment.created,
             Self::Refund(refund) => refund.created,
             Self::Dispute(dispute) => dispute.created,
+            Self::CreditNote(note) => note.created,
+            Self::FraudWarning(warning) => warning.created,
             Self::AdoptedPayment(payment) => payment.stripe_created_at,
         }
     }
@@ -269,6 +291,7 @@ impl Snapshot for Fact {
             PaymentObject::CheckoutSession(session) => session.is_over(),
             PaymentObject::LineItems(items) => items.is_final(),
             PaymentObject::Invoice(invoice) => invoice.deleted,
+            PaymentObject::CreditNote(note) => note.is_void(),
             _ => false,
         }
     }

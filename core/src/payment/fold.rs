@@ -5,11 +5,13 @@ mod bought;
 mod group;
 pub mod invoice;
 mod notices;
+pub mod review;
 
 use serde::Serialize;
 
 use self::group::Group;
 use self::invoice::InvoiceRow;
+use self::review::Reviews;
 use super::adopted::AdoptedPayment;
 use super::context::Context;
 use super::fact::{Fact, PaymentObject};
@@ -72,6 +74,8 @@ pub struct Folded {
     pub is_returned: bool,
     /// What workers are told of the payment; `None` where no fact ever gave a reason to tell them anything.
     pub notices: Option<Notices>,
+    /// What a person is asked about the payment; `None` where no fact ever gave a reason to ask anything.
+    pub reviews: Option<Reviews>,
 }
 
 /// What workers are told of a payment.
@@ -107,8 +111,8 @@ pub fn fold(facts: &[Fact], context: &Context) -> Folded {
     let payment = group.is_claimed().then(|| payment_row(&group, shared));
     let is_returned = !(group.refunds.is_empty() && group.disputes.is_empty())
         || group.charges.iter().any(|(charge, _)| charge.amount_refunded > 0);
-    let notices = group.notices();
-    Folded { payment, refunds, disputes, invoices, is_returned, notices }
+    let (notices, reviews) = (group.notices(), group.reviews());
+    Folded { payment, refunds, disputes, invoices, is_returned, notices, reviews }
 }
 
 /// Whether the money arrived, even if it was returned since.

@@ -4,8 +4,9 @@
 //! Source: <https://docs.stripe.com/api/events/types>.
 
 use ObjectKind::{
-    Charge, CheckoutSession, Customer, Discount, Dispute, Entitlements, Invoice, InvoiceLines, InvoicePayment,
-    LineItems, PaymentIntent, PaymentMethod, Price, Product, Refund, Subscription, UpcomingInvoice,
+    Charge, CheckoutSession, CreditNote, Customer, Discount, Dispute, Entitlements, FraudWarning, Invoice,
+    InvoiceLines, InvoicePayment, LineItems, PaymentIntent, PaymentMethod, Price, Product, Refund, Subscription,
+    UpcomingInvoice,
 };
 
 /// A kind of Stripe object that rows are made from.
@@ -29,11 +30,13 @@ pub enum ObjectKind {
     UpcomingInvoice,
     Discount,
     InvoiceLines,
+    CreditNote,
+    FraudWarning,
 }
 
 impl ObjectKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Customer,
         CheckoutSession,
         PaymentIntent,
@@ -51,6 +54,8 @@ impl ObjectKind {
         UpcomingInvoice,
         Discount,
         InvoiceLines,
+        CreditNote,
+        FraudWarning,
     ];
 
     /// The kind whose objects have this `object` attribute.
@@ -90,6 +95,8 @@ impl ObjectKind {
             UpcomingInvoice => "upcoming_invoice",
             Discount => "discount",
             InvoiceLines => "invoice.lines",
+            CreditNote => "credit_note",
+            FraudWarning => "radar.early_fraud_warning",
         }
     }
 }
@@ -122,7 +129,7 @@ const ENDED: i16 = 30;
 const REINSTATED: i16 = 31;
 
 /// Every event type that changes rows.
-pub const EVENT_TYPES: [EventType; 65] = [
+pub const EVENT_TYPES: [EventType; 69] = [
     of("customer.created", Customer, CREATED),
     of("customer.updated", Customer, CHANGED),
     of("customer.deleted", Customer, ENDED),
@@ -166,6 +173,10 @@ pub const EVENT_TYPES: [EventType; 65] = [
     of("invoice.voided", Invoice, ENDED),
     of("invoice.marked_uncollectible", Invoice, ENDED),
     of("invoice_payment.paid", InvoicePayment, PAID),
+    of("credit_note.created", CreditNote, CREATED),
+    of("credit_note.updated", CreditNote, CHANGED),
+    of("credit_note.voided", CreditNote, ENDED),
+    of("radar.early_fraud_warning.created", FraudWarning, CREATED),
     of("customer.discount.created", Discount, CREATED),
     of("customer.discount.updated", Discount, CHANGED),
     of("customer.discount.deleted", Discount, ENDED),

@@ -17,6 +17,7 @@ mod make;
 mod mapping;
 mod mirror;
 mod refunds;
+mod reviews;
 mod shapes_catalog;
 mod shapes_invoice;
 mod shapes_payment;

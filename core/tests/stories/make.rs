@@ -133,6 +133,27 @@ pub(crate) fn dispute(id: &str, status: &str) -> Value {
     })
 }
 
+/// A credit note of the paid invoice, to the customer's balance.
+pub(crate) fn credit_note(more: Value) -> Value {
+    with(
+        json!({
+            "id": "cn_1", "object": "credit_note", "invoice": "in_1", "customer": "cus_1", "status": "issued",
+            "type": "post_payment", "amount": 500, "post_payment_amount": 500, "pre_payment_amount": 0, "refunds": [],
+            "customer_balance_transaction": "cbtxn_1", "out_of_band_amount": null, "currency": "usd",
+            "reason": "order_change", "created": 550,
+        }),
+        more,
+    )
+}
+
+/// A warning of the charge.
+pub(crate) fn fraud_warning() -> Value {
+    json!({
+        "id": "issfr_1", "object": "radar.early_fraud_warning", "actionable": true, "charge": "ch_1",
+        "payment_intent": "pi_1", "fraud_type": "made_with_stolen_card", "created": 560,
+    })
+}
+
 /// A subscription's invoice of 15.00 USD in the shape of basil and later, paid.
 pub(crate) fn invoice(more: Value) -> Value {
     with(

@@ -6,7 +6,9 @@ use payments_core::stripe::object::invoice_payment::InvoicePayment;
 use payments_core::stripe::object::money_state::MoneyState;
 use serde_json::{Value, json};
 
-use crate::make::{self, PREFIX, charge, dispute, intent, invoice, invoice_payment, refund, session};
+use crate::make::{
+    self, PREFIX, charge, credit_note, dispute, fraud_warning, intent, invoice, invoice_payment, refund, session,
+};
 
 const PAID: Option<&str> = Some("invoice.paid");
 
@@ -224,6 +226,8 @@ fn a_fact_names_its_object_its_customer_and_its_subscription() {
         (invoice_payment(json!({})), "invoice_payment", None, None, &["in_1", "inpay_1", "pi_1"]),
         (refund("re_1", 1, "succeeded"), "refund", None, None, &["ch_1", "pi_1", "re_1"]),
         (dispute("du_1", "lost"), "dispute", None, None, &["ch_1", "du_1", "pi_1"]),
+        (credit_note(json!({})), "credit_note", Some("cus_1"), None, &["cn_1", "in_1"]),
+        (fraud_warning(), "radar.early_fraud_warning", None, None, &["ch_1", "issfr_1", "pi_1"]),
     ] {
         let fact = of(object);
         assert_eq!((fact.object_type(), fact.customer(), fact.subscription()), (kind, customer, subscription));

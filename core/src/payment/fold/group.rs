@@ -6,7 +6,9 @@ use crate::payment::fact::{Fact, PaymentObject};
 use crate::payment::object_history::{ObjectHistory, by_object};
 use crate::stripe::object::Origin;
 use crate::stripe::object::charge::Charge;
+use crate::stripe::object::credit_note::CreditNote;
 use crate::stripe::object::dispute::Dispute;
+use crate::stripe::object::fraud_warning::FraudWarning;
 use crate::stripe::object::invoice::Invoice;
 use crate::stripe::object::invoice_line::{FetchedLines, InvoiceLines};
 use crate::stripe::object::invoice_payment::InvoicePayment;
@@ -28,6 +30,8 @@ pub(super) struct Group<'a> {
     pub(super) adopted: Vec<&'a AdoptedPayment>,
     pub(super) line_items: Vec<(&'a LineItems, ObjectHistory<'a>)>,
     fetched_lines: Vec<(&'a FetchedLines, ObjectHistory<'a>)>,
+    pub(super) credit_notes: Vec<&'a CreditNote>,
+    pub(super) fraud_warnings: Vec<&'a FraudWarning>,
 }
 
 impl<'a> Group<'a> {
@@ -43,6 +47,8 @@ impl<'a> Group<'a> {
             adopted: Vec::new(),
             line_items: Vec::new(),
             fetched_lines: Vec::new(),
+            credit_notes: Vec::new(),
+            fraud_warnings: Vec::new(),
         };
         for history in by_object(facts) {
             match &history.newest.object {
@@ -56,6 +62,8 @@ impl<'a> Group<'a> {
                 PaymentObject::AdoptedPayment(payment) => group.adopted.push(payment),
                 PaymentObject::LineItems(items) => group.line_items.push((items, history)),
                 PaymentObject::InvoiceLines(lines) => group.fetched_lines.push((lines, history)),
+                PaymentObject::CreditNote(note) => group.credit_notes.push(note),
+                PaymentObject::FraudWarning(warning) => group.fraud_warnings.push(warning),
             }
         }
         // The first of each kind speaks for the payment.
@@ -119,7 +127,9 @@ impl<'a> Group<'a> {
             | PaymentObject::Dispute(_)
             | PaymentObject::AdoptedPayment(_)
             | PaymentObject::LineItems(_)
-            | PaymentObject::InvoiceLines(_) => false,
+            | PaymentObject::InvoiceLines(_)
+            | PaymentObject::CreditNote(_)
+            | PaymentObject::FraudWarning(_) => false,
         });
         is_told || !self.adopted.is_empty()
     }

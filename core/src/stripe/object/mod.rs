@@ -4,9 +4,11 @@
 //! versions. So each reader accepts every shape, and none asks for a configured version.
 
 pub mod charge;
+pub mod credit_note;
 pub mod customer;
 pub mod dispute;
 pub mod entitlements;
+pub mod fraud_warning;
 pub mod invoice;
 pub mod invoice_line;
 pub mod invoice_payment;

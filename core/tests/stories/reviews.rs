@@ -1,0 +1,75 @@
+//! What a person is asked about a payment.
+
+use payments_core::payment::fact::Fact;
+use serde_json::json;
+
+use crate::make::{
+    charge, credit_note, dispute, folded, fraud_warning, intent, invoice, permutations, refund, say, with,
+};
+
+/// The reasons, which are the same in every order.
+fn asked(facts: &[Fact]) -> Vec<String> {
+    let mut all = Vec::new();
+    permutations(facts, &mut |order| {
+        let reviews = folded(order).reviews.unwrap_or_default();
+        all.push(reviews.rows.iter().map(|row| row.reason.clone()).collect::<Vec<String>>());
+    });
+    all.dedup();
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
+}
+
+#[test]
+fn a_credit_note_of_a_paid_invoice_asks_a_person_unless_it_was_refunded_or_voided() {
+    let paid = say("invoice.paid", 201, &invoice(json!({})));
+    let issued = say("credit_note.created", 550, &credit_note(json!({})));
+    let both = [paid.clone(), issued.clone()];
+    let [reason] = asked(&both).try_into().unwrap();
+    assert!(reason.contains("credit note cn_1 returned 500 usd to the customer's balance (order_change)"), "{reason}");
+    let rows = folded(&both).reviews.unwrap().rows;
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((row.source.as_str(), row.item.as_str()), ("credit_note:cn_1", "in_1"));
+    assert_eq!((row.amount_due, row.currency.clone()), (Some(500), Some("usd".to_owned())));
+    // The money of the payment is what it was.
+    let payment = folded(&both).payment.unwrap();
+    assert_eq!((payment.status.as_str(), payment.amount, payment.amount_refunded), ("succeeded", Some(1500), Some(0)));
+    assert_eq!(folded(std::slice::from_ref(&issued)).payment, None);
+
+    let voided = say("credit_note.voided", 600, &credit_note(json!({"status": "void"})));
+    assert_eq!(asked(&[paid.clone(), issued, voided]).len(), 0);
+    let refunded =
+        json!({"customer_balance_transaction": null, "refunds": [{"amount_refunded": 500, "refund": "re_1"}]});
+    assert_eq!(asked(&[paid, say("credit_note.created", 550, &credit_note(refunded))]).len(), 0);
+}
+
+#[test]
+fn a_refund_without_its_amount_is_looked_up() {
+    let older = with(credit_note(json!({"refund": "re_1", "refunds": null})), json!({"post_payment_amount": null}));
+    let issued = say("credit_note.created", 550, &older);
+    let [reason] = asked(std::slice::from_ref(&issued)).try_into().unwrap();
+    assert!(reason.contains("at most 500 usd to the customer's balance"), "{reason}");
+    let [reason] = asked(&[issued, say("refund.created", 555, &refund("re_1", 300, "succeeded"))]).try_into().unwrap();
+    assert!(reason.contains("returned 200 usd to the customer's balance"), "{reason}");
+}
+
+#[test]
+fn a_warning_asks_a_person_until_the_money_is_back_or_disputed() {
+    let warned = [
+        say("payment_intent.succeeded", 110, &intent(json!({}))),
+        say("charge.succeeded", 110, &charge(json!({}))),
+        say("radar.early_fraud_warning.created", 560, &fraud_warning()),
+    ];
+    let with_one = |more: Fact| asked(&[warned.to_vec(), vec![more]].concat()).len();
+    let [reason] = asked(&warned).try_into().unwrap();
+    assert!(reason.starts_with("the card's issuer warns that ch_1 may be fraud (made_with_stolen_card)"), "{reason}");
+    assert_eq!(folded(&warned).reviews.unwrap().rows[0].amount_due, Some(2000));
+    assert_eq!(with_one(say("refund.created", 600, &refund("re_1", 500, "succeeded"))), 1);
+    assert_eq!(with_one(say("refund.created", 600, &refund("re_1", 2000, "failed"))), 1);
+    assert_eq!(with_one(say("refund.created", 600, &refund("re_1", 2000, "succeeded"))), 0);
+    assert_eq!(with_one(say("charge.refunded", 600, &charge(json!({"amount_refunded": 2000})))), 0);
+    assert_eq!(with_one(say("charge.dispute.created", 600, &dispute("du_1", "needs_response"))), 0);
+    let other = with(dispute("du_1", "needs_response"), json!({"charge": "ch_2"}));
+    assert_eq!(with_one(say("charge.dispute.created", 600, &other)), 1);
+    let over = with(fraud_warning(), json!({"actionable": false}));
+    assert_eq!(asked(&[say("radar.early_fraud_warning.created", 560, &over)]).len(), 0);
+}
