@@ -34,8 +34,8 @@ as $function$
            case when (fact ->> 'to_balance')::bigint > 0 then format(', %s%s of it to the customer''s balance',
                      case when fact ->> 'refund' is not null then 'at most ' else '' end, fact ->> 'to_balance') else '' end
            || case when (fact ->> 'out_of_band')::bigint > 0 then format(', %s of it outside of Stripe', fact ->> 'out_of_band') else '' end)
-    when 'radar.early_fraud_warning' then format('the card''s issuer warns that %s may be fraud%s [%s]',
-           coalesce(fact ->> 'charge', fact ->> 'payment_intent'), coalesce(' (' || (fact ->> 'fraud_type') || ')', ''), fact ->> 'id')
+    when 'radar.early_fraud_warning' then format('the card''s issuer warns that %s may be fraud%s',
+           coalesce(fact ->> 'charge', fact ->> 'payment_intent'), coalesce(' (' || (fact ->> 'fraud_type') || ')', ''))
     when 'adopted_payment' then format('another backend wrote the payment, %s with %s %s%s; it is taken in as it stood', fact ->> 'status',
            coalesce(fact ->> 'amount', 'no amount'), fact ->> 'currency',
            case when (fact ->> 'amount_refunded')::bigint > 0 then format(', %s of it refunded', fact ->> 'amount_refunded') else '' end)

@@ -130,7 +130,8 @@ begin
   end if;
 
   -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local
-  -- session>', 'subscription:<Stripe's id>', 'credit_note:<Stripe's id>' or 'fraud_warning:<Stripe's id>'. amount_due, granted, amount_reversed: credits, or the order's amount. matches:
+  -- session>', 'subscription:<Stripe's id>', 'credit_note:<Stripe's id>' or 'fraud_warning:<Stripe's id>'.
+  -- amount_due, granted, amount_reversed: credits, or the order's amount, or what a person is asked about. matches:
   -- the payment could pay the order. duration: for how long from the time it was paid, as it was promised. holder: whose key it is,
   -- where it was bought for a time and stands: what one holder buys of a key adds up. paid_at: when that was paid.
   -- prior_order_status: what the order was before its money went back. item: the order, the benefit, the key, the job, or
