@@ -1,4 +1,5 @@
--- What a person is asked about a payment: a credit note that no refund tells of, and a warning of fraud; explain() tells both.
+-- What a person is asked about a payment: a credit note that no refund tells of, and a warning of fraud.
+-- explain() tells both.
 set client_min_messages = warning;
 set timezone = 'UTC';
 create function said(type text, object jsonb, created bigint) returns text language sql as $$
