@@ -2097,6 +2097,13 @@ as $function$
     when 'dispute' then format('dispute %s of %s %s is %s%s%s', fact ->> 'id', fact ->> 'amount', fact ->> 'currency', fact ->> 'status',
            coalesce(' (' || (fact ->> 'reason') || ')', ''),
            case when (fact ->> 'reinstated')::bigint > 0 then format(', %s of it was reinstated', fact ->> 'reinstated') else '' end)
+    when 'credit_note' then format('credit note %s of invoice %s is %s%s: %s%s', fact ->> 'id', fact ->> 'invoice', fact ->> 'status',
+           coalesce(' (' || (fact ->> 'reason') || ')', ''), concat_ws(' ', fact ->> 'amount', fact ->> 'currency'),
+           case when (fact ->> 'to_balance')::bigint > 0 then format(', %s%s of it to the customer''s balance',
+                     case when fact ->> 'refund' is not null then 'at most ' else '' end, fact ->> 'to_balance') else '' end
+           || case when (fact ->> 'out_of_band')::bigint > 0 then format(', %s of it outside of Stripe', fact ->> 'out_of_band') else '' end)
+    when 'radar.early_fraud_warning' then format('the card''s issuer warns that %s may be fraud%s',
+           coalesce(fact ->> 'charge', fact ->> 'payment_intent'), coalesce(' (' || (fact ->> 'fraud_type') || ')', ''))
     when 'adopted_payment' then format('another backend wrote the payment, %s with %s %s%s; it is taken in as it stood', fact ->> 'status',
            coalesce(fact ->> 'amount', 'no amount'), fact ->> 'currency',
            case when (fact ->> 'amount_refunded')::bigint > 0 then format(', %s of it refunded', fact ->> 'amount_refunded') else '' end)
@@ -2114,7 +2121,7 @@ as $function$
 $function$;
 
 -- The whole story of an order, a checkout session (the local id or Stripe's), a payment intent, a charge, an invoice, a
--- refund, a dispute, a subscription or a customer, in time order. No row: nothing is known under that reference.
+-- refund, a dispute, a credit note, a subscription or a customer, in time order. No row: nothing is known under that reference.
 create function payments.explain(reference text)
   returns table (environment text, happened_at timestamptz, story text)
   language c stable set search_path = pg_catalog, pg_temp
@@ -2139,7 +2146,7 @@ as $function$
     select a.* from asked a
     union all
     select s.* from payments.checkout_sessions s
-     where reference !~ '^(cs|pi|ch|py|pyr|in|inpay|sub|cus|re|dp|du|evt|prod|price)_' and not exists (select from asked)
+     where reference !~ '^(cs|pi|ch|py|pyr|in|inpay|sub|cus|re|dp|du|cn|issfr|evt|prod|price)_' and not exists (select from asked)
        and s.metadata ->> 'order_id' = reference
   ), relative as (
     -- Sessions that Stripe recovered from others tell one story with them.
@@ -2213,6 +2220,10 @@ as $function$
     select n.environment, 'session:' || n.key from named n where n.key like 'cs\_%'
     union
     select n.environment, 'subscription:' || n.key from named n where n.key like 'sub\_%'
+    union
+    select n.environment, 'credit_note:' || n.key from named n where n.key like 'cn\_%'
+    union
+    select n.environment, 'fraud_warning:' || n.key from named n where n.key like 'issfr\_%'
     union
     -- Of an invoice its attempts, of a subscription its periods.
     select f.environment, f.source collate "default"
@@ -2341,7 +2352,7 @@ as $function$
 $function$;
 
 comment on function payments.explain(text) is
-  'The story of an order, session, payment intent, charge, invoice, refund, dispute, subscription or customer in time order, in words.';
+  'The story of an order, session, payment intent, charge, invoice, refund, dispute, credit note, subscription or customer in time order, in words.';
 
 set local search_path = payments, pg_temp;
 
@@ -2366,12 +2377,17 @@ begin
     select f.id, f.environment, f.state, f.kind, f.target_table, f.item, f.reason, f.sqlstate, f.attempts, f.source,
            s.stripe_checkout_session_id, s.stripe_payment_intent_id, s.subject_type, s.subject_id, s.created_by,
            s.metadata ->> 'order_id' as order_id, f.created_at, f.updated_at,
-           p.amount, p.amount_refunded, p.currency, p.paid_at,
+           case f.kind when 'payments' then f.amount_due else p.amount end as amount, p.amount_refunded,
+           case f.kind when 'payments' then f.currency else p.currency end as currency, p.paid_at,
            case
              when f.kind = 'checkout_sessions' then 'refund this payment at Stripe: the other one was given'
              when f.state = 'failed' then 'mend the cause, then call payments.retry_fulfillments()'
              when f.kind = 'subscriptions'
                then 'cancel the subscription at Stripe, or leave it as it is: this goes when its access ends or the money is back'
+             when f.source like 'credit\_note:%'
+               then 'take back by hand what it paid for, or leave it as it is: this goes when the credit note is voided'
+             when f.source like 'fraud\_warning:%'
+               then 'refund it at Stripe before it becomes a dispute, or leave it as it is: this goes when it is refunded in full or disputed'
              when f.item = 'line_items' then 'pass what Stripe answers to payments.sync_stripe_objects(): it is given then'
              when f.item like 'lines:%' then 'pass what Stripe answers to payments.sync_stripe_objects(): the rest is given then'
              when f.reason like 'no order has the id %'
@@ -7102,7 +7118,8 @@ begin
   end if;
 
   -- One row for each thing that a payment or subscription gives, should give or can't give. source: 'checkout:<local
-  -- session>' or 'subscription:<Stripe's id>'. amount_due, granted, amount_reversed: credits, or the order's amount. matches:
+  -- session>', 'subscription:<Stripe's id>', 'credit_note:<Stripe's id>' or 'fraud_warning:<Stripe's id>'.
+  -- amount_due, granted, amount_reversed: credits, or the order's amount, or what a person is asked about. matches:
   -- the payment could pay the order. duration: for how long from the time it was paid, as it was promised. holder: whose key it is,
   -- where it was bought for a time and stands: what one holder buys of a key adds up. paid_at: when that was paid.
   -- prior_order_status: what the order was before its money went back. item: the order, the benefit, the key, the job, or
