@@ -26,7 +26,8 @@ AS 'MODULE_PATHNAME', 'insert_order_wrapper';
 -- src/fulfillment/new_order.rs
 -- payments::fulfillment::new_order::order_currency
 CREATE  FUNCTION "order_currency"(
-	"order_id" TEXT /* Option < & str > */
+	"order_id" TEXT, /* Option < & str > */
+	"owners" TEXT[] /* :: std :: option :: Option < Vec < String > > */
 ) RETURNS TEXT /* Option < String > */
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
@@ -1246,11 +1247,12 @@ as $$
       ('checkout_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_checkout_session()', false),
       ('customer_portal_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_portal_session()', false),
       ('checkout_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, customer_email, line_items, success_url, cancel_url, '
-       'idempotency_key, metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, stripe_subscription_id, url, '
-       'client_secret, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
+       'idempotency_key, metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, '
+       'stripe_subscription_id, url, client_secret, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
       ('customer_portal_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_customer_id, return_url, '
        'configuration_id, url, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
-      ('subscription_requests', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_subscription_request()', false),
+      ('subscription_requests', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW '
+       'EXECUTE FUNCTION payments.guard_subscription_request()', false),
       ('subscription_requests', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_subscription_id, stripe_price_id, '
        'stripe_subscription_item_id, idempotency_key, stripe_invoice_id, last_error ON payments.%I FOR EACH ROW '
        'EXECUTE FUNCTION payments.keep_secrets_out()', false),
@@ -3974,6 +3976,7 @@ as $$
     ('admin', 'payments.has_entitlement(text,text)'),
     ('admin', 'payments.entitlements_of(text)'),
     ('admin', 'payments.stripe_request(uuid)'),
+    ('admin', 'payments.stripe_version()'),
     ('admin', 'payments.set_checkout_defaults(text,jsonb,text)'),
     ('admin', 'payments.record_stripe_response(uuid,jsonb)'),
     ('admin', 'payments.record_stripe_error(uuid,text)'),
@@ -4368,7 +4371,7 @@ begin
         return next finding;
       end if;
     exception when others then
-      finding := (wanted.check_name, false, format('This check cannot run: %s (%s).', sqlerrm, sqlstate), 'select * from payments.doctor()');
+      finding := (wanted.check_name, false, format('This check cannot run: %s (%s).', payments.without_secrets(sqlerrm), sqlstate), 'select * from payments.doctor()');
       return next finding;
     end;
   end loop;
@@ -5357,12 +5360,13 @@ $$;
 
 -- The currency to pay in: the order's, so that no other pays it, else that of the prices, where the catalog knows one of all. Stripe takes a
 -- currency that each price has, as its own or among its options, and refuses the session otherwise: better no payment than one that does
--- not fit the order.
+-- not fit the order. A caller is told nothing of an order that is another's: it would not be paid by this session.
 create function payments.checkout_currency(session payments.checkout_session) returns text
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return coalesce(payments.order_currency(session.metadata ->> 'order_id'), (
+  return coalesce(payments.order_currency(session.metadata ->> 'order_id', case
+      when session.guest or session.created_by is not null then array_remove(array[session.created_by, session.subject_id], null) end), (
     select lower(min(i.currency))
       from payments.session_items(session) i
     having count(*) = count(i.currency) and count(distinct lower(i.currency)) = 1));
@@ -5917,7 +5921,7 @@ begin
   end if;
   said := jsonb_build_object(
     'method', 'POST', 'path', '/v1/subscriptions/' || asked.stripe_subscription_id,
-    'idempotency_key', 'subscription_request_' || request_id, 'params', payments.subscription_params(asked));
+    'idempotency_key', 'subscription_request_' || request_id, 'stripe_version', payments.stripe_version(), 'params', payments.subscription_params(asked));
   if current_setting('transaction_read_only') = 'off' then
     perform set_config('search_path', payments.ordinary_search_path(), true);
     update payments.subscription_requests as s set request = said where s.id operator(pg_catalog.=) request_id;

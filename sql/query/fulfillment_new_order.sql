@@ -38,9 +38,18 @@ insert into {target} (
 )
 returning {id:text};
 
--- order_currency: the currency of an order, null where the table does not say. $1 its key
+-- order_currency: the currency of an order, null where the table does not say, or where it is nobody's here.
+-- $1 its key, $2 who may know it: the ids of the session's creator and subject; null where a backend asks text[]
 select coalesce(
          {currency:text},
          null::pg_catalog.text)
   from {target}
- where {id} operator(pg_catalog.=) $1::{id:type};
+ cross join lateral (
+   select pg_catalog.array_remove(array[
+            null::pg_catalog.text
+          , {user_id:text}
+          , {subject_id:text}
+          ], null::pg_catalog.text) as ids) owners
+ where {id} operator(pg_catalog.=) $1::{id:type}
+   and ($2::pg_catalog.text[] is null or pg_catalog.cardinality(owners.ids) operator(pg_catalog.=) 0
+        or owners.ids operator(pg_catalog.&&) $2::pg_catalog.text[]);

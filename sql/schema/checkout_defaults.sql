@@ -87,12 +87,13 @@ $$;
 
 -- The currency to pay in: the order's, so that no other pays it, else that of the prices, where the catalog knows one of all. Stripe takes a
 -- currency that each price has, as its own or among its options, and refuses the session otherwise: better no payment than one that does
--- not fit the order.
+-- not fit the order. A caller is told nothing of an order that is another's: it would not be paid by this session.
 create function payments.checkout_currency(session payments.checkout_session) returns text
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return coalesce(payments.order_currency(session.metadata ->> 'order_id'), (
+  return coalesce(payments.order_currency(session.metadata ->> 'order_id', case
+      when session.guest or session.created_by is not null then array_remove(array[session.created_by, session.subject_id], null) end), (
     select lower(min(i.currency))
       from payments.session_items(session) i
     having count(*) = count(i.currency) and count(distinct lower(i.currency)) = 1));

@@ -70,7 +70,7 @@ begin
         return next finding;
       end if;
     exception when others then
-      finding := (wanted.check_name, false, format('This check cannot run: %s (%s).', sqlerrm, sqlstate), 'select * from payments.doctor()');
+      finding := (wanted.check_name, false, format('This check cannot run: %s (%s).', payments.without_secrets(sqlerrm), sqlstate), 'select * from payments.doctor()');
       return next finding;
     end;
   end loop;

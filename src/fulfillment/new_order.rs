@@ -112,16 +112,20 @@ fn attached(table: pg_sys::Oid) -> Target {
     })
 }
 
-/// The currency of an order that a session names, in lower case; null where there is none. What fails in the app's table says nothing.
+/// The currency of an order that a session names, in lower case; null where there is none, or where none of these ids owns it (all do
+/// for a backend, which passes none). What fails in the app's table says nothing.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
-fn order_currency(order_id: Option<&str>) -> Option<String> {
+#[allow(clippy::needless_pass_by_value, reason = "as the server passes them")]
+fn order_currency(order_id: Option<&str>, owners: Option<Vec<String>>) -> Option<String> {
     definer::require_inside();
     let order_id = order_id?;
     targets(TargetKind::Orders).iter().filter(|target| target.is_there() && target.has("currency")).find_map(|target| {
         let key = target.key("id", order_id)?;
-        let found =
-            ok_or_none(|| target.read_as_owner(|| target.read(ORDER_CURRENCY, &[text(key.as_str())]))).flatten()?;
+        let found = ok_or_none(|| {
+            target.read_as_owner(|| target.read(ORDER_CURRENCY, &[text(key.as_str()), owners.clone().into()]))
+        })
+        .flatten()?;
         let currency = found.trim().to_ascii_lowercase();
         (currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_lowercase())).then_some(currency)
     })

@@ -31,7 +31,7 @@ const fn plain(name: &'static str, path: &'static str) -> Resource {
 }
 
 /// All lists, in order.
-pub const ALL: [Resource; 12] = [
+pub const ALL: [Resource; 14] = [
     plain("products", "/v1/products"),
     plain("prices", "/v1/prices"),
     plain("customers", "/v1/customers"),
@@ -43,6 +43,8 @@ pub const ALL: [Resource; 12] = [
     plain("invoice_payments", "/v1/invoice_payments"),
     plain("refunds", "/v1/refunds"),
     plain("disputes", "/v1/disputes"),
+    plain("credit_notes", "/v1/credit_notes"),
+    plain("early_fraud_warnings", "/v1/radar/early_fraud_warnings"),
     Resource { name: "payment_methods", path: "/v1/customers", further: Further::PaymentMethods },
 ];
 
