@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from faults import killed, webhooks_killed
 from machine import KEY, SECRET, Machine
 
 REFUSAL = {"error": {"message": "No such price: 'price_gone'", "code": "resource_missing", "param": "line_items[0][price]"}}
@@ -302,7 +303,7 @@ def secrets(m):
 
 def main():
     machine = Machine(*sys.argv[1:3])
-    for story in (setup, sessions, webhooks, events, sync, reads, secrets):
+    for story in (setup, sessions, webhooks, killed, webhooks_killed, events, sync, reads, secrets):
         print(f"# {story.__name__}")
         try:
             story(machine)
