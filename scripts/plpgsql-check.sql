@@ -20,7 +20,9 @@ begin
    where f.pronamespace = 'payments'::regnamespace
      -- These execute text that functions of ours made by format(%I) or that is one of a few constants; read them when you change them.
      and not (c.message like 'text type variable is not sanitized%' and f.proname in
-       ('create_app_tables', 'grant_role', 'make_projection_triggers', 'make_subject_policies'))
+       ('create_app_tables', 'grant_default_table', 'grant_role', 'make_projection_triggers', 'make_subject_policies'))
+     -- It calls one check after the other, by their names.
+     and not (c.message like 'cannot determinate a result of dynamic SQL%' and f.proname = 'doctor_body')
      and (f.prorettype <> 'trigger'::regtype or t.oid is not null);
   if found is not null then
     raise exception e'%', found;

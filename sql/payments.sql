@@ -6494,7 +6494,8 @@ begin
   end if;
   begin
     select payments.stripe_request(session_id) into said;
-    claimed.request := said;
+    select claimed.session_id, claimed.kind, claimed.environment, said, claimed.attempt, claimed.first_claimed_at, claimed.lease_until
+      into claimed;
     return claimed;
   exception
     when others then
