@@ -95,10 +95,10 @@ select payments.grant_role('anon', 'gateway');
 grant service_role to authenticated;
 \i :mend
 
--- Publications that take the secrets along.
+-- Publications that take the secrets along. That wal_level is too low for them is told in other words by each version.
+set client_min_messages = error;
 create publication everything for all tables;
 create publication secrets for table payments_secret.webhook_secrets;
-set client_min_messages = error;
 create publication secret_schema for tables in schema payments_secret;
 \i :mend
 select pubname, schemaname, count(*) > 0 as published from pg_publication_tables where schemaname like 'payments%'
