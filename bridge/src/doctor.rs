@@ -76,7 +76,7 @@ async fn of_stripe(database: &Pool, stripe: &Stripe) -> anyhow::Result<Vec<Findi
                 page.data.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
             let types = database.event_types().await?;
             let version = database.stripe_version().await?;
-            findings.extend(endpoint(&named, &endpoints, &recorded, &types, Some(&version), &setup));
+            findings.extend(endpoint(&named, &endpoints, &recorded, &types, &version, &setup));
         }
         Err(reason) => findings.push(unknown(&named("endpoint"), &reason, "Webhook Endpoints: read")),
     }
@@ -112,7 +112,7 @@ fn endpoint(
     endpoints: &[Endpoint],
     recorded: &Recorded,
     types: &[String],
-    version: Option<&str>,
+    version: &str,
     setup: &str,
 ) -> Vec<Finding> {
     let name = named("endpoint");
@@ -137,12 +137,12 @@ fn endpoint(
     } else {
         bad(&named("event_types"), format!("not told: {}", missing.join(", ")), setup)
     };
-    let same = version.is_none() || endpoint.api_version.as_deref() == version;
-    let (has, wanted) = (endpoint.api_version.as_deref().unwrap_or("the account's default"), version.unwrap_or("any"));
+    let same = endpoint.api_version.as_deref() == Some(version);
+    let has = endpoint.api_version.as_deref().unwrap_or("the account's default");
     let rendered = if same {
         good(&named("api_version"), has)
     } else {
-        bad(&named("api_version"), format!("events come in {has}, and requests are written in {wanted}"), setup)
+        bad(&named("api_version"), format!("events come in {has}, and requests are written in {version}"), setup)
     };
     vec![state, told, rendered]
 }
