@@ -69,7 +69,7 @@ select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'test', 'payment', '[
 set local role project_admin;
 select id from pg_temp.claim(10);
 select right(id::text, 1) as id, status, folded(last_error) as last_error from payments.checkout_sessions
- where right(id::text, 1) in ('3', '6', '7') order by 1;
+ where id::text like '0000%' and right(id::text, 1) in ('3', '6', '7') order by 1;
 select right(session_id::text, 1) as id from payments.request_leases order by 1;
 
 -- Live waits until it is approved.
