@@ -1,11 +1,12 @@
 -- waiting_requests: locks the rows that wait to be sent to Stripe and are due, the oldest first (JSON objects).
 -- $1 how many bigint
+-- They are returned by subject: whoever claims them locks the subjects' trials in this order, and no two claims wait for each other.
 -- Of one subscription only the request that was made first: Stripe must hear of them in their order.
 with closed as materialized (
   select e.environment from payments.environments e
    where e.environment operator(pg_catalog.=) 'live' and e.live_approved_at is null
 ), checkouts as materialized (
-  select 'checkout' as kind, s.id, s.created_at
+  select 'checkout' as kind, s.id, s.created_at, s.subject_type, s.subject_id
     from payments.checkout_sessions s
     left join payments.request_leases l on l.session_id operator(pg_catalog.=) s.id
    where s.status operator(pg_catalog.=) 'initialized' and s.stripe_checkout_session_id is null
@@ -15,7 +16,7 @@ with closed as materialized (
    limit $1
      for no key update of s skip locked
 ), portals as materialized (
-  select 'portal' as kind, s.id, s.created_at
+  select 'portal' as kind, s.id, s.created_at, s.subject_type, s.subject_id
     from payments.customer_portal_sessions s
     left join payments.request_leases l on l.session_id operator(pg_catalog.=) s.id
    where s.status operator(pg_catalog.=) 'initialized' and s.url is null
@@ -25,7 +26,7 @@ with closed as materialized (
    limit $1
      for no key update of s skip locked
 ), changes as materialized (
-  select 'subscription' as kind, s.id, s.created_at
+  select 'subscription' as kind, s.id, s.created_at, null::pg_catalog.text, null::pg_catalog.text
     from payments.subscription_requests s
     left join payments.request_leases l on l.session_id operator(pg_catalog.=) s.id
    where s.status operator(pg_catalog.=) 'initialized'
@@ -42,6 +43,8 @@ with closed as materialized (
      for no key update of s skip locked
 )
 select pg_catalog.json_build_object('kind', w.kind, 'session_id', w.id)::pg_catalog.text
-  from (select * from checkouts union all select * from portals union all select * from changes) w
- order by w.created_at, w.id
- limit $1;
+  from (
+    select * from (select * from checkouts union all select * from portals union all select * from changes) o
+     order by o.created_at, o.id
+     limit $1) w
+ order by w.subject_type nulls first, w.subject_id, w.created_at, w.id;

@@ -162,7 +162,7 @@ create function payments.tell_of_next_change(asked payments.subscription_request
   language sql set search_path = pg_catalog, pg_temp
 as $$
   select pg_notify('payments_sessions', asked.environment)
-   where exists (
+   where coalesce(current_setting('payments.notify_sessions', true), 'on')::boolean and exists (
      select from payments.subscription_requests s
       where s.stripe_subscription_id = asked.stripe_subscription_id and s.environment = asked.environment and s.status = 'initialized')
 $$;

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 
-from faults import killed, webhooks_killed
+from faults import ended_in_flight, killed_at_every_point, killed_under_load, webhooks_killed
 from machine import KEY, SECRET, Machine
+from outages import database_outage, slow_senders, stripe_outage, two_bridges
 
 REFUSAL = {"error": {"message": "No such price: 'price_gone'", "code": "resource_missing", "param": "line_items[0][price]"}}
 LIMIT = {"error": {"message": "Too many requests"}}
@@ -128,7 +129,7 @@ def lost(m):
         bridge.process.wait()
     m.stripe.delay = 0
     m.check("a request that a killed bridge has is another's after the lease",
-            m.one("update payments.request_leases set due_at = clock_timestamp() where session_id = %s returning true", one))
+            m.quiet() and m.one("update payments.request_leases set due_at = clock_timestamp() where session_id = %s returning true", one))
     time.sleep(5)
     with m.serve() as bridge:
         found = m.until("select status = 'open' from payments.checkout_sessions where id = %s", one)
@@ -220,6 +221,7 @@ def events(m):
         read = [r for r in m.stripe.requests[before:] if r[1].startswith("/v1/events")]
         m.check("and not all of it again", len(read) < 20, len(read))
         bridge.end()
+    m.quiet()
     m.sql.execute("update payments.stripe_connections set events_cursor = 'evt_forgotten', events_read_at = now() - interval '40 days' where environment = 'test'")
     listed.append(m.event("afterlong", now + 2))
     with m.serve("--poll") as bridge:
@@ -303,7 +305,8 @@ def secrets(m):
 
 def main():
     machine = Machine(*sys.argv[1:3])
-    for story in (setup, sessions, webhooks, killed, webhooks_killed, events, sync, reads, secrets):
+    for story in (setup, sessions, webhooks, killed_at_every_point, killed_under_load, ended_in_flight, webhooks_killed, database_outage,
+                  stripe_outage, slow_senders, two_bridges, events, sync, reads, secrets):
         print(f"# {story.__name__}")
         try:
             story(machine)

@@ -1,11 +1,21 @@
 """A small stand-in for Stripe's API, for the bridge's test: lists with cursors, sessions with idempotency keys, faults on demand."""
 
+import contextlib
 import json
+import socket
 import threading
 import time
 import urllib.parse
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Gate:
+    """Where a request waits."""
+
+    def __init__(self):
+        self.reached = threading.Event()
+        self.opened = threading.Event()
 
 
 class Fake:
@@ -18,7 +28,11 @@ class Fake:
         self.account = "acct_1Test"
         self.most_types = 0
         self.delay = 0                      # seconds that an answer to POST takes
+        self.made = []                      # (client_reference_id, id) of each session that was made
+        self.gates = {}                     # "sent" or "made": where a POST waits
+        self.doubled = 0                    # so many answers to POST are followed by another that nobody asked for
         self.lock = threading.Lock()
+        self.open = set()                   # connections
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -28,21 +42,30 @@ class Fake:
                 pass
 
             def handle(self):
-                try:
+                fake.open.add(self.connection)
+                with contextlib.suppress(ConnectionError, ValueError):  # the bridge was killed, or the connection was cut
                     super().handle()
-                except ConnectionError:
-                    pass  # the bridge was killed
+                fake.open.discard(self.connection)
 
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
                 path, _, query = self.path.partition("?")
                 if self.command == "POST":
                     time.sleep(fake.delay)
+                    fake.wait_at("sent")
                 with fake.lock:
                     status, said, headers = fake.respond(self.command, path, body or query, self.headers)
+                if self.command == "POST":
+                    fake.wait_at("made")
                 if status == 0:
                     self.close_connection = True
                     return
+                self.write(status, said, headers)
+                if self.command == "POST" and fake.doubled:
+                    fake.doubled -= 1
+                    self.write(200, {**said, "id": "cs_test_doubled", "url": "https://checkout.stripe.com/c/pay/cs_test_doubled"}, {})
+
+            def write(self, status, said, headers):
                 out = (said if isinstance(said, str) else json.dumps(said)).encode()
                 self.send_response(status)
                 for name, value in {"request-id": "req_1", **headers}.items():
@@ -53,9 +76,33 @@ class Fake:
 
             do_GET = do_POST = do_DELETE = answer
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.handler = Handler
+        self.server = None
+        self.back()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def back(self):
+        port = self.server.server_port if self.server else 0
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), self.handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def away(self):
+        """Nobody listens: connections are refused, and those that are open are cut."""
+        self.server.shutdown()
+        self.server.server_close()
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def gate(self, name):
+        """Has each POST wait there until the gate is opened."""
+        self.gates[name] = Gate()
+        return self.gates[name]
+
+    def wait_at(self, name):
+        if gate := self.gates.get(name):
+            gate.reached.set()
+            gate.opened.wait(30)
 
     def respond(self, method, path, raw, headers):
         params = dict(urllib.parse.parse_qsl(raw, keep_blank_values=True))
@@ -64,7 +111,7 @@ class Fake:
         if method == "POST" and key in self.answers:
             status, said = self.answers[key]
             return status, said, {"idempotent-replayed": "true"}
-        if self.faults and path != "/v1/account":
+        if self.faults and path not in ("/v1/account", "/v1/events"):
             status, said, extra = self.faults.pop(0)
             if extra.pop("stored", None):
                 self.answers[key] = (status, said)
@@ -81,6 +128,7 @@ class Fake:
 
     def session(self, params):
         number = sum(path == "/v1/checkout/sessions" for _, path, _, _ in self.requests)
+        self.made.append((params.get("client_reference_id"), f"cs_test_{number}"))
         return {"id": f"cs_test_{number}", "object": "checkout.session", "livemode": False, "status": "open", "payment_status": "unpaid",
                 "client_reference_id": params.get("client_reference_id"), "url": f"https://checkout.stripe.com/c/pay/cs_test_{number}"}
 

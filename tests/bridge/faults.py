@@ -1,54 +1,136 @@
-"""The bridge is killed while callers ask for sessions: each ends with one session of Stripe's, and none is lost."""
+"""The bridge is killed at every point of its work: a session is made once at Stripe and recorded, a delivery that was answered is kept.
+
+Each story is also told with a careless bridge (careless.py), and must see what that one does wrong.
+"""
 
 import concurrent.futures
+import contextlib
+import pathlib
 import random
 import signal
+import sys
 import time
 
 import psycopg
 
+from between import Between
+
 SESSIONS = 40
 KILLS = 8
+POINTS = ("claiming", "claimed", "sent", "made", "recording", "recorded")
 
 
-def sent_under(requests, since):
-    """Each idempotency key that was sent, and how often: Stripe makes one session for a key."""
-    sent = {}
-    for method, path, _, headers in requests[since:]:
-        if method == "POST" and path == "/v1/checkout/sessions":
-            key = headers.get("idempotency-key")
-            sent[key] = sent.get(key, 0) + 1
-    return sent
+def careless(kind):
+    return [sys.executable, str(pathlib.Path(__file__).with_name("careless.py")), kind]
 
 
-def wrong(rows, sent):
-    """What is wrong with rows (key, status, Stripe's id), given the keys that were sent."""
-    keys = {key for key, _, _ in rows}
-    found = [f"{key} was sent, and no row has it" for key in sent if key not in keys]
-    found += [f"{key} is {status}" for key, status, _ in rows if status != "open"]
-    ids = [made for _, _, made in rows]
-    if len(set(ids)) != len(ids) or None in ids:
-        found.append("two rows share a session of Stripe's, or one has none")
-    return found
+def age_leases(m):
+    """The leases of killed bridges run out at once, and those that the server still gives to one that is dead; whoever polls looks now."""
+    m.quiet()
+    m.sql.execute("update payments.request_leases set due_at = clock_timestamp()")
+    m.sql.execute("notify payments_sessions")
 
 
-def ask_for(machine, number):
-    with psycopg.connect(machine.address, autocommit=True) as own:
+def wrong(m, sessions):
+    """What is wrong with sessions that a bridge should have sent: each is made once at Stripe, and recorded."""
+    found = []
+    rows = m.sql.execute("select id::text, status, stripe_checkout_session_id from payments.checkout_sessions where id = any (%s)",
+                         [sessions]).fetchall()
+    for session, status, recorded in rows:
+        made = [name for reference, name in m.stripe.made if reference == session]
+        if len(made) != 1:
+            found.append(f"Stripe made {len(made)} sessions of {session}")
+        elif status != "open" or recorded not in made:
+            found.append(f"{session} is {status} with {recorded}")
+    return found + ["a row is gone"] * (len(sessions) - len(rows))
+
+
+@contextlib.contextmanager
+def locked(m, statement, *params):
+    """Another transaction holds a lock."""
+    with psycopg.connect(m.address) as other:
+        other.execute(statement, params or None)
+        yield
+        other.rollback()
+
+
+def waits(m):
+    """A call of the bridge waits for a lock."""
+    return m.until("select true from pg_stat_activity where application_name = 'payments-bridge' and wait_event_type = 'Lock'")
+
+
+@contextlib.contextmanager
+def reached(m, point, database):
+    """A session is asked for, and the bridge is at a point of its way. What holds it there ends with the context."""
+    if point == "claiming":
+        with locked(m, "lock table payments.request_leases in exclusive mode"):
+            session = m.session()
+            yield session, waits(m)
+    elif point == "claimed":
+        m.stripe.away()
+        session = m.session()
+        yield session, m.until("select true from payments.request_leases where session_id = %s", session)
+        m.stripe.back()
+    else:
+        gate = m.stripe.gate("sent" if point == "sent" else "made")
+        session = m.session()
+        there = gate.reached.wait(10)
+        m.stripe.gates.clear()
+        if point == "recording":
+            with locked(m, "select from payments.checkout_sessions where id = %s for update", session):
+                gate.opened.set()
+                yield session, there and waits(m)
+        elif point == "recorded":
+            database.mute()
+            gate.opened.set()
+            yield session, there and m.until("select status = 'open' from payments.checkout_sessions where id = %s", session)
+            database.speak()
+        else:
+            yield session, there
+            gate.opened.set()
+
+
+def killed_at(m, point, relay, program=None):
+    """Kills a bridge at a point. Either one that has run meanwhile goes on, or a new one is started. What is wrong afterwards."""
+    database = Between()
+    through = {"DATABASE_URL": f"host=127.0.0.1 port={database.port} user=bridge dbname={m.database} application_name=payments-bridge"}
+    first = m.serve(program=program, **through)
+    first.wait_for("serving" if program else "reading events")
+    with reached(m, point, database) as (session, there):
+        second = m.serve(program=program) if relay else None
+        first.end(signal.SIGKILL)
+    database.away()
+    age_leases(m)
+    second = second or m.serve(program=program)
+    m.until("select status = 'open' from payments.checkout_sessions where id = %s", session, within=4 if program else 20)
+    second.end(signal.SIGKILL if program else signal.SIGTERM)
+    age_leases(m)
+    return wrong(m, [session]) if there else [f"the bridge did not come to {point}"]
+
+
+def killed_at_every_point(m):
+    """Before sending, after sending, before recording, and between these: alone, and beside another bridge."""
+    for point in POINTS:
+        for relay in (False, True):
+            found = killed_at(m, point, relay)
+            m.check(f"killed when {point}, {'another goes on' if relay else 'a new one goes on'}: one session, recorded", not found, found)
+    for point in ("sent", "made"):
+        found = killed_at(m, point, False, careless("new-keys"))
+        m.check(f"a sender with a new key for each try is seen, killed when {point}", "made 2" in str(found), found)
+    found = killed_at(m, "sent", False, careless("notes-first"))
+    m.check("a sender that notes before it sends is seen", "is failed" in str(found), found)
+
+
+def ask_for(m, number):
+    with psycopg.connect(m.address, autocommit=True) as own:
         time.sleep(random.random() * 4)
         return own.execute("select id from payments.create_checkout_session('test', 'payment', jsonb_build_array(jsonb_build_object("
                            "'price', %s::text, 'quantity', 1)), 'https://a.example/', 'https://a.example/cart')",
                            [f"price_fault{number}"]).fetchone()[0]
 
 
-def age_leases(m):
-    """The leases of killed bridges run out at once."""
-    leases = "stub.leases" if m.one("select to_regclass('payments.request_leases') is null") else "payments.request_leases"
-    m.sql.execute(f"update {leases} set due_at = clock_timestamp()")
-
-
-def killed(m):
+def killed_under_load(m):
     """Killed at random moments, while an answer takes a while, beside a second bridge that lives as briefly."""
-    since = len(m.stripe.requests)
     m.stripe.delay = 0.15
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(ask_for, m, n) for n in range(SESSIONS)]
@@ -57,53 +139,89 @@ def killed(m):
             time.sleep(random.random())
             first.end(signal.SIGKILL)
             second.end(signal.SIGKILL)
-        ids = [one.result() for one in asked]
+        sessions = [one.result() for one in asked]
     m.stripe.delay = 0
     age_leases(m)
     with m.serve() as bridge:
         done = m.until("select count(*) = %s from payments.checkout_sessions where id = any (%s) and status <> 'initialized'",
-                       len(ids), ids, within=30)
+                       len(sessions), sessions, within=30)
         m.check("after kills, a new bridge finishes all sessions", done is not None)
         m.check("and SIGTERM ends it cleanly", bridge.end() == 0)
-    rows = m.sql.execute("select 'checkout_session_' || id, status, stripe_checkout_session_id from payments.checkout_sessions where id = any (%s)",
-                         [ids]).fetchall()
-    sent = sent_under(m.stripe.requests, since)
-    m.check("each has one session of Stripe's", not wrong(rows, sent), wrong(rows, sent)[:3])
-    m.check("some were sent again, with the same key", max(sent.values(), default=0) > 1, len(sent))
-    m.check("a sender with a new key each time is seen", wrong(rows, {**sent, "new": 1}))
-    m.check("a row that is stuck is seen", wrong([*rows, ("k", "initialized", None)], sent))
+    m.check("each has one session of Stripe's", not wrong(m, sessions), wrong(m, sessions)[:3])
 
 
-def webhooks_killed(m):
-    """No webhook is answered 200 that is not in the table, though the bridge is killed."""
-    answered = []
-    now = int(time.time())
-
-    def post(bridge, number):
-        try:
-            if bridge.deliver(m_event(m, number, now))[0] == 200:
-                answered.append(f"evt_kill{number}")
-        except OSError:
-            pass  # the bridge was killed
-
-    payloads = 0
-    for _ in range(4):
+def ended_in_flight(m):
+    """SIGTERM lets what is in flight end: an answer of Stripe's is recorded, a delivery is answered."""
+    for how, code, well in ((signal.SIGTERM, 0, True), (signal.SIGKILL, -9, False)):
+        said = "is finished at SIGTERM" if well else "is not at SIGKILL: the difference is seen"
         bridge = m.serve()
-        with concurrent.futures.ThreadPoolExecutor(6) as pool:
-            for _ in range(60):
-                pool.submit(post, bridge, payloads)
-                payloads += 1
-            time.sleep(0.1 + random.random() / 5)
-            bridge.end(signal.SIGKILL)
-    m.check("some webhooks were answered, and some were not", 0 < len(answered) < payloads, len(answered))
-    m.check("each that was answered 200 is there", not missing(m, answered), missing(m, answered)[:3])
-    m.check("one that was answered before the commit is seen", missing(m, ["evt_never"]) == ["evt_never"])
+        bridge.wait_for("reading events")
+        gate = m.stripe.gate("made")
+        session = m.session()
+        gate.reached.wait(10)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            with locked(m, "lock table payments.webhook_events in exclusive mode"):
+                name = f"flight{how}"
+                posted = pool.submit(delivered, bridge, m.signed(m.event(name, int(time.time()))))
+                waits(m)
+                ended = pool.submit(bridge.end, how)
+                time.sleep(0.5)
+                m.stripe.gates.clear()
+                gate.opened.set()
+            answered, ended = posted.result(), ended.result()
+            recorded = m.one("select status = 'open' from payments.checkout_sessions where id = %s", session)
+            m.check(f"a request in flight {said}", ended == code and recorded == well, f"{ended} {recorded}")
+            m.check(f"a delivery in flight {said}", answered == well and (not well or not missing(m, [f"evt_{name}"])), answered)
+    age_leases(m)
+    with m.serve():
+        m.until("select status = 'open' from payments.checkout_sessions where id = %s", session)
 
 
-def m_event(m, number, now):
-    return m.event(f"kill{number}", now)
+def delivered(bridge, signed):
+    """Whether a delivery was answered 200."""
+    try:
+        return bridge.post(*signed)[0] == 200
+    except OSError:
+        return False  # the bridge was killed
 
 
 def missing(m, names):
     there = {row[0] for row in m.sql.execute("select stripe_event_id from payments.webhook_events where stripe_event_id = any (%s)", [names])}
     return [name for name in names if name not in there]
+
+
+def answered_and_killed(m, name, program=None):
+    """Many deliver at once, and the bridge is killed while some are answered and others wait for a lock. Who was answered; all."""
+    names = [f"{name}{number}" for number in range(80)]
+    signed = [m.signed(m.event(one, int(time.time()))) for one in names]
+    answered = []
+
+    def post(number):
+        if delivered(bridge, signed[number]):
+            answered.append(f"evt_{names[number]}")
+
+    bridge = m.serve(program=program)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for number in range(40):
+            pool.submit(post, number)
+        while len(answered) < 20:
+            time.sleep(0.01)
+        with locked(m, "lock table payments.webhook_events in exclusive mode"):
+            for number in range(40, 80):
+                pool.submit(post, number)
+            time.sleep(0.3)
+            bridge.end(signal.SIGKILL)
+    return answered, [f"evt_{one}" for one in names], signed
+
+
+def webhooks_killed(m):
+    """No delivery is answered 200 that is not in the table, though the bridge is killed; what was not answered is taken later."""
+    for turn in range(3):
+        answered, all_of_them, signed = answered_and_killed(m, f"kill{turn}_")
+        m.check("killed while some were answered, and some were not", 20 <= len(answered) < len(all_of_them), len(answered))
+        m.check("each that was answered 200 is there", not missing(m, answered), missing(m, answered)[:3])
+        with m.serve() as bridge:
+            well = all(delivered(bridge, one) for one in signed)
+        m.check("and each is there once when Stripe repeats it", well and not missing(m, all_of_them))
+    answered, _, _ = answered_and_killed(m, "careless", careless("answers-first"))
+    m.check("a receiver that answers before the commit is seen", missing(m, answered))

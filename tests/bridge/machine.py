@@ -22,6 +22,7 @@ SECRET = re.compile(r"RECOGNIZABLE")
 class Machine:
     def __init__(self, program, database):
         self.program = program
+        self.database = database
         self.address = f"host={os.environ['PGHOST']} port={os.environ['PGPORT']} user={os.environ['PGUSER']} dbname={database}"
         self.sql = psycopg.connect(self.address, autocommit=True)
         self.bridge_address = re.sub(r"user=\S+", "user=bridge", self.address)
@@ -53,8 +54,8 @@ class Machine:
         self.outputs.append(ran.stdout + ran.stderr)
         return ran.returncode, ran.stdout + ran.stderr
 
-    def serve(self, *words, **more):
-        return Serving(self, words, more)
+    def serve(self, *words, program=None, **more):
+        return Serving(self, program or [self.program], words, more)
 
     def session(self, price="price_1"):
         return self.one("select id from payments.create_checkout_session('test', 'payment', jsonb_build_array(jsonb_build_object("
@@ -69,6 +70,10 @@ class Machine:
             time.sleep(0.01)
         return None
 
+    def quiet(self):
+        """Waits until no call of a bridge is at work: the server ends those of one that is gone."""
+        return self.until("select not exists (select from pg_stat_activity where application_name = 'payments-bridge' and state = 'active')")
+
     def signed(self, event):
         return self.sql.execute("select payload, signature from payments.sign_test_event(%s::jsonb)", [json.dumps(event)]).fetchone()
 
@@ -81,10 +86,10 @@ class Machine:
 class Serving:
     """A bridge that serves."""
 
-    def __init__(self, machine, words, more):
+    def __init__(self, machine, program, words, more):
         self.machine = machine
         self.log = open(machine.home / f"log{len(machine.outputs)}-{time.monotonic()}", "w+b")
-        self.process = subprocess.Popen([machine.program, "serve", "--listen", "127.0.0.1:0", *words], env=machine.variables(**more),
+        self.process = subprocess.Popen([*program, "serve", "--listen", "127.0.0.1:0", *words], env=machine.variables(**more),
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
         self.port = self.wait_for(r"listen=127\.0\.0\.1:(\d+)|\"listen\":\"127\.0\.0\.1:(\d+)")
 
@@ -109,7 +114,9 @@ class Serving:
             return error.code, error.read().decode()
 
     def deliver(self, event):
-        payload, signature = self.machine.signed(event)
+        return self.post(*self.machine.signed(event))
+
+    def post(self, payload, signature):
         return self.ask("/stripe/test", payload.encode(), {"stripe-signature": signature})
 
     def command_line(self):
@@ -119,7 +126,7 @@ class Serving:
         """Ends it; its code."""
         self.process.send_signal(how)
         try:
-            code = self.process.wait(timeout=30)
+            code = self.process.wait(timeout=90)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()

@@ -13,6 +13,9 @@ use crate::metrics::{Activity, Metrics};
 use crate::stripe::client::Stripe;
 use crate::stripe::verdict::backoff;
 
+/// How long a part waits at most for a database that is away: callers wait for it to be found again.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 /// What every part works with.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -41,7 +44,7 @@ impl Context {
     #[must_use]
     pub fn fault(&self, activity: Activity, fault: &Fault, faults_before: u32) -> Duration {
         self.metrics.database_fault(activity);
-        let wait = backoff(faults_before, Duration::from_millis(500), Duration::from_secs(30), None, fastrand::f64());
+        let wait = backoff(faults_before, Duration::from_millis(500), LONGEST_WAIT, None, fastrand::f64());
         tracing::warn!(activity = activity.name(), wait_ms = wait.as_millis(), "{fault}");
         wait
     }

@@ -12,7 +12,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tower_http::timeout::TimeoutLayer;
 
 use super::context::Context;
 use super::webhooks::{LARGEST_BODY, Queue};
@@ -20,6 +21,8 @@ use crate::environment::Environment;
 use crate::metrics::Activity;
 
 const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a request may take, its body and the wait for the database included.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 struct Served {
@@ -28,7 +31,7 @@ struct Served {
     live: Queue,
 }
 
-/// Serves until the bridge ends and every delivery is answered.
+/// Serves until the bridge ends and every delivery is answered. Senders that have not finished their requests by then are left.
 ///
 /// # Errors
 /// Where the listener fails.
@@ -41,11 +44,17 @@ pub async fn serve(context: Context, listener: TcpListener, test: Queue, live: Q
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_PATIENCE))
         .with_state(served);
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(async move { shutdown.begun().await })
-        .await
-        .context("the HTTP server ended")
+    let ending = shutdown.clone();
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(async move { ending.begun().await });
+    tokio::select! {
+        served = async { serving.await } => served.context("the HTTP server ended"),
+        () = async {
+            shutdown.begun().await;
+            sleep(REQUEST_PATIENCE).await;
+        } => Ok(()),
+    }
 }
 
 async fn test_webhook(State(served): State<Arc<Served>>, headers: HeaderMap, body: Bytes) -> Response {
