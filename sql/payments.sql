@@ -2242,8 +2242,24 @@ as $function$
          || coalesce(' for order ' || (s.metadata ->> 'order_id'), '')
     from session s
   union all
-  select s.environment, s.updated_at, format('session %s failed: %s', s.id, s.last_error)
+  select s.environment, s.updated_at,
+         format(case s.status when 'initialized' then 'session %s could not be sent yet: %s' else 'session %s failed: %s' end, s.id, s.last_error)
     from session s where s.last_error is not null
+  union all
+  -- What was asked to change of a subscription, and what became of it.
+  select s.environment, s.created_at,
+         format('%s asked to %s subscription %s', coalesce(nullif(s.created_by, ''), 'a backend'), s.action, s.stripe_subscription_id)
+         || coalesce(' to price ' || s.stripe_price_id, '') || coalesce(' with quantity ' || s.quantity, '')
+    from named n join payments.subscription_requests s on s.environment = n.environment and s.stripe_subscription_id = n.key
+  union all
+  select s.environment, s.updated_at,
+         format(case s.status when 'failed' then 'the request to %s subscription %s failed: %s'
+                              when 'initialized' then 'the request to %s subscription %s could not be sent yet: %s'
+                              else case when s.pending_update then 'Stripe will %s subscription %s when invoice %s is paid'
+                                        else 'Stripe took the request to %s subscription %s' end end,
+                s.action, s.stripe_subscription_id, coalesce(s.last_error, s.stripe_invoice_id))
+    from named n join payments.subscription_requests s on s.environment = n.environment and s.stripe_subscription_id = n.key
+   where s.status <> 'initialized' or s.last_error is not null
   union all
   select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
          case f.object_type when 'adopted_payment' then payments.describe_fact(f.object_type, f.said::json)

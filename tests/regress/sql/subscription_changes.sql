@@ -129,6 +129,9 @@ select r ->> 'status' as status, r ->> 'last_error' as last_error
  where s.quantity = 5;
 select status, cancel_at from payments.subscriptions where stripe_subscription_id = 'sub_ada';
 
+-- It is told with the subscription's story.
+select story from payments.explain('sub_ada') where story ~ 'asked|request|will';
+
 -- A backend asks for anyone, by the same rules.
 select pg_temp.asked('sub_nobody', 'cancel', key => 'k1');
 select pg_temp.asked('sub_none', 'cancel');
