@@ -5633,8 +5633,10 @@ declare
 begin
   perform payments.hide_secrets_from_log(array[response::text]);
   if exists (select from payments.subscription_requests s where s.id = session_id) then
+    -- The row before its lease, as who claims it locks them.
+    row_now := payments.record_subscription_response(session_id, response);
     perform payments.end_lease(session_id);
-    return payments.record_subscription_response(session_id, response);
+    return row_now;
   end if;
   -- Before the row: who has the whole projection may be waiting for that.
   perform payments.lock_projection_shared();
@@ -5961,7 +5963,16 @@ begin
            and s.cancel_at is not null and not s.cancel_at_period_end)
       then jsonb_build_object('cancel_at', '') else jsonb_build_object('cancel_at_period_end', false) end;
   end if;
-  select i.quantity, coalesce(p.raw #>> '{recurring,usage_type}' = 'metered', false) as metered into now_there
+  -- The quantity that goes on: of a change that Stripe took and no event has told yet, what that change said.
+  select coalesce((
+           select (r.request #>> '{params,items,0,quantity}')::bigint
+             from payments.subscription_requests r
+            where r.stripe_subscription_id = asked.stripe_subscription_id and r.environment = asked.environment
+              and r.stripe_subscription_item_id = asked.stripe_subscription_item_id and r.action = 'change'
+              and r.status = 'completed' and not r.pending_update and r.updated_at > i.updated_at
+            order by r.created_at desc, r.id desc
+            limit 1), i.quantity) as quantity,
+         coalesce(p.raw #>> '{recurring,usage_type}' = 'metered', false) as metered into now_there
     from (select) one
     left join payments.subscription_items i
       on i.stripe_subscription_item_id = asked.stripe_subscription_item_id and i.environment = asked.environment
@@ -6527,16 +6538,17 @@ as $$
            when too_late.kind <> 'subscription' and r.created_at < clock_timestamp() - payments.key_lifetime()
              then 'nobody sent it to Stripe for 23 hours, so that nobody waits for it any more; make a new session'
          end
-    from (select s.created_at, s.request is not null as asked from payments.checkout_sessions s where s.id = $2
+    from (select s.created_at, s.request is not null as asked from payments.checkout_sessions s where $1 = 'checkout' and s.id = $2
           union all
-          select s.created_at, s.request is not null from payments.customer_portal_sessions s where s.id = $2
+          select s.created_at, s.request is not null from payments.customer_portal_sessions s where $1 = 'portal' and s.id = $2
           union all
-          select s.created_at, s.request is not null from payments.subscription_requests s where s.id = $2) r
+          select s.created_at, s.request is not null from payments.subscription_requests s where $1 = 'subscription' and s.id = $2) r
     left join payments.request_leases l on l.session_id = $2
 $$;
 
--- Claims one row that waits, which is locked. Null where somebody else claimed it meanwhile, or where it can't be sent: that it says itself.
-create function payments.claim_request(kind text, session_id uuid, lease interval) returns payments.session_request
+-- Claims one row that waits, which is locked. Null where another worker claimed it meanwhile, and where it can't be sent: the row or its
+-- lease says why. What is wrong with one row holds up no other.
+create function payments.claim_request(kind text, session_id uuid, environment text, lease interval) returns payments.session_request
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
@@ -6546,27 +6558,24 @@ declare
   said jsonb;
   wrong text;
 begin
-  if late is not null then
-    perform payments.record_stripe_error(session_id, late);
-    return null;
-  end if;
-  -- The snapshot that found the row may be older than another worker's lease: the row of that lease decides.
-  insert into payments.request_leases as l (session_id, environment, attempt, due_at)
-  select session_id, w.environment, 1, clock_timestamp() + lease
-    from (select s.environment from payments.checkout_sessions s where s.id = session_id
-          union all
-          select s.environment from payments.customer_portal_sessions s where s.id = session_id
-          union all
-          select s.environment from payments.subscription_requests s where s.id = session_id) w
-  on conflict on constraint request_leases_pkey do update
-     set attempt = l.attempt + 1, due_at = excluded.due_at, last_error = null,
-         first_claimed_at = case l.attempt when 0 then clock_timestamp() else l.first_claimed_at end
-   where l.due_at <= clock_timestamp()
-  returning l.session_id, kind, l.environment, null::jsonb, l.attempt, l.first_claimed_at, l.due_at into claimed;
-  if claimed.session_id is null then
-    return null;
+  if late is null then
+    -- The snapshot that found the row may be older than another worker's lease: the row of that lease decides.
+    insert into payments.request_leases as l (session_id, environment, attempt, due_at)
+    values (session_id, environment, 1, clock_timestamp() + lease)
+    on conflict on constraint request_leases_pkey do update
+       set attempt = l.attempt + 1, due_at = excluded.due_at, last_error = null,
+           first_claimed_at = case l.attempt when 0 then clock_timestamp() else l.first_claimed_at end
+     where l.due_at <= clock_timestamp()
+    returning l.session_id, kind, l.environment, null::jsonb, l.attempt, l.first_claimed_at, l.due_at into claimed;
+    if claimed.session_id is null then
+      return null;
+    end if;
   end if;
   begin
+    if late is not null then
+      perform payments.record_stripe_error(session_id, late);
+      return null;
+    end if;
     select payments.stripe_request(session_id) into said;
     select claimed.session_id, claimed.kind, claimed.environment, said, claimed.attempt, claimed.first_claimed_at, claimed.lease_until
       into claimed;
@@ -6579,11 +6588,21 @@ begin
       end if;
       wrong := payments.without_secrets(format('%s: %s', sqlstate, sqlerrm));
   end;
-  if wrong ~ '^PT404' then
-    perform payments.record_stripe_error(session_id, substr(wrong, 8));
-  else
-    update payments.request_leases l set last_error = wrong where l.session_id = claimed.session_id;
-  end if;
+  begin
+    if wrong ~ '^PT404' then
+      perform payments.record_stripe_error(session_id, substr(wrong, 8));
+      return null;
+    end if;
+  exception
+    when others then
+      if sqlstate ~ '^(40|53|57|58|XX)' then
+        raise;
+      end if;
+      wrong := payments.without_secrets(format('%s: %s', sqlstate, sqlerrm));
+  end;
+  insert into payments.request_leases as l (session_id, environment, due_at, last_error)
+  values (session_id, environment, clock_timestamp() + lease, wrong)
+  on conflict on constraint request_leases_pkey do update set due_at = excluded.due_at, last_error = wrong;
   return null;
 end
 $$;
@@ -6639,9 +6658,9 @@ begin
   -- Where another worker was faster, there may be more.
   for turn in 1 .. 5 loop
     looked_at := 0;
-    for waiting in select w.kind, w.session_id from payments.waiting_requests(n - given) w loop
+    for waiting in select w.kind, w.session_id, w.environment from payments.waiting_requests(n - given) w loop
       looked_at := looked_at + 1;
-      claimed := payments.claim_request(waiting.kind, waiting.session_id::uuid, lease);
+      claimed := payments.claim_request(waiting.kind, waiting.session_id::uuid, waiting.environment, lease);
       if claimed.session_id is not null then
         given := given + 1;
         return next claimed;
@@ -7633,7 +7652,8 @@ CREATE  FUNCTION "waiting_requests"(
 	"n" INT /* i32 */
 ) RETURNS TABLE (
 	"kind" TEXT,  /* String */
-	"session_id" TEXT  /* String */
+	"session_id" TEXT,  /* String */
+	"environment" TEXT  /* String */
 )
 STRICT
 SET search_path TO pg_catalog, pg_temp

@@ -6,7 +6,7 @@ with closed as materialized (
   select e.environment from payments.environments e
    where e.environment operator(pg_catalog.=) 'live' and e.live_approved_at is null
 ), checkouts as materialized (
-  select 'checkout' as kind, s.id, s.created_at, s.subject_type, s.subject_id
+  select 'checkout' as kind, s.id, s.environment, s.created_at, s.subject_type, s.subject_id
     from payments.checkout_sessions s
     left join payments.request_leases l on l.session_id operator(pg_catalog.=) s.id
    where s.status operator(pg_catalog.=) 'initialized' and s.stripe_checkout_session_id is null
@@ -16,7 +16,7 @@ with closed as materialized (
    limit $1
      for no key update of s skip locked
 ), portals as materialized (
-  select 'portal' as kind, s.id, s.created_at, s.subject_type, s.subject_id
+  select 'portal' as kind, s.id, s.environment, s.created_at, s.subject_type, s.subject_id
     from payments.customer_portal_sessions s
     left join payments.request_leases l on l.session_id operator(pg_catalog.=) s.id
    where s.status operator(pg_catalog.=) 'initialized' and s.url is null
@@ -26,7 +26,7 @@ with closed as materialized (
    limit $1
      for no key update of s skip locked
 ), changes as materialized (
-  select 'subscription' as kind, s.id, s.created_at, null::pg_catalog.text, null::pg_catalog.text
+  select 'subscription' as kind, s.id, s.environment, s.created_at, null::pg_catalog.text, null::pg_catalog.text
     from payments.subscription_requests s
     left join payments.request_leases l on l.session_id operator(pg_catalog.=) s.id
    where s.status operator(pg_catalog.=) 'initialized'
@@ -42,7 +42,7 @@ with closed as materialized (
    limit $1
      for no key update of s skip locked
 )
-select pg_catalog.json_build_object('kind', w.kind, 'session_id', w.id)::pg_catalog.text
+select pg_catalog.json_build_object('kind', w.kind, 'session_id', w.id, 'environment', w.environment)::pg_catalog.text
   from (
     select * from (select * from checkouts union all select * from portals union all select * from changes) o
      order by o.created_at, o.id

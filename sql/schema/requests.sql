@@ -30,16 +30,17 @@ as $$
            when too_late.kind <> 'subscription' and r.created_at < clock_timestamp() - payments.key_lifetime()
              then 'nobody sent it to Stripe for 23 hours, so that nobody waits for it any more; make a new session'
          end
-    from (select s.created_at, s.request is not null as asked from payments.checkout_sessions s where s.id = $2
+    from (select s.created_at, s.request is not null as asked from payments.checkout_sessions s where $1 = 'checkout' and s.id = $2
           union all
-          select s.created_at, s.request is not null from payments.customer_portal_sessions s where s.id = $2
+          select s.created_at, s.request is not null from payments.customer_portal_sessions s where $1 = 'portal' and s.id = $2
           union all
-          select s.created_at, s.request is not null from payments.subscription_requests s where s.id = $2) r
+          select s.created_at, s.request is not null from payments.subscription_requests s where $1 = 'subscription' and s.id = $2) r
     left join payments.request_leases l on l.session_id = $2
 $$;
 
--- Claims one row that waits, which is locked. Null where somebody else claimed it meanwhile, or where it can't be sent: that it says itself.
-create function payments.claim_request(kind text, session_id uuid, lease interval) returns payments.session_request
+-- Claims one row that waits, which is locked. Null where another worker claimed it meanwhile, and where it can't be sent: the row or its
+-- lease says why. What is wrong with one row holds up no other.
+create function payments.claim_request(kind text, session_id uuid, environment text, lease interval) returns payments.session_request
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
@@ -49,27 +50,24 @@ declare
   said jsonb;
   wrong text;
 begin
-  if late is not null then
-    perform payments.record_stripe_error(session_id, late);
-    return null;
-  end if;
-  -- The snapshot that found the row may be older than another worker's lease: the row of that lease decides.
-  insert into payments.request_leases as l (session_id, environment, attempt, due_at)
-  select session_id, w.environment, 1, clock_timestamp() + lease
-    from (select s.environment from payments.checkout_sessions s where s.id = session_id
-          union all
-          select s.environment from payments.customer_portal_sessions s where s.id = session_id
-          union all
-          select s.environment from payments.subscription_requests s where s.id = session_id) w
-  on conflict on constraint request_leases_pkey do update
-     set attempt = l.attempt + 1, due_at = excluded.due_at, last_error = null,
-         first_claimed_at = case l.attempt when 0 then clock_timestamp() else l.first_claimed_at end
-   where l.due_at <= clock_timestamp()
-  returning l.session_id, kind, l.environment, null::jsonb, l.attempt, l.first_claimed_at, l.due_at into claimed;
-  if claimed.session_id is null then
-    return null;
+  if late is null then
+    -- The snapshot that found the row may be older than another worker's lease: the row of that lease decides.
+    insert into payments.request_leases as l (session_id, environment, attempt, due_at)
+    values (session_id, environment, 1, clock_timestamp() + lease)
+    on conflict on constraint request_leases_pkey do update
+       set attempt = l.attempt + 1, due_at = excluded.due_at, last_error = null,
+           first_claimed_at = case l.attempt when 0 then clock_timestamp() else l.first_claimed_at end
+     where l.due_at <= clock_timestamp()
+    returning l.session_id, kind, l.environment, null::jsonb, l.attempt, l.first_claimed_at, l.due_at into claimed;
+    if claimed.session_id is null then
+      return null;
+    end if;
   end if;
   begin
+    if late is not null then
+      perform payments.record_stripe_error(session_id, late);
+      return null;
+    end if;
     select payments.stripe_request(session_id) into said;
     select claimed.session_id, claimed.kind, claimed.environment, said, claimed.attempt, claimed.first_claimed_at, claimed.lease_until
       into claimed;
@@ -82,11 +80,21 @@ begin
       end if;
       wrong := payments.without_secrets(format('%s: %s', sqlstate, sqlerrm));
   end;
-  if wrong ~ '^PT404' then
-    perform payments.record_stripe_error(session_id, substr(wrong, 8));
-  else
-    update payments.request_leases l set last_error = wrong where l.session_id = claimed.session_id;
-  end if;
+  begin
+    if wrong ~ '^PT404' then
+      perform payments.record_stripe_error(session_id, substr(wrong, 8));
+      return null;
+    end if;
+  exception
+    when others then
+      if sqlstate ~ '^(40|53|57|58|XX)' then
+        raise;
+      end if;
+      wrong := payments.without_secrets(format('%s: %s', sqlstate, sqlerrm));
+  end;
+  insert into payments.request_leases as l (session_id, environment, due_at, last_error)
+  values (session_id, environment, clock_timestamp() + lease, wrong)
+  on conflict on constraint request_leases_pkey do update set due_at = excluded.due_at, last_error = wrong;
   return null;
 end
 $$;
@@ -142,9 +150,9 @@ begin
   -- Where another worker was faster, there may be more.
   for turn in 1 .. 5 loop
     looked_at := 0;
-    for waiting in select w.kind, w.session_id from payments.waiting_requests(n - given) w loop
+    for waiting in select w.kind, w.session_id, w.environment from payments.waiting_requests(n - given) w loop
       looked_at := looked_at + 1;
-      claimed := payments.claim_request(waiting.kind, waiting.session_id::uuid, lease);
+      claimed := payments.claim_request(waiting.kind, waiting.session_id::uuid, waiting.environment, lease);
       if claimed.session_id is not null then
         given := given + 1;
         return next claimed;

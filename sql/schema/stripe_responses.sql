@@ -41,8 +41,10 @@ declare
 begin
   perform payments.hide_secrets_from_log(array[response::text]);
   if exists (select from payments.subscription_requests s where s.id = session_id) then
+    -- The row before its lease, as who claims it locks them.
+    row_now := payments.record_subscription_response(session_id, response);
     perform payments.end_lease(session_id);
-    return payments.record_subscription_response(session_id, response);
+    return row_now;
   end if;
   -- Before the row: who has the whole projection may be waiting for that.
   perform payments.lock_projection_shared();

@@ -113,7 +113,16 @@ begin
            and s.cancel_at is not null and not s.cancel_at_period_end)
       then jsonb_build_object('cancel_at', '') else jsonb_build_object('cancel_at_period_end', false) end;
   end if;
-  select i.quantity, coalesce(p.raw #>> '{recurring,usage_type}' = 'metered', false) as metered into now_there
+  -- The quantity that goes on: of a change that Stripe took and no event has told yet, what that change said.
+  select coalesce((
+           select (r.request #>> '{params,items,0,quantity}')::bigint
+             from payments.subscription_requests r
+            where r.stripe_subscription_id = asked.stripe_subscription_id and r.environment = asked.environment
+              and r.stripe_subscription_item_id = asked.stripe_subscription_item_id and r.action = 'change'
+              and r.status = 'completed' and not r.pending_update and r.updated_at > i.updated_at
+            order by r.created_at desc, r.id desc
+            limit 1), i.quantity) as quantity,
+         coalesce(p.raw #>> '{recurring,usage_type}' = 'metered', false) as metered into now_there
     from (select) one
     left join payments.subscription_items i
       on i.stripe_subscription_item_id = asked.stripe_subscription_item_id and i.environment = asked.environment

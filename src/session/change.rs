@@ -5,7 +5,7 @@ use payments_core::session::change::{Change, Offered, Subscribed};
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse, waiting};
+use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse, request_id, waiting};
 use crate::definer;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
@@ -103,6 +103,7 @@ fn admit(caller: &Caller, asked: &Change, row: &mut Row) -> Result<(), Error> {
     }
     row.set("stripe_subscription_item_id", asked.item(&known.subscribed, &known.offered)?);
     definer::write(SearchPath::Pinned, || {
+        request_id::is_free(row, open_sessions::SessionKind::Change)?;
         open_sessions::take_turns(caller);
         open_sessions::has_room(caller, open_sessions::SessionKind::Change)
     })?;

@@ -4,7 +4,7 @@ use payments_core::session::{AskedItem, Checkout, Refusal, by_price_id, digest, 
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Caller, Row, guarded, is_request, open_sessions, prices, redaction, refuse, waiting};
+use super::{Caller, Row, guarded, is_request, open_sessions, prices, redaction, refuse, request_id, waiting};
 use crate::definer;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
@@ -103,6 +103,7 @@ fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Re
         return Ok((by_id, false));
     }
     let found = found?;
+    request_id::is_free(row, open_sessions::SessionKind::Checkout)?;
     match caller {
         // What a backend tells of the past asks for nothing.
         Caller::Trusted if !is_request(row) => return Ok((by_id, false)),

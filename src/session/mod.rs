@@ -7,6 +7,7 @@ mod open_sessions;
 pub(crate) mod portal;
 mod prices;
 pub(crate) mod redaction;
+mod request_id;
 pub(crate) mod subject;
 mod subject_type;
 mod waiting;

@@ -29,6 +29,15 @@ impl SessionKind {
         }
     }
 
+    /// The kind as functions and queries name it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Checkout => "checkout",
+            Self::Portal => "portal",
+            Self::Change => "subscription",
+        }
+    }
+
     fn count(self) -> &'static Statement {
         match self {
             Self::Checkout => &COUNT_OPEN_CHECKOUTS,

@@ -3,7 +3,7 @@
 use payments_core::session::{Portal, Refusal};
 use pgrx::prelude::*;
 
-use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse, waiting};
+use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse, request_id, waiting};
 use crate::definer;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
@@ -35,7 +35,7 @@ fn guard_portal_session<'a>(
     let verdict = untouched(&caller, &row)
         .map_err(Error::from)
         .and_then(|()| admit(&caller, &asked, asks))
-        .and_then(|_| Ok(has_room(&caller)?))
+        .and_then(|_| Ok(has_room(&caller, &row)?))
         .and_then(|()| Ok(redaction::keep_out(&mut row, None, &redaction::PORTAL)?));
     if let Err(error) = verdict {
         refuse(&error, row.holds_secret());
@@ -83,8 +83,9 @@ fn untouched(caller: &Caller, row: &Row) -> Result<(), Refusal> {
 }
 
 /// Whether the caller may open one more.
-fn has_room(caller: &Caller) -> Result<(), Refusal> {
+fn has_room(caller: &Caller, row: &Row) -> Result<(), Refusal> {
     definer::write(SearchPath::Pinned, || {
+        request_id::is_free(row, open_sessions::SessionKind::Portal)?;
         open_sessions::take_turns(caller);
         open_sessions::has_room(caller, open_sessions::SessionKind::Portal)
     })

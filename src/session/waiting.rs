@@ -23,13 +23,16 @@ pub(super) fn tell(environment: Option<&str>) {
 struct Waiting {
     kind: String,
     session_id: String,
+    environment: String,
 }
 
 /// Locks the rows that wait longest and are due, as many as are wanted of them all; those that somebody else has locked are passed over.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
-fn waiting_requests(n: i32) -> TableIterator<'static, (name!(kind, String), name!(session_id, String))> {
+fn waiting_requests(
+    n: i32,
+) -> TableIterator<'static, (name!(kind, String), name!(session_id, String), name!(environment, String))> {
     definer::require_inside();
     let rows: Vec<Waiting> = WAITING_REQUESTS.all(&[i64::from(n).into()]);
-    TableIterator::new(rows.into_iter().map(|row| (row.kind, row.session_id)))
+    TableIterator::new(rows.into_iter().map(|row| (row.kind, row.session_id, row.environment)))
 }

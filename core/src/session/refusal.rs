@@ -131,6 +131,8 @@ pub enum Refusal {
     ItemUnclear(usize),
     /// The subscription has ended; its status.
     SubscriptionEnded(String),
+    /// A request of another kind has the id.
+    IdTaken(String),
     /// The first invoice of the subscription is not paid.
     SubscriptionIncomplete,
     /// The subscription's invoices are sent to the customer, who pays them later.
@@ -156,6 +158,7 @@ impl Refusal {
             Self::SecondSubscription { .. } => "23505",
             Self::Isolation | Self::IsolationOfTrial => "25001",
             Self::TooManyOpen { .. } => "54000",
+            Self::IdTaken(_) => "23505",
             Self::NotYours(_)
             | Self::Anonymous
             | Self::Unregistered(_)
@@ -217,6 +220,7 @@ impl Refusal {
             Self::InvoicesAreSent => "subscription is paid by invoices that are sent".to_owned(),
             Self::SubscriptionUnknown(_) => "subscription is not known".to_owned(),
             Self::SubscriptionNotOwned(_) => "caller may not bill for this subscription".to_owned(),
+            Self::IdTaken(_) => "another request has this id".to_owned(),
             Self::TooManyOpen { kind: "subscription change", .. } => {
                 "caller has asked for too many subscription changes".to_owned()
             }
@@ -237,6 +241,7 @@ impl Refusal {
             }
             Self::Environment(given) | Self::Mode(given) | Self::Action(given) => shown(given.as_deref()),
             Self::Missing(column) => format!("{column} is null."),
+            Self::IdTaken(id) => format!("Id {id}."),
             Self::IncompleteSubject(column) => format!("{column} is null, the other is not."),
             Self::SubscriptionWithoutSubject => "subject_type and subject_id are null.".to_owned(),
             Self::Name(column) => {
@@ -380,6 +385,7 @@ impl Refusal {
             Self::SubscriptionUnknown(_) => "Sync it with payments.sync_stripe_objects(), or wait for its first event.",
             Self::TooManyOpen { kind: "subscription change", .. } => "Wait until the first of them is a day old.",
             Self::TooManyOpen { kind: "customer portal", .. } => "Use the one that was opened last, or wait.",
+            Self::IdTaken(_) => "Leave the id out: each request gets one of its own.",
             Self::TooManyOpen { .. } => {
                 "Go on with one of them (the same idempotency key gives it again), or wait until some have ended."
             }

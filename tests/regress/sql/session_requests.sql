@@ -107,4 +107,35 @@ set local request.jwt.claims = '{"sub": "ada"}';
 select payments.claim_session_requests();
 select payments.postpone_session_request('00000000-0000-4000-8000-000000000003', '0');
 select count(*) from payments.request_leases;
+
+-- An id names one request, of whatever kind. Two that share one all the same (here past the guard), and a row whose own
+-- trigger fails, hold up no other.
+insert into payments.customer_portal_sessions (id, environment, subject_type, subject_id)
+values ('00000000-0000-4000-8000-000000000001', 'test', 'user', 'ada');
+insert into payments.checkout_sessions (id, environment, mode, line_items, success_url, cancel_url)
+values ('00000000-0000-4000-8000-000000000004', 'test', 'payment', '[{"price": "p"}]', 'https://a.example/',
+        'https://a.example/');
+reset role;
+delete from payments.request_leases;
+drop trigger if exists app on payments.checkout_sessions;
+delete from payments.checkout_sessions;
+delete from payments.customer_portal_sessions;
+set local session_replication_role = replica;
+insert into payments.checkout_sessions (id, environment, mode, line_items, success_url, cancel_url, created_at)
+select ('00000000-0000-4000-8000-00000000001' || n)::uuid, 'test', 'payment', '[{"price": "p"}]'::jsonb,
+       'https://a.example/', 'https://a.example/', now() - make_interval(mins => 10 - n)
+  from generate_series(1, 2) n
+union all
+select '00000000-0000-4000-8000-000000000013', 'test', 'payment', '[{"price": "p"}]'::jsonb, 'https://a.example/',
+       'https://a.example/', now() - interval '2 days';
+insert into payments.customer_portal_sessions (id, environment, subject_type, subject_id)
+values ('00000000-0000-4000-8000-000000000011', 'test', 'user', 'ada');
+set local session_replication_role = origin;
+create function pg_temp.fail() returns trigger language plpgsql as $$ begin raise 'the app''s own trigger'; end $$;
+create trigger fails before update on payments.checkout_sessions for each row when (old.id::text ~ '13$')
+  execute function pg_temp.fail();
+set local role project_admin;
+select * from pg_temp.claim(10);
+select right(session_id::text, 2) as id, last_error from payments.request_leases where last_error is not null;
+select * from pg_temp.claim(10);
 rollback;

@@ -129,6 +129,20 @@ select r ->> 'status' as status, r ->> 'last_error' as last_error
  where s.quantity = 5;
 select status, cancel_at from payments.subscriptions where stripe_subscription_id = 'sub_ada';
 
+-- What a change leaves out stays as the change before it said, also while no event has told that one.
+reset role;
+insert into payments.subscription_requests (environment, stripe_subscription_id, action, stripe_price_id)
+values ('test', 'sub_bob', 'change', 'price_big');
+update payments.subscription_requests set id = '00000000-0000-4000-8000-000000000002',
+       created_at = now() + interval '3 seconds'
+ where stripe_subscription_id = 'sub_bob' and stripe_price_id = 'price_big';
+insert into payments.subscription_requests (environment, stripe_subscription_id, action, quantity, status, request,
+                                            stripe_subscription_item_id, created_at, updated_at)
+select 'test', 'sub_bob', 'change', 7, 'completed', '{"params": {"items": [{"quantity": 7}]}}',
+       stripe_subscription_item_id, now(), now() + interval '1 second'
+  from payments.subscription_requests where id = '00000000-0000-4000-8000-000000000002';
+set local role project_admin;
+select payments.stripe_request('00000000-0000-4000-8000-000000000002') #>> '{params,items,0,quantity}' as quantity;
 -- It is told with the subscription's story.
 select story from payments.explain('sub_ada') where story ~ 'asked|request|will';
 
