@@ -21,7 +21,7 @@ for db in bench_none bench_hand bench_ours; do
   sql -d postgres -c "drop database if exists $db" -c "create database $db"
   sql -d $db -c 'create extension payments' -c 'select payments.create_app_tables()' > /dev/null
   sql -d $db -c "select payments.detach('fulfillment_jobs', 'fulfillment_jobs')" > /dev/null
-  [ $db = bench_ours ] || sql -d $db -c "select payments.detach(kind, target) from payments.attachments" > /dev/null
+  [ $db = bench_ours ] || sql -d $db -c "select payments.detach_by_name(kind, relation) from payments.attachments" > /dev/null
   sql -d $db -v payments="$payments" -f "$here/fulfillment.sql"
 done
 sql -d bench_hand -f "$here/fulfillment_by_hand.sql"

@@ -221,7 +221,7 @@ AS 'MODULE_PATHNAME', 'current_user_id_wrapper';
 -- functions of Rust between them, which are made where it says. LOCAL, so that CREATE EXTENSION puts the caller's back.
 set local search_path = pg_catalog, pg_temp;
 
--- Owner, runner and code are three. payments_owner owns the schema and its tables, and only fixed DDL of ours runs as it.
+-- Owner, runner and code are three. payments_owner owns both schemas and their tables, and only fixed DDL of ours runs as it.
 -- payments_definer writes the tables, and so an app's trigger there runs as it: it owns nothing. payments_registrar writes the three
 -- tables that say whose rights are used (granted_roles, subject_types, attachments), on which no app has a trigger. The functions stay with the
 -- superuser who installs them, and are executed with their caller's rights; those that need more take payments_definer's place
@@ -231,6 +231,8 @@ do $install$
 declare
   foreign_objects text;
   grantee text;
+  home text;
+  others text;
   ours text;
 begin
   if current_setting('server_encoding') <> 'UTF8' then
@@ -256,41 +258,59 @@ begin
     end if;
   end loop;
 
-  if not exists (select from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner
-                  where n.nspname = 'payments' and (r.rolsuper or r.rolname = 'payments_owner'))
-  then
-    raise exception 'schema payments exists and belongs to a role that cannot be trusted'
-      using errcode = 'insufficient_privilege',
-            detail = format('It is owned by %s, who could drop or replace what is in it.',
-                            (select pg_catalog.pg_get_userbyid(nspowner) from pg_catalog.pg_namespace where nspname = 'payments')),
-            hint = 'Look at what is in the schema; drop it or ALTER SCHEMA payments OWNER TO payments_owner, then install again.';
+  -- The two tables that point to an app's tables are in a schema of their own (subjects.sql). A dump that is being restored brings it.
+  if current_setting('row_security') <> 'off' and pg_catalog.to_regnamespace('payments_registry') is null then
+    create schema payments_registry;
   end if;
 
-  -- Whoever may create something in a schema that is there before us could leave a function in the place of one of ours, and
-  -- policies would call it. Whatever hangs on the schema counts: relations, functions, types, operators and the rest.
-  select string_agg(format('%s is owned by %s', pg_catalog.pg_describe_object(d.classid, d.objid, 0), r.rolname), ', '
-                    order by d.classid, d.objid) into foreign_objects
-    from pg_catalog.pg_depend d
-    join pg_catalog.pg_shdepend o on o.classid = d.classid and o.objid = d.objid and o.deptype = 'o'
-     and o.dbid = (select oid from pg_catalog.pg_database where datname = current_database())
-    join pg_catalog.pg_roles r on r.oid = o.refobjid
-   where d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = 'payments'::regnamespace
-     and not (r.rolsuper or r.rolname = 'payments_owner');
-  if foreign_objects is not null then
-    raise exception 'schema payments holds objects that belong to a role that cannot be trusted'
-      using errcode = 'insufficient_privilege', detail = foreign_objects,
-            hint = 'Give them to payments_owner if you trust them, or drop them, then install again.';
-  end if;
+  for home in select n.nspname from pg_catalog.pg_namespace n where n.nspname in ('payments', 'payments_registry') order by n.nspname loop
+    if not exists (select from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner
+                    where n.nspname = home and (r.rolsuper or r.rolname = 'payments_owner'))
+    then
+      raise exception 'schema % exists and belongs to a role that cannot be trusted', home
+        using errcode = 'insufficient_privilege',
+              detail = format('It is owned by %s, who could drop or replace what is in it.',
+                              (select pg_catalog.pg_get_userbyid(nspowner) from pg_catalog.pg_namespace where nspname = home)),
+              hint = format('Look at what is in it; drop it or ALTER SCHEMA %I OWNER TO payments_owner, then install again.', home);
+    end if;
 
-  alter schema payments owner to payments_owner;
-  -- And nobody else creates anything in it from now on, whatever was granted or is granted by default.
-  for grantee in
-    select distinct case e.grantee when 0 then 'public' else e.grantee::regrole::text end
-      from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) e
-     where n.nspname = 'payments' and e.privilege_type = 'CREATE' and e.grantee <> n.nspowner
-  loop
-    execute format('revoke create on schema payments from %s cascade', grantee);
+    -- Whoever may create something in a schema that is there before us could leave a function in the place of one of ours, and
+    -- policies would call it. Whatever hangs on the schema counts: relations, functions, types, operators and the rest.
+    select string_agg(format('%s is owned by %s', pg_catalog.pg_describe_object(d.classid, d.objid, 0), r.rolname), ', '
+                      order by d.classid, d.objid) into foreign_objects
+      from pg_catalog.pg_depend d
+      join pg_catalog.pg_shdepend o on o.classid = d.classid and o.objid = d.objid and o.deptype = 'o'
+       and o.dbid = (select oid from pg_catalog.pg_database where datname = current_database())
+      join pg_catalog.pg_roles r on r.oid = o.refobjid
+     where d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = home::regnamespace
+       and not (r.rolsuper or r.rolname = 'payments_owner');
+    if foreign_objects is not null then
+      raise exception 'schema % holds objects that belong to a role that cannot be trusted', home
+        using errcode = 'insufficient_privilege', detail = foreign_objects,
+              hint = 'Give them to payments_owner if you trust them, or drop them, then install again.';
+    end if;
+
+    execute format('alter schema %I owner to payments_owner', home);
+    -- And nobody else creates anything in it from now on, whatever was granted or is granted by default.
+    for grantee in
+      select distinct case e.grantee when 0 then 'public' else e.grantee::regrole::text end
+        from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) e
+       where n.nspname = home and e.privilege_type = 'CREATE' and e.grantee <> n.nspowner
+    loop
+      execute format('revoke create on schema %I from %s cascade', home, grantee);
+    end loop;
   end loop;
+
+  -- An installation whose own tables are gone may have left these. They say whose rights are used, and must not count again unasked.
+  if current_setting('row_security') <> 'off' and to_regclass('payments.facts') is null then
+    select string_agg(c.oid::regclass::text, ', ' order by c.relname) into others
+      from pg_catalog.pg_class c where c.relnamespace = 'payments_registry'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f');
+    if others is not null then
+      raise exception 'schema payments_registry is left from an installation whose tables are gone'
+        using errcode = 'object_not_in_prerequisite_state', detail = format('It holds: %s.', others),
+              hint = 'DROP SCHEMA payments_registry CASCADE, then install again.';
+    end if;
+  end if;
 end
 $install$;
 
@@ -331,6 +351,9 @@ begin
          where made.classid = 'pg_type'::regclass and t.oid = made.objid
            -- An array type has the privileges of its elements; since 18 it is a member too.
            and not exists (select from pg_catalog.pg_type e where e.typarray = t.oid)
+        union all
+        select 'schema', quote_ident(n.nspname), n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner))
+          from pg_catalog.pg_namespace n where made.classid = 'pg_namespace'::regclass and n.oid = made.objid
       ) m (kind, name, owner, acl)
      cross join lateral aclexplode(m.acl) e
      where e.grantee <> m.owner
@@ -341,7 +364,7 @@ begin
   for object in
     select c.oid::regclass as name, c.relkind
       from pg_catalog.pg_class c
-     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v')
+     where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'v')
      order by c.relkind = 'r' desc
   loop
     execute format('alter %s %s owner to payments_owner', case object.relkind when 'v' then 'view' else 'table' end, object.name);
@@ -363,13 +386,15 @@ begin
       execute format('grant execute on function %s to payments_owner, payments_definer, payments_registrar', object.name);
     end if;
   end loop;
-  grant usage on schema payments to payments_definer, payments_registrar;
+  for object in select n.nspname as name from pg_catalog.pg_namespace n where n.oid in (select payments.table_schemas()) loop
+    execute format('grant usage on schema %I to payments_definer, payments_registrar', object.name);
+  end loop;
 
   if current_setting('row_security') <> 'off' then
     for object in
       select c.oid::regclass as name, c.oid as relid, c.relname
         from pg_catalog.pg_class c
-       where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r'
+       where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r'
     loop
       execute format('alter table %s enable row level security', object.name);
       execute format('alter table %s force row level security', object.name);
@@ -398,8 +423,8 @@ begin
         execute format('alter trigger payments_touch_updated_at on %s depends on extension payments', object.name);
       end if;
     end loop;
-    -- explain() and doctor() read them.
-    grant select on payments.review, payments.unfulfilled_payments to payments_definer;
+    -- explain() and doctor() read the first two, and triggers of an app may read all.
+    grant select on payments.review, payments.unfulfilled_payments, payments.attachments, payments.subject_types to payments_definer;
   end if;
 
   for known in
@@ -441,7 +466,11 @@ begin
     select format('%s %s', case c.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end, c.oid::regclass) as name,
            exists (select from pg_catalog.pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e') as member
       from pg_catalog.pg_class c
-     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v', 'S')
+     where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'v', 'S')
+    union all
+    select format('schema %I', n.nspname),
+           exists (select from pg_catalog.pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e')
+      from pg_catalog.pg_namespace n where n.nspname = 'payments_registry'
     union all
     select format('function %s', p.oid::regprocedure),
            exists (select from pg_catalog.pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
@@ -517,18 +546,18 @@ begin
   -- A backend keeps what it knows of these tables until a change invalidates it. A price or its product that becomes known is no
   -- change, for what is unknown is not kept.
   for wanted in
-    select w.relation, w.name, format('%s on payments.%I %s', w.events, w.relation, w.rows) as definition
+    select w.relation, w.name, format('%s on %s %s', w.events, w.relation, w.rows) as definition
       from (values
-        ('attachments', 'invalidate_caches', 'after insert or update or delete', 'for each row'),
-        ('attachments', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
-        ('benefits', 'invalidate_caches', 'after insert or update or delete', 'for each row'),
-        ('benefits', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
-        ('granted_roles', 'invalidate_caches', 'after insert or update or delete', 'for each row'),
-        ('granted_roles', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
-        ('prices', 'invalidate_caches', 'after delete', 'for each row'),
-        ('prices', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
-        ('prices', 'invalidate_caches_before', 'before insert or update', 'for each statement'),
-        ('prices', 'invalidate_caches_of_change', 'after update', 'for each row when ('
+        ('payments_registry.attachments', 'invalidate_caches', 'after insert or update or delete', 'for each row'),
+        ('payments_registry.attachments', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
+        ('payments.benefits', 'invalidate_caches', 'after insert or update or delete', 'for each row'),
+        ('payments.benefits', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
+        ('payments.granted_roles', 'invalidate_caches', 'after insert or update or delete', 'for each row'),
+        ('payments.granted_roles', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
+        ('payments.prices', 'invalidate_caches', 'after delete', 'for each row'),
+        ('payments.prices', 'invalidate_caches_of_all', 'after truncate', 'for each statement'),
+        ('payments.prices', 'invalidate_caches_before', 'before insert or update', 'for each statement'),
+        ('payments.prices', 'invalidate_caches_of_change', 'after update', 'for each row when ('
           || 'old.environment <> new.environment or old.stripe_price_id <> new.stripe_price_id'
           || ' or (old.stripe_product_id is not null and old.stripe_product_id is distinct from new.stripe_product_id)'
           || ' or old.active <> new.active or old.type is distinct from new.type'
@@ -537,14 +566,14 @@ begin
           || ' or old.billing_scheme is distinct from new.billing_scheme)')
       ) as w(relation, name, events, rows)
      where not exists (select from pg_trigger t
-                        where t.tgrelid = format('payments.%I', w.relation)::regclass and t.tgname = w.name)
+                        where t.tgrelid = w.relation::regclass and t.tgname = w.name)
   loop
     execute format('create trigger %I %s execute function payments.invalidate_caches()', wanted.name, wanted.definition);
-    execute format('alter trigger %I on payments.%I depends on extension payments', wanted.name, wanted.relation);
+    execute format('alter trigger %I on %s depends on extension payments', wanted.name, wanted.relation);
     -- also where rows come by replication, which calls no trigger for a statement
-    execute format('alter table payments.%I enable always trigger %I', wanted.relation, wanted.name);
+    execute format('alter table %s enable always trigger %I', wanted.relation, wanted.name);
   end loop;
-  perform payments.make_projection_triggers(a.kind) from (select distinct kind from payments.attachments) a;
+  perform payments.make_projection_triggers(a.kind) from (select distinct kind from payments_registry.attachments) a;
 end
 $install$;
 
@@ -835,8 +864,9 @@ begin
     end if;
     if there is null then
       -- One that was made here is known by its policy, whatever it is called now.
-      select a.target::regclass into renamed
-        from payments.attachments a join pg_class c on c.oid = a.target
+      select a.target into renamed
+        from payments.attachments a
+        join pg_class c on exists (select from pg_namespace n where n.oid = c.relnamespace and format('%I.%I', n.nspname, c.relname) = a.target)
        where a.kind = wanted.kind and exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'admin')
          and (a.relation = format('%I.%I', schema, wanted.name) or c.relnamespace = to_regnamespace(quote_ident(schema)))
        limit 1;
@@ -906,11 +936,11 @@ as $$
   with held as (
     select a.grantee, 'pg_class'::regclass as class, c.oid, null::text as column_name, a.privilege_type, c.relowner as owner
       from pg_class c cross join lateral aclexplode(c.relacl) a
-     where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace) and c.relkind in ('r', 'v', 'm', 'p', 'S')
+     where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind in ('r', 'v', 'm', 'p', 'S')
     union all
     select a.grantee, 'pg_class'::regclass, c.oid, t.attname, a.privilege_type, c.relowner
       from pg_class c join pg_attribute t on t.attrelid = c.oid cross join lateral aclexplode(t.attacl) a
-     where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace)
+     where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace)
     union all
     select a.grantee, 'pg_proc'::regclass, p.oid, null, a.privilege_type, p.proowner
       from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
@@ -918,7 +948,7 @@ as $$
     union all
     select a.grantee, 'pg_namespace'::regclass, n.oid, null, a.privilege_type, n.nspowner
       from pg_namespace n cross join lateral aclexplode(n.nspacl) a
-     where n.nspname in ('payments', 'payments_secret')
+     where n.nspname in ('payments', 'payments_registry', 'payments_secret')
   )
   select distinct h.grantee, h.class, h.oid, h.column_name, h.privilege_type
     from held h
@@ -1020,7 +1050,7 @@ as $$
     from pg_roles r
     left join payments.granted_roles g on g.role = r.rolname and g.as_ = 'admin' and g.revoked_at is null
    cross join lateral (
-     select count(*) as n from payments.attachments a join pg_class c on c.oid = a.target where c.relowner = r.oid) owned
+     select count(*) as n from payments_registry.attachments a join pg_class c on c.oid = a.target where c.relowner = r.oid) owned
    where not r.rolsuper and (g.role is not null or owned.n > 0)
    order by owned.n desc, g.created_at, r.rolname
    limit 1
@@ -1032,7 +1062,7 @@ as $$
   with attached as materialized (
     select a.kind, a.relation, a.target, a.superuser_owner, payments.attached_columns(a.kind, a.columns) as columns,
            a.columns as known, c.oid, c.relowner, r.rolname, r.rolsuper
-      from payments.attachments a
+      from payments_registry.attachments a
       left join pg_class c on c.oid = a.target
       left join pg_roles r on r.oid = c.relowner
   ), altered as (
@@ -1086,7 +1116,7 @@ as $$
     from (select case when b.key is null then 'credits' else 'entitlements' end as what,
                  case when b.key is null then 'credit_ledger' else 'user_entitlements' end as kind
             from payments.benefits b) b
-   where not exists (select from payments.attachments a where a.kind = b.kind)
+   where not exists (select from payments_registry.attachments a where a.kind = b.kind)
    group by b.what, b.kind
 $$;
 
@@ -1096,7 +1126,7 @@ create function payments.registered_predicates()
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select t.subject_type, p.signature, p.owner, p.said, r.rolname, r.rolsuper
-    from payments.subject_types t
+    from payments_registry.subject_types t
    cross join lateral (values (t.predicate, t.owner, t.said_by_superuser), (t.use_predicate, t.use_owner, t.use_said_by_superuser)) as p (signature, owner, said)
     left join lateral (
       select f.proowner
@@ -1114,7 +1144,7 @@ as $$
   with looked_up as materialized (
     select t.*, c.oid, c.relkind, r.rolname, r.rolsuper,
            exists (select from pg_roles o where o.rolname = t.owner and not o.rolsuper) as owner_is_there
-      from payments.subject_types t
+      from payments_registry.subject_types t
       left join pg_class c on c.oid = t.members
       left join pg_roles r on r.oid = c.relowner
      where t.members is not null
@@ -1162,7 +1192,7 @@ as $$
   select false,
          format('%s, the membership table of %s, has no index that begins with %s: each look-up reads the whole table.', t.members, t.subject_type, t.user_column),
          format('create index%s on %s (%I)', case c.relkind when 'p' then '' else ' concurrently' end, t.members, t.user_column)
-    from payments.subject_types t
+    from payments_registry.subject_types t
     join pg_class c on c.oid = t.members and c.relkind in ('r', 'p', 'm')
     join pg_attribute a on a.attrelid = c.oid and a.attname = t.user_column and a.attnum > 0 and not a.attisdropped
    where payments.base_type(a.atttypid) in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)
@@ -1213,19 +1243,19 @@ as $$
   select false, format('%s belongs to %s, who can drop it or switch its row security off.', c.oid::regclass, pg_get_userbyid(c.relowner)),
          format('alter table %s owner to payments_owner', c.oid::regclass)
     from pg_class c
-   where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v') and pg_get_userbyid(c.relowner) <> 'payments_owner'
+   where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'v') and pg_get_userbyid(c.relowner) <> 'payments_owner'
   union all
-  select false, format('Schema payments belongs to %s, who can drop it.', r.rolname), 'alter schema payments owner to payments_owner'
+  select false, format('Schema %I belongs to %s, who can drop it.', n.nspname, r.rolname), format('alter schema %I owner to payments_owner', n.nspname)
     from pg_namespace n join pg_roles r on r.oid = n.nspowner
-   where n.nspname = 'payments' and r.rolname <> 'payments_owner' and not r.rolsuper
+   where n.nspname in ('payments', 'payments_registry') and r.rolname <> 'payments_owner' and not r.rolsuper
   union all
   select false, format('%s is unlogged: a crash empties it.', c.oid::regclass), format('alter table %s set logged', c.oid::regclass)
     from pg_class c
-   where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
+   where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
   union all
   select false, format('The index %s is not valid.', i.indexrelid::regclass), format('reindex index %s', i.indexrelid::regclass)
     from pg_index i join pg_class c on c.oid = i.indrelid
-   where c.relnamespace = 'payments'::regnamespace and not i.indisvalid
+   where c.relnamespace in (select payments.table_schemas()) and not i.indisvalid
 $$;
 
 -- Every trigger of ours, as the server writes it, and whether it fires on replicas too.
@@ -1233,66 +1263,66 @@ create function payments.own_triggers() returns table (relation text, name text,
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with ours as (
-    select c.relname::text as relation, t.name, t.body, false as always
+    select c.oid::regclass::text as relation, t.name, t.body, false as always
       from pg_class c
      cross join lateral (values
-       ('payments_truncate', 'BEFORE TRUNCATE ON payments.%I FOR EACH STATEMENT EXECUTE FUNCTION payments.refuse_truncate()', null),
-       ('payments_touch_updated_at', 'BEFORE UPDATE ON payments.%I FOR EACH ROW WHEN ((new.updated_at IS DISTINCT FROM now())) '
+       ('payments_truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION payments.refuse_truncate()', null),
+       ('payments_touch_updated_at', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN ((new.updated_at IS DISTINCT FROM now())) '
         'EXECUTE FUNCTION payments.touch_updated_at()', 'updated_at')) as t (name, body, column_name)
-     where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r'
+     where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r'
        and (t.column_name is null
             or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = t.column_name and not a.attisdropped))
     union all
-    select * from (values
-      ('checkout_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_checkout_session()', false),
-      ('customer_portal_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_portal_session()', false),
+    select 'payments.' || t.relation, t.name, t.body, t.always from (values
+      ('checkout_sessions', 'payments_guard', 'BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION payments.guard_checkout_session()', false),
+      ('customer_portal_sessions', 'payments_guard', 'BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION payments.guard_portal_session()', false),
       ('checkout_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, customer_email, line_items, success_url, cancel_url, '
        'idempotency_key, metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, '
-       'stripe_subscription_id, url, client_secret, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
+       'stripe_subscription_id, url, client_secret, last_error, raw ON %s FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
       ('customer_portal_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_customer_id, return_url, '
-       'configuration_id, url, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
-      ('subscription_requests', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW '
+       'configuration_id, url, last_error, raw ON %s FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
+      ('subscription_requests', 'payments_guard', 'BEFORE INSERT ON %s FOR EACH ROW '
        'EXECUTE FUNCTION payments.guard_subscription_request()', false),
       ('subscription_requests', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_subscription_id, stripe_price_id, '
-       'stripe_subscription_item_id, idempotency_key, stripe_invoice_id, last_error ON payments.%I FOR EACH ROW '
+       'stripe_subscription_item_id, idempotency_key, stripe_invoice_id, last_error ON %s FOR EACH ROW '
        'EXECUTE FUNCTION payments.keep_secrets_out()', false),
-      ('checkout_sessions', 'payments_session_inserted', 'AFTER INSERT ON payments.%I FOR EACH ROW '
+      ('checkout_sessions', 'payments_session_inserted', 'AFTER INSERT ON %s FOR EACH ROW '
        'WHEN ((new.stripe_checkout_session_id IS NOT NULL)) EXECUTE FUNCTION payments.on_session_linked()', false),
-      ('checkout_sessions', 'payments_session_linked', 'AFTER UPDATE OF stripe_checkout_session_id ON payments.%I FOR EACH ROW '
+      ('checkout_sessions', 'payments_session_linked', 'AFTER UPDATE OF stripe_checkout_session_id ON %s FOR EACH ROW '
        'WHEN (((new.stripe_checkout_session_id IS NOT NULL) AND (new.claimed_by_session IS NULL) AND (new.recovered_from IS NULL) AND '
        '(new.stripe_checkout_session_id IS DISTINCT FROM old.stripe_checkout_session_id))) EXECUTE FUNCTION payments.on_session_linked()', false),
-      ('payment_history', 'payments_adopted', 'AFTER INSERT ON payments.%I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT '
+      ('payment_history', 'payments_adopted', 'AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT '
        'EXECUTE FUNCTION payments.adopt_payments()', false),
       ('payment_history', 'payments_adopted_late', 'AFTER UPDATE OF stripe_payment_intent_id, stripe_checkout_session_id, stripe_invoice_id, '
-       'stripe_charge_id ON payments.%I FOR EACH ROW WHEN (new.by_backend) EXECUTE FUNCTION payments.adopt_payments()', false),
+       'stripe_charge_id ON %s FOR EACH ROW WHEN (new.by_backend) EXECUTE FUNCTION payments.adopt_payments()', false),
       ('stripe_customer_mappings', 'payments_mapping_changed', 'AFTER INSERT OR DELETE OR UPDATE OF environment, subject_type, subject_id, '
-       'stripe_customer_id ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.follow_mapping()', false),
-      ('stripe_customer_mappings', 'payments_own_mapping', 'BEFORE INSERT ON payments.%I FOR EACH ROW WHEN ((new.evidence_event_id IS NULL)) '
+       'stripe_customer_id ON %s FOR EACH ROW EXECUTE FUNCTION payments.follow_mapping()', false),
+      ('stripe_customer_mappings', 'payments_own_mapping', 'BEFORE INSERT ON %s FOR EACH ROW WHEN ((new.evidence_event_id IS NULL)) '
        'EXECUTE FUNCTION payments.on_mapping_changed()', false),
-      ('stripe_customer_mappings', 'payments_evidence_of_mapping', 'BEFORE UPDATE ON payments.%I FOR EACH ROW '
+      ('stripe_customer_mappings', 'payments_evidence_of_mapping', 'BEFORE UPDATE ON %s FOR EACH ROW '
        'EXECUTE FUNCTION payments.on_mapping_changed()', false),
-      ('prices', 'invalidate_caches', 'AFTER DELETE ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.invalidate_caches()', true),
-      ('prices', 'invalidate_caches_before', 'BEFORE INSERT OR UPDATE ON payments.%I FOR EACH STATEMENT '
+      ('prices', 'invalidate_caches', 'AFTER DELETE ON %s FOR EACH ROW EXECUTE FUNCTION payments.invalidate_caches()', true),
+      ('prices', 'invalidate_caches_before', 'BEFORE INSERT OR UPDATE ON %s FOR EACH STATEMENT '
        'EXECUTE FUNCTION payments.invalidate_caches()', true),
-      ('prices', 'invalidate_caches_of_change', 'AFTER UPDATE ON payments.%I FOR EACH ROW WHEN (((old.environment <> new.environment) OR '
+      ('prices', 'invalidate_caches_of_change', 'AFTER UPDATE ON %s FOR EACH ROW WHEN (((old.environment <> new.environment) OR '
        '(old.stripe_price_id <> new.stripe_price_id) OR ((old.stripe_product_id IS NOT NULL) AND (old.stripe_product_id IS DISTINCT FROM '
        'new.stripe_product_id)) OR (old.active <> new.active) OR (old.type IS DISTINCT FROM new.type) OR (old.recurring_interval IS DISTINCT '
        'FROM new.recurring_interval) OR (old.currency IS DISTINCT FROM new.currency) OR (old.unit_amount IS DISTINCT FROM new.unit_amount) OR '
-       '(old.billing_scheme IS DISTINCT FROM new.billing_scheme))) EXECUTE FUNCTION payments.invalidate_caches()', true)) as t
+       '(old.billing_scheme IS DISTINCT FROM new.billing_scheme))) EXECUTE FUNCTION payments.invalidate_caches()', true)) as t (relation, name, body, always)
     union all
     select c.relation, t.name, t.body, true
-      from (values ('attachments'), ('benefits'), ('granted_roles'), ('prices')) as c (relation)
+      from (values ('payments_registry.attachments'), ('payments.benefits'), ('payments.granted_roles'), ('payments.prices')) as c (relation)
      cross join (values
-       ('invalidate_caches', 'AFTER INSERT OR DELETE OR UPDATE ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.invalidate_caches()'),
-       ('invalidate_caches_of_all', 'AFTER TRUNCATE ON payments.%I FOR EACH STATEMENT EXECUTE FUNCTION payments.invalidate_caches()')) as t (name, body)
-     where not (c.relation = 'prices' and t.name = 'invalidate_caches')
+       ('invalidate_caches', 'AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION payments.invalidate_caches()'),
+       ('invalidate_caches_of_all', 'AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION payments.invalidate_caches()')) as t (name, body)
+     where not (c.relation = 'payments.prices' and t.name = 'invalidate_caches')
   )
   select o.relation, o.name, format('CREATE TRIGGER %I ', o.name) || format(o.body, o.relation), o.always
     from ours o
   union
   -- As attach() makes them; the server writes INSERT OR UPDATE and names in another case.
-  select p.relation, p.name, format('create trigger %I %s', p.name, p.definition), false
-    from (select distinct a.kind from payments.attachments a) a
+  select 'payments.' || p.relation, p.name, format('create trigger %I %s', p.name, p.definition), false
+    from (select distinct a.kind from payments_registry.attachments a) a
    cross join lateral payments.projection_triggers(a.kind) p
 $$;
 
@@ -1300,16 +1330,16 @@ create function payments.doctor_triggers() returns table (ok boolean, detail tex
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
-         format('The trigger %I on payments.%I %s.', o.name, o.relation,
+         format('The trigger %I on %s %s.', o.name, o.relation,
                 case when t.oid is null then 'is gone' when not m.same then 'was altered' when t.tgenabled = 'D' then 'is disabled'
                      else 'does not fire as it should' end),
-         case when m.same then format('alter table payments.%I enable%s trigger %I', o.relation, case when o.always then ' always' else '' end, o.name)
-              else format('do $fix$ begin %s; alter trigger %2$I on payments.%3$I depends on extension payments; '
-                          'alter table payments.%3$I enable%4$s trigger %2$I; end $fix$',
+         case when m.same then format('alter table %s enable%s trigger %I', o.relation, case when o.always then ' always' else '' end, o.name)
+              else format('do $fix$ begin %s; alter trigger %2$I on %3$s depends on extension payments; '
+                          'alter table %3$s enable%4$s trigger %2$I; end $fix$',
                           regexp_replace(o.definition, '^create trigger', 'create or replace trigger', 'i'), o.name, o.relation,
                           case when o.always then ' always' else '' end) end
     from payments.own_triggers() o
-    join pg_class c on c.relnamespace = 'payments'::regnamespace and c.relname = o.relation
+    join pg_class c on c.oid = to_regclass(o.relation)
     left join pg_trigger t on t.tgrelid = c.oid and t.tgname = o.name
    cross join lateral (select coalesce(lower(pg_get_triggerdef(t.oid)) = lower(o.definition), false) as same) m
    where not m.same or t.tgenabled <> case when o.always then 'A'::"char" else 'O'::"char" end
@@ -1335,7 +1365,7 @@ as $$
   select false, format('%s does not %s row security.', c.oid::regclass, case when c.relrowsecurity then 'force' else 'enable' end),
          format('alter table %s enable row level security, force row level security', c.oid::regclass)
     from pg_class c
-   where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace) and c.relkind = 'r'
+   where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r'
      and not (c.relrowsecurity and c.relforcerowsecurity)
    order by c.oid::regclass::text
 $$;
@@ -1351,12 +1381,12 @@ as $$
      ('payments', case when r.by_registrar then ' for select to payments_owner, payments_definer using (true)'
                        else ' to payments_owner, payments_definer using (true) with check (true)' end),
      ('payments_registrar', case when r.by_registrar then ' to payments_registrar using (true) with check (true)' end)) as p (name, body)
-   where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r' and p.body is not null
+   where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r' and p.body is not null
   union all
   select to_regclass(p.relation), p.name, p.ddl from payments.session_policies() p where to_regclass(p.relation) is not null
   union all
   select to_regclass(t.relation), p.name, d.ddl
-    from payments.subject_types s
+    from payments_registry.subject_types s
    cross join unnest('{payments.checkout_sessions,payments.customer_portal_sessions,payments.subscription_requests}'::text[]) as t (relation)
    cross join unnest('{select,insert}'::text[]) as c (command)
    cross join lateral payments.subject_policy(s.subject_type, c.command) as p (name)
@@ -1375,7 +1405,7 @@ as $$
   select false, format('The policy payments on %s does not let payments_definer in.', p.polrelid::regclass),
          format('alter policy payments on %s to payments_owner, payments_definer', p.polrelid::regclass)
     from pg_policy p
-    join pg_class c on c.oid = p.polrelid and c.relnamespace = 'payments'::regnamespace
+    join pg_class c on c.oid = p.polrelid and c.relnamespace in (select payments.table_schemas())
    where p.polname = 'payments' and not exists (select from pg_roles r where r.rolname = 'payments_definer' and r.oid = any (p.polroles))
   union all
   select false, format('The policy that lets the admin %s in is gone from %s table(s).', r.rolname, count(*)),
@@ -3094,7 +3124,7 @@ create function payments.unneeded_projection_triggers(kind text) returns setof t
 as $$
   select format('drop trigger if exists %I on payments.%I', w.name, w.relation)
     from payments.projection_triggers($1) w
-   where not exists (select from payments.attachments a cross join lateral payments.projection_triggers(a.kind) o
+   where not exists (select from payments_registry.attachments a cross join lateral payments.projection_triggers(a.kind) o
                       where o.name = w.name and o.relation = w.relation)
    order by w.relation, w.name
 $$;
@@ -3118,7 +3148,7 @@ create function payments.rename_target(kind text, old_name text, new_name text) 
 as $$
 begin
   perform payments.move_fulfillments(kind, old_name, new_name);
-  update payments.attachments a set relation = new_name, updated_at = now() where a.kind = rename_target.kind and a.relation = old_name;
+  update payments_registry.attachments a set relation = new_name, updated_at = now() where a.kind = rename_target.kind and a.relation = old_name;
 end
 $$;
 
@@ -3145,13 +3175,13 @@ declare
 begin
   loop
     select a.relation, format('%I.%I', n.nspname, c.relname) as name_now into renamed
-      from payments.attachments a join pg_class c on c.oid = a.target join pg_namespace n on n.oid = c.relnamespace
+      from payments_registry.attachments a join pg_class c on c.oid = a.target join pg_namespace n on n.oid = c.relnamespace
      where a.kind = follow_renames.kind and a.relation <> format('%I.%I', n.nspname, c.relname)
-     order by exists (select from payments.attachments o where o.kind = a.kind and o.relation = format('%I.%I', n.nspname, c.relname)),
+     order by exists (select from payments_registry.attachments o where o.kind = a.kind and o.relation = format('%I.%I', n.nspname, c.relname)),
               a.relation
      limit 1;
     exit when not found;
-    delete from payments.attachments a
+    delete from payments_registry.attachments a
      where a.kind = follow_renames.kind and a.relation = renamed.name_now and not exists (select from pg_class c where c.oid = a.target);
     if found then
       perform payments.let_go(kind, renamed.name_now);
@@ -3199,7 +3229,7 @@ begin
   select c.oid, c.relkind, c.relowner, n.nspname, c.relname, r.rolsuper, r.rolname into relation
     from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
    where c.oid = target;
-  if relation.relkind not in ('r', 'p', 'v') or relation.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema') then
+  if relation.relkind not in ('r', 'p', 'v') or relation.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema') then
     raise exception '% is not a table of the app', target
       using errcode = 'wrong_object_type', detail = format('It is a relation of kind %s in schema %s.', relation.relkind, relation.nspname),
             hint = 'Attach an ordinary table, partitioned table or view of your own.';
@@ -3241,7 +3271,7 @@ begin
   end if;
 
   perform payments.follow_renames(kind);
-  insert into payments.attachments as a (kind, relation, target, columns, subject_type, numbered, superuser_owner)
+  insert into payments_registry.attachments as a (kind, relation, target, columns, subject_type, numbered, superuser_owner)
   values (kind, format('%I.%I', relation.nspname, relation.relname), target, known,
           case when kind = 'billing_status' then coalesce(columns ->> 'for', 'team') end,
           kind = 'credit_ledger' and payments.is_serial_column(target, known -> 'id' ->> 'column'),
@@ -3261,10 +3291,24 @@ create function payments.detach(kind text, target regclass) returns boolean
 as 'MODULE_PATHNAME', 'run_named_registry';
 
 create function payments.detach_body(kind text, target regclass) returns boolean
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.take_off($1, $2, payments.outer_role()) $$;
+
+/* The same for a table that may be gone: by its name when it was attached, as payments.attachments has it. Raises 42501. */
+create function payments.detach_by_name(kind text, relation text) returns boolean
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_named_registry';
+
+create function payments.detach_by_name_body(kind text, relation text) returns boolean
+  language sql set search_path = pg_catalog, pg_temp
+as $$
+  select payments.take_off($1, (select a.target from payments_registry.attachments a where a.kind = $1 and a.relation = $2), payments.outer_role())
+$$;
+
+create function payments.take_off(kind text, target regclass, caller name) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-  caller constant text := payments.outer_role();
   detached text;
 begin
   if exists (select from pg_class c where c.oid = target and not pg_has_role(caller, c.relowner, 'USAGE')) then
@@ -3272,19 +3316,14 @@ begin
       using errcode = 'insufficient_privilege', detail = 'Only its owner can take the projection off it.',
             hint = 'Let its owner call detach.';
   end if;
-  delete from payments.attachments a where a.kind = detach_body.kind and a.target = detach_body.target returning a.relation into detached;
+  delete from payments_registry.attachments a where a.kind = take_off.kind and a.target = take_off.target returning a.relation into detached;
   perform payments.let_go(kind, detached);
-  if not exists (select from payments.attachments a where a.kind = detach_body.kind) then
+  if not exists (select from payments_registry.attachments a where a.kind = take_off.kind) then
     perform payments.drop_projection_triggers(kind);
   end if;
   return detached is not null;
 end
 $$;
-
-/* The same for a table that may be gone: by its name when it was attached, as payments.attachments has it. Raises 42501. */
-create function payments.detach_by_name(kind text, relation text) returns boolean
-  language sql set search_path = pg_catalog, pg_temp
-as $$ select payments.detach($1, (select a.target from payments.attachments a where a.kind = $1 and a.relation = $2)) $$;
 
 -- Whether the projection is on a table already; if so, its triggers are made again where they are missing.
 create function payments.is_attached(kind text, target regclass) returns boolean
@@ -3295,7 +3334,7 @@ create function payments.is_attached_body(kind text, target regclass) returns bo
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not exists (select from payments.attachments a where a.kind = is_attached_body.kind and a.target = is_attached_body.target) then
+  if not exists (select from payments_registry.attachments a where a.kind = is_attached_body.kind and a.target = is_attached_body.target) then
     return false;
   end if;
   perform payments.make_projection_triggers(kind);
@@ -3315,7 +3354,8 @@ set local search_path = pg_catalog, pg_temp;
 -- Who may bill for what, and who may use what it bought: the registry of subject types. The look-up itself is in
 -- src/session/subject.rs.
 
--- members is a regclass so that a renamed table is still found; pg_dump writes its name. The predicate is text, since
+-- members is a regclass so that a renamed table is still found; pg_dump writes its name. What generates code from a schema
+-- stumbles over that type, so the table is in payments_registry, and the view says the name. The predicate is text, since
 -- pg_upgrade refuses a column of type regprocedure. owner: who owned the table or the predicate when it was registered, by name, as
 -- a dump goes to servers where he has another number. said_by_superuser: that was a superuser, and a superuser registered it. The
 -- same is known of the predicate for using. Other columns of names are text: what generates code from a schema reads no name.
@@ -3324,8 +3364,8 @@ begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  if to_regclass('payments.subject_types') is null then
-    create table payments.subject_types (
+  if to_regclass('payments_registry.subject_types') is null then
+    create table payments_registry.subject_types (
       subject_type text primary key,
       members regclass,
       subject_column text,
@@ -3348,6 +3388,16 @@ begin
       check (use_predicate is null or predicate is not null),
       check ((use_predicate is null) = (use_owner is null))
     );
+  end if;
+  -- members is null where a predicate decides, and where the table is gone. The view reads with its reader's rights, so the policies
+  -- of the table decide what he sees.
+  if to_regclass('payments.subject_types') is null then
+    create view payments.subject_types with (security_invoker = true) as
+    select t.subject_type,
+           (select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = t.members) as members,
+           t.subject_column, t.user_column, t.role_column, t.roles, t.use_roles, t.predicate, t.owner, t.said_by_superuser,
+           t.use_predicate, t.use_owner, t.use_said_by_superuser, t.created_at, t.updated_at
+      from payments_registry.subject_types t;
   end if;
 end
 $install$;
@@ -3486,7 +3536,7 @@ begin
     raise exception '% is not a table or view', members
       using errcode = '42809', detail = format('Its kind is %s.', target.relkind), hint = 'Pass a table or a view.';
   end if;
-  if target.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema', 'pg_toast') then
+  if target.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema', 'pg_toast') then
     raise exception '% is not a membership table of the app', members
       using errcode = '42501', detail = format('It is in schema %s.', target.nspname), hint = 'Pass a table of the app''s own.';
   end if;
@@ -3534,7 +3584,7 @@ begin
   said := payments.superuser_says(members::text, target.relowner, caller,
     'ALTER TABLE … OWNER TO a role of the app; or have a superuser call this, if nobody else can change what it runs.');
 
-  insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles, use_roles,
+  insert into payments_registry.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles, use_roles,
                                            owner, said_by_superuser)
   values (protect_subject_type_body.subject_type, members, subject_column, user_column, role_column, roles, use_roles,
           pg_get_userbyid(target.relowner), said)
@@ -3565,7 +3615,7 @@ begin
       using errcode = '22023', detail = format('Function: %s.', coalesce(predicate::text, 'null')),
             hint = 'Cast the ids inside the function, and return false where they are none.';
   end if;
-  if target.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema')
+  if target.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema')
      or not pg_has_role(caller, target.proowner, 'USAGE') then
     raise exception 'role % may not make % a predicate', caller, predicate
       using errcode = '42501', detail = format('It belongs to %s, as whom it would run.', pg_get_userbyid(target.proowner)),
@@ -3603,7 +3653,7 @@ begin
   select * into bill from payments.check_predicate(caller, predicate);
   select c.* into uses from payments.check_predicate(caller, use_predicate) c where use_predicate is not null;
 
-  insert into payments.subject_types as t (subject_type, predicate, owner, said_by_superuser, use_predicate, use_owner, use_said_by_superuser)
+  insert into payments_registry.subject_types as t (subject_type, predicate, owner, said_by_superuser, use_predicate, use_owner, use_said_by_superuser)
   values (protect_subject_type_body.subject_type, bill.signature, bill.owner, bill.said,
           uses.signature, uses.owner, coalesce(uses.said, false))
   on conflict on constraint subject_types_pkey do update
@@ -3625,7 +3675,7 @@ create function payments.unprotect_subject_type_body(subject_type text) returns 
 as $$
 begin
   perform payments.drop_subject_policies(subject_type);
-  delete from payments.subject_types t where t.subject_type = unprotect_subject_type_body.subject_type;
+  delete from payments_registry.subject_types t where t.subject_type = unprotect_subject_type_body.subject_type;
   return found;
 end
 $$;
@@ -3937,6 +3987,11 @@ begin
 end
 $install$;
 
+-- The schemas of our tables. No app's role has USAGE on the second one.
+create function payments.table_schemas() returns setof oid
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$ select n.oid from pg_namespace n where n.nspname in ('payments', 'payments_registry') $$;
+
 -- Functions by who may execute them; one that this version does not have is passed over.
 create function payments.granted_functions() returns table (as_ text, signature text)
   language sql immutable set search_path = pg_catalog, pg_temp
@@ -4113,7 +4168,10 @@ as $$
     ('admin', 'payments.fact_links', 'select'),
     ('admin', 'payments.recovered_sessions', 'select'),
     ('admin', 'payments.mapping_claims', 'select'),
-    ('admin', 'payments.active_entitlements', 'select')
+    ('admin', 'payments.active_entitlements', 'select'),
+    -- The tables of the two views of that name, which read with their reader's rights. No admin has USAGE on the schema.
+    ('admin', 'payments_registry.attachments', 'select'),
+    ('admin', 'payments_registry.subject_types', 'select')
 $$;
 
 -- What each includes: a member is also a guest, an admin is all but a webhook's caller.
@@ -4181,7 +4239,7 @@ as $$
   select format('drop policy %I on %s', o.polname, o.polrelid::regclass)
     from pg_roles r join pg_policy o on o.polname = payments.admin_policy(r.rolname)
    where r.oid = $1::oid and 'admin' in (select g.as_ from gone g)
-     and o.polrelid in (select c.oid from pg_class c where c.relnamespace = 'payments'::regnamespace)
+     and o.polrelid in (select c.oid from pg_class c where c.relnamespace in (select payments.table_schemas()))
   union all
   select format('revoke usage on schema payments from %s', $1)
    where not exists (select from left_as)
@@ -4267,12 +4325,12 @@ as $$
      select a.grantee, format('%s (%I)', a.privilege_type, t.attname)
        from pg_attribute t cross join lateral aclexplode(t.attacl) a
       where t.attrelid = c.oid and a.privilege_type = 'REFERENCES') e
-   where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v')
+   where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'p', 'v')
      and e.privilege_type ~ '^(TRUNCATE|TRIGGER|REFERENCES|MAINTAIN)'
      and e.grantee <> c.relowner
      and not (e.privilege_type = 'TRIGGER'
               and exists (select from payments.granted_privileges() p
-                           where p.as_ = 'admin' and p.relation = 'payments.' || c.relname and p.privileges ~ 'trigger')
+                           where p.as_ = 'admin' and p.relation = c.oid::regclass::text and p.privileges ~ 'trigger')
               and exists (select from payments.granted_roles g join pg_roles r on r.rolname = g.role
                            where r.oid = e.grantee and g.as_ = 'admin' and g.revoked_at is null))
 $$;
@@ -6017,10 +6075,10 @@ begin
     return;
   end if;
   -- Types of subjects that were registered before this table was made.
-  if to_regclass('payments.subject_types') is not null then
+  if to_regclass('payments_registry.subject_types') is not null then
     for statement in
       select d.ddl
-        from payments.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
+        from payments_registry.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
        where d.ddl like '% on payments.subscription\_requests %'
          and not exists (select from pg_policy p where p.polrelid = 'payments.subscription_requests'::regclass
                             and p.polname in (payments.subject_policy(t.subject_type, 'select'), payments.subject_policy(t.subject_type, 'insert')))
@@ -7052,9 +7110,10 @@ begin
   end if;
 
   -- relation is the table's name when it was attached: the ledger keeps it, whatever the table is called later. numbered: its
-  -- last line tells a balance. superuser_owner: somebody said that a superuser may own it.
-  if to_regclass('payments.attachments') is null then
-    create table payments.attachments (
+  -- last line tells a balance. superuser_owner: somebody said that a superuser may own it. target is a regclass in a schema of its own,
+  -- as subject_types.members is (subjects.sql).
+  if to_regclass('payments_registry.attachments') is null then
+    create table payments_registry.attachments (
       kind text not null
         check (kind = any ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}')),
       relation text not null,
@@ -7067,7 +7126,15 @@ begin
       updated_at timestamptz not null default now(),
       primary key (kind, relation)
     );
-    create unique index attachments_target_idx on payments.attachments (kind, target);
+    create unique index attachments_target_idx on payments_registry.attachments (kind, target);
+  end if;
+  -- target is null where the table is gone.
+  if to_regclass('payments.attachments') is null then
+    create view payments.attachments with (security_invoker = true) as
+    select a.kind, a.relation,
+           (select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = a.target) as target,
+           a.columns, a.subject_type, a.numbered, a.superuser_owner, a.created_at, a.updated_at
+      from payments_registry.attachments a;
   end if;
 
   -- What a price gave when a line of a paid invoice was first looked at: it stays so, whatever becomes of the benefit. Without

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::error::Error;
 use crate::pg::cache::{Cache, cached};
-use crate::pg::catalog::payments_table;
+use crate::pg::catalog::{payments_table, registry_table};
 use crate::pg::slot::slot;
 use crate::pg::statement::{query, text};
 use crate::pg::{grant, our_role, role};
@@ -118,7 +118,7 @@ struct AppTableGrant {
 fn change_app_table_grants(role: pg_sys::Oid, as_: &str, give: bool) {
     definer::require_inside();
     // What an installation's script grants would be missing in a dump; and those tables keep what was granted before it.
-    if grant::is_installing() || payments_table(c"attachments") == pg_sys::InvalidOid {
+    if grant::is_installing() || registry_table(c"attachments") == pg_sys::InvalidOid {
         return;
     }
     let statement = if give { &APP_TABLE_GRANTS } else { &APP_TABLE_REVOKES };

@@ -33,6 +33,7 @@ export async function checkTypes(source) {
   const folder = mkdtempSync(join(tmpdir(), "payments-types-"));
   try {
     closedTypes(folder);
+    writeFileSync(join(folder, "package.json"), '{"type": "module"}');
     writeFileSync(join(folder, "checked.ts"), source);
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({
       compilerOptions: { strict: true, noEmit: true, skipLibCheck: true, module: "nodenext", target: "es2022", types: [] }, files: ["checked.ts"],

@@ -7,7 +7,7 @@ select pg_catalog.json_build_object(
                             and pg_catalog.quote_ident(c.attname) operator(pg_catalog.=) (a.columns operator(pg_catalog.#>>) '{created_at,column}')),
   'subject_type', a.subject_type, 'superuser_owner', a.superuser_owner,
   'name', pg_catalog.quote_ident(n.nspname) operator(pg_catalog.||) '.' operator(pg_catalog.||) pg_catalog.quote_ident(t.relname))::pg_catalog.text
-  from payments.attachments a
+  from payments_registry.attachments a
   left join pg_catalog.pg_class t on t.oid operator(pg_catalog.=) a.target
   left join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) t.relnamespace
  where a.kind operator(pg_catalog.=) $1

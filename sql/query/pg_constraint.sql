@@ -6,7 +6,7 @@ with written as (
    where n.nspname operator(pg_catalog.=) 'payments'::pg_catalog.name
      and c.relkind operator(pg_catalog.=) any (array['r'::pg_catalog."char", 'p'::pg_catalog."char"])
   union
-  select a.target::pg_catalog.oid from payments.attachments a
+  select a.target::pg_catalog.oid from payments_registry.attachments a
 ), near as (
   select w.oid from written w
   union

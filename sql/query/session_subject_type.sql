@@ -11,7 +11,7 @@ select pg_catalog.json_build_object(
          'use_predicate', case when t.use_predicate is not null then pg_catalog.json_build_object(
            'signature', t.use_predicate, 'owner', t.use_owner, 'said_by_superuser', t.use_said_by_superuser) end,
          'owner', t.owner, 'said_by_superuser', t.said_by_superuser)::pg_catalog.text
-  from payments.subject_types t
+  from payments_registry.subject_types t
  where t.subject_type operator(pg_catalog.=) $1;
 
 -- views_read: the views that a view reads through, itself included, and whether one asks with its reader's rights (one

@@ -17,7 +17,7 @@ select pg_catalog.to_json(d.ddl)::pg_catalog.text from payments.role_grants($1::
 select pg_catalog.json_build_object(
          'owner', c.relowner::pg_catalog.int8,
          'statement', pg_catalog.format('grant %s on %s to %s', granted.privileges, c.oid::pg_catalog.regclass, $1::pg_catalog.regrole))::pg_catalog.text
-  from payments.attachments a
+  from payments_registry.attachments a
   join pg_catalog.pg_class c on c.oid operator(pg_catalog.=) a.target
   join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) c.relowner
  cross join payments.default_table_privileges(a.kind, $2) as granted (privileges)
@@ -31,7 +31,7 @@ select pg_catalog.json_build_object(
 select pg_catalog.json_build_object(
          'owner', c.relowner::pg_catalog.int8,
          'statement', pg_catalog.format('revoke %s on %s from %s cascade', gone.privileges, c.oid::pg_catalog.regclass, $1::pg_catalog.regrole))::pg_catalog.text
-  from payments.attachments a
+  from payments_registry.attachments a
   join pg_catalog.pg_class c on c.oid operator(pg_catalog.=) a.target
   join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) c.relowner
  cross join lateral (

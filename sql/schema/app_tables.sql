@@ -279,8 +279,9 @@ begin
     end if;
     if there is null then
       -- One that was made here is known by its policy, whatever it is called now.
-      select a.target::regclass into renamed
-        from payments.attachments a join pg_class c on c.oid = a.target
+      select a.target into renamed
+        from payments.attachments a
+        join pg_class c on exists (select from pg_namespace n where n.oid = c.relnamespace and format('%I.%I', n.nspname, c.relname) = a.target)
        where a.kind = wanted.kind and exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'admin')
          and (a.relation = format('%I.%I', schema, wanted.name) or c.relnamespace = to_regnamespace(quote_ident(schema)))
        limit 1;

@@ -257,7 +257,7 @@ create function payments.unneeded_projection_triggers(kind text) returns setof t
 as $$
   select format('drop trigger if exists %I on payments.%I', w.name, w.relation)
     from payments.projection_triggers($1) w
-   where not exists (select from payments.attachments a cross join lateral payments.projection_triggers(a.kind) o
+   where not exists (select from payments_registry.attachments a cross join lateral payments.projection_triggers(a.kind) o
                       where o.name = w.name and o.relation = w.relation)
    order by w.relation, w.name
 $$;
@@ -281,7 +281,7 @@ create function payments.rename_target(kind text, old_name text, new_name text) 
 as $$
 begin
   perform payments.move_fulfillments(kind, old_name, new_name);
-  update payments.attachments a set relation = new_name, updated_at = now() where a.kind = rename_target.kind and a.relation = old_name;
+  update payments_registry.attachments a set relation = new_name, updated_at = now() where a.kind = rename_target.kind and a.relation = old_name;
 end
 $$;
 
@@ -308,13 +308,13 @@ declare
 begin
   loop
     select a.relation, format('%I.%I', n.nspname, c.relname) as name_now into renamed
-      from payments.attachments a join pg_class c on c.oid = a.target join pg_namespace n on n.oid = c.relnamespace
+      from payments_registry.attachments a join pg_class c on c.oid = a.target join pg_namespace n on n.oid = c.relnamespace
      where a.kind = follow_renames.kind and a.relation <> format('%I.%I', n.nspname, c.relname)
-     order by exists (select from payments.attachments o where o.kind = a.kind and o.relation = format('%I.%I', n.nspname, c.relname)),
+     order by exists (select from payments_registry.attachments o where o.kind = a.kind and o.relation = format('%I.%I', n.nspname, c.relname)),
               a.relation
      limit 1;
     exit when not found;
-    delete from payments.attachments a
+    delete from payments_registry.attachments a
      where a.kind = follow_renames.kind and a.relation = renamed.name_now and not exists (select from pg_class c where c.oid = a.target);
     if found then
       perform payments.let_go(kind, renamed.name_now);
@@ -362,7 +362,7 @@ begin
   select c.oid, c.relkind, c.relowner, n.nspname, c.relname, r.rolsuper, r.rolname into relation
     from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
    where c.oid = target;
-  if relation.relkind not in ('r', 'p', 'v') or relation.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema') then
+  if relation.relkind not in ('r', 'p', 'v') or relation.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema') then
     raise exception '% is not a table of the app', target
       using errcode = 'wrong_object_type', detail = format('It is a relation of kind %s in schema %s.', relation.relkind, relation.nspname),
             hint = 'Attach an ordinary table, partitioned table or view of your own.';
@@ -404,7 +404,7 @@ begin
   end if;
 
   perform payments.follow_renames(kind);
-  insert into payments.attachments as a (kind, relation, target, columns, subject_type, numbered, superuser_owner)
+  insert into payments_registry.attachments as a (kind, relation, target, columns, subject_type, numbered, superuser_owner)
   values (kind, format('%I.%I', relation.nspname, relation.relname), target, known,
           case when kind = 'billing_status' then coalesce(columns ->> 'for', 'team') end,
           kind = 'credit_ledger' and payments.is_serial_column(target, known -> 'id' ->> 'column'),
@@ -424,10 +424,24 @@ create function payments.detach(kind text, target regclass) returns boolean
 as 'MODULE_PATHNAME', 'run_named_registry';
 
 create function payments.detach_body(kind text, target regclass) returns boolean
+  language sql set search_path = pg_catalog, pg_temp
+as $$ select payments.take_off($1, $2, payments.outer_role()) $$;
+
+/* The same for a table that may be gone: by its name when it was attached, as payments.attachments has it. Raises 42501. */
+create function payments.detach_by_name(kind text, relation text) returns boolean
+  language c set search_path = pg_catalog, pg_temp
+as 'MODULE_PATHNAME', 'run_named_registry';
+
+create function payments.detach_by_name_body(kind text, relation text) returns boolean
+  language sql set search_path = pg_catalog, pg_temp
+as $$
+  select payments.take_off($1, (select a.target from payments_registry.attachments a where a.kind = $1 and a.relation = $2), payments.outer_role())
+$$;
+
+create function payments.take_off(kind text, target regclass, caller name) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-  caller constant text := payments.outer_role();
   detached text;
 begin
   if exists (select from pg_class c where c.oid = target and not pg_has_role(caller, c.relowner, 'USAGE')) then
@@ -435,19 +449,14 @@ begin
       using errcode = 'insufficient_privilege', detail = 'Only its owner can take the projection off it.',
             hint = 'Let its owner call detach.';
   end if;
-  delete from payments.attachments a where a.kind = detach_body.kind and a.target = detach_body.target returning a.relation into detached;
+  delete from payments_registry.attachments a where a.kind = take_off.kind and a.target = take_off.target returning a.relation into detached;
   perform payments.let_go(kind, detached);
-  if not exists (select from payments.attachments a where a.kind = detach_body.kind) then
+  if not exists (select from payments_registry.attachments a where a.kind = take_off.kind) then
     perform payments.drop_projection_triggers(kind);
   end if;
   return detached is not null;
 end
 $$;
-
-/* The same for a table that may be gone: by its name when it was attached, as payments.attachments has it. Raises 42501. */
-create function payments.detach_by_name(kind text, relation text) returns boolean
-  language sql set search_path = pg_catalog, pg_temp
-as $$ select payments.detach($1, (select a.target from payments.attachments a where a.kind = $1 and a.relation = $2)) $$;
 
 -- Whether the projection is on a table already; if so, its triggers are made again where they are missing.
 create function payments.is_attached(kind text, target regclass) returns boolean
@@ -458,7 +467,7 @@ create function payments.is_attached_body(kind text, target regclass) returns bo
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not exists (select from payments.attachments a where a.kind = is_attached_body.kind and a.target = is_attached_body.target) then
+  if not exists (select from payments_registry.attachments a where a.kind = is_attached_body.kind and a.target = is_attached_body.target) then
     return false;
   end if;
   perform payments.make_projection_triggers(kind);

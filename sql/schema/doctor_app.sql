@@ -19,7 +19,7 @@ as $$
     from pg_roles r
     left join payments.granted_roles g on g.role = r.rolname and g.as_ = 'admin' and g.revoked_at is null
    cross join lateral (
-     select count(*) as n from payments.attachments a join pg_class c on c.oid = a.target where c.relowner = r.oid) owned
+     select count(*) as n from payments_registry.attachments a join pg_class c on c.oid = a.target where c.relowner = r.oid) owned
    where not r.rolsuper and (g.role is not null or owned.n > 0)
    order by owned.n desc, g.created_at, r.rolname
    limit 1
@@ -31,7 +31,7 @@ as $$
   with attached as materialized (
     select a.kind, a.relation, a.target, a.superuser_owner, payments.attached_columns(a.kind, a.columns) as columns,
            a.columns as known, c.oid, c.relowner, r.rolname, r.rolsuper
-      from payments.attachments a
+      from payments_registry.attachments a
       left join pg_class c on c.oid = a.target
       left join pg_roles r on r.oid = c.relowner
   ), altered as (
@@ -85,7 +85,7 @@ as $$
     from (select case when b.key is null then 'credits' else 'entitlements' end as what,
                  case when b.key is null then 'credit_ledger' else 'user_entitlements' end as kind
             from payments.benefits b) b
-   where not exists (select from payments.attachments a where a.kind = b.kind)
+   where not exists (select from payments_registry.attachments a where a.kind = b.kind)
    group by b.what, b.kind
 $$;
 
@@ -95,7 +95,7 @@ create function payments.registered_predicates()
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select t.subject_type, p.signature, p.owner, p.said, r.rolname, r.rolsuper
-    from payments.subject_types t
+    from payments_registry.subject_types t
    cross join lateral (values (t.predicate, t.owner, t.said_by_superuser), (t.use_predicate, t.use_owner, t.use_said_by_superuser)) as p (signature, owner, said)
     left join lateral (
       select f.proowner
@@ -113,7 +113,7 @@ as $$
   with looked_up as materialized (
     select t.*, c.oid, c.relkind, r.rolname, r.rolsuper,
            exists (select from pg_roles o where o.rolname = t.owner and not o.rolsuper) as owner_is_there
-      from payments.subject_types t
+      from payments_registry.subject_types t
       left join pg_class c on c.oid = t.members
       left join pg_roles r on r.oid = c.relowner
      where t.members is not null
@@ -161,7 +161,7 @@ as $$
   select false,
          format('%s, the membership table of %s, has no index that begins with %s: each look-up reads the whole table.', t.members, t.subject_type, t.user_column),
          format('create index%s on %s (%I)', case c.relkind when 'p' then '' else ' concurrently' end, t.members, t.user_column)
-    from payments.subject_types t
+    from payments_registry.subject_types t
     join pg_class c on c.oid = t.members and c.relkind in ('r', 'p', 'm')
     join pg_attribute a on a.attrelid = c.oid and a.attname = t.user_column and a.attnum > 0 and not a.attisdropped
    where payments.base_type(a.atttypid) in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)

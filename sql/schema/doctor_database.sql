@@ -34,19 +34,19 @@ as $$
   select false, format('%s belongs to %s, who can drop it or switch its row security off.', c.oid::regclass, pg_get_userbyid(c.relowner)),
          format('alter table %s owner to payments_owner', c.oid::regclass)
     from pg_class c
-   where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v') and pg_get_userbyid(c.relowner) <> 'payments_owner'
+   where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'v') and pg_get_userbyid(c.relowner) <> 'payments_owner'
   union all
-  select false, format('Schema payments belongs to %s, who can drop it.', r.rolname), 'alter schema payments owner to payments_owner'
+  select false, format('Schema %I belongs to %s, who can drop it.', n.nspname, r.rolname), format('alter schema %I owner to payments_owner', n.nspname)
     from pg_namespace n join pg_roles r on r.oid = n.nspowner
-   where n.nspname = 'payments' and r.rolname <> 'payments_owner' and not r.rolsuper
+   where n.nspname in ('payments', 'payments_registry') and r.rolname <> 'payments_owner' and not r.rolsuper
   union all
   select false, format('%s is unlogged: a crash empties it.', c.oid::regclass), format('alter table %s set logged', c.oid::regclass)
     from pg_class c
-   where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
+   where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
   union all
   select false, format('The index %s is not valid.', i.indexrelid::regclass), format('reindex index %s', i.indexrelid::regclass)
     from pg_index i join pg_class c on c.oid = i.indrelid
-   where c.relnamespace = 'payments'::regnamespace and not i.indisvalid
+   where c.relnamespace in (select payments.table_schemas()) and not i.indisvalid
 $$;
 
 -- Every trigger of ours, as the server writes it, and whether it fires on replicas too.
@@ -54,66 +54,66 @@ create function payments.own_triggers() returns table (relation text, name text,
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with ours as (
-    select c.relname::text as relation, t.name, t.body, false as always
+    select c.oid::regclass::text as relation, t.name, t.body, false as always
       from pg_class c
      cross join lateral (values
-       ('payments_truncate', 'BEFORE TRUNCATE ON payments.%I FOR EACH STATEMENT EXECUTE FUNCTION payments.refuse_truncate()', null),
-       ('payments_touch_updated_at', 'BEFORE UPDATE ON payments.%I FOR EACH ROW WHEN ((new.updated_at IS DISTINCT FROM now())) '
+       ('payments_truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION payments.refuse_truncate()', null),
+       ('payments_touch_updated_at', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN ((new.updated_at IS DISTINCT FROM now())) '
         'EXECUTE FUNCTION payments.touch_updated_at()', 'updated_at')) as t (name, body, column_name)
-     where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r'
+     where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r'
        and (t.column_name is null
             or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = t.column_name and not a.attisdropped))
     union all
-    select * from (values
-      ('checkout_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_checkout_session()', false),
-      ('customer_portal_sessions', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.guard_portal_session()', false),
+    select 'payments.' || t.relation, t.name, t.body, t.always from (values
+      ('checkout_sessions', 'payments_guard', 'BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION payments.guard_checkout_session()', false),
+      ('customer_portal_sessions', 'payments_guard', 'BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION payments.guard_portal_session()', false),
       ('checkout_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, customer_email, line_items, success_url, cancel_url, '
        'idempotency_key, metadata, status, stripe_checkout_session_id, stripe_customer_id, stripe_payment_intent_id, '
-       'stripe_subscription_id, url, client_secret, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
+       'stripe_subscription_id, url, client_secret, last_error, raw ON %s FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
       ('customer_portal_sessions', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_customer_id, return_url, '
-       'configuration_id, url, last_error, raw ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
-      ('subscription_requests', 'payments_guard', 'BEFORE INSERT ON payments.%I FOR EACH ROW '
+       'configuration_id, url, last_error, raw ON %s FOR EACH ROW EXECUTE FUNCTION payments.keep_secrets_out()', false),
+      ('subscription_requests', 'payments_guard', 'BEFORE INSERT ON %s FOR EACH ROW '
        'EXECUTE FUNCTION payments.guard_subscription_request()', false),
       ('subscription_requests', 'payments_secrets', 'BEFORE UPDATE OF subject_type, subject_id, stripe_subscription_id, stripe_price_id, '
-       'stripe_subscription_item_id, idempotency_key, stripe_invoice_id, last_error ON payments.%I FOR EACH ROW '
+       'stripe_subscription_item_id, idempotency_key, stripe_invoice_id, last_error ON %s FOR EACH ROW '
        'EXECUTE FUNCTION payments.keep_secrets_out()', false),
-      ('checkout_sessions', 'payments_session_inserted', 'AFTER INSERT ON payments.%I FOR EACH ROW '
+      ('checkout_sessions', 'payments_session_inserted', 'AFTER INSERT ON %s FOR EACH ROW '
        'WHEN ((new.stripe_checkout_session_id IS NOT NULL)) EXECUTE FUNCTION payments.on_session_linked()', false),
-      ('checkout_sessions', 'payments_session_linked', 'AFTER UPDATE OF stripe_checkout_session_id ON payments.%I FOR EACH ROW '
+      ('checkout_sessions', 'payments_session_linked', 'AFTER UPDATE OF stripe_checkout_session_id ON %s FOR EACH ROW '
        'WHEN (((new.stripe_checkout_session_id IS NOT NULL) AND (new.claimed_by_session IS NULL) AND (new.recovered_from IS NULL) AND '
        '(new.stripe_checkout_session_id IS DISTINCT FROM old.stripe_checkout_session_id))) EXECUTE FUNCTION payments.on_session_linked()', false),
-      ('payment_history', 'payments_adopted', 'AFTER INSERT ON payments.%I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT '
+      ('payment_history', 'payments_adopted', 'AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT '
        'EXECUTE FUNCTION payments.adopt_payments()', false),
       ('payment_history', 'payments_adopted_late', 'AFTER UPDATE OF stripe_payment_intent_id, stripe_checkout_session_id, stripe_invoice_id, '
-       'stripe_charge_id ON payments.%I FOR EACH ROW WHEN (new.by_backend) EXECUTE FUNCTION payments.adopt_payments()', false),
+       'stripe_charge_id ON %s FOR EACH ROW WHEN (new.by_backend) EXECUTE FUNCTION payments.adopt_payments()', false),
       ('stripe_customer_mappings', 'payments_mapping_changed', 'AFTER INSERT OR DELETE OR UPDATE OF environment, subject_type, subject_id, '
-       'stripe_customer_id ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.follow_mapping()', false),
-      ('stripe_customer_mappings', 'payments_own_mapping', 'BEFORE INSERT ON payments.%I FOR EACH ROW WHEN ((new.evidence_event_id IS NULL)) '
+       'stripe_customer_id ON %s FOR EACH ROW EXECUTE FUNCTION payments.follow_mapping()', false),
+      ('stripe_customer_mappings', 'payments_own_mapping', 'BEFORE INSERT ON %s FOR EACH ROW WHEN ((new.evidence_event_id IS NULL)) '
        'EXECUTE FUNCTION payments.on_mapping_changed()', false),
-      ('stripe_customer_mappings', 'payments_evidence_of_mapping', 'BEFORE UPDATE ON payments.%I FOR EACH ROW '
+      ('stripe_customer_mappings', 'payments_evidence_of_mapping', 'BEFORE UPDATE ON %s FOR EACH ROW '
        'EXECUTE FUNCTION payments.on_mapping_changed()', false),
-      ('prices', 'invalidate_caches', 'AFTER DELETE ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.invalidate_caches()', true),
-      ('prices', 'invalidate_caches_before', 'BEFORE INSERT OR UPDATE ON payments.%I FOR EACH STATEMENT '
+      ('prices', 'invalidate_caches', 'AFTER DELETE ON %s FOR EACH ROW EXECUTE FUNCTION payments.invalidate_caches()', true),
+      ('prices', 'invalidate_caches_before', 'BEFORE INSERT OR UPDATE ON %s FOR EACH STATEMENT '
        'EXECUTE FUNCTION payments.invalidate_caches()', true),
-      ('prices', 'invalidate_caches_of_change', 'AFTER UPDATE ON payments.%I FOR EACH ROW WHEN (((old.environment <> new.environment) OR '
+      ('prices', 'invalidate_caches_of_change', 'AFTER UPDATE ON %s FOR EACH ROW WHEN (((old.environment <> new.environment) OR '
        '(old.stripe_price_id <> new.stripe_price_id) OR ((old.stripe_product_id IS NOT NULL) AND (old.stripe_product_id IS DISTINCT FROM '
        'new.stripe_product_id)) OR (old.active <> new.active) OR (old.type IS DISTINCT FROM new.type) OR (old.recurring_interval IS DISTINCT '
        'FROM new.recurring_interval) OR (old.currency IS DISTINCT FROM new.currency) OR (old.unit_amount IS DISTINCT FROM new.unit_amount) OR '
-       '(old.billing_scheme IS DISTINCT FROM new.billing_scheme))) EXECUTE FUNCTION payments.invalidate_caches()', true)) as t
+       '(old.billing_scheme IS DISTINCT FROM new.billing_scheme))) EXECUTE FUNCTION payments.invalidate_caches()', true)) as t (relation, name, body, always)
     union all
     select c.relation, t.name, t.body, true
-      from (values ('attachments'), ('benefits'), ('granted_roles'), ('prices')) as c (relation)
+      from (values ('payments_registry.attachments'), ('payments.benefits'), ('payments.granted_roles'), ('payments.prices')) as c (relation)
      cross join (values
-       ('invalidate_caches', 'AFTER INSERT OR DELETE OR UPDATE ON payments.%I FOR EACH ROW EXECUTE FUNCTION payments.invalidate_caches()'),
-       ('invalidate_caches_of_all', 'AFTER TRUNCATE ON payments.%I FOR EACH STATEMENT EXECUTE FUNCTION payments.invalidate_caches()')) as t (name, body)
-     where not (c.relation = 'prices' and t.name = 'invalidate_caches')
+       ('invalidate_caches', 'AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION payments.invalidate_caches()'),
+       ('invalidate_caches_of_all', 'AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION payments.invalidate_caches()')) as t (name, body)
+     where not (c.relation = 'payments.prices' and t.name = 'invalidate_caches')
   )
   select o.relation, o.name, format('CREATE TRIGGER %I ', o.name) || format(o.body, o.relation), o.always
     from ours o
   union
   -- As attach() makes them; the server writes INSERT OR UPDATE and names in another case.
-  select p.relation, p.name, format('create trigger %I %s', p.name, p.definition), false
-    from (select distinct a.kind from payments.attachments a) a
+  select 'payments.' || p.relation, p.name, format('create trigger %I %s', p.name, p.definition), false
+    from (select distinct a.kind from payments_registry.attachments a) a
    cross join lateral payments.projection_triggers(a.kind) p
 $$;
 
@@ -121,16 +121,16 @@ create function payments.doctor_triggers() returns table (ok boolean, detail tex
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
-         format('The trigger %I on payments.%I %s.', o.name, o.relation,
+         format('The trigger %I on %s %s.', o.name, o.relation,
                 case when t.oid is null then 'is gone' when not m.same then 'was altered' when t.tgenabled = 'D' then 'is disabled'
                      else 'does not fire as it should' end),
-         case when m.same then format('alter table payments.%I enable%s trigger %I', o.relation, case when o.always then ' always' else '' end, o.name)
-              else format('do $fix$ begin %s; alter trigger %2$I on payments.%3$I depends on extension payments; '
-                          'alter table payments.%3$I enable%4$s trigger %2$I; end $fix$',
+         case when m.same then format('alter table %s enable%s trigger %I', o.relation, case when o.always then ' always' else '' end, o.name)
+              else format('do $fix$ begin %s; alter trigger %2$I on %3$s depends on extension payments; '
+                          'alter table %3$s enable%4$s trigger %2$I; end $fix$',
                           regexp_replace(o.definition, '^create trigger', 'create or replace trigger', 'i'), o.name, o.relation,
                           case when o.always then ' always' else '' end) end
     from payments.own_triggers() o
-    join pg_class c on c.relnamespace = 'payments'::regnamespace and c.relname = o.relation
+    join pg_class c on c.oid = to_regclass(o.relation)
     left join pg_trigger t on t.tgrelid = c.oid and t.tgname = o.name
    cross join lateral (select coalesce(lower(pg_get_triggerdef(t.oid)) = lower(o.definition), false) as same) m
    where not m.same or t.tgenabled <> case when o.always then 'A'::"char" else 'O'::"char" end
@@ -156,7 +156,7 @@ as $$
   select false, format('%s does not %s row security.', c.oid::regclass, case when c.relrowsecurity then 'force' else 'enable' end),
          format('alter table %s enable row level security, force row level security', c.oid::regclass)
     from pg_class c
-   where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace) and c.relkind = 'r'
+   where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r'
      and not (c.relrowsecurity and c.relforcerowsecurity)
    order by c.oid::regclass::text
 $$;
@@ -172,12 +172,12 @@ as $$
      ('payments', case when r.by_registrar then ' for select to payments_owner, payments_definer using (true)'
                        else ' to payments_owner, payments_definer using (true) with check (true)' end),
      ('payments_registrar', case when r.by_registrar then ' to payments_registrar using (true) with check (true)' end)) as p (name, body)
-   where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r' and p.body is not null
+   where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r' and p.body is not null
   union all
   select to_regclass(p.relation), p.name, p.ddl from payments.session_policies() p where to_regclass(p.relation) is not null
   union all
   select to_regclass(t.relation), p.name, d.ddl
-    from payments.subject_types s
+    from payments_registry.subject_types s
    cross join unnest('{payments.checkout_sessions,payments.customer_portal_sessions,payments.subscription_requests}'::text[]) as t (relation)
    cross join unnest('{select,insert}'::text[]) as c (command)
    cross join lateral payments.subject_policy(s.subject_type, c.command) as p (name)
@@ -196,7 +196,7 @@ as $$
   select false, format('The policy payments on %s does not let payments_definer in.', p.polrelid::regclass),
          format('alter policy payments on %s to payments_owner, payments_definer', p.polrelid::regclass)
     from pg_policy p
-    join pg_class c on c.oid = p.polrelid and c.relnamespace = 'payments'::regnamespace
+    join pg_class c on c.oid = p.polrelid and c.relnamespace in (select payments.table_schemas())
    where p.polname = 'payments' and not exists (select from pg_roles r where r.rolname = 'payments_definer' and r.oid = any (p.polroles))
   union all
   select false, format('The policy that lets the admin %s in is gone from %s table(s).', r.rolname, count(*)),

@@ -37,11 +37,11 @@ as $$
   with held as (
     select a.grantee, 'pg_class'::regclass as class, c.oid, null::text as column_name, a.privilege_type, c.relowner as owner
       from pg_class c cross join lateral aclexplode(c.relacl) a
-     where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace) and c.relkind in ('r', 'v', 'm', 'p', 'S')
+     where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind in ('r', 'v', 'm', 'p', 'S')
     union all
     select a.grantee, 'pg_class'::regclass, c.oid, t.attname, a.privilege_type, c.relowner
       from pg_class c join pg_attribute t on t.attrelid = c.oid cross join lateral aclexplode(t.attacl) a
-     where c.relnamespace in ('payments'::regnamespace, 'payments_secret'::regnamespace)
+     where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace)
     union all
     select a.grantee, 'pg_proc'::regclass, p.oid, null, a.privilege_type, p.proowner
       from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
@@ -49,7 +49,7 @@ as $$
     union all
     select a.grantee, 'pg_namespace'::regclass, n.oid, null, a.privilege_type, n.nspowner
       from pg_namespace n cross join lateral aclexplode(n.nspacl) a
-     where n.nspname in ('payments', 'payments_secret')
+     where n.nspname in ('payments', 'payments_registry', 'payments_secret')
   )
   select distinct h.grantee, h.class, h.oid, h.column_name, h.privilege_type
     from held h

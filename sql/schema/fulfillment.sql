@@ -43,9 +43,10 @@ begin
   end if;
 
   -- relation is the table's name when it was attached: the ledger keeps it, whatever the table is called later. numbered: its
-  -- last line tells a balance. superuser_owner: somebody said that a superuser may own it.
-  if to_regclass('payments.attachments') is null then
-    create table payments.attachments (
+  -- last line tells a balance. superuser_owner: somebody said that a superuser may own it. target is a regclass in a schema of its own,
+  -- as subject_types.members is (subjects.sql).
+  if to_regclass('payments_registry.attachments') is null then
+    create table payments_registry.attachments (
       kind text not null
         check (kind = any ('{orders,credit_ledger,user_entitlements,billing_status,fulfillment_jobs}')),
       relation text not null,
@@ -58,7 +59,15 @@ begin
       updated_at timestamptz not null default now(),
       primary key (kind, relation)
     );
-    create unique index attachments_target_idx on payments.attachments (kind, target);
+    create unique index attachments_target_idx on payments_registry.attachments (kind, target);
+  end if;
+  -- target is null where the table is gone.
+  if to_regclass('payments.attachments') is null then
+    create view payments.attachments with (security_invoker = true) as
+    select a.kind, a.relation,
+           (select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = a.target) as target,
+           a.columns, a.subject_type, a.numbered, a.superuser_owner, a.created_at, a.updated_at
+      from payments_registry.attachments a;
   end if;
 
   -- What a price gave when a line of a paid invoice was first looked at: it stays so, whatever becomes of the benefit. Without

@@ -19,6 +19,11 @@ begin
 end
 $install$;
 
+-- The schemas of our tables. No app's role has USAGE on the second one.
+create function payments.table_schemas() returns setof oid
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$ select n.oid from pg_namespace n where n.nspname in ('payments', 'payments_registry') $$;
+
 -- Functions by who may execute them; one that this version does not have is passed over.
 create function payments.granted_functions() returns table (as_ text, signature text)
   language sql immutable set search_path = pg_catalog, pg_temp
@@ -195,7 +200,10 @@ as $$
     ('admin', 'payments.fact_links', 'select'),
     ('admin', 'payments.recovered_sessions', 'select'),
     ('admin', 'payments.mapping_claims', 'select'),
-    ('admin', 'payments.active_entitlements', 'select')
+    ('admin', 'payments.active_entitlements', 'select'),
+    -- The tables of the two views of that name, which read with their reader's rights. No admin has USAGE on the schema.
+    ('admin', 'payments_registry.attachments', 'select'),
+    ('admin', 'payments_registry.subject_types', 'select')
 $$;
 
 -- What each includes: a member is also a guest, an admin is all but a webhook's caller.
@@ -263,7 +271,7 @@ as $$
   select format('drop policy %I on %s', o.polname, o.polrelid::regclass)
     from pg_roles r join pg_policy o on o.polname = payments.admin_policy(r.rolname)
    where r.oid = $1::oid and 'admin' in (select g.as_ from gone g)
-     and o.polrelid in (select c.oid from pg_class c where c.relnamespace = 'payments'::regnamespace)
+     and o.polrelid in (select c.oid from pg_class c where c.relnamespace in (select payments.table_schemas()))
   union all
   select format('revoke usage on schema payments from %s', $1)
    where not exists (select from left_as)
@@ -349,12 +357,12 @@ as $$
      select a.grantee, format('%s (%I)', a.privilege_type, t.attname)
        from pg_attribute t cross join lateral aclexplode(t.attacl) a
       where t.attrelid = c.oid and a.privilege_type = 'REFERENCES') e
-   where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'p', 'v')
+   where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'p', 'v')
      and e.privilege_type ~ '^(TRUNCATE|TRIGGER|REFERENCES|MAINTAIN)'
      and e.grantee <> c.relowner
      and not (e.privilege_type = 'TRIGGER'
               and exists (select from payments.granted_privileges() p
-                           where p.as_ = 'admin' and p.relation = 'payments.' || c.relname and p.privileges ~ 'trigger')
+                           where p.as_ = 'admin' and p.relation = c.oid::regclass::text and p.privileges ~ 'trigger')
               and exists (select from payments.granted_roles g join pg_roles r on r.rolname = g.role
                            where r.oid = e.grantee and g.as_ = 'admin' and g.revoked_at is null))
 $$;

@@ -31,6 +31,9 @@ begin
          where made.classid = 'pg_type'::regclass and t.oid = made.objid
            -- An array type has the privileges of its elements; since 18 it is a member too.
            and not exists (select from pg_catalog.pg_type e where e.typarray = t.oid)
+        union all
+        select 'schema', quote_ident(n.nspname), n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner))
+          from pg_catalog.pg_namespace n where made.classid = 'pg_namespace'::regclass and n.oid = made.objid
       ) m (kind, name, owner, acl)
      cross join lateral aclexplode(m.acl) e
      where e.grantee <> m.owner
@@ -41,7 +44,7 @@ begin
   for object in
     select c.oid::regclass as name, c.relkind
       from pg_catalog.pg_class c
-     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v')
+     where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'v')
      order by c.relkind = 'r' desc
   loop
     execute format('alter %s %s owner to payments_owner', case object.relkind when 'v' then 'view' else 'table' end, object.name);
@@ -63,13 +66,15 @@ begin
       execute format('grant execute on function %s to payments_owner, payments_definer, payments_registrar', object.name);
     end if;
   end loop;
-  grant usage on schema payments to payments_definer, payments_registrar;
+  for object in select n.nspname as name from pg_catalog.pg_namespace n where n.oid in (select payments.table_schemas()) loop
+    execute format('grant usage on schema %I to payments_definer, payments_registrar', object.name);
+  end loop;
 
   if current_setting('row_security') <> 'off' then
     for object in
       select c.oid::regclass as name, c.oid as relid, c.relname
         from pg_catalog.pg_class c
-       where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r'
+       where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r'
     loop
       execute format('alter table %s enable row level security', object.name);
       execute format('alter table %s force row level security', object.name);
@@ -98,8 +103,8 @@ begin
         execute format('alter trigger payments_touch_updated_at on %s depends on extension payments', object.name);
       end if;
     end loop;
-    -- explain() and doctor() read them.
-    grant select on payments.review, payments.unfulfilled_payments to payments_definer;
+    -- explain() and doctor() read the first two, and triggers of an app may read all.
+    grant select on payments.review, payments.unfulfilled_payments, payments.attachments, payments.subject_types to payments_definer;
   end if;
 
   for known in
@@ -141,7 +146,11 @@ begin
     select format('%s %s', case c.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end, c.oid::regclass) as name,
            exists (select from pg_catalog.pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e') as member
       from pg_catalog.pg_class c
-     where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v', 'S')
+     where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'v', 'S')
+    union all
+    select format('schema %I', n.nspname),
+           exists (select from pg_catalog.pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e')
+      from pg_catalog.pg_namespace n where n.nspname = 'payments_registry'
     union all
     select format('function %s', p.oid::regprocedure),
            exists (select from pg_catalog.pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')

@@ -3,7 +3,8 @@ set local search_path = pg_catalog, pg_temp;
 -- Who may bill for what, and who may use what it bought: the registry of subject types. The look-up itself is in
 -- src/session/subject.rs.
 
--- members is a regclass so that a renamed table is still found; pg_dump writes its name. The predicate is text, since
+-- members is a regclass so that a renamed table is still found; pg_dump writes its name. What generates code from a schema
+-- stumbles over that type, so the table is in payments_registry, and the view says the name. The predicate is text, since
 -- pg_upgrade refuses a column of type regprocedure. owner: who owned the table or the predicate when it was registered, by name, as
 -- a dump goes to servers where he has another number. said_by_superuser: that was a superuser, and a superuser registered it. The
 -- same is known of the predicate for using. Other columns of names are text: what generates code from a schema reads no name.
@@ -12,8 +13,8 @@ begin
   if current_setting('row_security') = 'off' then
     return;
   end if;
-  if to_regclass('payments.subject_types') is null then
-    create table payments.subject_types (
+  if to_regclass('payments_registry.subject_types') is null then
+    create table payments_registry.subject_types (
       subject_type text primary key,
       members regclass,
       subject_column text,
@@ -36,6 +37,16 @@ begin
       check (use_predicate is null or predicate is not null),
       check ((use_predicate is null) = (use_owner is null))
     );
+  end if;
+  -- members is null where a predicate decides, and where the table is gone. The view reads with its reader's rights, so the policies
+  -- of the table decide what he sees.
+  if to_regclass('payments.subject_types') is null then
+    create view payments.subject_types with (security_invoker = true) as
+    select t.subject_type,
+           (select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = t.members) as members,
+           t.subject_column, t.user_column, t.role_column, t.roles, t.use_roles, t.predicate, t.owner, t.said_by_superuser,
+           t.use_predicate, t.use_owner, t.use_said_by_superuser, t.created_at, t.updated_at
+      from payments_registry.subject_types t;
   end if;
 end
 $install$;
@@ -174,7 +185,7 @@ begin
     raise exception '% is not a table or view', members
       using errcode = '42809', detail = format('Its kind is %s.', target.relkind), hint = 'Pass a table or a view.';
   end if;
-  if target.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema', 'pg_toast') then
+  if target.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema', 'pg_toast') then
     raise exception '% is not a membership table of the app', members
       using errcode = '42501', detail = format('It is in schema %s.', target.nspname), hint = 'Pass a table of the app''s own.';
   end if;
@@ -222,7 +233,7 @@ begin
   said := payments.superuser_says(members::text, target.relowner, caller,
     'ALTER TABLE … OWNER TO a role of the app; or have a superuser call this, if nobody else can change what it runs.');
 
-  insert into payments.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles, use_roles,
+  insert into payments_registry.subject_types as t (subject_type, members, subject_column, user_column, role_column, roles, use_roles,
                                            owner, said_by_superuser)
   values (protect_subject_type_body.subject_type, members, subject_column, user_column, role_column, roles, use_roles,
           pg_get_userbyid(target.relowner), said)
@@ -253,7 +264,7 @@ begin
       using errcode = '22023', detail = format('Function: %s.', coalesce(predicate::text, 'null')),
             hint = 'Cast the ids inside the function, and return false where they are none.';
   end if;
-  if target.nspname in ('payments', 'payments_secret', 'pg_catalog', 'information_schema')
+  if target.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema')
      or not pg_has_role(caller, target.proowner, 'USAGE') then
     raise exception 'role % may not make % a predicate', caller, predicate
       using errcode = '42501', detail = format('It belongs to %s, as whom it would run.', pg_get_userbyid(target.proowner)),
@@ -291,7 +302,7 @@ begin
   select * into bill from payments.check_predicate(caller, predicate);
   select c.* into uses from payments.check_predicate(caller, use_predicate) c where use_predicate is not null;
 
-  insert into payments.subject_types as t (subject_type, predicate, owner, said_by_superuser, use_predicate, use_owner, use_said_by_superuser)
+  insert into payments_registry.subject_types as t (subject_type, predicate, owner, said_by_superuser, use_predicate, use_owner, use_said_by_superuser)
   values (protect_subject_type_body.subject_type, bill.signature, bill.owner, bill.said,
           uses.signature, uses.owner, coalesce(uses.said, false))
   on conflict on constraint subject_types_pkey do update
@@ -313,7 +324,7 @@ create function payments.unprotect_subject_type_body(subject_type text) returns 
 as $$
 begin
   perform payments.drop_subject_policies(subject_type);
-  delete from payments.subject_types t where t.subject_type = unprotect_subject_type_body.subject_type;
+  delete from payments_registry.subject_types t where t.subject_type = unprotect_subject_type_body.subject_type;
   return found;
 end
 $$;

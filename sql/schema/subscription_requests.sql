@@ -227,10 +227,10 @@ begin
     return;
   end if;
   -- Types of subjects that were registered before this table was made.
-  if to_regclass('payments.subject_types') is not null then
+  if to_regclass('payments_registry.subject_types') is not null then
     for statement in
       select d.ddl
-        from payments.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
+        from payments_registry.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
        where d.ddl like '% on payments.subscription\_requests %'
          and not exists (select from pg_policy p where p.polrelid = 'payments.subscription_requests'::regclass
                             and p.polname in (payments.subject_policy(t.subject_type, 'select'), payments.subject_policy(t.subject_type, 'insert')))

@@ -10,7 +10,7 @@ use super::target::Target;
 use super::target_kind::TargetKind;
 use crate::definer;
 use crate::pg::cache::{Cache, cached, watch};
-use crate::pg::catalog::payments_table;
+use crate::pg::catalog::registry_table;
 use crate::pg::slot::slot;
 use crate::pg::statement::{query, text};
 
@@ -22,7 +22,7 @@ struct Targets(RefCell<Cache<&'static str, Rc<Vec<Target>>>>);
 
 /// The app's tables of one kind, the first that was attached first.
 pub(super) fn targets(kind: TargetKind) -> Rc<Vec<Target>> {
-    cached(&slot::<Targets>().0, &[payments_table(c"attachments")], kind.name(), |kind| {
+    cached(&slot::<Targets>().0, &[registry_table(c"attachments")], kind.name(), |kind| {
         let found: Rc<Vec<Target>> = Rc::new(definer::read(|| FIND_TARGETS.read(&[text(*kind)])));
         found.iter().for_each(|target| watch(&[target.oid()]));
         (found, true)

@@ -238,7 +238,7 @@ fn project_late_price<'a>(
 
 /// Makes every backend read anew what it keeps of a table: the attachments, what prices give, or who is a guest.
 ///
-/// An AFTER trigger of `payments.attachments`, `payments.benefits`, `payments.prices` and `payments.granted_roles`; before a statement it notes that what this
+/// An AFTER trigger of `payments_registry.attachments`, `payments.benefits`, `payments.prices` and `payments.granted_roles`; before a statement it notes that what this
 /// transaction reads may be undone. SQLSTATE 39P01 on any other table.
 #[pg_trigger(
     sql = "create function payments.invalidate_caches() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
@@ -246,15 +246,22 @@ fn project_late_price<'a>(
 fn invalidate_caches<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
-    const TABLES: [&str; 4] = ["attachments", "benefits", "prices", "granted_roles"];
-    let ours = trigger.table_schema().is_ok_and(|schema| schema == "payments")
-        && trigger.table_name().is_ok_and(|table| TABLES.contains(&table.as_str()));
+    const TABLES: [(&str, &str); 4] = [
+        ("payments_registry", "attachments"),
+        ("payments", "benefits"),
+        ("payments", "prices"),
+        ("payments", "granted_roles"),
+    ];
+    let ours = trigger
+        .table_schema()
+        .and_then(|schema| Ok((schema, trigger.table_name()?)))
+        .is_ok_and(|(schema, table)| TABLES.contains(&(schema.as_str(), table.as_str())));
     match trigger.relid() {
         Ok(relation) if ours && trigger.event().fired_after() => cache::invalidate(relation),
         Ok(_) if ours => cache::mark_uncommitted(),
         _ => misplaced(
             "invalidate_caches",
-            "It invalidates something only as a trigger of payments.attachments, benefits, prices or granted_roles.",
+            "It invalidates something only as a trigger of payments_registry.attachments, payments.benefits, prices or granted_roles.",
             ATTACH,
         ),
     }

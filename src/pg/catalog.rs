@@ -1,6 +1,8 @@
 //! What the catalog says of relations, columns and functions.
 #![allow(unsafe_code)]
 
+use std::ffi::{CStr, CString};
+
 use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
@@ -34,13 +36,13 @@ pub(crate) fn qualified_name(relation: pg_sys::Oid) -> Option<String> {
             return None;
         }
         let quoted = pg_sys::quote_qualified_identifier(schema, name);
-        Some(std::ffi::CStr::from_ptr(quoted).to_string_lossy().into_owned())
+        Some(CStr::from_ptr(quoted).to_string_lossy().into_owned())
     }
 }
 
 /// The type of a column, under its domains; `None` where there is no such column.
 pub(crate) fn column_type(relation: pg_sys::Oid, column: &str) -> Option<pg_sys::Oid> {
-    let column = std::ffi::CString::new(column).ok()?;
+    let column = CString::new(column).ok()?;
     // SAFETY: look-ups in the server's caches, by a name that ends with a NUL.
     unsafe {
         let number = pg_sys::get_attnum(relation, column.as_ptr());
@@ -49,9 +51,18 @@ pub(crate) fn column_type(relation: pg_sys::Oid, column: &str) -> Option<pg_sys:
 }
 
 /// One of our tables.
-pub(crate) fn payments_table(name: &std::ffi::CStr) -> pg_sys::Oid {
+pub(crate) fn payments_table(name: &CStr) -> pg_sys::Oid {
+    table_of(c"payments", name)
+}
+
+/// One of the two that point to tables of the app.
+pub(crate) fn registry_table(name: &CStr) -> pg_sys::Oid {
+    table_of(c"payments_registry", name)
+}
+
+fn table_of(schema: &CStr, name: &CStr) -> pg_sys::Oid {
     // SAFETY: look-ups in the server's caches, by names that end with a NUL.
-    unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"payments".as_ptr(), true)) }
+    unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(schema.as_ptr(), true)) }
 }
 
 /// The function of a signature.
@@ -61,11 +72,11 @@ pub(crate) fn function_named(signature: &str) -> Option<pg_sys::Oid> {
 }
 
 /// A function's name; `None` where it is gone.
-pub(crate) fn function_name(function: pg_sys::Oid) -> Option<&'static std::ffi::CStr> {
+pub(crate) fn function_name(function: pg_sys::Oid) -> Option<&'static CStr> {
     // SAFETY: the name that is found is a copy in the current memory context, which outlives the caller's look at it.
     unsafe {
         let name = pg_sys::get_func_name(function);
-        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name))
+        (!name.is_null()).then(|| CStr::from_ptr(name))
     }
 }
 

@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use crate::pg::cache::{Cache, cached, watch};
-use crate::pg::catalog::payments_table;
+use crate::pg::catalog::registry_table;
 use crate::pg::guc::SearchPath;
 use crate::pg::role::RoleScope;
 use crate::pg::slot::slot;
@@ -33,7 +33,7 @@ struct Deferrable {
 struct Known(RefCell<Cache<(), Rc<Deferrable>>>);
 
 fn known() -> Rc<Deferrable> {
-    let attachments = payments_table(c"attachments");
+    let attachments = registry_table(c"attachments");
     if attachments == pg_sys::InvalidOid {
         return Rc::default();
     }

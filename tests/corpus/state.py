@@ -21,7 +21,7 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 def tables(connection):
     rows = connection.execute(
         """select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-            where n.nspname in ('payments', 'public') and c.relkind = 'r' order by 1"""
+            where n.nspname in ('payments', 'payments_registry', 'public') and c.relkind = 'r' order by 1"""
     )
     return [name for (name,) in rows if name not in SKIPPED]
 

@@ -1,7 +1,8 @@
 """Runs the ```sql blocks of a page: blocks.py PAGE DATABASE.
 
-In a block, '-- → a | b' after a query is what its first row shows, and '-- ✗ 42501' is the SQLSTATE that the statements
-before it, back to the last such mark, end with. `blocks.py --self-test` checks that wrong marks are noticed.
+In a block, '-- → a | b' after a query is what its first row shows, another such line below it is the next row, and '-- ✗ 42501'
+is the SQLSTATE that the statements before it, back to the last such mark, end with. `blocks.py --self-test` checks that wrong
+marks are noticed.
 """
 
 import re
@@ -19,39 +20,44 @@ def blocks(text):
 
 
 def steps(block):
-    """(statements, mark, value) in order; the last may have no mark."""
-    start = 0
+    """(statements, mark, values) in order; the last may have no mark. Arrows in a row are the rows of one query."""
+    start, found = 0, []
     for match in MARK.finditer(block):
-        yield block[start:match.start()], match[1], match[2].strip()
+        statements = block[start:match.start()]
+        if statements.strip() or match[1] != "→" or not found:
+            found.append((statements, match[1], []))
+        found[-1][2].append(match[2].strip())
         start = match.end()
     if block[start:].strip():
-        yield block[start:], None, None
+        found.append((block[start:], None, []))
+    return found
 
 
-def shown(cursor):
+def shown(cursor, count):
+    """The first rows of the last result."""
     while cursor.nextset():
         pass
-    row = cursor.fetchone() if cursor.description else None
-    return " | ".join("" if value is None else text(value) for value in row) if row else "(no rows)"
+    rows = cursor.fetchmany(count) if cursor.description else []
+    return [" | ".join("" if value is None else text(value) for value in row).strip() for row in rows] or ["(no rows)"]
 
 
 def text(value):
     return {True: "t", False: "f"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
-def run(connection, statements, mark, value):
+def run(connection, statements, mark, values):
     """What is wrong with a step, or None."""
     try:
         cursor = connection.execute(statements)
-        found = shown(cursor).strip() if mark == "→" else None
+        found = shown(cursor, len(values)) if mark == "→" else None
     except psycopg.Error as error:
         if mark == "✗":
-            return None if error.sqlstate == value else f"expected {value}, got {error.sqlstate}: {error}"
+            return None if [error.sqlstate] == values else f"expected {values}, got {error.sqlstate}: {error}"
         return f"{error.sqlstate}: {error}"
     if mark == "✗":
-        return f"expected {value}, and it succeeded"
-    if mark == "→" and found != value:
-        return f"expected {value}, found {found}"
+        return f"expected {values}, and it succeeded"
+    if mark == "→" and found != values:
+        return f"expected {values}, found {found}"
     return None
 
 
@@ -59,8 +65,8 @@ def problems(connection, page):
     """(steps, [(line, problem, statements)]) of a page's text."""
     count, found = 0, []
     for line, block in blocks(page):
-        for statements, mark, value in steps(block):
-            problem = run(connection, statements, mark, value)
+        for statements, mark, values in steps(block):
+            problem = run(connection, statements, mark, values)
             count += 1
             if problem:
                 found.append((line, problem, statements.strip()))
@@ -68,8 +74,10 @@ def problems(connection, page):
 
 
 def self_test():
-    wrong = ["select 1;\n-- → 2\n", "select 1;\n-- ✗ 22012\n", "select 1 / 0;\n-- ✗ 42501\n", "select 1 / 0;\n", "select no;\n-- → 1\n"]
-    right = ["select 1, true, null;\n-- → 1 | t | \n", "select 1 / 0;\n-- ✗ 22012\n", "select 1 where false;\n-- → (no rows)\n"]
+    wrong = ["select 1;\n-- → 2\n", "select 1;\n-- ✗ 22012\n", "select 1 / 0;\n-- ✗ 42501\n", "select 1 / 0;\n", "select no;\n-- → 1\n",
+             "values (1), (2);\n-- → 1\n-- → 3\n", "values (1);\n-- → 1\n-- → 1\n"]
+    right = ["select 1, true, null;\n-- → 1 | t | \n", "select 1 / 0;\n-- ✗ 22012\n", "select 1 where false;\n-- → (no rows)\n",
+             "values (1), (2), (3);\n-- → 1\n-- → 2\n"]
     with psycopg.connect(dbname="postgres", autocommit=True) as connection:
         for block in wrong + right:
             count, found = problems(connection, f"words\n```sql\n{block}```\n")

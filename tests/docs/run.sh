@@ -7,17 +7,29 @@ no_sql='SUMMARY README comparison' # pages of docs/ that show none
 
 page() { check "$1" "$python" "$here/blocks.py" "$root/$1" "$2"; grep '^#' "$work/check.out" || true; }
 
-# The reference names every function that somebody may call, every table that an admin may write, and every setting.
-names="select p.proname || '(' from payments.granted_functions() f join pg_proc p on p.oid = to_regprocedure(f.signature)
-  union select split_part(g.relation, '.', 2) from payments.granted_privileges() g where g.privileges ~ 'insert'
-  union select s.name from (select payments.metadata_prefix()) loaded, pg_settings s where s.name like 'payments.%'"
+# The reference names every function that somebody may call, with its arguments, their defaults and what it returns; every table that
+# an admin may write, and every setting. Of functions that are granted but internal, their name under "Helpers" is enough.
+names="select 'f', p.proname || '()', replace(replace(lower(format('%s(%s) → %s', p.proname,
+    regexp_replace(pg_get_function_arguments(p.oid), ' DEFAULT (''[^'']*''|[^,:]+)(::[a-z ]+(\[\])?)?', ' default \1', 'g'),
+    pg_get_function_result(p.oid))), 'timestamp with time zone', 'timestamptz'), 'payments.', '')
+    from payments.granted_functions() f join pg_proc p on p.oid = to_regprocedure(f.signature)
+  union select 't', '', split_part(g.relation, '.', 2) from payments.granted_privileges() g where g.privileges ~ 'insert'
+  union select 's', '', s.name from (select payments.metadata_prefix()) loaded, pg_settings s where s.name like 'payments.%'"
 reference_is_complete() {
-  local name missing=0
+  local what helper text missing=0 count=0 page=${1:-$root/docs/reference.md}
   fresh_database docs_names
-  while read -r name; do
-    grep -qF "\`$name" "$root/docs/reference.md" || { echo "not in docs/reference.md: $name"; missing=1; }
+  while IFS='|' read -r what helper text; do
+    count=$((count + 1))
+    grep -qF "\`$text\`" "$page" || { [ "$what" = f ] && sed -n '/^## Helpers/,$p' "$page" | grep -qF "\`$helper\`"; } ||
+      { echo "not in $page: $text"; missing=1; }
   done < <(sql -d docs_names -c "$names")
-  [ "$missing" = 0 ] && [ "$(sql -d docs_names -c "$names" | wc -l)" -gt 60 ]
+  [ "$missing" = 0 ] && [ "$count" -gt 60 ]
+}
+
+# A reference that says another default must be refused.
+lying_reference() {
+  sed "s/lease interval default '00:01:00'/lease interval default '00:02:00'/" "$root/docs/reference.md" > "$work/lying.md"
+  ! reference_is_complete "$work/lying.md" > "$work/lying.out" && [ "$(grep -c '^not in' "$work/lying.out")" = 1 ]
 }
 
 check 'the blocks of a page that lies are refused' "$python" "$here/blocks.py" --self-test
@@ -33,5 +45,6 @@ for file in "$root"/docs/*.md; do
     check "docs/$name.md has no SQL, as is known" grep -qw "$name" <<< "$no_sql"
   fi
 done
-check 'the reference names everything' reference_is_complete
+check 'the reference names everything, as it is' reference_is_complete
+check 'a reference with another default is refused' lying_reference
 finish

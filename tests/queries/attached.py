@@ -15,7 +15,7 @@ TRANSITION_TABLES = ("written", "was")
 def tables(connection):
     """The attached tables, with the types of their columns."""
     for kind, oid, relation, columns, numbered in connection.execute(
-        "select kind, target::oid::bigint, relation, columns, numbered from payments.attachments order by relation"
+        "select kind, target::oid::bigint, relation, columns, numbered from payments_registry.attachments order by relation"
     ).fetchall():
         types = dict(connection.execute(
             """select quote_ident(a.attname), format('%%I.%%I', n.nspname, t.typname) from pg_attribute a join pg_type t on t.oid = a.atttypid

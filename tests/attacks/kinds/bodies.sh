@@ -57,13 +57,13 @@ done
 said() { q -c "select distinct what, left(result, 120) from public.said"; }
 superuser_said() { is_true "select count(*) > 0 from public.said where what like '%outer_role%' and result in (select rolname from pg_roles where rolsuper)"; }
 registered() { is_true "select count(*) > 0 from payments.subject_types where said_by_superuser or use_said_by_superuser"; }
-attached() { is_true "select count(*) > 0 from payments.attachments where target = 'public.orders_of_superuser'::regclass"; }
+attached() { is_true "select count(*) > 0 from payments.attachments where target = 'public.orders_of_superuser'"; }
 silent() { is_true "select count(*) = 0 from public.said"; }
 # Every public function that a superuser may call and that fires one of these triggers.
 tries() {
   local name=$1
   shift
-  q -c "truncate public.said, payments.subject_types" -c "delete from payments.attachments where target = 'public.orders_of_superuser'::regclass" > /dev/null
+  q -c "truncate public.said, payments_registry.subject_types" -c "delete from payments.attachments where target = 'public.orders_of_superuser'" > /dev/null
   for first in $(seq "$(q -c "select count(*) from public.trials")"); do
     q -c "update public.trials set turn = (n = $first)::int * -1 from (select what as w, row_number() over (order by what) as n from public.trials) o where w = what" \
       -c "${1//@/$first}" > "$SCRATCH/$name.$first"

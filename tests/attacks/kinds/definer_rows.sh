@@ -37,11 +37,12 @@ declare
   result text;
 begin
   foreach attempt in array array[
-    $x$insert into payments.subject_types (subject_type, members, subject_column, user_column, owner, said_by_superuser)
+    $x$insert into payments_registry.subject_types (subject_type, members, subject_column, user_column, owner, said_by_superuser)
        values ('team', 'public.members_view', 'team', 'member', 'postgres', true)$x$,
-    $x$insert into payments.subject_types (subject_type, members, subject_column, user_column, role_column, roles, owner, said_by_superuser)
+    $x$insert into payments_registry.subject_types (subject_type, members, subject_column, user_column, role_column, roles, owner, said_by_superuser)
        values ('crew', 'public.members', 'team', 'member', 'role', array['owner'], 'postgres', true)$x$,
-    $x$update payments.attachments set target = 'public.orders_of_superuser', superuser_owner = true where kind = 'orders'$x$]
+    $x$update payments_registry.attachments set target = 'public.orders_of_superuser', superuser_owner = true where kind = 'orders'$x$,
+    $x$update payments.attachments set superuser_owner = true where kind = 'orders'$x$]
   loop
     begin
       execute attempt;

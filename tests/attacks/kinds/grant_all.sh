@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../attack.sh"
 q -c "create role stranger login" -c "create role mallory_role" -c "create schema strange authorization stranger"
 q -f "$here/sql/calls.sql" > "$SCRATCH/calls.sql"
-q -c "select format('table %s;', c.oid::regclass) from pg_class c where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v')" > "$SCRATCH/tables.sql"
+q -c "select format('table %s;', c.oid::regclass) from pg_class c where c.relnamespace in ('payments'::regnamespace, 'payments_registry'::regnamespace) and c.relkind in ('r', 'v')" > "$SCRATCH/tables.sql"
 for app in orders credit_ledger user_entitlements billing_status fulfillment_jobs; do echo "table public.$app;"; done >> "$SCRATCH/tables.sql"
 echo "# $(wc -l < "$SCRATCH/calls.sql") calls, $(wc -l < "$SCRATCH/tables.sql") relations"
 as() { # as WHO ARGUMENTS…
@@ -44,7 +44,7 @@ breaks() {
 dangerous="select count(*) > 0 from pg_class c cross join lateral (
     select a.grantee, a.privilege_type from aclexplode(c.relacl) a
     union all select a.grantee, a.privilege_type from pg_attribute t cross join lateral aclexplode(t.attacl) a where t.attrelid = c.oid) e
-  where c.relnamespace = 'payments'::regnamespace and e.privilege_type in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')
+  where c.relnamespace in ('payments'::regnamespace, 'payments_registry'::regnamespace) and e.privilege_type in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')
     and e.grantee in (0, 'anon'::regrole, 'authenticated'::regrole, 'stranger'::regrole)"
 keeps() { is_true "$dangerous"; }
 empties() {

@@ -9,7 +9,7 @@ again() { q -c "drop extension payments" -c "create extension payments"; }
 holds() {
   is_true "select has_schema_privilege('$1', 'payments', 'USAGE')
       or exists (select from pg_proc p where p.pronamespace = 'payments'::regnamespace and has_function_privilege('$1', p.oid, 'EXECUTE'))
-      or exists (select from pg_class c where c.relnamespace = 'payments'::regnamespace and c.relkind in ('r', 'v')
+      or exists (select from pg_class c where c.relnamespace in ('payments'::regnamespace, 'payments_registry'::regnamespace) and c.relkind in ('r', 'v')
                    and (has_any_column_privilege('$1', c.oid, 'SELECT, INSERT, UPDATE') or has_table_privilege('$1', c.oid, 'DELETE, TRIGGER')))
       or exists (select from pg_policy p where '$1'::regrole::oid = any (p.polroles)) or payments.is_admin_role('$1')"
 }

@@ -14,10 +14,10 @@ select distinct format(t.template, o.name, o.plain)
       from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname ~ '^payments'
     union all
     select 'trigger', format('%I on %s', t.tgname, t.tgrelid::regclass), quote_ident(t.tgname)
-      from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = 'payments'::regnamespace and not t.tgisinternal
+      from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace in ('payments'::regnamespace, 'payments_registry'::regnamespace) and not t.tgisinternal
     union all
     select 'policy', format('%I on %s', p.polname, p.polrelid::regclass), quote_ident(p.polname)
-      from pg_policy p join pg_class c on c.oid = p.polrelid where c.relnamespace = 'payments'::regnamespace
+      from pg_policy p join pg_class c on c.oid = p.polrelid where c.relnamespace in ('payments'::regnamespace, 'payments_registry'::regnamespace)
     union all
     select 'schema', n.nspname, n.nspname from pg_namespace n where n.nspname ~ '^payments'
     union all

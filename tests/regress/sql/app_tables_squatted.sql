@@ -75,7 +75,7 @@ set role app_member;
 select payments.create_app_tables('own');
 reset role;
 select a.kind, a.relation, c.relowner::regrole, a.superuser_owner
-  from payments.attachments a join pg_class c on c.oid = a.target order by 1, 2;
+  from payments.attachments a join pg_class c on c.oid = a.target::regclass order by 1, 2;
 -- What is attached stays so, whoever calls.
 select payments.create_app_tables('own');
 set role app_role;
@@ -91,4 +91,5 @@ select payments.attach('orders', 'mixed.orders');
 reset role;
 select payments.create_app_tables('mixed');
 select a.kind, a.relation, c.relowner::regrole, a.superuser_owner
-  from payments.attachments a join pg_class c on c.oid = a.target where a.relation like 'mixed.%' order by 1, 2;
+  from payments.attachments a join pg_class c on c.oid = a.target::regclass
+ where a.relation like 'mixed.%' order by 1, 2;

@@ -2,7 +2,7 @@
 -- tables.
 set client_min_messages = error;
 drop extension payments;
-drop schema payments cascade;
+drop schema payments, payments_registry cascade;
 reset client_min_messages;
 begin;
 alter default privileges grant all on tables to public;
@@ -20,6 +20,13 @@ select c.relname, r.rolname, string_agg(p.privilege, ', ' order by p.privilege) 
    and c.relkind in ('r', 'v', 'S')
    and has_table_privilege(r.rolname, c.oid, p.privilege)
  group by 1, 2 order by 1, 2;
+select n.nspname, a.grantee::regrole, a.privilege_type
+  from pg_namespace n cross join lateral aclexplode(n.nspacl) a
+ where n.nspname in ('payments_registry', 'payments_secret') and a.grantee <> n.nspowner order by 1, 2, 3;
+select c.relname, a.grantee::regrole, string_agg(a.privilege_type, ', ' order by a.privilege_type) as privileges
+  from pg_class c cross join lateral aclexplode(c.relacl) a
+ where c.relnamespace in ('payments_registry'::regnamespace, 'payments_secret'::regnamespace) and c.relkind = 'r'
+   and a.grantee <> c.relowner group by 1, 2 order by 1, 2;
 select p.oid::regprocedure as function, r.rolname as executable_by
   from pg_proc p, pg_roles r
  where p.pronamespace = 'payments'::regnamespace and r.rolname in ('anon', 'authenticated')

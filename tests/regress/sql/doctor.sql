@@ -33,13 +33,14 @@ select check_name, ok, fix,
   from payments.doctor() where check_name not in ('event types', 'settings');
 
 -- It knows every trigger and policy of ours, and each of its own checks. The policies of admins come with grant_role().
-select c.relname, t.tgname
+select t.tgrelid::regclass, t.tgname
   from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
- where c.relnamespace = 'payments'::regnamespace and p.pronamespace = 'payments'::regnamespace and not t.tgisinternal
-   and (c.relname, t.tgname) not in (select o.relation, o.name from payments.own_triggers() o);
+ where c.relnamespace in (select payments.table_schemas()) and p.pronamespace = 'payments'::regnamespace
+   and not t.tgisinternal
+   and (t.tgrelid::regclass::text, t.tgname) not in (select o.relation, o.name from payments.own_triggers() o);
 select p.polrelid::regclass, p.polname
   from pg_policy p join pg_class c on c.oid = p.polrelid
- where c.relnamespace = 'payments'::regnamespace and p.polname !~ '^admin_'
+ where c.relnamespace in (select payments.table_schemas()) and p.polname !~ '^admin_'
    and (p.polrelid, p.polname) not in (select o.relation, o.name from payments.own_policies() o);
 select p.proname from pg_proc p
  where p.proname ~ '^doctor_' and p.proname not in ('doctor_checks', 'doctor_body')
@@ -49,6 +50,7 @@ select p.proname from pg_proc p
 alter table payments.checkout_sessions disable trigger payments_guard;
 alter table payments.prices enable trigger invalidate_caches_of_change;
 drop trigger payments_session_linked on payments.checkout_sessions;
+drop trigger invalidate_caches on payments_registry.attachments;
 drop trigger project_payments_inserted on payments.payment_history;
 create or replace trigger payments_truncate before truncate on payments.facts for each statement
   execute function payments.touch_updated_at();
@@ -58,10 +60,11 @@ alter event trigger payments_grants disable;
 
 -- Row security and policies.
 alter table payments.facts no force row level security;
+alter table payments_registry.subject_types no force row level security;
 alter table payments_secret.webhook_secrets disable row level security;
 \i :mend
 drop policy payments on payments.products;
-drop policy payments_registrar on payments.attachments;
+drop policy payments_registrar on payments_registry.attachments;
 drop policy guest_insert on payments.checkout_sessions;
 drop policy subject_type_club_select on payments.checkout_sessions;
 drop policy admin_service_role on payments.products;
@@ -70,6 +73,7 @@ alter policy payments on payments.prices to payments_owner;
 
 -- Tables: another owner, unlogged.
 alter table payments.products owner to project_admin;
+alter schema payments_registry owner to project_admin;
 alter table payments.prices set unlogged;
 \i :mend
 
@@ -80,6 +84,8 @@ grant select on payments.webhook_events to public;
 grant execute on function payments.approve_live(text) to anon;
 grant usage, create on schema payments to reporting;
 grant usage on schema payments_secret to reporting;
+grant usage on schema payments_registry to reporting;
+grant select on payments_registry.subject_types to public;
 \i :mend
 revoke all on payments.checkout_sessions from authenticated;
 \i :mend

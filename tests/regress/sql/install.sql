@@ -13,6 +13,12 @@ select count(*) as not_owned_by_payments_owner
  where n.nspname = 'payments' and c.relkind in ('r', 'v', 'm', 'S', 'f')
    and pg_get_userbyid(c.relowner) <> 'payments_owner';
 
+-- So it is with the two tables that point to those of an app, and with their schema, where nobody else comes in.
+select c.relname, pg_get_userbyid(c.relowner) as owner from pg_class c
+ where c.relnamespace = 'payments_registry'::regnamespace and c.relkind in ('r', 'v', 'm', 'S', 'f') order by 1;
+select pg_get_userbyid(n.nspowner) as owner, a.grantee::regrole, a.privilege_type
+  from pg_namespace n cross join lateral aclexplode(n.nspacl) a where n.nspname = 'payments_registry' order by 2, 3;
+
 -- Data survives a plain DROP EXTENSION and is found again.
 insert into payments.products (environment, stripe_product_id, name) values ('test', 'prod_kept', 'Kept');
 drop extension payments;
@@ -40,11 +46,17 @@ select r, has_function_privilege(r, 'payments.approve_live(text)', 'EXECUTE') as
 -- A schema of that name that belongs to someone else is refused: its owner could drop or replace what is in it.
 drop extension payments;
 set client_min_messages = error;
-drop schema payments cascade;
+drop schema payments, payments_registry cascade;
 reset client_min_messages;
 begin;
 create role squatter;
 create schema payments authorization squatter;
+create extension payments;
+rollback;
+
+begin;
+create role squatter;
+create schema payments_registry authorization squatter;
 create extension payments;
 rollback;
 
@@ -54,6 +66,36 @@ create role squatter;
 create schema payments;
 create table payments.products (id int);
 alter table payments.products owner to squatter;
+create extension payments;
+rollback;
+
+-- One that says whose rights are used, above all.
+begin;
+create role squatter;
+create schema payments_registry;
+grant create, usage on schema payments_registry to squatter;
+set local role squatter;
+create table payments_registry.subject_types (subject_type text primary key, members regclass, subject_column text,
+  user_column text, role_column text, roles text[], use_roles text[], predicate text, owner text,
+  said_by_superuser boolean, use_predicate text, use_owner text, use_said_by_superuser boolean);
+insert into payments_registry.subject_types (subject_type, predicate, owner, said_by_superuser)
+values ('team', 'public.mine(text,text)', 'postgres', true);
+reset role;
+create extension payments;
+rollback;
+-- Given to a superuser, it is still of no installation of ours.
+begin;
+create schema payments_registry;
+create table payments_registry.subject_types (subject_type text);
+create extension payments;
+rollback;
+begin;
+create role squatter;
+create schema payments_registry;
+grant all on schema payments_registry to squatter;
+set local role squatter;
+create function payments_registry.planted() returns text language sql as $$ select 'planted' $$;
+reset role;
 create extension payments;
 rollback;
 

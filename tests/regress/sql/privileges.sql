@@ -35,9 +35,10 @@ select folded(replace(p.oid::regprocedure::text, ',', ', '), 70) as function,
   from pg_proc p where p.pronamespace = 'payments'::regnamespace order by p.oid::regprocedure::text collate "C";
 select count(*) as granted_to_public
   from (select proacl from pg_proc where pronamespace = 'payments'::regnamespace
-        union all select relacl from pg_class where relnamespace = 'payments'::regnamespace
+        union all select relacl from pg_class where relnamespace in (select payments.table_schemas())
         union all select typacl from pg_type where typnamespace = 'payments'::regnamespace
-        union all select nspacl from pg_namespace where nspname = 'payments') as a(acl), aclexplode(a.acl) e
+        union all select nspacl from pg_namespace where oid in (select payments.table_schemas())) as a(acl),
+       aclexplode(a.acl) e
  where e.grantee = 0;
 select count(*) as open_by_default from pg_proc where pronamespace = 'payments'::regnamespace and proacl is null;
 -- Every function pins its path, runs with its caller's rights, and belongs to the superuser who installed it; one that
@@ -58,7 +59,7 @@ select t.typname, e.grantee::regrole from pg_type t join pg_class c on c.oid = t
  where t.typnamespace = 'payments'::regnamespace and e.grantee <> t.typowner;
 -- Row security is on everywhere, forced on the sessions.
 select c.relname, c.relrowsecurity, c.relforcerowsecurity from pg_class c
- where c.relnamespace = 'payments'::regnamespace and c.relkind = 'r' order by 1;
+ where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r' order by 1;
 -- Two roles whose long names begin alike have a policy each.
 begin;
 create role a_role_with_a_very_long_name_that_goes_on_and_on_and_on_1;

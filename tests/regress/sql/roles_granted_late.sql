@@ -54,7 +54,7 @@ create schema other;
 create role late_too;
 set client_min_messages = error;
 select payments.create_app_tables('other');
-update payments.attachments set superuser_owner = false where target = 'other.orders'::regclass;
+update payments.attachments set superuser_owner = false where target = 'other.orders';
 select payments.grant_role('late_too', 'member');
 select has_table_privilege('late_too', 'other.orders', 'select') as without,
        has_table_privilege('late_too', 'other.credit_ledger', 'select') as with_it;

@@ -29,7 +29,6 @@ select s.object, s.column_name, format_type(s.type, null) as type
   from seen s
  where s.type in (select l.type from stumbling l);
 
--- But for two, which follow a table of the app that is renamed, and of which a dump writes the name.
 select * from stumbled_over order by object collate "C", column_name collate "C";
 
 -- What has one is noticed: in a table, in a view, as a result, in a row of a result, in an array and below a domain.
