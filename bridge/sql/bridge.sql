@@ -1,39 +1,39 @@
--- answers: says yes where the database can be reached.
+-- ping: returns a row if the database can be reached.
 select 'yes'::text;
 
--- claim_requests: hands out requests that wait to be sent to Stripe, each for this bridge alone until its lease ends.
--- $1 integer: how many; $2 text: the lease, an interval.
+-- claim_requests: claims waiting requests; no other bridge can claim them until the lease expires.
+-- $1 integer: the limit; $2 text: the lease, an interval.
 select pg_catalog.to_jsonb(r)::text
   from payments.claim_session_requests($1::integer, $2::text::interval) as r;
 
--- postpone_request: has a request tried again after a delay.
--- $1 text: the session; $2 text: the delay, an interval; $3 text: why.
+-- postpone_request: postpones a request; it can be claimed again after the delay.
+-- $1 text: the session; $2 text: the delay, an interval; $3 text: the reason.
 select payments.postpone_session_request($1::text::uuid, $2::text::interval, $3::text);
 
--- record_response: records what Stripe answered to a request.
--- $1 text: the session; $2 text: the answer's JSON.
+-- record_response: records Stripe's response to a request.
+-- $1 text: the session; $2 text: the response, JSON.
 select (payments.record_stripe_response($1::text::uuid, $2::text::jsonb) ->> 'status')::text;
 
--- record_error: records why a request failed for good.
+-- record_error: records why a request failed permanently.
 -- $1 text: the session; $2 text: the reason.
 select (payments.record_stripe_error($1::text::uuid, $2::text) ->> 'status')::text;
 
--- claim_reads: hands out what must be fetched from Stripe because a purchase waits for it.
--- $1 integer: how many; $2 text: the lease, an interval.
+-- claim_reads: claims lists that purchases wait for; no other bridge can claim them until the lease expires.
+-- $1 integer: the limit; $2 text: the lease, an interval.
 select pg_catalog.to_jsonb(r)::text
   from payments.claim_stripe_reads($1::integer, $2::text::interval) as r;
 
 -- sync_objects: projects objects that Stripe returned.
--- $1 text: the environment; $2 text: JSON, an array of objects and lists; $3 double precision: when the fetching began, in
+-- $1 text: the environment; $2 text: a JSON array of objects and lists; $3 double precision: when the fetch started, in
 -- seconds since 1970.
 select payments.sync_stripe_objects($1::text, $2::text::jsonb, pg_catalog.to_timestamp($3::double precision))::text;
 
--- receive_webhook: receives one delivery, verified and recorded when this is committed.
+-- receive_webhook: verifies and records one delivery.
 -- $1 text: the environment; $2 bytea: the raw body; $3 text: the Stripe-Signature header.
 select payments.receive_stripe_webhook($1::text, $2::bytea, $3::text)::text;
 
--- receive_webhooks: receives many deliveries in one transaction.
--- $1 text: the environment; $2 text[]: the raw bodies; $3 text[]: the headers, at the same places.
+-- receive_webhooks: verifies and records a batch of deliveries in one transaction.
+-- $1 text: the environment; $2 text[]: the raw bodies; $3 text[]: the Stripe-Signature headers, in the same order.
 select payments.receive_stripe_webhooks($1::text, $2::text[], $3::text[])::text;
 
 -- apply_event: applies an event that Stripe's API returned, unless it was applied before.
@@ -44,15 +44,15 @@ select payments.apply_stripe_event($1::text, $2::text::jsonb)::text;
 select pg_catalog.jsonb_agg(t order by t)::text
   from payments.handled_event_types() as t;
 
--- events_cursor: the event from which reading goes on; null before the first reading.
+-- events_cursor: the id of the event that reading resumes from; null before the first read.
 -- $1 text: the environment.
 select payments.events_cursor($1::text);
 
--- set_events_cursor: remembers the event from which reading goes on.
+-- set_events_cursor: stores the id of the event that reading resumes from.
 -- $1 text: the environment; $2 text: the event's id.
 select payments.set_events_cursor($1::text, $2::text);
 
--- connection: what is recorded of the environment's account and endpoint, whether it has a secret, and whether it is open.
+-- connection: the environment's account and webhook endpoint, whether it has a secret, and whether it is open.
 -- $1 text: the environment.
 select pg_catalog.jsonb_build_object(
          'account', c.stripe_account_id,
@@ -65,11 +65,11 @@ select pg_catalog.jsonb_build_object(
   left join payments.stripe_connections as c on c.environment = asked.environment
   left join payments.environments as e on e.environment = asked.environment;
 
--- stripe_version: the version of Stripe's API that requests are written in.
+-- stripe_version: the version of Stripe's API that requests are written for.
 select payments.stripe_version();
 
--- event_of_version_came: whether an event that this version rendered was delivered, signed, since the endpoint was made.
--- $1 text: the environment; $2 text: the version.
+-- received_event_of_version: whether a signed event in this API version was delivered since the endpoint was configured.
+-- $1 text: the environment; $2 text: the API version.
 select exists (
          select
            from payments.webhook_events as w
@@ -80,31 +80,31 @@ select exists (
             and w.payload ->> 'api_version' = $2::text)::text;
 
 -- set_secret: sets the secret that Stripe signs the environment's events with.
--- $1 text: the environment; $2 text: the secret; $3 text: how long the previous ones stay valid, an interval.
+-- $1 text: the environment; $2 text: the secret; $3 text: how long previous secrets stay valid, an interval.
 select payments.set_webhook_secret($1::text, $2::text, $3::text::interval);
 
--- set_account: says which Stripe account is the environment's own.
--- $1 text: the environment; $2 text: the account.
+-- set_account: records the environment's Stripe account.
+-- $1 text: the environment; $2 text: the id of the account.
 select payments.set_stripe_account($1::text, $2::text);
 
 -- record_endpoint: records the endpoint that Stripe posts the environment's events to.
--- $1 text: the environment; $2 text: its id; $3 text: its url; $4 text: its version of Stripe's API.
+-- $1 text: the environment; $2 text: the endpoint's id; $3 text: its URL; $4 text: its version of Stripe's API.
 select payments.record_webhook_endpoint($1::text, $2::text, $3::text, $4::text);
 
--- sync_position: where a back-fill of this resource goes on; null at its beginning.
+-- sync_position: the id of the last object that an unfinished sync of the resource stored; null if there is none.
 -- $1 text: the environment; $2 text: the resource.
 select payments.sync_position($1::text, $2::text);
 
--- record_sync: records how far a back-fill of this resource is.
--- $1 text: the environment; $2 text: the resource; $3 text: the last object; $4 bigint: how many so far; $5 boolean: whether it
--- is finished; $6 text: what went wrong.
+-- record_sync: records the progress of a sync.
+-- $1 text: the environment; $2 text: the resource; $3 text: the id of the last object; $4 bigint: the number of objects in
+-- this step; $5 boolean: whether the sync is finished; $6 text: the error.
 select payments.record_sync($1::text, $2::text, $3::text, $4::bigint, $5::boolean, $6::text);
 
--- findings: what a careful admin would look at.
+-- findings: the results of payments.doctor().
 select pg_catalog.jsonb_build_object('check_name', f.check_name, 'ok', f.ok, 'detail', f.detail, 'fix', f.fix)::text
   from payments.doctor() as f;
 
--- keep_out_of_log: for this transaction, leaves statements and their parameters out of the server's log; only a superuser may.
+-- disable_statement_logging: keeps this transaction's statements and parameters out of the server's log; needs a superuser.
 select pg_catalog.set_config(s.name, s.value, true)
   from (values ('log_statement', 'none'),
                ('log_min_duration_statement', '-1'),
@@ -116,8 +116,8 @@ select pg_catalog.set_config(s.name, s.value, true)
                ('log_parameter_max_length_on_error', '0'),
                ('track_activities', 'off')) as s (name, value);
 
--- unknown_events: those of some events that were not processed.
--- $1 text: the environment; $2 text[]: their ids.
+-- unprocessed_events: which of these events were neither processed nor ignored.
+-- $1 text: the environment; $2 text[]: the ids of the events.
 select pg_catalog.to_json(asked.id)::text
   from pg_catalog.unnest($2::text[]) as asked (id)
  where not exists (

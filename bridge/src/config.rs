@@ -1,4 +1,4 @@
-//! The settings: a flag goes before the environment, and that before the file.
+//! Settings. A flag overrides the environment variable, which overrides the settings file.
 
 use std::net::SocketAddr;
 
@@ -12,10 +12,10 @@ use crate::environment::Environment;
 use crate::stripe::client::Stripe;
 use crate::stripe::key::Key;
 
-/// Reads a variable of the environment.
+/// Looks up an environment variable.
 type Variable = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// Where settings are read from besides the flags. Tests have an environment of their own.
+/// The environment variables and the settings file. Tests pass variables of their own.
 pub struct Sources {
     variable: Box<Variable>,
     file: File,
@@ -27,7 +27,7 @@ impl std::fmt::Debug for Sources {
     }
 }
 
-/// The settings file. It holds no secret, only the names of files that do.
+/// The settings file. It contains no secrets, only the names of files that contain them.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -46,10 +46,11 @@ struct File {
 }
 
 impl Sources {
-    /// The process's environment, and the file that a flag or `PAYMENTS_BRIDGE_CONFIG` names.
+    /// Reads the settings file that the flag or `PAYMENTS_BRIDGE_CONFIG` names. `variable` looks up an environment
+    /// variable.
     ///
     /// # Errors
-    /// Where the file cannot be read, or holds what it should not.
+    /// If the file cannot be read, or has an unknown or malformed setting.
     pub fn new(
         common: &Common,
         variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
@@ -58,7 +59,7 @@ impl Sources {
             None => File::default(),
             Some(name) => {
                 let text = std::fs::read_to_string(&name).with_context(|| format!("cannot read {name}"))?;
-                // The parser's own message quotes the line, which may hold what somebody should not have written there.
+                // The parser's full error quotes the line, which may contain a secret.
                 toml::from_str(&text)
                     .map_err(|error| anyhow::anyhow!("{name} cannot be read as settings: {}", error.message()))?
             }
@@ -71,68 +72,68 @@ impl Sources {
     }
 
     fn number(&self, flag: Option<usize>, name: &str, file: Option<usize>, default: usize) -> anyhow::Result<usize> {
-        let said = match (flag, self.variable(name)) {
+        let setting = match (flag, self.variable(name)) {
             (Some(flag), _) => Some(flag),
-            (None, Some(text)) => Some(text.parse().with_context(|| format!("{name} is no number"))?),
+            (None, Some(text)) => Some(text.parse().with_context(|| format!("{name} is not a number"))?),
             (None, None) => file,
         };
-        let number = said.unwrap_or(default);
+        let number = setting.unwrap_or(default);
         ensure!((1..=1000).contains(&number), "{name} must be from 1 to 1000");
         Ok(number)
     }
 
-    /// How much is logged, and how.
+    /// The log level and the log format.
     ///
     /// # Errors
-    /// Where the form is none.
+    /// If the format is unknown.
     pub fn log(&self, common: &Common) -> anyhow::Result<(String, LogFormat)> {
         let level =
             common.log.clone().or_else(|| self.variable("PAYMENTS_BRIDGE_LOG")).or_else(|| self.file.log.clone());
-        let said = self.variable("PAYMENTS_BRIDGE_LOG_FORMAT").or_else(|| self.file.log_format.clone());
-        let format = match (common.log_format, said.as_deref()) {
+        let setting = self.variable("PAYMENTS_BRIDGE_LOG_FORMAT").or_else(|| self.file.log_format.clone());
+        let format = match (common.log_format, setting.as_deref()) {
             (Some(format), _) => format,
             (None, None | Some("plain")) => LogFormat::Plain,
             (None, Some("json")) => LogFormat::Json,
-            (None, Some(_)) => bail!("the log's format must be plain or json"),
+            (None, Some(_)) => bail!("the log format must be plain or json"),
         };
         Ok((level.unwrap_or_else(|| "info".to_owned()), format))
     }
 
-    /// The database.
+    /// A connection pool for the database, with at most `connections` connections.
     ///
     /// # Errors
-    /// Where no address is given, or one that shows its password.
+    /// If no address is set, if it is malformed, or if a flag or the settings file contains a password.
     pub fn database(&self, common: &Common, connections: usize) -> anyhow::Result<Pool> {
         let authority = common
             .database_ca
             .clone()
             .or_else(|| self.variable("PAYMENTS_BRIDGE_DATABASE_CA"))
             .or_else(|| self.file.database_ca.clone());
-        let open = |address: &str| {
+        let without_password = |address: &str| {
             ensure!(
-                !holds_password(address),
-                "a password in a flag or in the settings file can be read by others: give the address in DATABASE_URL or DATABASE_URL_FILE"
+                !contains_password(address),
+                "others can read a password in a flag or in the settings file: set DATABASE_URL or DATABASE_URL_FILE"
             );
             Ok(SecretString::from(address.to_owned()))
         };
         let address = if let Some(flag) = &common.database_url {
-            open(flag)?
+            without_password(flag)?
         } else if let Some(address) = self.variable("DATABASE_URL") {
             SecretString::from(address)
         } else if let Some(file) = self.variable("DATABASE_URL_FILE").or_else(|| self.file.database_url_file.clone()) {
             secret_file(&file)?
         } else if let Some(address) = &self.file.database_url {
-            open(address)?
+            without_password(address)?
         } else {
             bail!("no database: set DATABASE_URL, DATABASE_URL_FILE or --database-url")
         };
         Pool::new(&address, self.variable("PGPASSWORD").map(SecretString::from), authority.as_deref(), connections)
     }
 
-    /// Stripe's API, as an environment's key sees it; none where it has no key.
+    /// A Stripe client with the environment's key, or `None` if no key is set.
     ///
     /// # Errors
-    /// Where the key is not one of this environment.
+    /// If the key is malformed or belongs to the other environment, or if Stripe's base URL is invalid.
     pub fn stripe(&self, common: &Common, environment: Environment) -> anyhow::Result<Option<Stripe>> {
         let (name, file) = match environment {
             Environment::Test => ("STRIPE_TEST_KEY", &self.file.stripe_test_key_file),
@@ -156,11 +157,11 @@ impl Sources {
         Ok(Some(Stripe::new(environment, &Key::new(environment, &key)?, &base)?))
     }
 
-    /// The same, where the command cannot do without.
+    /// A Stripe client with the environment's key, for a command that needs one.
     ///
     /// # Errors
-    /// Where the environment has no key, or a wrong one.
-    pub fn needed_stripe(&self, common: &Common, environment: Environment) -> anyhow::Result<Stripe> {
+    /// If no key is set, and as for [`Self::stripe`].
+    pub fn required_stripe(&self, common: &Common, environment: Environment) -> anyhow::Result<Stripe> {
         let name = environment.name().to_uppercase();
         self.stripe(common, environment)?
             .with_context(|| format!("no {environment} key: set STRIPE_{name}_KEY or STRIPE_{name}_KEY_FILE"))
@@ -169,7 +170,7 @@ impl Sources {
     /// The settings of `serve`.
     ///
     /// # Errors
-    /// Where one is none.
+    /// If a setting is invalid.
     pub fn serve(&self, flags: &Serve) -> anyhow::Result<ServeSettings> {
         let listen = flags
             .listen
@@ -185,7 +186,7 @@ impl Sources {
             Some(_) => bail!("PAYMENTS_BRIDGE_POLL must be true or false"),
         };
         Ok(ServeSettings {
-            listen: listen.parse().with_context(|| format!("{listen} is no address of the form HOST:PORT"))?,
+            listen: listen.parse().with_context(|| format!("{listen} is not an address of the form HOST:PORT"))?,
             poll,
             concurrency: self.number(flags.concurrency, "PAYMENTS_BRIDGE_CONCURRENCY", self.file.concurrency, 16)?,
             connections: self.number(flags.connections, "PAYMENTS_BRIDGE_CONNECTIONS", self.file.connections, 8)?,
@@ -196,13 +197,13 @@ impl Sources {
 /// The settings of `serve`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServeSettings {
-    /// Where webhooks are taken.
+    /// The address of the HTTP server.
     pub listen: SocketAddr,
-    /// Whether events are read every few seconds.
+    /// Whether events are polled every few seconds.
     pub poll: bool,
-    /// How many requests are sent at once.
+    /// The number of concurrent requests to Stripe.
     pub concurrency: usize,
-    /// How many connections are held.
+    /// The number of database connections, not counting the one that listens for notifications.
     pub connections: usize,
 }
 
@@ -211,8 +212,8 @@ fn secret_file(name: &str) -> anyhow::Result<SecretString> {
     Ok(SecretString::from(text.expose_secret().trim().to_owned()))
 }
 
-/// Whether an address of a database names a password: `//user:password@host`, `?password=` or `password=`.
-fn holds_password(address: &str) -> bool {
+/// Whether a database address contains a password: `//user:password@host`, `?password=` or `password=`.
+fn contains_password(address: &str) -> bool {
     let in_user = address.split_once("://").is_some_and(|(_, rest)| {
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
         authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
@@ -224,7 +225,7 @@ fn holds_password(address: &str) -> bool {
 mod tests {
     use std::io::Write as _;
 
-    use super::{Common, Environment, LogFormat, Serve, Sources, holds_password};
+    use super::{Common, Environment, LogFormat, Serve, Sources, contains_password};
 
     fn sources(text: &str, variables: &'static [(&str, &str)]) -> anyhow::Result<Sources> {
         let name = std::env::temp_dir().join(format!("payments-bridge-{:x}.toml", fastrand::u64(..)));
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_go_before_the_environment_and_that_before_the_file() -> anyhow::Result<()> {
+    fn a_flag_overrides_the_environment_which_overrides_the_file() -> anyhow::Result<()> {
         let file = "listen = '127.0.0.1:1'\nconcurrency = 3\nconnections = 4\nlog_format = 'json'";
         let sources =
             sources(file, &[("PAYMENTS_BRIDGE_CONCURRENCY", "5"), ("PAYMENTS_BRIDGE_LISTEN", "127.0.0.1:2")])?;
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_this_machine_alone() -> anyhow::Result<()> {
+    fn plain_http_is_only_for_this_machine() -> anyhow::Result<()> {
         let sources = sources("", &[("STRIPE_TEST_KEY", "sk_test_abc")])?;
         let at = |base: &str| {
             let common = Common { stripe_api_base: Some(base.to_owned()), ..Common::default() };
@@ -283,12 +284,12 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_an_address_is_seen() {
+    fn a_password_in_an_address_is_found() {
         for address in ["postgres://u:p@h/d", "host=h password=p", "postgres://h/d?password=p"] {
-            assert!(holds_password(address), "{address}");
+            assert!(contains_password(address), "{address}");
         }
         for address in ["postgres://u@h:5432/d", "host=h user=u", "postgres://h:5432/d?application_name=a:b@c"] {
-            assert!(!holds_password(address), "{address}");
+            assert!(!contains_password(address), "{address}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `doctor`: what `payments.doctor()` finds, and what only Stripe knows.
+//! `doctor`: the findings of `payments.doctor()`, and checks of the account and webhook endpoint at Stripe.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -10,60 +10,60 @@ use crate::stripe::client::Stripe;
 use crate::stripe::list;
 use crate::stripe::verdict::Reason;
 
-/// Looks, prints, and tells whether everything is well.
+/// Runs all checks and prints the findings, as JSON if `as_json` is true. Returns whether every check passed.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database fails during a check of Stripe.
 pub async fn run(database: &Pool, stripes: &[Stripe], as_json: bool) -> anyhow::Result<bool> {
     let mut findings = match database.findings().await {
         Ok(findings) => findings,
         Err(fault) => {
-            vec![bad("database", fault.to_string(), "check DATABASE_URL, the role's rights and the server's log")]
+            vec![failed("database", fault.to_string(), "check DATABASE_URL, the role's rights and the server's log")]
         }
     };
     for stripe in stripes {
-        findings.extend(of_stripe(database, stripe).await?);
+        findings.extend(check_stripe(database, stripe).await?);
     }
-    let all_well = findings.iter().all(|finding| finding.ok);
+    let all_ok = findings.iter().all(|finding| finding.ok);
     if as_json {
         let shown: Vec<_> = findings
             .iter()
             .map(|finding| json!({ "check_name": finding.check_name, "ok": finding.ok, "detail": finding.detail, "fix": finding.fix }))
             .collect();
-        println!("{}", json!({ "ok": all_well, "findings": shown }));
+        println!("{}", json!({ "ok": all_ok, "findings": shown }));
     } else {
         for finding in &findings {
             print(finding);
         }
-        let wrong = findings.iter().filter(|finding| !finding.ok).count();
-        println!("{} looked at, {wrong} to mend", findings.len());
+        let failures = findings.iter().filter(|finding| !finding.ok).count();
+        println!("{} checks, {failures} failed", findings.len());
     }
-    Ok(all_well)
+    Ok(all_ok)
 }
 
 fn print(finding: &Finding) {
     let detail = finding.detail.as_deref().unwrap_or_default();
     println!(
         "{} {}{}{detail}",
-        if finding.ok { "ok   " } else { "WRONG" },
+        if finding.ok { "ok    " } else { "FAILED" },
         finding.check_name,
         if detail.is_empty() { "" } else { ": " }
     );
     if let (false, Some(fix)) = (finding.ok, &finding.fix) {
-        println!("      → {fix}");
+        println!("       → {fix}");
     }
 }
 
-fn good(name: &str, detail: impl Into<String>) -> Finding {
+fn passed(name: &str, detail: impl Into<String>) -> Finding {
     Finding { check_name: name.to_owned(), ok: true, detail: Some(detail.into()), fix: None }
 }
 
-fn bad(name: &str, detail: impl Into<String>, fix: impl Into<String>) -> Finding {
+fn failed(name: &str, detail: impl Into<String>, fix: impl Into<String>) -> Finding {
     Finding { check_name: name.to_owned(), ok: false, detail: Some(detail.into()), fix: Some(fix.into()) }
 }
 
-/// What Stripe says of an environment.
-async fn of_stripe(database: &Pool, stripe: &Stripe) -> anyhow::Result<Vec<Finding>> {
+/// Checks the account, the webhook endpoint and the deliveries of one environment at Stripe.
+async fn check_stripe(database: &Pool, stripe: &Stripe) -> anyhow::Result<Vec<Finding>> {
     let environment = stripe.environment;
     let live = if environment.name() == "live" { " --live" } else { "" };
     let setup = format!("payments-bridge setup{live} --url https://…");
@@ -78,7 +78,7 @@ async fn of_stripe(database: &Pool, stripe: &Stripe) -> anyhow::Result<Vec<Findi
             let version = database.stripe_version().await?;
             findings.extend(endpoint(&named, &endpoints, &recorded, &types, &version, &setup));
         }
-        Err(reason) => findings.push(unknown(&named("endpoint"), &reason, "Webhook Endpoints: read")),
+        Err(reason) => findings.push(unavailable(&named("endpoint"), &reason, "Webhook Endpoints: read")),
     }
     findings.push(undelivered(database, stripe, &named("events")).await?);
     Ok(findings)
@@ -87,23 +87,26 @@ async fn of_stripe(database: &Pool, stripe: &Stripe) -> anyhow::Result<Vec<Findi
 async fn account(stripe: &Stripe, recorded: &Recorded, setup: &str) -> Finding {
     let name = format!("stripe_account_{}", stripe.environment);
     match (stripe.account().await, &recorded.account) {
-        (Ok(account), Some(recorded)) if account == *recorded => good(&name, account),
-        (Ok(account), Some(recorded)) => bad(
+        (Ok(account), Some(recorded)) if account == *recorded => passed(&name, account),
+        (Ok(account), Some(recorded)) => failed(
             &name,
-            format!("the key belongs to {account}, and the database's account is {recorded}"),
-            "give the bridge a key of the database's account",
+            format!("the key belongs to account {account}, but the database has recorded {recorded}"),
+            "give the bridge a key of the recorded account",
         ),
-        (Ok(account), None) => bad(&name, format!("the key belongs to {account}, and no account is recorded"), setup),
-        (Err(reason), _) => unknown(&name, &reason, "Account: read"),
+        (Ok(account), None) => {
+            failed(&name, format!("the key belongs to account {account}, but no account is recorded"), setup)
+        }
+        (Err(reason), _) => unavailable(&name, &reason, "Account: read"),
     }
 }
 
-/// What a restricted key may not see is not wrong.
-fn unknown(name: &str, reason: &Reason, right: &str) -> Finding {
+/// The finding for a check whose request to Stripe was refused or failed. A restricted key without the needed right
+/// does not fail the check.
+fn unavailable(name: &str, reason: &Reason, right: &str) -> Finding {
     if reason.status == Some(403) {
-        good(name, format!("unknown: the key lacks the right {right}"))
+        passed(name, format!("not checked: the key lacks the right {right}"))
     } else {
-        bad(name, reason.to_string(), "check the key, and https://status.stripe.com")
+        failed(name, reason.to_string(), "check the key, and https://status.stripe.com")
     }
 }
 
@@ -118,33 +121,40 @@ fn endpoint(
     let name = named("endpoint");
     let Some(id) = &recorded.endpoint_id else {
         return vec![if recorded.events_read_at.is_some() {
-            good(&name, "none is recorded: events are read by serve")
+            passed(&name, "no endpoint is recorded; serve reads the events")
         } else {
-            bad(&name, "none is recorded, and no events were read", format!("{setup}, or payments-bridge serve --poll"))
+            failed(
+                &name,
+                "no endpoint is recorded, and no events have been read",
+                format!("{setup}, or payments-bridge serve --poll"),
+            )
         }];
     };
     let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.id == *id) else {
-        return vec![bad(&name, format!("Stripe has no endpoint {id}"), setup)];
+        return vec![failed(&name, format!("Stripe has no endpoint {id}"), setup)];
     };
     let state = if endpoint.status == "enabled" {
-        good(&name, format!("{id} posts to {}", endpoint.url))
+        passed(&name, format!("{id} posts to {}", endpoint.url))
     } else {
-        bad(&name, format!("{id} is {}", endpoint.status), setup)
+        failed(&name, format!("{id} is {}", endpoint.status), setup)
     };
-    let missing = endpoint.missing(types);
-    let told = if missing.is_empty() {
-        good(&named("event_types"), format!("all {} are told", types.len()))
+    let missing = endpoint.missing_types(types);
+    let event_types = if missing.is_empty() {
+        passed(&named("event_types"), format!("the endpoint receives all {} types", types.len()))
     } else {
-        bad(&named("event_types"), format!("not told: {}", missing.join(", ")), setup)
+        failed(&named("event_types"), format!("the endpoint does not receive {}", missing.join(", ")), setup)
     };
-    let same = endpoint.api_version.as_deref() == Some(version);
-    let has = endpoint.api_version.as_deref().unwrap_or("the account's default");
-    let rendered = if same {
-        good(&named("api_version"), has)
+    let endpoint_version = endpoint.api_version.as_deref().unwrap_or("the account's default version");
+    let api_version = if endpoint.api_version.as_deref() == Some(version) {
+        passed(&named("api_version"), endpoint_version)
     } else {
-        bad(&named("api_version"), format!("events come in {has}, and requests are written in {version}"), setup)
+        failed(
+            &named("api_version"),
+            format!("the endpoint sends events in {endpoint_version}, but requests use {version}"),
+            setup,
+        )
     };
-    vec![state, told, rendered]
+    vec![state, event_types, api_version]
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,26 +162,26 @@ struct Undelivered {
     id: String,
 }
 
-/// Events that Stripe could not deliver, and that nothing brought since.
+/// Checks that no event is missing which Stripe could not deliver.
 async fn undelivered(database: &Pool, stripe: &Stripe, name: &str) -> anyhow::Result<Finding> {
     let mut ids = Vec::new();
     let types = database.event_types().await?;
-    for types in types.chunks(crate::serve::feed::TYPES_A_CALL) {
+    for types in types.chunks(crate::serve::feed::MAX_TYPES_PER_CALL) {
         let params = json!({ "delivery_success": false, "types": types });
         match list::page(stripe, "/v1/events", &params).await {
             Ok(page) => ids.extend(
                 page.data.iter().filter_map(|raw| Some(serde_json::from_str::<Undelivered>(raw.get()).ok()?.id)),
             ),
-            Err(reason) => return Ok(unknown(name, &reason, "Events: read")),
+            Err(reason) => return Ok(unavailable(name, &reason, "Events: read")),
         }
     }
-    let unknown = database.unknown_events(stripe.environment, &ids).await?;
-    Ok(match unknown.as_slice() {
-        [] => good(name, "none is undelivered"),
-        [first, ..] => bad(
+    let unprocessed = database.unprocessed_events(stripe.environment, &ids).await?;
+    Ok(match unprocessed.as_slice() {
+        [] => passed(name, "no undelivered event is missing"),
+        [first, ..] => failed(
             name,
-            format!("{} undelivered, such as {first}", unknown.len()),
-            "payments-bridge serve reads them within minutes; what stays is in payments.webhook_events as failed",
+            format!("{} undelivered events are missing, such as {first}", unprocessed.len()),
+            "run payments-bridge serve, which reads them within minutes; payments.webhook_events has those that failed",
         ),
     })
 }

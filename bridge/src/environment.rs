@@ -1,24 +1,24 @@
-//! Test and live, which nothing crosses.
+//! Stripe's test and live environments, which share no data.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One of Stripe's two worlds.
+/// One of Stripe's two environments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
     /// Stripe's test mode, or a sandbox: no real money.
     Test,
-    /// Real money.
+    /// Stripe's live mode: real money.
     Live,
 }
 
 impl Environment {
-    /// Both.
+    /// Both environments.
     pub const ALL: [Self; 2] = [Self::Test, Self::Live];
 
-    /// Its name in the database and in the paths of the endpoints.
+    /// The name in the database and in the paths of the webhook endpoints: `test` or `live`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
-//! `payments-bridge`: the program beside the database. It sends the requests that the database describes to Stripe, records
-//! the answers, and passes Stripe's events on. Every decision about money is the database's; the bridge holds the API keys.
+//! `payments-bridge` connects the database with Stripe. It sends the requests that the database describes to Stripe,
+//! records the responses, and passes Stripe's events to the database. The bridge has the API keys. The database makes
+//! every decision about money.
 
 pub mod environment;
 

@@ -1,17 +1,17 @@
-//! The log. Only the bridge's own lines are written: libraries might show what they carry.
+//! The log. It contains only the bridge's own lines, because a library could log secrets.
 
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::LogFormat;
 
-/// Begins to log, to standard error.
+/// Starts logging to standard error.
 ///
 /// # Errors
-/// Where the level is none.
+/// If the level is unknown, or logging was started before.
 pub fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
     anyhow::ensure!(
         ["error", "warn", "info", "debug"].contains(&level),
-        "the log's level must be error, warn, info or debug"
+        "the log level must be error, warn, info or debug"
     );
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(format!("payments_bridge={level}")))
@@ -22,5 +22,5 @@ pub fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
         LogFormat::Plain => builder.with_ansi(!plain).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     }
-    .map_err(|_| anyhow::anyhow!("the log has begun already"))
+    .map_err(|_| anyhow::anyhow!("logging was started before"))
 }

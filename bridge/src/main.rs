@@ -1,4 +1,4 @@
-//! Reads flags and settings, and runs a command.
+//! Reads the flags and settings, and runs the command.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use payments_bridge::serve::shutdown;
 use payments_bridge::{doctor, log, serve, setup, sync};
 use tokio::runtime::Runtime;
 
-/// Connections of a command that does one thing after the other.
+/// Database connections of a command that runs one step at a time.
 const CONNECTIONS: usize = 2;
 
 fn main() -> ExitCode {
@@ -25,26 +25,24 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tells whether everything is well.
+/// Runs the command. Returns whether everything succeeded, which decides the exit code.
 fn run(cli: &Cli) -> anyhow::Result<bool> {
     let common = &cli.common;
     let sources = Sources::new(common, |name| std::env::var(name).ok())?;
     let (level, format) = sources.log(common)?;
     log::start(&level, format)?;
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .map_err(|_| anyhow::anyhow!("TLS has been set up already"))?;
+    rustls::crypto::ring::default_provider().install_default().map_err(|_| anyhow::anyhow!("TLS was set up before"))?;
     let environment = |live: bool| if live { Environment::Live } else { Environment::Test };
-    let runtime = Runtime::new().context("no runtime")?;
+    let runtime = Runtime::new().context("cannot start the async runtime")?;
     runtime.block_on(async {
         match &cli.command {
             Command::Serve(flags) => serve_until_signal(&sources, common, flags).await.map(|()| true),
             Command::Setup(flags) => {
-                let stripe = sources.needed_stripe(common, environment(flags.live))?;
+                let stripe = sources.required_stripe(common, environment(flags.live))?;
                 setup::run(&sources.database(common, CONNECTIONS)?, &stripe, flags).await.map(|()| true)
             }
             Command::Sync(flags) => {
-                let stripe = sources.needed_stripe(common, environment(flags.live))?;
+                let stripe = sources.required_stripe(common, environment(flags.live))?;
                 let database = sources.database(common, CONNECTIONS)?;
                 let version = database.stripe_version().await?;
                 sync::run(&database, &stripe.with_version(version), &flags.only).await
@@ -68,20 +66,20 @@ async fn serve_until_signal(sources: &Sources, common: &Common, flags: &Serve) -
     }
     ensure!(
         !stripes.is_empty(),
-        "no key: set STRIPE_TEST_KEY, STRIPE_TEST_KEY_FILE, STRIPE_LIVE_KEY or STRIPE_LIVE_KEY_FILE"
+        "no Stripe key: set STRIPE_TEST_KEY, STRIPE_TEST_KEY_FILE, STRIPE_LIVE_KEY or STRIPE_LIVE_KEY_FILE"
     );
     let database = sources.database(common, settings.connections)?;
-    let (ender, shutdown) = shutdown::pair();
-    let served = serve::run(settings, database, stripes, ender.clone(), shutdown);
+    let (trigger, shutdown) = shutdown::channel();
+    let served = serve::run(settings, database, stripes, trigger.clone(), shutdown);
     tokio::pin!(served);
     tokio::select! {
         result = &mut served => return result,
-        signaled = shutdown::signal() => signaled.context("no signals")?,
+        signaled = shutdown::signal() => signaled.context("cannot wait for signals")?,
     }
-    ender.end();
-    // A second signal does not wait.
+    trigger.fire();
+    // A second signal exits without waiting.
     tokio::select! {
         result = &mut served => result,
-        _ = shutdown::signal() => anyhow::bail!("ended at once"),
+        _ = shutdown::signal() => anyhow::bail!("a second signal interrupted the shutdown"),
     }
 }

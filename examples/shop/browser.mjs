@@ -1,4 +1,4 @@
-// A headless browser, Debian's chromium, driven by playwright-core; and what a buyer does in the shop.
+// A headless browser (Debian's chromium, driven by playwright-core), and the actions of a buyer in the shop.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ const { chromium } = require("playwright-core");
 
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
-/** A browser with an empty profile of its own, which end() removes. */
+/** Opens a browser with an empty profile, which end() removes. */
 export async function openBrowser() {
   const profile = mkdtempSync(join(tmpdir(), "payments-browser-"));
   const context = await chromium.launchPersistentContext(profile, {
@@ -27,7 +27,7 @@ export async function openBrowser() {
 
 const ready = (page) => page.waitForSelector("body[data-ready]");
 
-/** A tab in which somebody has signed in; a visitor without a name. */
+/** Opens the shop in a new tab, signed in as `who`, or as a visitor if `who` is empty. */
 export async function visit(browser, shop, who = "") {
   const page = await browser.context.newPage();
   await page.goto(`${shop}/`);
@@ -37,14 +37,14 @@ export async function visit(browser, shop, who = "") {
   return page;
 }
 
-/** Presses Buy, and waits for Stripe's page. */
+/** Presses Buy, and waits for Stripe's page. Returns the id of the checkout session. */
 export async function goToPay(page, price) {
   await page.click(`button[data-price=${price}]`);
   await page.waitForURL(/\/c\/pay\/cs_test_/);
   return page.url().split("/").at(-1);
 }
 
-/** Pays on Stripe's page, and comes back to the shop. */
+/** Pays on Stripe's page, and returns to the shop. */
 export async function payAndReturn(page) {
   await page.click("button[value=pay]");
   await page.waitForURL(/#thanks\//);
@@ -57,7 +57,7 @@ export async function buy(page, price) {
   return session;
 }
 
-/** Waits until an element of the page says something. */
+/** Waits until an element of the page contains a text. */
 export async function waitForText(page, selector, text) {
   await page.waitForFunction(([where, what]) => document.querySelector(where)?.textContent.includes(what), [selector, text]);
 }

@@ -1,6 +1,7 @@
-// Lets the TypeScript compiler judge what was sent to the stand-in for Stripe, and what it rendered, by stripe-node's
-// types: check-types.mjs URL of the stand-in. stripe-node leaves its enums open, and has a class for decimals, which are
-// text in JSON; so the compiler reads a copy of its types in which enums are closed and decimals are text.
+// Checks with the TypeScript compiler that the requests to the stand-in for Stripe, and the objects that it returned, have
+// stripe-node's types: check-types.mjs URL, where URL is that of the stand-in. stripe-node leaves its enums open, and uses
+// a class for decimals, which are strings in JSON. So the compiler reads a copy of the types in which enums are closed and
+// decimals are strings.
 
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -27,20 +28,20 @@ function closedTypes(folder) {
   writeFileSync(shared, text);
 }
 
-/** What the compiler finds wrong in a module; nothing if all is well. */
+/** Returns the compiler's errors in a module. */
 export async function checkTypes(source) {
   const folder = mkdtempSync(join(tmpdir(), "payments-types-"));
   try {
     closedTypes(folder);
     writeFileSync(join(folder, "package.json"), '{"type": "module"}');
-    writeFileSync(join(folder, "said.ts"), source);
+    writeFileSync(join(folder, "checked.ts"), source);
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({
-      compilerOptions: { strict: true, noEmit: true, skipLibCheck: true, module: "nodenext", target: "es2022", types: [] }, files: ["said.ts"],
+      compilerOptions: { strict: true, noEmit: true, skipLibCheck: true, module: "nodenext", target: "es2022", types: [] }, files: ["checked.ts"],
     }));
     const tsc = join(nodeModules, "typescript", "bin", "tsc");
     const { stdout } = await promisify(execFile)(process.execPath, [tsc, "--pretty", "false", "-p", folder], { cwd: folder, maxBuffer: 1 << 26 }).catch((error) => error);
-    return stdout.split("\n").filter((line) => /^said\.ts|error TS/.test(line)).map((line) => {
-      const [, number] = /^said\.ts\((\d+),/.exec(line) ?? [];
+    return stdout.split("\n").filter((line) => /^checked\.ts|error TS/.test(line)).map((line) => {
+      const [, number] = /^checked\.ts\((\d+),/.exec(line) ?? [];
       return number ? `${line}\n    ${source.split("\n")[number - 1].slice(0, 200)}` : line;
     });
   } finally {

@@ -1,5 +1,6 @@
-// A stand-in for Stripe on loopback, for the shop and the tests: its API, its webhooks and its hosted pages, in memory.
-// It is strict where Stripe is: see fake-stripe/. `node fake-stripe.mjs [PORT]` prints {"url": …} in one line.
+// A stand-in for Stripe on loopback, for the shop and the tests: its API, its webhooks and its hosted pages. It keeps
+// everything in memory, and refuses what Stripe refuses; see fake-stripe/. `node fake-stripe.mjs [PORT]` prints one line
+// of JSON: {"url": …}.
 
 import { createServer } from "node:http";
 import { control } from "./fake-stripe/control.mjs";
@@ -32,16 +33,16 @@ async function answer(request) {
 }
 
 const server = createServer(async (request, response) => {
-  let said;
+  let result;
   try {
-    said = await answer(request);
+    result = await answer(request);
   } catch (error) {
-    // A mistake of a test (an unknown id, a body that is no JSON), or of this program.
-    said = { status: error.status ?? 500, headers: {}, body: error instanceof StripeError ? error.body : { error: { type: "stand_in_error", message: error.stack } } };
+    // A mistake in a test (an unknown id, a body that is not JSON) or in this program.
+    result = { status: error.status ?? 500, headers: {}, body: error instanceof StripeError ? error.body : { error: { type: "stand_in_error", message: error.stack } } };
   }
-  if (said.drop) return request.socket.destroy();
-  const text = typeof said.body === "string" ? said.body : JSON.stringify(said.body, null, 2);
-  return response.writeHead(said.status, { "content-type": "application/json", ...said.headers }).end(text);
+  if (result.drop) return request.socket.destroy();
+  const text = typeof result.body === "string" ? result.body : JSON.stringify(result.body, null, 2);
+  return response.writeHead(result.status, { "content-type": "application/json", ...result.headers }).end(text);
 });
 server.keepAliveTimeout = 30_000;
 server.listen(Number(process.argv[2] ?? 0), "127.0.0.1", () => console.log(JSON.stringify({ url: `http://127.0.0.1:${server.address().port}` })));

@@ -1,8 +1,9 @@
-// A small stand-in for PostgREST, for the sample shop and its test: NOT PostgREST, and not for any other use.
+// A small stand-in for PostgREST, only for the sample shop and its test. It is NOT PostgREST.
 //
-// It replays what PostgREST does to the database: one transaction a request, in which it takes the role and sets the claims of
-// whoever asks; GET /table with select, filters, order and limit; POST /rpc/function with named arguments; an error's SQLSTATE
-// as a status. It checks no token: `Authorization: Bearer ada` is Ada, to anyone who says so. So it listens on loopback only.
+// It does in the database what PostgREST does. It runs each request in one transaction, with the role and the claims of the
+// user. It supports GET /table with select, filters, order and limit, and POST /rpc/function with named arguments, and maps
+// the SQLSTATE of an error to an HTTP status. It does not check tokens: anybody who sends `Authorization: Bearer ada` is Ada.
+// So it listens on loopback only.
 //
 // Source: https://docs.postgrest.org/en/stable/references/transactions.html, …/api/tables_views.html, …/errors.html.
 
@@ -10,9 +11,9 @@ import { require } from "./fake-stripe/packages.mjs";
 
 const { Pool, escapeIdentifier } = require("pg");
 
-const SCHEMAS = ["public", "payments"]; // what PostgREST's db-schemas would name; the first is the default
+const SCHEMAS = ["public", "payments"]; // PostgREST's setting db-schemas; the first is the default
 const OPERATORS = { eq: "=", neq: "<>", gt: ">", gte: ">=", lt: "<", lte: "<=", like: "like", ilike: "ilike" };
-// PostgREST's table, from the most special to the most general.
+// PostgREST's table of statuses, from the most specific to the most general pattern.
 const STATUS = [
   [/^PT(\d{3})$/, (match) => Number(match[1])], [/^(23503|23505)$/, 409], [/^25006$/, 405], [/^(42883|42P01)$/, 404], [/^42P17$/, 500],
   [/^P0001$/, 400], [/^53400$/, 500], [/^08/, 503], [/^(0L|0P|28)/, 403], [/^53/, 503], [/^54/, 413], [/^(09|25|2D|38|39|3B|40|55|57|58|F0|HV|P0|XX)/, 500],
@@ -35,7 +36,7 @@ function statusOf(error, role) {
   return error.code?.length === 5 ? 400 : 500;
 }
 
-/** Who asks: a visitor, or whoever the made-up token names. */
+/** Returns the claims of a request: those of the user that the token names, or of an anonymous visitor. */
 function claimsOf(headers) {
   const [, user] = /^Bearer (\w+)$/.exec(headers.authorization ?? "") ?? [];
   return user ? { sub: user, role: "authenticated" } : { role: "anon" };
@@ -62,12 +63,12 @@ function condition(column, text, values) {
 function order(text) {
   return text.split(",").map((item) => {
     const [column, ...words] = item.split(".");
-    const said = { asc: "asc", desc: "desc", nullsfirst: "nulls first", nullslast: "nulls last" };
-    return [escapeIdentifier(column), ...words.map((word) => said[word] ?? "")].join(" ");
+    const clauses = { asc: "asc", desc: "desc", nullsfirst: "nulls first", nullslast: "nulls last" };
+    return [escapeIdentifier(column), ...words.map((word) => clauses[word] ?? "")].join(" ");
   }).join(", ");
 }
 
-/** The query of GET /table; what PostgREST nests for embedded tables is not here. */
+/** Returns the query for GET /table. It does not support embedded tables. */
 function read(schema, table, params) {
   const values = [];
   const selected = params.get("select") || "*";
@@ -92,7 +93,8 @@ const SIGNATURE = `
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_type t on t.oid = p.prorettype
    where n.nspname = $1 and p.proname = $2`;
 
-/** The call of POST /rpc/function: the overload that takes the names given, or the one with one unnamed argument. */
+/** Returns the query for POST /rpc/function. It calls the overload with the given argument names, or the one with a single
+ * unnamed argument. */
 async function call(client, schema, name, body) {
   const { rows } = await client.query(SIGNATURE, [schema, name]);
   const given = Object.keys(body.startsWith("{") ? JSON.parse(body) : {});
@@ -136,7 +138,7 @@ async function transaction(client, request, claims) {
   return { status: Number(status ?? 200), body: text };
 }
 
-/** With this media type the answer is one object; none or several are an error. */
+/** Returns the response as a single object. It is an error if there are no rows or several. */
 function single(answer) {
   const rows = JSON.parse(answer.body);
   if (!Array.isArray(rows)) return answer;
@@ -144,7 +146,7 @@ function single(answer) {
   return { ...answer, body: JSON.stringify(rows[0]) };
 }
 
-/** Answers requests: {method, path, params, headers, body} → {status, headers, body}. */
+/** Returns a function that handles requests: {method, path, params, headers, body} → {status, headers, body}. */
 export function postgrest(config) {
   const pool = new Pool({ user: "authenticator", max: 8, ...config });
   return async (request) => {

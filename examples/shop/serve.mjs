@@ -1,5 +1,5 @@
 // Serves the shop's page, and the stand-in for PostgREST under /rest, on loopback: serve.mjs DATABASE [PORT] prints {"url": …}.
-// A real shop has any web server for the page, and PostgREST.
+// A real shop uses PostgREST, and any web server for the page.
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -30,13 +30,13 @@ async function answer(request) {
 }
 
 const server = createServer(async (request, response) => {
-  let said;
+  let result;
   try {
-    said = await answer(request);
+    result = await answer(request);
   } catch (error) {
-    said = { status: 500, headers: {}, body: JSON.stringify({ message: error.message }) };
+    result = { status: 500, headers: {}, body: JSON.stringify({ message: error.message }) };
   }
-  response.writeHead(said.status, said.headers).end(said.body);
+  response.writeHead(result.status, result.headers).end(result.body);
 });
 server.listen(Number(port), "127.0.0.1", () => console.log(JSON.stringify({ url: `http://127.0.0.1:${server.address().port}` })));
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));

@@ -1,5 +1,5 @@
-// Starts the whole shop beside a database that has examples/shop/shop.sql: the stand-in for Stripe with its catalog,
-// payments-bridge, and the page. shop.mjs DATABASE; prints where everything is, and runs until it is ended.
+// Starts the whole shop: the stand-in for Stripe with a catalog, payments-bridge, and the page. The database must have
+// examples/shop/shop.sql. shop.mjs DATABASE prints all URLs, and runs until it is stopped.
 
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -10,14 +10,15 @@ import { fileURLToPath } from "node:url";
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const bridge = process.env.PAYMENTS_BRIDGE ?? here("../../target/debug/payments-bridge");
 
-/** Runs a program until this one ends. Programs that say where they are print it as one line of JSON. */
+/** Starts a program, which is stopped when this process exits. */
 function program(command, args, env = {}, stdio = ["ignore", "pipe", "inherit"]) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio });
   process.on("exit", () => child.kill());
   return child;
 }
 
-async function place(child) {
+/** Returns the URL that a program prints as its first line, in JSON. */
+async function urlOf(child) {
   const line = await new Promise((resolve, reject) => {
     createInterface({ input: child.stdout }).once("line", resolve);
     child.once("exit", (code) => reject(new Error(`${child.spawnfile} ended with ${code}`)));
@@ -38,15 +39,15 @@ async function freePort() {
   return port;
 }
 
-async function until(isSo, what) {
+async function until(condition, problem) {
   for (let tries = 0; tries < 200; tries += 1) {
-    if (await isSo().catch(() => false)) return;
+    if (await condition().catch(() => false)) return;
     await new Promise((done) => setTimeout(done, 100));
   }
-  throw new Error(`${what} in 20 seconds`);
+  throw new Error(`${problem} after 20 seconds`);
 }
 
-/** The bridge, set up and serving; what it warns of goes to standard error. */
+/** Runs the bridge's setup and starts it. Its warnings go to standard error. Returns its URL. */
 async function startBridge(stripe, database) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -62,12 +63,12 @@ async function startBridge(stripe, database) {
   return url;
 }
 
-/** Starts everything; returns where it is. */
+/** Starts everything. Returns the URLs. */
 export async function startShop(database) {
-  const stripe = await place(program(process.execPath, [here("fake-stripe.mjs")]));
+  const stripe = await urlOf(program(process.execPath, [here("fake-stripe.mjs")]));
   const bridgeUrl = await startBridge(stripe, database);
-  const shop = await place(program(process.execPath, [here("serve.mjs"), database]));
-  // The bridge hears of the catalog as of everything else: by events.
+  const shop = await urlOf(program(process.execPath, [here("serve.mjs"), database]));
+  // The catalog reaches the database through Stripe's events.
   const catalog = readFileSync(here("catalog.json"), "utf8");
   await fetch(`${stripe}/_fake/catalog`, { method: "POST", body: catalog });
   const items = JSON.parse(catalog).products.length;
@@ -79,7 +80,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));
   const { shop, stripe, bridge: url } = await startShop(process.argv[2] ?? "shop");
   console.log(`the shop                ${shop}/`);
-  console.log(`the stand-in for Stripe ${stripe}/  (its pages open from the shop; /_fake/requests tells what it was asked)`);
+  console.log(`the stand-in for Stripe ${stripe}/  (the shop opens its pages; /_fake/requests shows its requests)`);
   console.log(`payments-bridge         ${url}/health, ${url}/metrics`);
-  console.log("Ctrl-C ends all of it.");
+  console.log("Press Ctrl-C to stop everything.");
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The shop's database, and the shop: shop.sh [COMMAND…] runs a command (or the shop itself) beside it. Runs beside a server of
-# scripts/with-server.sh. DATABASE names the database, which is made here.
+# Creates the shop's database, then runs a command, by default the shop itself: shop.sh [COMMAND…]. It needs the server of
+# scripts/with-server.sh. DATABASE is the name of the database.
 . "$(dirname "$0")/../../scripts/project.sh"
 database=${DATABASE:-shop_page}
 psql -X -q -d postgres -f "$root/tests/roles.sql" -c "create database $database"

@@ -1,9 +1,10 @@
--- The shop's own part of the database. With it, payments, PostgREST and payments-bridge there is no backend code.
+-- The shop's own tables and functions. With them, the extension payments, PostgREST and payments-bridge, the shop needs no
+-- backend code.
 
 set client_min_messages = warning;
 create extension if not exists payments;
 
--- The bridge logs in as a role of its own.
+-- The bridge has its own login role.
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'shop_bridge') then
@@ -23,7 +24,7 @@ create index on public.team_members (user_id);
 insert into public.team_members values ('acme', 'ada', 'owner'), ('acme', 'bob', 'member');
 select payments.protect_subject_type('team', 'public.team_members', 'team_id', 'user_id', 'role', '{owner}');
 
--- What is sold. The app's own view shows of Stripe's catalog what a visitor may see.
+-- The items for sale: the part of Stripe's catalog that visitors may see.
 create function public.catalog()
   returns table (price text, name text, description text, amount bigint, currency text, recurring text, kind text)
   language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -38,8 +39,8 @@ revoke execute on function public.catalog() from public;
 grant execute on function public.catalog() to anon, authenticated;
 grant select on public.items to anon, authenticated;
 
--- An order is made here, never by the browser: its amount is the catalog's, its owner is who asks. Its line items say what
--- exactly must be bought to pay it.
+-- Creates an order. The browser may not create one itself: here the amount comes from the catalog, and the owner is the
+-- current user. The line items say exactly what must be bought to pay the order.
 create function public.order_items(price text, quantity bigint default 1) returns public.orders
   language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -63,7 +64,7 @@ $$;
 revoke execute on function public.order_items(text, bigint) from public;
 grant execute on function public.order_items(text, bigint) to authenticated;
 
--- What only a buyer of the course reads, and what only a team with a plan reads.
+-- Lessons are for buyers of the course, reports for teams with a plan.
 create table public.lessons (title text primary key, body text);
 insert into public.lessons values ('Lesson 1', 'select 42'), ('Lesson 2', 'begin; … commit;');
 create table public.reports (team_id text, title text);
@@ -75,7 +76,7 @@ create policy bought on public.lessons for select using ((select payments.has_en
 create policy subscribed on public.reports for select using (team_id in (select payments.my_active_subscriptions('team')));
 reset role;
 
--- What each price gives.
+-- The benefit of each price.
 select payments.set_credit_benefit('test', 'price_pack', 500);
 select payments.set_entitlement_benefit('test', 'price_course', 'course:sql');
 select payments.set_credit_benefit('test', 'price_plan', 100, until_period_end => true);

@@ -1,7 +1,9 @@
-"""Bridges as somebody might write them in a hurry: the negative controls of the fault stories, which must see what they do wrong.
+"""Bridges with typical mistakes. They are negative controls: the fault stories must detect what they do wrong.
 
-careless.py KIND serve …: new-keys sends each try under a key of its own; notes-first notes a request as answered, then sends it;
-answers-first answers a delivery, then gives it to the database.
+careless.py KIND serve …, where KIND is one of
+  new-keys       sends each attempt with a new idempotency key
+  notes-first    records the result of a request before it sends the request
+  answers-first  responds to a delivery before it passes the delivery to the database
 """
 
 import contextlib
@@ -26,7 +28,7 @@ def connected():
 
 
 def fields(value, name=""):
-    """Nested parameters as a form has them."""
+    """Flattens nested parameters into form fields."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from fields(inner, f"{name}[{key}]" if name else key)
@@ -67,15 +69,15 @@ class Deliveries(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         if KIND == "answers-first":
             self.answer(200)
-            time.sleep(1)  # it has a queue
+            time.sleep(1)  # as if the delivery waited in a queue
         try:
             with connected() as sql:
-                said = sql.execute("select payments.receive_stripe_webhook('test', %s, %s)",
+                result = sql.execute("select payments.receive_stripe_webhook('test', %s, %s)",
                                    [body, self.headers["stripe-signature"]]).fetchone()[0]
         except psycopg.Error as error:
-            said = {"status": str(error)}
+            result = {"status": str(error)}
         if KIND != "answers-first":
-            self.answer(200 if said["status"] in ("processed", "ignored") else 500)
+            self.answer(200 if result["status"] in ("processed", "ignored") else 500)
 
     def answer(self, status):
         out = json.dumps({"received": status == 200}).encode()

@@ -1,4 +1,4 @@
-"""A small stand-in for Stripe's API, for the bridge's test: lists with cursors, sessions with idempotency keys, faults on demand."""
+"""A small stand-in for Stripe's API: lists with cursors, sessions with idempotency keys, and faults on demand."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Gate:
-    """Where a request waits."""
+    """A point where a request waits until a story opens it."""
 
     def __init__(self):
         self.reached = threading.Event()
@@ -20,19 +20,19 @@ class Gate:
 
 class Fake:
     def __init__(self):
-        self.requests = []                  # (method, path, parameters as they were sent, headers)
-        self.lists = defaultdict(list)      # path: objects, the oldest first
+        self.requests = []                  # (method, path, encoded parameters, headers)
+        self.lists = defaultdict(list)      # path: objects, oldest first
         self.answers = {}                   # idempotency key: (status, body)
-        self.faults = []                    # answers that go before all others: (status, body, headers)
+        self.faults = []                    # responses to the next requests, each used once: (status, body, headers)
         self.endpoints = []
         self.account = "acct_1Test"
         self.most_types = 0
-        self.delay = 0                      # seconds that an answer to POST takes
-        self.made = []                      # (client_reference_id, id) of each session that was made
-        self.gates = {}                     # "sent" or "made": where a POST waits
-        self.doubled = 0                    # so many answers to POST are followed by another that nobody asked for
+        self.delay = 0                      # seconds before the response to a POST
+        self.made = []                      # (client_reference_id, id) of each created session
+        self.gates = {}                     # gates for POST requests: "sent" before the session is created, "made" after
+        self.doubled = 0                    # how many responses to POST are followed by an unrequested second response
         self.lock = threading.Lock()
-        self.open = set()                   # connections
+        self.open = set()                   # open connections
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,25 +48,25 @@ class Fake:
                 fake.open.discard(self.connection)
 
             def answer(self):
-                body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+                sent = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
                 path, _, query = self.path.partition("?")
                 if self.command == "POST":
                     time.sleep(fake.delay)
                     fake.wait_at("sent")
                 with fake.lock:
-                    status, said, headers = fake.respond(self.command, path, body or query, self.headers)
+                    status, body, headers = fake.respond(self.command, path, sent or query, self.headers)
                 if self.command == "POST":
                     fake.wait_at("made")
                 if status == 0:
                     self.close_connection = True
                     return
-                self.write(status, said, headers)
+                self.write(status, body, headers)
                 if self.command == "POST" and fake.doubled:
                     fake.doubled -= 1
-                    self.write(200, {**said, "id": "cs_test_doubled", "url": "https://checkout.stripe.com/c/pay/cs_test_doubled"}, {})
+                    self.write(200, {**body, "id": "cs_test_doubled", "url": "https://checkout.stripe.com/c/pay/cs_test_doubled"}, {})
 
-            def write(self, status, said, headers):
-                out = (said if isinstance(said, str) else json.dumps(said)).encode()
+            def write(self, status, body, headers):
+                out = (body if isinstance(body, str) else json.dumps(body)).encode()
                 self.send_response(status)
                 for name, value in {"request-id": "req_1", **headers}.items():
                     self.send_header(name, value)
@@ -78,16 +78,16 @@ class Fake:
 
         self.handler = Handler
         self.server = None
-        self.back()
+        self.start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
-    def back(self):
+    def start(self):
         port = self.server.server_port if self.server else 0
         self.server = ThreadingHTTPServer(("127.0.0.1", port), self.handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def away(self):
-        """Nobody listens: connections are refused, and those that are open are cut."""
+    def stop(self):
+        """Refuses new connections and cuts open ones until start()."""
         self.server.shutdown()
         self.server.server_close()
         for connection in list(self.open):
@@ -95,7 +95,7 @@ class Fake:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def gate(self, name):
-        """Has each POST wait there until the gate is opened."""
+        """Adds a gate: each POST waits there until the gate is opened."""
         self.gates[name] = Gate()
         return self.gates[name]
 
@@ -109,21 +109,21 @@ class Fake:
         self.requests.append((method, path, raw, dict(headers)))
         key = headers.get("idempotency-key")
         if method == "POST" and key in self.answers:
-            status, said = self.answers[key]
-            return status, said, {"idempotent-replayed": "true"}
+            status, body = self.answers[key]
+            return status, body, {"idempotent-replayed": "true"}
         if self.faults and path not in ("/v1/account", "/v1/events"):
-            status, said, extra = self.faults.pop(0)
+            status, body, extra = self.faults.pop(0)
             if extra.pop("stored", None):
-                self.answers[key] = (status, said)
+                self.answers[key] = (status, body)
             if extra.pop("made", None):
                 self.answers[key] = (200, self.session(params))
-            return status, said, extra
+            return status, body, extra
         if method != "GET" and path.startswith("/v1/webhook_endpoints"):
             return 200, self.endpoint(method, path, params), {}
         if method == "POST":
-            said = self.session(params)
-            self.answers[key] = (200, said)
-            return 200, said, {}
+            body = self.session(params)
+            self.answers[key] = (200, body)
+            return 200, body, {}
         return self.read(path, params)
 
     def session(self, params):
@@ -158,7 +158,7 @@ class Fake:
         return self.listed(path, params)
 
     def listed(self, path, params):
-        """A page, the newest first; ending_before pages forward. A cursor that is not of the list is refused."""
+        """Returns a page of a list, newest first; ending_before pages forward. A cursor that is not in the list is refused."""
         types = [value for name, value in params.items() if name.startswith("types[")]
         self.most_types = max(self.most_types, len(types))
         objects = [o for o in reversed(self.lists[path]) if not types or o["type"] in types]

@@ -1,6 +1,7 @@
-"""The bridge is killed at every point of its work: a session is made once at Stripe and recorded, a delivery that was answered is kept.
+"""Stories that kill the bridge at every point of its work.
 
-Each story is also told with a careless bridge (careless.py), and must see what that one does wrong.
+Each session must be created once at Stripe and recorded, and each delivery that got status 200 must be stored. Each story also runs
+with a careless bridge (careless.py), and must detect its mistake.
 """
 
 import concurrent.futures
@@ -13,7 +14,7 @@ import time
 
 import psycopg
 
-from between import Between
+from proxy import Proxy
 
 SESSIONS = 40
 KILLS = 8
@@ -25,29 +26,29 @@ def careless(kind):
 
 
 def age_leases(m):
-    """The leases of killed bridges run out at once, and those that the server still gives to one that is dead; whoever polls looks now."""
+    """Expires all leases, after the server has finished the calls of killed bridges, and wakes the running bridges."""
     m.quiet()
     m.sql.execute("update payments.request_leases set due_at = clock_timestamp()")
     m.sql.execute("notify payments_sessions")
 
 
 def wrong(m, sessions):
-    """What is wrong with sessions that a bridge should have sent: each is made once at Stripe, and recorded."""
+    """Returns what is wrong with these sessions. Each must be created once at Stripe, and recorded."""
     found = []
     rows = m.sql.execute("select id::text, status, stripe_checkout_session_id from payments.checkout_sessions where id = any (%s)",
                          [sessions]).fetchall()
     for session, status, recorded in rows:
         made = [name for reference, name in m.stripe.made if reference == session]
         if len(made) != 1:
-            found.append(f"Stripe made {len(made)} sessions of {session}")
+            found.append(f"Stripe created {len(made)} sessions for {session}")
         elif status != "open" or recorded not in made:
             found.append(f"{session} is {status} with {recorded}")
-    return found + ["a row is gone"] * (len(sessions) - len(rows))
+    return found + ["a row is missing"] * (len(sessions) - len(rows))
 
 
 @contextlib.contextmanager
 def locked(m, statement, *params):
-    """Another transaction holds a lock."""
+    """Holds a lock in another transaction."""
     with psycopg.connect(m.address) as other:
         other.execute(statement, params or None)
         yield
@@ -55,22 +56,23 @@ def locked(m, statement, *params):
 
 
 def waits(m):
-    """A call of the bridge waits for a lock."""
+    """Waits until a call of the bridge waits for a lock."""
     return m.until("select true from pg_stat_activity where application_name = 'payments-bridge' and wait_event_type = 'Lock'")
 
 
 @contextlib.contextmanager
 def reached(m, point, database):
-    """A session is asked for, and the bridge is at a point of its way. What holds it there ends with the context."""
+    """Creates a session and holds the bridge at a point of its work until the context ends. Yields the session's id, and whether the
+    bridge reached the point."""
     if point == "claiming":
         with locked(m, "lock table payments.request_leases in exclusive mode"):
             session = m.session()
             yield session, waits(m)
     elif point == "claimed":
-        m.stripe.away()
+        m.stripe.stop()
         session = m.session()
         yield session, m.until("select true from payments.request_leases where session_id = %s", session)
-        m.stripe.back()
+        m.stripe.start()
     else:
         gate = m.stripe.gate("sent" if point == "sent" else "made")
         session = m.session()
@@ -81,44 +83,45 @@ def reached(m, point, database):
                 gate.opened.set()
                 yield session, there and waits(m)
         elif point == "recorded":
-            database.mute()
+            database.hold()
             gate.opened.set()
             yield session, there and m.until("select status = 'open' from payments.checkout_sessions where id = %s", session)
-            database.speak()
+            database.release()
         else:
             yield session, there
             gate.opened.set()
 
 
 def killed_at(m, point, relay, program=None):
-    """Kills a bridge at a point. Either one that has run meanwhile goes on, or a new one is started. What is wrong afterwards."""
-    database = Between()
+    """Kills a bridge at a point of its work. Then another bridge takes over: one that is already running if `relay` is true, else a
+    new one. Returns what is wrong afterwards."""
+    database = Proxy()
     through = {"DATABASE_URL": f"host=127.0.0.1 port={database.port} user=bridge dbname={m.database} application_name=payments-bridge"}
     first = m.serve(program=program, **through)
     first.wait_for("serving" if program else "reading events")
     with reached(m, point, database) as (session, there):
         second = m.serve(program=program) if relay else None
         first.end(signal.SIGKILL)
-    database.away()
+    database.stop()
     age_leases(m)
     second = second or m.serve(program=program)
     m.until("select status = 'open' from payments.checkout_sessions where id = %s", session, within=4 if program else 20)
     second.end(signal.SIGKILL if program else signal.SIGTERM)
     age_leases(m)
-    return wrong(m, [session]) if there else [f"the bridge did not come to {point}"]
+    return wrong(m, [session]) if there else [f"the bridge did not reach {point}"]
 
 
 def killed_at_every_point(m):
-    """Before sending, after sending, before recording, and between these: alone, and beside another bridge."""
+    """A bridge is killed at each point, with and without another running bridge."""
     for point in POINTS:
         for relay in (False, True):
             found = killed_at(m, point, relay)
-            m.check(f"killed when {point}, {'another goes on' if relay else 'a new one goes on'}: one session, recorded", not found, found)
+            m.check(f"killed when {point}, {'a running bridge' if relay else 'a new bridge'} takes over: one session, recorded", not found, found)
     for point in ("sent", "made"):
         found = killed_at(m, point, False, careless("new-keys"))
-        m.check(f"a sender with a new key for each try is seen, killed when {point}", "made 2" in str(found), found)
+        m.check(f"a sender with a new key for each attempt is detected, killed when {point}", "created 2" in str(found), found)
     found = killed_at(m, "sent", False, careless("notes-first"))
-    m.check("a sender that notes before it sends is seen", "is failed" in str(found), found)
+    m.check("a sender that records before it sends is detected", "is failed" in str(found), found)
 
 
 def ask_for(m, number):
@@ -130,7 +133,7 @@ def ask_for(m, number):
 
 
 def killed_under_load(m):
-    """Killed at random moments, while an answer takes a while, beside a second bridge that lives as briefly."""
+    """Two bridges are killed at random moments while Stripe responds slowly and new sessions arrive."""
     m.stripe.delay = 0.15
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(ask_for, m, n) for n in range(SESSIONS)]
@@ -153,7 +156,7 @@ def killed_under_load(m):
 def ended_in_flight(m):
     """SIGTERM lets what is in flight end: an answer of Stripe's is recorded, a delivery is answered."""
     for how, code, well in ((signal.SIGTERM, 0, True), (signal.SIGKILL, -9, False)):
-        said = "is finished at SIGTERM" if well else "is not at SIGKILL: the difference is seen"
+        label = "finishes after SIGTERM" if well else "does not finish after SIGKILL, which the story detects"
         bridge = m.serve()
         bridge.wait_for("reading events")
         gate = m.stripe.gate("made")
@@ -170,15 +173,15 @@ def ended_in_flight(m):
                 gate.opened.set()
             answered, ended = posted.result(), ended.result()
             recorded = m.one("select status = 'open' from payments.checkout_sessions where id = %s", session)
-            m.check(f"a request in flight {said}", ended == code and recorded == well, f"{ended} {recorded}")
-            m.check(f"a delivery in flight {said}", answered == well and (not well or not missing(m, [f"evt_{name}"])), answered)
+            m.check(f"a request in flight {label}", ended == code and recorded == well, f"{ended} {recorded}")
+            m.check(f"a delivery in flight {label}", answered == well and (not well or not missing(m, [f"evt_{name}"])), answered)
     age_leases(m)
     with m.serve():
         m.until("select status = 'open' from payments.checkout_sessions where id = %s", session)
 
 
 def delivered(bridge, signed):
-    """Whether a delivery was answered 200."""
+    """Whether a delivery got status 200."""
     try:
         return bridge.post(*signed)[0] == 200
     except OSError:
@@ -191,7 +194,8 @@ def missing(m, names):
 
 
 def answered_and_killed(m, name, program=None):
-    """Many deliver at once, and the bridge is killed while some are answered and others wait for a lock. Who was answered; all."""
+    """Kills the bridge when some concurrent deliveries have a response and others wait for a lock. Returns the ids of the events that
+    got status 200, the ids of all events, and the signed deliveries."""
     names = [f"{name}{number}" for number in range(80)]
     signed = [m.signed(m.event(one, int(time.time()))) for one in names]
     answered = []
@@ -215,13 +219,13 @@ def answered_and_killed(m, name, program=None):
 
 
 def webhooks_killed(m):
-    """No delivery is answered 200 that is not in the table, though the bridge is killed; what was not answered is taken later."""
+    """The bridge is killed under load. Each delivery that got status 200 is stored, and the others are processed later."""
     for turn in range(3):
         answered, all_of_them, signed = answered_and_killed(m, f"kill{turn}_")
-        m.check("killed while some were answered, and some were not", 20 <= len(answered) < len(all_of_them), len(answered))
-        m.check("each that was answered 200 is there", not missing(m, answered), missing(m, answered)[:3])
+        m.check("killed when some deliveries had a response and others had none", 20 <= len(answered) < len(all_of_them), len(answered))
+        m.check("each delivery that got status 200 is stored", not missing(m, answered), missing(m, answered)[:3])
         with m.serve() as bridge:
             well = all(delivered(bridge, one) for one in signed)
-        m.check("and each is there once when Stripe repeats it", well and not missing(m, all_of_them))
+        m.check("each event is stored once after Stripe repeats the deliveries", well and not missing(m, all_of_them))
     answered, _, _ = answered_and_killed(m, "careless", careless("answers-first"))
-    m.check("a receiver that answers before the commit is seen", missing(m, answered))
+    m.check("a receiver that responds before the commit is detected", missing(m, answered))

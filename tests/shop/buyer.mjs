@@ -1,5 +1,5 @@
-// The shop in a real browser: buyer.mjs DATABASE; one line a case. Everything runs: the database, payments-bridge, the stand-ins
-// for Stripe and PostgREST, and chromium.
+// Tests the shop in a real browser: buyer.mjs DATABASE prints one line per case. It runs the whole shop: the database,
+// payments-bridge, the stand-ins for Stripe and PostgREST, and chromium.
 
 import assert from "node:assert";
 import { buy, goToPay, openBrowser, payAndReturn, visit, waitForText } from "../../examples/shop/browser.mjs";
@@ -23,7 +23,7 @@ const status = (order) => one("select status from orders where id = $1::uuid", o
 const balance = (user) => one("select coalesce(sum(delta), 0)::int from credit_ledger where subject_id = $1", user);
 const settled = () => until(async () => Object.values(await fake.get("waiting")).every((count) => count === 0));
 const CALM = { delay: [0, 0], repeat: 1, shuffle: false, hold: false, lose: 0 };
-/** What somebody is answered who asks the database by hand. */
+/** Returns the response to a direct REST request of a user. */
 const rest = async (path, who) => (await fetch(`${shop}/rest/${path}`, { headers: { authorization: `Bearer ${who}`, ...(path.startsWith("checkout") && { "accept-profile": "payments" }) } })).json();
 
 const cases = {
@@ -34,7 +34,7 @@ const cases = {
     await waitForText(page, "#message", "Sign in first");
     await page.close();
   },
-  async "a book: a declined card leaves the order pending, another card pays it"() {
+  async "a declined card leaves an order pending, and another card pays it"() {
     const page = await visit(browser, shop, "ada");
     const session = await goToPay(page, "price_book");
     await page.click("button[value=decline]");
@@ -48,7 +48,7 @@ const cases = {
     assert.equal(await status(order), "paid");
     await page.close();
   },
-  async "only the event pays: until it comes, the page waits"() {
+  async "an order stays pending until Stripe's event arrives"() {
     await fake.post("webhooks", { hold: true });
     const page = await visit(browser, shop, "ada");
     await buy(page, "price_book");
@@ -61,7 +61,7 @@ const cases = {
     assert.equal(await status(order), "paid");
     await page.close();
   },
-  async "going to the success page by hand pays nothing"() {
+  async "opening the success page by hand pays nothing"() {
     const page = await visit(browser, shop, "ada");
     await goToPay(page, "price_book");
     const order = await newest();
@@ -74,13 +74,13 @@ const cases = {
     const page = await visit(browser, shop, "ada");
     await goToPay(page, "price_book");
     const order = await newest();
-    // The buyer never comes back: the shop's page cannot be reached any more.
+    // The shop's page is blocked, so the buyer never returns.
     await page.route(`${shop}/**`, (route) => route.abort());
     await page.click("button[value=pay]").catch(() => {});
     await page.close();
     await until(async () => (await status(order)) === "paid");
   },
-  async "events that are shuffled, repeated and delayed end the same: credits are given once"() {
+  async "shuffled, repeated and delayed events give the credits once"() {
     await fake.post("webhooks", { shuffle: true, repeat: 3, delay: [0, 300] });
     const page = await visit(browser, shop, "ada");
     await buy(page, "price_pack");
@@ -90,7 +90,7 @@ const cases = {
     await fake.post("webhooks", CALM);
     await page.close();
   },
-  async "credits are spent, and not below zero"() {
+  async "credits can be spent, but not below zero"() {
     const page = await visit(browser, shop, "ada");
     await page.click("#spend");
     await waitForText(page, "#message", "480 credits are left");
@@ -102,7 +102,7 @@ const cases = {
     assert.equal(await balance("bob"), 0);
     await poor.close();
   },
-  async "the course opens for whom bought it, and for nobody else"() {
+  async "only a buyer can read the course"() {
     const page = await visit(browser, shop, "ada");
     assert.equal(await page.locator(".lesson").count(), 0);
     await buy(page, "price_course");
@@ -112,17 +112,17 @@ const cases = {
     assert.deepEqual(await rest("lessons", "bob"), []);
     await Promise.all([page.close(), other.close()]);
   },
-  async "another user sees nothing of it"() {
+  async "a user sees no rows of another user"() {
     const page = await visit(browser, shop, "bob");
     await waitForText(page, "#orders", "none yet");
     assert.equal(await page.textContent("#credits"), "0");
     for (const path of ["orders", "credit_ledger", "user_entitlements", "checkout_sessions"]) {
       assert.deepEqual(await rest(path, "bob"), [], path);
-      assert.notDeepEqual(await rest(path, "ada"), [], `${path}: the control`);
+      assert.notDeepEqual(await rest(path, "ada"), [], `${path}: the owner must see rows`);
     }
     await page.close();
   },
-  async "nobody pays for another: Bob opens no session for Ada, and none for the team"() {
+  async "Bob cannot open a session for Ada or for the team"() {
     for (const [subject_type, subject_id] of [["user", "ada"], ["team", "acme"]]) {
       const answer = await fetch(`${shop}/rest/rpc/create_checkout_session`, {
         method: "POST", headers: { authorization: "Bearer bob", "content-profile": "payments", "content-type": "application/json" },
@@ -148,23 +148,23 @@ const cases = {
     await page.waitForURL(/#back$/);
     await page.close();
   },
-  async "a team's plan is bought by its owner, and used by its members"() {
+  async "the owner buys the team's plan, and the members use it"() {
     const member = await visit(browser, shop, "bob");
     await waitForText(member, "#reports", "for teams with a plan");
     const page = await visit(browser, shop, "ada");
     await buy(page, "price_team");
     await waitForText(page, "#reports", "Acme");
     await waitForText(member, "#reports", "Acme");
-    assert.equal(await member.locator(".report").count(), 1, "only their own team's");
+    assert.equal(await member.locator(".report").count(), 1, "only the report of their own team");
     assert.equal(await one("select status from team_billing_status where team_id = 'acme'"), "active");
     await Promise.all([page.close(), member.close()]);
   },
-  async "no order is open for a wrong reason, and every row is what its facts say"() {
+  async "the review list is empty, and the projection is correct"() {
     await settled();
     assert.deepEqual(await ask("select kind, reason from payments.review"), []);
     assert.equal(await one("select count(*)::int from payments.verify_projections('test')"), 0);
   },
-  async "every request was one that Stripe takes, and every one that was sent was answered"() {
+  async "every request has valid types, and every request got status 200"() {
     const { requests, source } = await fake.get("typescript");
     const wrong = await checkTypes(source);
     assert.equal(wrong.length, 0, wrong.join("\n"));

@@ -19,7 +19,7 @@ export async function start(command, args, env = {}) {
 
 export const script = (name) => fileURLToPath(new URL(name, examples));
 
-/** The stand-in for Stripe, with its controls. */
+/** Starts the stand-in for Stripe, and returns its controls. */
 export async function fakeStripe() {
   return controls(await start(process.execPath, [script("fake-stripe.mjs")]));
 }
@@ -34,12 +34,12 @@ export function controls({ url, stop }) {
   return { url, stop, get: (name) => ask(name), post: (name, body = {}) => ask(name, { method: "POST", body: JSON.stringify(body) }) };
 }
 
-/** Waits until something is so. */
-export async function until(isSo, milliseconds = 10_000) {
+/** Waits until a condition is true. Returns its value. */
+export async function until(condition, milliseconds = 10_000) {
   for (const end = Date.now() + milliseconds; Date.now() < end; ) {
-    const found = await isSo();
+    const found = await condition();
     if (found) return found;
     await new Promise((done) => setTimeout(done, 50));
   }
-  throw new Error(`not within ${milliseconds} ms: ${isSo}`);
+  throw new Error(`not true within ${milliseconds} ms: ${condition}`);
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# A whole shop in a real browser; see buyer.mjs. First, whether the stand-in for Stripe is a good one; see stand-in.mjs.
-# PAYMENTS_BRIDGE names another program than the one that is built here.
+# Tests the stand-in for Stripe (stand-in.mjs), then the whole shop in a real browser (buyer.mjs). PAYMENTS_BRIDGE is the
+# path of a bridge to use instead of building one.
 . "$(dirname "$0")/../database.sh"
 here=$tests/shop
 
 [ -n "${PAYMENTS_BRIDGE:-}" ] || (cd "$root" && cargo build --quiet -p payments-bridge)
 
-# Each case counts.
+# Runs a program, and counts the cases that passed and failed.
 cases() {
   local output
   output=$(timeout 300 "$@" 2>&1) || true

@@ -1,4 +1,4 @@
-// Whether the stand-in for Stripe behaves as Stripe's own client library expects: stand-in.mjs; one line a case.
+// Tests with Stripe's own client library that the stand-in behaves like Stripe: stand-in.mjs prints one line per case.
 
 import assert from "node:assert";
 import { createServer } from "node:http";
@@ -29,7 +29,7 @@ async function refused(promise, expected) {
   });
 }
 
-/** A request that no library would send. */
+/** Sends a request that the library would not send. */
 async function raw(path, { method = "POST", headers = {}, body } = {}) {
   const answer = await fetch(fake.url + path, {
     method, body, headers: { authorization: "Bearer sk_test_raw", "stripe-version": PINNED_VERSION, "content-type": "application/x-www-form-urlencoded", ...headers },
@@ -43,7 +43,7 @@ async function eventsOf(types) {
 }
 
 const cases = {
-  async "a session is made, paid on its page, and told of"() {
+  async "a session is created, paid on its page, and sends events"() {
     const session = await stripe.checkout.sessions.create({ ...BOOK, customer_creation: "always", metadata: { order_id: "7" }, payment_intent_data: { metadata: { order_id: "7" } } });
     assert.equal(session.status, "open");
     assert.equal(session.amount_total, 9800);
@@ -57,10 +57,10 @@ const cases = {
     assert.deepEqual([intent.status, intent.amount_received, intent.metadata.order_id], ["succeeded", 9800, "7"]);
     const items = await stripe.checkout.sessions.listLineItems(session.id);
     assert.deepEqual(items.data.map((item) => [item.price.id, item.quantity]), [["price_book", 2]]);
-    const told = await eventsOf(["checkout.session.completed", "payment_intent.succeeded", "charge.succeeded"]);
-    assert.deepEqual(told.map((event) => event.type), ["charge.succeeded", "payment_intent.succeeded", "checkout.session.completed"]);
+    const sent = await eventsOf(["checkout.session.completed", "payment_intent.succeeded", "charge.succeeded"]);
+    assert.deepEqual(sent.map((event) => event.type), ["charge.succeeded", "payment_intent.succeeded", "checkout.session.completed"]);
   },
-  async "a declined card leaves the session open, and another card may pay"() {
+  async "a declined card leaves the session open, and another card can pay"() {
     const session = await stripe.checkout.sessions.create(BOOK);
     const page = await (await fetch(session.url, { method: "POST", body: new URLSearchParams({ action: "decline" }) })).text();
     assert.match(page, /Your card was declined/);
@@ -86,12 +86,12 @@ const cases = {
     assert.deepEqual((await stripe.subscriptions.list({})).data.map((one) => one.id).includes(plan.id), false);
     assert.equal((await stripe.subscriptions.list({ status: "all" })).data.some((one) => one.id === plan.id), true);
   },
-  async "a trial takes nothing, and a free checkout has no payment"() {
+  async "a trial starts without a payment"() {
     const trial = await fake.post("pay", { id: (await stripe.checkout.sessions.create({ ...PLAN, subscription_data: { trial_period_days: 7 } })).id });
     assert.equal(trial.payment_status, "no_payment_required");
     assert.equal((await stripe.subscriptions.retrieve(trial.subscription)).status, "trialing");
   },
-  async "a delayed payment arrives later, or does not"() {
+  async "a delayed payment succeeds or fails later"() {
     for (const [succeeds, type] of [[true, "checkout.session.async_payment_succeeded"], [false, "checkout.session.async_payment_failed"]]) {
       const session = await fake.post("pay", { id: (await stripe.checkout.sessions.create(BOOK)).id, delayed: true });
       assert.equal(session.payment_status, "unpaid");
@@ -99,7 +99,7 @@ const cases = {
       assert.equal((await eventsOf([type])).length, 1);
     }
   },
-  async "money goes back: refunds and disputes"() {
+  async "charges are refunded and disputed"() {
     const session = await fake.post("pay", { id: (await stripe.checkout.sessions.create(BOOK)).id });
     await stripe.refunds.create({ payment_intent: session.payment_intent, amount: 900 });
     await refused(stripe.refunds.create({ payment_intent: session.payment_intent, amount: 9000 }), { statusCode: 400, param: "amount" });
@@ -117,7 +117,7 @@ const cases = {
     assert.match(await (await fetch(portal.url)).text(), /A plan: active, ends on/);
     await refused(stripe.billingPortal.sessions.create({ customer: "cus_of_nobody" }), { statusCode: 400, code: "resource_missing", param: "customer" });
   },
-  async "what Stripe would refuse is refused, with the parameter's name"() {
+  async "invalid parameters are refused, with the name of the parameter"() {
     const wrong = [
       [{ ...BOOK, color: "blue" }, "color"], [{ ...BOOK, mode: "pay" }, "mode"], [{ ...BOOK, line_items: [{ price: "price_book", quantity: "two" }] }, "line_items[0][quantity]"],
       [{ ...BOOK, line_items: [{ price: "price_of_nobody", quantity: 1 }] }, "line_items[0][price]"], [{ ...BOOK, line_items: [{ price: "price_plan", quantity: 1 }] }, "mode"],
@@ -146,17 +146,17 @@ const cases = {
     });
     assert.equal(older.body.ui_mode, "embedded");
   },
-  async "a key, a version and a known path are wanted"() {
+  async "a request needs a key, a version and a known path"() {
     assert.equal((await raw("/v1/products", { method: "GET", headers: { authorization: "" } })).status, 401);
     assert.equal((await raw("/v1/products", { method: "GET", headers: { authorization: "Bearer pk_test_1" } })).status, 401);
     assert.equal((await raw("/v1/checkout/sessions", { headers: { "stripe-version": "" } })).status, 400);
     assert.equal((await raw("/v1/products", { method: "GET", headers: { "stripe-version": "soon" } })).status, 400);
     assert.equal((await raw("/v1/unicorns", { method: "GET" })).status, 404);
     assert.equal((await raw("/v1/products", { method: "GET" })).headers.get("stripe-version"), PINNED_VERSION);
-    assert.equal((await clientFor("rk_live_1").products.list()).data.length, 0, "live has a catalog of its own");
+    assert.equal((await clientFor("rk_live_1").products.list()).data.length, 0, "live has its own catalog");
     assert.notEqual((await clientFor("rk_live_1").accounts.retrieveCurrent()).id, (await stripe.accounts.retrieveCurrent()).id);
   },
-  async "an idempotency key is answered again, and not for other parameters"() {
+  async "an idempotency key repeats the response, and refuses other parameters"() {
     const [one, again] = [await stripe.checkout.sessions.create(BOOK, { idempotencyKey: "k1" }), await stripe.checkout.sessions.create(BOOK, { idempotencyKey: "k1" })];
     assert.equal(one.id, again.id);
     assert.equal(again.lastResponse.headers["idempotent-replayed"], "true");
@@ -164,7 +164,7 @@ const cases = {
     await refused(stripe.checkout.sessions.create({ ...BOOK, mode: "pay" }, { idempotencyKey: "k2" }), { param: "mode" });
     assert.equal((await stripe.checkout.sessions.create(BOOK, { idempotencyKey: "k2" })).status, "open", "a refusal is not stored");
   },
-  async "faults: busy, broken, silent, garbage; what ran is answered again"() {
+  async "faults are simulated, and an executed request repeats its response"() {
     const ask = (key) => stripe.checkout.sessions.create(BOOK, { idempotencyKey: key });
     const faulty = async (key, fault) => {
       await fake.post("faults", [fault]);
@@ -172,16 +172,16 @@ const cases = {
     };
     await refused(faulty("f0", { status: 429, headers: { "retry-after": "1", "stripe-should-retry": "true" } }), { type: "StripeRateLimitError" });
     await refused(faulty("f1", { status: 500, executed: true }), { type: "StripeAPIError", statusCode: 500 });
-    // The library sends a request again by itself where a connection that it had kept breaks.
+    // The library retries by itself if a kept-alive connection breaks.
     await refused(faulty("f2", { drop: "after", times: 9 }), { type: "StripeConnectionError" });
     await refused(faulty("f3", { drop: "before", times: 9 }), { type: "StripeConnectionError" });
     await assert.rejects(faulty("f4", { garbage: true }));
     await fake.post("faults", []);
     await refused(ask("f1"), { statusCode: 500 });
-    assert.equal((await ask("f2")).lastResponse.headers["idempotent-replayed"], "true", "it had run");
-    assert.equal((await ask("f3")).lastResponse.headers["idempotent-replayed"], undefined, "it had not run");
+    assert.equal((await ask("f2")).lastResponse.headers["idempotent-replayed"], "true", "the request was executed");
+    assert.equal((await ask("f3")).lastResponse.headers["idempotent-replayed"], undefined, "the request was not executed");
   },
-  async "lists have pages, in both directions"() {
+  async "lists are paginated in both directions"() {
     for (let number = 0; number < 7; number += 1) await stripe.customers.create({ email: `c${number}@example.com` });
     const first = await stripe.customers.list({ limit: 3 });
     assert.deepEqual([first.data.length, first.has_more], [3, true]);
@@ -196,7 +196,7 @@ const cases = {
     await refused(stripe.customers.list({ limit: 101 }), { statusCode: 400 });
     await refused(stripe.customers.list({ starting_after: "cus_of_nobody" }), { code: "resource_missing" });
   },
-  async "events: at most 20 types, 30 days, and a cursor"() {
+  async "events have a cursor, at most 20 types per request, and are kept for 30 days"() {
     await refused(stripe.events.list({ types: Array.from({ length: 21 }, (_, number) => `a.${number}`) }), { param: "types" });
     const { data } = await stripe.events.list({ limit: 2, types: ["customer.created"] });
     assert.equal(data[0].api_version, PINNED_VERSION);
@@ -206,7 +206,7 @@ const cases = {
     await refused(stripe.events.list({ ending_before: data[1].id }), { code: "resource_missing" });
     await fake.post("clock", { seconds: -31 * 86400 });
   },
-  async "webhooks are signed, shuffled, repeated, and posted again after a failure"() {
+  async "webhooks are signed, shuffled, repeated, and retried after a failure"() {
     const got = [];
     let failing = 1;
     const secret = {};
@@ -223,7 +223,7 @@ const cases = {
       url: `http://127.0.0.1:${receiver.address().port}/`, enabled_events: ["checkout.session.completed", "charge.succeeded"], api_version: PINNED_VERSION,
     });
     secret.value = endpoint.secret;
-    assert.equal((await stripe.webhookEndpoints.list()).data[0].secret, undefined, "a secret is told once");
+    assert.equal((await stripe.webhookEndpoints.list()).data[0].secret, undefined, "only the creation returns the secret");
     await fake.post("webhooks", { repeat: 3, shuffle: true, delay: [1, 50] });
     await fake.post("pay", { id: (await stripe.checkout.sessions.create(BOOK)).id });
     await until(() => got.length === 6);
@@ -238,13 +238,13 @@ const cases = {
     receiver.closeAllConnections();
     receiver.close();
   },
-  async "all that was sent and rendered is as stripe-node declares it"() {
+  async "all requests and objects have stripe-node's types"() {
     const { requests, objects, source } = await fake.get("typescript");
     assert.ok(requests > 60 && objects > 60, `${requests} requests, ${objects} objects`);
     const wrong = await checkTypes(source);
     assert.equal(wrong.length, 0, wrong.join("\n"));
   },
-  async "the compiler sees a wrong literal, an unknown name and a wrong type"() {
+  async "the compiler finds a wrong literal, an unknown name and a wrong type"() {
     const seen = async (params) => (await checkTypes(`import type { Stripe } from "stripe";\nexport const x: Stripe.Checkout.SessionCreateParams = ${JSON.stringify(params)};`)).length;
     assert.equal(await seen({ mode: "payment" }), 0);
     assert.equal(await seen({ mode: "pay" }), 1);

@@ -19,113 +19,114 @@ macro_rules! query {
     };
 }
 
-/// A request that waits to be sent to Stripe.
+/// A waiting request that this bridge has claimed, to send it to Stripe.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Claimed {
-    /// The session, or what else the request is for.
+    /// The UUID of the checkout session, portal session or subscription change that the request is for.
     pub session_id: String,
     /// `checkout`, `portal` or `subscription`.
     pub kind: String,
-    /// Whose key sends it.
+    /// The environment whose API key sends the request.
     pub environment: Environment,
-    /// What to send.
+    /// The HTTP request to send.
     pub request: Request,
-    /// The how manyth time it is handed out, from 1.
+    /// How many times the request has been claimed, this time included.
     pub attempt: u32,
 }
 
-/// What to send to Stripe, as `stripe_request` says it.
+/// An HTTP request to Stripe, as `payments.stripe_request` returns it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Request {
     /// The HTTP method.
     pub method: String,
-    /// The path.
+    /// The path, which begins with `/v1/`.
     pub path: String,
-    /// The idempotency key.
+    /// The idempotency key, the same for every attempt.
     pub idempotency_key: String,
-    /// The version of the API that the parameters are written in.
+    /// The version of Stripe's API that the parameters are written for.
     #[serde(default)]
     pub stripe_version: Option<String>,
-    /// The parameters.
+    /// The parameters, as nested JSON.
     #[serde(default)]
     pub params: Value,
 }
 
-/// A list that a purchase waits for.
+/// A Stripe list that a purchase waits for.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Read {
-    /// Whose key reads it.
+    /// The environment whose API key reads the list.
     pub environment: Environment,
     /// The path of the list.
     pub path: String,
-    /// Its parameters.
+    /// The parameters of the list.
     #[serde(default)]
     pub params: Value,
-    /// What waits for it.
+    /// Why the list is needed.
     #[serde(default)]
     pub reason: Option<String>,
 }
 
-/// What the database says of an environment.
+/// What the database has recorded about an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Recorded {
-    /// The account that is the environment's own.
+    /// The id of the Stripe account.
     pub account: Option<String>,
-    /// The endpoint that Stripe posts to.
+    /// The id of the webhook endpoint at Stripe.
     pub endpoint_id: Option<String>,
-    /// Its address.
+    /// The URL of the webhook endpoint.
     pub endpoint_url: Option<String>,
-    /// Whether a signature can be verified.
+    /// Whether the database has a webhook secret to verify signatures with.
     pub has_secret: bool,
-    /// When Stripe's events were last read, in seconds since 1970.
+    /// When events were last read from Stripe's API, in seconds since 1970.
     pub events_read_at: Option<i64>,
-    /// Whether it takes sessions and events: test always, live once it is approved.
+    /// Whether the environment accepts sessions and events: test always does, live once it is approved.
     pub open: bool,
 }
 
-/// What came of an event.
+/// The result of receiving an event.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Received {
     /// `processed`, `ignored`, `failed` or `refused`.
     pub status: String,
-    /// Whether it had been handled before.
+    /// Whether the event had been processed before.
     #[serde(default)]
     pub duplicate: bool,
     /// The event's type.
     #[serde(default)]
     pub event_type: Option<String>,
-    /// What went wrong, or why it is ignored; of a delivery that is refused, it begins with the SQLSTATE.
+    /// Why the event failed, was refused or was ignored. For a refused delivery in a batch, it begins with the
+    /// SQLSTATE.
     #[serde(default)]
     pub error: Option<String>,
 }
 
-/// What came of objects that were synced.
+/// The result of syncing objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Synced {
-    /// Projected.
+    /// The number of objects that were projected.
     #[serde(default)]
     pub synced: i64,
-    /// Could not be read.
+    /// The number of objects that the database could not read.
     #[serde(default)]
     pub failed: i64,
 }
 
-/// One thing that `doctor` looked at.
+/// The result of one check of `doctor`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Finding {
-    /// What.
+    /// The name of the check.
     pub check_name: String,
-    /// Whether it is well.
+    /// Whether the check passed.
     pub ok: bool,
-    /// What was found.
+    /// What the check found.
     #[serde(default)]
     pub detail: Option<String>,
-    /// What to run.
+    /// What to run if the check failed.
     #[serde(default)]
     pub fix: Option<String>,
 }
 
-/// An interval as the database reads it.
+/// The duration as the text of a PostgreSQL interval.
 fn interval(duration: Duration) -> String {
     format!("{} milliseconds", duration.as_millis())
 }
@@ -156,72 +157,73 @@ impl Pool {
         self.texts(sql, params).await?.iter().flatten().map(|text| typed(text)).collect()
     }
 
-    /// Whether the database answers.
+    /// Checks that the database can be reached.
     ///
     /// # Errors
-    /// Where it does not.
-    pub async fn answers(&self) -> Result<(), Fault> {
-        self.text(query!("answers"), &[]).await.map(drop)
+    /// If it cannot be reached.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        self.text(query!("ping"), &[]).await.map(drop)
     }
 
-    /// Requests that wait, for this bridge alone until the lease ends.
+    /// Claims up to `limit` waiting requests. No other bridge can claim them until the lease expires.
     ///
     /// # Errors
-    /// As all calls: where the database cannot be reached, or refuses.
-    pub async fn claim_requests(&self, most: usize, lease: Duration) -> Result<Vec<Claimed>, Fault> {
-        let most = i32::try_from(most).unwrap_or(i32::MAX);
+    /// As for every call: if the database cannot be reached, raises an error, or returns an unexpected result.
+    pub async fn claim_requests(&self, limit: usize, lease: Duration) -> Result<Vec<Claimed>, Fault> {
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let lease = interval(lease);
-        self.all(query!("claim_requests"), &[(&most, Type::INT4), text(&lease)]).await
+        self.all(query!("claim_requests"), &[(&limit, Type::INT4), text(&lease)]).await
     }
 
-    /// Has a request tried again later.
+    /// Postpones a request: it can be claimed again after `delay`. `why` is stored as the session's last error.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn postpone(&self, session: &str, delay: Duration, why: &str) -> Result<(), Fault> {
         let delay = interval(delay);
         self.rows(query!("postpone_request"), &[text(&session), text(&delay), text(&why)]).await.map(drop)
     }
 
-    /// Records what Stripe answered.
+    /// Records Stripe's response to a request. `body` is its JSON.
     ///
     /// # Errors
-    /// As all calls; also where the answer belongs to another session.
-    pub async fn record_response(&self, session: &str, answer: &str) -> Result<(), Fault> {
-        self.rows(query!("record_response"), &[text(&session), text(&answer)]).await.map(drop)
+    /// As for every call; also if the response belongs to another session.
+    pub async fn record_response(&self, session: &str, body: &str) -> Result<(), Fault> {
+        self.rows(query!("record_response"), &[text(&session), text(&body)]).await.map(drop)
     }
 
-    /// Records that a request failed for good.
+    /// Records that a request failed permanently, and why.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn record_error(&self, session: &str, why: &str) -> Result<(), Fault> {
         self.rows(query!("record_error"), &[text(&session), text(&why)]).await.map(drop)
     }
 
-    /// Lists that purchases wait for.
+    /// Claims up to `limit` lists that purchases wait for. No other bridge can claim them until the lease expires.
     ///
     /// # Errors
-    /// As all calls.
-    pub async fn claim_reads(&self, most: i32, lease: Duration) -> Result<Vec<Read>, Fault> {
+    /// As for every call.
+    pub async fn claim_reads(&self, limit: i32, lease: Duration) -> Result<Vec<Read>, Fault> {
         let lease = interval(lease);
-        self.all(query!("claim_reads"), &[(&most, Type::INT4), text(&lease)]).await
+        self.all(query!("claim_reads"), &[(&limit, Type::INT4), text(&lease)]).await
     }
 
-    /// Projects objects that were fetched since `as_of`, which is in seconds since 1970.
+    /// Projects objects that were fetched from Stripe. `objects` is a JSON array. `as_of` is when the fetch started, in
+    /// seconds since 1970.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn sync_objects(&self, environment: Environment, objects: &str, as_of: f64) -> Result<Synced, Fault> {
         let environment = environment.name();
         let params = [text(&environment), text(&objects), (&as_of, Type::FLOAT8)];
         self.json(query!("sync_objects"), &params).await
     }
 
-    /// Receives one delivery. When this returns, it is committed.
+    /// Receives one delivery. The transaction has committed when this returns.
     ///
     /// # Errors
-    /// As all calls; also where the signature is wrong, or the body is no event.
+    /// As for every call; also if the signature is wrong or the body is not a Stripe event.
     pub async fn receive_webhook(
         &self,
         environment: Environment,
@@ -233,10 +235,10 @@ impl Pool {
         self.json(query!("receive_webhook"), &params).await
     }
 
-    /// Receives many deliveries in one transaction, and tells of each what came of it.
+    /// Receives a batch of deliveries in one transaction. The results are in the order of `bodies`.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn receive_webhooks(
         &self,
         environment: Environment,
@@ -248,10 +250,10 @@ impl Pool {
         self.json(query!("receive_webhooks"), &params).await
     }
 
-    /// Applies an event that Stripe's API returned.
+    /// Applies an event that Stripe's API returned. `event` is its JSON.
     ///
     /// # Errors
-    /// As all calls; also where it is no event.
+    /// As for every call; also if it is not a Stripe event.
     pub async fn apply_event(&self, environment: Environment, event: &str) -> Result<Received, Fault> {
         self.json(query!("apply_event"), &[text(&environment.name()), text(&event)]).await
     }
@@ -259,57 +261,58 @@ impl Pool {
     /// The event types that change rows.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn event_types(&self) -> Result<Vec<String>, Fault> {
         self.json(query!("event_types"), &[]).await
     }
 
-    /// The event from which reading goes on.
+    /// The id of the event that reading resumes from, or `None` before the first read.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn events_cursor(&self, environment: Environment) -> Result<Option<String>, Fault> {
         self.text(query!("events_cursor"), &[text(&environment.name())]).await
     }
 
-    /// Remembers it.
+    /// Stores the id of the event that reading resumes from.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn set_events_cursor(&self, environment: Environment, event: &str) -> Result<(), Fault> {
         self.rows(query!("set_events_cursor"), &[text(&environment.name()), text(&event)]).await.map(drop)
     }
 
-    /// What is recorded of an environment.
+    /// What the database has recorded about an environment.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn recorded(&self, environment: Environment) -> Result<Recorded, Fault> {
         self.json(query!("connection"), &[text(&environment.name())]).await
     }
 
-    /// The version of Stripe's API that requests are written in.
+    /// The version of Stripe's API that requests are written for.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn stripe_version(&self) -> Result<String, Fault> {
         Ok(self.text(query!("stripe_version"), &[]).await?.unwrap_or_default())
     }
 
-    /// Whether an event that this version rendered came since the endpoint was made.
+    /// Whether an event in this version of Stripe's API was delivered since the webhook endpoint was configured.
     ///
     /// # Errors
-    /// As all calls.
-    pub async fn event_of_version_came(&self, environment: Environment, version: &str) -> Result<bool, Fault> {
-        let came = self.text(query!("event_of_version_came"), &[text(&environment.name()), text(&version)]).await?;
-        Ok(came.as_deref() == Some("true"))
+    /// As for every call.
+    pub async fn received_event_of_version(&self, environment: Environment, version: &str) -> Result<bool, Fault> {
+        let received =
+            self.text(query!("received_event_of_version"), &[text(&environment.name()), text(&version)]).await?;
+        Ok(received.as_deref() == Some("true"))
     }
 
-    /// Sets a webhook secret, as a parameter, and keeps the statement out of the server's log where the role may. Tells
-    /// whether it could.
+    /// Sets the webhook secret. Previous secrets stay valid for `keep_previous`. Returns whether the role was allowed
+    /// to keep the statement, and so the secret, out of the server's log.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn set_secret(
         &self,
         environment: Environment,
@@ -320,22 +323,23 @@ impl Pool {
         let secret = secret.expose_secret();
         let environment = environment.name();
         let params = [text(&environment), text(&secret), text(&keep)];
-        let (hidden, _) = self.rows_after(query!("keep_out_of_log"), query!("set_secret"), &params).await?;
+        let (hidden, _) =
+            self.rows_after_optional(query!("disable_statement_logging"), query!("set_secret"), &params).await?;
         Ok(hidden)
     }
 
-    /// Says which account is the environment's own.
+    /// Records the id of the environment's Stripe account.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn set_account(&self, environment: Environment, account: &str) -> Result<(), Fault> {
         self.rows(query!("set_account"), &[text(&environment.name()), text(&account)]).await.map(drop)
     }
 
-    /// Records the endpoint that Stripe posts to.
+    /// Records the webhook endpoint: its id, its URL and its version of Stripe's API.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn record_endpoint(
         &self,
         environment: Environment,
@@ -348,18 +352,19 @@ impl Pool {
         self.rows(query!("record_endpoint"), &params).await.map(drop)
     }
 
-    /// Where a back-fill of a resource goes on.
+    /// The id of the last object that an unfinished sync of the resource stored, or `None` if the sync starts at the
+    /// beginning.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn sync_position(&self, environment: Environment, resource: &str) -> Result<Option<String>, Fault> {
         self.text(query!("sync_position"), &[text(&environment.name()), text(&resource)]).await
     }
 
-    /// Records how far it is.
+    /// Records the progress of a sync.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn record_sync(&self, environment: Environment, step: &SyncStep<'_>) -> Result<(), Fault> {
         let environment = environment.name();
         let params = [
@@ -373,34 +378,34 @@ impl Pool {
         self.rows(query!("record_sync"), &params).await.map(drop)
     }
 
-    /// Those of some events that were not processed.
+    /// The ids, out of `ids`, of the events that were neither processed nor ignored.
     ///
     /// # Errors
-    /// As all calls.
-    pub async fn unknown_events(&self, environment: Environment, ids: &[String]) -> Result<Vec<String>, Fault> {
-        self.all(query!("unknown_events"), &[text(&environment.name()), (&ids, Type::TEXT_ARRAY)]).await
+    /// As for every call.
+    pub async fn unprocessed_events(&self, environment: Environment, ids: &[String]) -> Result<Vec<String>, Fault> {
+        self.all(query!("unprocessed_events"), &[text(&environment.name()), (&ids, Type::TEXT_ARRAY)]).await
     }
 
-    /// What `payments.doctor()` finds.
+    /// The findings of `payments.doctor()`.
     ///
     /// # Errors
-    /// As all calls.
+    /// As for every call.
     pub async fn findings(&self) -> Result<Vec<Finding>, Fault> {
         self.all(query!("findings"), &[]).await
     }
 }
 
-/// How far a back-fill of a resource is.
+/// One step in the sync of a resource.
 #[derive(Debug, Clone, Copy)]
 pub struct SyncStep<'a> {
-    /// Which resource.
+    /// The name of the resource.
     pub resource: &'a str,
-    /// The last object that was synced.
+    /// The id of the last object that was synced.
     pub cursor: Option<&'a str>,
-    /// How many were, in all.
+    /// The number of objects that this step synced.
     pub objects: i64,
-    /// Whether that was the last.
+    /// Whether this was the last step.
     pub finished: bool,
-    /// What went wrong.
+    /// Why the sync stopped early.
     pub error: Option<&'a str>,
 }

@@ -1,27 +1,27 @@
-//! What goes wrong with the database.
+//! Errors of database calls.
 
 use std::error::Error as _;
 
-/// Why a call of the database did not succeed.
+/// Why a database call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// It could not be reached, or did not answer.
+    /// The database could not be reached or did not respond in time.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
-    /// It refused.
+    /// The database raised an error.
     #[error("{sqlstate}: {message}{}", rest(.detail.as_deref(), .hint.as_deref()))]
     Refused {
         /// The SQLSTATE.
         sqlstate: String,
-        /// What.
+        /// The error message.
         message: String,
-        /// With which values.
+        /// The DETAIL of the error.
         detail: Option<String>,
-        /// The next step.
+        /// The HINT of the error.
         hint: Option<String>,
     },
-    /// It answered with something else than it should.
-    #[error("the database's answer is not what it should be: {0}")]
+    /// The database returned a result that the bridge cannot read.
+    #[error("the database returned an unexpected result: {0}")]
     Unexpected(String),
 }
 
@@ -30,7 +30,7 @@ fn rest(detail: Option<&str>, hint: Option<&str>) -> String {
 }
 
 impl Fault {
-    /// The SQLSTATE of a refusal.
+    /// The SQLSTATE, if the database raised an error.
     #[must_use]
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
@@ -39,8 +39,8 @@ impl Fault {
         }
     }
 
-    /// Whether the same call may succeed later: the server went away, is full, is a standby, or another transaction was in
-    /// the way.
+    /// Whether the same call may succeed later: the server is unreachable, out of resources or a standby, or the call
+    /// conflicted with another transaction.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -56,21 +56,21 @@ impl Fault {
 
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
-        if let Some(said) = error.as_db_error() {
+        if let Some(raised) = error.as_db_error() {
             return Self::Refused {
-                sqlstate: said.code().code().to_owned(),
-                message: said.message().to_owned(),
-                detail: said.detail().map(str::to_owned),
-                hint: said.hint().map(str::to_owned),
+                sqlstate: raised.code().code().to_owned(),
+                message: raised.message().to_owned(),
+                detail: raised.detail().map(str::to_owned),
+                hint: raised.hint().map(str::to_owned),
             };
         }
-        let mut words = error.to_string();
+        let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(deeper) = cause {
-            words = format!("{words}: {deeper}");
+            message = format!("{message}: {deeper}");
             cause = deeper.source();
         }
-        Self::Unreachable(words)
+        Self::Unreachable(message)
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_transient() {
+    fn faults_that_a_retry_can_fix_are_transient() {
         for sqlstate in ["57P01", "57014", "53100", "40P01", "08006", "25006"] {
             assert!(refused(sqlstate).is_transient(), "{sqlstate}");
         }

@@ -1,4 +1,4 @@
-//! Hears of sessions that wait.
+//! Listens for notifications of waiting requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use tokio_postgres::AsyncMessage;
 use super::fault::Fault;
 use super::pool::Pool;
 
-/// How long a connection that went away unnoticed stays unnoticed, at most. A slow poll stands beside it.
-const ASK_EVERY: Duration = Duration::from_secs(60);
+/// How often the connection is checked, so that a dead one is noticed. Meanwhile the sender finds requests by polling.
+const CHECK_EVERY: Duration = Duration::from_secs(60);
 
-/// Listens until the connection is lost, and wakes somebody for each notification, and once at its beginning: what was
-/// announced before would be missed.
+/// Listens until the connection is lost. It wakes the sender for each notification, and once at the start, because
+/// notifications that were sent before are lost.
 ///
 /// # Errors
-/// Always at last: why the connection was lost.
+/// Always: why the connection could not be opened, or was lost.
 pub async fn listen(pool: &Pool, wake: &Arc<Notify>) -> Result<(), Fault> {
     let (client, mut connection) = pool.connect().await?;
-    let (heard, mut notifications) = mpsc::channel::<()>(1);
+    let (notify, mut notifications) = mpsc::channel::<()>(1);
     let reading = tokio::spawn(async move {
         let mut messages = futures_util::stream::poll_fn(move |context| connection.poll_message(context));
         while let Some(message) = messages.next().await {
             if let AsyncMessage::Notification(_) = message? {
-                // One that waits to be taken says as much as many.
-                let _ = heard.try_send(());
+                // The channel holds one notification; more would not change what the sender does.
+                let _ = notify.try_send(());
             }
         }
         Ok::<(), tokio_postgres::Error>(())
@@ -39,9 +39,9 @@ pub async fn listen(pool: &Pool, wake: &Arc<Notify>) -> Result<(), Fault> {
                 Some(()) => wake.notify_one(),
                 None => break,
             },
-            () = tokio::time::sleep(ASK_EVERY) => {
-                let answered = tokio::time::timeout(ASK_EVERY / 4, client.simple_query("")).await;
-                answered.map_err(|_| Fault::Unreachable("the listening connection is dead".to_owned()))??;
+            () = tokio::time::sleep(CHECK_EVERY) => {
+                let checked = tokio::time::timeout(CHECK_EVERY / 4, client.simple_query("")).await;
+                checked.map_err(|_| Fault::Unreachable("the listening connection is dead".to_owned()))??;
             }
         }
     }

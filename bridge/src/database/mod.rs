@@ -1,4 +1,4 @@
-//! The database: what the bridge calls there, each function once. The statements are in `bridge/sql/bridge.sql`.
+//! The database: connections, and one function for each query in `bridge/sql/bridge.sql`.
 
 pub mod calls;
 pub mod fault;

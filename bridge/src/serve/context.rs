@@ -1,4 +1,4 @@
-//! What every part of `serve` works with.
+//! The state that all tasks of `serve` share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,38 +13,40 @@ use crate::metrics::{Activity, Metrics};
 use crate::stripe::client::Stripe;
 use crate::stripe::verdict::backoff;
 
-/// How long a part waits at most for a database that is away: callers wait for it to be found again.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The longest backoff while the database cannot be reached. It is short, because callers wait for the bridge to
+/// recover.
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// What every part works with.
+/// The state that all tasks of `serve` share.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The database.
+    /// The database connections.
     pub database: Arc<Pool>,
-    /// Stripe's API, for each environment that has a key.
+    /// A Stripe client for each environment that has a key.
     pub stripes: Arc<Vec<Stripe>>,
-    /// The counters.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// Told when sessions wait.
+    /// Wakes the sender when requests may be waiting.
     pub sessions_wait: Arc<Notify>,
-    /// Told when purchases may wait for a list.
+    /// Wakes the reader when purchases may be waiting for a list.
     pub reads_wait: Arc<Notify>,
-    /// The end.
+    /// Signals the shutdown.
     pub shutdown: Shutdown,
 }
 
 impl Context {
-    /// Stripe's API as an environment's key sees it.
+    /// The Stripe client of an environment, or `None` if the environment has no key.
     #[must_use]
     pub fn stripe(&self, environment: Environment) -> Option<&Stripe> {
         self.stripes.iter().find(|stripe| stripe.environment == environment)
     }
 
-    /// Says that a call of the database did not succeed, and how long to wait after so many.
+    /// Logs and counts a failed database call. Returns how long to wait before the next one; `previous` is the number
+    /// of faults in a row before this one.
     #[must_use]
-    pub fn fault(&self, activity: Activity, fault: &Fault, faults_before: u32) -> Duration {
+    pub fn report_fault(&self, activity: Activity, fault: &Fault, previous: u32) -> Duration {
         self.metrics.database_fault(activity);
-        let wait = backoff(faults_before, Duration::from_millis(500), LONGEST_WAIT, None, fastrand::f64());
+        let wait = backoff(previous, Duration::from_millis(500), MAX_BACKOFF, None, fastrand::f64());
         tracing::warn!(activity = activity.name(), wait_ms = wait.as_millis(), "{fault}");
         wait
     }

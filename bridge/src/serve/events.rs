@@ -1,8 +1,9 @@
-//! Reads Stripe's events, and applies what no delivery brought: beside webhooks every few minutes, alone every few seconds.
+//! Polls Stripe's events, and applies those that no webhook delivered: every few minutes if webhooks are used, every
+//! few seconds if not.
 //!
-//! Nothing may be skipped. An event can appear in Stripe's list after one that is newer, so reading always begins some time
-//! before the newest event that was read: a short time mostly, a longer one every minute and after a start. What was applied
-//! already is known here by its id, and in the database.
+//! No event may be skipped. An event can appear in Stripe's list after a newer one. So each poll starts some time
+//! before the newest event that was read. This overlap is short for most polls, and longer once a minute and after a
+//! start. The reader skips events that it has applied, and the database recognizes events that it knows.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,21 +19,22 @@ use crate::stripe::client::Stripe;
 use crate::stripe::list::Head;
 use crate::stripe::verdict::{Reason, backoff};
 
-/// How long Stripe keeps events.
-const KEPT: i64 = 30 * 24 * 3600;
-/// How far a reading goes back before the newest event, in seconds: every time, and now and then.
+/// How long Stripe keeps events, in seconds.
+const RETENTION: i64 = 30 * 24 * 3600;
+/// How far most polls go back before the newest event, in seconds.
 const SHORT_OVERLAP: i64 = 15;
+/// How far a poll goes back every [`LONG_OVERLAP_INTERVAL`] and after a start, in seconds.
 const LONG_OVERLAP: i64 = 600;
-const LONG_EVERY: Duration = Duration::from_secs(60);
-/// How often the cursor is stored while many events are read.
+const LONG_OVERLAP_INTERVAL: Duration = Duration::from_secs(60);
+/// The cursor is stored after this many events of a long poll.
 const STORE_EVERY: usize = 200;
 
-/// How often events are read where they are the only way, and beside webhooks.
-pub const POLL_ALONE: Duration = Duration::from_secs(3);
-/// See [`POLL_ALONE`].
-pub const POLL_BESIDE: Duration = Duration::from_secs(300);
+/// The interval between polls if no webhooks are used.
+pub const POLL_WITHOUT_WEBHOOKS: Duration = Duration::from_secs(3);
+/// The interval between polls if webhooks are used.
+pub const POLL_WITH_WEBHOOKS: Duration = Duration::from_secs(300);
 
-/// Why a reading ended early.
+/// Why a poll ended early.
 #[derive(Debug)]
 enum Stopped {
     Stripe(Reason),
@@ -52,33 +54,33 @@ impl From<Fault> for Stopped {
     }
 }
 
-/// Reads one environment's events for as long as the bridge runs.
-pub async fn run(context: Context, environment: Environment, every: Duration) {
+/// Polls one environment's events until the bridge shuts down. `interval` is the time between polls.
+pub async fn run(context: Context, environment: Environment, interval: Duration) {
     let Some(stripe) = context.stripe(environment).cloned() else { return };
     let mut reader: Option<Reader> = None;
     let mut faults = 0;
-    while !context.shutdown.has_begun() {
-        let read = tokio::select! {
-            read = read(&context, &stripe, &mut reader) => read,
-            () = context.shutdown.begun() => Err(Stopped::Shutdown),
+    while !context.shutdown.is_requested() {
+        let polled = tokio::select! {
+            polled = poll(&context, &stripe, &mut reader) => polled,
+            () = context.shutdown.requested() => Err(Stopped::Shutdown),
         };
-        let wait = match read {
-            Ok(all) => {
+        let wait = match polled {
+            Ok(is_open) => {
                 faults = 0;
-                if all {
+                if is_open {
                     context.metrics.succeeded(environment, Activity::Events);
                 }
-                every
+                interval
             }
             Err(Stopped::Shutdown) => return,
             Err(Stopped::Database(fault)) => {
                 faults += 1;
-                context.fault(Activity::Events, &fault, faults).max(every)
+                context.report_fault(Activity::Events, &fault, faults).max(interval)
             }
             Err(Stopped::Stripe(reason)) => {
                 faults += 1;
-                let wait =
-                    backoff(faults, Duration::from_secs(1), Duration::from_secs(300), None, fastrand::f64()).max(every);
+                let wait = backoff(faults, Duration::from_secs(1), Duration::from_secs(300), None, fastrand::f64());
+                let wait = wait.max(interval);
                 tracing::warn!(%environment, wait_ms = wait.as_millis(), "cannot read events: {reason}");
                 wait
             }
@@ -87,34 +89,36 @@ pub async fn run(context: Context, environment: Environment, every: Duration) {
     }
 }
 
-/// Tells whether events were read.
-async fn read(context: &Context, stripe: &Stripe, reader: &mut Option<Reader>) -> Result<bool, Stopped> {
+/// Polls once. Returns false without polling if the environment is not open.
+async fn poll(context: &Context, stripe: &Stripe, reader: &mut Option<Reader>) -> Result<bool, Stopped> {
     if !context.database.recorded(stripe.environment).await?.open {
-        // Live events are refused until live is approved; the cursor stays where it is.
+        // The database refuses live events until live is approved. The cursor does not move until then.
         return Ok(false);
     }
     if reader.is_none() {
         *reader = Some(Reader::new(context, stripe).await?);
     }
     match reader {
-        Some(reader) => reader.read(context, stripe).await.map(|()| true),
+        Some(reader) => reader.poll(context, stripe).await.map(|()| true),
         None => Ok(false),
     }
 }
 
-/// One environment's events: how far they were read.
+/// The state of reading one environment's events.
 #[derive(Debug)]
 struct Reader {
     feeds: Vec<Feed>,
-    /// Of each feed, the events of its overlap, the oldest first.
+    /// For each feed, the events of its overlap, oldest first.
     recent: Vec<VecDeque<Head>>,
-    /// Those that were applied, or never can be.
+    /// The ids of events that were applied, or that never can be.
     done: HashSet<String>,
-    /// When the oldest was made that may have to be read: where no event of a feed is known.
+    /// Where a feed without known events starts, in seconds since 1970.
     since: i64,
+    /// The creation time of the newest event that was read, in seconds since 1970.
     newest: i64,
     stored: Option<String>,
     stored_at: Option<Instant>,
+    /// When the last poll with the long overlap ended.
     long_at: Option<Instant>,
 }
 
@@ -124,30 +128,30 @@ impl Reader {
         let types = context.database.event_types().await?;
         let stored = context.database.events_cursor(environment).await?;
         let since = match &stored {
-            None => now() - KEPT,
+            None => now() - RETENTION,
             Some(cursor) => match stripe.get(&format!("/v1/events/{cursor}"), &json!({})).await {
-                Ok(event) => serde_json::from_str::<Head>(&event).map_or(now() - KEPT, |head| head.created),
-                Err(reason) if reason.is_missing() => after_long(context, environment, cursor).await?,
+                Ok(event) => serde_json::from_str::<Head>(&event).map_or(now() - RETENTION, |head| head.created),
+                Err(reason) if reason.is_missing() => start_without_cursor(context, environment, cursor).await?,
                 Err(reason) => return Err(reason.into()),
             },
         };
         tracing::info!(%environment, since, "reading events");
-        let feeds = Feed::of(&types);
+        let feeds = Feed::for_types(&types);
         let recent = feeds.iter().map(|_| VecDeque::new()).collect();
         Ok(Self { feeds, recent, done: HashSet::new(), since, newest: since, stored, stored_at: None, long_at: None })
     }
 
-    /// Reads and applies all that came, the oldest first.
-    async fn read(&mut self, context: &Context, stripe: &Stripe) -> Result<(), Stopped> {
-        let long = self.long_at.is_none_or(|at| at.elapsed() >= LONG_EVERY);
+    /// Reads and applies all new events, oldest first.
+    async fn poll(&mut self, context: &Context, stripe: &Stripe) -> Result<(), Stopped> {
+        let long = self.long_at.is_none_or(|at| at.elapsed() >= LONG_OVERLAP_INTERVAL);
         let before = self.newest - if long { LONG_OVERLAP } else { SHORT_OVERLAP };
         for (feed, recent) in self.feeds.iter_mut().zip(&self.recent) {
             let after = recent.iter().rev().find(|head| head.created < before);
-            feed.begin(stripe, after.map(|head| head.id.as_str()), self.since.min(before)).await?;
+            feed.start(stripe, after.map(|head| head.id.as_str()), self.since.min(before)).await?;
         }
         let mut applied = 0;
-        while let Some((place, event)) = self.oldest(stripe).await? {
-            if context.shutdown.has_begun() {
+        while let Some((feed, event)) = self.take_oldest(stripe).await? {
+            if context.shutdown.is_requested() {
                 return Err(Stopped::Shutdown);
             }
             if !self.done.contains(&event.head.id) {
@@ -157,7 +161,7 @@ impl Reader {
                     self.store(context, stripe.environment, event.head.created).await?;
                 }
             }
-            self.remember(place, event.head);
+            self.remember(feed, event.head);
         }
         if long {
             self.long_at = Some(Instant::now());
@@ -165,24 +169,24 @@ impl Reader {
         self.store(context, stripe.environment, self.newest).await
     }
 
-    /// Takes the oldest event of all feeds.
-    async fn oldest(&mut self, stripe: &Stripe) -> Result<Option<(usize, Event)>, Reason> {
+    /// Takes the oldest event of all feeds. Returns it with the index of its feed.
+    async fn take_oldest(&mut self, stripe: &Stripe) -> Result<Option<(usize, Event)>, Reason> {
         let mut oldest: Option<(usize, i64)> = None;
-        for (place, feed) in self.feeds.iter_mut().enumerate() {
+        for (index, feed) in self.feeds.iter_mut().enumerate() {
             if let Some(event) = feed.peek(stripe).await?
                 && oldest.is_none_or(|(_, created)| event.head.created < created)
             {
-                oldest = Some((place, event.head.created));
+                oldest = Some((index, event.head.created));
             }
         }
-        Ok(oldest.and_then(|(place, _)| Some((place, self.feeds.get_mut(place)?.take()?))))
+        Ok(oldest.and_then(|(index, _)| Some((index, self.feeds.get_mut(index)?.take()?))))
     }
 
     async fn apply(&mut self, context: &Context, environment: Environment, event: &Event) -> Result<(), Stopped> {
         let id = event.head.id.as_str();
         let outcome = match context.database.apply_event(environment, event.json.get()).await {
             Ok(received) => match received.status.as_str() {
-                // It is read again, and so tried again, for as long as it is within the overlap.
+                // It is not marked as done. So every poll retries it while it is within the overlap.
                 "failed" => {
                     tracing::warn!(%environment, event = id, "event failed: {}", received.error.unwrap_or_default());
                     context.metrics.event(environment, "failed");
@@ -200,7 +204,7 @@ impl Reader {
                     "applied"
                 }
             },
-            // What is no event today is none tomorrow; the others must not wait for it.
+            // The body is not a valid event. A retry cannot succeed, and the other events must not wait for it.
             Err(fault) if fault.sqlstate().is_some_and(|sqlstate| sqlstate.starts_with("22")) => {
                 tracing::error!(%environment, event = id, "event refused: {fault}");
                 "refused"
@@ -212,35 +216,36 @@ impl Reader {
         Ok(())
     }
 
-    fn remember(&mut self, place: usize, head: Head) {
+    /// Adds an event to the overlap of its feed, and drops events that are older than the overlap.
+    fn remember(&mut self, feed: usize, head: Head) {
         self.newest = self.newest.max(head.created);
-        let oldest_kept = self.newest - LONG_OVERLAP;
-        let Some(recent) = self.recent.get_mut(place) else { return };
+        let overlap_start = self.newest - LONG_OVERLAP;
+        let Some(recent) = self.recent.get_mut(feed) else { return };
         if !recent.iter().rev().any(|known| known.id == head.id) {
             let at = recent.partition_point(|known| known.created <= head.created);
             recent.insert(at, head);
         }
-        // One that is older than the overlap stays, as the event after which reading begins.
-        while recent.get(1).is_some_and(|second| second.created < oldest_kept) {
-            if let Some(gone) = recent.pop_front() {
-                self.done.remove(&gone.id);
+        // The newest event before the overlap stays: it is the cursor from which the next poll reads forward.
+        while recent.get(1).is_some_and(|second| second.created < overlap_start) {
+            if let Some(dropped) = recent.pop_front() {
+                self.done.remove(&dropped.id);
             }
         }
     }
 
-    /// Stores the newest event that is older than the overlap, when all that are older than `until` are applied. A bridge that
-    /// starts there reads the overlap again.
+    /// Stores the cursor: the newest event before the overlap that ends at `until`. All events before `until` must be
+    /// applied. A bridge that resumes from this cursor reads the overlap again.
     async fn store(&mut self, context: &Context, environment: Environment, until: i64) -> Result<(), Stopped> {
         let before = until - LONG_OVERLAP;
         let candidates = self.recent.iter().flatten();
         let cursor =
             candidates.filter(|head| head.created < before).max_by_key(|head| head.created).map(|head| head.id.clone());
-        // While all events are young, the oldest: whoever starts there reads all of them.
+        // If all events are within the overlap, the cursor is the oldest event, so that a restart reads all of them.
         let cursor =
             cursor.or_else(|| self.recent.iter().flatten().min_by_key(|head| head.created).map(|head| head.id.clone()));
         let cursor = cursor.or_else(|| self.stored.clone());
-        // Also where it is the same: the database remembers when that was.
-        let is_due = self.stored != cursor || self.stored_at.is_none_or(|at| at.elapsed() >= LONG_EVERY);
+        // An unchanged cursor is stored too, once a minute, because the database records when events were last read.
+        let is_due = self.stored != cursor || self.stored_at.is_none_or(|at| at.elapsed() >= LONG_OVERLAP_INTERVAL);
         if let Some(cursor) = cursor.filter(|_| is_due) {
             context.database.set_events_cursor(environment, &cursor).await?;
             self.stored = Some(cursor);
@@ -250,21 +255,21 @@ impl Reader {
     }
 }
 
-/// Stripe no longer has the event at which reading ended. Nothing is missing if reading went on until lately, and there were
-/// no events.
-async fn after_long(context: &Context, environment: Environment, cursor: &str) -> Result<i64, Fault> {
-    let kept_since = now() - KEPT;
+/// Decides where to start if Stripe no longer has the event of the cursor. No event is missing if the bridge has read
+/// events within Stripe's retention period: then there were no newer events. Otherwise a sync is needed.
+async fn start_without_cursor(context: &Context, environment: Environment, cursor: &str) -> Result<i64, Fault> {
+    let retained_since = now() - RETENTION;
     let read_at = context.database.recorded(environment).await?.events_read_at.unwrap_or_default();
-    if read_at > kept_since {
+    if read_at > retained_since {
         return Ok(read_at - LONG_OVERLAP);
     }
-    tracing::error!(%environment, "Stripe no longer has event {cursor}, at which reading ended: later events may be missing; \
-        run payments-bridge sync");
-    context.metrics.must_sync(environment, true);
-    Ok(kept_since)
+    tracing::error!(%environment, "Stripe no longer has event {cursor}, from which reading resumes, so events may be \
+        missing: run payments-bridge sync");
+    context.metrics.set_must_sync(environment, true);
+    Ok(retained_since)
 }
 
 fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }

@@ -1,8 +1,8 @@
-//! Stripe's events of some types, read in the order in which they were made.
+//! Reads Stripe's events of a group of types, oldest first.
 //!
-//! Stripe lists events with the newest first, and takes at most 20 types a call. So all types are split into groups, and each
-//! group is read forward from an event of its own (`ending_before`). Where nothing of the group is known yet, its beginning is
-//! found by reading backward.
+//! Stripe lists events newest first, and accepts at most 20 types per call. So the types are split into groups, and
+//! each group has a feed. A feed reads forward from its own cursor (`ending_before`). A feed without a cursor first
+//! pages backward to find where to start.
 //!
 //! Source: <https://docs.stripe.com/api/events/list>. Stripe keeps events for 30 days.
 
@@ -15,85 +15,86 @@ use crate::stripe::client::Stripe;
 use crate::stripe::list::{self, Head, Page};
 use crate::stripe::verdict::Reason;
 
-/// The most types that Stripe takes in one call.
-pub const TYPES_A_CALL: usize = 20;
+/// The maximum number of types that Stripe accepts in one call.
+pub const MAX_TYPES_PER_CALL: usize = 20;
 const PATH: &str = "/v1/events";
 
-/// An event as it came.
+/// An event that Stripe returned.
 #[derive(Debug)]
 pub struct Event {
-    /// Its id, and when it was made.
+    /// The id and the creation time.
     pub head: Head,
-    /// Its JSON.
+    /// The JSON of the whole event.
     pub json: Box<RawValue>,
 }
 
-/// The events of one group of types.
+/// Reads the events of one group of types.
 #[derive(Debug)]
 pub struct Feed {
     types: Vec<String>,
-    /// Read and not yet taken, the oldest first.
+    /// Events that were read but not yet taken, oldest first.
     waiting: VecDeque<Event>,
-    /// The event after which reading goes on.
-    after: Option<String>,
+    /// The id of the event that the next page follows.
+    cursor: Option<String>,
     has_more: bool,
-    /// The last event that was too old, once one was found.
-    before_all: Option<String>,
+    /// The id of the newest event before the start, if Stripe had one.
+    start_cursor: Option<String>,
 }
 
 impl Feed {
-    /// Groups of all types.
+    /// Feeds that together cover all of these types.
     #[must_use]
-    pub fn of(types: &[String]) -> Vec<Self> {
+    pub fn for_types(types: &[String]) -> Vec<Self> {
         let group = |types: &[String]| Self {
             types: types.to_vec(),
             waiting: VecDeque::new(),
-            after: None,
+            cursor: None,
             has_more: false,
-            before_all: None,
+            start_cursor: None,
         };
-        types.chunks(TYPES_A_CALL).map(group).collect()
+        types.chunks(MAX_TYPES_PER_CALL).map(group).collect()
     }
 
-    /// Begins to read after an event of this group, or, without one, after all that are older than `since`.
+    /// Starts to read after the event with the id `after`. If it is `None`, starts with the oldest event that is not
+    /// older than `since`, in seconds since 1970.
     ///
     /// # Errors
-    /// Where Stripe does not answer.
-    pub async fn begin(&mut self, stripe: &Stripe, after: Option<&str>, since: i64) -> Result<(), Reason> {
+    /// If the request to Stripe fails.
+    pub async fn start(&mut self, stripe: &Stripe, after: Option<&str>, since: i64) -> Result<(), Reason> {
         self.waiting.clear();
-        self.after = after.map(str::to_owned).or_else(|| self.before_all.clone());
+        self.cursor = after.map(str::to_owned).or_else(|| self.start_cursor.clone());
         self.has_more = true;
-        if self.after.is_none() {
-            return self.find_beginning(stripe, since).await;
+        if self.cursor.is_none() {
+            return self.find_start(stripe, since).await;
         }
-        match self.read(stripe).await {
-            // The group was quiet for so long that Stripe has forgotten its last event.
-            Err(reason) if reason.is_missing() => self.find_beginning(stripe, since).await,
+        match self.read_page(stripe).await {
+            // The group had no events for so long that Stripe has deleted the event of the cursor.
+            Err(reason) if reason.is_missing() => self.find_start(stripe, since).await,
             other => other,
         }
     }
 
-    /// The oldest event that is not yet taken; none where all are.
+    /// The oldest event that was not yet taken, or `None` if there are no more.
     ///
     /// # Errors
-    /// Where Stripe does not answer.
+    /// If the request to Stripe fails.
     pub async fn peek(&mut self, stripe: &Stripe) -> Result<Option<&Event>, Reason> {
         while self.waiting.is_empty() && self.has_more {
-            self.read(stripe).await?;
+            self.read_page(stripe).await?;
         }
         Ok(self.waiting.front())
     }
 
-    /// Takes that event.
+    /// Takes the event that [`Self::peek`] returned.
     pub fn take(&mut self) -> Option<Event> {
         self.waiting.pop_front()
     }
 
-    /// The next page forward.
-    async fn read(&mut self, stripe: &Stripe) -> Result<(), Reason> {
+    /// Reads the next page forward.
+    async fn read_page(&mut self, stripe: &Stripe) -> Result<(), Reason> {
         let mut params = json!({ "types": self.types });
-        if let Some(after) = &self.after {
-            params["ending_before"] = json!(after);
+        if let Some(cursor) = &self.cursor {
+            params["ending_before"] = json!(cursor);
         }
         let page = list::page(stripe, PATH, &params).await?;
         self.add(page);
@@ -104,22 +105,22 @@ impl Feed {
         let count = page.data.len();
         self.waiting.extend(events(page.data).into_iter().rev());
         if let Some(newest) = self.waiting.back() {
-            self.after = Some(newest.head.id.clone());
+            self.cursor = Some(newest.head.id.clone());
         }
         self.has_more = page.has_more && count > 0;
     }
 
-    /// Reads backward to the newest event that is older than `since`, after which reading begins. Where Stripe has none so old,
-    /// it begins with the oldest.
-    async fn find_beginning(&mut self, stripe: &Stripe, since: i64) -> Result<(), Reason> {
+    /// Pages backward to the newest event that is older than `since`, and sets the cursor there. If Stripe has no event
+    /// that old, reading starts with the oldest event.
+    async fn find_start(&mut self, stripe: &Stripe, since: i64) -> Result<(), Reason> {
         let mut params = json!({ "types": self.types });
-        (self.after, self.before_all) = (None, None);
+        (self.cursor, self.start_cursor) = (None, None);
         loop {
             let page = list::page(stripe, PATH, &params).await?;
             let mut found = events(page.data);
             if let Some(older) = found.iter().find(|event| event.head.created < since) {
-                self.before_all = Some(older.head.id.clone());
-                self.after.clone_from(&self.before_all);
+                self.start_cursor = Some(older.head.id.clone());
+                self.cursor.clone_from(&self.start_cursor);
                 return Ok(());
             }
             let Some(oldest) = found.pop() else {
@@ -129,7 +130,7 @@ impl Feed {
             if page.has_more {
                 params["starting_after"] = json!(oldest.head.id);
             } else {
-                self.after = Some(oldest.head.id.clone());
+                self.cursor = Some(oldest.head.id.clone());
                 self.waiting.push_back(oldest);
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! The addresses that the bridge serves: Stripe's endpoints, `/health` and `/metrics`.
+//! The HTTP server: the webhook endpoints, `/health` and `/metrics`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use tokio::time::{sleep, timeout};
 use tower_http::timeout::TimeoutLayer;
 
 use super::context::Context;
-use super::webhooks::{LARGEST_BODY, Queue};
+use super::webhooks::{MAX_BODY, Queue};
 use crate::environment::Environment;
 use crate::metrics::Activity;
 
-const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
-/// How long a request may take, its body and the wait for the database included.
-const REQUEST_PATIENCE: Duration = Duration::from_secs(20);
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+/// The time limit of a request, including the transfer of its body and the wait for the database.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 struct Served {
@@ -31,28 +31,29 @@ struct Served {
     live: Queue,
 }
 
-/// Serves until the bridge ends and every delivery is answered. Senders that have not finished their requests by then are left.
+/// Runs the HTTP server until the bridge shuts down and all open requests have a response. A sender that has not
+/// finished its request within `REQUEST_TIMEOUT` after the shutdown is disconnected.
 ///
 /// # Errors
-/// Where the listener fails.
+/// If the listener fails.
 pub async fn serve(context: Context, listener: TcpListener, test: Queue, live: Queue) -> anyhow::Result<()> {
     let shutdown = context.shutdown.clone();
     let served = Arc::new(Served { context, test, live });
     let routes = Router::new()
         .route("/stripe/test", post(test_webhook))
         .route("/stripe/live", post(live_webhook))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_PATIENCE))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .with_state(served);
-    let ending = shutdown.clone();
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(async move { ending.begun().await });
+    let graceful = shutdown.clone();
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(async move { graceful.requested().await });
     tokio::select! {
-        served = async { serving.await } => served.context("the HTTP server ended"),
+        served = async { serving.await } => served.context("the HTTP server failed"),
         () = async {
-            shutdown.begun().await;
-            sleep(REQUEST_PATIENCE).await;
+            shutdown.requested().await;
+            sleep(REQUEST_TIMEOUT).await;
         } => Ok(()),
     }
 }
@@ -66,15 +67,15 @@ async fn live_webhook(State(served): State<Arc<Served>>, headers: HeaderMap, bod
 }
 
 async fn webhook(context: &Context, queue: &Queue, headers: &HeaderMap, body: Bytes) -> Response {
-    let answer = queue.deliver(context, headers, body).await;
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, Json(answer.body)).into_response()
+    let response = queue.deliver(context, headers, body).await;
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, Json(response.body)).into_response()
 }
 
-/// 200 where the database answers, with when each activity last succeeded.
+/// Responds with 200 if the database can be reached, else 503. The body says when each activity last succeeded.
 async fn health(State(served): State<Arc<Served>>) -> Response {
     let context = &served.context;
-    let database = match timeout(HEALTH_PATIENCE, context.database.answers()).await {
+    let database = match timeout(HEALTH_TIMEOUT, context.database.ping()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err("cannot be reached"),
     };
@@ -86,12 +87,12 @@ async fn health(State(served): State<Arc<Served>>) -> Response {
                 Some((activity.name().to_owned(), json!(context.metrics.last_success(environment, activity)?)))
             })
             .collect();
-        let said = json!({
+        let state = json!({
             "key": context.stripe(environment).is_some(),
             "last_success": last,
-            "must_sync": context.metrics.has_to_sync(environment),
+            "must_sync": context.metrics.must_sync(environment),
         });
-        environments.insert(environment.name().to_owned(), said);
+        environments.insert(environment.name().to_owned(), state);
     }
     let status = if database.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body =

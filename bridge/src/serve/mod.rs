@@ -1,4 +1,4 @@
-//! `serve`: everything that the bridge does while it runs.
+//! `serve`: the long-running tasks of the bridge.
 
 pub mod context;
 pub mod events;
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use self::context::Context;
-use self::shutdown::{Ender, Shutdown};
+use self::shutdown::{Shutdown, ShutdownTrigger};
 use self::webhooks::Queue;
 use crate::config::ServeSettings;
 use crate::database::fault::Fault;
@@ -28,18 +28,19 @@ use crate::metrics::{Activity, Metrics};
 use crate::stripe::client::Stripe;
 use crate::stripe::verdict::{Reason, backoff};
 
-/// How long what is in flight may take at the end.
-const END_WITHIN: Duration = Duration::from_secs(75);
+/// How long work in progress may take after a shutdown was requested.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Serves until the end begins.
+/// Runs all tasks until a shutdown is requested or a task fails. A failed task shuts down the others through `trigger`.
 ///
 /// # Errors
-/// Where the address is taken, a key is of another account, or something ends that should not.
+/// If the listen address is in use, a key belongs to another account, a task fails, or work in progress does not finish
+/// in time.
 pub async fn run(
     settings: ServeSettings,
     database: Pool,
     stripes: Vec<Stripe>,
-    ender: Ender,
+    trigger: ShutdownTrigger,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let listener =
@@ -59,20 +60,20 @@ pub async fn run(
     running.spawn(async move { send(sender, settings).await });
     let first = tokio::select! {
         first = running.join_next() => first,
-        () = shutdown.begun() => None,
+        () = shutdown.requested() => None,
     };
-    ender.end();
-    if shutdown.has_begun() {
-        tracing::info!("ending: finishing what is in flight");
+    trigger.fire();
+    if shutdown.is_requested() {
+        tracing::info!("shutting down: finishing work in progress");
     }
-    let rest = tokio::time::timeout(END_WITHIN, async {
-        let mut wrong = None;
+    let rest = tokio::time::timeout(SHUTDOWN_TIMEOUT, async {
+        let mut error = None;
         while let Some(ended) = running.join_next().await {
-            wrong = wrong.or(failure(ended));
+            error = error.or(failure(ended));
         }
-        wrong
+        error
     });
-    let rest = rest.await.unwrap_or_else(|_| Some(anyhow::anyhow!("what was in flight did not end in time")));
+    let rest = rest.await.unwrap_or_else(|_| Some(anyhow::anyhow!("work in progress did not finish in time")));
     match first.and_then(failure).or(rest) {
         Some(error) => Err(error),
         None => Ok(()),
@@ -87,35 +88,36 @@ fn failure(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> Option<
     }
 }
 
-/// The endpoints, and the workers that pass deliveries on. These end after the HTTP server, which may still be answering.
+/// Starts the HTTP server, and the workers that pass deliveries to the database. The workers stop after the HTTP
+/// server, whose open requests still need them.
 fn start_webhooks(
     context: &Context,
     listener: TcpListener,
     connections: usize,
     running: &mut JoinSet<anyhow::Result<()>>,
 ) {
-    let (http_ended, end) = shutdown::pair();
+    let (http_done, stop) = shutdown::channel();
     let (test, live) = (Queue::new(Environment::Test), Queue::new(Environment::Live));
-    // Half of the connections are for what else there is to do.
+    // The other half of the connections is for the other tasks.
     let workers = (connections / 2).max(1);
     for queue in [test.clone(), live.clone()] {
-        let (context, end) = (context.clone(), end.clone());
+        let (context, stop) = (context.clone(), stop.clone());
         running.spawn(async move {
-            queue.work(context, workers, end).await;
+            queue.run_workers(context, workers, stop).await;
             Ok(())
         });
     }
     let context = context.clone();
     running.spawn(async move {
         let served = http::serve(context, listener, test, live).await;
-        http_ended.end();
+        http_done.fire();
         served
     });
 }
 
-/// Everything that sends requests to Stripe: nothing is sent before each key is known to be of the right account.
+/// Runs all tasks that send requests to Stripe, after checking that each key belongs to the right account.
 async fn send(context: Context, settings: ServeSettings) -> anyhow::Result<()> {
-    let hearing = tokio::spawn(sessions::hear(context.clone()));
+    let listening = tokio::spawn(sessions::listen_for_requests(context.clone()));
     let mut stripes = Vec::new();
     for stripe in context.stripes.iter() {
         let Some(version) = check_account(&context, stripe).await? else { return Ok(()) };
@@ -125,31 +127,31 @@ async fn send(context: Context, settings: ServeSettings) -> anyhow::Result<()> {
     let mut running = JoinSet::new();
     running.spawn(sessions::send(context.clone(), settings.concurrency));
     running.spawn(reads::run(context.clone()));
-    let every = if settings.poll { events::POLL_ALONE } else { events::POLL_BESIDE };
+    let interval = if settings.poll { events::POLL_WITHOUT_WEBHOOKS } else { events::POLL_WITH_WEBHOOKS };
     for stripe in context.stripes.iter() {
-        running.spawn(events::run(context.clone(), stripe.environment, every));
+        running.spawn(events::run(context.clone(), stripe.environment, interval));
     }
     while let Some(ended) = running.join_next().await {
         ended?;
     }
-    hearing.await?;
+    listening.await?;
     Ok(())
 }
 
-/// Refuses a key of another account than the one that is recorded. Tells the version of Stripe's API that requests are written
-/// in; none at the end.
+/// Checks that the key belongs to the recorded account. Returns the version of Stripe's API that requests are written
+/// for, or `None` if a shutdown is requested meanwhile.
 async fn check_account(context: &Context, stripe: &Stripe) -> anyhow::Result<Option<String>> {
     let environment = stripe.environment;
     let mut faults = 0;
-    while !context.shutdown.has_begun() {
-        let asked = async {
+    while !context.shutdown.is_requested() {
+        let settings = async {
             let version = context.database.stripe_version().await?;
             Ok((context.database.recorded(environment).await?.account, version))
         };
-        let (recorded, version) = match asked.await {
-            Ok(said) => said,
+        let (recorded, version) = match settings.await {
+            Ok(settings) => settings,
             Err(fault) if Fault::is_transient(&fault) => {
-                let wait = context.fault(Activity::Sessions, &fault, faults);
+                let wait = context.report_fault(Activity::Sessions, &fault, faults);
                 faults += 1;
                 context.shutdown.sleep(wait).await;
                 continue;
@@ -158,14 +160,14 @@ async fn check_account(context: &Context, stripe: &Stripe) -> anyhow::Result<Opt
         };
         let account = tokio::select! {
             account = stripe.account() => account,
-            () = context.shutdown.begun() => return Ok(None),
+            () = context.shutdown.requested() => return Ok(None),
         };
         match judge_account(environment, account, recorded.as_deref())? {
             None => return Ok(Some(version)),
             Some(reason) => {
                 let wait = backoff(faults, Duration::from_secs(1), Duration::from_secs(60), None, fastrand::f64());
                 faults += 1;
-                tracing::warn!(%environment, "cannot ask Stripe whose key it is: {reason}");
+                tracing::warn!(%environment, "cannot ask Stripe which account the key belongs to: {reason}");
                 context.shutdown.sleep(wait).await;
             }
         }
@@ -173,7 +175,8 @@ async fn check_account(context: &Context, stripe: &Stripe) -> anyhow::Result<Opt
     Ok(None)
 }
 
-/// Nothing where the key may be used; a reason where Stripe has to be asked again.
+/// Returns `None` if the key may be used, or the reason why Stripe has to be asked again. Fails if the key must not be
+/// used.
 fn judge_account(
     environment: Environment,
     account: Result<String, Reason>,
@@ -181,15 +184,15 @@ fn judge_account(
 ) -> anyhow::Result<Option<Reason>> {
     match (account, recorded) {
         (Ok(account), Some(recorded)) if account != recorded => {
-            bail!("the {environment} key belongs to account {account}, and the database's is {recorded}")
+            bail!("the {environment} key belongs to account {account}, but the database has recorded {recorded}")
         }
         (Ok(_), Some(_)) => Ok(None),
         (Ok(_), None) => {
-            tracing::warn!(%environment, "no account is recorded: payments-bridge setup or payments.set_stripe_account() does it");
+            tracing::warn!(%environment, "no account is recorded: run payments-bridge setup");
             Ok(None)
         }
         (Err(reason), _) if reason.status == Some(403) => {
-            tracing::warn!(%environment, "the key may not read its account, so nobody knows whether it is the right one");
+            tracing::warn!(%environment, "the key may not read its account, so the account cannot be checked");
             Ok(None)
         }
         (Err(reason), _) if reason.status == Some(401) => bail!("the {environment} key: {reason}"),

@@ -1,4 +1,4 @@
-//! Fetches the lists that purchases wait for: the line items of a completed session, the rest of a long invoice.
+//! Fetches the lists that purchases wait for: the line items of a completed session, and the lines of a long invoice.
 
 use std::time::Duration;
 
@@ -7,40 +7,41 @@ use crate::database::calls::Read;
 use crate::metrics::Activity;
 use crate::stripe::list;
 
-/// Longer than a list of many pages takes. A list that could not be fetched is handed out again after it.
+/// Longer than it takes to fetch a list of many pages. A list that could not be fetched is retried after its lease.
 const LEASE: Duration = Duration::from_secs(300);
-const AT_ONCE: i32 = 10;
-/// What no delivery told of: reads that failed, and events that another process took.
-const POLL: Duration = Duration::from_secs(30);
-/// Deliveries come in bursts; one look is enough for many.
-const GATHER: Duration = Duration::from_millis(200);
+const BATCH: i32 = 10;
+/// The interval between polls. A poll finds lists whose fetch failed, and lists of events that another process
+/// received.
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
+/// How long to wait after a notification. Deliveries come in bursts, and one claim is enough for a burst.
+const BURST_DELAY: Duration = Duration::from_millis(200);
 
-/// Fetches what purchases wait for, for as long as the bridge runs.
+/// Fetches the lists that purchases wait for, until the bridge shuts down.
 pub async fn run(context: Context) {
     let mut faults = 0;
-    while !context.shutdown.has_begun() {
-        match context.database.claim_reads(AT_ONCE, LEASE).await {
+    while !context.shutdown.is_requested() {
+        match context.database.claim_reads(BATCH, LEASE).await {
             Ok(reads) => {
                 faults = 0;
-                let more = !reads.is_empty();
+                let may_have_more = !reads.is_empty();
                 for read in reads {
-                    if context.shutdown.has_begun() {
+                    if context.shutdown.is_requested() {
                         return;
                     }
                     fetch(&context, &read).await;
                 }
-                if more {
+                if may_have_more {
                     continue;
                 }
                 tokio::select! {
                     () = context.reads_wait.notified() => {}
-                    () = tokio::time::sleep(POLL) => {}
-                    () = context.shutdown.begun() => return,
+                    () = tokio::time::sleep(POLL_INTERVAL) => {}
+                    () = context.shutdown.requested() => return,
                 }
-                context.shutdown.sleep(GATHER).await;
+                context.shutdown.sleep(BURST_DELAY).await;
             }
             Err(fault) => {
-                let wait = context.fault(Activity::Reads, &fault, faults);
+                let wait = context.report_fault(Activity::Reads, &fault, faults);
                 faults += 1;
                 context.shutdown.sleep(wait).await;
             }
@@ -51,20 +52,20 @@ pub async fn run(context: Context) {
 async fn fetch(context: &Context, read: &Read) {
     let environment = read.environment;
     let Some(stripe) = context.stripe(environment) else {
-        tracing::warn!(%environment, path = read.path, "a purchase waits for a list, and the bridge has no {environment} key");
+        tracing::warn!(%environment, path = read.path, "a purchase waits for a list, but there is no {environment} key");
         context.metrics.read(environment, "no_key");
         return;
     };
-    let as_of = list::began_now();
-    // The end of the bridge does not wait for the tries: the list is handed out again.
+    let as_of = list::fetch_start();
+    // A shutdown does not wait for the retries. The list is claimed again after its lease.
     let list = tokio::select! {
-        list = list::whole(stripe, &read.path, &read.params) => list,
-        () = context.shutdown.begun() => return,
+        list = list::all_pages(stripe, &read.path, &read.params) => list,
+        () = context.shutdown.requested() => return,
     };
     let synced = match list {
         Ok(list) => context.database.sync_objects(environment, &format!("[{list}]"), as_of).await,
         Err(reason) => {
-            tracing::warn!(%environment, path = read.path, "cannot fetch what a purchase waits for: {reason}");
+            tracing::warn!(%environment, path = read.path, "cannot fetch a list that a purchase waits for: {reason}");
             context.metrics.read(environment, "refused");
             return;
         }
@@ -76,11 +77,11 @@ async fn fetch(context: &Context, read: &Read) {
             context.metrics.succeeded(environment, Activity::Reads);
         }
         Ok(_) => {
-            tracing::error!(%environment, path = read.path, "the database could not read a list that a purchase waits for");
+            tracing::error!(%environment, path = read.path, "the database cannot read a list that a purchase waits for");
             context.metrics.read(environment, "failed");
         }
         Err(fault) => {
-            let _ = context.fault(Activity::Reads, &fault, 0);
+            let _ = context.report_fault(Activity::Reads, &fault, 0);
             context.metrics.read(environment, "failed");
         }
     }

@@ -1,7 +1,8 @@
-//! Sends requests that wait to Stripe, and records the answers.
+//! Sends waiting requests to Stripe, and records the responses.
 //!
-//! A request is claimed with a lease, and sent under its own idempotency key. Whatever happens to the bridge in between, the
-//! lease ends, the request is claimed again, and Stripe answers the same key with the same session.
+//! The bridge claims a request with a lease, and sends it with the request's own idempotency key. If the bridge fails
+//! before it records the response, the lease expires, a bridge claims the request again, and Stripe returns the same
+//! session for the same key.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,75 +18,76 @@ use crate::metrics::Activity;
 use crate::stripe::client::{Request, Stripe};
 use crate::stripe::verdict::{Verdict, backoff, judge};
 
-/// Longer than the tries of one claim and the recording of its answer.
+/// Longer than all attempts of one claim and the recording of the response take together.
 const LEASE: Duration = Duration::from_secs(180);
-/// How long a claim tries by itself before it postpones: somebody waits for the address, so the first tries are quick.
-const TRY_FOR: Duration = Duration::from_secs(20);
-const TRIES: u32 = 4;
-/// How long an answer that Stripe gave is tried to be recorded.
+/// How long a claimed request is retried before it is postponed. A user waits for the session, so the first retries
+/// come quickly.
+const RETRY_FOR: Duration = Duration::from_secs(20);
+const MAX_ATTEMPTS: u32 = 4;
+/// How long the bridge tries to record a response.
 const RECORD_FOR: Duration = Duration::from_secs(60);
-/// What no notification told of.
-const POLL: Duration = Duration::from_secs(30);
+/// The interval between polls. A poll finds requests whose notification was lost, and requests whose lease has expired.
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
 const NO_KEY_DELAY: Duration = Duration::from_secs(60);
 
-/// Wakes the sender when a session is committed; for as long as the bridge runs.
-pub async fn hear(context: Context) {
+/// Wakes the sender when a transaction with a new request commits, until the bridge shuts down.
+pub async fn listen_for_requests(context: Context) {
     let mut faults = 0;
-    while !context.shutdown.has_begun() {
-        let since = Instant::now();
+    while !context.shutdown.is_requested() {
+        let started = Instant::now();
         let lost = tokio::select! {
             lost = listen(&context.database, &context.sessions_wait) => lost,
-            () = context.shutdown.begun() => return,
+            () = context.shutdown.requested() => return,
         };
-        faults = if since.elapsed() > Duration::from_secs(60) { 0 } else { faults + 1 };
+        faults = if started.elapsed() > Duration::from_secs(60) { 0 } else { faults + 1 };
         if let Err(fault) = lost {
-            let wait = context.fault(Activity::Sessions, &fault, faults);
+            let wait = context.report_fault(Activity::Sessions, &fault, faults);
             context.shutdown.sleep(wait).await;
         }
     }
 }
 
-/// Sends what waits, for as long as the bridge runs, at most so many at once.
-pub async fn send(context: Context, at_once: usize) {
-    let slots = Arc::new(Semaphore::new(at_once));
+/// Sends waiting requests until the bridge shuts down, at most `concurrency` at the same time.
+pub async fn send(context: Context, concurrency: usize) {
+    let slots = Arc::new(Semaphore::new(concurrency));
     let mut sending = JoinSet::new();
     let mut faults = 0;
     loop {
-        // Done ones make room; a claim without room would only run its lease out.
         while sending.try_join_next().is_some() {}
-        let room = slots.available_permits();
-        if room == 0 {
+        // Only as many requests are claimed as can be sent now. More would wait here while their leases run out.
+        let free = slots.available_permits();
+        if free == 0 {
             tokio::select! {
                 _ = sending.join_next() => continue,
-                () = context.shutdown.begun() => break,
+                () = context.shutdown.requested() => break,
             }
         }
-        if context.shutdown.has_begun() {
+        if context.shutdown.is_requested() {
             break;
         }
-        match context.database.claim_requests(room, LEASE).await {
+        match context.database.claim_requests(free, LEASE).await {
             Ok(claimed) => {
                 faults = 0;
-                let more = claimed.len() == room;
+                let may_have_more = claimed.len() == free;
                 for request in claimed {
                     let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
                     let context = context.clone();
                     sending.spawn(async move {
-                        handle(&context, request).await;
+                        process(&context, request).await;
                         drop(slot);
                     });
                 }
-                if more {
+                if may_have_more {
                     continue;
                 }
                 tokio::select! {
                     () = context.sessions_wait.notified() => {}
-                    () = tokio::time::sleep(POLL) => {}
-                    () = context.shutdown.begun() => break,
+                    () = tokio::time::sleep(POLL_INTERVAL) => {}
+                    () = context.shutdown.requested() => break,
                 }
             }
             Err(fault) => {
-                let wait = context.fault(Activity::Sessions, &fault, faults);
+                let wait = context.report_fault(Activity::Sessions, &fault, faults);
                 faults += 1;
                 if !context.shutdown.sleep(wait).await {
                     break;
@@ -96,41 +98,46 @@ pub async fn send(context: Context, at_once: usize) {
     while sending.join_next().await.is_some() {}
 }
 
-/// What became of a claim.
-enum End {
-    Answer(String),
+/// The outcome of a claimed request.
+enum Outcome {
+    /// Stripe's response, JSON.
+    Sent(String),
+    /// Why the request failed permanently.
     Refused(String),
-    Later { delay: Duration, why: String },
+    Postponed {
+        delay: Duration,
+        why: String,
+    },
 }
 
-async fn handle(context: &Context, claimed: Claimed) {
+async fn process(context: &Context, claimed: Claimed) {
     let started = Instant::now();
     let environment = claimed.environment;
-    let end = match context.stripe(environment) {
-        Some(stripe) => attempt(context, stripe, &claimed).await,
-        None => End::Later { delay: NO_KEY_DELAY, why: format!("the bridge has no {environment} key") },
+    let outcome = match context.stripe(environment) {
+        Some(stripe) => send_with_retries(context, stripe, &claimed).await,
+        None => Outcome::Postponed { delay: NO_KEY_DELAY, why: format!("the bridge has no {environment} key") },
     };
-    let outcome = match &end {
-        End::Answer(_) => "sent",
-        End::Refused(_) => "refused",
-        End::Later { .. } => "postponed",
+    let label = match &outcome {
+        Outcome::Sent(_) => "sent",
+        Outcome::Refused(_) => "refused",
+        Outcome::Postponed { .. } => "postponed",
     };
     let session = claimed.session_id.as_str();
     let took_ms = started.elapsed().as_millis();
-    match &end {
-        End::Answer(_) => tracing::info!(%environment, session, kind = claimed.kind, took_ms, "sent"),
-        End::Refused(why) => tracing::warn!(%environment, session, kind = claimed.kind, took_ms, "refused: {why}"),
-        End::Later { delay, why } => {
+    match &outcome {
+        Outcome::Sent(_) => tracing::info!(%environment, session, kind = claimed.kind, took_ms, "sent"),
+        Outcome::Refused(why) => tracing::warn!(%environment, session, kind = claimed.kind, took_ms, "refused: {why}"),
+        Outcome::Postponed { delay, why } => {
             tracing::warn!(%environment, session, kind = claimed.kind, delay_ms = delay.as_millis(), "postponed: {why}");
         }
     }
-    if record(context, session, &end).await {
-        context.metrics.session(environment, &claimed.kind, outcome, started.elapsed());
-        if !matches!(end, End::Later { .. }) {
+    if record(context, session, &outcome).await {
+        context.metrics.session(environment, &claimed.kind, label, started.elapsed());
+        if !matches!(outcome, Outcome::Postponed { .. }) {
             context.metrics.succeeded(environment, Activity::Sessions);
         }
     }
-    if let End::Later { delay, .. } = end {
+    if let Outcome::Postponed { delay, .. } = outcome {
         let wake = Arc::clone(&context.sessions_wait);
         tokio::spawn(async move {
             tokio::time::sleep(delay + Duration::from_millis(50)).await;
@@ -139,8 +146,8 @@ async fn handle(context: &Context, claimed: Claimed) {
     }
 }
 
-/// Sends a request, a few times where that may help.
-async fn attempt(context: &Context, stripe: &Stripe, claimed: &Claimed) -> End {
+/// Sends a request, with a few retries if they may help.
+async fn send_with_retries(context: &Context, stripe: &Stripe, claimed: &Claimed) -> Outcome {
     let request = Request {
         method: &claimed.request.method,
         path: &claimed.request.path,
@@ -149,17 +156,18 @@ async fn attempt(context: &Context, stripe: &Stripe, claimed: &Claimed) -> End {
         version: claimed.request.stripe_version.as_deref(),
     };
     let started = Instant::now();
-    for tries in 0.. {
-        let reply = stripe.send(&request).await;
-        context.metrics.request(claimed.environment, reply.as_ref().map_or(0, |reply| reply.status));
-        let (after, reason) = match judge(&reply) {
-            Verdict::Answer(body) => return End::Answer(body),
-            Verdict::Refused(reason) => return End::Refused(reason.words),
-            Verdict::Again { after, reason } => (after, reason),
+    for attempts in 0.. {
+        let response = stripe.send(&request).await;
+        context.metrics.request(claimed.environment, response.as_ref().map_or(0, |response| response.status));
+        let (after, reason) = match judge(&response) {
+            Verdict::Success(body) => return Outcome::Sent(body),
+            Verdict::Refused(reason) => return Outcome::Refused(reason.message),
+            Verdict::Retry { after, reason } => (after, reason),
         };
-        let wait = backoff(tries, Duration::from_millis(400), Duration::from_secs(5), after, fastrand::f64());
-        let goes_on = tries + 1 < TRIES && started.elapsed() + wait < TRY_FOR && context.shutdown.sleep(wait).await;
-        if !goes_on {
+        let wait = backoff(attempts, Duration::from_millis(400), Duration::from_secs(5), after, fastrand::f64());
+        let retry =
+            attempts + 1 < MAX_ATTEMPTS && started.elapsed() + wait < RETRY_FOR && context.shutdown.sleep(wait).await;
+        if !retry {
             let delay = backoff(
                 claimed.attempt.saturating_sub(1),
                 Duration::from_secs(5),
@@ -167,48 +175,50 @@ async fn attempt(context: &Context, stripe: &Stripe, claimed: &Claimed) -> End {
                 after,
                 fastrand::f64(),
             );
-            return End::Later { delay, why: reason.words };
+            return Outcome::Postponed { delay, why: reason.message };
         }
     }
-    End::Refused("it was tried too often".to_owned())
+    Outcome::Refused("the request was tried too often".to_owned())
 }
 
-/// Records the end, for as long as the lease allows. Tells whether it could.
-async fn record(context: &Context, session: &str, end: &End) -> bool {
+/// Records the outcome, and retries for [`RECORD_FOR`] while the database cannot be reached. Returns whether it
+/// succeeded.
+async fn record(context: &Context, session: &str, outcome: &Outcome) -> bool {
     let started = Instant::now();
     let mut faults = 0;
     loop {
-        let recorded = match end {
-            End::Answer(answer) => context.database.record_response(session, answer).await,
-            End::Refused(why) => context.database.record_error(session, why).await,
-            End::Later { delay, why } => context.database.postpone(session, *delay, why).await,
+        let recorded = match outcome {
+            Outcome::Sent(body) => context.database.record_response(session, body).await,
+            Outcome::Refused(why) => context.database.record_error(session, why).await,
+            Outcome::Postponed { delay, why } => context.database.postpone(session, *delay, why).await,
         };
         match recorded {
             Ok(()) => return true,
             Err(fault) if fault.is_transient() && started.elapsed() < RECORD_FOR => {
-                let wait = context.fault(Activity::Sessions, &fault, faults);
+                let wait = context.report_fault(Activity::Sessions, &fault, faults);
                 faults += 1;
-                // Also at the end of the bridge: an answer that is not recorded has to be asked for again.
+                // A shutdown does not interrupt this wait: an unrecorded response would have to be requested again.
                 tokio::time::sleep(wait.min(Duration::from_secs(5))).await;
             }
             Err(fault) => {
-                let _ = context.fault(Activity::Sessions, &fault, faults);
-                return not_recorded(context, session, end, &fault).await;
+                let _ = context.report_fault(Activity::Sessions, &fault, faults);
+                return record_rejection(context, session, outcome, &fault).await;
             }
         }
     }
 }
 
-/// The database does not take Stripe's answer: the caller must not wait for an address that never comes.
-async fn not_recorded(context: &Context, session: &str, end: &End, fault: &Fault) -> bool {
+/// Records an error if the database rejected Stripe's response, so that the user does not wait for a URL that never
+/// comes.
+async fn record_rejection(context: &Context, session: &str, outcome: &Outcome, fault: &Fault) -> bool {
     let Fault::Refused { message, detail, .. } = fault else { return false };
-    if fault.is_transient() || !matches!(end, End::Answer(_)) {
+    if fault.is_transient() || !matches!(outcome, Outcome::Sent(_)) {
         return false;
     }
-    let why = format!("Stripe's answer was not taken: {message}. {}", detail.as_deref().unwrap_or_default());
+    let why = format!("the database rejected Stripe's response: {message}. {}", detail.as_deref().unwrap_or_default());
     let recorded = context.database.record_error(session, why.trim_end()).await;
     if let Err(fault) = &recorded {
-        let _ = context.fault(Activity::Sessions, fault, 0);
+        let _ = context.report_fault(Activity::Sessions, fault, 0);
     }
     recorded.is_ok()
 }

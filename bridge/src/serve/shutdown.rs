@@ -1,50 +1,50 @@
-//! The end of `serve`: everything that runs hears of it, and finishes what is in flight.
+//! The shutdown of `serve`: every task is notified, and finishes its work in progress.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// Told to everything that runs.
+/// Tells a task whether a shutdown was requested.
 #[derive(Debug, Clone)]
 pub struct Shutdown(watch::Receiver<bool>);
 
-/// Whoever ends it.
+/// Requests the shutdown.
 #[derive(Debug, Clone)]
-pub struct Ender(watch::Sender<bool>);
+pub struct ShutdownTrigger(watch::Sender<bool>);
 
-/// A shutdown that has not begun, and its beginning.
+/// A trigger, and the shutdown that it requests.
 #[must_use]
-pub fn pair() -> (Ender, Shutdown) {
+pub fn channel() -> (ShutdownTrigger, Shutdown) {
     let (sender, receiver) = watch::channel(false);
-    (Ender(sender), Shutdown(receiver))
+    (ShutdownTrigger(sender), Shutdown(receiver))
 }
 
-impl Ender {
-    /// Begins the end.
-    pub fn end(&self) {
+impl ShutdownTrigger {
+    /// Requests the shutdown.
+    pub fn fire(&self) {
         self.0.send_replace(true);
     }
 }
 
 impl Shutdown {
-    /// Whether the end has begun.
+    /// Whether the shutdown was requested.
     #[must_use]
-    pub fn has_begun(&self) -> bool {
+    pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Waits for the end to begin.
-    pub async fn begun(&self) {
+    /// Waits until the shutdown is requested.
+    pub async fn requested(&self) {
         let mut receiver = self.0.clone();
-        // Without an ender nothing goes on either.
-        let _ = receiver.wait_for(|ended| *ended).await;
+        // An error means that the trigger was dropped, which counts as a request too.
+        let _ = receiver.wait_for(|requested| *requested).await;
     }
 
-    /// Waits so long, or until the end begins. Tells whether to go on.
+    /// Waits for `duration`, or until the shutdown is requested. Returns false if it was requested.
     pub async fn sleep(&self, duration: Duration) -> bool {
         tokio::select! {
-            () = tokio::time::sleep(duration) => !self.has_begun(),
-            () = self.begun() => false,
+            () = tokio::time::sleep(duration) => !self.is_requested(),
+            () = self.requested() => false,
         }
     }
 }
@@ -52,7 +52,7 @@ impl Shutdown {
 /// Waits for SIGTERM or SIGINT.
 ///
 /// # Errors
-/// Where the system lets nobody wait for signals.
+/// If the operating system refuses to register the signals.
 pub async fn signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;

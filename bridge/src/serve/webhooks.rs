@@ -1,7 +1,8 @@
-//! Takes Stripe's deliveries, and answers each after the database has committed it.
+//! Receives Stripe's deliveries, and responds to each after the database has committed it.
 //!
-//! Some workers take deliveries from one bounded queue. A worker takes all that wait: one by itself, or many in one
-//! transaction, which costs the database a fourth of it.
+//! Each environment has a bounded queue and a few workers. A worker takes all waiting deliveries. It passes a single
+//! delivery to the database by itself, and several as one batch in one transaction, which costs the database about a
+//! quarter as much.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,33 +20,34 @@ use crate::database::fault::Fault;
 use crate::environment::Environment;
 use crate::metrics::Activity;
 
-/// The database's limit is 1 MiB by default; it says so itself to what is little larger.
-pub const LARGEST_BODY: usize = (1 << 20) + (64 << 10);
-/// How many deliveries wait; more are answered 503, and Stripe sends them again.
-const QUEUE: usize = 1000;
-/// The most in one transaction: other deliveries wait until it commits.
-const BATCH: usize = 200;
-/// Stripe waits longer than this for an answer.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// A little more than the database's default limit of 1 MiB, so that the database itself refuses a slightly larger
+/// body.
+pub const MAX_BODY: usize = (1 << 20) + (64 << 10);
+/// How many deliveries can wait in a queue. Further ones get a 503, and Stripe sends them again.
+const QUEUE_SIZE: usize = 1000;
+/// The most deliveries in one transaction. It is limited because other deliveries wait until the transaction commits.
+const MAX_BATCH: usize = 200;
+/// How long a delivery waits for the database. Stripe waits longer than this for a response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// One delivery, and who waits for its answer.
+/// One delivery, and the channel for its response.
 #[derive(Debug)]
 pub struct Delivery {
     body: Bytes,
     signature: Option<String>,
-    answer: oneshot::Sender<Answer>,
+    respond_to: oneshot::Sender<WebhookResponse>,
 }
 
-/// What a delivery is answered with.
+/// The HTTP response to a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct WebhookResponse {
     /// The HTTP status.
     pub status: u16,
-    /// A JSON object.
+    /// The body, a JSON object.
     pub body: Value,
 }
 
-/// The queue of one environment.
+/// The queue of waiting deliveries of one environment.
 #[derive(Debug, Clone)]
 pub struct Queue {
     environment: Environment,
@@ -57,54 +59,55 @@ impl Queue {
     /// An empty queue.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+        let (sender, receiver) = mpsc::channel(QUEUE_SIZE);
         Self { environment, sender, receiver: Arc::new(Mutex::new(receiver)) }
     }
 
-    /// Puts a delivery into the queue, and waits for its answer.
-    pub async fn deliver(&self, context: &Context, headers: &HeaderMap, body: Bytes) -> Answer {
+    /// Puts a delivery into the queue, and waits for its response.
+    pub async fn deliver(&self, context: &Context, headers: &HeaderMap, body: Bytes) -> WebhookResponse {
         let started = Instant::now();
         let signature =
             headers.get("stripe-signature").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let (answer, answered) = oneshot::channel();
-        let answer = if self.sender.try_send(Delivery { body, signature, answer }).is_err() {
-            Answer::unavailable("too many deliveries wait")
+        let (respond_to, responded) = oneshot::channel();
+        let response = if self.sender.try_send(Delivery { body, signature, respond_to }).is_err() {
+            WebhookResponse::unavailable("too many deliveries are waiting")
         } else {
-            match tokio::time::timeout(PATIENCE, answered).await {
-                Ok(Ok(answer)) => answer,
-                // It may still be committed. Stripe sends it again, and the database knows it.
-                _ => Answer::unavailable("the database takes too long"),
+            match tokio::time::timeout(RESPONSE_TIMEOUT, responded).await {
+                Ok(Ok(response)) => response,
+                // The delivery may still be committed. Then the database recognizes it when Stripe sends it again.
+                _ => WebhookResponse::unavailable("the database takes too long"),
             }
         };
-        context.metrics.webhook(self.environment, answer.status, started.elapsed());
-        answer
+        context.metrics.webhook(self.environment, response.status, started.elapsed());
+        response
     }
 
-    /// Passes deliveries on, until the end has begun and none waits. The end is that of the HTTP server: until then somebody
-    /// may put a delivery into the queue.
-    pub async fn work(self, context: Context, workers: usize, end: Shutdown) {
+    /// Runs the workers until `stop` is requested and the queue is empty. `stop` must be requested after the HTTP
+    /// server has stopped, because the server adds deliveries until then.
+    pub async fn run_workers(self, context: Context, workers: usize, stop: Shutdown) {
         let mut working = JoinSet::new();
         for _ in 0..workers {
-            let (queue, context, end) = (self.clone(), context.clone(), end.clone());
+            let (queue, context, stop) = (self.clone(), context.clone(), stop.clone());
             working.spawn(async move {
-                while let Some(batch) = queue.take(&end).await {
-                    queue.pass_on(&context, batch).await;
+                while let Some(batch) = queue.take(&stop).await {
+                    queue.receive(&context, batch).await;
                 }
             });
         }
         while working.join_next().await.is_some() {}
     }
 
-    /// The next delivery, and those that wait behind it. None at the end.
-    async fn take(&self, end: &Shutdown) -> Option<Vec<Delivery>> {
+    /// Waits for a delivery, and takes it with all that wait behind it. Returns `None` if `stop` is requested and the
+    /// queue is empty.
+    async fn take(&self, stop: &Shutdown) -> Option<Vec<Delivery>> {
         let mut receiver = self.receiver.lock().await;
         let first = tokio::select! {
             biased;
             first = receiver.recv() => first?,
-            () = end.begun() => receiver.try_recv().ok()?,
+            () = stop.requested() => receiver.try_recv().ok()?,
         };
         let mut batch = vec![first];
-        while batch.len() < BATCH {
+        while batch.len() < MAX_BATCH {
             match receiver.try_recv() {
                 Ok(next) => batch.push(next),
                 Err(_) => break,
@@ -113,100 +116,97 @@ impl Queue {
         Some(batch)
     }
 
-    async fn pass_on(&self, context: &Context, batch: Vec<Delivery>) {
-        // Nobody waits any more for what waited too long.
-        let batch: Vec<Delivery> = batch.into_iter().filter(|delivery| !delivery.answer.is_closed()).collect();
-        let (together, alone): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|delivery| text_of(&delivery.body).is_some());
-        if together.len() > 1 {
-            self.pass_on_together(context, together).await;
+    async fn receive(&self, context: &Context, batch: Vec<Delivery>) {
+        // A delivery whose request has timed out is dropped. Stripe sends it again.
+        let batch: Vec<Delivery> = batch.into_iter().filter(|delivery| !delivery.respond_to.is_closed()).collect();
+        let (text, binary): (Vec<_>, Vec<_>) = batch.into_iter().partition(|one| as_text(&one.body).is_some());
+        if text.len() > 1 {
+            self.receive_batch(context, text).await;
         } else {
-            self.pass_on_alone(context, together).await;
+            self.receive_each(context, text).await;
         }
-        self.pass_on_alone(context, alone).await;
+        self.receive_each(context, binary).await;
     }
 
-    async fn pass_on_alone(&self, context: &Context, deliveries: Vec<Delivery>) {
+    async fn receive_each(&self, context: &Context, deliveries: Vec<Delivery>) {
         for delivery in deliveries {
             let signature = delivery.signature.as_deref();
-            let answer = match context.database.receive_webhook(self.environment, &delivery.body, signature).await {
-                Ok(received) => answer_of(&received),
-                Err(fault) => answer_of_fault(&fault),
+            let response = match context.database.receive_webhook(self.environment, &delivery.body, signature).await {
+                Ok(received) => response_to(&received),
+                Err(fault) => response_to_fault(&fault),
             };
-            self.answer(context, delivery, answer);
+            self.respond(context, delivery, response);
         }
     }
 
-    async fn pass_on_together(&self, context: &Context, deliveries: Vec<Delivery>) {
-        let bodies: Vec<&str> = deliveries.iter().filter_map(|delivery| text_of(&delivery.body)).collect();
+    async fn receive_batch(&self, context: &Context, deliveries: Vec<Delivery>) {
+        let bodies: Vec<&str> = deliveries.iter().filter_map(|delivery| as_text(&delivery.body)).collect();
         let signatures: Vec<Option<&str>> = deliveries.iter().map(|delivery| delivery.signature.as_deref()).collect();
         match context.database.receive_webhooks(self.environment, &bodies, &signatures).await {
             Ok(received) if received.len() == deliveries.len() => {
-                tracing::debug!(environment = %self.environment, together = received.len(), "deliveries");
+                tracing::debug!(environment = %self.environment, batch = received.len(), "deliveries");
                 for (delivery, received) in deliveries.into_iter().zip(&received) {
-                    self.answer(context, delivery, answer_of(received));
+                    self.respond(context, delivery, response_to(received));
                 }
             }
-            // A deadlock or a cancel ends all of it: each by itself then.
-            Err(fault) if fault.sqlstate().is_some() => self.pass_on_alone(context, deliveries).await,
+            // An error such as a deadlock or a cancel rolls back the whole batch. Then each delivery is received by
+            // itself.
+            Err(fault) if fault.sqlstate().is_some() => self.receive_each(context, deliveries).await,
             Err(fault) => {
-                let answer = answer_of_fault(&fault);
+                let response = response_to_fault(&fault);
                 for delivery in deliveries {
-                    self.answer(context, delivery, answer.clone());
+                    self.respond(context, delivery, response.clone());
                 }
             }
             Ok(_) => {
+                let response = WebhookResponse::unavailable("the database returned an unexpected result");
                 for delivery in deliveries {
-                    self.answer(
-                        context,
-                        delivery,
-                        Answer::unavailable("the database answered otherwise than it should"),
-                    );
+                    self.respond(context, delivery, response.clone());
                 }
             }
         }
     }
 
-    fn answer(&self, context: &Context, delivery: Delivery, answer: Answer) {
-        let error = answer.body["error"].as_str().unwrap_or_default();
-        match answer.status {
+    fn respond(&self, context: &Context, delivery: Delivery, response: WebhookResponse) {
+        let error = response.body["error"].as_str().unwrap_or_default();
+        match response.status {
             200 => {
                 context.metrics.succeeded(self.environment, Activity::Webhooks);
                 context.reads_wait.notify_one();
-                tracing::debug!(environment = %self.environment, event_type = answer.body["event_type"].as_str(), "delivered");
+                tracing::debug!(environment = %self.environment, event_type = response.body["event_type"].as_str(), "delivered");
             }
             400..500 => {
-                tracing::warn!(environment = %self.environment, status = answer.status, "delivery refused: {error}");
+                tracing::warn!(environment = %self.environment, status = response.status, "delivery refused: {error}");
             }
-            _ => tracing::error!(environment = %self.environment, status = answer.status, "delivery failed: {error}"),
+            _ => tracing::error!(environment = %self.environment, status = response.status, "delivery failed: {error}"),
         }
-        // Whoever waited may have given up.
-        let _ = delivery.answer.send(answer);
+        // Sending fails if the request has timed out.
+        let _ = delivery.respond_to.send(response);
     }
 }
 
-impl Answer {
+impl WebhookResponse {
     fn unavailable(why: &str) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE.as_u16(), body: json!({ "received": false, "error": why }) }
     }
 }
 
-/// The body where the database can take it as text.
-fn text_of(body: &[u8]) -> Option<&str> {
+/// The body as text, or `None` if PostgreSQL cannot store it as text.
+fn as_text(body: &[u8]) -> Option<&str> {
     std::str::from_utf8(body).ok().filter(|text| !text.contains('\0'))
 }
 
-/// The HTTP status for what became of an event, as docs/webhooks.md says.
-fn answer_of(received: &Received) -> Answer {
+/// The response for the result of an event, as docs/webhooks.md defines it.
+fn response_to(received: &Received) -> WebhookResponse {
     let status = match received.status.as_str() {
         "processed" | "ignored" => 200,
-        // Within a batch, what a single call raises is an answer that begins with its SQLSTATE.
+        // An error that a single call would raise is, in a batch, a text that begins with its SQLSTATE.
         "refused" => {
             received.error.as_deref().and_then(|error| error.split_once(':')).map_or(400, |(code, _)| status_of(code))
         }
         _ => 500,
     };
-    Answer {
+    WebhookResponse {
         status,
         body: json!({
             "received": status == 200,
@@ -218,13 +218,13 @@ fn answer_of(received: &Received) -> Answer {
     }
 }
 
-fn answer_of_fault(fault: &Fault) -> Answer {
+fn response_to_fault(fault: &Fault) -> WebhookResponse {
     let status = fault.sqlstate().map_or(503, status_of);
-    Answer { status, body: json!({ "received": false, "error": fault.to_string() }) }
+    WebhookResponse { status, body: json!({ "received": false, "error": fault.to_string() }) }
 }
 
-/// 400 for what Stripe did not send, 503 for what is not ready (no secret, live not approved, no connection): Stripe sends it
-/// again then.
+/// The HTTP status for an error: 400 if Stripe did not send the delivery, 503 if the database is not ready (no secret,
+/// live not approved, no connection), so that Stripe sends the delivery again.
 fn status_of(sqlstate: &str) -> u16 {
     match sqlstate.get(..2) {
         Some("28" | "22") => 400,
@@ -236,11 +236,11 @@ fn status_of(sqlstate: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Received, answer_of, answer_of_fault, text_of};
+    use super::{Fault, Received, as_text, response_to, response_to_fault};
 
     fn received(status: &str, error: Option<&str>) -> u16 {
         let error = error.map(str::to_owned);
-        answer_of(&Received { status: status.to_owned(), duplicate: false, event_type: None, error }).status
+        response_to(&Received { status: status.to_owned(), duplicate: false, event_type: None, error }).status
     }
 
     #[test]
@@ -255,23 +255,23 @@ mod tests {
     }
 
     #[test]
-    fn what_a_single_call_raises_has_the_same() {
+    fn each_error_of_a_single_call_has_its_status() {
         let raised = |sqlstate: &str| {
             let (sqlstate, message) = (sqlstate.to_owned(), "no".to_owned());
-            answer_of_fault(&Fault::Refused { sqlstate, message, detail: None, hint: None }).status
+            response_to_fault(&Fault::Refused { sqlstate, message, detail: None, hint: None }).status
         };
         assert_eq!(raised("28000"), 400);
         assert_eq!(raised("22032"), 400);
         assert_eq!(raised("55000"), 503);
         assert_eq!(raised("57P01"), 503);
         assert_eq!(raised("42501"), 500);
-        assert_eq!(answer_of_fault(&Fault::Unreachable("gone".to_owned())).status, 503);
+        assert_eq!(response_to_fault(&Fault::Unreachable("gone".to_owned())).status, 503);
     }
 
     #[test]
-    fn a_body_that_is_no_text_goes_alone() {
-        assert!(text_of(b"{}").is_some());
-        assert!(text_of(b"{\"a\":\"\xff\"}").is_none());
-        assert!(text_of(b"{\0}").is_none());
+    fn a_body_that_is_not_text_is_not_batched() {
+        assert!(as_text(b"{}").is_some());
+        assert!(as_text(b"{\"a\":\"\xff\"}").is_none());
+        assert!(as_text(b"{\0}").is_none());
     }
 }

@@ -1,40 +1,40 @@
-//! A webhook endpoint as Stripe tells it.
+//! A webhook endpoint as Stripe's API returns it.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// A webhook endpoint of the account.
+/// A webhook endpoint of the Stripe account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Endpoint {
-    /// Its id.
+    /// The id of the endpoint.
     pub id: String,
-    /// Where Stripe posts to.
+    /// The URL that Stripe posts events to.
     pub url: String,
     /// `enabled` or `disabled`.
     #[serde(default)]
     pub status: String,
-    /// In which version of the API events are rendered; none: the account's default.
+    /// The API version of the events that Stripe posts, or `None` for the account's default version.
     #[serde(default)]
     pub api_version: Option<String>,
-    /// The types that it is told; `*` is all.
+    /// The event types that Stripe posts; `*` means all.
     #[serde(default)]
     pub enabled_events: Vec<String>,
-    /// What `setup` notes here.
+    /// The metadata, where `setup` marks its endpoints.
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
 }
 
 impl Endpoint {
-    /// Whether Stripe posts to it.
+    /// Whether Stripe posts events to the endpoint.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.status == "enabled"
     }
 
-    /// Whether it is told exactly these types.
+    /// Whether the endpoint receives exactly these event types.
     #[must_use]
-    pub fn is_told(&self, types: &[String]) -> bool {
+    pub fn has_exactly(&self, types: &[String]) -> bool {
         let sorted = |types: &[String]| {
             let mut types = types.to_vec();
             types.sort();
@@ -43,12 +43,16 @@ impl Endpoint {
         sorted(&self.enabled_events) == sorted(types)
     }
 
-    /// Those of these types that it is not told.
+    /// The event types, out of `types`, that the endpoint does not receive.
     #[must_use]
-    pub fn missing<'a>(&self, types: &'a [String]) -> Vec<&'a str> {
-        if self.enabled_events.iter().any(|told| told == "*") {
+    pub fn missing_types<'a>(&self, types: &'a [String]) -> Vec<&'a str> {
+        if self.enabled_events.iter().any(|enabled| enabled == "*") {
             return Vec::new();
         }
-        types.iter().map(String::as_str).filter(|one| !self.enabled_events.iter().any(|told| told == one)).collect()
+        types
+            .iter()
+            .map(String::as_str)
+            .filter(|one| !self.enabled_events.iter().any(|enabled| enabled == one))
+            .collect()
     }
 }

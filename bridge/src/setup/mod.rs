@@ -1,4 +1,4 @@
-//! `setup`: makes Stripe's webhook endpoint what it should be, and stores its secret in the database.
+//! `setup`: creates or updates the webhook endpoint at Stripe, and stores its secret in the database.
 
 pub mod endpoint;
 pub mod plan;
@@ -19,44 +19,48 @@ use crate::stripe::client::Stripe;
 use crate::stripe::list;
 
 const ENDPOINTS: &str = "/v1/webhook_endpoints";
-/// How long the secrets of endpoints that go on stay valid. The database's own rule for a rolled secret is a day; here the old
-/// endpoint goes on until somebody runs `setup` again.
+/// How long previous secrets stay valid. It is longer than the day that the database allows after a rotation, because
+/// an old endpoint stays enabled until `setup` runs again.
 const KEEP_PREVIOUS: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Finds out, prints the plan, asks, and does it.
+/// Prints the plan, asks for confirmation unless `--yes` is set, and carries out the plan.
 ///
 /// # Errors
-/// Where something is refused, or goes wrong.
+/// If the plan is refused or not confirmed, or a step fails.
 pub async fn run(database: &Pool, stripe: &Stripe, flags: &Setup) -> anyhow::Result<()> {
     let secret = flags.secret_file.as_deref().map(read_secret).transpose()?;
-    let facts = find_out(database, stripe, flags).await?;
+    let facts = gather_facts(database, stripe, flags).await?;
     let plan = plan::plan(&facts).map_err(|why| anyhow::anyhow!(why))?;
     print(&facts, &plan);
     if plan.steps.is_empty() {
         return Ok(());
     }
-    ensure!(flags.yes || agreed()?, "nothing was done");
+    ensure!(flags.yes || confirmed()?, "nothing was changed");
     for step in &plan.steps {
-        carry_out(database, stripe, &facts, step, secret.as_ref()).await.with_context(|| step.words(&facts))?;
-        println!("done: {}", step.words(&facts));
+        carry_out(database, stripe, &facts, step, secret.as_ref()).await.with_context(|| step.describe(&facts))?;
+        println!("done: {}", step.describe(&facts));
     }
     Ok(())
 }
 
-async fn find_out(database: &Pool, stripe: &Stripe, flags: &Setup) -> anyhow::Result<Facts> {
+async fn gather_facts(database: &Pool, stripe: &Stripe, flags: &Setup) -> anyhow::Result<Facts> {
     let environment = stripe.environment;
     let url = endpoint_url(&flags.url, environment.name())?;
     let account = match stripe.account().await {
         Ok(account) => Some(account),
         Err(reason) if reason.status == Some(403) => None,
-        Err(reason) => bail!("cannot ask Stripe whose key it is: {reason}"),
+        Err(reason) => bail!("cannot ask Stripe which account the key belongs to: {reason}"),
     };
     let version = database.stripe_version().await?;
     let page = list::page(stripe, ENDPOINTS, &json!({}))
         .await
         .map_err(|reason| anyhow::anyhow!("cannot list the webhook endpoints: {reason}"))?;
-    let endpoints: Vec<Endpoint> =
-        page.data.iter().map(|raw| serde_json::from_str(raw.get())).collect::<Result<_, _>>().context("an endpoint")?;
+    let endpoints: Vec<Endpoint> = page
+        .data
+        .iter()
+        .map(|raw| serde_json::from_str(raw.get()))
+        .collect::<Result<_, _>>()
+        .context("cannot read a webhook endpoint")?;
     Ok(Facts {
         environment,
         url,
@@ -64,18 +68,18 @@ async fn find_out(database: &Pool, stripe: &Stripe, flags: &Setup) -> anyhow::Re
         account,
         recorded: database.recorded(environment).await?,
         endpoints,
-        new_version_came: database.event_of_version_came(environment, &version).await?,
+        new_version_received: database.received_event_of_version(environment, &version).await?,
         version,
         new_endpoint: flags.new_endpoint,
-        secret_given: flags.secret_file.is_some(),
+        has_secret_file: flags.secret_file.is_some(),
     })
 }
 
-/// The address of an environment's endpoint: the path is added where there is none.
-fn endpoint_url(said: &str, environment: &str) -> anyhow::Result<String> {
-    let mut url = reqwest::Url::parse(said).with_context(|| format!("{said} is no address"))?;
-    ensure!(matches!(url.scheme(), "https" | "http"), "the address must begin with https://");
-    ensure!(url.username().is_empty() && url.password().is_none(), "the address must hold no password");
+/// The URL of an environment's endpoint. A URL without a path gets the path of the bridge's own endpoint.
+fn endpoint_url(given: &str, environment: &str) -> anyhow::Result<String> {
+    let mut url = reqwest::Url::parse(given).with_context(|| format!("{given} is not a URL"))?;
+    ensure!(matches!(url.scheme(), "https" | "http"), "the URL must begin with https://");
+    ensure!(url.username().is_empty() && url.password().is_none(), "the URL must not contain a user or a password");
     ensure!(url.scheme() == "https" || environment == "test", "Stripe posts live events to https:// only");
     if url.path() == "/" {
         url.set_path(&format!("/stripe/{environment}"));
@@ -89,20 +93,20 @@ fn print(facts: &Facts, plan: &Plan) {
         facts.environment,
         facts.account.as_ref().map_or_else(String::new, |one| format!(" of {one}"))
     );
-    for (place, step) in plan.steps.iter().enumerate() {
-        println!("  {}. {}", place + 1, step.words(facts));
+    for (index, step) in plan.steps.iter().enumerate() {
+        println!("  {}. {}", index + 1, step.describe(facts));
     }
     if plan.steps.is_empty() {
-        println!("  nothing: all is as it should be");
+        println!("  no changes: everything is up to date");
     }
     for note in &plan.notes {
         println!("  Note: {note}");
     }
 }
 
-fn agreed() -> anyhow::Result<bool> {
-    ensure!(std::io::stdin().is_terminal(), "nobody can be asked: pass --yes");
-    print!("Go on? [y/N] ");
+fn confirmed() -> anyhow::Result<bool> {
+    ensure!(std::io::stdin().is_terminal(), "cannot ask for confirmation without a terminal: pass --yes");
+    print!("Continue? [y/N] ");
     std::io::stdout().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
@@ -112,7 +116,7 @@ fn agreed() -> anyhow::Result<bool> {
 fn read_secret(file: &str) -> anyhow::Result<SecretString> {
     let text = SecretString::from(std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?);
     let secret = text.expose_secret().trim();
-    ensure!(secret.starts_with("whsec_"), "{file} holds no webhook secret: it begins with whsec_");
+    ensure!(secret.starts_with("whsec_"), "{file} does not contain a webhook secret, which begins with whsec_");
     Ok(SecretString::from(secret.to_owned()))
 }
 
@@ -132,7 +136,7 @@ async fn carry_out(
             post(stripe, &format!("{ENDPOINTS}/{id}"), &params).await?;
         }
         Step::StoreSecret => {
-            let secret = secret.context("no secret was given")?;
+            let secret = secret.context("no secret file was given")?;
             store(database, facts, secret).await?;
         }
         Step::Record(id) => database.record_endpoint(environment, id, &facts.url, Some(&facts.version)).await?,
@@ -143,7 +147,7 @@ async fn carry_out(
     Ok(())
 }
 
-/// An endpoint as Stripe tells it once.
+/// The response to the creation of an endpoint, the only one that contains the secret.
 #[derive(Deserialize)]
 struct Created {
     id: String,
@@ -158,16 +162,17 @@ async fn create(database: &Pool, stripe: &Stripe, facts: &Facts) -> anyhow::Resu
         "description": "payments-bridge",
         "metadata": { MARK: facts.environment.name() },
     });
-    let answer = SecretString::from(post(stripe, ENDPOINTS, &params).await?);
-    // The parser's error would quote the answer.
-    let created: Created = serde_json::from_str(answer.expose_secret())
-        .map_err(|_| anyhow::anyhow!("Stripe made an endpoint and told no secret: delete it in Stripe's dashboard"))?;
+    let response = SecretString::from(post(stripe, ENDPOINTS, &params).await?);
+    // The parser's error is dropped, because it could quote the secret.
+    let created: Created = serde_json::from_str(response.expose_secret()).map_err(|_| {
+        anyhow::anyhow!("Stripe created an endpoint but returned no secret: delete the endpoint in Stripe's dashboard")
+    })?;
     if let Err(error) = store(database, facts, &created.secret).await {
-        // An endpoint whose secret nobody knows is of no use, and stands in the way of the next try.
+        // The secret is lost now. Without the deletion, the next run of `setup` would refuse to use the endpoint.
         let deleted = delete(stripe, &created.id).await;
-        let rest = if deleted.is_ok() { "was deleted again" } else { "must be deleted in Stripe's dashboard" };
+        let state = if deleted.is_ok() { "was deleted" } else { "must be deleted in Stripe's dashboard" };
         return Err(
-            error.context(format!("the secret of endpoint {} could not be stored; the endpoint {rest}", created.id))
+            error.context(format!("the secret of endpoint {} could not be stored; the endpoint {state}", created.id))
         );
     }
     database.record_endpoint(facts.environment, &created.id, &facts.url, Some(&facts.version)).await?;
@@ -177,8 +182,9 @@ async fn create(database: &Pool, stripe: &Stripe, facts: &Facts) -> anyhow::Resu
 async fn store(database: &Pool, facts: &Facts, secret: &SecretString) -> anyhow::Result<()> {
     if !database.set_secret(facts.environment, secret, KEEP_PREVIOUS).await? {
         println!(
-            "  Note: this role may not keep the secret out of the server's log. It is there if the server logs statements \
-            with their parameters (log_statement = all or log_min_duration_statement, and log_parameter_max_length other than 0)"
+            "  Note: this role may not keep the secret out of the server's log. The log contains it if the server logs \
+            statements with their parameters (log_statement = all or log_min_duration_statement, and \
+            log_parameter_max_length other than 0)"
         );
     }
     Ok(())
@@ -197,7 +203,7 @@ mod tests {
     use super::endpoint_url;
 
     #[test]
-    fn a_path_is_added_where_there_is_none() {
+    fn a_path_is_added_to_a_url_without_one() {
         assert_eq!(
             endpoint_url("https://pay.example.com", "test").ok().as_deref(),
             Some("https://pay.example.com/stripe/test")

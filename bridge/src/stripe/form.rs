@@ -1,13 +1,13 @@
 //! The form encoding of Stripe's API: `line_items[0][price]=price_1`.
 //!
-//! Source: <https://docs.stripe.com/api/metadata>, and what Stripe's own libraries send.
+//! Source: <https://docs.stripe.com/api/metadata>, and the requests of Stripe's own libraries.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// Encodes parameters, nested JSON, as a form. A null is sent as an empty value, with which Stripe unsets a parameter. An
-/// empty object or array is left out, as Stripe's own libraries do.
+/// Encodes nested JSON parameters as a form. A null becomes an empty value, with which Stripe unsets the parameter.
+/// Empty objects and arrays are omitted, as in Stripe's own libraries.
 #[must_use]
 pub fn encode(params: &Value) -> String {
     let mut form = String::new();
@@ -27,8 +27,8 @@ fn append(form: &mut String, name: &str, value: &Value) {
             }
         }
         Value::Array(items) => {
-            for (place, value) in items.iter().enumerate() {
-                append(form, &format!("{name}[{place}]"), value);
+            for (index, value) in items.iter().enumerate() {
+                append(form, &format!("{name}[{index}]"), value);
             }
         }
         Value::Null => pair(form, name, ""),
@@ -47,7 +47,7 @@ fn pair(form: &mut String, name: &str, value: &str) {
     form.push_str(&escape(value));
 }
 
-/// Percent-encodes all but the characters that RFC 3986 leaves unreserved.
+/// Percent-encodes all characters except the unreserved ones of RFC 3986.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn values_are_escaped_and_keep_their_form() {
+    fn values_are_escaped() {
         let params = json!({"a": "x&y=z +ä", "b": true, "c": null, "d": {}, "e": [], "f": 12_345_678_901_234_567_u64,
                             "metadata": {"k[0]&": "v"}});
         assert_eq!(encode(&params), "a=x%26y%3Dz%20%2B%C3%A4&b=true&c=&f=12345678901234567&metadata[k%5B0%5D%26]=v");
     }
 
     #[test]
-    fn the_template_of_a_session_id_survives() {
+    fn the_session_id_template_is_escaped() {
         assert_eq!(
             encode(&json!({"success_url": "https://a.example/?s={CHECKOUT_SESSION_ID}"})),
             "success_url=https%3A%2F%2Fa.example%2F%3Fs%3D%7BCHECKOUT_SESSION_ID%7D"

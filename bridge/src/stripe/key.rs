@@ -1,31 +1,31 @@
-//! Stripe's API keys: which environment one is for, and nothing that could show it.
+//! Stripe's API keys.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::environment::Environment;
 
-/// An API key that belongs to its environment. Nothing prints it.
+/// An API key of a known environment. No output shows it.
 #[derive(Debug, Clone)]
 pub struct Key(SecretString);
 
-/// Why a text is no key of an environment. The text is never shown.
+/// Why a text is not a key of the expected environment. The message does not show the text.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeyError {
-    /// It does not look like a key.
+    /// The text does not have the form of an API key.
     #[error(
-        "the {0} key is no Stripe API key: it must begin with sk_{0}_ or rk_{0}_, and hold only letters, digits and underscores"
+        "the {0} key is not a Stripe API key: it must begin with sk_{0}_ or rk_{0}_, and contain only letters, digits and underscores"
     )]
     Malformed(Environment),
-    /// It is a key of the other environment.
-    #[error("the {0} key is a key of the other environment")]
+    /// The key belongs to the other environment.
+    #[error("the {0} key belongs to the other environment")]
     OtherEnvironment(Environment),
 }
 
 impl Key {
-    /// The key of an environment.
+    /// Checks that the text is a key of this environment. White space around the key is removed.
     ///
     /// # Errors
-    /// Where it is none, or one of the other environment.
+    /// If the text is not an API key, or a key of the other environment.
     pub fn new(environment: Environment, text: &SecretString) -> Result<Self, KeyError> {
         let key = text.expose_secret().trim();
         let rest = |environment: Environment| {
@@ -42,7 +42,7 @@ impl Key {
         }
     }
 
-    /// The key itself, for the header that carries it.
+    /// The text of the key, for the HTTP header.
     pub(super) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shows_it() {
+    fn no_output_shows_the_key() {
         let shown = format!("{:?}", key(Environment::Test, "sk_test_RECOGNIZABLE"));
         assert!(!shown.contains("RECOGNIZABLE"), "{shown}");
         let error = key(Environment::Live, "sk_test_RECOGNIZABLE").map_err(|e| e.to_string());

@@ -1,4 +1,4 @@
-//! Stripe's API.
+//! A client of Stripe's API.
 
 pub mod client;
 pub mod form;

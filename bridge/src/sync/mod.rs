@@ -1,4 +1,4 @@
-//! `sync`: copies what Stripe has into the database, list by list, page by page. Where it was interrupted it goes on.
+//! `sync`: copies Stripe's lists into the database, page by page. An interrupted sync resumes at its last page.
 
 mod progress;
 pub mod resource;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use self::progress::Progress;
-use self::resource::{ALL, Further, Resource};
+use self::resource::{ALL, Related, Resource};
 use crate::database::calls::{SyncStep, Synced};
 use crate::database::fault::Fault;
 use crate::database::pool::Pool;
@@ -18,73 +18,79 @@ use crate::stripe::client::Stripe;
 use crate::stripe::list::{self, Page};
 use crate::stripe::verdict::{Reason, backoff};
 
-const DATABASE_TRIES: u32 = 9;
+const MAX_ATTEMPTS: u32 = 9;
 
-/// What went wrong with a resource.
+/// Why the sync of a resource failed.
 #[derive(Debug, thiserror::Error)]
-enum Wrong {
+enum SyncError {
     #[error("{0}")]
     Stripe(Reason),
     #[error(transparent)]
     Database(#[from] Fault),
 }
 
-impl From<Reason> for Wrong {
+impl From<Reason> for SyncError {
     fn from(reason: Reason) -> Self {
         Self::Stripe(reason)
     }
 }
 
-/// Syncs the named resources, or all. Tells whether everything was.
+/// Syncs the resources named in `only`, or all if it is empty. Returns whether every object was synced.
 ///
 /// # Errors
-/// Where a name is unknown, the key is of another account, or the database is gone.
+/// If a name is unknown, the key belongs to another account, or the database fails.
 pub async fn run(database: &Pool, stripe: &Stripe, only: &[String]) -> anyhow::Result<bool> {
     let environment = stripe.environment;
     if let Some(unknown) = only.iter().find(|name| ALL.iter().all(|resource| resource.name != *name)) {
         let known: Vec<_> = ALL.iter().map(|resource| resource.name).collect();
-        bail!("unknown resource {unknown}; there are {}", known.join(", "));
+        bail!("unknown resource {unknown}; the resources are {}", known.join(", "));
     }
-    let recorded = database.recorded(environment).await.context("the database")?;
+    let recorded = database.recorded(environment).await.context("cannot read the recorded account")?;
     if let (Some(recorded), Ok(account)) = (recorded.account, stripe.account().await)
         && recorded != account
     {
-        bail!("the {environment} key belongs to account {account}, and the database's is {recorded}");
+        bail!("the {environment} key belongs to account {account}, but the database has recorded {recorded}");
     }
-    let mut all_well = true;
+    let mut all_synced = true;
     for resource in ALL.iter().filter(|resource| only.is_empty() || only.iter().any(|name| name == resource.name)) {
         let mut progress = Progress::new(resource.name);
         match sync(database, stripe, resource, &mut progress).await {
-            Ok(0) => progress.end("done"),
+            Ok(0) => progress.finish("done"),
             Ok(failed) => {
-                all_well = false;
-                progress.end(&format!("done, {failed} of them could not be read"));
+                all_synced = false;
+                progress.finish(&format!("done, but {failed} of them could not be read"));
             }
-            Err(Wrong::Database(fault)) => {
-                progress.end("so far");
+            Err(SyncError::Database(fault)) => {
+                progress.finish("synced, then stopped");
                 return Err(fault.into());
             }
-            Err(Wrong::Stripe(reason)) => {
-                all_well = false;
-                progress.end(&format!("so far: {reason}"));
-                let why = Some(reason.words.as_str());
+            Err(SyncError::Stripe(reason)) => {
+                all_synced = false;
+                progress.finish(&format!("synced, then stopped: {reason}"));
+                let why = Some(reason.message.as_str());
                 let step = SyncStep { resource: resource.name, cursor: None, objects: 0, finished: false, error: why };
-                patiently(|| database.record_sync(environment, &step)).await?;
+                with_retries(|| database.record_sync(environment, &step)).await?;
             }
         }
     }
-    Ok(all_well)
+    Ok(all_synced)
 }
 
-/// Syncs one list from where it was. Tells how many objects could not be read.
-async fn sync(database: &Pool, stripe: &Stripe, resource: &Resource, progress: &mut Progress) -> Result<i64, Wrong> {
+/// Syncs one list, from the start or from where the last sync was interrupted. Returns the number of objects that the
+/// database could not read.
+async fn sync(
+    database: &Pool,
+    stripe: &Stripe,
+    resource: &Resource,
+    progress: &mut Progress,
+) -> Result<i64, SyncError> {
     let environment = stripe.environment;
-    let mut cursor = patiently(|| database.sync_position(environment, resource.name)).await?;
+    let mut cursor = with_retries(|| database.sync_position(environment, resource.name)).await?;
     let mut failed = 0;
     loop {
-        let began = list::began_now();
+        let as_of = list::fetch_start();
         let page = match next_page(stripe, resource, cursor.as_deref()).await {
-            // The object at which it was interrupted was deleted since.
+            // The object of the cursor was deleted since the interruption, so the sync starts again.
             Err(reason) if reason.is_missing() && cursor.is_some() => {
                 cursor = None;
                 continue;
@@ -92,10 +98,10 @@ async fn sync(database: &Pool, stripe: &Stripe, resource: &Resource, progress: &
             other => other?,
         };
         let last = page.data.last().and_then(|object| list::head(object)).map(|head| head.id);
-        let objects = with_further(stripe, resource, &page.data).await?;
+        let objects = with_related(stripe, resource, &page.data).await?;
         if !objects.is_empty() {
             let objects = format!("[{}]", objects.join(","));
-            let synced: Synced = patiently(|| database.sync_objects(environment, &objects, began)).await?;
+            let synced: Synced = with_retries(|| database.sync_objects(environment, &objects, as_of)).await?;
             failed += synced.failed;
         }
         cursor = last.or(cursor);
@@ -103,7 +109,7 @@ async fn sync(database: &Pool, stripe: &Stripe, resource: &Resource, progress: &
         let count = i64::try_from(page.data.len()).unwrap_or(i64::MAX);
         let step =
             SyncStep { resource: resource.name, cursor: cursor.as_deref(), objects: count, finished, error: None };
-        patiently(|| database.record_sync(environment, &step)).await?;
+        with_retries(|| database.record_sync(environment, &step)).await?;
         progress.add(count.unsigned_abs());
         if finished {
             return Ok(failed);
@@ -119,31 +125,32 @@ async fn next_page(stripe: &Stripe, resource: &Resource, after: Option<&str>) ->
     list::page(stripe, resource.path, &params).await
 }
 
-/// The objects of a page, and the lists that belong to them, as JSON.
-async fn with_further(stripe: &Stripe, resource: &Resource, page: &[Box<RawValue>]) -> Result<Vec<String>, Reason> {
+/// The objects of a page and their related lists, each as JSON.
+async fn with_related(stripe: &Stripe, resource: &Resource, page: &[Box<RawValue>]) -> Result<Vec<String>, Reason> {
     let mut objects = Vec::with_capacity(page.len());
     for raw in page {
-        if resource.further != Further::PaymentMethods {
+        if resource.related != Related::PaymentMethods {
             objects.push(raw.get().to_owned());
         }
         let object: Value = serde_json::from_str(raw.get()).unwrap_or_default();
-        if let Some((path, params)) = resource.further_list(&object) {
-            objects.push(list::whole(stripe, &path, &params).await?);
+        if let Some((path, params)) = resource.related_list(&object) {
+            objects.push(list::all_pages(stripe, &path, &params).await?);
         }
     }
     Ok(objects)
 }
 
-/// Calls the database, and again where it is away for some minutes.
-async fn patiently<T>(call: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fault> {
-    let mut tries = 0;
+/// Calls the database, with retries for a few minutes while it cannot be reached.
+async fn with_retries<T>(call: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fault> {
+    let mut attempts = 0;
     loop {
         match call().await {
-            Err(fault) if fault.is_transient() && tries + 1 < DATABASE_TRIES => {
-                let wait = backoff(tries, Duration::from_millis(500), Duration::from_secs(30), None, fastrand::f64());
+            Err(fault) if fault.is_transient() && attempts + 1 < MAX_ATTEMPTS => {
+                let wait =
+                    backoff(attempts, Duration::from_millis(500), Duration::from_secs(30), None, fastrand::f64());
                 tracing::warn!(wait_ms = wait.as_millis(), "{fault}");
                 tokio::time::sleep(wait).await;
-                tries += 1;
+                attempts += 1;
             }
             other => return other,
         }

@@ -1,12 +1,12 @@
-//! What a person sees of a back-fill: a line that moves on a terminal, else plain lines.
+//! The progress of a sync: a live line on a terminal, plain lines otherwise.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How many objects between two plain lines.
-const PLAIN_EVERY: u64 = 1000;
+/// The number of objects between two plain lines.
+const OBJECTS_PER_LINE: u64 = 1000;
 
 /// The progress of one resource.
 #[derive(Debug)]
@@ -14,11 +14,11 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
     name: &'static str,
     count: u64,
-    said_at: u64,
+    printed_at: u64,
 }
 
 impl Progress {
-    /// Of a resource that begins now.
+    /// Starts the progress of a resource.
     #[must_use]
     pub(super) fn new(name: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
@@ -30,27 +30,27 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Self { bar, name, count: 0, said_at: 0 }
+        Self { bar, name, count: 0, printed_at: 0 }
     }
 
-    /// So many more.
+    /// Adds the number of objects that were synced.
     pub(super) fn add(&mut self, count: u64) {
         self.count += count;
         match &self.bar {
             Some(bar) => bar.set_position(self.count),
-            None if self.count >= self.said_at + PLAIN_EVERY => {
-                self.said_at = self.count;
+            None if self.count >= self.printed_at + OBJECTS_PER_LINE => {
+                self.printed_at = self.count;
                 eprintln!("{}: {} so far", self.name, self.count);
             }
             None => {}
         }
     }
 
-    /// It ended so.
-    pub(super) fn end(self, how: &str) {
+    /// Ends the progress, and prints the number of objects with `result`.
+    pub(super) fn finish(self, result: &str) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }
-        eprintln!("{}: {} {how}", self.name, self.count);
+        eprintln!("{}: {} {result}", self.name, self.count);
     }
 }

@@ -1,33 +1,33 @@
-//! What Stripe has lists of, in the order in which they are synced: what others refer to comes first.
+//! Stripe's lists, in the order of the sync: an object is synced before the objects that refer to it.
 
 use serde_json::{Value, json};
 
-/// A list of Stripe's.
+/// A list that `sync` copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resource {
-    /// Under which its position is stored.
+    /// The name, for `--only`, in the output, and for the stored position.
     pub name: &'static str,
-    /// Where the list is.
+    /// The path of the list in Stripe's API.
     pub path: &'static str,
-    /// What else is fetched of each of its objects.
-    pub further: Further,
+    /// The related list to fetch for each object.
+    pub related: Related,
 }
 
-/// What else is fetched of each object of a list.
+/// A related list to fetch for each object of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Further {
-    /// Nothing.
+pub enum Related {
+    /// No related list.
     Nothing,
-    /// The line items of a checkout session, which no list holds whole.
+    /// The line items of a completed checkout session, which Stripe leaves out of the session.
     LineItems,
-    /// The lines of an invoice that did not fit into it.
+    /// The lines of an invoice, if the invoice does not contain all of them.
     Lines,
-    /// The payment methods of a customer, instead of the customer.
+    /// The payment methods of a customer. The customer itself is not synced again.
     PaymentMethods,
 }
 
 const fn plain(name: &'static str, path: &'static str) -> Resource {
-    Resource { name, path, further: Further::Nothing }
+    Resource { name, path, related: Related::Nothing }
 }
 
 /// All lists, in order.
@@ -36,42 +36,42 @@ pub const ALL: [Resource; 14] = [
     plain("prices", "/v1/prices"),
     plain("customers", "/v1/customers"),
     plain("subscriptions", "/v1/subscriptions"),
-    Resource { name: "checkout_sessions", path: "/v1/checkout/sessions", further: Further::LineItems },
+    Resource { name: "checkout_sessions", path: "/v1/checkout/sessions", related: Related::LineItems },
     plain("payment_intents", "/v1/payment_intents"),
     plain("charges", "/v1/charges"),
-    Resource { name: "invoices", path: "/v1/invoices", further: Further::Lines },
+    Resource { name: "invoices", path: "/v1/invoices", related: Related::Lines },
     plain("invoice_payments", "/v1/invoice_payments"),
     plain("refunds", "/v1/refunds"),
     plain("disputes", "/v1/disputes"),
     plain("credit_notes", "/v1/credit_notes"),
     plain("early_fraud_warnings", "/v1/radar/early_fraud_warnings"),
-    Resource { name: "payment_methods", path: "/v1/customers", further: Further::PaymentMethods },
+    Resource { name: "payment_methods", path: "/v1/customers", related: Related::PaymentMethods },
 ];
 
 impl Resource {
-    /// The parameters of its list.
+    /// The parameters of the list.
     #[must_use]
     pub fn params(&self) -> Value {
         match self.name {
-            // Without it, Stripe leaves out those that ended.
+            // By default, Stripe leaves out canceled subscriptions.
             "subscriptions" => json!({ "status": "all" }),
             _ => json!({}),
         }
     }
 
-    /// The list that must be fetched beside an object, with its parameters.
+    /// The path and the parameters of the related list of an object, or `None` if none is needed.
     #[must_use]
-    pub fn further_list(&self, object: &Value) -> Option<(String, Value)> {
+    pub fn related_list(&self, object: &Value) -> Option<(String, Value)> {
         let id = object["id"].as_str()?;
-        match self.further {
-            Further::LineItems if object["status"] == "complete" => {
+        match self.related {
+            Related::LineItems if object["status"] == "complete" => {
                 Some((format!("/v1/checkout/sessions/{id}/line_items"), json!({})))
             }
-            Further::Lines if object["lines"]["has_more"] == true => {
+            Related::Lines if object["lines"]["has_more"] == true => {
                 Some((format!("/v1/invoices/{id}/lines"), json!({})))
             }
-            Further::PaymentMethods => Some(("/v1/payment_methods".to_owned(), json!({ "customer": id }))),
-            Further::Nothing | Further::LineItems | Further::Lines => None,
+            Related::PaymentMethods => Some(("/v1/payment_methods".to_owned(), json!({ "customer": id }))),
+            Related::Nothing | Related::LineItems | Related::Lines => None,
         }
     }
 }
@@ -82,20 +82,20 @@ mod tests {
 
     use super::ALL;
 
-    fn further(name: &str, object: &serde_json::Value) -> Option<String> {
-        ALL.iter().find(|resource| resource.name == name)?.further_list(object).map(|(path, _)| path)
+    fn related(name: &str, object: &serde_json::Value) -> Option<String> {
+        ALL.iter().find(|resource| resource.name == name)?.related_list(object).map(|(path, _)| path)
     }
 
     #[test]
-    fn only_what_is_not_whole_is_fetched_again() {
+    fn related_lists_are_fetched_only_when_needed() {
         let session = |status: &str| json!({ "id": "cs_1", "status": status });
         let items = Some("/v1/checkout/sessions/cs_1/line_items".to_owned());
-        assert_eq!(further("checkout_sessions", &session("complete")), items);
-        assert_eq!(further("checkout_sessions", &session("open")), None);
+        assert_eq!(related("checkout_sessions", &session("complete")), items);
+        assert_eq!(related("checkout_sessions", &session("open")), None);
         let invoice = |more: bool| json!({ "id": "in_1", "lines": { "has_more": more } });
-        assert_eq!(further("invoices", &invoice(true)), Some("/v1/invoices/in_1/lines".to_owned()));
-        assert_eq!(further("invoices", &invoice(false)), None);
-        assert_eq!(further("payment_methods", &json!({ "id": "cus_1" })), Some("/v1/payment_methods".to_owned()));
-        assert_eq!(further("products", &json!({ "id": "prod_1" })), None);
+        assert_eq!(related("invoices", &invoice(true)), Some("/v1/invoices/in_1/lines".to_owned()));
+        assert_eq!(related("invoices", &invoice(false)), None);
+        assert_eq!(related("payment_methods", &json!({ "id": "cus_1" })), Some("/v1/payment_methods".to_owned()));
+        assert_eq!(related("products", &json!({ "id": "prod_1" })), None);
     }
 }

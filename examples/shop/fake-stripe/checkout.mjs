@@ -1,4 +1,4 @@
-// POST /v1/checkout/sessions and /v1/billing_portal/sessions: the rules that no type says.
+// POST /v1/checkout/sessions and /v1/billing_portal/sessions: the rules that stripe-node's types do not express.
 
 import { refuse } from "./error.mjs";
 import * as make from "./objects.mjs";
@@ -80,7 +80,7 @@ function checkTogether(world, params) {
   }
 }
 
-/** The line items with their prices; Stripe's refusals are those that its dashboard's logs show. */
+/** Returns the line items with their prices. The error messages are Stripe's, as the logs of its dashboard show them. */
 function priced(world, params) {
   const given = params.line_items ?? [];
   if (given.length === 0) refuse("Missing required param: line_items.", "line_items", "parameter_missing");
@@ -121,7 +121,7 @@ export function createCheckoutSession(world, params, pages) {
   const items = priced(world, params);
   const base = world.base(`cs_${world.livemode ? "live" : "test"}_a1`, 56);
   const hosted = (params.ui_mode ?? "hosted_page") === "hosted_page";
-  // A trial takes nothing for what recurs.
+  // During a trial, recurring items cost nothing.
   const due = items.filter((item) => !(params.subscription_data?.trial_period_days && item.price.recurring));
   const session = make.checkoutSession(base, params, {
     amount: due.reduce((sum, item) => sum + item.amount_total, 0), currency: items[0].currency, livemode: world.livemode,
@@ -135,7 +135,7 @@ export function createCheckoutSession(world, params, pages) {
 export function expireCheckoutSession(world, session) {
   if (session.status !== "open") refuse(`Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of \`${session.status}\`.`);
   world.change(session, { status: "expired", url: null, client_secret: null });
-  world.tell("checkout.session.expired", session);
+  world.emit("checkout.session.expired", session);
   return session;
 }
 

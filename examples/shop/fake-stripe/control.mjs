@@ -1,4 +1,4 @@
-// /_fake/…: what a test says to the stand-in, in JSON. POST changes something, GET tells something.
+// /_fake/…: the JSON commands and queries with which a test controls the stand-in. POST runs a command, GET a query.
 
 import { expireCheckoutSession } from "./checkout.mjs";
 import * as make from "./objects.mjs";
@@ -6,13 +6,13 @@ import { decline, disputeCharge, pay, refundCharge, renew, settleDelayed } from 
 import { cancelSubscription } from "./subscriptions.mjs";
 import { typescript } from "./typescript.mjs";
 
-/** The catalog of a shop, with the ids that it chooses: {products: [{id, name, prices: [{id, unit_amount, …}]}]}. */
+/** Creates a catalog with the given ids: {products: [{id, name, prices: [{id, unit_amount, …}]}]}. */
 function catalog({ world }, { products }) {
   for (const { prices = [], ...product } of products) {
     const base = { id: product.id, created: world.now(), livemode: world.livemode };
-    world.tell("product.created", world.put(make.product(base, { ...product, default_price: prices[0]?.id ?? null })));
+    world.emit("product.created", world.put(make.product(base, { ...product, default_price: prices[0]?.id ?? null })));
     for (const price of prices) {
-      world.tell("price.created", world.put(make.price({ ...base, id: price.id }, { currency: "usd", ...price, product: product.id })));
+      world.emit("price.created", world.put(make.price({ ...base, id: price.id }, { currency: "usd", ...price, product: product.id })));
     }
   }
   return { products: world.all("product").size, prices: world.all("price").size };
@@ -24,28 +24,28 @@ const chargeOf = (world, { charge, payment_intent: intent }) => world.get("charg
 const COMMANDS = {
   catalog,
   pay: ({ world }, body) => pay(world, session(world, body), body), // {id, email, delayed}
-  settle: ({ world }, body) => settleDelayed(world, session(world, body), body.succeeds), // a delayed payment: {id, succeeds}
+  settle: ({ world }, body) => settleDelayed(world, session(world, body), body.succeeds), // the end of a delayed payment: {id, succeeds}
   decline: ({ world }, body) => decline(world, session(world, body), body), // {id}
   expire: ({ world }, body) => expireCheckoutSession(world, session(world, body)), // {id}
   renew: ({ world }, { id }) => renew(world, world.get("subscription", id)),
   cancel: ({ world }, { id }) => cancelSubscription(world, world.get("subscription", id)),
   refund: ({ world }, body) => refundCharge(world, chargeOf(world, body), body), // {charge or payment_intent, amount}
-  dispute: ({ world }, body) => disputeCharge(world, chargeOf(world, body), body.status), // first opens, then closes as won or lost
+  dispute: ({ world }, body) => disputeCharge(world, chargeOf(world, body), body.status), // the first call opens a dispute, the second closes it: {charge or payment_intent, status}
   deactivate: ({ world }, { price }) => {
     const previous = world.change(world.get("price", price), { active: false });
-    return world.tell("price.updated", world.get("price", price), previous);
+    return world.emit("price.updated", world.get("price", price), previous);
   },
-  event: ({ world }, { type, object }) => world.tell(type, object), // any event, for what else there is
-  account: ({ world }, changes) => Object.assign(world.account, changes), // another id: another account
+  event: ({ world }, { type, object }) => world.emit(type, object), // sends any event
+  account: ({ world }, changes) => Object.assign(world.account, changes), // changes attributes of the account; a new id simulates another account
   clock: ({ world }, { seconds }) => ({ now: (world.clock += seconds) && world.now() }),
-  lag: ({ world }, { milliseconds }) => ({ lag: (world.lag = milliseconds) }), // how much later events are listed: [least, most]
-  // [{method, path, times, delay, status, executed, headers, error, garbage, drop: "before" | "after"}], the first that matches
+  lag: ({ world }, { milliseconds }) => ({ lag: (world.lag = milliseconds) }), // the delay until an event is listed: [least, most]
+  // [{method, path, times, delay, status, executed, headers, error, garbage, drop: "before" | "after"}]; the first match applies
   faults: ({ api }, faults) => ({ faults: (api.faults = faults) }),
   forget_keys: ({ api }) => ({ forgotten: api.answers.size, done: api.answers.clear() ?? true }), // as Stripe does after a day
   refuse_key: ({ api }, { key }) => ({ refused: api.refusedKeys.add(key).size }),
   // {delay: [least, most], repeat, shuffle, hold, lose, retry_after, attempts}
   webhooks: ({ webhooks }, knobs) => Object.assign(webhooks.knobs, knobs),
-  release: ({ webhooks }) => ({ released: webhooks.release() }), // what was held
+  release: ({ webhooks }) => ({ released: webhooks.release() }), // delivers the held events
 };
 
 const QUESTIONS = {
@@ -57,7 +57,7 @@ const QUESTIONS = {
   typescript: ({ api, worlds }) => typescript(api.log, worlds),
 };
 
-/** Answers /_fake/NAME?mode=live. */
+/** Handles /_fake/NAME?mode=test or ?mode=live. */
 export function control({ worlds, api, webhooks }, method, path, query, body) {
   const name = path.slice("/_fake/".length);
   const mode = new URLSearchParams(query).get("mode") ?? "test";

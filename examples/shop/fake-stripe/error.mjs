@@ -1,4 +1,4 @@
-// Stripe's answer to a request that it refuses: https://docs.stripe.com/api/errors.
+// Stripe's error responses: https://docs.stripe.com/api/errors.
 
 export class StripeError extends Error {
   constructor(status, error) {
@@ -12,7 +12,7 @@ export function refuse(message, param, code) {
   throw new StripeError(400, { message, ...(param && { param }), ...(code && { code }) });
 }
 
-/** Stripe answers 404 for an id in the path, and 400 for one in a parameter. */
+/** Throws the error for an unknown id. Stripe's status is 404 if the id is in the path, and 400 if it is in a parameter. */
 export function missing(kind, id, param) {
   const message = `No such ${kind}: '${id}'`;
   throw new StripeError(param ? 400 : 404, { code: "resource_missing", message, param: param ?? "id" });

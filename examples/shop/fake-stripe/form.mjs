@@ -1,4 +1,4 @@
-// Form encoding as Stripe takes it: line_items[0][price]=… or types[]=…, nested to any depth.
+// Parses Stripe's form encoding: line_items[0][price]=… or types[]=…, nested to any depth.
 
 import { refuse } from "./error.mjs";
 
@@ -20,7 +20,7 @@ function put(target, keys, value, name) {
   }
 }
 
-/** Nested objects of strings; a list is an object with the keys 0, 1, …, which types.mjs makes an array of. */
+/** Returns nested objects of strings. A list becomes an object with the keys 0, 1, …, which types.mjs turns into an array. */
 export function parseForm(text) {
   const params = Object.create(null);
   for (const [name, value] of new URLSearchParams(text)) put(params, keysOf(name), value, name);

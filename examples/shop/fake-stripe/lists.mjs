@@ -1,8 +1,8 @@
-// Stripe's lists: newest first, a page at a time. https://docs.stripe.com/api/pagination.
+// Stripe's paginated lists, newest first: https://docs.stripe.com/api/pagination.
 
 import { missing, refuse } from "./error.mjs";
 
-/** A page of objects that are given newest first; a cursor may be any object of the kind, matching the filter or not. */
+/** Returns a page of objects, which must be sorted newest first. A cursor does not have to match the filter. */
 export function page(url, kind, objects, params, matches = () => true) {
   const { limit = 10, starting_after: after, ending_before: before } = params;
   if (!Number.isInteger(limit) || limit < 1 || limit > 100) refuse(`Invalid limit: must be between 1 and 100`, "limit");
@@ -12,7 +12,7 @@ export function page(url, kind, objects, params, matches = () => true) {
     return found >= 0 ? found : missing(kind, id, param);
   };
   if (before !== undefined) {
-    // The page that stands next to the cursor, so the newest come last.
+    // The page directly before the cursor, not the newest page.
     const newer = objects.slice(0, place(before, "ending_before")).filter(matches);
     return { object: "list", data: newer.slice(-limit), has_more: newer.length > limit, url };
   }
@@ -32,7 +32,7 @@ export function inRange(created, range) {
 
 const PLAIN = ["customer", "active", "product", "currency", "type", "email", "payment_intent", "charge", "invoice", "status", "price", "subscription"];
 
-/** Whether an object matches the filters that a list was asked for. */
+/** Returns a function that tells whether an object matches the filters of a list request. */
 export function matching(params) {
   return (object) => inRange(object.created, params.created) && PLAIN.every((name) => {
     if (params[name] === undefined) return true;
@@ -43,7 +43,7 @@ export function matching(params) {
   }) && (object.object !== "subscription" || params.status !== undefined || object.status !== "canceled");
 }
 
-/** GET /v1/events: at most 20 types, and 30 days back. */
+/** GET /v1/events: accepts at most 20 types, and lists the events of the last 30 days. */
 export function events(world, params) {
   const { type, types } = params;
   if (type !== undefined && types !== undefined) refuse("You may only specify one of these parameters: type, types.", "types");

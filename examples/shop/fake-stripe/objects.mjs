@@ -1,4 +1,4 @@
-// Stripe's objects, with every attribute that stripe-node's types require for the pinned version.
+// Creates Stripe's objects with every attribute that stripe-node's types require for the pinned API version.
 
 const NO_ADDRESS = { city: null, country: "US", line1: null, line2: null, postal_code: "94107", state: null };
 const NO_TAX = { disabled_reason: null, enabled: false, liability: null };

@@ -1,4 +1,4 @@
-// Packages from the folder that scripts/install-tools.sh fills, without a node_modules here.
+// Loads packages from the folder that scripts/install-tools.sh fills, so that no node_modules is needed here.
 
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// The pages that Stripe hosts: checkout and the customer portal. Plain forms, no script.
+// Stripe's hosted pages, checkout and the customer portal, as plain forms without scripts.
 
 import { decline, pay } from "./pay.mjs";
 import { cancelSubscription, updateSubscription } from "./subscriptions.mjs";
@@ -49,7 +49,7 @@ const ACTIONS = {
   end: (world, one) => cancelSubscription(world, one),
 };
 
-/** The answer to a request of a hosted page; undefined for any other path. */
+/** Returns the response to a request for a hosted page, or undefined for any other path. */
 export function hostedPage(worlds, method, path, body) {
   const [, place, id] = /^\/(c\/pay|p\/session)\/([^/]+)$/.exec(path) ?? [];
   const found = place && find(worlds, place === "c/pay" ? "checkout.session" : "billing_portal.session", id);

@@ -1,4 +1,4 @@
-// What happens at Stripe when money moves: the objects change, and events tell of it.
+// Payments, refunds and disputes: how they change Stripe's objects, and which events they send.
 
 import { refuse } from "./error.mjs";
 import * as make from "./objects.mjs";
@@ -7,7 +7,7 @@ import { newId } from "./world.mjs";
 const DAY = 86400;
 const DECLINE = { code: "card_declined", decline_code: "generic_decline", message: "Your card was declined." };
 
-/** The end of a period that begins then. */
+/** Returns the end of a period that begins at `start`. */
 function after(start, { interval, interval_count: count }) {
   const date = new Date(start * 1000);
   if (interval === "day") date.setUTCDate(date.getUTCDate() + count);
@@ -21,58 +21,58 @@ function payerOf(world, session, email) {
   if (session.customer) return world.get("customer", session.customer);
   if (session.mode === "payment" && session.customer_creation !== "always" && !session.invoice_creation?.enabled) return undefined;
   const customer = world.put(make.customer(world.base("cus_", 14), { email, name: "Jenny Rosen" }));
-  world.tell("customer.created", customer);
+  world.emit("customer.created", customer);
   return customer;
 }
 
 function methodOf(world, customer, email) {
   const method = world.put(make.paymentMethod(world.base("pm_1"), { customer: customer?.id ?? null, email }));
-  if (customer) world.tell("payment_method.attached", method);
+  if (customer) world.emit("payment_method.attached", method);
   return method;
 }
 
-/** A card is charged for an intent; the events come in the order that Stripe makes them. */
+/** Charges a card for a payment intent. The events are in Stripe's order. */
 function chargeIntent(world, intent, { method, email, captured = true }) {
   const charge = world.put(make.charge(world.base("ch_3"), { intent, paymentMethod: method.id, email, captured }));
-  world.tell("charge.succeeded", charge);
+  world.emit("charge.succeeded", charge);
   if (captured) {
     world.change(intent, { status: "succeeded", amount_received: intent.amount, latest_charge: charge.id, payment_method: method.id });
-    world.tell("payment_intent.succeeded", intent);
+    world.emit("payment_intent.succeeded", intent);
   } else {
     world.change(intent, { status: "requires_capture", amount_capturable: intent.amount, latest_charge: charge.id, payment_method: method.id });
-    world.tell("payment_intent.amount_capturable_updated", intent);
+    world.emit("payment_intent.amount_capturable_updated", intent);
   }
   return charge;
 }
 
 function newIntent(world, { amount, currency, customer, metadata, more }) {
   const intent = world.put(make.paymentIntent(world.base("pi_3"), { amount, currency, customer: customer?.id ?? null, metadata, more }));
-  world.tell("payment_intent.created", intent);
+  world.emit("payment_intent.created", intent);
   return intent;
 }
 
-/** An invoice is made, finalized and, where it costs something, paid by a card. */
+/** Creates and finalizes an invoice, and pays it by card if its total is not zero. */
 function payInvoice(world, { customer, email, lines, subscription, reason, method, currency, metadata, start, end }) {
   const base = world.base("in_1");
   const made = lines.map((line) => make.invoiceLine(newId("il_1"), { ...line, invoice: base.id, livemode: world.livemode, subscription: subscription?.id }));
   const number = `${customer.invoice_prefix}-${String(customer.next_invoice_sequence).padStart(4, "0")}`;
   world.change(customer, { next_invoice_sequence: customer.next_invoice_sequence + 1 });
   const invoice = world.put(make.invoice(base, { customer: customer.id, email, lines: made, subscription: subscription?.id, metadata, reason, number, currency, start, end }));
-  world.tell("invoice.created", invoice);
-  world.tell("invoice.finalized", invoice);
+  world.emit("invoice.created", invoice);
+  world.emit("invoice.finalized", invoice);
   let intent;
   if (invoice.total > 0) {
     intent = newIntent(world, { amount: invoice.total, currency, customer, metadata: {} });
     chargeIntent(world, intent, { method, email });
     const payment = world.put(make.invoicePayment(world.base("inpay_1"), { invoice, intent: intent.id }));
-    world.tell("invoice_payment.paid", payment);
+    world.emit("invoice_payment.paid", payment);
   }
   world.change(invoice, {
     status: "paid", amount_paid: invoice.total, amount_remaining: 0, attempted: true, attempt_count: invoice.total > 0 ? 1 : 0,
     status_transitions: { ...invoice.status_transitions, paid_at: world.now() },
   });
-  world.tell("invoice.paid", invoice);
-  world.tell("invoice.payment_succeeded", invoice);
+  world.emit("invoice.paid", invoice);
+  world.emit("invoice.payment_succeeded", invoice);
   return { invoice, intent };
 }
 
@@ -102,7 +102,7 @@ function startSubscription(world, session, customer, method) {
     metadata: subscription.metadata, start: now, end: now,
   });
   world.change(subscription, { latest_invoice: invoice.id });
-  world.tell("customer.subscription.created", subscription);
+  world.emit("customer.subscription.created", subscription);
   return { subscription, invoice };
 }
 
@@ -125,7 +125,7 @@ function payOnce(world, session, customer, method, delayed) {
   world.change(intent, { customer: customer?.id ?? null });
   if (delayed) {
     world.change(intent, { status: "processing", payment_method: method.id });
-    world.tell("payment_intent.processing", intent);
+    world.emit("payment_intent.processing", intent);
   } else {
     chargeIntent(world, intent, { method, email: session.customer_details.email, captured });
   }
@@ -141,7 +141,7 @@ const details = (email) => ({
   name: "Jenny Rosen", phone: null, tax_exempt: "none", tax_ids: [],
 });
 
-/** The buyer presses Pay. With `delayed`, a bank debit: its money arrives, or not, by settleDelayed(). */
+/** Completes a checkout session. With `delayed`, the payment is a bank debit that settleDelayed() ends. */
 export function pay(world, session, { email, delayed = false } = {}) {
   mustBeOpen(session);
   const mail = session.customer_email ?? world.all("customer").get(session.customer)?.email ?? email ?? "buyer@example.com";
@@ -156,7 +156,7 @@ export function pay(world, session, { email, delayed = false } = {}) {
     payment_intent: session.mode === "payment" ? intent?.id ?? null : null,
     payment_status: session.amount_total === 0 ? "no_payment_required" : delayed || !captured ? "unpaid" : "paid",
   });
-  world.tell("checkout.session.completed", session);
+  world.emit("checkout.session.completed", session);
   return session;
 }
 
@@ -167,25 +167,25 @@ export function settleDelayed(world, session, succeeds) {
   if (succeeds) {
     chargeIntent(world, intent, { method, email: session.customer_details.email });
     world.change(session, { payment_status: "paid" });
-    world.tell("checkout.session.async_payment_succeeded", session);
+    world.emit("checkout.session.async_payment_succeeded", session);
   } else {
     fail(world, intent, method, session.customer_details.email);
-    world.tell("checkout.session.async_payment_failed", session);
+    world.emit("checkout.session.async_payment_failed", session);
   }
   return session;
 }
 
 function fail(world, intent, method, email) {
   const charge = world.put(make.charge(world.base("ch_3"), { intent, paymentMethod: method.id, email, failure: DECLINE }));
-  world.tell("charge.failed", charge);
+  world.emit("charge.failed", charge);
   world.change(intent, {
     status: "requires_payment_method", latest_charge: charge.id,
     last_payment_error: { charge: charge.id, type: "card_error", ...DECLINE, payment_method: method },
   });
-  world.tell("payment_intent.payment_failed", intent);
+  world.emit("payment_intent.payment_failed", intent);
 }
 
-/** The card is declined: the session stays open, and the buyer may try another card. */
+/** Declines the card. The session stays open, so that the buyer can try another card. */
 export function decline(world, session, { email = "buyer@example.com" } = {}) {
   mustBeOpen(session);
   if (session.mode === "payment") {
@@ -199,7 +199,7 @@ export function decline(world, session, { email = "buyer@example.com" } = {}) {
   return DECLINE;
 }
 
-/** The next period begins, and its invoice is paid. */
+/** Starts the next period of a subscription, and pays its invoice. */
 export function renew(world, subscription) {
   const customer = world.get("customer", subscription.customer);
   const method = subscription.default_payment_method && world.get("payment_method", subscription.default_payment_method);
@@ -217,7 +217,7 @@ export function renew(world, subscription) {
   });
   previous.latest_invoice = subscription.latest_invoice;
   world.change(subscription, { latest_invoice: invoice.id });
-  world.tell("customer.subscription.updated", subscription, previous);
+  world.emit("customer.subscription.updated", subscription, previous);
   return subscription;
 }
 
@@ -227,8 +227,8 @@ export function refundCharge(world, charge, { amount = charge.amount - charge.am
   const refund = world.put(make.refund(world.base("re_3"), { charge, amount, reason, metadata }));
   const refunded = charge.amount_refunded + amount;
   const previous = world.change(charge, { amount_refunded: refunded, refunded: refunded === charge.amount });
-  world.tell("refund.created", refund);
-  world.tell("charge.refunded", charge, previous);
+  world.emit("refund.created", refund);
+  world.emit("charge.refunded", charge, previous);
   return refund;
 }
 
@@ -236,11 +236,11 @@ export function disputeCharge(world, charge, status) {
   const known = [...world.all("dispute").values()].find((dispute) => dispute.charge === charge.id);
   if (known) {
     world.change(known, { status });
-    world.tell("charge.dispute.closed", known);
+    world.emit("charge.dispute.closed", known);
     return known;
   }
   world.change(charge, { disputed: true });
   const dispute = world.put(make.dispute(world.base("du_1"), { charge, status: status ?? "needs_response" }));
-  world.tell("charge.dispute.created", dispute);
+  world.emit("charge.dispute.created", dispute);
   return dispute;
 }

@@ -1,4 +1,4 @@
-// What the API answers: each route with the type that stripe-node declares for its parameters.
+// The routes of the API, each with the type that stripe-node declares for its parameters.
 
 import { checkMetadata, createCheckoutSession, createPortalSession, expireCheckoutSession } from "./checkout.mjs";
 import { missing, refuse } from "./error.mjs";
@@ -9,7 +9,7 @@ import { cancelSubscription, updateSubscription } from "./subscriptions.mjs";
 
 const routes = [];
 
-/** A route: the method, the path with :id for an id, the file and name of the parameters' type, and what it does. */
+/** Adds a route: the method, the path with :id for an id, the file and name of the type of its parameters, and its action. */
 function route(method, path, file, type, act) {
   const pattern = new RegExp(`^${path.replaceAll(/:\w+/g, "([^/]+)")}$`);
   routes.push({ method, pattern, path, file: `resources/${file}`, type, act });
@@ -56,7 +56,7 @@ function created(type) {
   return ({ world, params }, prefix, build) => {
     checkMetadata(params.metadata);
     const object = world.put(build(world.base(prefix, 14), params));
-    world.tell(`${type}.created`, object);
+    world.emit(`${type}.created`, object);
     return object;
   };
 }
@@ -84,7 +84,7 @@ route("POST", "/v1/webhook_endpoints", "WebhookEndpoints", "WebhookEndpointCreat
   if (world.livemode && !params.url.startsWith("https:")) refuse("Invalid URL: Webhook endpoints of live mode must be https.", "url", "url_invalid");
   if (world.all("webhook_endpoint").size >= 16) refuse("You have reached the maximum of 16 test webhook endpoints.");
   const endpoint = world.put(make.webhookEndpoint(world.base("we_1"), params));
-  return { ...endpoint, secret: webhooks.newSecret(endpoint) }; // told here, and never again
+  return { ...endpoint, secret: webhooks.newSecret(endpoint) }; // only this response contains the secret
 });
 route("POST", "/v1/webhook_endpoints/:id", "WebhookEndpoints", "WebhookEndpointUpdateParams", ({ world, params, ids }) => {
   const endpoint = world.get("webhook_endpoint", ids[0]);
@@ -99,7 +99,7 @@ route("DELETE", "/v1/webhook_endpoints/:id", "WebhookEndpoints", "WebhookEndpoin
   return { id, object: "webhook_endpoint", deleted: true };
 });
 
-/** The route of a request, or Stripe's answer to a path that it does not know. */
+/** Returns the route of a request, or throws Stripe's error for an unknown path. */
 export function routeOf(method, path) {
   for (const one of routes) {
     const match = one.method === method && one.pattern.exec(path);

@@ -1,4 +1,4 @@
-// One request of the API: the key, the version, the parameters, the idempotency key, faults; and the log of it all.
+// Handles one API request: key, version, parameters, idempotency key and faults. Logs every request.
 
 import { createHash } from "node:crypto";
 import { StripeError } from "./error.mjs";
@@ -9,7 +9,7 @@ import { checkParams } from "./types.mjs";
 import { newId } from "./world.mjs";
 
 const KEY = /^(?:sk|rk)_(test|live)_[A-Za-z0-9_]+$/;
-// Versions before these had other words; stripe-node's changelog names them.
+// API versions before this one had other names for ui_mode; see stripe-node's changelog.
 const UI_MODES = { before: "2026-03-25", words: { hosted: "hosted_page", embedded: "embedded_page", custom: "elements" } };
 
 function fault(status, code, message, type = "invalid_request_error") {
@@ -25,8 +25,8 @@ function worldOf(worlds, headers, refusedKeys) {
   return worlds[mode];
 }
 
-// Stripe falls back on the account's version, which is whatever it was when the account was made. What is sold must not
-// depend on that: such a request names its version.
+// Without a Stripe-Version header, Stripe uses the account's default version, which depends on when the account was
+// created. A sale must not depend on that, so the stand-in requires the header on such requests.
 function versionOf({ headers, method, path }) {
   const sells = method === "POST" && /^\/v1\/(checkout|billing_portal|subscriptions)\//.test(path);
   const version = headers["stripe-version"] || (sells ? undefined : PINNED_VERSION);
@@ -35,7 +35,7 @@ function versionOf({ headers, method, path }) {
   return version;
 }
 
-/** Parameters in the words of the pinned version. */
+/** Translates the parameters of an older version to the pinned version. */
 function translated(params, version, type) {
   const older = version < UI_MODES.before && type === "Checkout.SessionCreateParams" && params.ui_mode in UI_MODES.words;
   return older ? { ...params, ui_mode: UI_MODES.words[params.ui_mode] } : params;
@@ -45,13 +45,13 @@ export class Api {
   constructor(worlds, webhooks) {
     Object.assign(this, { worlds, webhooks, log: [], faults: [], answers: new Map(), running: new Set(), refusedKeys: new Set() });
   }
-  /** The first fault that is meant for this request, and has not happened often enough. */
+  /** Returns the first fault that matches this request and has occurrences left. */
   faultFor(method, path) {
     const found = this.faults.find((one) => one.times !== 0 && (!one.method || one.method === method) && path.startsWith(one.path ?? "/v1/"));
     if (found) found.times = (found.times ?? 1) - 1;
     return found;
   }
-  /** {status, headers, body}, or {drop: true} for a connection that breaks. */
+  /** Returns {status, headers, body}, or {drop: true} to break the connection. */
   async answer({ method, path, query, body, headers, pages }) {
     const entry = { method, path, version: headers["stripe-version"], idempotency_key: headers["idempotency-key"], at: Date.now() };
     this.log.push(entry);
@@ -90,7 +90,7 @@ export class Api {
       return { status: error.status, headers: echoed, body: error.body };
     }
   }
-  /** The same key and parameters get the first answer again; a refusal before anything ran is not stored. */
+  /** Repeats the first response to the same key and parameters. A refusal before execution is not stored. */
   once(place, key, run, hash) {
     const known = this.answers.get(place);
     if (known && known.hash !== hash) {

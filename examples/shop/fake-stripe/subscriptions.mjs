@@ -1,4 +1,4 @@
-// POST and DELETE /v1/subscriptions/:id: to cancel, to resume, to change the price or the quantity.
+// POST and DELETE /v1/subscriptions/:id: cancel, resume, and change the price or the quantity.
 
 import { refuse } from "./error.mjs";
 import * as make from "./objects.mjs";
@@ -29,7 +29,7 @@ function changedItems(world, subscription, changes) {
   return { ...subscription.items, data: items };
 }
 
-/** Changes what was asked for. A change of price or quantity makes no proration: the next invoice has the new amount. */
+/** Updates a subscription. A change of price or quantity creates no proration; the next invoice has the new amount. */
 export function updateSubscription(world, subscription, params) {
   if (["canceled", "incomplete_expired"].includes(subscription.status)) refuse("A canceled subscription can only update its cancellation_details and metadata.", undefined);
   for (const name of Object.keys(params)) if (!KNOWN.includes(name)) refuse(`This stand-in does not change \`${name}\`.`, name);
@@ -47,7 +47,7 @@ export function updateSubscription(world, subscription, params) {
   if (params.metadata) changes.metadata = { ...subscription.metadata, ...params.metadata };
   if (params.description !== undefined) changes.description = params.description || null;
   const previous = world.change(subscription, changes);
-  if (Object.keys(previous).length > 0) world.tell("customer.subscription.updated", subscription, previous);
+  if (Object.keys(previous).length > 0) world.emit("customer.subscription.updated", subscription, previous);
   return subscription;
 }
 
@@ -56,6 +56,6 @@ export function cancelSubscription(world, subscription) {
   world.change(subscription, {
     status: "canceled", canceled_at: world.now(), ended_at: world.now(), cancellation_details: { ...subscription.cancellation_details, reason: "cancellation_requested" },
   });
-  world.tell("customer.subscription.deleted", subscription);
+  world.emit("customer.subscription.deleted", subscription);
   return subscription;
 }

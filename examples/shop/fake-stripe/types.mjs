@@ -1,6 +1,6 @@
-// Checks parameters against the types that stripe-node declares for its pinned API version: unknown and missing
-// parameters, wrong literals, wrong types. The declarations are generated and regular, so a small parser reads them.
-// stripe-node leaves most enums open (`| OtherString`), for values that are newer than itself; here they are closed.
+// Checks parameters against the types that stripe-node declares for its pinned API version. It finds unknown and missing
+// parameters, wrong literals and wrong types. A small parser suffices, because the declarations are generated and regular.
+// stripe-node leaves most enums open for newer values (`| OtherString`); here they are closed.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -59,7 +59,7 @@ class Declarations {
       this.found.set([...scope, name].join("."), this.type(scope));
       this.accept(";");
     } else {
-      // Imports, classes, functions and constants say nothing of parameters.
+      // Imports, classes, functions and constants declare no parameters, so they are skipped.
       while (this.at < this.tokens.length && this.peek() !== "{" && this.peek() !== ";") this.take();
       if (this.peek() === "{") this.skipBlock();
       while (this.at < this.tokens.length && !/^(export|declare|namespace|interface|type|import|class)$/.test(this.peek()) && this.peek() !== "}") this.take();
@@ -106,12 +106,12 @@ class Declarations {
   }
 }
 
-// Interfaces refer to nested names from within themselves, so members() gets the scope that they stand in.
+// An interface can refer to names of the namespaces around it, so members() gets the scope of the interface.
 const files = new Map();
 function declarationsOf(file) {
   if (!files.has(file)) {
     const text = readFileSync(join(nodeModules, "stripe", "esm", `${file}.d.ts`), "utf8");
-    // Response objects are not needed, and classes neither: only what is named Params, and what those name.
+    // Only the parameter types and the types that they refer to are needed, so classes are removed.
     files.set(file, new Declarations(text.replace(/export declare class [\s\S]*?\n}\n/g, "")).found);
   }
   return files.get(file);
@@ -192,7 +192,7 @@ function checkText(name, value, param) {
   return value;
 }
 
-/** The value with its types, or Stripe's refusal. */
+/** Returns the value converted to its type, or throws Stripe's error. */
 function check(file, type, value, param) {
   if (type.kind === "union") return checkUnion(file, type.options, value, param);
   if (type.kind === "literal") return checkUnion(file, [type], value, param);

@@ -1,5 +1,5 @@
-// What was said, as TypeScript: every request's parameters and every object that was rendered, each with stripe-node's
-// type for it. check-types.mjs lets the TypeScript compiler judge it.
+// Renders the parameters of every request, and every object, as TypeScript with stripe-node's types. check-types.mjs runs
+// the compiler on it.
 
 const OBJECTS = {
   product: "Product", price: "Price", customer: "Customer", "checkout.session": "Checkout.Session", payment_intent: "PaymentIntent", charge: "Charge",

@@ -1,4 +1,4 @@
-// Posts signed events to the registered endpoints, in whatever order, number and time the knobs say.
+// Posts signed events to the registered endpoints. The knobs set the order, the repetitions and the delays.
 
 import { newId } from "./world.mjs";
 import { webhookSignatures } from "./packages.mjs";
@@ -7,11 +7,11 @@ const wants = (endpoint, type) => endpoint.status === "enabled" && (endpoint.ena
 
 export class Webhooks {
   constructor() {
-    this.secrets = new Map(); // endpoint id → its signing secret, told only when it is made
+    this.secrets = new Map(); // endpoint id → its signing secret
     this.knobs = { delay: [0, 0], repeat: 1, shuffle: false, hold: false, lose: 0, retry_after: 300, attempts: 12 };
     this.held = [];
     this.waiting = 0;
-    this.log = []; // every delivery: event, type, endpoint, status
+    this.log = []; // every delivery: event, type, endpoint, status, attempt
   }
   newSecret(endpoint) {
     this.secrets.set(endpoint.id, newId("whsec_", 32));
@@ -22,13 +22,13 @@ export class Webhooks {
       for (const endpoint of world.all("webhook_endpoint").values()) {
         if (!wants(endpoint, event.type)) continue;
         event.pending_webhooks += 1;
-        if (Math.random() < this.knobs.lose) continue; // only /v1/events tells of it
+        if (Math.random() < this.knobs.lose) continue; // this event is only in /v1/events
         if (this.knobs.hold) this.held.push({ event, endpoint });
         else this.schedule({ event, endpoint });
       }
     });
   }
-  /** Delivers what was held back: shuffled and repeated as the knobs say. */
+  /** Delivers the held events, shuffled and repeated as the knobs say. Returns how many they were. */
   release() {
     const held = this.held.splice(0);
     if (this.knobs.shuffle) held.sort(() => Math.random() - 0.5);
@@ -48,7 +48,7 @@ export class Webhooks {
   }
   async post(event, endpoint, attempt) {
     if (endpoint.deleted || endpoint.status !== "enabled") return;
-    // Stripe renders an event in the version of its endpoint; this stand-in has the one version, and says which.
+    // Stripe renders an event in the API version of its endpoint. The stand-in always renders the same, and only names the version.
     const payload = JSON.stringify({ ...event, api_version: endpoint.api_version ?? event.api_version }, null, 2);
     const signature = webhookSignatures.generateTestHeaderString({ payload, secret: this.secrets.get(endpoint.id) });
     let status;

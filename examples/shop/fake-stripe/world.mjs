@@ -1,4 +1,4 @@
-// What one mode (test or live) of the account holds, in memory. Nothing crosses from one to the other.
+// The objects of one mode, test or live, in memory. The two modes share nothing.
 
 import { randomBytes } from "node:crypto";
 import { missing } from "./error.mjs";
@@ -7,7 +7,7 @@ import { PINNED_VERSION } from "./packages.mjs";
 
 const ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789";
 
-/** An id as Stripe makes them: a prefix and letters that nobody guesses. */
+/** Returns a new id in Stripe's form: a prefix and random characters. */
 export function newId(prefix, length = 24) {
   return prefix + Array.from(randomBytes(length), (byte) => ALPHABET[byte % ALPHABET.length]).join("");
 }
@@ -16,12 +16,12 @@ export class World {
   constructor(livemode) {
     this.livemode = livemode;
     this.account = make.account(livemode ? "acct_1FakeShopLive" : "acct_1FakeShopTest", livemode);
-    this.clock = 0; // seconds that /_fake/clock has put it forward
+    this.clock = 0; // seconds by which /_fake/clock has advanced the time
     this.kinds = new Map(); // kind → (id → object), in the order of creation
     this.items = new Map(); // session id → all of its line items
-    this.requests = new Map(); // session id → the params it was made with
+    this.requests = new Map(); // session id → the params of the request that created it
     this.watchers = [];
-    this.lag = [0, 0]; // how many milliseconds later an event is listed
+    this.lag = [0, 0]; // the delay until an event is listed, in milliseconds: [least, most]
   }
   now() {
     return Math.floor(Date.now() / 1000) + this.clock;
@@ -40,7 +40,7 @@ export class World {
     this.all(object.object).set(object.id, object);
     return object;
   }
-  /** Changes an object, and tells which attributes differ: those an event names as previous_attributes. */
+  /** Changes an object. Returns the old values of the changed attributes, for an event's previous_attributes. */
   change(object, changes) {
     const previous = {};
     for (const [key, value] of Object.entries(changes)) {
@@ -49,8 +49,8 @@ export class World {
     this.put(Object.assign(object, changes));
     return previous;
   }
-  /** Says that something happened: an event with the object as it is now, for the list and the webhook endpoints. */
-  tell(type, object, previous) {
+  /** Creates an event with a copy of the object, adds it to the list of events, and sends it to the webhook endpoints. */
+  emit(type, object, previous) {
     const event = make.event(this.base("evt_1"), type, structuredClone(object), { version: PINNED_VERSION, previous, request: this.cause });
     const [least, most] = this.lag;
     Object.defineProperty(event, "listedAt", { value: Date.now() + least + Math.random() * (most - least) });

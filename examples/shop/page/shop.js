@@ -1,5 +1,5 @@
-// The whole shop. There is no backend code: this page asks the database through PostgREST, and row security decides what
-// each visitor sees and may do. Nothing here can mark anything paid.
+// The whole shop, without backend code. This page queries the database through PostgREST, and row-level security decides
+// what each visitor sees and may do. This page cannot mark an order as paid.
 
 import { PostgrestClient } from "/postgrest-js/index.mjs";
 
@@ -9,7 +9,7 @@ const who = () => sessionStorage.getItem("who") ?? "";
 const client = (schema) => new PostgrestClient(`${location.origin}/rest`, { schema, headers: who() ? { Authorization: `Bearer ${who()}` } : {} });
 const money = (amount, currency) => new Intl.NumberFormat("en", { style: "currency", currency }).format(amount / 100);
 
-/** The data of an answer. The database says in words what is wrong and what to do. */
+/** Returns the data of a query, or throws the database's message and hint, which are written for users. */
 async function data(query) {
   const { data: found, error } = await query;
   if (error) throw Object.assign(new Error([error.message, error.hint].filter(Boolean).join(": ")), { code: error.code });
@@ -50,7 +50,7 @@ function button(text, action) {
 
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-/** Waits until the row of a session has the address of Stripe's page: payments-bridge writes it, within a second. */
+/** Waits until the row of a session has the URL of Stripe's page. payments-bridge usually records it within a second. */
 async function address(table, id) {
   for (let tries = 0; tries < 100; tries += 1) {
     const row = await data(client("payments").from(table).select("status,url,last_error").eq("id", id).single());
@@ -102,13 +102,13 @@ async function showItems() {
   }
 }
 
-/** A list of the account, which is empty where the database has nothing for this visitor. */
+/** Shows a list of the account, or the text `nothing` if the database returns no rows to this visitor. */
 async function showList(id, query, parts, nothing) {
   let rows = [];
   try {
     rows = await data(query);
   } catch (error) {
-    if (!["42P01", "PGRST205"].includes(error.code)) throw error; // a view that this version of payments does not have
+    if (!["42P01", "PGRST205"].includes(error.code)) throw error; // this version of payments does not have the view
     find(id).parentElement.hidden = true;
     return;
   }
@@ -138,7 +138,7 @@ async function show() {
   await showAccount();
 }
 
-/** Coming back from Stripe proves nothing: the page waits until the database has heard of the payment. */
+/** Waits until the database has processed the payment. The return from Stripe's page alone proves nothing. */
 async function welcome() {
   const [, order] = /^#thanks\/([\w-]*)$/.exec(location.hash) ?? [];
   if (order === undefined || !who()) return;
@@ -149,7 +149,7 @@ async function welcome() {
   await showAccount();
 }
 
-/** Looks again every second; what is still being asked is not asked twice. */
+/** Refreshes the page every second. A refresh starts only after the previous one has finished. */
 async function watch() {
   for (;;) {
     await pause(1000);

@@ -11,7 +11,7 @@ fn endpoint(id: &str, version: &str) -> Endpoint {
     }
 }
 
-/// The second run: all is as it should be.
+/// The facts of a second run, when everything is up to date.
 fn settled() -> Facts {
     Facts {
         environment: Environment::Test,
@@ -28,9 +28,9 @@ fn settled() -> Facts {
             events_read_at: None,
         },
         endpoints: vec![endpoint("we_1", "v2")],
-        new_version_came: false,
+        new_version_received: false,
         new_endpoint: false,
-        secret_given: false,
+        has_secret_file: false,
     }
 }
 
@@ -39,7 +39,7 @@ fn steps(facts: &Facts) -> Vec<Step> {
 }
 
 #[test]
-fn the_first_run_makes_an_endpoint() {
+fn the_first_run_creates_an_endpoint() {
     let recorded = Recorded { open: true, ..Recorded::default() };
     let facts = Facts { recorded, endpoints: Vec::new(), ..settled() };
     assert_eq!(steps(&facts), [Step::RecordAccount("acct_1".to_owned()), Step::Create]);
@@ -57,7 +57,7 @@ fn another_account_is_refused() {
 }
 
 #[test]
-fn address_types_and_state_are_brought_up_to_date() {
+fn url_types_and_state_are_updated() {
     let mut facts = Facts { types: vec!["a".to_owned()], ..settled() };
     assert_eq!(steps(&facts), [Step::Update("we_1".to_owned())]);
     facts = settled();
@@ -68,18 +68,18 @@ fn address_types_and_state_are_brought_up_to_date() {
 }
 
 #[test]
-fn a_lost_secret_is_said_and_mended() {
+fn a_lost_secret_is_reported_and_can_be_replaced() {
     let mut facts = settled();
     facts.recorded.has_secret = false;
     assert!(plan(&facts).is_err_and(|why| why.contains("--new-endpoint") && why.contains("--secret-file")));
-    facts.secret_given = true;
+    facts.has_secret_file = true;
     assert_eq!(steps(&facts), [Step::StoreSecret]);
-    (facts.secret_given, facts.new_endpoint) = (false, true);
+    (facts.has_secret_file, facts.new_endpoint) = (false, true);
     assert_eq!(steps(&facts), [Step::Create, Step::Disable("we_1".to_owned())]);
 }
 
 #[test]
-fn another_version_needs_a_second_endpoint_and_the_first_goes_on() {
+fn another_version_needs_a_second_endpoint_and_the_first_stays_enabled() {
     let mut facts = Facts { endpoints: vec![endpoint("we_1", "v1")], ..settled() };
     let first = plan(&facts).unwrap_or_default();
     assert_eq!(first.steps, [Step::Create]);
@@ -87,12 +87,12 @@ fn another_version_needs_a_second_endpoint_and_the_first_goes_on() {
     facts.endpoints.push(endpoint("we_2", "v2"));
     facts.recorded.endpoint_id = Some("we_2".to_owned());
     assert_eq!(steps(&facts), []);
-    facts.new_version_came = true;
+    facts.new_version_received = true;
     assert_eq!(steps(&facts), [Step::Disable("we_1".to_owned())]);
 }
 
 #[test]
-fn live_is_prepared_once_before_its_approval() {
+fn live_is_set_up_once_before_its_approval() {
     let recorded = Recorded { account: Some("acct_1".to_owned()), ..Recorded::default() };
     let mut facts = Facts { environment: Environment::Live, recorded, endpoints: Vec::new(), ..settled() };
     let prepared = plan(&facts).unwrap_or_default();
@@ -105,10 +105,10 @@ fn live_is_prepared_once_before_its_approval() {
 }
 
 #[test]
-fn endpoints_of_others_are_left_alone() {
+fn endpoints_of_other_programs_are_not_changed() {
     let mut facts = settled();
     let other = Endpoint { url: "https://crm.example/hook".to_owned(), metadata: [].into(), ..endpoint("we_9", "v1") };
     facts.endpoints.push(other);
-    facts.new_version_came = true;
+    facts.new_version_received = true;
     assert_eq!(steps(&facts), []);
 }

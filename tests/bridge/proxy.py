@@ -1,4 +1,4 @@
-"""Stands between the bridge and the database, so that the database can go away, or answer late."""
+"""A proxy between the bridge and the database. It simulates a database that is unreachable or responds late."""
 
 import contextlib
 import os
@@ -6,35 +6,37 @@ import socket
 import threading
 
 
-class Between:
-    """Passes connections on to the server. `away` cuts them and refuses new ones; `mute` holds back what the server says."""
+class Proxy:
+    """Forwards connections to the server. stop() cuts all connections and refuses new ones until start().
+
+    hold() holds back the server's responses until release()."""
 
     def __init__(self):
         self.port = None
         self.listener = None
         self.open = set()
-        self.speaks = threading.Event()
-        self.speaks.set()
-        self.back()
+        self.forwards = threading.Event()
+        self.forwards.set()
+        self.start()
 
-    def back(self):
+    def start(self):
         self.listener = socket.create_server(("127.0.0.1", self.port or 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
 
-    def away(self):
-        # A listener that another thread accepts on is closed by shutting it down.
+    def stop(self):
+        # shutdown() wakes the thread that waits in accept(); close() alone does not.
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for end in list(self.open):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
-    def mute(self):
-        self.speaks.clear()
+    def hold(self):
+        self.forwards.clear()
 
-    def speak(self):
-        self.speaks.set()
+    def release(self):
+        self.forwards.set()
 
     def accept(self, listener):
         with contextlib.suppress(OSError):
@@ -43,7 +45,7 @@ class Between:
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(f"{os.environ['PGHOST']}/.s.PGSQL.{os.environ['PGPORT']}")
                 self.open |= {client, server}
-                for source, sink, gate in ((client, server, None), (server, client, self.speaks)):
+                for source, sink, gate in ((client, server, None), (server, client, self.forwards)):
                     threading.Thread(target=self.copy, args=(source, sink, gate), daemon=True).start()
 
     def copy(self, source, sink, gate):

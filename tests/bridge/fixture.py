@@ -1,4 +1,4 @@
-"""What the bridge's stories are told with: a bridge that runs, a database, a Stripe, and words that must not be seen anywhere."""
+"""The fixture of the bridge's stories: the database, the stand-in for Stripe, running bridges, and the pattern of all secrets."""
 
 import json
 import os
@@ -19,7 +19,7 @@ KEY = "sk_test_RECOGNIZABLEkey"
 SECRET = re.compile(r"RECOGNIZABLE")
 
 
-class Machine:
+class Fixture:
     def __init__(self, program, database):
         self.program = program
         self.database = database
@@ -48,7 +48,7 @@ class Machine:
         return {**kept, "DATABASE_URL": self.bridge_address, "STRIPE_TEST_KEY": KEY, "STRIPE_API_BASE": self.stripe.url, **more}
 
     def command(self, *words, **more):
-        """Runs a command to its end: its code and all that it said."""
+        """Runs a command until it exits. Returns its exit code and its output."""
         ran = subprocess.run([self.program, *words], env=self.variables(**more), stdin=subprocess.DEVNULL, timeout=120,
                              capture_output=True, text=True)
         self.outputs.append(ran.stdout + ran.stderr)
@@ -62,7 +62,7 @@ class Machine:
                         "'price', %s::text, 'quantity', 2)), 'https://a.example/?s={CHECKOUT_SESSION_ID}&x=1', 'https://a.example/cart')", price)
 
     def until(self, statement, *params, within=10.0):
-        """Waits until a statement finds true; how long that took."""
+        """Waits until a statement returns true. Returns how long that took, or None after `within` seconds."""
         started = time.monotonic()
         while time.monotonic() - started < within:
             if self.one(statement, *params):
@@ -71,7 +71,7 @@ class Machine:
         return None
 
     def quiet(self):
-        """Waits until no call of a bridge is at work: the server ends those of one that is gone."""
+        """Waits until the server runs no call of a bridge, including calls of a killed bridge."""
         return self.until("select not exists (select from pg_stat_activity where application_name = 'payments-bridge' and state = 'active')")
 
     def signed(self, event):
@@ -84,12 +84,12 @@ class Machine:
 
 
 class Serving:
-    """A bridge that serves."""
+    """A bridge that runs `serve`."""
 
-    def __init__(self, machine, program, words, more):
-        self.machine = machine
-        self.log = open(machine.home / f"log{len(machine.outputs)}-{time.monotonic()}", "w+b")
-        self.process = subprocess.Popen([*program, "serve", "--listen", "127.0.0.1:0", *words], env=machine.variables(**more),
+    def __init__(self, fixture, program, words, more):
+        self.fixture = fixture
+        self.log = open(fixture.home / f"log{len(fixture.outputs)}-{time.monotonic()}", "w+b")
+        self.process = subprocess.Popen([*program, "serve", "--listen", "127.0.0.1:0", *words], env=fixture.variables(**more),
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
         self.port = self.wait_for(r"listen=127\.0\.0\.1:(\d+)|\"listen\":\"127\.0\.0\.1:(\d+)")
 
@@ -105,7 +105,7 @@ class Serving:
         return None
 
     def ask(self, path, body=None, headers=None):
-        """The status and body of an answer."""
+        """Sends an HTTP request. Returns the status and the body of the response."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, headers=headers or {})
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
@@ -114,7 +114,7 @@ class Serving:
             return error.code, error.read().decode()
 
     def deliver(self, event):
-        return self.post(*self.machine.signed(event))
+        return self.post(*self.fixture.signed(event))
 
     def post(self, payload, signature):
         return self.ask("/stripe/test", payload.encode(), {"stripe-signature": signature})
@@ -123,14 +123,14 @@ class Serving:
         return pathlib.Path(f"/proc/{self.process.pid}/cmdline").read_text()
 
     def end(self, how=signal.SIGTERM):
-        """Ends it; its code."""
+        """Sends a signal and waits for the exit. Returns the exit code."""
         self.process.send_signal(how)
         try:
             code = self.process.wait(timeout=90)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
-        self.machine.outputs.append(self.text())
+        self.fixture.outputs.append(self.text())
         return code
 
     def __enter__(self):
