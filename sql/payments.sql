@@ -2757,7 +2757,7 @@ create function payments.set_entitlement_benefit_body(environment text, price_or
 as $$ select payments.set_benefit($1, $2, null, coalesce($3, ''), $4, $5, $6) $$;
 
 /* Buying it gives this no longer (without a key: its credits). What was bought before stays. Returns whether there was such
-   a benefit. */
+   a benefit. Raises 22023 (the environment). */
 create function payments.remove_benefit(environment text, price_or_product text, key text default null) returns boolean
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
@@ -2766,6 +2766,7 @@ create function payments.remove_benefit_body(environment text, price_or_product 
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform payments.check_environment(environment);
   delete from payments.benefits b
    where b.environment = remove_benefit_body.environment
      and coalesce(b.stripe_price_id, b.stripe_product_id) = price_or_product
@@ -4577,18 +4578,6 @@ set local search_path = pg_catalog, pg_temp;
 
 -- What the program beside the database keeps here: how far it read Stripe's list of events, its webhook endpoint, how far a back-fill got.
 
-create function payments.check_environment(environment text) returns void
-  language plpgsql immutable set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if environment is null or environment not in ('test', 'live') then
-    raise exception 'environment must be test or live'
-      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(environment, 'null'))),
-            hint = 'Pass test or live.';
-  end if;
-end
-$$;
-
 -- Refuses what is no short name, or holds one of Stripe's secrets.
 create function payments.check_short(name text, value text, form text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
@@ -5253,11 +5242,7 @@ as $$
 #variable_conflict use_variable
 begin
   perform payments.hide_secrets_from_log(array[environment, stripe_account_id]);
-  if environment is null or environment not in ('test', 'live') then
-    raise exception 'environment must be test or live'
-      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(environment, 'null'))),
-            hint = 'Pass test or live.';
-  end if;
+  perform payments.check_environment(environment);
   if stripe_account_id is null or stripe_account_id !~ '^acct_[0-9A-Za-z]{1,250}$' then
     raise exception 'stripe_account_id must be the id of a Stripe account'
       using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(left(stripe_account_id, 100), 'null'))),
@@ -5387,11 +5372,7 @@ as $$
 #variable_conflict use_column
 begin
   perform payments.hide_secrets_from_log(array[$1, $2::text, $3]);
-  if $1 is null or $1 not in ('test', 'live') then
-    raise exception 'environment must be test or live'
-      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(left($1, 100), 'null'))),
-            hint = 'Pass test or live.';
-  end if;
+  perform payments.check_environment($1);
   if $3 !~ '^[^[:space:][:cntrl:]]{1,255}$' or $3 ~ '^prod_' then
     raise exception 'price must be the id of a price'
       using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', left($3, 100))),
@@ -5773,6 +5754,19 @@ set local search_path = payments, pg_temp;
 --   stripe_responses
 
 set local search_path = pg_catalog, pg_temp;
+
+-- Refuses what is neither test nor live.
+create function payments.check_environment(environment text) returns void
+  language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if environment is null or environment not in ('test', 'live') then
+    raise exception 'environment must be test or live'
+      using errcode = '22023', detail = payments.without_secrets(format('It is %s.', coalesce('"' || left(environment, 100) || '"', 'null'))),
+            hint = 'Pass ''test'' or ''live''.';
+  end if;
+end
+$$;
 
 -- Live: refused until someone approves it by name.
 

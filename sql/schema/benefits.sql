@@ -110,7 +110,7 @@ create function payments.set_entitlement_benefit_body(environment text, price_or
 as $$ select payments.set_benefit($1, $2, null, coalesce($3, ''), $4, $5, $6) $$;
 
 /* Buying it gives this no longer (without a key: its credits). What was bought before stays. Returns whether there was such
-   a benefit. */
+   a benefit. Raises 22023 (the environment). */
 create function payments.remove_benefit(environment text, price_or_product text, key text default null) returns boolean
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
@@ -119,6 +119,7 @@ create function payments.remove_benefit_body(environment text, price_or_product 
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform payments.check_environment(environment);
   delete from payments.benefits b
    where b.environment = remove_benefit_body.environment
      and coalesce(b.stripe_price_id, b.stripe_product_id) = price_or_product

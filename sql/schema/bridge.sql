@@ -2,18 +2,6 @@ set local search_path = pg_catalog, pg_temp;
 
 -- What the program beside the database keeps here: how far it read Stripe's list of events, its webhook endpoint, how far a back-fill got.
 
-create function payments.check_environment(environment text) returns void
-  language plpgsql immutable set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if environment is null or environment not in ('test', 'live') then
-    raise exception 'environment must be test or live'
-      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(environment, 'null'))),
-            hint = 'Pass test or live.';
-  end if;
-end
-$$;
-
 -- Refuses what is no short name, or holds one of Stripe's secrets.
 create function payments.check_short(name text, value text, form text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp

@@ -40,11 +40,7 @@ as $$
 #variable_conflict use_column
 begin
   perform payments.hide_secrets_from_log(array[$1, $2::text, $3]);
-  if $1 is null or $1 not in ('test', 'live') then
-    raise exception 'environment must be test or live'
-      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(left($1, 100), 'null'))),
-            hint = 'Pass test or live.';
-  end if;
+  perform payments.check_environment($1);
   if $3 !~ '^[^[:space:][:cntrl:]]{1,255}$' or $3 ~ '^prod_' then
     raise exception 'price must be the id of a price'
       using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', left($3, 100))),

@@ -1,5 +1,18 @@
 set local search_path = pg_catalog, pg_temp;
 
+-- Refuses what is neither test nor live.
+create function payments.check_environment(environment text) returns void
+  language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if environment is null or environment not in ('test', 'live') then
+    raise exception 'environment must be test or live'
+      using errcode = '22023', detail = payments.without_secrets(format('It is %s.', coalesce('"' || left(environment, 100) || '"', 'null'))),
+            hint = 'Pass ''test'' or ''live''.';
+  end if;
+end
+$$;
+
 -- Live: refused until someone approves it by name.
 
 create function payments.require_open_environment(environment text) returns void

@@ -14,11 +14,7 @@ as $$
 #variable_conflict use_variable
 begin
   perform payments.hide_secrets_from_log(array[environment, stripe_account_id]);
-  if environment is null or environment not in ('test', 'live') then
-    raise exception 'environment must be test or live'
-      using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(environment, 'null'))),
-            hint = 'Pass test or live.';
-  end if;
+  perform payments.check_environment(environment);
   if stripe_account_id is null or stripe_account_id !~ '^acct_[0-9A-Za-z]{1,250}$' then
     raise exception 'stripe_account_id must be the id of a Stripe account'
       using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', coalesce(left(stripe_account_id, 100), 'null'))),

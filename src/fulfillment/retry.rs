@@ -10,6 +10,7 @@ use super::{due, notices, period, returned, subscription};
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
+use crate::precondition::environment_of;
 use crate::{definer, trust};
 
 query!(FIND_OPEN_FULFILLMENTS, "fulfillment_retry", "find_open_fulfillments");
@@ -47,10 +48,16 @@ struct Subscription {
 /// and the tables of today.
 ///
 /// Returns how many fewer things are open afterwards. Safe to run at any time: what was given is not given twice.
+///
+/// # Errors
+/// 22023: no such environment.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: default!(Option<&str>, "null")) -> i64 {
     trust::require_admin().or_raise();
+    if environment.is_some() {
+        environment_of(environment).or_raise();
+    }
     definer::write(SearchPath::Ordinary, || {
         let before = open(environment);
         match reference {

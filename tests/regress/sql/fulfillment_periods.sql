@@ -42,6 +42,8 @@ select has();
 -- what lapses first is spent first; a benefit that is removed keeps what it promised
 select payments.spend_credits('user', 'ada', 30, 'first');
 select payments.remove_benefit('test', 'price_month');
+select payments.remove_benefit('tset', 'price_month');
+select payments.retry_fulfillments('tset');
 -- the month is over: a read counts it, in a read-only transaction too, and writes nothing
 select pg_sleep(2.6);
 begin transaction read only;

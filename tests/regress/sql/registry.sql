@@ -1,5 +1,5 @@
--- Which tables are attached and who may bill: the two tables that point to tables of the app follow their names, and the
--- views of them say these as text, whatever the search path is.
+-- Which tables are attached and who may bill: the two tables that point to tables of the app follow their names, and
+-- the views of them say these as text, whatever the search path is.
 set client_min_messages = warning;
 create table public.crew (team text, member text);
 create table public.sales (id uuid primary key, user_id text, status text, amount bigint, currency text);
