@@ -36,6 +36,7 @@ import older
 import periods
 import really_bought
 import story
+import unpaid
 from state import differences, missing, snapshot, tables
 
 SECRET = "whsec_convergence"
@@ -335,7 +336,7 @@ def main():
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    made = (generated, bought, really_bought, access, elsewhere, periods, billing, figures, asked)
+    made = (generated, bought, really_bought, access, elsewhere, periods, unpaid, billing, figures, asked)
     told_stories += [one for module in made for one in module.stories()] + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 
