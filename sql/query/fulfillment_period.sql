@@ -13,13 +13,12 @@ select pg_catalog.json_build_object(
   'refused', $1 operator(pg_catalog.=) 'test'
              and coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
   'now', (extract(epoch from pg_catalog.now()) operator(pg_catalog.*) 1000000)::bigint,
-  -- unpaid and paused give no access: what is due since the newest event said so waits, and is given once it is active again
-  'ended_at', case when s.status operator(pg_catalog.=) any (array['canceled', 'incomplete_expired'])
-                   then coalesce(case when pg_catalog.jsonb_typeof(s.raw operator(pg_catalog.->) 'ended_at') operator(pg_catalog.=) 'number'
-                                      then ((s.raw operator(pg_catalog.->>) 'ended_at')::numeric operator(pg_catalog.*) 1000000)::bigint end,
-                                 (extract(epoch from s.canceled_at) operator(pg_catalog.*) 1000000)::bigint, newest.at)
-                   else least(case when s.status operator(pg_catalog.=) any (array['unpaid', 'paused']) then newest.at end,
-                              (extract(epoch from s.cancel_at) operator(pg_catalog.*) 1000000)::bigint) end,
+  -- since it gives no access; what is due then waits, and is given once it gives access again. A row that no event wrote says no more
+  -- than when it was canceled.
+  'ended_at', (extract(epoch from least(
+      coalesce(s.no_access_since,
+               case when s.status operator(pg_catalog.=) any (array['canceled', 'incomplete_expired']) then s.canceled_at end),
+      s.cancel_at)) operator(pg_catalog.*) 1000000)::bigint,
   -- whether something that is not paid once gives credits, and so perhaps a line that was not told
   'has_benefits', exists (
     select from payments.benefits b
@@ -89,12 +88,7 @@ select pg_catalog.json_build_object(
      and (n.environment operator(pg_catalog.=) $1) is true)
 )::pg_catalog.text
   from (select 1) one
-  left join payments.subscriptions s on (s.environment operator(pg_catalog.=) $1) is true and s.stripe_subscription_id operator(pg_catalog.=) $2
- cross join lateral (
-   select case when s.status operator(pg_catalog.=) any (array['canceled', 'incomplete_expired', 'unpaid', 'paused'])
-               then (select pg_catalog.max(((f.statement operator(pg_catalog.->>) 'created')::bigint)) operator(pg_catalog.*) 1000000
-                       from payments.facts f
-                      where f.object_id operator(pg_catalog.=) $2 and (f.environment operator(pg_catalog.=) $1) is true) end as at) newest;
+  left join payments.subscriptions s on (s.environment operator(pg_catalog.=) $1) is true and s.stripe_subscription_id operator(pg_catalog.=) $2;
 
 -- find_crediting: those of the subscriptions that have a paid invoice with a credit (JSON arrays).
 -- $1 environments, $2 stripe_subscription_ids text[]

@@ -336,6 +336,7 @@ begin
         and type <> 'refund' and type <> 'dispute';
   end if;
 
+  -- no_access_since: since when its status gives no access, if it gives none now, by all events of it.
   if to_regclass('payments.subscriptions') is null then
     create table payments.subscriptions (
       id uuid primary key default gen_random_uuid(),
@@ -350,6 +351,7 @@ begin
       cancel_at_period_end boolean not null default false,
       cancel_at timestamptz,
       canceled_at timestamptz,
+      no_access_since timestamptz,
       pause_collection text,
       pause_resumes_at timestamptz,
       trial_start timestamptz,

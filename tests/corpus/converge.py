@@ -79,11 +79,13 @@ def receive(connection, event):
 
 
 def is_back_fill(event):
-    """Whether it is something that a backend fetched, and no event."""
-    return event["type"] == "back-fill"
+    """Whether it is something that a backend fetched, or a look at what is due, and no event."""
+    return event["type"] in ("back-fill", "look")
 
 
 def back_fill(connection, fetched):
+    if fetched["type"] == "look":
+        return connection.execute("select payments.retry_fulfillments(reference => 'sub_a')").fetchone()[0]
     return connection.execute(
         "select payments.sync_stripe_objects('test', %s::jsonb, to_timestamp(%s))",
         (json.dumps(fetched["objects"], ensure_ascii=False), fetched["created"])
