@@ -55,18 +55,8 @@ select pg_catalog.json_build_object(
              from paid p cross join lateral pg_catalog.jsonb_array_elements(p.invoice_lines operator(pg_catalog.->) 'lines') as l (line)))),
   'promises', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'invoice', m.stripe_invoice_id, 'price', m.stripe_price_id, 'benefit_source', m.benefit_source, 'credits', m.credits,
-      'lasts', case when m.lasts is not null then pg_catalog.json_build_object(
-        'months', ((extract(year from m.lasts) operator(pg_catalog.*) 12) operator(pg_catalog.+) extract(month from m.lasts))::bigint,
-        'days', extract(day from m.lasts)::bigint,
-        'micros', ((extract(hour from m.lasts) operator(pg_catalog.*) 3600000000)
-          operator(pg_catalog.+) (extract(minute from m.lasts) operator(pg_catalog.*) 60000000)
-          operator(pg_catalog.+) extract(microseconds from m.lasts))::bigint) end, 'until_period_end', m.until_period_end,
-      'every', case when m.every is not null then pg_catalog.json_build_object(
-        'months', ((extract(year from m.every) operator(pg_catalog.*) 12) operator(pg_catalog.+) extract(month from m.every))::bigint,
-        'days', extract(day from m.every)::bigint,
-        'micros', ((extract(hour from m.every) operator(pg_catalog.*) 3600000000)
-          operator(pg_catalog.+) (extract(minute from m.every) operator(pg_catalog.*) 60000000)
-          operator(pg_catalog.+) extract(microseconds from m.every))::bigint) end, 'trials', m.trials)), '[]')
+      'lasts', pg_catalog.encode(pg_catalog.interval_send(m.lasts), 'hex'), 'until_period_end', m.until_period_end,
+      'every', pg_catalog.encode(pg_catalog.interval_send(m.every), 'hex'), 'trials', m.trials)), '[]')
     from payments.credit_promises m
    where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_subscription_id operator(pg_catalog.=) $2),
   'holders', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(
