@@ -4991,7 +4991,7 @@ begin
   -- dispute_status says on a payment's row what has become of a dispute about it; a dispute's own row carries its id.
   -- subtotal: what the items of the checkout session cost before discounts and tax, where all of its total was charged.
   -- shortfall: how much less was received than the checkout session asked for, in the currency of the payment intent.
-  -- invoice_lines: of a subscription's paid invoice the lines of its items, in short: what credits are counted from.
+  -- invoice_lines: of a subscription's invoice once it is finalized the lines of its items, in short: what credits are counted from.
   -- amount_lost: what lost disputes took, in the payment's currency; lost_in_other_currency: whether one took something in another.
   -- lost_at: of a dispute's own row, when it was lost.
   -- by_backend: another backend wrote the row; what it says stands when a refund or dispute of Stripe's names it.
@@ -5061,6 +5061,7 @@ begin
         and type <> 'refund' and type <> 'dispute';
   end if;
 
+  -- no_access_since: since when its status gives no access, if it gives none now, by all events of it.
   if to_regclass('payments.subscriptions') is null then
     create table payments.subscriptions (
       id uuid primary key default gen_random_uuid(),
@@ -5075,6 +5076,7 @@ begin
       cancel_at_period_end boolean not null default false,
       cancel_at timestamptz,
       canceled_at timestamptz,
+      no_access_since timestamptz,
       pause_collection text,
       pause_resumes_at timestamptz,
       trial_start timestamptz,

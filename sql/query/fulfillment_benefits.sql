@@ -10,19 +10,9 @@ select pg_catalog.json_build_object(
   'key', g.key,
   'past_due', g.past_due,
   'paused', g.paused,
-  'lasts', case when g.key is null and g.duration is not null then pg_catalog.json_build_object(
-    'months', ((extract(year from g.duration) operator(pg_catalog.*) 12) operator(pg_catalog.+) extract(month from g.duration))::bigint,
-    'days', extract(day from g.duration)::bigint,
-    'micros', ((extract(hour from g.duration) operator(pg_catalog.*) 3600000000)
-      operator(pg_catalog.+) (extract(minute from g.duration) operator(pg_catalog.*) 60000000)
-      operator(pg_catalog.+) extract(microseconds from g.duration))::bigint) end,
+  'lasts', case when g.key is null then pg_catalog.encode(pg_catalog.interval_send(g.duration), 'hex') end,
   'until_period_end', coalesce(g.until_period_end, false),
-  'every', case when g.every is not null then pg_catalog.json_build_object(
-    'months', ((extract(year from g.every) operator(pg_catalog.*) 12) operator(pg_catalog.+) extract(month from g.every))::bigint,
-    'days', extract(day from g.every)::bigint,
-    'micros', ((extract(hour from g.every) operator(pg_catalog.*) 3600000000)
-      operator(pg_catalog.+) (extract(minute from g.every) operator(pg_catalog.*) 60000000)
-      operator(pg_catalog.+) extract(microseconds from g.every))::bigint) end,
+  'every', pg_catalog.encode(pg_catalog.interval_send(g.every), 'hex'),
   'trials', coalesce(g.trials, false),
   'in_range', t.in_range,
   'duration', (case when t.in_range then g.duration operator(pg_catalog.*) t.times end)::pg_catalog.text,

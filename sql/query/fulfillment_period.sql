@@ -1,23 +1,24 @@
 -- find_paid: what decides which credits the invoices of a subscription give to a table, and what they gave before.
 -- $1 environment, $2 stripe_subscription_id, $3 target table text
-with paid as materialized (
-  select p.*
+with told as materialized (
+  select p.*, p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded'])
+              and (p.invoice_lines operator(pg_catalog.->) 'unpaid') is null as is_paid
     from payments.payment_history p
    where (p.environment operator(pg_catalog.=) $1) is true and p.stripe_subscription_id operator(pg_catalog.=) $2 and p.invoice_lines is not null
      and p.type operator(pg_catalog.=) 'subscription_invoice' and p.stripe_invoice_id is not null
-     and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded'])
+), paid as (
+  select t.* from told t where t.is_paid
 )
 select pg_catalog.json_build_object(
   'refused', $1 operator(pg_catalog.=) 'test'
              and coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
   'now', (extract(epoch from pg_catalog.now()) operator(pg_catalog.*) 1000000)::bigint,
-  -- unpaid and paused give no access: what is due since the newest event said so waits, and is given once it is active again
-  'ended_at', case when s.status operator(pg_catalog.=) any (array['canceled', 'incomplete_expired'])
-                   then coalesce(case when pg_catalog.jsonb_typeof(s.raw operator(pg_catalog.->) 'ended_at') operator(pg_catalog.=) 'number'
-                                      then ((s.raw operator(pg_catalog.->>) 'ended_at')::numeric operator(pg_catalog.*) 1000000)::bigint end,
-                                 (extract(epoch from s.canceled_at) operator(pg_catalog.*) 1000000)::bigint, newest.at)
-                   else least(case when s.status operator(pg_catalog.=) any (array['unpaid', 'paused']) then newest.at end,
-                              (extract(epoch from s.cancel_at) operator(pg_catalog.*) 1000000)::bigint) end,
+  -- since it gives no access; what is due then waits, and is given once it gives access again. A row that no event wrote says no more
+  -- than when it was canceled.
+  'ended_at', (extract(epoch from least(
+      coalesce(s.no_access_since,
+               case when s.status operator(pg_catalog.=) any (array['canceled', 'incomplete_expired']) then s.canceled_at end),
+      s.cancel_at)) operator(pg_catalog.*) 1000000)::bigint,
   -- whether something that is not paid once gives credits, and so perhaps a line that was not told
   'has_benefits', exists (
     select from payments.benefits b
@@ -41,6 +42,9 @@ select pg_catalog.json_build_object(
      select least(coalesce(p.paid_at, p.stripe_created_at, p.created_at), pg_catalog.timestamptz '9999-12-31 00:00:00+00') as any_at) told
    cross join lateral (
      select case when pg_catalog.isfinite(told.any_at) then told.any_at else pg_catalog.timestamptz 'epoch' end as at) paid_at),
+  'unpaid', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('id', t.stripe_invoice_id, 'lines', t.invoice_lines)
+                                                 order by t.stripe_invoice_id), '[]')
+    from told t where not t.is_paid),
   'catalog', (select coalesce(pg_catalog.json_object_agg(c.stripe_price_id, pg_catalog.json_build_object(
       'interval', c.recurring_interval, 'interval_count', c.recurring_interval_count, 'unit_amount', c.unit_amount,
       'usage_type', c.raw operator(pg_catalog.->) 'recurring' operator(pg_catalog.->>) 'usage_type')), '{}')
@@ -51,18 +55,8 @@ select pg_catalog.json_build_object(
              from paid p cross join lateral pg_catalog.jsonb_array_elements(p.invoice_lines operator(pg_catalog.->) 'lines') as l (line)))),
   'promises', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'invoice', m.stripe_invoice_id, 'price', m.stripe_price_id, 'benefit_source', m.benefit_source, 'credits', m.credits,
-      'lasts', case when m.lasts is not null then pg_catalog.json_build_object(
-        'months', ((extract(year from m.lasts) operator(pg_catalog.*) 12) operator(pg_catalog.+) extract(month from m.lasts))::bigint,
-        'days', extract(day from m.lasts)::bigint,
-        'micros', ((extract(hour from m.lasts) operator(pg_catalog.*) 3600000000)
-          operator(pg_catalog.+) (extract(minute from m.lasts) operator(pg_catalog.*) 60000000)
-          operator(pg_catalog.+) extract(microseconds from m.lasts))::bigint) end, 'until_period_end', m.until_period_end,
-      'every', case when m.every is not null then pg_catalog.json_build_object(
-        'months', ((extract(year from m.every) operator(pg_catalog.*) 12) operator(pg_catalog.+) extract(month from m.every))::bigint,
-        'days', extract(day from m.every)::bigint,
-        'micros', ((extract(hour from m.every) operator(pg_catalog.*) 3600000000)
-          operator(pg_catalog.+) (extract(minute from m.every) operator(pg_catalog.*) 60000000)
-          operator(pg_catalog.+) extract(microseconds from m.every))::bigint) end, 'trials', m.trials)), '[]')
+      'lasts', pg_catalog.encode(pg_catalog.interval_send(m.lasts), 'hex'), 'until_period_end', m.until_period_end,
+      'every', pg_catalog.encode(pg_catalog.interval_send(m.every), 'hex'), 'trials', m.trials)), '[]')
     from payments.credit_promises m
    where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_subscription_id operator(pg_catalog.=) $2),
   'holders', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(
@@ -84,12 +78,19 @@ select pg_catalog.json_build_object(
      and (n.environment operator(pg_catalog.=) $1) is true)
 )::pg_catalog.text
   from (select 1) one
-  left join payments.subscriptions s on (s.environment operator(pg_catalog.=) $1) is true and s.stripe_subscription_id operator(pg_catalog.=) $2
- cross join lateral (
-   select case when s.status operator(pg_catalog.=) any (array['canceled', 'incomplete_expired', 'unpaid', 'paused'])
-               then (select pg_catalog.max(((f.statement operator(pg_catalog.->>) 'created')::bigint)) operator(pg_catalog.*) 1000000
-                       from payments.facts f
-                      where f.object_id operator(pg_catalog.=) $2 and (f.environment operator(pg_catalog.=) $1) is true) end as at) newest;
+  left join payments.subscriptions s on (s.environment operator(pg_catalog.=) $1) is true and s.stripe_subscription_id operator(pg_catalog.=) $2;
+
+-- find_crediting: those of the subscriptions that have a paid invoice with a credit (JSON arrays).
+-- $1 environments, $2 stripe_subscription_ids text[]
+select pg_catalog.json_build_array(c.environment, c.id)::pg_catalog.text
+  from (select pg_catalog.unnest($1::pg_catalog.text[]) as environment, pg_catalog.unnest($2::pg_catalog.text[]) as id) as c
+ where exists (
+   select from payments.payment_history p
+    cross join lateral pg_catalog.jsonb_array_elements(p.invoice_lines operator(pg_catalog.->) 'lines') as l (line)
+    where p.stripe_subscription_id operator(pg_catalog.=) c.id and (p.environment operator(pg_catalog.=) c.environment) is true
+      and p.invoice_lines is not null and (p.invoice_lines operator(pg_catalog.->) 'unpaid') is null
+      and (l.line operator(pg_catalog.->) 'proration') is not null
+      and ((l.line operator(pg_catalog.->) 'credits') is not null or (l.line operator(pg_catalog.->>) 'amount')::bigint operator(pg_catalog.<) 0));
 
 -- insert_promises: what prices give where lines of invoices are looked at for the first time.
 -- $1 environments, $2 stripe_subscription_ids, $3 stripe_invoice_ids, $4 stripe_price_ids, $5 benefit sources text[],

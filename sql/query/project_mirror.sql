@@ -64,17 +64,44 @@ on conflict (environment, stripe_price_id) do update
         excluded.unit_amount_decimal, excluded.type, excluded.lookup_key, excluded.billing_scheme,
         excluded.tax_behavior, excluded.recurring_interval, excluded.recurring_interval_count, excluded.metadata, excluded.raw);
 
--- write_subscription: a subscription's mirror, where it differs; whom its metadata does not name, its customer's
--- mapping does.
+-- write_subscription: a subscription's mirror, where it differs, and its items, which become this list; whom its metadata does not
+-- name, its customer's mapping does. One statement, so that triggers see both; those of the subscription come first.
 -- $1 environment text, $2 row text (JSON; times in Unix seconds), $3 the object text (JSON), $4 subject_type text, $5
--- subject_id text
+-- subject_id text, $6 no_access_since timestamptz, $7 items text (JSON)
+with listed as materialized (
+  select r.* from pg_catalog.jsonb_to_recordset($7::pg_catalog.jsonb) as r (
+    stripe_subscription_item_id pg_catalog.text, stripe_subscription_id pg_catalog.text, stripe_product_id pg_catalog.text, stripe_price_id pg_catalog.text,
+    quantity bigint, current_period_start bigint, current_period_end bigint, metadata pg_catalog.jsonb, raw pg_catalog.jsonb)
+), gone as (
+  delete from payments.subscription_items i
+   where (i.environment operator(pg_catalog.=) $1) is true
+     and i.stripe_subscription_id operator(pg_catalog.=) ($2::pg_catalog.jsonb operator(pg_catalog.->>) 'stripe_subscription_id')
+     and not exists (select from listed l where l.stripe_subscription_item_id operator(pg_catalog.=) i.stripe_subscription_item_id)
+), items as (
+  insert into payments.subscription_items as i
+    (environment, stripe_subscription_item_id, stripe_subscription_id, stripe_product_id, stripe_price_id, quantity,
+     current_period_start, current_period_end, metadata, raw)
+  select $1, l.stripe_subscription_item_id, l.stripe_subscription_id, l.stripe_product_id, l.stripe_price_id, l.quantity,
+         pg_catalog.to_timestamp(l.current_period_start), pg_catalog.to_timestamp(l.current_period_end), l.metadata, l.raw
+    from listed l
+  on conflict (environment, stripe_subscription_item_id) do update
+     set (stripe_subscription_id, stripe_product_id, stripe_price_id, quantity, current_period_start, current_period_end, metadata, raw, updated_at)
+       = (excluded.stripe_subscription_id, excluded.stripe_product_id, excluded.stripe_price_id, excluded.quantity,
+          excluded.current_period_start, excluded.current_period_end, excluded.metadata, excluded.raw, pg_catalog.now())
+   where row(i.stripe_subscription_id, i.stripe_product_id, i.stripe_price_id, i.quantity, i.current_period_start,
+          i.current_period_end, i.metadata, i.raw)::pg_catalog.record
+         operator(pg_catalog.*<>)
+         row(excluded.stripe_subscription_id, excluded.stripe_product_id, excluded.stripe_price_id, excluded.quantity,
+          excluded.current_period_start, excluded.current_period_end, excluded.metadata, excluded.raw)
+)
 insert into payments.subscriptions as m
   (environment, stripe_subscription_id, stripe_customer_id, subject_type, subject_id, status, current_period_start,
-   current_period_end, cancel_at_period_end, cancel_at, canceled_at, pause_collection, pause_resumes_at, trial_start, trial_end, latest_invoice_id, metadata, raw)
+   current_period_end, cancel_at_period_end, cancel_at, canceled_at, no_access_since, pause_collection, pause_resumes_at,
+   trial_start, trial_end, latest_invoice_id, metadata, raw)
 select $1, r.stripe_subscription_id, r.stripe_customer_id,
        coalesce($4, c.subject_type), coalesce($5, c.subject_id),
        r.status, pg_catalog.to_timestamp(r.current_period_start), pg_catalog.to_timestamp(r.current_period_end),
-       r.cancel_at_period_end, pg_catalog.to_timestamp(r.cancel_at), pg_catalog.to_timestamp(r.canceled_at), r.pause_collection,
+       r.cancel_at_period_end, pg_catalog.to_timestamp(r.cancel_at), pg_catalog.to_timestamp(r.canceled_at), $6, r.pause_collection,
        pg_catalog.to_timestamp(r.pause_resumes_at),
        pg_catalog.to_timestamp(r.trial_start), pg_catalog.to_timestamp(r.trial_end), r.latest_invoice_id, r.metadata, $3::pg_catalog.jsonb
   from pg_catalog.jsonb_to_record($2::pg_catalog.jsonb) as r (
@@ -89,49 +116,22 @@ select $1, r.stripe_subscription_id, r.stripe_customer_id,
   ) as c on true
 on conflict (environment, stripe_subscription_id) do update
    set (stripe_customer_id, subject_type, subject_id, status, current_period_start, current_period_end,
-        cancel_at_period_end, cancel_at, canceled_at, pause_collection, pause_resumes_at, trial_start, trial_end,
+        cancel_at_period_end, cancel_at, canceled_at, no_access_since, pause_collection, pause_resumes_at, trial_start, trial_end,
         latest_invoice_id, metadata, raw, synced_at, updated_at)
      = (excluded.stripe_customer_id, excluded.subject_type, excluded.subject_id, excluded.status,
         excluded.current_period_start, excluded.current_period_end, excluded.cancel_at_period_end, excluded.cancel_at,
-        excluded.canceled_at, excluded.pause_collection, excluded.pause_resumes_at, excluded.trial_start, excluded.trial_end,
-        excluded.latest_invoice_id, excluded.metadata,
+        excluded.canceled_at, excluded.no_access_since, excluded.pause_collection, excluded.pause_resumes_at, excluded.trial_start,
+        excluded.trial_end, excluded.latest_invoice_id, excluded.metadata,
         excluded.raw, excluded.synced_at, pg_catalog.now())
  where row(m.stripe_customer_id, m.subject_type, m.subject_id, m.status, m.current_period_start, m.current_period_end,
-        m.cancel_at_period_end, m.cancel_at, m.canceled_at, m.pause_collection, m.pause_resumes_at, m.trial_start, m.trial_end,
-        m.latest_invoice_id, m.metadata, m.raw)::pg_catalog.record
+        m.cancel_at_period_end, m.cancel_at, m.canceled_at, m.no_access_since, m.pause_collection, m.pause_resumes_at, m.trial_start,
+        m.trial_end, m.latest_invoice_id, m.metadata, m.raw)::pg_catalog.record
        operator(pg_catalog.*<>)
        row(excluded.stripe_customer_id, excluded.subject_type, excluded.subject_id, excluded.status,
         excluded.current_period_start, excluded.current_period_end, excluded.cancel_at_period_end, excluded.cancel_at,
-        excluded.canceled_at, excluded.pause_collection, excluded.pause_resumes_at, excluded.trial_start, excluded.trial_end,
-        excluded.latest_invoice_id, excluded.metadata,
+        excluded.canceled_at, excluded.no_access_since, excluded.pause_collection, excluded.pause_resumes_at, excluded.trial_start,
+        excluded.trial_end, excluded.latest_invoice_id, excluded.metadata,
         excluded.raw);
-
--- write_items: a subscription's items become this list.
--- $1 environment text, $2 stripe_subscription_id text, $3 items text (JSON)
-with listed as materialized (
-  select r.* from pg_catalog.jsonb_to_recordset($3::pg_catalog.jsonb) as r (
-    stripe_subscription_item_id pg_catalog.text, stripe_subscription_id pg_catalog.text, stripe_product_id pg_catalog.text, stripe_price_id pg_catalog.text,
-    quantity bigint, current_period_start bigint, current_period_end bigint, metadata pg_catalog.jsonb, raw pg_catalog.jsonb)
-), gone as (
-  delete from payments.subscription_items i
-   where (i.environment operator(pg_catalog.=) $1) is true and i.stripe_subscription_id operator(pg_catalog.=) $2
-     and not exists (select from listed l where l.stripe_subscription_item_id operator(pg_catalog.=) i.stripe_subscription_item_id)
-)
-insert into payments.subscription_items as i
-  (environment, stripe_subscription_item_id, stripe_subscription_id, stripe_product_id, stripe_price_id, quantity,
-   current_period_start, current_period_end, metadata, raw)
-select $1, l.stripe_subscription_item_id, l.stripe_subscription_id, l.stripe_product_id, l.stripe_price_id, l.quantity,
-       pg_catalog.to_timestamp(l.current_period_start), pg_catalog.to_timestamp(l.current_period_end), l.metadata, l.raw
-  from listed l
-on conflict (environment, stripe_subscription_item_id) do update
-   set (stripe_subscription_id, stripe_product_id, stripe_price_id, quantity, current_period_start, current_period_end, metadata, raw, updated_at)
-     = (excluded.stripe_subscription_id, excluded.stripe_product_id, excluded.stripe_price_id, excluded.quantity,
-        excluded.current_period_start, excluded.current_period_end, excluded.metadata, excluded.raw, pg_catalog.now())
- where row(i.stripe_subscription_id, i.stripe_product_id, i.stripe_price_id, i.quantity, i.current_period_start,
-        i.current_period_end, i.metadata, i.raw)::pg_catalog.record
-       operator(pg_catalog.*<>)
-       row(excluded.stripe_subscription_id, excluded.stripe_product_id, excluded.stripe_price_id, excluded.quantity,
-        excluded.current_period_start, excluded.current_period_end, excluded.metadata, excluded.raw);
 
 -- write_payment_method: a payment method's mirror, where it differs. It is a default while it is attached and its customer or a
 -- subscription of theirs that has not ended names it (default_method in mirror.rs of the core).

@@ -5,6 +5,7 @@
 
 mod batch;
 mod benefits;
+mod changed_rows;
 mod credits;
 mod dispatch;
 mod due;

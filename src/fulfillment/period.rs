@@ -8,7 +8,9 @@ use payments_core::fulfillment::decision::FulfillmentDecision;
 use payments_core::fulfillment::period::change::{Before, Changes, Known, Write, changes};
 use payments_core::fulfillment::period::lapse::Lot;
 use payments_core::fulfillment::period::line::CatalogPrice;
-use payments_core::fulfillment::period::target::{Paid, PaidInvoice, Promise, Target as Grant, targets as targets_of};
+use payments_core::fulfillment::period::target::{
+    Paid, PaidInvoice, Promise, Target as Grant, UnpaidInvoice, targets as targets_of,
+};
 use payments_core::fulfillment::record::Record;
 use serde::Deserialize;
 
@@ -33,6 +35,7 @@ query!(UPSERT_HOLDERS, "fulfillment_period", "upsert_holders");
 query!(DELETE_HOLDERS, "fulfillment_period", "delete_holders");
 query!(UPSERT_SCHEDULE, "fulfillment_period", "upsert_schedule");
 query!(DELETE_SCHEDULE, "fulfillment_period", "delete_schedule");
+query!(FIND_CREDITING, "fulfillment_period", "find_crediting");
 query!(pub(super) FIND_SUBSCRIPTIONS_OF_PRICE, "fulfillment_period", "find_subscriptions_of_price");
 
 /// All that decides what a subscription's invoices give to one ledger, and what they gave before.
@@ -45,6 +48,8 @@ struct State {
     trial_end: Option<i64>,
     has_benefits: bool,
     invoices: Vec<PaidInvoice>,
+    /// Those that are not paid.
+    unpaid: Vec<UnpaidInvoice>,
     catalog: BTreeMap<String, CatalogPrice>,
     promises: Vec<Promise>,
     holders: Vec<(String, Subject)>,
@@ -73,6 +78,12 @@ pub(super) fn give_all(subscriptions: &[(String, String)]) {
     for (environment, subscription) in subscriptions {
         give(environment, subscription);
     }
+}
+
+/// Those of the subscriptions, each with its environment, with a paid invoice that credits time: perhaps of one that is not paid.
+pub(super) fn crediting(subscriptions: Vec<(String, String)>) -> Vec<(String, String)> {
+    let (environments, ids): (Vec<String>, Vec<String>) = subscriptions.into_iter().unzip();
+    FIND_CREDITING.all(&[environments.into(), ids.into()])
 }
 
 /// Locks the prices of an invoice's lines, before anything is looked up of them and before any subject is locked: whoever writes a
@@ -188,6 +199,7 @@ impl State {
     fn plan(&self, target: &Target, source: &str, waiting: Vec<Record>) -> (Changes, Option<(i64, usize)>) {
         let mut targets = targets_of(&Paid {
             invoices: &self.invoices,
+            unpaid: &self.unpaid,
             promises: &self.promises,
             catalog: &self.catalog,
             ended_at: self.ended_at,

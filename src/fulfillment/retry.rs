@@ -67,6 +67,11 @@ fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: de
                 payments_of(sessions);
                 open.iter().for_each(again);
                 due::settle_all();
+                let others = [TargetKind::CreditLedger, TargetKind::FulfillmentJobs].map(TargetKind::name);
+                let of_subscription = open.iter().filter(|one| !others.contains(&one.kind.as_str()));
+                let name =
+                    |one: &Open| Some((one.environment.clone(), one.source.strip_prefix("subscription:")?.to_owned()));
+                returned::review(&of_subscription.filter_map(name).collect::<Vec<_>>());
             }
             Some(reference) => anew(environment, reference),
         }
@@ -91,10 +96,7 @@ fn again(one: &Open) {
             }
         }
         "subscription" if one.kind == TargetKind::CreditLedger.name() => period::give(&one.environment, id),
-        "subscription" => {
-            subscription::give_entitlements(&one.environment, id);
-            returned::review(&[(one.environment.clone(), id.to_owned())]);
-        }
+        "subscription" => subscription::give_entitlements(&one.environment, id),
         "subject" => {
             if let Some((subject_type, subject_id)) = id.split_once(':') {
                 let subject = Subject { subject_type: subject_type.to_owned(), subject_id: subject_id.to_owned() };
@@ -122,10 +124,11 @@ fn anew(environment: Option<&str>, reference: &str) {
         DELETE_UNKNOWN_GOODS.execute(&[text(session.environment.as_str()), text(source.as_str())]);
         give_session(&PAID_FOR, &session.id);
     }
-    for one in FIND_REFERENCED_SUBSCRIPTIONS.all::<Subscription>(&args) {
+    let subscriptions: Vec<Subscription> = FIND_REFERENCED_SUBSCRIPTIONS.all(&args);
+    for one in &subscriptions {
         period::forget_empty_promises(&one.environment, &one.id);
-        settle_subscription(one);
     }
+    settle(&subscriptions);
 }
 
 /// Gives what the subscriptions of an environment give as things are now.
@@ -133,14 +136,19 @@ fn anew(environment: Option<&str>, reference: &str) {
 #[search_path(pg_catalog, pg_temp)]
 fn settle_subscriptions(environment: &str) {
     definer::require_inside();
-    FIND_SUBSCRIPTIONS.all(&[text(environment)]).into_iter().for_each(settle_subscription);
+    settle(&FIND_SUBSCRIPTIONS.all::<Subscription>(&[text(environment)]));
 }
 
-fn settle_subscription(one: Subscription) {
-    subscription::give_entitlements(&one.environment, &one.id);
-    returned::review(&[(one.environment.clone(), one.id.clone())]);
-    period::give(&one.environment, &one.id);
-    if let Some((subject_type, subject_id)) = one.subject_type.zip(one.subject_id) {
-        subscription::write_billing_status(&one.environment, &Subject { subject_type, subject_id });
+/// Gives what subscriptions give as things are now. What went back of their money is looked at last: who locks that locks nothing
+/// after it.
+fn settle(subscriptions: &[Subscription]) {
+    for one in subscriptions {
+        subscription::give_entitlements(&one.environment, &one.id);
+        period::give(&one.environment, &one.id);
+        if let Some((subject_type, subject_id)) = one.subject_type.clone().zip(one.subject_id.clone()) {
+            subscription::write_billing_status(&one.environment, &Subject { subject_type, subject_id });
+        }
     }
+    let names = subscriptions.iter().map(|one| (one.environment.clone(), one.id.clone()));
+    returned::review(&names.collect::<Vec<_>>());
 }

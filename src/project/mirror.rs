@@ -18,8 +18,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::pg::statement::{json, query, text};
+use crate::pg::time::timestamp;
 use crate::project::incoming::Incoming;
 use crate::project::payment_group::{self, AlsoLock};
+use crate::project::subscription_history::History;
 use crate::project::{customer_mapping, payment, subscription_history};
 use crate::settings;
 
@@ -29,7 +31,6 @@ query!(WRITE_CUSTOMER, "project_mirror", "write_customer");
 query!(WRITE_PRODUCT, "project_mirror", "write_product");
 query!(WRITE_PRICE, "project_mirror", "write_price");
 query!(WRITE_SUBSCRIPTION, "project_mirror", "write_subscription");
-query!(WRITE_ITEMS, "project_mirror", "write_items");
 query!(WRITE_PAYMENT_METHOD, "project_mirror", "write_payment_method");
 query!(MARK_DEFAULTS, "project_mirror", "mark_defaults");
 query!(WRITE_ENTITLEMENTS, "project_mirror", "write_entitlements");
@@ -192,15 +193,20 @@ fn write_subscription(
     } else {
         payment_group::lock_groups_of(environment, AlsoLock::Subscription(id))
     };
+    let history = subscription_history::of(environment, id);
+    // The triggers of the items look for payments that the subscription's have locked before they look at money that went back.
     WRITE_SUBSCRIPTION.execute(&[
         text(environment.name()),
         json(&snapshot.row),
         json(&newest.object),
         text(snapshot.subject.as_ref().map(|subject| subject.subject_type.as_str())),
         text(snapshot.subject.as_ref().map(|subject| subject.subject_id.as_str())),
+        timestamp(history.as_ref().and_then(History::no_access_since)),
+        json(&items),
     ]);
-    WRITE_ITEMS.execute(&[text(environment.name()), text(id), json(&items)]);
-    subscription_history::derive(environment, id, Some(&snapshot));
+    if let Some(history) = history {
+        history.write(environment, id, Some(&snapshot));
+    }
     for group_id in moved {
         payment::refold(environment, &group_id);
     }

@@ -1,6 +1,6 @@
 //! What events said of a subscription, and what follows from all of it: its changes, and what workers are told.
 
-use payments_core::figures::changes::{Change, changes};
+use payments_core::figures::changes::{Change, changes, no_access_since};
 use payments_core::figures::entry::{Entry, sync_key};
 use payments_core::figures::state::State;
 use payments_core::notice::of_subscription;
@@ -57,17 +57,41 @@ struct Told {
     has_notices: bool,
 }
 
+/// The same, and what follows from it now.
+pub(super) struct History {
+    told: Told,
+    changes: Vec<Change>,
+}
+
+/// What was said of a subscription by now.
+pub(super) fn of(environment: Environment, id: &str) -> Option<History> {
+    let mut told: Told = TOLD_OF_SUBSCRIPTION.one(&[text(environment.name()), text(id)])?;
+    told.entries.sort_by(|a, b| a.event_id.cmp(&b.event_id));
+    let changes = changes(&told.entries);
+    Some(History { told, changes })
+}
+
 /// Writes a subscription's changes, and what workers are told of it, where they differ; `known` is its newest snapshot.
 pub(crate) fn derive(environment: Environment, id: &str, known: Option<&SubscriptionSnapshot>) {
-    let args = [text(environment.name()), text(id)];
-    let Some(Told { mut entries, changes: before, has_notices }) = TOLD_OF_SUBSCRIPTION.one(&args) else { return };
-    entries.sort_by(|a, b| a.event_id.cmp(&b.event_id));
-    let now = changes(&entries);
-    if now != before {
-        WRITE_CHANGES.execute(&[text(environment.name()), text(id), json(&now)]);
+    if let Some(history) = of(environment, id) {
+        history.write(environment, id, known);
     }
-    let told = of_subscription(id, known, &entries);
-    if has_notices || !told.is_empty() {
-        notices::write(environment, &[id.to_owned()], &told);
+}
+
+impl History {
+    /// Since when the subscription gives no access, if it gives none.
+    pub(super) fn no_access_since(&self) -> Option<i64> {
+        no_access_since(&self.changes)
+    }
+
+    /// Writes the changes, and what workers are told, where they differ; `known` is the newest snapshot.
+    pub(super) fn write(&self, environment: Environment, id: &str, known: Option<&SubscriptionSnapshot>) {
+        if self.changes != self.told.changes {
+            WRITE_CHANGES.execute(&[text(environment.name()), text(id), json(&self.changes)]);
+        }
+        let notices = of_subscription(id, known, &self.told.entries);
+        if self.told.has_notices || !notices.is_empty() {
+            notices::write(environment, &[id.to_owned()], &notices);
+        }
     }
 }

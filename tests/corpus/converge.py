@@ -36,6 +36,7 @@ import older
 import periods
 import really_bought
 import story
+import unpaid
 from state import differences, missing, snapshot, tables
 
 SECRET = "whsec_convergence"
@@ -78,11 +79,13 @@ def receive(connection, event):
 
 
 def is_back_fill(event):
-    """Whether it is something that a backend fetched, and no event."""
-    return event["type"] == "back-fill"
+    """Whether it is something that a backend fetched, or a look at what is due, and no event."""
+    return event["type"] in ("back-fill", "look")
 
 
 def back_fill(connection, fetched):
+    if fetched["type"] == "look":
+        return connection.execute("select payments.retry_fulfillments(reference => 'sub_a')").fetchone()[0]
     return connection.execute(
         "select payments.sync_stripe_objects('test', %s::jsonb, to_timestamp(%s))",
         (json.dumps(fetched["objects"], ensure_ascii=False), fetched["created"])
@@ -335,7 +338,7 @@ def main():
     maintained = template()
     told_stories = list(story.from_files())
     told_stories += [older.version(one) for one in told_stories] + [older.mixture(one) for one in told_stories]
-    made = (generated, bought, really_bought, access, elsewhere, periods, billing, figures, asked)
+    made = (generated, bought, really_bought, access, elsewhere, periods, unpaid, billing, figures, asked)
     told_stories += [one for module in made for one in module.stories()] + list(drawn.stories(options.drawn, options.seed))
     chosen = [one for one in told_stories if options.only in one.name]
 

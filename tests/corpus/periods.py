@@ -155,6 +155,11 @@ def fetched(lines, created, invoice_id="in_a", has_more=False):
     }
 
 
+def look(number):
+    """Somebody looks."""
+    return {"id": f"look_{number}", "type": "look", "created": 1752000000, "livemode": False}
+
+
 def switches():
     third = MONTH // 3
     upgrade = [
@@ -258,6 +263,21 @@ def parts():
         again = event("customer.subscription.updated", subscription("active", **WHO), 200 * DAY)
         yield Story(
             f"a year in parts that was {status} and is active again", [active(), year, waits, again], forever, has(1200),
+        )
+        renamed = event("customer.subscription.updated", subscription(status, **WHO, description="x"), 170 * DAY)
+        yield Story(f"a year in parts that waits is told of once more while it is {status}", [active(), year, waits, renamed], forever, has(400))
+        yield Story(
+            f"a year in parts is {status} again", [
+                active(), year, waits, again, event("customer.subscription.updated", subscription(status, **WHO), 250 * DAY),
+                event("customer.subscription.updated", subscription(status, **WHO, description="x"), 290 * DAY),
+            ],
+            forever, has(900),
+        )
+        gone = event("customer.subscription.deleted", subscription("canceled", ended_at=1752000000 + 200 * DAY, **WHO), 200 * DAY)
+        yield Story(f"a year in parts ends while it is {status}", [active(), year, waits, gone], forever, has(400))
+        yield Story(
+            f"a year in parts that waits while it is {status}, looked at", [active(), year, waits, look(1), renamed, look(2)],
+            forever, has(400),
         )
     yield Story(
         "a year in parts, refunded", [

@@ -85,3 +85,37 @@ $$;
 create function public.replayed() returns text language sql as $$
   select payments.replay_events('test', '{evt_session,evt_refund}') ->> 'processed'
 $$;
+
+-- A subscription that a session of ours began, its first invoice, a refund of that, and a switch to another plan.
+create function public.of_subscription(type text, object text, created int) returns text language sql as $$
+  select public.delivered(jsonb_build_object('id', 'evt_' || type, 'object', 'event', 'type', type,
+    'created', 1752000000 + created, 'livemode', false, 'data', jsonb_build_object('object', object::jsonb))::text)
+$$;
+
+create function public.subscription_with(price text) returns text language sql as $$
+  select format('{"id": "sub_1", "object": "subscription", "status": "active", "customer": "cus_1", "livemode": false,
+    "metadata": {}, "items": {"object": "list", "has_more": false, "data": [{"id": "si_1", "quantity": 1,
+    "subscription": "sub_1", "price": {"id": "%s", "object": "price", "product": "prod_1"}}]}}', price)
+$$;
+
+create function public.refund_of_subscription() returns text language sql as $$
+  select '{"id": "re_1", "object": "refund", "amount": 500, "currency": "usd", "payment_intent": "pi_1",
+    "status": "succeeded"}'
+$$;
+
+create function public.begin_subscription() returns void language plpgsql as $$
+begin
+  insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, created_by,
+                                          line_items, success_url, cancel_url, stripe_checkout_session_id)
+  values ('00000000-0000-4000-8000-000000000001', 'test', 'subscription', 'open', 'user', 'ada', 'ada',
+          '[{"price": "price_pro", "quantity": 1}]', 'https://a.example', 'https://a.example', 'cs_1');
+  perform public.of_subscription('customer.subscription.created', public.subscription_with('price_pro'), 1);
+  perform public.of_subscription('invoice.paid', '{"id": "in_1", "object": "invoice", "status": "paid",
+    "customer": "cus_1", "subscription": "sub_1", "payment_intent": "pi_1", "amount_paid": 2000, "amount_due": 2000,
+    "currency": "usd", "livemode": false, "lines": {"object": "list", "has_more": false, "data": []}}', 2);
+  perform public.of_subscription('checkout.session.completed', '{"id": "cs_1", "object": "checkout.session",
+    "mode": "subscription", "status": "complete", "payment_status": "paid", "subscription": "sub_1",
+    "invoice": "in_1", "customer": "cus_1", "amount_total": 2000, "currency": "usd", "livemode": false,
+    "metadata": {}}', 3);
+end
+$$;

@@ -12,6 +12,7 @@ use super::coupon::{Coupons, Discount};
 use super::entry::{Entry, coupons};
 use super::recurring::{Recurring, Tiers, recurring};
 use super::state::{Item, State};
+use crate::fulfillment::billing_status::never_grants;
 use crate::snapshot::newest;
 use crate::stripe::event_type::CREATED;
 
@@ -74,6 +75,14 @@ pub fn changes(entries: &[Entry]) -> Vec<Change> {
         changes.push(change(phase, brings, words, previous_mrr, &coupons));
     }
     changes
+}
+
+/// Since when a subscription gives no access, if its last change says so: what it was before that does not matter, nor how many events
+/// said so since.
+#[must_use]
+pub fn no_access_since(changes: &[Change]) -> Option<i64> {
+    let without = changes.iter().rev().take_while(|change| never_grants(&change.status));
+    without.last().map(|change| change.changed_at)
 }
 
 fn change(phase: Phase, brings: Recurring, changed: Vec<String>, previous_mrr: i64, coupons: &Coupons) -> Change {

@@ -62,6 +62,12 @@ pub fn grants_access(status: &str, is_collection_paused: bool, policy: Policy) -
     grants && (policy.paused || !is_collection_paused)
 }
 
+/// Whether a subscription with this status gives no access, whatever the policy.
+#[must_use]
+pub fn never_grants(status: &str) -> bool {
+    !grants_access(status, false, Policy { past_due: true, paused: true })
+}
+
 /// When what a subscription gives ends, in microseconds since 1970; `None` where nothing ends it.
 ///
 /// What is scheduled to end does so exactly then. Else the period is renewed, and Stripe may tell of that as late as it goes on

@@ -119,12 +119,12 @@ pub struct Invoiced {
 }
 
 impl Invoiced {
-    /// As `payment_history.invoice_lines` says it; none where it says nothing.
+    /// As `payment_history.invoice_lines` says it of a paid invoice; none where it says nothing.
     #[must_use]
     pub fn of(invoice_lines: &Value) -> Option<Self> {
         let lines: InvoiceLines = serde_json::from_value(invoice_lines.clone()).ok()?;
         let items = lines.lines.into_iter().map(|line| line.price).collect();
-        Some(Self { items, others: lines.others })
+        (!lines.unpaid).then_some(Self { items, others: lines.others })
     }
 
     fn has(&self, price: &String) -> bool {

@@ -45,6 +45,18 @@ fn what_is_the_same_is_no_change() {
 }
 
 #[test]
+fn no_access_is_given_since_the_first_that_says_so() {
+    let said = |status: &[(i64, &str)]| {
+        let entry = |(at, status): &(i64, &str)| entry(&format!("e{at}"), *at, &subscription(status, *at, json!({})));
+        no_access_since(&changes(&status.iter().map(entry).collect::<Vec<_>>()))
+    };
+    assert_eq!(said(&[(20, "active"), (30, "unpaid"), (40, "unpaid"), (50, "canceled")]), Some(30));
+    assert_eq!(said(&[(20, "unpaid"), (30, "active"), (40, "paused"), (50, "unpaid")]), Some(40));
+    assert_eq!((said(&[(20, "unpaid"), (30, "past_due")]), said(&[])), (None, None));
+    assert_eq!(said(&[(30, "paused")]), Some(30));
+}
+
+#[test]
 fn what_ended_stays_so() {
     let entries = [
         Entry { deleted: true, ..entry("a", 30, &subscription("canceled", 1, json!({}))) },

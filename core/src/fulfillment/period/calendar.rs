@@ -5,8 +5,9 @@ use serde::Deserialize;
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// An interval, as the server keeps one.
+/// An interval, as the server keeps one; read from what it sends of it, in hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Interval {
     /// Months, of whichever length.
     pub months: i64,
@@ -16,7 +17,24 @@ pub struct Interval {
     pub micros: i64,
 }
 
+impl TryFrom<String> for Interval {
+    type Error = &'static str;
+
+    fn try_from(sent: String) -> Result<Self, Self::Error> {
+        Self::of_sent(&sent).ok_or("it is not what interval_send makes")
+    }
+}
+
 impl Interval {
+    fn of_sent(sent: &str) -> Option<Self> {
+        let bytes = hex::decode(sent).ok()?;
+        let (micros, rest) = bytes.split_first_chunk()?;
+        let (days, rest) = rest.split_first_chunk()?;
+        let (months, []) = rest.split_first_chunk()? else { return None };
+        let (days, months) = (i32::from_be_bytes(*days).into(), i32::from_be_bytes(*months).into());
+        Some(Self { months, days, micros: i64::from_be_bytes(*micros) })
+    }
+
     /// Stripe's: `month` and how many.
     #[must_use]
     pub fn of_price(interval: &str, count: i64) -> Option<Self> {
@@ -100,6 +118,17 @@ mod tests {
         assert_eq!(Interval::of_price("year", 2), Some(Interval { months: 24, ..Interval::default() }));
         assert_eq!(Interval::of_price("week", 2), Some(Interval { days: 14, ..Interval::default() }));
         assert_eq!((Interval::of_price("month", 0), Interval::of_price("blue", 1)), (None, None));
+    }
+
+    #[test]
+    fn an_interval_is_read_as_it_was_sent() {
+        let read = |sent: &str| serde_json::from_value::<Interval>(sent.into()).ok();
+        // 1 year 2 months -3 days 00:00:04
+        let sent = "00000000003d0900fffffffd0000000e";
+        assert_eq!(read(sent), Some(Interval { months: 14, days: -3, micros: 4 * SECOND }));
+        for other in ["", "1 year", &sent[2..], &format!("{sent}00")] {
+            assert_eq!(read(other), None, "{other}");
+        }
     }
 
     proptest! {

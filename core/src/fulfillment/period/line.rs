@@ -122,8 +122,19 @@ impl Charge {
     /// contains it.
     #[must_use]
     pub fn may_be_credited_by(&self, credit: &Charge) -> bool {
-        let same_item = self.item.is_none() || credit.item.is_none() || self.item == credit.item;
-        same_item && self.price == credit.price && self.start <= credit.start && self.end >= credit.end
+        self.is_of(credit.item.as_deref()) && self.price == credit.price && self.contains(credit)
+    }
+
+    /// Whether it may be of an item.
+    #[must_use]
+    pub fn is_of(&self, item: Option<&str>) -> bool {
+        self.item.is_none() || item.is_none() || self.item.as_deref() == item
+    }
+
+    /// Whether its time contains that of another one.
+    #[must_use]
+    pub fn contains(&self, other: &Charge) -> bool {
+        self.start <= other.start && self.end >= other.end
     }
 }
 

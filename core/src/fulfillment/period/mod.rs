@@ -5,6 +5,7 @@
 
 pub mod calendar;
 pub mod change;
+pub mod covered;
 pub mod credited;
 pub mod lapse;
 pub mod line;

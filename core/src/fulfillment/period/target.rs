@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::calendar::{Interval, micros};
+use super::covered::{Covered, covered};
 use super::credited::{Credit, Invoice, credited};
 use super::line::{CatalogPrice, Charge, Kind, charges};
 use crate::fulfillment::credits::taken_back;
@@ -62,12 +63,23 @@ impl PaidInvoice {
     }
 }
 
+/// An invoice that is not paid, and so gives nothing; but what it charges may be credited.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct UnpaidInvoice {
+    /// `in_…`.
+    pub id: String,
+    /// What it is for.
+    pub lines: InvoiceLines,
+}
+
 /// All that decides what a subscription's invoices give.
 #[derive(Debug, Clone, Copy)]
 pub struct Paid<'a> {
     /// The paid invoices.
     pub invoices: &'a [PaidInvoice],
-    /// What their prices promised.
+    /// Those that are not paid.
+    pub unpaid: &'a [UnpaidInvoice],
+    /// What the prices of the paid ones promised.
     pub promises: &'a [Promise],
     /// What the catalog knows.
     pub catalog: &'a BTreeMap<String, CatalogPrice>,
@@ -145,9 +157,15 @@ const MOST_PARTS: i64 = 24 * 366 + 1;
 #[must_use]
 pub fn targets(paid: &Paid) -> Targets {
     let all: Vec<Vec<Charge>> = paid.invoices.iter().map(|invoice| charges(&invoice.lines.lines)).collect();
+    let unpaid: Vec<Vec<Charge>> = paid.unpaid.iter().map(|invoice| charges(&invoice.lines.lines)).collect();
     let with_charges = paid.invoices.iter().zip(&all);
-    let with_charges = with_charges.map(|(of, charges)| Invoice { id: &of.id, paid_at: of.money.paid_at, charges });
-    let credited = credited(&with_charges.collect::<Vec<_>>());
+    let with_charges =
+        with_charges.map(|(of, charges)| Invoice { id: &of.id, paid_at: Some(of.money.paid_at), charges });
+    let unpaid = paid.unpaid.iter().zip(&unpaid);
+    let unpaid = unpaid.map(|(of, charges)| Invoice { id: &of.id, paid_at: None, charges });
+    let with_charges: Vec<Invoice> = with_charges.chain(unpaid).collect();
+    let credited = credited(&with_charges);
+    let covered = covered(&with_charges, &credited);
     let mut targets = Targets::default();
     let mut drafts: Vec<Draft> = Vec::new();
     for (place, (invoice, charges)) in paid.invoices.iter().zip(&all).enumerate() {
@@ -156,7 +174,8 @@ pub fn targets(paid: &Paid) -> Targets {
             let Some(promise) = paid.promises.iter().find(of) else { continue };
             let Some((source, credits)) = promise.benefit_source.as_ref().zip(promise.credits) else { continue };
             let credits_of = credited.get(&(place, number)).map_or(&[][..], Vec::as_slice);
-            let given = Given { paid, all: &all, place, charge, promise, source, credits, credited: credits_of };
+            let (all, covered) = (&all[..], covered[place]);
+            let given = Given { paid, all, place, charge, promise, source, credits, credited: credits_of, covered };
             given.add_to(&mut targets, &mut drafts);
         }
         if invoice.lines.has_more {
@@ -191,6 +210,7 @@ struct Given<'a> {
     source: &'a str,
     credits: i64,
     credited: &'a [Credit],
+    covered: Covered,
 }
 
 impl Given<'_> {
@@ -282,7 +302,8 @@ impl Given<'_> {
     fn draft(&self, name: &str, part: &Part) -> Draft {
         let money = &self.invoice().money;
         let total = self.credits.checked_mul(self.charge.quantity);
-        let amount = total.map(|total| part.share(total, part.start, part.end));
+        let in_full = total.map(|total| part.share(total, part.start, part.end));
+        let amount = in_full.map(|amount| self.covered.paid_part(amount, self.charge));
         let given = amount.unwrap_or(0);
         let starts_at = part.due.map_or(money.paid_at, |due| due.max(money.paid_at));
         let of_period = self.promise.until_period_end.then_some(part.end);
@@ -294,6 +315,7 @@ impl Given<'_> {
             due: part.due,
             amount,
             given,
+            withheld: in_full.unwrap_or(0) - given,
             credited: self.credited(part, given),
             returned: 0,
             starts_at,
@@ -311,9 +333,10 @@ impl Given<'_> {
         }
         let share =
             |(&(from, to), quantity): (&(i64, i64), &i64)| part.share(self.credits.saturating_mul(*quantity), from, to);
-        let credited = times.iter().map(share).fold(0_i64, i64::saturating_add);
+        let credited = self.covered.paid_part(times.iter().map(share).fold(0_i64, i64::saturating_add), self.charge);
+        let paid_for = self.covered.paid_part(self.credits, self.charge);
         let used = |(&(from, _), quantity): (&(i64, i64), &i64)| {
-            i128::from(self.credits.saturating_mul(*quantity)) * i128::from((from - part.start).max(0))
+            i128::from(paid_for.saturating_mul(*quantity)) * i128::from((from - part.start).max(0))
         };
         let used: i128 = times.iter().map(used).fold(0, i128::saturating_add);
         let all = times.values().fold(0_i64, |sum, quantity| sum.saturating_add(*quantity)) >= self.charge.quantity;
@@ -329,6 +352,8 @@ struct Draft {
     due: Option<i64>,
     amount: Option<i64>,
     given: i64,
+    /// How many are not given because nobody paid for them.
+    withheld: i64,
     credited: i64,
     returned: i64,
     starts_at: i64,
@@ -380,16 +405,26 @@ impl Draft {
         if let Some(reason) = money.unclear_loss() {
             return because(FulfillmentState::NeedsReview, reason);
         }
+        let withheld = (self.withheld > 0).then(|| {
+            let (withheld, all) = (self.withheld, self.withheld.saturating_add(self.given));
+            format!(
+                "{withheld} of {all} credits are not given: the invoice credits time that was not paid instead of money"
+            )
+        });
         if self.given == 0 {
-            return because(FulfillmentState::Skipped, "its share comes to no credit");
-        }
-        if taken == 0 {
-            return FulfillmentDecision::applied();
+            let reason = withheld.unwrap_or_else(|| "its share comes to no credit".to_owned());
+            return because(FulfillmentState::Skipped, &reason);
         }
         let of_credit = (self.credited > 0).then(|| "time of it was credited".to_owned());
         let why: Vec<String> = of_credit.into_iter().chain(money.part_returned()).collect();
+        let returned =
+            (taken > 0).then(|| format!("{taken} of {} credits were taken back: {}", self.given, why.join(", ")));
+        let reasons: Vec<String> = withheld.into_iter().chain(returned).collect();
+        if reasons.is_empty() {
+            return FulfillmentDecision::applied();
+        }
         let state = if taken == self.given { FulfillmentState::Reversed } else { FulfillmentState::Applied };
-        because(state, &format!("{taken} of {} credits were taken back: {}", self.given, why.join(", ")))
+        because(state, &reasons.join("; "))
     }
 }
 

@@ -236,22 +236,27 @@ impl<'a> Group<'a> {
             .or_else(|| self.charges.iter().find_map(|(charge, _)| charge.invoice.clone()))
     }
 
-    /// The lines of a subscription's paid invoice; `None` without a snapshot of the paid invoice. These lines do not change, so the
-    /// newest snapshot with all lines counts, then those that were fetched apart from it, else the newest with some.
+    /// The lines of a subscription's invoice once it is finalized, by the snapshots of the paid invoice if there is one. These lines
+    /// do not change, so the newest snapshot with all lines counts, then those that were fetched apart from it, else the newest with
+    /// some.
     pub(super) fn invoice_lines(&self) -> Option<InvoiceLines> {
         let (newest, history) = self.invoices.first()?;
         newest.subscription.as_ref()?;
-        let told = history.facts.iter().rev().filter_map(|fact| match &fact.object {
-            PaymentObject::Invoice(invoice) if invoice.state == MoneyState::Succeeded => Some(&invoice.lines),
+        let invoices = history.facts.iter().rev().filter_map(|fact| match &fact.object {
+            PaymentObject::Invoice(invoice) => Some(invoice),
             _ => None,
         });
-        let told: Vec<&InvoiceLines> = told.collect();
+        let (paid, unpaid): (Vec<_>, Vec<_>) = invoices.partition(|invoice| invoice.state == MoneyState::Succeeded);
+        let is_unpaid = paid.is_empty();
+        let told = if is_unpaid { unpaid } else { paid };
+        let told: Vec<&InvoiceLines> = told.into_iter().map(|invoice| &invoice.lines).collect();
         let tells = || told.iter().filter(|lines| !lines.is_empty());
         let all = tells().find(|lines| !lines.has_more).copied();
-        let some = tells().next().or(told.first()).copied()?;
+        let some = tells().next().or(told.first()).copied().filter(|lines| !(is_unpaid && lines.is_empty()))?;
         let fetched = self.fetched_lines.iter().filter(|(fetched, _)| fetched.invoice == newest.id);
         let fetched = fetched.map(|(fetched, _)| *fetched).find(|fetched| some.has_more && fetched.completes(some));
-        Some(all.or(fetched.map(|fetched| &fetched.lines)).unwrap_or(some).clone())
+        let lines = all.or(fetched.map(|fetched| &fetched.lines)).unwrap_or(some).clone();
+        Some(InvoiceLines { unpaid: is_unpaid, ..lines })
     }
 
     pub(super) fn description(&self) -> Option<String> {

@@ -92,7 +92,7 @@ pub struct Invoice {
     /// The attempt to collect it that the event is about, if it failed or waits for the payer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attempt: Option<Attempt>,
-    /// What it is for, once it is paid: what credits are counted from.
+    /// What it is for, once it is finalized: what credits are counted from.
     #[serde(skip_serializing_if = "InvoiceLines::is_empty", default)]
     pub lines: InvoiceLines,
 }
@@ -229,7 +229,7 @@ impl Invoice {
             // An upgrade's invoice can have nothing but prorations; then the largest of them is what was bought.
             .max_by_key(|line| (!line.is_proration(), line.amount, std::cmp::Reverse(&line.id)));
         let (price, product) = chosen.map_or((None, None), Line::price_and_product);
-        let is_counted = state == MoneyState::Succeeded && subscription.is_some();
+        let is_counted = state != MoneyState::None && subscription.is_some();
         let lines = if is_counted { invoice_line::read(lines) } else { InvoiceLines::default() };
         let (paid_at, finalized_at) = raw.status_transitions.map_or((None, None), |at| (at.paid_at, at.finalized_at));
         Ok(Self {

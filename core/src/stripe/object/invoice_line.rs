@@ -43,7 +43,7 @@ pub struct InvoiceLine {
     pub metered: bool,
 }
 
-/// The lines that one snapshot of a paid invoice tells.
+/// The lines that one snapshot of an invoice tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvoiceLines {
     /// Those of subscription items.
@@ -54,6 +54,9 @@ pub struct InvoiceLines {
     /// Whether the invoice has more than are told.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub has_more: bool,
+    /// Whether no snapshot says that the invoice is paid: it gives nothing, but paid invoices may credit what it charges.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub unpaid: bool,
 }
 
 impl InvoiceLines {
@@ -319,7 +322,7 @@ pub(super) fn read(lines: List<Line>) -> InvoiceLines {
     let mut others: Vec<String> = others.iter().filter_map(|line| line.price_and_product().0).collect();
     others.sort();
     others.dedup();
-    InvoiceLines { lines, others, has_more }
+    InvoiceLines { lines, others, has_more, unpaid: false }
 }
 
 #[cfg(test)]

@@ -62,12 +62,24 @@ fn promise(invoice: &PaidInvoice, price: &str) -> Promise {
 
 /// What the invoices give at a time, each price as `of` says.
 fn at(now: i64, invoices: &[PaidInvoice], of: impl Fn(Promise) -> Promise, ended_at: Option<i64>) -> Targets {
+    beside(&[], now, invoices, of, ended_at)
+}
+
+/// The same beside some that are not paid.
+fn beside(
+    unpaid: &[UnpaidInvoice],
+    now: i64,
+    invoices: &[PaidInvoice],
+    of: impl Fn(Promise) -> Promise,
+    ended_at: Option<i64>,
+) -> Targets {
     let prices = ["month", "other", "year"];
     let promises: Vec<Promise> = invoices.iter().flat_map(|one| prices.map(|price| of(promise(one, price)))).collect();
     let catalog = BTreeMap::new();
     let (ended_at, now) = (ended_at.map(|at| at * SECOND), now * SECOND);
     let has_benefits = false;
-    targets(&Paid { invoices, promises: &promises, catalog: &catalog, ended_at, trial_end: None, has_benefits, now })
+    let (promises, catalog) = (&promises, &catalog);
+    targets(&Paid { invoices, unpaid, promises, catalog, ended_at, trial_end: None, has_benefits, now })
 }
 
 fn given(targets: &Targets) -> Vec<(i64, i64)> {
@@ -119,6 +131,7 @@ fn a_trial_gives_only_if_it_is_said_and_what_is_free_gives() {
         let promises = [promise(&invoices[0], "month")];
         let paid = Paid {
             invoices: &invoices,
+            unpaid: &[],
             promises: &promises,
             catalog: &catalog,
             ended_at: None,
@@ -275,8 +288,16 @@ fn what_has_more_lines_says_so() {
     let untold = |has_benefits| {
         let (invoices, catalog) = ([paid.clone()], BTreeMap::new());
         let [ended_at, trial_end] = [None; 2];
-        let paid =
-            Paid { invoices: &invoices, promises: &[], catalog: &catalog, ended_at, trial_end, has_benefits, now: 0 };
+        let paid = Paid {
+            invoices: &invoices,
+            unpaid: &[],
+            promises: &[],
+            catalog: &catalog,
+            ended_at,
+            trial_end,
+            has_benefits,
+            now: 0,
+        };
         super::targets(&paid).notes.len()
     };
     assert_eq!((untold(true), untold(false)), (1, 0));
@@ -425,3 +446,4 @@ proptest! {
 }
 
 mod credits;
+mod unpaid;
