@@ -178,6 +178,10 @@ fn what_nobody_can_hold_is_recorded_once() {
         ..known(Some(100), 0)
     };
     assert_eq!(without(&[same]), Changes::default());
+    // Nothing is granted without a holder, also where nobody objects.
+    let targets = Targets { grants: vec![target(Some(100), 0)], ..Targets::default() };
+    let before = Before { source: "subscription:sub_a", known: &[], holders: &[], is_revoke_only: false };
+    assert_eq!(changes(&before, &[invoice(None)], &targets, |_, _| None).records[0].granted, None);
     let too_many = granted(target(None, 0), &[]);
     assert_eq!(too_many.records[0].sqlstate.as_deref(), Some("22003"));
     assert_eq!(too_many.records[0].decision.reason.as_deref(), Some("so many of month give more than can be written"));
