@@ -80,3 +80,38 @@ fn an_end_is_told_once_an_event_told_it() {
     let end = &of_subscription("sub_1", Some(&over), &[by_event, because])[0];
     assert_eq!((end.happens_at, end.reason.as_deref()), (Some(140), Some("payment_failed")));
 }
+
+#[test]
+fn a_notice_says_all_that_a_worker_needs() {
+    let of = |known: Option<&SubscriptionSnapshot>, entry: Entry| of_subscription("sub_1", known, &[entry]);
+    let about = |kind: &str, source: &str, happens_at: i64| Notice {
+        kind: kind.into(),
+        source: source.into(),
+        about: "sub_1".into(),
+        stripe_customer_id: Some("cus_1".into()),
+        stripe_subscription_id: Some("sub_1".into()),
+        happens_at: Some(happens_at),
+        ..Notice::default()
+    };
+    let in_trial = known(json!({"status": "trialing", "trial_end": 900}));
+    let announcing = Entry { announces_trial_end: true, ..told("evt_1", 150, "trialing", Some(900)) };
+    assert_eq!(of(Some(&in_trial), announcing), [about(TRIAL_WILL_END, "subscription:sub_1:900", 900)]);
+    let over = of(Some(&known(json!({"status": "canceled"}))), told("evt_1", 150, "canceled", None));
+    assert_eq!(over, [about(SUBSCRIPTION_ENDED, "subscription:sub_1", 150)]);
+    let renewal = Renewal {
+        at: 900,
+        customer: None,
+        amount_due: Some(1500),
+        currency: Some("usd".into()),
+        next_attempt_at: Some(4500),
+    };
+    let upcoming = Entry { renewal: Some(renewal), ..Entry::default() };
+    let renews = Notice {
+        amount_due: Some(1500),
+        currency: Some("usd".into()),
+        next_attempt_at: Some(4500),
+        ..about(RENEWAL_UPCOMING, "subscription:sub_1:900", 900)
+    };
+    // The announcement names nobody, so the subscription says whose it is.
+    assert_eq!(of(Some(&known(json!({}))), upcoming), [renews]);
+}

@@ -80,6 +80,23 @@ fn a_session_joins_it_without_loss() {
 }
 
 #[test]
+fn what_arrived_by_the_row_stands_and_what_had_not_is_told_by_stripe() {
+    let session = r#"{"id": "cs", "object": "checkout.session", "mode": "payment", "status": "complete",
+        "payment_status": "paid", "amount_total": 2500, "currency": "eur", "payment_intent": "pi"}"#;
+    let of = |status: &str| {
+        let row = AdoptedPayment { status: status.into(), ..row() };
+        let payment = folded(row, &[told(ObjectKind::CheckoutSession, 60, session)]);
+        (payment.amount, payment.currency)
+    };
+    for arrived in ["succeeded", "partially_refunded", "refunded"] {
+        assert_eq!(of(arrived), (Some(2000), Some("usd".into())), "{arrived}");
+    }
+    for waiting in ["pending", "failed"] {
+        assert_eq!(of(waiting), (Some(2500), Some("eur".into())), "{waiting}");
+    }
+}
+
+#[test]
 fn a_dispute_takes_its_part_and_an_invoice_stays_one() {
     let dispute = r#"{"id": "dp", "object": "dispute", "status": "lost", "amount": 700, "currency": "usd", "charge": "ch",
         "payment_intent": "pi", "created": 70, "reason": "fraudulent"}"#;

@@ -16,6 +16,7 @@ mod lives;
 mod make;
 mod mapping;
 mod mirror;
+mod notices;
 mod refunds;
 mod reviews;
 mod shapes_catalog;

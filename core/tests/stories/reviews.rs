@@ -1,7 +1,7 @@
 //! What a person is asked about a payment.
 
 use payments_core::payment::fact::Fact;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::make::{
     charge, credit_note, dispute, folded, fraud_warning, intent, invoice, permutations, refund, say, with,
@@ -62,7 +62,9 @@ fn a_warning_asks_a_person_until_the_money_is_back_or_disputed() {
     let with_one = |more: Fact| asked(&[warned.to_vec(), vec![more]].concat()).len();
     let [reason] = asked(&warned).try_into().unwrap();
     assert!(reason.starts_with("the card's issuer warns that ch_1 may be fraud (made_with_stolen_card)"), "{reason}");
-    assert_eq!(folded(&warned).reviews.unwrap().rows[0].amount_due, Some(2000));
+    let reviews = folded(&warned).reviews.unwrap();
+    assert_eq!((reviews.rows[0].amount_due, reviews.rows[0].source.as_str()), (Some(2000), "fraud_warning:issfr_1"));
+    assert_eq!(reviews.about, ["fraud_warning:issfr_1"]);
     assert_eq!(with_one(say("refund.created", 600, &refund("re_1", 500, "succeeded"))), 1);
     assert_eq!(with_one(say("refund.created", 600, &refund("re_1", 2000, "failed"))), 1);
     assert_eq!(with_one(say("refund.created", 600, &refund("re_1", 2000, "succeeded"))), 0);
@@ -72,4 +74,67 @@ fn a_warning_asks_a_person_until_the_money_is_back_or_disputed() {
     assert_eq!(with_one(say("charge.dispute.created", 600, &other)), 1);
     let over = with(fraud_warning(), json!({"actionable": false}));
     assert_eq!(asked(&[say("radar.early_fraud_warning.created", 560, &over)]).len(), 0);
+}
+
+#[test]
+fn a_credit_note_says_which_way_the_money_went() {
+    let asked = |more: Value| {
+        let note = say("credit_note.created", 550, &credit_note(more));
+        let rows = folded(&[say("invoice.paid", 201, &invoice(json!({}))), note]).reviews.unwrap().rows;
+        let [row] = rows.try_into().unwrap();
+        assert_eq!(row.amount_due, Some(500));
+        row.reason
+    };
+    let outside = asked(json!({"customer_balance_transaction": null, "out_of_band_amount": 500}));
+    assert!(outside.contains("credit note cn_1 returned 500 usd outside of Stripe (order_change): "), "{outside}");
+    let both = asked(json!({"out_of_band_amount": 200, "reason": null}));
+    assert!(both.contains("returned 300 usd to the customer's balance and 200 usd outside of Stripe: "), "{both}");
+}
+
+#[test]
+fn a_warning_is_about_its_own_charge_where_that_is_known() {
+    let warned = |more: Value| say("radar.early_fraud_warning.created", 560, &with(fraud_warning(), more));
+    let asked = |facts: &[Fact]| {
+        let [row] = folded(facts).reviews.unwrap().rows.try_into().unwrap();
+        (row.item, row.amount_due, row.currency)
+    };
+    let about = |item: &str, amount| (item.to_owned(), Some(amount), Some("usd".to_owned()));
+    let paid = say("payment_intent.succeeded", 110, &intent(json!({"amount": 1700, "amount_received": 1700})));
+    let charged = say("charge.succeeded", 110, &charge(json!({})));
+    assert_eq!(asked(&[paid.clone(), charged, warned(json!({}))]), about("ch_1", 2000));
+    assert_eq!(asked(&[paid.clone(), warned(json!({}))]), about("ch_1", 1700));
+    assert_eq!(asked(&[paid, warned(json!({"charge": null}))]), about("pi_1", 1700));
+}
+
+#[test]
+fn money_of_another_charge_of_the_payment_settles_no_warning() {
+    let charges = [
+        say("charge.succeeded", 110, &charge(json!({}))),
+        say("charge.succeeded", 120, &charge(json!({"id": "ch_2", "amount": 1000, "amount_captured": 1000}))),
+        say("radar.early_fraud_warning.created", 560, &fraud_warning()),
+    ];
+    let with_refund = |charge: Value, amount: i64| {
+        let refund = with(refund("re_1", amount, "succeeded"), json!({"charge": charge}));
+        asked(&[charges.to_vec(), vec![say("refund.created", 600, &refund)]].concat()).len()
+    };
+    assert_eq!(with_refund(json!("ch_1"), 2000), 0);
+    assert_eq!(with_refund(json!("ch_1"), 1000), 1);
+    assert_eq!(with_refund(json!("ch_2"), 1000), 1);
+    assert_eq!(with_refund(json!(null), 2000), 0);
+    // Of a charge of nothing, nothing went back.
+    let nothing = say("charge.succeeded", 110, &charge(json!({"amount": 0, "amount_captured": 0})));
+    assert_eq!(asked(&[nothing, charges[2].clone()]).len(), 1);
+}
+
+#[test]
+fn what_names_no_charge_settles_a_warning_of_the_payment() {
+    let paid = say("payment_intent.succeeded", 110, &intent(json!({})));
+    let warned = |more: Value| say("radar.early_fraud_warning.created", 560, &with(fraud_warning(), more));
+    let nameless = with(dispute("du_1", "needs_response"), json!({"charge": null}));
+    assert_eq!(asked(&[paid.clone(), warned(json!({})), say("charge.dispute.created", 600, &nameless)]).len(), 0);
+    let named = say("charge.dispute.created", 600, &dispute("du_1", "needs_response"));
+    assert_eq!(asked(&[paid.clone(), warned(json!({"charge": null})), named]).len(), 0);
+    // All of the payment went back, though its charge is not known.
+    let back = say("refund.created", 600, &refund("re_1", 2000, "succeeded"));
+    assert_eq!(asked(&[paid, warned(json!({})), back]).len(), 0);
 }

@@ -214,3 +214,6 @@ fn withheld(source: &str, known: &Known, holder: &Subject) -> Write {
     let entries = vec![Entry { delta, reason, source: of, repeat, expires_at: None }];
     Write { subject: holder.clone(), entries, source, item: known.item.clone(), record: None, lot: None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -446,4 +446,5 @@ proptest! {
 }
 
 mod credits;
+mod notes;
 mod unpaid;
