@@ -6,7 +6,7 @@ use super::Row;
 use super::open_sessions::SessionKind;
 use crate::pg::statement::{query, text};
 
-query!(ID_IS_TAKEN, "session_id", "id_is_taken");
+query!(ID_IS_TAKEN, "session_request_id", "id_is_taken");
 
 /// Refuses an id that a request of another kind has. Of its own kind the primary key refuses it.
 pub(super) fn is_free(row: &Row, kind: SessionKind) -> Result<(), Refusal> {
