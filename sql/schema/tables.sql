@@ -336,7 +336,7 @@ begin
         and type <> 'refund' and type <> 'dispute';
   end if;
 
-  -- no_access_since: since when its status gives no access, if it gives none now, by all events of it.
+  -- no_access_since: since when its status gives no access any more, by all events of it.
   if to_regclass('payments.subscriptions') is null then
     create table payments.subscriptions (
       id uuid primary key default gen_random_uuid(),

@@ -77,11 +77,12 @@ pub fn changes(entries: &[Entry]) -> Vec<Change> {
     changes
 }
 
-/// Since when a subscription gives no access, if its last change says so: what it was before that does not matter, nor how many events
-/// said so since.
+/// Since when a subscription gives no access any more, if its last change says so: what it was before that does not matter, nor how
+/// many events said so since. An incomplete one may still begin, when its first invoice is paid.
 #[must_use]
 pub fn no_access_since(changes: &[Change]) -> Option<i64> {
-    let without = changes.iter().rev().take_while(|change| never_grants(&change.status));
+    let without =
+        changes.iter().rev().take_while(|change| never_grants(&change.status) && change.status != "incomplete");
     without.last().map(|change| change.changed_at)
 }
 

@@ -54,6 +54,8 @@ fn no_access_is_given_since_the_first_that_says_so() {
     assert_eq!(said(&[(20, "unpaid"), (30, "active"), (40, "paused"), (50, "unpaid")]), Some(40));
     assert_eq!((said(&[(20, "unpaid"), (30, "past_due")]), said(&[])), (None, None));
     assert_eq!(said(&[(30, "paused")]), Some(30));
+    assert_eq!(said(&[(20, "incomplete")]), None);
+    assert_eq!(said(&[(20, "incomplete"), (30, "incomplete_expired")]), Some(30));
 }
 
 #[test]
