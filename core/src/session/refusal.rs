@@ -155,10 +155,9 @@ impl Refusal {
     #[must_use]
     pub fn sqlstate(&self) -> &'static str {
         match self {
-            Self::SecondSubscription { .. } => "23505",
+            Self::SecondSubscription { .. } | Self::IdTaken(_) => "23505",
             Self::Isolation | Self::IsolationOfTrial => "25001",
             Self::TooManyOpen { .. } => "54000",
-            Self::IdTaken(_) => "23505",
             Self::NotYours(_)
             | Self::Anonymous
             | Self::Unregistered(_)

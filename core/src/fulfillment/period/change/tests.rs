@@ -192,7 +192,7 @@ fn what_nobody_can_hold_is_recorded_once() {
         amount_reversed: None,
         ..known(None, 0)
     };
-    assert!(granted(target(None, 0), &[same.clone()]).records.is_empty());
+    assert!(granted(target(None, 0), std::slice::from_ref(&same)).records.is_empty());
     let other_error = Known { sqlstate: Some("42501".into()), ..same };
     assert_eq!(granted(target(None, 0), &[other_error]).records.len(), 1);
 }
