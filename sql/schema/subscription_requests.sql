@@ -94,6 +94,23 @@ begin
 end
 $$;
 
+-- Whether so many of a price cost nothing, by the catalog or in a trial, and give credits (Gives of core/src/session/free.rs).
+create function payments.gives_for_nothing(environment text, price text, quantity bigint, in_trial boolean) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select (in_trial and b.trials)
+           or (p.unit ~ '^[0-9]+(\.[0-9]+)?$' and p.unit::numeric * quantity < 0.5)
+      from (select 1) one
+      left join lateral (
+        select o.stripe_product_id, coalesce(o.unit_amount_decimal, o.unit_amount::text) as unit
+          from payments.prices o where o.stripe_price_id = $2 and o.environment = $1) p on true
+      join lateral (
+        select g.trials from payments.benefits g
+         where g.environment = $1 and g.key is null and coalesce(g.stripe_price_id, g.stripe_product_id) = any (array[$2, p.stripe_product_id])
+         order by g.stripe_price_id is null limit 1) b on true), false)
+$$;
+
 -- What to send for a request. pending_if_incomplete goes with items and proration_behavior, and not with cancel_at_period_end. Source:
 -- https://docs.stripe.com/billing/subscriptions/pending-updates-reference, https://docs.stripe.com/api/subscriptions/update.
 create function payments.subscription_params(asked payments.subscription_request) returns jsonb
@@ -101,6 +118,10 @@ create function payments.subscription_params(asked payments.subscription_request
 as $$
 declare
   now_there record;
+  is_tried boolean := exists (
+    select from payments.subscriptions s
+     where s.stripe_subscription_id = asked.stripe_subscription_id and s.environment = asked.environment
+       and (s.status = 'trialing' or s.trial_end > now()));
 begin
   if asked.action = 'cancel' then
     return jsonb_build_object('cancel_at_period_end', true);
@@ -113,16 +134,28 @@ begin
            and s.cancel_at is not null and not s.cancel_at_period_end)
       then jsonb_build_object('cancel_at', '') else jsonb_build_object('cancel_at_period_end', false) end;
   end if;
-  select i.quantity, coalesce(p.raw #>> '{recurring,usage_type}' = 'metered', false) as metered into now_there
+  select i.stripe_price_id as present_price, p.stripe_product_id as product, coalesce(asked.quantity, i.quantity) as quantity,
+         -- The present price goes with the quantity, for that was judged: the subscription may be at another, of which no event told
+         -- yet. Stripe takes no price that is not sold any more.
+         coalesce(asked.stripe_price_id, case when p.active then p.stripe_price_id end) as price,
+         coalesce(p.raw #>> '{recurring,usage_type}' = 'metered', false) as metered into now_there
     from (select) one
     left join payments.subscription_items i
       on i.stripe_subscription_item_id = asked.stripe_subscription_item_id and i.environment = asked.environment
-    left join payments.prices p on p.stripe_price_id = asked.stripe_price_id and p.environment = asked.environment;
+    left join payments.prices p
+      on p.stripe_price_id = coalesce(asked.stripe_price_id, i.stripe_price_id) and p.environment = asked.environment;
   return jsonb_build_object(
     -- Stripe takes 1 for a quantity that is not said beside a new price.
     'items', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-       'id', asked.stripe_subscription_item_id, 'price', asked.stripe_price_id,
-       'quantity', case when not now_there.metered then coalesce(asked.quantity, now_there.quantity) end))),
+       'id', asked.stripe_subscription_item_id, 'price', now_there.price,
+       'quantity', case
+         when now_there.metered then null
+         -- The guard judged what the mirror said when it was asked for.
+         when asked.created_by is not null
+          and payments.gives_for_nothing(asked.environment, coalesce(asked.stripe_price_id, now_there.present_price), now_there.quantity,
+                                         is_tried)
+           then least(now_there.quantity, current_setting('payments.max_free_quantity')::bigint)
+         else now_there.quantity end))),
     'proration_behavior', 'always_invoice',
     'payment_behavior', 'pending_if_incomplete');
 end

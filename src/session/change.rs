@@ -1,7 +1,7 @@
 //! The guard of `payments.subscription_requests`: a caller asks to cancel, resume or change a subscription that he may bill for.
 
 use payments_core::session::Refusal;
-use payments_core::session::change::{Change, Offered, Subscribed};
+use payments_core::session::change::{Change, OfPrice, Offered, Subscribed};
 use pgrx::prelude::*;
 use serde::Deserialize;
 
@@ -12,6 +12,7 @@ use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
 use crate::pg::transaction;
 use crate::precondition::require_live_approval;
+use crate::settings::max_free_quantity;
 
 query!(FIND_SUBSCRIPTION, "session_change", "find_subscription_to_change");
 
@@ -50,6 +51,9 @@ struct Known {
     #[serde(flatten)]
     subscribed: Subscribed,
     offered: Vec<Offered>,
+    gives: Vec<OfPrice>,
+    /// Whether the defaults of the price to change to give a trial.
+    offers_trial: bool,
     /// Whether the caller used the key before.
     repeated: bool,
 }
@@ -101,7 +105,12 @@ fn admit(caller: &Caller, asked: &Change, row: &mut Row) -> Result<(), Error> {
     if known.repeated {
         return Ok(());
     }
-    row.set("stripe_subscription_item_id", asked.item(&known.subscribed, &known.offered)?);
+    let item = asked.item(&known.subscribed, &known.offered)?;
+    if let (Some(item), Caller::User(_)) = (item, caller) {
+        let (of, most) = ((item, &known.subscribed), max_free_quantity());
+        asked.is_within_free_quantity(of, &known.gives, known.offers_trial, most)?;
+    }
+    row.set("stripe_subscription_item_id", item.map(|item| item.id.clone()));
     definer::write(SearchPath::Pinned, || {
         open_sessions::take_turns(caller);
         open_sessions::has_room(caller, open_sessions::SessionKind::Change)

@@ -57,6 +57,17 @@ pub enum Refusal {
         /// Whether the catalog says that it recurs.
         recurring: bool,
     },
+    /// More than a caller may have of a price that gives credits and costs him nothing.
+    FreeQuantity {
+        /// Which price.
+        price: String,
+        /// How many were asked for.
+        quantity: u64,
+        /// How many a caller may have.
+        most: u64,
+        /// Whether it costs nothing only because it begins with a trial.
+        in_trial: bool,
+    },
     /// What is not an absolute URL.
     Url {
         /// Which column.
@@ -187,6 +198,7 @@ impl Refusal {
             Self::SecondSubscription { .. } => "subject has a subscription of this product".to_owned(),
             Self::PriceMode { recurring: true, .. } => "a recurring price needs mode subscription".to_owned(),
             Self::PriceMode { recurring: false, .. } => "a subscription needs a recurring price".to_owned(),
+            Self::FreeQuantity { .. } => "so many may not be had for nothing".to_owned(),
             Self::Url { column, .. } => format!("{column} must be an absolute http or https url"),
             Self::Email(_) => "customer_email is not an e-mail address".to_owned(),
             Self::Json(column) => format!("{column} cannot be read"),
@@ -253,6 +265,10 @@ impl Refusal {
             }
             Self::PriceMode { price, recurring: true } => format!("Price {price} recurs."),
             Self::PriceMode { price, recurring: false } => format!("Price {price} does not recur."),
+            Self::FreeQuantity { price, quantity, most, in_trial } => {
+                let why = if *in_trial { "has a trial that gives credits" } else { "costs nothing and gives credits" };
+                format!("Price {} {why}: {quantity} of it, payments.max_free_quantity allows {most}.", short(price))
+            }
             Self::Url { given, .. } => {
                 format!("{:?} has another scheme, no host, a user name or blanks, or is too long.", short(given))
             }
@@ -344,6 +360,9 @@ impl Refusal {
                  payments.allow_second_subscription a subject may have several."
             }
             Self::PriceMode { .. } => "Use the mode that fits the price, or a price that fits the mode.",
+            Self::FreeQuantity { .. } => {
+                "Ask for fewer. A backend may ask for any quantity, and a superuser sets payments.max_free_quantity."
+            }
             Self::Url { .. } => "Pass a URL such as https://app.example.com/paid.",
             Self::Email(_) => "Pass an address, or null.",
             Self::Json(_) => "Write large numbers as strings, and nest less.",

@@ -6,7 +6,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-type Params = Map<String, Value>;
+/// Parameters, as Stripe names them.
+pub type Params = Map<String, Value>;
 
 /// From this version on `ui_mode` has other words.
 /// <https://docs.stripe.com/changelog/dahlia/2026-03-25/updates-available-checkout-session-ui-modes>
@@ -99,7 +100,7 @@ fn said(request: &CheckoutRequest) -> Params {
     }
     remove(&mut params, &OFFERS);
     let mut offers = prices.iter().map(|price| {
-        let own = of_price(request, price);
+        let own = of_price(&request.defaults, price);
         OFFERS.map(|offer| own.get(offer).cloned())
     });
     if let Some(first) = offers.next()
@@ -115,8 +116,8 @@ fn said(request: &CheckoutRequest) -> Params {
 }
 
 /// What is said of one line item: the environment's defaults, where its price has no others.
-fn of_price(request: &CheckoutRequest, price: &PriceDefaults) -> Params {
-    let mut params = request.defaults.clone();
+fn of_price(defaults: &Params, price: &PriceDefaults) -> Params {
+    let mut params = defaults.clone();
     if OFFERS.iter().any(|offer| price.params.contains_key(*offer)) {
         remove(&mut params, &OFFERS);
     }
@@ -124,14 +125,20 @@ fn of_price(request: &CheckoutRequest, price: &PriceDefaults) -> Params {
     params
 }
 
-/// What the subscription is like. Its trial is as long as the shortest of the recurring line items, and there is none where one of them
+/// How long the trial of a subscription is: as long as the shortest of the recurring line items, and there is none where one of them
 /// has none.
-fn set_subscription(params: &mut Params, request: &CheckoutRequest) {
+#[must_use]
+pub fn trial_days<'a>(defaults: &Params, prices: impl IntoIterator<Item = &'a PriceDefaults>) -> Option<i64> {
     let days = |price: &PriceDefaults| {
-        of_price(request, price).get("subscription_data").and_then(|data| data.get("trial_period_days")?.as_i64())
+        of_price(defaults, price).get("subscription_data").and_then(|data| data.get("trial_period_days")?.as_i64())
     };
-    let recurring = request.prices.iter().filter(|price| price.recurring != Some(false));
-    let shortest = recurring.map(days).min().flatten().filter(|_| request.may_have_trial);
+    let recurring = prices.into_iter().filter(|price| price.recurring != Some(false));
+    recurring.map(days).min().flatten()
+}
+
+/// What the subscription is like.
+fn set_subscription(params: &mut Params, request: &CheckoutRequest) {
+    let shortest = trial_days(&request.defaults, &request.prices).filter(|_| request.may_have_trial);
     let Some(Value::Object(data)) = params.get_mut("subscription_data") else { return };
     match shortest {
         Some(days) => {

@@ -7,7 +7,7 @@ mod merge;
 mod words;
 
 pub use check::{DefaultsRefusal, check};
-pub use merge::{CheckoutRequest, PriceDefaults, is_version, merge};
+pub use merge::{CheckoutRequest, Params, PriceDefaults, is_version, merge, trial_days};
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,8 @@ fn all() -> Vec<Refusal> {
         Refusal::SecondSubscription { subject_type: text(), subject_id: text(), subscription: text(), status: text() },
         Refusal::PriceMode { price: text(), recurring: true },
         Refusal::PriceMode { price: text(), recurring: false },
+        Refusal::FreeQuantity { price: text(), quantity: 2, most: 1, in_trial: false },
+        Refusal::FreeQuantity { price: text(), quantity: 2, most: 1, in_trial: true },
         Refusal::Url { column: "success_url", given: text() },
         Refusal::Email(text()),
         Refusal::Json("metadata"),
