@@ -37,7 +37,7 @@ select pg_catalog.json_build_object(
                 limit 1) b on true))::pg_catalog.text;
 
 -- living_subscription: a subscription of a subject that has one of these prices or products and has not ended, or might
--- still begin. One that is paused has no period that could be paid for.
+-- still begin. One that is paused has no period that could be paid for. An item that does not say its product is of its price's.
 -- $1 environment text, $2 subject_type text, $3 subject_id text, $4 price ids text[], $5 product ids text[]
 select pg_catalog.json_build_object('subscription', s.stripe_subscription_id, 'status', s.status)::pg_catalog.text
   from payments.subscriptions s
@@ -48,6 +48,10 @@ select pg_catalog.json_build_object('subscription', s.stripe_subscription_id, 's
      select from payments.subscription_items i
       where i.stripe_subscription_id operator(pg_catalog.=) s.stripe_subscription_id
         and (i.environment operator(pg_catalog.=) s.environment) is true
-        and (i.stripe_price_id operator(pg_catalog.=) any ($4) or i.stripe_product_id operator(pg_catalog.=) any ($5)))
+        and (i.stripe_price_id operator(pg_catalog.=) any ($4) or i.stripe_product_id operator(pg_catalog.=) any ($5)
+             or i.stripe_product_id is null and exists (
+               select from payments.prices p
+                where p.stripe_price_id operator(pg_catalog.=) i.stripe_price_id and (p.environment operator(pg_catalog.=) s.environment) is true
+                  and p.stripe_product_id operator(pg_catalog.=) any ($5))))
  order by s.stripe_subscription_id
  limit 1;

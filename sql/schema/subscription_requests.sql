@@ -78,8 +78,11 @@ as $$ select payments.insert_subscription_request($1, $2, $3, $4, $5, $6) $$;
    once, and changes nothing before that is paid. The same key and the same request by the same caller returns the first row. What
    becomes of the subscription is told by Stripe's events alone.
 
-   Raises 22023 (a bad argument), 42501 (nobody is signed in, or not the caller's subscription), 55000 (live is not approved, the
-   subscription has ended, or Stripe cannot change it so), PT409 (the key was used for another request). */
+   A trial does not go on with another price, unless that is offered with one as long.
+
+   Raises 22023 (a bad argument, or more of what costs nothing than payments.max_free_quantity), 42501 (nobody is signed in, or not the
+   caller's subscription), 55000 (live is not approved, the subscription has ended or is paused, or Stripe cannot change it so), 23505
+   (the subject has another subscription of that product), PT409 (the key was used for another request). */
 create function payments.request_subscription_change(
   environment text, stripe_subscription_id text, action text, price text default null, quantity bigint default null,
   idempotency_key text default null
@@ -111,17 +114,23 @@ as $$
          order by g.stripe_price_id is null limit 1) b on true), false)
 $$;
 
--- What to send for a request. pending_if_incomplete goes with items and proration_behavior, and not with cancel_at_period_end. Source:
+-- How long a trial checkouts with a price have; null where there is none.
+create function payments.trial_days(environment text, price text) returns integer
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(payments.checkout_defaults_of($1, $2) #>> '{subscription_data,trial_period_days}',
+                  payments.checkout_defaults_of($1, null) #>> '{subscription_data,trial_period_days}')::integer
+$$;
+
+-- What to send for a request. pending_if_incomplete goes with items, proration_behavior and trial_end, and not with cancel_at_period_end. Source:
 -- https://docs.stripe.com/billing/subscriptions/pending-updates-reference, https://docs.stripe.com/api/subscriptions/update.
 create function payments.subscription_params(asked payments.subscription_request) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   now_there record;
-  is_tried boolean := exists (
-    select from payments.subscriptions s
-     where s.stripe_subscription_id = asked.stripe_subscription_id and s.environment = asked.environment
-       and (s.status = 'trialing' or s.trial_end > now()));
+  is_tried boolean;
+  ends_trial boolean;
 begin
   if asked.action = 'cancel' then
     return jsonb_build_object('cancel_at_period_end', true);
@@ -144,7 +153,15 @@ begin
       on i.stripe_subscription_item_id = asked.stripe_subscription_item_id and i.environment = asked.environment
     left join payments.prices p
       on p.stripe_price_id = coalesce(asked.stripe_price_id, i.stripe_price_id) and p.environment = asked.environment;
-  return jsonb_build_object(
+  -- A trial is one of its price. It goes on with another only if that is offered with a trial as long as what is left.
+  select coalesce(now_there.price is distinct from now_there.present_price and asked.stripe_price_id is not null
+                  and (s.trial_end <= now() + payments.trial_days(asked.environment, asked.stripe_price_id) * interval '1 day') is not true, false)
+    into ends_trial
+    from payments.subscriptions s
+   where s.stripe_subscription_id = asked.stripe_subscription_id and s.environment = asked.environment
+     and (s.status = 'trialing' or s.trial_end > now());
+  is_tried := found and not ends_trial;
+  return case when ends_trial then '{"trial_end": "now"}' else '{}' end::jsonb || jsonb_build_object(
     -- Stripe takes 1 for a quantity that is not said beside a new price.
     'items', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
        'id', asked.stripe_subscription_item_id, 'price', now_there.price,

@@ -138,14 +138,26 @@ fn tried(asked: &Checkout, prices: Vec<String>) -> Vec<String> {
     prices.into_iter().filter(gives).map(|price| price.defaults.price).collect()
 }
 
+/// A subscription that has not ended, or might still begin.
+#[derive(Deserialize)]
+pub(super) struct Living {
+    subscription: String,
+    status: String,
+}
+
+/// That a subject has a subscription of the product already.
+pub(super) fn second_subscription(subject_type: Option<&str>, subject_id: Option<&str>, living: &Living) -> Refusal {
+    Refusal::SecondSubscription {
+        subject_type: subject_type.unwrap_or_default().to_owned(),
+        subject_id: subject_id.unwrap_or_default().to_owned(),
+        subscription: living.subscription.clone(),
+        status: living.status.clone(),
+    }
+}
+
 /// Refuses to sell a subject what it subscribes to already. Sessions that are open do not count: who closed the page would have to wait
 /// a day to come back.
 pub(super) fn is_first_subscription(asked: &Checkout, prices: &[String]) -> Result<(), Refusal> {
-    #[derive(Deserialize)]
-    struct Living {
-        subscription: String,
-        status: String,
-    }
     let (Some(subject_type), Some(subject_id)) = (&asked.subject_type, &asked.subject_id) else { return Ok(()) };
     if asked.mode.as_deref() != Some("subscription") || allow_second_subscription() {
         return Ok(());
@@ -163,12 +175,7 @@ pub(super) fn is_first_subscription(asked: &Checkout, prices: &[String]) -> Resu
     let args =
         [text(environment), text(subject_type.as_str()), text(subject_id.as_str()), recurring.into(), products.into()];
     match LIVING_SUBSCRIPTION.read::<Living>(&args).pop() {
-        Some(Living { subscription, status }) => Err(Refusal::SecondSubscription {
-            subject_type: subject_type.clone(),
-            subject_id: subject_id.clone(),
-            subscription,
-            status,
-        }),
+        Some(living) => Err(second_subscription(Some(subject_type), Some(subject_id), &living)),
         None => Ok(()),
     }
 }

@@ -32,6 +32,9 @@ pub struct Subscribed {
     /// Whether its trial goes on.
     #[serde(default)]
     pub trialing: bool,
+    /// Whether its `pause_collection` is set.
+    #[serde(default)]
+    pub collection_paused: bool,
     /// Lower-case ISO code.
     pub currency: Option<String>,
     /// `charge_automatically` or `send_invoice`.
@@ -148,6 +151,10 @@ impl Change {
         if subscribed.collection_method.as_deref() == Some("send_invoice") {
             return Err(Refusal::InvoicesAreSent);
         }
+        // The invoice of the difference would be voided, or stay a draft.
+        if subscribed.collection_paused {
+            return Err(Refusal::CollectionPaused);
+        }
         let offered = match &self.stripe_price_id {
             Some(price) => Some(self.can_be_sold(price, subscribed, offered)?),
             None => None,
@@ -158,6 +165,16 @@ impl Change {
             return Err(Refusal::MeteredQuantity);
         }
         Ok(Some(item))
+    }
+
+    /// Whether an item would become another product than it is.
+    #[must_use]
+    pub fn is_for_another_product(&self, item: &Item, offered: &[Offered]) -> bool {
+        let here = offered.iter().find(|offered| self.environment.as_deref() == Some(offered.environment.as_str()));
+        let product = here.and_then(|here| here.product.as_ref());
+        self.stripe_price_id.is_some()
+            && self.stripe_price_id != item.price
+            && (product.is_none() || product != item.product.as_ref())
     }
 
     /// Whether what an item becomes is no more than a caller may have of what gives credits and costs him nothing. `offers_trial`: a
@@ -254,6 +271,7 @@ mod tests {
         Subscribed {
             status: "active".into(),
             trialing: false,
+            collection_paused: false,
             currency: Some("usd".into()),
             collection_method: Some("charge_automatically".into()),
             items: items.to_vec(),
@@ -326,6 +344,9 @@ mod tests {
         let sent = Subscribed { collection_method: Some("send_invoice".into()), ..with("active") };
         assert_eq!(chosen(&change(None, Some(2)), &sent, &[]), Err(Refusal::InvoicesAreSent));
         assert_eq!(chosen(&cancel, &sent, &[]), Ok(None));
+        let paused = Subscribed { collection_paused: true, ..with("active") };
+        assert_eq!(chosen(&change(None, Some(2)), &paused, &[]), Err(Refusal::CollectionPaused));
+        assert_eq!(chosen(&cancel, &paused, &[]), Ok(None));
     }
 
     #[test]
@@ -372,6 +393,23 @@ mod tests {
         assert_eq!(chosen(&change(Some("price_b"), Some(3)), &one, from_ref(&metered)), Err(Refusal::MeteredQuantity));
         assert_eq!(chosen(&change(Some("price_b"), None), &one, &[metered]), Ok(Some("si_1".into())));
         assert_eq!(chosen(&change(Some("price_b"), Some(3)), &one, &[offered("prod_a")]), Ok(Some("si_1".into())));
+    }
+
+    #[test]
+    fn another_price_of_the_product_is_no_other_product() {
+        let of = |price: Option<&str>, product: Option<&str>, present: &Item| {
+            let offered = [
+                Offered { environment: "live".into(), ..offered("prod_live") },
+                Offered { product: product.map(ToOwned::to_owned), ..offered("") },
+            ];
+            change(price, Some(1)).is_for_another_product(present, &offered)
+        };
+        let present = item("si_1", "price_a", "prod_a");
+        assert!(of(Some("price_b"), Some("prod_b"), &present));
+        assert!(!of(Some("price_b"), Some("prod_a"), &present));
+        assert!(!of(Some("price_a"), Some("prod_b"), &present) && !of(None, None, &present));
+        let unknown = Item { product: None, ..present };
+        assert!(of(Some("price_b"), None, &unknown) && of(Some("price_b"), Some("prod_a"), &unknown));
     }
 
     #[test]

@@ -144,6 +144,8 @@ pub enum Refusal {
     SubscriptionEnded(String),
     /// The first invoice of the subscription is not paid.
     SubscriptionIncomplete,
+    /// The subscription's invoices are not collected for the time being.
+    CollectionPaused,
     /// The subscription's invoices are sent to the customer, who pays them later.
     InvoicesAreSent,
     /// No subscription has this id.
@@ -172,7 +174,10 @@ impl Refusal {
             | Self::Unregistered(_)
             | Self::NotOwned { .. }
             | Self::SubscriptionNotOwned(_) => "42501",
-            Self::SubscriptionEnded(_) | Self::SubscriptionIncomplete | Self::InvoicesAreSent => "55000",
+            Self::SubscriptionEnded(_)
+            | Self::SubscriptionIncomplete
+            | Self::InvoicesAreSent
+            | Self::CollectionPaused => "55000",
             _ => "22023",
         }
     }
@@ -226,6 +231,7 @@ impl Refusal {
             Self::ItemUnclear(_) => "which item of the subscription is to change is not clear".to_owned(),
             Self::SubscriptionEnded(_) => "subscription has ended".to_owned(),
             Self::SubscriptionIncomplete => "subscription is not paid yet".to_owned(),
+            Self::CollectionPaused => "subscription's payments are paused".to_owned(),
             Self::InvoicesAreSent => "subscription is paid by invoices that are sent".to_owned(),
             Self::SubscriptionUnknown(_) => "subscription is not known".to_owned(),
             Self::SubscriptionNotOwned(_) => "caller may not bill for this subscription".to_owned(),
@@ -323,6 +329,9 @@ impl Refusal {
             }
             Self::SubscriptionEnded(status) => format!("Its status is {status}."),
             Self::SubscriptionIncomplete => "Its status is incomplete.".to_owned(),
+            Self::CollectionPaused => {
+                "Its pause_collection is set, so that the change would not be paid for.".to_owned()
+            }
             Self::InvoicesAreSent => {
                 "Its collection_method is send_invoice, for which Stripe has no pending updates.".to_owned()
             }
@@ -393,6 +402,7 @@ impl Refusal {
             }
             Self::SubscriptionEnded(_) => "Subscribe anew with payments.create_checkout_session().",
             Self::SubscriptionIncomplete => "Pay its first invoice, or subscribe anew.",
+            Self::CollectionPaused => "Have its collection resumed at Stripe, and ask again when its event has come.",
             Self::InvoicesAreSent => {
                 "Change it at Stripe, or open the portal with payments.create_customer_portal_session()."
             }

@@ -112,8 +112,31 @@ trials() { # trials SUBJECT: whether the subject gets two
   is_true "select count(*) <> 1 from payments.checkout_sessions where subject_id = '$1' and request #> '{params,subscription_data,trial_period_days}' is not null"
 }
 attack "a subject gets two trials at once" trials racer
+lost() { # lost SUBJECT: whether the subject gets another trial once the answer to the first request was lost
+  local i
+  for i in 1 2; do
+    q -c "insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+          values (md5('$1 $i')::uuid, 'test', 'subscription', 'user', '$1', '[{\"price\": \"price_m\"}]', 'https://a.example', 'https://a.example')" \
+      -c "do \$\$ begin perform payments.stripe_request(md5('$1 $i')::uuid), payments.record_stripe_error(md5('$1 $i')::uuid, 'no answer'); end \$\$"
+  done
+  is_true "select count(*) > 1 from payments.checkout_sessions where subject_id = '$1' and request #> '{params,subscription_data,trial_period_days}' is not null"
+}
+attack "a subject gets two trials, as the answer to the first was lost" lost loser
+carries() { # carries KEY: whether the trial of one plan goes on with a dearer one
+  by "$mallory" -c "$ask, 'sub_m', 'change', 'price_dear', idempotency_key => '$1')" > /dev/null
+  is_true "select r #>> '{params,trial_end}' is distinct from 'now' from payments.subscription_requests s, payments.stripe_request(s.id) r where s.idempotency_key = '$1'"
+}
+q -c "do \$\$ begin perform payments.set_checkout_defaults('test', null); end \$\$" \
+  -c "update payments.subscriptions set status = 'trialing', trial_end = now() + interval '9 days' where stripe_subscription_id = 'sub_m'" \
+  -c "insert into payments.prices (environment, stripe_price_id, stripe_product_id, active, type, currency, unit_amount)
+      values ('test', 'price_dear', 'prod_dear', true, 'recurring', 'usd', 99900)"
+attack "the trial of a cheap plan goes on with a dear one" carries one
+q -c "create or replace function payments.trial_days(environment text, price text) returns integer language sql as 'select 730'"
+control "every price is offered with a trial" carries two
+q -c "do \$\$ begin perform payments.set_checkout_defaults('test', '{\"subscription_data\": {\"trial_period_days\": 30}}'); end \$\$"
 q -c "create or replace function payments.may_have_trial(session payments.checkout_session) returns boolean language sql as 'select true'"
 control "nothing asks whether there was a trial" trials another
+control "nothing asks whether one may still be had" lost winner
 
 q -c "alter table payments.subscription_requests disable trigger payments_guard" \
   -c "create policy open on payments.subscription_requests using (true) with check (true)"

@@ -4,12 +4,17 @@
 select payments.metadata_prefix();
 show payments.max_free_quantity;
 insert into payments.prices (environment, stripe_price_id, stripe_product_id, type, unit_amount, unit_amount_decimal)
-values ('test', 'price_free', 'prod_free', 'recurring', 0, '0'), ('test', 'price_gift', 'prod_gift', 'one_time', 0, null),
-       ('test', 'price_bare', 'prod_bare', 'one_time', 0, '0'), ('test', 'price_plan', 'prod_plan', 'recurring', 500, '500'),
-       ('test', 'price_year', 'prod_plan', 'recurring', 5000, '5000'), ('test', 'price_dust', 'prod_dust', 'one_time', null, '0.001'),
-       ('test', 'price_addon', 'prod_addon', 'recurring', 500, '500'), ('test', 'price_once', 'prod_plan', 'one_time', 500, '500');
+values ('test', 'price_free', 'prod_free', 'recurring', 0, '0'),
+       ('test', 'price_gift', 'prod_gift', 'one_time', 0, null),
+       ('test', 'price_bare', 'prod_bare', 'one_time', 0, '0'),
+       ('test', 'price_plan', 'prod_plan', 'recurring', 500, '500'),
+       ('test', 'price_year', 'prod_plan', 'recurring', 5000, '5000'),
+       ('test', 'price_dust', 'prod_dust', 'one_time', null, '0.001'),
+       ('test', 'price_addon', 'prod_addon', 'recurring', 500, '500'),
+       ('test', 'price_once', 'prod_plan', 'one_time', 500, '500');
 select payments.set_credit_benefit('test', 'prod_free', 100), payments.set_credit_benefit('test', 'price_gift', 10),
-       payments.set_credit_benefit('test', 'price_dust', 1), payments.set_entitlement_benefit('test', 'price_bare', 'hat'),
+       payments.set_credit_benefit('test', 'price_dust', 1),
+       payments.set_entitlement_benefit('test', 'price_bare', 'hat'),
        payments.set_credit_benefit('test', 'prod_plan', 1000, trials => true),
        payments.set_credit_benefit('test', 'price_year', 1000),
        payments.set_credit_benefit('test', 'price_new', 1000, trials => true);
@@ -42,7 +47,8 @@ set local role authenticated;
 set local request.jwt.claims = '{"sub": "ada", "role": "authenticated"}';
 select payments.create_checkout_session('test', 'payment', '[{"price": "price_gift", "quantity": 2}]',
                                         'https://a.example/paid', 'https://a.example/cart', 'user', 'ada');
--- All lines of a price together; what is rounded down to nothing costs nothing. What costs, or gives no credits, is not counted.
+-- All lines of a price together; what is rounded down to nothing costs nothing. What costs, or gives no credits, is not
+-- counted.
 select m, i, asks(m, i)
   from (values ('payment', 'price_gift 1'), ('payment', 'price_gift 1, price_gift 1'),
                ('payment', 'price_once 5, price_gift 7'), ('payment', 'price_bare 9'), ('payment', 'price_once 999999'),
@@ -66,6 +72,9 @@ set local role authenticated;
 set local request.jwt.claims = '{"sub": "ada", "role": "authenticated"}';
 select i, asks('payment', i) from unnest('{price_gift 3,price_gift 4}'::text[]) i;
 set payments.max_free_quantity = 9;
+reset role;
+set local payments.max_free_quantity = 100;
+select detail, fix from payments.doctor() where check_name = 'settings' and detail ~ 'max_free_quantity';
 rollback;
 
 -- A trial costs nothing either. One that gives no credits, or that the subject can't have, is not counted.
@@ -133,8 +142,8 @@ set local role project_admin;
 select changes('sub_free', null, 50) as of_a_backend;
 rollback;
 
--- Two changes, each of which may be, are no more together: of what is asked before the first is known, the price is sent as it was
--- judged, and what the mirror says when it is sent is judged again.
+-- Two changes, each of which may be, are no more together: of what is asked before the first is known, the price is
+-- sent as it was judged, and what the mirror says when it is sent is judged again.
 begin;
 insert into payments.subscriptions (environment, stripe_subscription_id, status, subject_type, subject_id, trial_end)
 select 'test', s, case when s = 'sub_trial' then 'trialing' else 'active' end, 'user', 'ada',
