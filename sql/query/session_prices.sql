@@ -26,7 +26,7 @@ select pg_catalog.json_build_object(
                     'recurring', case when p.id is not null then coalesce(p.type operator(pg_catalog.=) 'recurring', p.recurring_interval is not null) end,
                     'params', payments.checkout_defaults_of($1, n.price),
                     'in_trials', coalesce(b.trials, false)))
-             from pg_catalog.unnest($2::pg_catalog.text[]) as n (price)
+             from (select pg_catalog.unnest($2::pg_catalog.text[]) as price) n
              left join payments.prices p
                on p.stripe_price_id operator(pg_catalog.=) n.price and (p.environment operator(pg_catalog.=) $1) is true
              left join lateral (
@@ -44,14 +44,14 @@ select pg_catalog.json_build_object('subscription', s.stripe_subscription_id, 's
  where (s.environment operator(pg_catalog.=) $1) is true
    and s.subject_type operator(pg_catalog.=) $2 and s.subject_id operator(pg_catalog.=) $3
    and s.status operator(pg_catalog.=) any (array['incomplete', 'trialing', 'active', 'past_due', 'unpaid'])
-   and exists (
-     select from payments.subscription_items i
+   -- Not EXISTS, for which the planner would read all items.
+   and (
+     select pg_catalog.bool_or(i.stripe_price_id operator(pg_catalog.=) any ($4)
+                               or coalesce(i.stripe_product_id, p.stripe_product_id) operator(pg_catalog.=) any ($5))
+       from payments.subscription_items i
+       left join payments.prices p
+         on p.stripe_price_id operator(pg_catalog.=) i.stripe_price_id and (p.environment operator(pg_catalog.=) s.environment) is true
       where i.stripe_subscription_id operator(pg_catalog.=) s.stripe_subscription_id
-        and (i.environment operator(pg_catalog.=) s.environment) is true
-        and (i.stripe_price_id operator(pg_catalog.=) any ($4) or i.stripe_product_id operator(pg_catalog.=) any ($5)
-             or i.stripe_product_id is null and exists (
-               select from payments.prices p
-                where p.stripe_price_id operator(pg_catalog.=) i.stripe_price_id and (p.environment operator(pg_catalog.=) s.environment) is true
-                  and p.stripe_product_id operator(pg_catalog.=) any ($5))))
+        and (i.environment operator(pg_catalog.=) s.environment) is true)
  order by s.stripe_subscription_id
  limit 1;

@@ -387,6 +387,18 @@ impl Refusal {
             Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
             Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
             Self::NotOwned { .. } | Self::SubscriptionNotOwned(_) => "Ask as someone who may bill for it.",
+            Self::TooManyOpen { kind: "subscription change", .. } => "Wait until the first of them is a day old.",
+            Self::TooManyOpen { kind: "customer portal", .. } => "Use the one that was opened last, or wait.",
+            Self::TooManyOpen { .. } => {
+                "Go on with one of them (the same idempotency key gives it again), or wait until some have ended."
+            }
+            _ => self.hint_of_change(),
+        }
+    }
+
+    /// The same, of a request to change a subscription.
+    fn hint_of_change(&self) -> &'static str {
+        match self {
             Self::StripeId(_) => "Pass the id as Stripe writes it.",
             Self::Action(_) => "Pass 'cancel', 'resume' or 'change'.",
             Self::ChangeOnly => "Leave them out, or pass 'change'.",
@@ -407,11 +419,7 @@ impl Refusal {
                 "Change it at Stripe, or open the portal with payments.create_customer_portal_session()."
             }
             Self::SubscriptionUnknown(_) => "Sync it with payments.sync_stripe_objects(), or wait for its first event.",
-            Self::TooManyOpen { kind: "subscription change", .. } => "Wait until the first of them is a day old.",
-            Self::TooManyOpen { kind: "customer portal", .. } => "Use the one that was opened last, or wait.",
-            Self::TooManyOpen { .. } => {
-                "Go on with one of them (the same idempotency key gives it again), or wait until some have ended."
-            }
+            _ => "",
         }
     }
 }

@@ -74,7 +74,8 @@ select i, asks('payment', i) from unnest('{price_gift 3,price_gift 4}'::text[]) 
 set payments.max_free_quantity = 9;
 reset role;
 set local payments.max_free_quantity = 100;
-select detail, fix from payments.doctor() where check_name = 'settings' and detail ~ 'max_free_quantity';
+select folded(detail) as detail, fix from payments.doctor()
+ where check_name = 'settings' and detail ~ 'max_free_quantity';
 rollback;
 
 -- A trial costs nothing either. One that gives no credits, or that the subject can't have, is not counted.
