@@ -1486,7 +1486,8 @@ as $$
     ('session_replication_role', '^(replica|local)$', 'triggers do not fire: nothing is guarded or given', 'origin'),
     ('row_security', '^off$', 'the extension takes every session for the restore of a dump', 'on'),
     ('event_triggers', '^off$', 'TRUNCATE, TRIGGER and REFERENCES stay with whoever is granted them', 'on'),
-    ('payments.signature_tolerance', '^([7-9]\d\d|6\d[1-9]|6[1-9]0|\d{4,})$', 'a recorded webhook can be posted again for longer than ten minutes', '300')
+    ('payments.signature_tolerance', '^([7-9]\d\d|6\d[1-9]|6[1-9]0|\d{4,})$', 'a recorded webhook can be posted again for longer than ten minutes', '300'),
+    ('payments.max_free_quantity', '^\d{3,}$', 'callers may ask for hundreds of units of what costs nothing and gives credits', '1')
 $$;
 
 -- A fix counts from the next session on, where it is no SET.
@@ -5430,30 +5431,38 @@ begin
 end
 $$;
 
+-- Whether a subject had a trial: a subscription of its own with one, or a completed session that asked for one.
+create function payments.had_trial(environment text, subject_type text, subject_id text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+      select from payments.subscriptions s
+       where s.environment = $1 and s.subject_type = $2 and s.subject_id = $3
+         and (s.trial_start is not null or s.trial_end is not null or s.status = 'trialing'))
+    or exists (
+      select from payments.checkout_sessions s
+       where s.environment = $1 and s.subject_type = $2 and s.subject_id = $3
+         and s.status = 'completed' and s.request #> '{params,subscription_data,trial_period_days}' is not null)
+$$;
+
 -- Whether a session's subject never had a trial and is not about to have one. Another session counts while its page can be paid: a day after
 -- its request was made (Stripe keeps a session open that long, and forgets an idempotency key then), a month where Stripe may recover it;
--- and for good once it is completed. One that failed offers nothing.
+-- and for good once it is completed. One that failed counts as long: Stripe may have made it, though its answer never came. What is said in
+-- a transaction that can't write is remembered nowhere, and nobody would count its trial.
 create function payments.may_have_trial(session payments.checkout_session) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if session.subject_id is null then
+  if session.subject_id is null or current_setting('transaction_read_only') = 'on' then
     return false;
   end if;
-  if current_setting('transaction_read_only') = 'off' then
-    perform payments.lock_trials(session.environment, session.subject_type, session.subject_id);
-  end if;
-  return not exists (
-      select from payments.subscriptions s
-       where s.environment = session.environment and s.subject_type = session.subject_type and s.subject_id = session.subject_id
-         and (s.trial_start is not null or s.trial_end is not null or s.status = 'trialing'))
+  perform payments.lock_trials(session.environment, session.subject_type, session.subject_id);
+  return not payments.had_trial(session.environment, session.subject_type, session.subject_id)
     and not exists (
       select from payments.checkout_sessions s
        where s.environment = session.environment and s.subject_type = session.subject_type and s.subject_id = session.subject_id
          and s.id <> session.id and s.request #> '{params,subscription_data,trial_period_days}' is not null
          and case s.status
-               when 'completed' then true
-               when 'failed' then false
                when 'expired' then s.request #> '{params,after_expiration,recovery,enabled}' = 'true' and s.updated_at > now() - interval '31 days'
                else s.updated_at > now() - interval '25 hours' end);
 end
@@ -5924,8 +5933,11 @@ as $$ select payments.insert_subscription_request($1, $2, $3, $4, $5, $6) $$;
    once, and changes nothing before that is paid. The same key and the same request by the same caller returns the first row. What
    becomes of the subscription is told by Stripe's events alone.
 
-   Raises 22023 (a bad argument), 42501 (nobody is signed in, or not the caller's subscription), 55000 (live is not approved, the
-   subscription has ended, or Stripe cannot change it so), PT409 (the key was used for another request). */
+   A trial does not go on with another price, unless that is offered with one as long.
+
+   Raises 22023 (a bad argument, or more of what costs nothing than payments.max_free_quantity), 42501 (nobody is signed in, or not the
+   caller's subscription), 55000 (live is not approved, the subscription has ended or is paused, or Stripe cannot change it so), 23505
+   (the subject has another subscription of that product), PT409 (the key was used for another request). */
 create function payments.request_subscription_change(
   environment text, stripe_subscription_id text, action text, price text default null, quantity bigint default null,
   idempotency_key text default null
@@ -5940,13 +5952,40 @@ begin
 end
 $$;
 
--- What to send for a request. pending_if_incomplete goes with items and proration_behavior, and not with cancel_at_period_end. Source:
+-- Whether so many of a price cost nothing, by the catalog or in a trial, and give credits (Gives of core/src/session/free.rs).
+create function payments.gives_for_nothing(environment text, price text, quantity bigint, in_trial boolean) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select (in_trial and b.trials)
+           or (p.unit ~ '^[0-9]+(\.[0-9]+)?$' and p.unit::numeric * quantity < 0.5)
+      from (select 1) one
+      left join lateral (
+        select o.stripe_product_id, coalesce(o.unit_amount_decimal, o.unit_amount::text) as unit
+          from payments.prices o where o.stripe_price_id = $2 and o.environment = $1) p on true
+      join lateral (
+        select g.trials from payments.benefits g
+         where g.environment = $1 and g.key is null and coalesce(g.stripe_price_id, g.stripe_product_id) = any (array[$2, p.stripe_product_id])
+         order by g.stripe_price_id is null limit 1) b on true), false)
+$$;
+
+-- How long a trial checkouts with a price have; null where there is none.
+create function payments.trial_days(environment text, price text) returns integer
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(payments.checkout_defaults_of($1, $2) #>> '{subscription_data,trial_period_days}',
+                  payments.checkout_defaults_of($1, null) #>> '{subscription_data,trial_period_days}')::integer
+$$;
+
+-- What to send for a request. pending_if_incomplete goes with items, proration_behavior and trial_end, and not with cancel_at_period_end. Source:
 -- https://docs.stripe.com/billing/subscriptions/pending-updates-reference, https://docs.stripe.com/api/subscriptions/update.
 create function payments.subscription_params(asked payments.subscription_request) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   now_there record;
+  is_tried boolean;
+  ends_trial boolean;
 begin
   if asked.action = 'cancel' then
     return jsonb_build_object('cancel_at_period_end', true);
@@ -5960,7 +5999,8 @@ begin
       then jsonb_build_object('cancel_at', '') else jsonb_build_object('cancel_at_period_end', false) end;
   end if;
   -- The quantity that goes on: of a change that Stripe took and no event has told yet, what that change said.
-  select coalesce((
+  select i.stripe_price_id as present_price, p.stripe_product_id as product,
+         coalesce(asked.quantity, (
            select (r.request #>> '{params,items,0,quantity}')::bigint
              from payments.subscription_requests r
             where r.stripe_subscription_id = asked.stripe_subscription_id and r.environment = asked.environment
@@ -5968,16 +6008,35 @@ begin
               and r.status = 'completed' and not r.pending_update and r.updated_at > i.updated_at
             order by r.created_at desc, r.id desc
             limit 1), i.quantity) as quantity,
+         -- The present price goes with the quantity, for that was judged: the subscription may be at another, of which no event told
+         -- yet. Stripe takes no price that is not sold any more.
+         coalesce(asked.stripe_price_id, case when p.active then p.stripe_price_id end) as price,
          coalesce(p.raw #>> '{recurring,usage_type}' = 'metered', false) as metered into now_there
     from (select) one
     left join payments.subscription_items i
       on i.stripe_subscription_item_id = asked.stripe_subscription_item_id and i.environment = asked.environment
-    left join payments.prices p on p.stripe_price_id = asked.stripe_price_id and p.environment = asked.environment;
-  return jsonb_build_object(
+    left join payments.prices p
+      on p.stripe_price_id = coalesce(asked.stripe_price_id, i.stripe_price_id) and p.environment = asked.environment;
+  -- A trial is one of its price. It goes on with another only if that is offered with a trial as long as what is left.
+  select coalesce(now_there.price is distinct from now_there.present_price and asked.stripe_price_id is not null
+                  and (s.trial_end <= now() + payments.trial_days(asked.environment, asked.stripe_price_id) * interval '1 day') is not true, false)
+    into ends_trial
+    from payments.subscriptions s
+   where s.stripe_subscription_id = asked.stripe_subscription_id and s.environment = asked.environment
+     and (s.status = 'trialing' or s.trial_end > now());
+  is_tried := found and not ends_trial;
+  return case when ends_trial then '{"trial_end": "now"}' else '{}' end::jsonb || jsonb_build_object(
     -- Stripe takes 1 for a quantity that is not said beside a new price.
     'items', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-       'id', asked.stripe_subscription_item_id, 'price', asked.stripe_price_id,
-       'quantity', case when not now_there.metered then coalesce(asked.quantity, now_there.quantity) end))),
+       'id', asked.stripe_subscription_item_id, 'price', now_there.price,
+       'quantity', case
+         when now_there.metered then null
+         -- The guard judged what the mirror said when it was asked for.
+         when asked.created_by is not null
+          and payments.gives_for_nothing(asked.environment, coalesce(asked.stripe_price_id, now_there.present_price), now_there.quantity,
+                                         is_tried)
+           then least(now_there.quantity, current_setting('payments.max_free_quantity')::bigint)
+         else now_there.quantity end))),
     'proration_behavior', 'always_invoice',
     'payment_behavior', 'pending_if_incomplete');
 end
@@ -6396,8 +6455,9 @@ $$;
    (for the header Stripe-Version) and params, nested as Stripe's API names them. The same session gives the same request, so that it may
    be sent again under its key: what was said first is kept with the row, whatever becomes of the subject's customer, of checkout defaults
    or of a setting meanwhile.
-   (Where nothing can be written, on a standby, it is said and not kept.) Stripe takes 50 keys of metadata: the keys that link
-   back go first, of the row's own as many as there is room for, in the order of their names; the others stay in the row.
+   (Where nothing can be written, on a standby, it is said and not kept, and without a trial: nobody would count that.) Stripe takes 50 keys
+   of metadata: the keys that link back go first, of the row's own as many as there is room for, in the order of their names; the others
+   stay in the row.
 
    Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
    customer), 25001 (a trial, under another isolation level than read committed), 22023 (payments.stripe_version). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */

@@ -16,6 +16,7 @@ static PERIOD_GRACE: GucSetting<i32> = GucSetting::<i32>::new(3 * 86_400);
 static NOTIFY_SESSIONS: GucSetting<bool> = GucSetting::<bool>::new(true);
 static MAX_OPEN_SESSIONS: GucSetting<i32> = GucSetting::<i32>::new(100);
 static STRIPE_VERSION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"2026-10-28.endive"));
+static MAX_FREE_QUANTITY: GucSetting<i32> = GucSetting::<i32>::new(1);
 static ALLOW_SECOND_SUBSCRIPTION: GucSetting<bool> = GucSetting::<bool>::new(false);
 
 /// Defines them; called once, when the library is loaded.
@@ -98,6 +99,16 @@ fn define_checkout() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"payments.max_free_quantity",
+        c"How many a caller may ask for of a price that costs him nothing, or begins with a trial, and gives credits.",
+        c"Backends may ask for any quantity.",
+        &MAX_FREE_QUANTITY,
+        1,
+        999_999,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
 }
 
 /// Stripe's version: setting `payments.stripe_version`. It goes into a header, so that it may hold nothing else.
@@ -120,6 +131,11 @@ fn stripe_version() -> String {
 /// Whether a subject may have several subscriptions of one product.
 pub(crate) fn allow_second_subscription() -> bool {
     ALLOW_SECOND_SUBSCRIPTION.get()
+}
+
+/// How many of a price that costs nothing and gives credits a caller may ask for.
+pub(crate) fn max_free_quantity() -> u64 {
+    u64::try_from(MAX_FREE_QUANTITY.get()).unwrap_or(1)
 }
 
 /// The prefix of the metadata keys that we write: setting `payments.metadata_prefix`, `payments_` by default.

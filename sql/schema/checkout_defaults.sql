@@ -96,30 +96,38 @@ begin
 end
 $$;
 
+-- Whether a subject had a trial: a subscription of its own with one, or a completed session that asked for one.
+create function payments.had_trial(environment text, subject_type text, subject_id text) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+      select from payments.subscriptions s
+       where s.environment = $1 and s.subject_type = $2 and s.subject_id = $3
+         and (s.trial_start is not null or s.trial_end is not null or s.status = 'trialing'))
+    or exists (
+      select from payments.checkout_sessions s
+       where s.environment = $1 and s.subject_type = $2 and s.subject_id = $3
+         and s.status = 'completed' and s.request #> '{params,subscription_data,trial_period_days}' is not null)
+$$;
+
 -- Whether a session's subject never had a trial and is not about to have one. Another session counts while its page can be paid: a day after
 -- its request was made (Stripe keeps a session open that long, and forgets an idempotency key then), a month where Stripe may recover it;
--- and for good once it is completed. One that failed offers nothing.
+-- and for good once it is completed. One that failed counts as long: Stripe may have made it, though its answer never came. What is said in
+-- a transaction that can't write is remembered nowhere, and nobody would count its trial.
 create function payments.may_have_trial(session payments.checkout_session) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if session.subject_id is null then
+  if session.subject_id is null or current_setting('transaction_read_only') = 'on' then
     return false;
   end if;
-  if current_setting('transaction_read_only') = 'off' then
-    perform payments.lock_trials(session.environment, session.subject_type, session.subject_id);
-  end if;
-  return not exists (
-      select from payments.subscriptions s
-       where s.environment = session.environment and s.subject_type = session.subject_type and s.subject_id = session.subject_id
-         and (s.trial_start is not null or s.trial_end is not null or s.status = 'trialing'))
+  perform payments.lock_trials(session.environment, session.subject_type, session.subject_id);
+  return not payments.had_trial(session.environment, session.subject_type, session.subject_id)
     and not exists (
       select from payments.checkout_sessions s
        where s.environment = session.environment and s.subject_type = session.subject_type and s.subject_id = session.subject_id
          and s.id <> session.id and s.request #> '{params,subscription_data,trial_period_days}' is not null
          and case s.status
-               when 'completed' then true
-               when 'failed' then false
                when 'expired' then s.request #> '{params,after_expiration,recovery,enabled}' = 'true' and s.updated_at > now() - interval '31 days'
                else s.updated_at > now() - interval '25 hours' end);
 end

@@ -277,7 +277,8 @@ as $$
     ('session_replication_role', '^(replica|local)$', 'triggers do not fire: nothing is guarded or given', 'origin'),
     ('row_security', '^off$', 'the extension takes every session for the restore of a dump', 'on'),
     ('event_triggers', '^off$', 'TRUNCATE, TRIGGER and REFERENCES stay with whoever is granted them', 'on'),
-    ('payments.signature_tolerance', '^([7-9]\d\d|6\d[1-9]|6[1-9]0|\d{4,})$', 'a recorded webhook can be posted again for longer than ten minutes', '300')
+    ('payments.signature_tolerance', '^([7-9]\d\d|6\d[1-9]|6[1-9]0|\d{4,})$', 'a recorded webhook can be posted again for longer than ten minutes', '300'),
+    ('payments.max_free_quantity', '^\d{3,}$', 'callers may ask for hundreds of units of what costs nothing and gives credits', '1')
 $$;
 
 -- A fix counts from the next session on, where it is no SET.

@@ -276,8 +276,9 @@ $$;
    (for the header Stripe-Version) and params, nested as Stripe's API names them. The same session gives the same request, so that it may
    be sent again under its key: what was said first is kept with the row, whatever becomes of the subject's customer, of checkout defaults
    or of a setting meanwhile.
-   (Where nothing can be written, on a standby, it is said and not kept.) Stripe takes 50 keys of metadata: the keys that link
-   back go first, of the row's own as many as there is room for, in the order of their names; the others stay in the row.
+   (Where nothing can be written, on a standby, it is said and not kept, and without a trial: nobody would count that.) Stripe takes 50 keys
+   of metadata: the keys that link back go first, of the row's own as many as there is room for, in the order of their names; the others
+   stay in the row.
 
    Raises P0002 (no such session), 55000 (live is not approved, or the session is over), PT404 (a portal for a subject without a
    customer), 25001 (a trial, under another isolation level than read committed), 22023 (payments.stripe_version). Source: https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/customer_portal/sessions/create. */

@@ -78,8 +78,11 @@ as $$ select payments.insert_subscription_request($1, $2, $3, $4, $5, $6) $$;
    once, and changes nothing before that is paid. The same key and the same request by the same caller returns the first row. What
    becomes of the subscription is told by Stripe's events alone.
 
-   Raises 22023 (a bad argument), 42501 (nobody is signed in, or not the caller's subscription), 55000 (live is not approved, the
-   subscription has ended, or Stripe cannot change it so), PT409 (the key was used for another request). */
+   A trial does not go on with another price, unless that is offered with one as long.
+
+   Raises 22023 (a bad argument, or more of what costs nothing than payments.max_free_quantity), 42501 (nobody is signed in, or not the
+   caller's subscription), 55000 (live is not approved, the subscription has ended or is paused, or Stripe cannot change it so), 23505
+   (the subject has another subscription of that product), PT409 (the key was used for another request). */
 create function payments.request_subscription_change(
   environment text, stripe_subscription_id text, action text, price text default null, quantity bigint default null,
   idempotency_key text default null
@@ -94,13 +97,40 @@ begin
 end
 $$;
 
--- What to send for a request. pending_if_incomplete goes with items and proration_behavior, and not with cancel_at_period_end. Source:
+-- Whether so many of a price cost nothing, by the catalog or in a trial, and give credits (Gives of core/src/session/free.rs).
+create function payments.gives_for_nothing(environment text, price text, quantity bigint, in_trial boolean) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select (in_trial and b.trials)
+           or (p.unit ~ '^[0-9]+(\.[0-9]+)?$' and p.unit::numeric * quantity < 0.5)
+      from (select 1) one
+      left join lateral (
+        select o.stripe_product_id, coalesce(o.unit_amount_decimal, o.unit_amount::text) as unit
+          from payments.prices o where o.stripe_price_id = $2 and o.environment = $1) p on true
+      join lateral (
+        select g.trials from payments.benefits g
+         where g.environment = $1 and g.key is null and coalesce(g.stripe_price_id, g.stripe_product_id) = any (array[$2, p.stripe_product_id])
+         order by g.stripe_price_id is null limit 1) b on true), false)
+$$;
+
+-- How long a trial checkouts with a price have; null where there is none.
+create function payments.trial_days(environment text, price text) returns integer
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(payments.checkout_defaults_of($1, $2) #>> '{subscription_data,trial_period_days}',
+                  payments.checkout_defaults_of($1, null) #>> '{subscription_data,trial_period_days}')::integer
+$$;
+
+-- What to send for a request. pending_if_incomplete goes with items, proration_behavior and trial_end, and not with cancel_at_period_end. Source:
 -- https://docs.stripe.com/billing/subscriptions/pending-updates-reference, https://docs.stripe.com/api/subscriptions/update.
 create function payments.subscription_params(asked payments.subscription_request) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   now_there record;
+  is_tried boolean;
+  ends_trial boolean;
 begin
   if asked.action = 'cancel' then
     return jsonb_build_object('cancel_at_period_end', true);
@@ -114,7 +144,8 @@ begin
       then jsonb_build_object('cancel_at', '') else jsonb_build_object('cancel_at_period_end', false) end;
   end if;
   -- The quantity that goes on: of a change that Stripe took and no event has told yet, what that change said.
-  select coalesce((
+  select i.stripe_price_id as present_price, p.stripe_product_id as product,
+         coalesce(asked.quantity, (
            select (r.request #>> '{params,items,0,quantity}')::bigint
              from payments.subscription_requests r
             where r.stripe_subscription_id = asked.stripe_subscription_id and r.environment = asked.environment
@@ -122,16 +153,35 @@ begin
               and r.status = 'completed' and not r.pending_update and r.updated_at > i.updated_at
             order by r.created_at desc, r.id desc
             limit 1), i.quantity) as quantity,
+         -- The present price goes with the quantity, for that was judged: the subscription may be at another, of which no event told
+         -- yet. Stripe takes no price that is not sold any more.
+         coalesce(asked.stripe_price_id, case when p.active then p.stripe_price_id end) as price,
          coalesce(p.raw #>> '{recurring,usage_type}' = 'metered', false) as metered into now_there
     from (select) one
     left join payments.subscription_items i
       on i.stripe_subscription_item_id = asked.stripe_subscription_item_id and i.environment = asked.environment
-    left join payments.prices p on p.stripe_price_id = asked.stripe_price_id and p.environment = asked.environment;
-  return jsonb_build_object(
+    left join payments.prices p
+      on p.stripe_price_id = coalesce(asked.stripe_price_id, i.stripe_price_id) and p.environment = asked.environment;
+  -- A trial is one of its price. It goes on with another only if that is offered with a trial as long as what is left.
+  select coalesce(now_there.price is distinct from now_there.present_price and asked.stripe_price_id is not null
+                  and (s.trial_end <= now() + payments.trial_days(asked.environment, asked.stripe_price_id) * interval '1 day') is not true, false)
+    into ends_trial
+    from payments.subscriptions s
+   where s.stripe_subscription_id = asked.stripe_subscription_id and s.environment = asked.environment
+     and (s.status = 'trialing' or s.trial_end > now());
+  is_tried := found and not ends_trial;
+  return case when ends_trial then '{"trial_end": "now"}' else '{}' end::jsonb || jsonb_build_object(
     -- Stripe takes 1 for a quantity that is not said beside a new price.
     'items', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-       'id', asked.stripe_subscription_item_id, 'price', asked.stripe_price_id,
-       'quantity', case when not now_there.metered then coalesce(asked.quantity, now_there.quantity) end))),
+       'id', asked.stripe_subscription_item_id, 'price', now_there.price,
+       'quantity', case
+         when now_there.metered then null
+         -- The guard judged what the mirror said when it was asked for.
+         when asked.created_by is not null
+          and payments.gives_for_nothing(asked.environment, coalesce(asked.stripe_price_id, now_there.present_price), now_there.quantity,
+                                         is_tried)
+           then least(now_there.quantity, current_setting('payments.max_free_quantity')::bigint)
+         else now_there.quantity end))),
     'proration_behavior', 'always_invoice',
     'payment_behavior', 'pending_if_incomplete');
 end

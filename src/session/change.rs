@@ -1,10 +1,11 @@
 //! The guard of `payments.subscription_requests`: a caller asks to cancel, resume or change a subscription that he may bill for.
 
 use payments_core::session::Refusal;
-use payments_core::session::change::{Change, Offered, Subscribed};
+use payments_core::session::change::{Change, OfPrice, Offered, Subscribed};
 use pgrx::prelude::*;
 use serde::Deserialize;
 
+use super::prices::{Living, second_subscription};
 use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse, request_id, waiting};
 use crate::definer;
 use crate::error::Error;
@@ -12,6 +13,7 @@ use crate::pg::guc::SearchPath;
 use crate::pg::statement::{query, text};
 use crate::pg::transaction;
 use crate::precondition::require_live_approval;
+use crate::settings::{allow_second_subscription, max_free_quantity};
 
 query!(FIND_SUBSCRIPTION, "session_change", "find_subscription_to_change");
 
@@ -50,6 +52,11 @@ struct Known {
     #[serde(flatten)]
     subscribed: Subscribed,
     offered: Vec<Offered>,
+    gives: Vec<OfPrice>,
+    /// Another living subscription of the subject, of the product to change to.
+    other: Option<Living>,
+    /// Whether the defaults of the price to change to give a trial.
+    offers_trial: bool,
     /// Whether the caller used the key before.
     repeated: bool,
 }
@@ -96,12 +103,24 @@ fn admit(caller: &Caller, asked: &Change, row: &mut Row) -> Result<(), Error> {
         }
         Ok::<Known, Error>(known)
     })?;
-    row.set("subject_type", known.subject_type);
-    row.set("subject_id", known.subject_id);
+    let (subject_type, subject_id) = (&known.subject_type, &known.subject_id);
+    row.set("subject_type", subject_type.clone());
+    row.set("subject_id", subject_id.clone());
     if known.repeated {
         return Ok(());
     }
-    row.set("stripe_subscription_item_id", asked.item(&known.subscribed, &known.offered)?);
+    let item = asked.item(&known.subscribed, &known.offered)?;
+    if let (Some(item), Caller::User(_)) = (item, caller) {
+        let (of, most) = ((item, &known.subscribed), max_free_quantity());
+        asked.is_within_free_quantity(of, &known.gives, known.offers_trial, most)?;
+    }
+    if let (Some(item), Some(other)) = (item, &known.other)
+        && asked.is_for_another_product(item, &known.offered)
+        && !allow_second_subscription()
+    {
+        return Err(second_subscription(subject_type.as_deref(), subject_id.as_deref(), other).into());
+    }
+    row.set("stripe_subscription_item_id", item.map(|item| item.id.clone()));
     definer::write(SearchPath::Pinned, || {
         request_id::is_free(row, open_sessions::SessionKind::Change)?;
         open_sessions::take_turns(caller);

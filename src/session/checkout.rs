@@ -110,6 +110,7 @@ fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Re
         Caller::Trusted => require_live_approval(asked.environment.as_deref())?,
         Caller::User(_) | Caller::Guest => {
             prices::can_be_sold(asked, &found)?;
+            prices::is_within_free_quantity(asked, items, &found)?;
             open_sessions::has_room(caller, open_sessions::SessionKind::Checkout)?;
         }
     }

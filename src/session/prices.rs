@@ -1,10 +1,13 @@
-//! What the catalog knows of the prices that a checkout asks for: whether they can be sold, and whether the subject has a subscription of
-//! the product already.
+//! What the catalog knows of the prices that a checkout asks for: whether they can be sold, how many of them a caller may have for
+//! nothing, and whether the subject has a subscription of the product already.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use payments_core::session::{Checkout, Refusal};
+use payments_core::session::defaults::{Params, PriceDefaults, trial_days};
+use payments_core::session::free::Gives;
+use payments_core::session::{AskedItem, Checkout, Refusal};
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -13,9 +16,10 @@ use crate::pg::catalog;
 use crate::pg::slot::slot;
 use crate::pg::statement::{query, text};
 use crate::precondition::require_live_approval;
-use crate::settings::allow_second_subscription;
+use crate::settings::{allow_second_subscription, max_free_quantity};
 
 query!(FIND_PRICE, "session_prices", "find_price");
+query!(TRIAL_OF_SESSION, "session_prices", "trial_of_session");
 query!(LIVING_SUBSCRIPTION, "session_prices", "living_subscription");
 
 /// What the catalog knows of a price in one environment.
@@ -25,6 +29,8 @@ struct Price {
     active: bool,
     recurring: bool,
     product: Option<String>,
+    #[serde(flatten)]
+    gives: Gives,
 }
 
 type Prices = Rc<[Price]>;
@@ -36,10 +42,11 @@ struct OfPrices(RefCell<Cache<(String, String), Prices>>);
 /// What the catalog knows of a price that is asked for in an environment.
 fn known(environment: &str, price: &str) -> Prices {
     let key = (environment.to_owned(), price.to_owned());
-    cached(&slot::<OfPrices>().0, &[catalog::payments_table(c"prices")], key, |(environment, price)| {
+    let tables = [catalog::payments_table(c"prices"), catalog::payments_table(c"benefits")];
+    cached(&slot::<OfPrices>().0, &tables, key, |(environment, price)| {
         let found: Prices = FIND_PRICE.read(&[text(price.as_str())]).into();
-        // One that it does not know there becomes known without anybody being told.
-        let keep = found.iter().any(|known| known.environment == *environment);
+        // One that it does not know there, or its product, becomes known without anybody being told.
+        let keep = found.iter().any(|known| known.environment == *environment && known.product.is_some());
         (found, keep)
     })
 }
@@ -71,14 +78,86 @@ pub(super) fn can_be_sold(asked: &Checkout, prices: &[String]) -> Result<(), Err
     }
 }
 
+/// Whether a caller asks for no more than he may have of what gives credits and costs him nothing: what is free, and what begins with a
+/// trial.
+pub(super) fn is_within_free_quantity(asked: &Checkout, items: &[AskedItem], prices: &[String]) -> Result<(), Refusal> {
+    let most = max_free_quantity();
+    let mut quantities: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (item, price) in items.iter().zip(prices) {
+        quantities.entry(price).or_default().push(item.quantity);
+    }
+    let refuse = |price: &str, quantity: u64, in_trial: bool| {
+        if quantity <= most {
+            return Ok(());
+        }
+        Err(Refusal::FreeQuantity { price: price.to_owned(), quantity, most, in_trial })
+    };
+    let environment = asked.environment.as_deref().unwrap_or_default();
+    let mut may_be_tried = false;
+    for (price, quantities) in quantities.iter().filter(|(_, quantities)| quantities.iter().sum::<u64>() > most) {
+        let found = known(environment, price);
+        let of_catalog = found.iter().find(|known| known.environment == environment);
+        refuse(price, of_catalog.map_or(0, |known| known.gives.for_nothing(quantities)), false)?;
+        may_be_tried |= of_catalog.is_none_or(|known| known.gives.in_trials);
+    }
+    if !may_be_tried || asked.mode.as_deref() != Some("subscription") {
+        return Ok(());
+    }
+    for price in tried(asked, quantities.keys().map(|price| (*price).to_owned()).collect()) {
+        refuse(&price, quantities.get(price.as_str()).map_or(0, |quantities| quantities.iter().sum()), true)?;
+    }
+    Ok(())
+}
+
+/// The prices of a checkout that give credits in the trial that it may have.
+fn tried(asked: &Checkout, prices: Vec<String>) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Tried {
+        had_trial: bool,
+        defaults: Params,
+        prices: Vec<Price>,
+    }
+    #[derive(Deserialize)]
+    struct Price {
+        in_trials: bool,
+        #[serde(flatten)]
+        defaults: PriceDefaults,
+    }
+    let args = [
+        text(asked.environment.as_deref()),
+        prices.into(),
+        text(asked.subject_type.as_deref()),
+        text(asked.subject_id.as_deref()),
+    ];
+    let found = TRIAL_OF_SESSION.read::<Tried>(&args).pop();
+    let Some(Tried { had_trial: false, defaults, prices }) = found else { return Vec::new() };
+    if trial_days(&defaults, prices.iter().map(|price| &price.defaults)).is_none() {
+        return Vec::new();
+    }
+    let gives = |price: &Price| price.in_trials && price.defaults.recurring != Some(false);
+    prices.into_iter().filter(gives).map(|price| price.defaults.price).collect()
+}
+
+/// A subscription that has not ended, or might still begin.
+#[derive(Deserialize)]
+pub(super) struct Living {
+    subscription: String,
+    status: String,
+}
+
+/// That a subject has a subscription of the product already.
+pub(super) fn second_subscription(subject_type: Option<&str>, subject_id: Option<&str>, living: &Living) -> Refusal {
+    Refusal::SecondSubscription {
+        subject_type: subject_type.unwrap_or_default().to_owned(),
+        subject_id: subject_id.unwrap_or_default().to_owned(),
+        subscription: living.subscription.clone(),
+        status: living.status.clone(),
+    }
+}
+
 /// Refuses to sell a subject what it subscribes to already. Sessions that are open do not count: who closed the page would have to wait
 /// a day to come back.
 pub(super) fn is_first_subscription(asked: &Checkout, prices: &[String]) -> Result<(), Refusal> {
-    #[derive(Deserialize)]
-    struct Living {
-        subscription: String,
-        status: String,
-    }
     let (Some(subject_type), Some(subject_id)) = (&asked.subject_type, &asked.subject_id) else { return Ok(()) };
     if asked.mode.as_deref() != Some("subscription") || allow_second_subscription() {
         return Ok(());
@@ -96,12 +175,7 @@ pub(super) fn is_first_subscription(asked: &Checkout, prices: &[String]) -> Resu
     let args =
         [text(environment), text(subject_type.as_str()), text(subject_id.as_str()), recurring.into(), products.into()];
     match LIVING_SUBSCRIPTION.read::<Living>(&args).pop() {
-        Some(Living { subscription, status }) => Err(Refusal::SecondSubscription {
-            subject_type: subject_type.clone(),
-            subject_id: subject_id.clone(),
-            subscription,
-            status,
-        }),
+        Some(living) => Err(second_subscription(Some(subject_type), Some(subject_id), &living)),
         None => Ok(()),
     }
 }

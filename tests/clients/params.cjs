@@ -88,13 +88,13 @@ function closed() {
   return copy;
 }
 
-// The files that do not compile, with what tsc says.
-function compiled(name, types, requests) {
+// The files that do not compile as this type of the library's, with what tsc says.
+function compiled(name, types, requests, [module, type] = [sessions, "Checkout.SessionCreateParams"]) {
   const here = join(folder, name);
   mkdirSync(here, { recursive: true });
   for (const [file, params] of Object.entries(requests)) {
-    writeFileSync(join(here, `${file}.ts`), `import type { Checkout } from "${join(types, sessions)}.js";\n`
-      + `export const params: Checkout.SessionCreateParams = ${JSON.stringify(params, null, 1)};\n`);
+    writeFileSync(join(here, `${file}.ts`), `import type { ${type.split(".")[0]} } from "${join(types, module)}.js";\n`
+      + `export const params: ${type} = ${JSON.stringify(params, null, 1)};\n`);
   }
   const options = { noEmit: true, strict: true, skipLibCheck: true, module: "nodenext", types: [] };
   writeFileSync(join(here, "tsconfig.json"), JSON.stringify({ compilerOptions: options, include: ["*.ts"] }));
@@ -147,6 +147,22 @@ async function requestsOf(client) {
   return requests;
 }
 
+// What is asked to change of subscriptions: one that is paid for, and one whose trial goes on.
+async function changesOf(client) {
+  const requests = {};
+  await client.query("insert into payments.prices (environment, stripe_price_id, stripe_product_id, active, type) select 'test', p, p, true, 'recurring' from unnest('{price_1,price_2}'::text[]) p");
+  await client.query("insert into payments.subscriptions (environment, stripe_subscription_id, status, subject_type, subject_id, cancel_at) select 'test', 'sub_' || s, s, 'user', s, case when s = 'trialing' then now() end from unnest('{active,trialing}'::text[]) s");
+  await client.query("insert into payments.subscription_items (environment, stripe_subscription_item_id, stripe_subscription_id, stripe_price_id, quantity) select 'test', 'si_' || s, 'sub_' || s, 'price_1', 3 from unnest('{active,trialing}'::text[]) s");
+  for (const status of ["active", "trialing"]) {
+    for (const [action, price, quantity] of [["cancel"], ["resume"], ["change", "price_2"], ["change", null, 2], ["change", "price_2", 2]]) {
+      const asked = await client.query("select payments.stripe_request(id) as request from payments.request_subscription_change('test', $1, $2, $3, $4)",
+        [`sub_${status}`, action, price, quantity]);
+      requests[`${status}-${action}-${price ?? ""}-${quantity ?? ""}`] = asked.rows[0].request.params;
+    }
+  }
+  return requests;
+}
+
 async function checkWords(client) {
   const types = readFileSync(join(library, "esm", `${sessions}.d.ts`), "utf8");
   const create = types.slice(types.indexOf("interface SessionCreateParams {"), types.indexOf("interface SessionRetrieveParams"));
@@ -184,6 +200,13 @@ async function checkWords(client) {
       assert.deepEqual(Object.keys(wrong).sort(), name === "closed" ? ["key", "type", "within", "word"] : ["key", "type", "within"]);
     });
   }
+  const changes = await changesOf(client);
+  const update = ["resources/Subscriptions", "SubscriptionUpdateParams"];
+  await test(`${Object.keys(changes).length} changes of subscriptions, against the library's types`, () => {
+    assert.deepEqual(compiled("changes", join(library, "esm"), changes, update), {});
+    assert.deepEqual(Object.entries(changes).filter(([, params]) => params.trial_end === "now").map(([name]) => name), ["trialing-change-price_2-", "trialing-change-price_2-2"]);
+    assert.deepEqual(Object.keys(compiled("wrong-changes", join(library, "esm"), { end: { trial_end: "soon" }, fine: changes["trialing-change-price_2-"] }, update)), ["end"]);
+  });
   await test("each parameter reaches Stripe in some mode", () => {
     const asked = (name) => Object.entries(requests).some(([file, params]) => file.startsWith(`${name}-`) && params[name] !== undefined);
     const renamed = { expires_after: "expires_at" };

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::free::Gives;
 use super::limits::MAX_QUANTITY;
 use super::{Refusal, environment, is_name, key, no_secret};
 
@@ -28,6 +29,12 @@ pub struct Change {
 pub struct Subscribed {
     /// Stripe's word.
     pub status: String,
+    /// Whether its trial goes on.
+    #[serde(default)]
+    pub trialing: bool,
+    /// Whether its `pause_collection` is set.
+    #[serde(default)]
+    pub collection_paused: bool,
     /// Lower-case ISO code.
     pub currency: Option<String>,
     /// `charge_automatically` or `send_invoice`.
@@ -64,6 +71,16 @@ pub struct Offered {
     pub currency: Option<String>,
     /// `prod_…`.
     pub product: Option<String>,
+}
+
+/// What a price gives, in the subscription's environment: the one to change to, and those of the items.
+#[derive(Debug, Default, Clone, Deserialize)]
+pub struct OfPrice {
+    /// `price_…`.
+    pub price: String,
+    /// The credits.
+    #[serde(flatten)]
+    pub gives: Gives,
 }
 
 impl Change {
@@ -120,7 +137,7 @@ impl Change {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn item(&self, subscribed: &Subscribed, offered: &[Offered]) -> Result<Option<String>, Refusal> {
+    pub fn item<'a>(&self, subscribed: &'a Subscribed, offered: &[Offered]) -> Result<Option<&'a Item>, Refusal> {
         if matches!(subscribed.status.as_str(), "canceled" | "incomplete_expired") {
             return Err(Refusal::SubscriptionEnded(subscribed.status.clone()));
         }
@@ -134,6 +151,10 @@ impl Change {
         if subscribed.collection_method.as_deref() == Some("send_invoice") {
             return Err(Refusal::InvoicesAreSent);
         }
+        // The invoice of the difference would be voided, or stay a draft.
+        if subscribed.collection_paused {
+            return Err(Refusal::CollectionPaused);
+        }
         let offered = match &self.stripe_price_id {
             Some(price) => Some(self.can_be_sold(price, subscribed, offered)?),
             None => None,
@@ -143,7 +164,40 @@ impl Change {
         if metered && self.quantity.is_some() {
             return Err(Refusal::MeteredQuantity);
         }
-        Ok(Some(item.id.clone()))
+        Ok(Some(item))
+    }
+
+    /// Whether an item would become another product than it is.
+    #[must_use]
+    pub fn is_for_another_product(&self, item: &Item, offered: &[Offered]) -> bool {
+        let here = offered.iter().find(|offered| self.environment.as_deref() == Some(offered.environment.as_str()));
+        let product = here.and_then(|here| here.product.as_ref());
+        self.stripe_price_id.is_some()
+            && self.stripe_price_id != item.price
+            && (product.is_none() || product != item.product.as_ref())
+    }
+
+    /// Whether what an item becomes is no more than a caller may have of what gives credits and costs him nothing. `offers_trial`: a
+    /// trial that goes on may go on with the new price.
+    ///
+    /// # Errors
+    /// That it is more.
+    pub fn is_within_free_quantity(
+        &self,
+        (item, subscribed): (&Item, &Subscribed),
+        gives: &[OfPrice],
+        offers_trial: bool,
+        most: u64,
+    ) -> Result<(), Refusal> {
+        let Some(price) = self.stripe_price_id.as_ref().or(item.price.as_ref()) else { return Ok(()) };
+        let quantity = self.quantity.or(item.quantity).and_then(|quantity| u64::try_from(quantity).ok()).unwrap_or(1);
+        let Some(of_price) = gives.iter().find(|of_price| of_price.price == *price) else { return Ok(()) };
+        let is_free = of_price.gives.for_nothing(&[quantity]) > 0;
+        let goes_on = subscribed.trialing && (offers_trial || item.price.as_ref() == Some(price));
+        if quantity <= most || !(is_free || goes_on && of_price.gives.in_trials) {
+            return Ok(());
+        }
+        Err(Refusal::FreeQuantity { price: price.clone(), quantity, most, in_trial: !is_free })
     }
 
     fn can_be_sold<'a>(
@@ -216,6 +270,8 @@ mod tests {
     fn subscribed(items: &[Item]) -> Subscribed {
         Subscribed {
             status: "active".into(),
+            trialing: false,
+            collection_paused: false,
             currency: Some("usd".into()),
             collection_method: Some("charge_automatically".into()),
             items: items.to_vec(),
@@ -231,6 +287,11 @@ mod tests {
             currency: Some("usd".into()),
             product: Some(product.into()),
         }
+    }
+
+    /// The id of the item that changes.
+    fn chosen(change: &Change, subscribed: &Subscribed, offered: &[Offered]) -> Result<Option<String>, Refusal> {
+        change.item(subscribed, offered).map(|item| item.map(|item| item.id.clone()))
     }
 
     #[test]
@@ -274,21 +335,24 @@ mod tests {
             |status: &str| Subscribed { status: status.into(), ..subscribed(&[item("si_1", "price_0", "prod_1")]) };
         let cancel = Change { action: Some("cancel".into()), stripe_price_id: None, ..change(None, None) };
         for status in ["canceled", "incomplete_expired"] {
-            assert_eq!(cancel.item(&with(status), &[]), Err(Refusal::SubscriptionEnded(status.into())));
+            assert_eq!(chosen(&cancel, &with(status), &[]), Err(Refusal::SubscriptionEnded(status.into())));
         }
         for status in ["active", "trialing", "past_due", "unpaid", "paused", "incomplete"] {
-            assert_eq!(cancel.item(&with(status), &[]), Ok(None), "{status}");
+            assert_eq!(chosen(&cancel, &with(status), &[]), Ok(None), "{status}");
         }
-        assert_eq!(change(None, Some(2)).item(&with("incomplete"), &[]), Err(Refusal::SubscriptionIncomplete));
+        assert_eq!(chosen(&change(None, Some(2)), &with("incomplete"), &[]), Err(Refusal::SubscriptionIncomplete));
         let sent = Subscribed { collection_method: Some("send_invoice".into()), ..with("active") };
-        assert_eq!(change(None, Some(2)).item(&sent, &[]), Err(Refusal::InvoicesAreSent));
-        assert_eq!(cancel.item(&sent, &[]), Ok(None));
+        assert_eq!(chosen(&change(None, Some(2)), &sent, &[]), Err(Refusal::InvoicesAreSent));
+        assert_eq!(chosen(&cancel, &sent, &[]), Ok(None));
+        let paused = Subscribed { collection_paused: true, ..with("active") };
+        assert_eq!(chosen(&change(None, Some(2)), &paused, &[]), Err(Refusal::CollectionPaused));
+        assert_eq!(chosen(&cancel, &paused, &[]), Ok(None));
     }
 
     #[test]
     fn the_price_must_be_one_that_is_sold_so() {
         let one = subscribed(&[item("si_1", "price_0", "prod_1")]);
-        let of = |offered: &[Offered]| change(Some("price_1"), None).item(&one, offered);
+        let of = |offered: &[Offered]| chosen(&change(Some("price_1"), None), &one, offered);
         assert_eq!(of(&[offered("prod_2")]), Ok(Some("si_1".into())));
         assert_eq!(of(&[]), Err(Refusal::PriceUnknown("price_1".into())));
         let live = Offered { environment: "live".into(), ..offered("prod_2") };
@@ -309,15 +373,15 @@ mod tests {
     #[test]
     fn of_several_items_the_one_of_the_product_changes() {
         let two = subscribed(&[item("si_1", "price_a", "prod_a"), item("si_2", "price_b", "prod_b")]);
-        let to = |price: &str, product: &str| change(Some(price), None).item(&two, &[offered(product)]);
+        let to = |price: &str, product: &str| chosen(&change(Some(price), None), &two, &[offered(product)]);
         assert_eq!(to("price_a2", "prod_a"), Ok(Some("si_1".into())));
         assert_eq!(to("price_b", "prod_b"), Ok(Some("si_2".into())));
         assert_eq!(to("price_c", "prod_c"), Err(Refusal::ItemUnclear(2)));
-        assert_eq!(change(None, Some(3)).item(&two, &[]), Err(Refusal::ItemUnclear(2)));
+        assert_eq!(chosen(&change(None, Some(3)), &two, &[]), Err(Refusal::ItemUnclear(2)));
         let same = subscribed(&[item("si_1", "price_a", "prod_a"), item("si_2", "price_b", "prod_a")]);
-        assert_eq!(change(Some("price_b"), Some(3)).item(&same, &[offered("prod_a")]), Ok(Some("si_2".into())));
-        assert_eq!(change(Some("price_c"), None).item(&same, &[offered("prod_a")]), Err(Refusal::ItemUnclear(2)));
-        assert_eq!(change(None, Some(3)).item(&subscribed(&[]), &[]), Err(Refusal::ItemUnclear(0)));
+        assert_eq!(chosen(&change(Some("price_b"), Some(3)), &same, &[offered("prod_a")]), Ok(Some("si_2".into())));
+        assert_eq!(chosen(&change(Some("price_c"), None), &same, &[offered("prod_a")]), Err(Refusal::ItemUnclear(2)));
+        assert_eq!(chosen(&change(None, Some(3)), &subscribed(&[]), &[]), Err(Refusal::ItemUnclear(0)));
     }
 
     #[test]
@@ -325,9 +389,53 @@ mod tests {
         let usage = Item { quantity: None, ..item("si_1", "price_a", "prod_a") };
         let metered = Offered { metered: true, ..offered("prod_a") };
         let one = subscribed(&[usage]);
-        assert_eq!(change(None, Some(3)).item(&one, &[]), Err(Refusal::MeteredQuantity));
-        assert_eq!(change(Some("price_b"), Some(3)).item(&one, from_ref(&metered)), Err(Refusal::MeteredQuantity));
-        assert_eq!(change(Some("price_b"), None).item(&one, &[metered]), Ok(Some("si_1".into())));
-        assert_eq!(change(Some("price_b"), Some(3)).item(&one, &[offered("prod_a")]), Ok(Some("si_1".into())));
+        assert_eq!(chosen(&change(None, Some(3)), &one, &[]), Err(Refusal::MeteredQuantity));
+        assert_eq!(chosen(&change(Some("price_b"), Some(3)), &one, from_ref(&metered)), Err(Refusal::MeteredQuantity));
+        assert_eq!(chosen(&change(Some("price_b"), None), &one, &[metered]), Ok(Some("si_1".into())));
+        assert_eq!(chosen(&change(Some("price_b"), Some(3)), &one, &[offered("prod_a")]), Ok(Some("si_1".into())));
+    }
+
+    #[test]
+    fn another_price_of_the_product_is_no_other_product() {
+        let of = |price: Option<&str>, product: Option<&str>, present: &Item| {
+            let offered = [
+                Offered { environment: "live".into(), ..offered("prod_live") },
+                Offered { product: product.map(ToOwned::to_owned), ..offered("") },
+            ];
+            change(price, Some(1)).is_for_another_product(present, &offered)
+        };
+        let present = item("si_1", "price_a", "prod_a");
+        assert!(of(Some("price_b"), Some("prod_b"), &present));
+        assert!(!of(Some("price_b"), Some("prod_a"), &present));
+        assert!(!of(Some("price_a"), Some("prod_b"), &present) && !of(None, None, &present));
+        let unknown = Item { product: None, ..present };
+        assert!(of(Some("price_b"), None, &unknown) && of(Some("price_b"), Some("prod_a"), &unknown));
+    }
+
+    #[test]
+    fn what_costs_nothing_is_had_in_small_quantities() {
+        let of = |change: Change, present: &Item, trialing: bool, unit: &str, offers_trial: bool| {
+            let subscribed = Subscribed { trialing, ..subscribed(from_ref(present)) };
+            let gives = ["price_a", "price_b"].map(|price| OfPrice {
+                price: price.into(),
+                gives: Gives { unit: Some(unit.into()), credits: true, in_trials: price == "price_b" },
+            });
+            change.is_within_free_quantity((present, &subscribed), &gives, offers_trial, 2).is_ok()
+        };
+        let (one, many) = (item("si_1", "price_a", "p"), Item { quantity: Some(9), ..item("si_1", "price_a", "p") });
+        // Free: as many as are asked for, or as the item has and keeps.
+        assert!(of(change(None, Some(2)), &one, false, "0", false));
+        assert!(!of(change(None, Some(3)), &one, false, "0", false));
+        assert!(!of(change(Some("price_b"), None), &many, false, "0", false));
+        assert!(of(change(Some("price_b"), Some(2)), &many, false, "0", false));
+        assert!(of(change(None, Some(3)), &one, false, "500", false));
+        // In a trial: the present price, or another where the trial may go on with it; what gives nothing then is not counted.
+        let tried = Item { price: Some("price_b".into()), ..one.clone() };
+        assert!(!of(change(None, Some(3)), &tried, true, "500", false));
+        assert!(of(change(None, Some(3)), &tried, false, "500", false));
+        assert!(of(change(None, Some(3)), &one, true, "500", true));
+        assert!(!of(change(Some("price_b"), Some(3)), &one, true, "500", true));
+        assert!(of(change(Some("price_b"), Some(3)), &one, true, "500", false));
+        assert!(of(change(Some("price_unknown"), Some(3)), &one, false, "0", false));
     }
 }

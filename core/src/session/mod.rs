@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod defaults;
+pub mod free;
 pub mod limits;
 mod refusal;
 mod url;

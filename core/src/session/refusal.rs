@@ -57,6 +57,17 @@ pub enum Refusal {
         /// Whether the catalog says that it recurs.
         recurring: bool,
     },
+    /// More than a caller may have of a price that gives credits and costs him nothing.
+    FreeQuantity {
+        /// Which price.
+        price: String,
+        /// How many were asked for.
+        quantity: u64,
+        /// How many a caller may have.
+        most: u64,
+        /// Whether it costs nothing only because it begins with a trial.
+        in_trial: bool,
+    },
     /// What is not an absolute URL.
     Url {
         /// Which column.
@@ -135,6 +146,8 @@ pub enum Refusal {
     IdTaken(String),
     /// The first invoice of the subscription is not paid.
     SubscriptionIncomplete,
+    /// The subscription's invoices are not collected for the time being.
+    CollectionPaused,
     /// The subscription's invoices are sent to the customer, who pays them later.
     InvoicesAreSent,
     /// No subscription has this id.
@@ -163,7 +176,10 @@ impl Refusal {
             | Self::Unregistered(_)
             | Self::NotOwned { .. }
             | Self::SubscriptionNotOwned(_) => "42501",
-            Self::SubscriptionEnded(_) | Self::SubscriptionIncomplete | Self::InvoicesAreSent => "55000",
+            Self::SubscriptionEnded(_)
+            | Self::SubscriptionIncomplete
+            | Self::InvoicesAreSent
+            | Self::CollectionPaused => "55000",
             _ => "22023",
         }
     }
@@ -189,6 +205,7 @@ impl Refusal {
             Self::SecondSubscription { .. } => "subject has a subscription of this product".to_owned(),
             Self::PriceMode { recurring: true, .. } => "a recurring price needs mode subscription".to_owned(),
             Self::PriceMode { recurring: false, .. } => "a subscription needs a recurring price".to_owned(),
+            Self::FreeQuantity { .. } => "so many may not be had for nothing".to_owned(),
             Self::Url { column, .. } => format!("{column} must be an absolute http or https url"),
             Self::Email(_) => "customer_email is not an e-mail address".to_owned(),
             Self::Json(column) => format!("{column} cannot be read"),
@@ -216,6 +233,7 @@ impl Refusal {
             Self::ItemUnclear(_) => "which item of the subscription is to change is not clear".to_owned(),
             Self::SubscriptionEnded(_) => "subscription has ended".to_owned(),
             Self::SubscriptionIncomplete => "subscription is not paid yet".to_owned(),
+            Self::CollectionPaused => "subscription's payments are paused".to_owned(),
             Self::InvoicesAreSent => "subscription is paid by invoices that are sent".to_owned(),
             Self::SubscriptionUnknown(_) => "subscription is not known".to_owned(),
             Self::SubscriptionNotOwned(_) => "caller may not bill for this subscription".to_owned(),
@@ -257,6 +275,10 @@ impl Refusal {
             }
             Self::PriceMode { price, recurring: true } => format!("Price {price} recurs."),
             Self::PriceMode { price, recurring: false } => format!("Price {price} does not recur."),
+            Self::FreeQuantity { price, quantity, most, in_trial } => {
+                let why = if *in_trial { "has a trial that gives credits" } else { "costs nothing and gives credits" };
+                format!("Price {} {why}: {quantity} of it, payments.max_free_quantity allows {most}.", short(price))
+            }
             Self::Url { given, .. } => {
                 format!("{:?} has another scheme, no host, a user name or blanks, or is too long.", short(given))
             }
@@ -311,6 +333,9 @@ impl Refusal {
             }
             Self::SubscriptionEnded(status) => format!("Its status is {status}."),
             Self::SubscriptionIncomplete => "Its status is incomplete.".to_owned(),
+            Self::CollectionPaused => {
+                "Its pause_collection is set, so that the change would not be paid for.".to_owned()
+            }
             Self::InvoicesAreSent => {
                 "Its collection_method is send_invoice, for which Stripe has no pending updates.".to_owned()
             }
@@ -348,6 +373,9 @@ impl Refusal {
                  payments.allow_second_subscription a subject may have several."
             }
             Self::PriceMode { .. } => "Use the mode that fits the price, or a price that fits the mode.",
+            Self::FreeQuantity { .. } => {
+                "Ask for fewer. A backend may ask for any quantity, and a superuser sets payments.max_free_quantity."
+            }
             Self::Url { .. } => "Pass a URL such as https://app.example.com/paid.",
             Self::Email(_) => "Pass an address, or null.",
             Self::Json(_) => "Write large numbers as strings, and nest less.",
@@ -363,6 +391,19 @@ impl Refusal {
             Self::Anonymous => "Sign in; a guest may only ask for a one-time checkout without a subject.",
             Self::Unregistered(_) => "An admin says who may bill for it with payments.protect_subject_type().",
             Self::NotOwned { .. } | Self::SubscriptionNotOwned(_) => "Ask as someone who may bill for it.",
+            Self::TooManyOpen { kind: "subscription change", .. } => "Wait until the first of them is a day old.",
+            Self::TooManyOpen { kind: "customer portal", .. } => "Use the one that was opened last, or wait.",
+            Self::IdTaken(_) => "Leave the id out: each request gets one of its own.",
+            Self::TooManyOpen { .. } => {
+                "Go on with one of them (the same idempotency key gives it again), or wait until some have ended."
+            }
+            _ => self.hint_of_change(),
+        }
+    }
+
+    /// The same, of a request to change a subscription.
+    fn hint_of_change(&self) -> &'static str {
+        match self {
             Self::StripeId(_) => "Pass the id as Stripe writes it.",
             Self::Action(_) => "Pass 'cancel', 'resume' or 'change'.",
             Self::ChangeOnly => "Leave them out, or pass 'change'.",
@@ -378,16 +419,12 @@ impl Refusal {
             }
             Self::SubscriptionEnded(_) => "Subscribe anew with payments.create_checkout_session().",
             Self::SubscriptionIncomplete => "Pay its first invoice, or subscribe anew.",
+            Self::CollectionPaused => "Have its collection resumed at Stripe, and ask again when its event has come.",
             Self::InvoicesAreSent => {
                 "Change it at Stripe, or open the portal with payments.create_customer_portal_session()."
             }
             Self::SubscriptionUnknown(_) => "Sync it with payments.sync_stripe_objects(), or wait for its first event.",
-            Self::TooManyOpen { kind: "subscription change", .. } => "Wait until the first of them is a day old.",
-            Self::TooManyOpen { kind: "customer portal", .. } => "Use the one that was opened last, or wait.",
-            Self::IdTaken(_) => "Leave the id out: each request gets one of its own.",
-            Self::TooManyOpen { .. } => {
-                "Go on with one of them (the same idempotency key gives it again), or wait until some have ended."
-            }
+            _ => "",
         }
     }
 }

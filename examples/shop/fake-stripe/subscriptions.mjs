@@ -4,7 +4,7 @@ import { refuse } from "./error.mjs";
 import * as make from "./objects.mjs";
 import { checkMetadata } from "./checkout.mjs";
 
-const KNOWN = ["cancel_at_period_end", "cancel_at", "items", "metadata", "proration_behavior", "payment_behavior", "proration_date", "cancellation_details", "expand", "description"];
+const KNOWN = ["cancel_at_period_end", "cancel_at", "items", "metadata", "proration_behavior", "payment_behavior", "proration_date", "trial_end", "cancellation_details", "expand", "description"];
 
 function changedItems(world, subscription, changes) {
   const items = subscription.items.data.map((item) => ({ ...item }));
@@ -43,6 +43,10 @@ export function updateSubscription(world, subscription, params) {
       : { cancel_at_period_end: false, cancel_at: null, canceled_at: null, cancellation_details: { ...subscription.cancellation_details, reason: null } });
   }
   if (params.cancel_at !== undefined) Object.assign(changes, { cancel_at: params.cancel_at || null, canceled_at: params.cancel_at ? world.now() : null });
+  if (params.trial_end !== undefined) {
+    if (params.trial_end !== "now") refuse("This stand-in ends a trial now, or not at all.", "trial_end");
+    if (subscription.status === "trialing") Object.assign(changes, { trial_end: world.now(), status: "active" });
+  }
   if (params.items) changes.items = changedItems(world, subscription, params.items);
   if (params.metadata) changes.metadata = { ...subscription.metadata, ...params.metadata };
   if (params.description !== undefined) changes.description = params.description || null;

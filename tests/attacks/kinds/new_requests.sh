@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A member or a guest changes another's subscription, reads its requests, takes another's key, or writes what only the backend knows;
-# a subject gets two trials by asking twice at once.
+# a subject gets two trials by asking twice at once, or credits without paying, by quantity.
 . "$(dirname "$0")/../attack.sh"
 q -c "insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id)
       values ('test', 'user', 'victim', 'cus_hidden'), ('test', 'user', 'mallory', 'cus_mallory')" \
@@ -68,6 +68,36 @@ q -c "grant execute on all functions in schema payments to anon, authenticated"
 attack "a member to whom all functions are granted does what workers do" claims "$mallory"
 attack "a guest to whom all functions are granted does what workers do" claims "$anon"
 
+# Credits that cost nothing, by quantity: of a free price, and of one with a trial; by a checkout, its INSERT, and a change.
+q -c "insert into payments.prices (environment, stripe_price_id, stripe_product_id, active, type, currency, unit_amount)
+      values ('test', 'price_free', 'prod_free', true, 'recurring', 'usd', 0), ('test', 'price_tried', 'prod_tried', true, 'recurring', 'usd', 900)" \
+  -c "do \$\$ begin
+        perform payments.set_credit_benefit('test', 'price_free', 100), payments.set_credit_benefit('test', 'prod_tried', 100, trials => true);
+        perform payments.set_checkout_defaults('test', '{\"subscription_data\": {\"trial_period_days\": 14}}', 'price_tried');
+      end \$\$"
+gets_many() {
+  local price
+  for price in price_free price_tried; do
+    by "$mallory" -c "select status from payments.create_checkout_session('test', 'subscription', '[{\"price\": \"$price\", \"quantity\": 999999}]',
+        'https://a.example', 'https://a.example', 'user', 'mallory')" \
+      -c "select status from payments.create_checkout_session('test', 'subscription', '[{\"price\": \"$price\"}, {\"price\": \"$price\"}]',
+        'https://a.example', 'https://a.example', 'user', 'mallory')" \
+      -c "insert into payments.checkout_sessions (environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+        values ('test', 'subscription', 'user', 'mallory', '[{\"price\": \"$price\", \"quantity\": 2}]', 'https://a.example', 'https://a.example')" \
+      -c "$ask, 'sub_m', 'change', '$price', 999999)" > /dev/null
+  done
+  is_true "select exists (select from payments.checkout_sessions s, jsonb_array_elements(s.line_items) i
+                           where s.created_by = 'mallory' and i ->> 'price' in ('price_free', 'price_tried'))
+               or exists (select from payments.subscription_requests s where s.stripe_price_id in ('price_free', 'price_tried') and s.quantity > 1
+                             and (s.stripe_price_id = 'price_free' or exists (
+                                    select from payments.subscriptions t where t.stripe_subscription_id = s.stripe_subscription_id and t.status = 'trialing')))"
+}
+attack "a member gets credits for nothing, by quantity" gets_many
+q -c "alter database \"$PGDATABASE\" set payments.max_free_quantity = 999999"
+control "callers may ask for any quantity of what is free" gets_many
+q -c "alter database \"$PGDATABASE\" reset payments.max_free_quantity" \
+  -c "do \$\$ begin perform payments.set_checkout_defaults('test', null, 'price_tried'); end \$\$"
+
 # Trials: two sessions of one subject, each claimed by a worker of its own, at once.
 q -c "do \$\$ begin perform payments.set_checkout_defaults('test', '{\"subscription_data\": {\"trial_period_days\": 30}}'); end \$\$"
 trials() { # trials SUBJECT: whether the subject gets two
@@ -82,8 +112,31 @@ trials() { # trials SUBJECT: whether the subject gets two
   is_true "select count(*) <> 1 from payments.checkout_sessions where subject_id = '$1' and request #> '{params,subscription_data,trial_period_days}' is not null"
 }
 attack "a subject gets two trials at once" trials racer
+lost() { # lost SUBJECT: whether the subject gets another trial once the answer to the first request was lost
+  local i
+  for i in 1 2; do
+    q -c "insert into payments.checkout_sessions (id, environment, mode, subject_type, subject_id, line_items, success_url, cancel_url)
+          values (md5('$1 $i')::uuid, 'test', 'subscription', 'user', '$1', '[{\"price\": \"price_m\"}]', 'https://a.example', 'https://a.example')" \
+      -c "do \$\$ begin perform payments.stripe_request(md5('$1 $i')::uuid), payments.record_stripe_error(md5('$1 $i')::uuid, 'no answer'); end \$\$"
+  done
+  is_true "select count(*) > 1 from payments.checkout_sessions where subject_id = '$1' and request #> '{params,subscription_data,trial_period_days}' is not null"
+}
+attack "a subject gets two trials, as the answer to the first was lost" lost loser
+carries() { # carries KEY: whether the trial of one plan goes on with a dearer one
+  by "$mallory" -c "$ask, 'sub_m', 'change', 'price_dear', idempotency_key => '$1')" > /dev/null
+  is_true "select r #>> '{params,trial_end}' is distinct from 'now' from payments.subscription_requests s, payments.stripe_request(s.id) r where s.idempotency_key = '$1'"
+}
+q -c "do \$\$ begin perform payments.set_checkout_defaults('test', null); end \$\$" \
+  -c "update payments.subscriptions set status = 'trialing', trial_end = now() + interval '9 days' where stripe_subscription_id = 'sub_m'" \
+  -c "insert into payments.prices (environment, stripe_price_id, stripe_product_id, active, type, currency, unit_amount)
+      values ('test', 'price_dear', 'prod_dear', true, 'recurring', 'usd', 99900)"
+attack "the trial of a cheap plan goes on with a dear one" carries one
+q -c "create or replace function payments.trial_days(environment text, price text) returns integer language sql as 'select 730'"
+control "every price is offered with a trial" carries two
+q -c "do \$\$ begin perform payments.set_checkout_defaults('test', '{\"subscription_data\": {\"trial_period_days\": 30}}'); end \$\$"
 q -c "create or replace function payments.may_have_trial(session payments.checkout_session) returns boolean language sql as 'select true'"
 control "nothing asks whether there was a trial" trials another
+control "nothing asks whether one may still be had" lost winner
 
 q -c "alter table payments.subscription_requests disable trigger payments_guard" \
   -c "create policy open on payments.subscription_requests using (true) with check (true)"

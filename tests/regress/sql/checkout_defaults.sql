@@ -59,6 +59,26 @@ select payments.set_checkout_defaults('live', '{"locale": "fr"}');
 select more(ask('payment', 'ada', '{price_book}'));
 rollback;
 
+-- What is said of a cheap price makes no other cheaper or less safe: what takes money off holds if all say so, what
+-- changes who pays what is the environment's where prices differ, and what one price asks for is asked for.
+begin;
+insert into payments.prices (environment, stripe_price_id, type, currency, unit_amount)
+values ('test', 'price_a_cheap', 'one_time', 'usd', 1), ('test', 'price_z_cheap', 'one_time', 'usd', 1);
+select payments.set_checkout_defaults('test', '{"automatic_tax": {"enabled": true},
+  "shipping_address_collection": {"allowed_countries": ["DE"]}, "shipping_options": [{"shipping_rate": "shr_20"}],
+  "excluded_payment_method_types": ["klarna"], "payment_intent_data": {"capture_method": "automatic"}}');
+select payments.set_checkout_defaults('test', '{"automatic_tax": {"enabled": false},
+  "shipping_address_collection": {"allowed_countries": ["US"]}, "shipping_options": [{"shipping_rate": "shr_free"}],
+  "excluded_payment_method_types": ["sepa_debit"], "payment_intent_data": {"capture_method": "manual"},
+  "after_expiration": {"recovery": {"enabled": true, "allow_promotion_codes": true}},
+  "allow_promotion_codes": true, "locale": "de"}', p)
+  from unnest('{price_a_cheap,price_z_cheap}'::text[]) p;
+select more(ask('payment', 'ada', '{price_book,price_z_cheap}'));
+select more(ask('payment', 'ada', '{price_book,price_a_cheap}'))
+       = more(ask('payment', 'ada', '{price_z_cheap,price_book}')) as whichever_it_is;
+select more(ask('payment', 'ada', '{price_a_cheap,price_z_cheap}'));
+rollback;
+
 -- A time to pay is a time, computed once.
 begin;
 select payments.set_checkout_defaults('test', '{"expires_after": "2 hours"}');

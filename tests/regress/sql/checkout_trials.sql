@@ -23,13 +23,19 @@ select ask('ada', name => 'first'), ask('ada', name => 'second');
 select trial(md5('second')::uuid) as second;
 select trial(md5('first')::uuid) as first;
 select trial(md5('second')::uuid) as second, trial(ask('ada')) as third, trial(ask('bob')) as another_user;
--- It is free again once it can't be had any more: the page expired or Stripe made none, or a day has gone by.
+-- It is free again once it can't be had any more: the page expired, or a day has gone by. One that failed may be at
+-- Stripe, though its answer never came; one that was never asked for is not.
 savepoint ends;
 update payments.checkout_sessions set status = 'expired' where id = md5('second')::uuid;
 select trial(ask('ada', name => 'later')) as after_the_expiry, trial(ask('ada')) as another;
 select payments.record_stripe_error(md5('later')::uuid, 'no such price') ->> 'status' as status;
-select trial(ask('ada', name => 'again')) as after_the_error;
+select trial(ask('ada')) as after_the_error;
+select ask('fred', name => 'unsent'),
+       payments.record_stripe_error(md5('unsent')::uuid, 'nobody sent it') ->> 'status' as status;
+select trial(ask('fred')) as nobody_asked;
 alter table payments.checkout_sessions disable trigger payments_touch_updated_at;
+update payments.checkout_sessions set updated_at = now() - interval '26 hours' where id = md5('later')::uuid;
+select trial(ask('ada', name => 'again')) as a_day_after_the_error;
 update payments.checkout_sessions set updated_at = now() - interval '24 hours' where id = md5('again')::uuid;
 select trial(ask('ada')) as within_a_day;
 update payments.checkout_sessions set updated_at = now() - interval '26 hours' where id = md5('again')::uuid;
@@ -53,6 +59,13 @@ select trial(ask('dan')) as had_one, trial(ask('fay')) as had_one_elsewhere;
 select trial(ask('gil', '{price_plan,price_addon}')) as with_an_addon,
        trial(ask('gil', '{price_plan,price_once}')) as with_a_book;
 rollback;
+-- What is said and not kept has no trial: it could be said of two pages. What was kept is said as it was.
+select ask('ada', name => 'first'), ask('ada', name => 'second'), trial(ask('bob', name => 'kept'));
+begin read only;
+select trial(md5('first')::uuid) as first, trial(md5('second')::uuid) as second, trial(md5('kept')::uuid) as kept;
+rollback;
+select trial(md5('second')::uuid) as second, trial(md5('first')::uuid) as first;
+delete from payments.checkout_sessions;
 -- Who can't see what others were given meanwhile gives none.
 begin isolation level repeatable read;
 select trial(ask('ada'));

@@ -49,6 +49,10 @@ select s as status, subscribed(s), asks('{price_year}')
   from unnest('{incomplete,trialing,active,past_due,unpaid,paused,canceled,incomplete_expired}'::text[]) s;
 select subscribed('active', 'bob'), asks('{price_year}');
 select subscribed('active', environment => 'live'), asks('{price_year}');
+-- An item that does not say its product is of its price's.
+select subscribed('active');
+update payments.subscription_items set stripe_product_id = null;
+select p, asks(array[p]) from unnest('{price_month,price_year,price_other}'::text[]) p;
 -- A price that the catalog does not know is known by its id.
 select subscribed('active');
 delete from payments.prices;

@@ -8,6 +8,7 @@ insert into payments.prices (environment, stripe_price_id, stripe_product_id, ac
 select e, p, prod, active, currency, kind, raw::jsonb
   from (values ('test', 'price_small', 'prod_small', true, 'usd', 'recurring', '{}'),
                ('test', 'price_big', 'prod_big', true, 'usd', 'recurring', '{}'),
+               ('test', 'price_extra', 'prod_extra', true, 'usd', 'recurring', '{}'),
                ('test', 'price_old', 'prod_big', false, 'usd', 'recurring', '{}'),
                ('test', 'price_once', 'prod_big', true, 'usd', 'one_time', '{}'),
                ('test', 'price_euro', 'prod_big', true, 'eur', 'recurring', '{}'),
@@ -34,7 +35,7 @@ select 'test', 'si_' || substr(s.stripe_subscription_id, 5), s.stripe_subscripti
   from payments.subscriptions s;
 insert into payments.subscription_items (environment, stripe_subscription_item_id, stripe_subscription_id,
                                          stripe_product_id, stripe_price_id, quantity)
-values ('test', 'si_two_b', 'sub_two', 'prod_big', 'price_big', 1);
+values ('test', 'si_two_b', 'sub_two', 'prod_extra', 'price_extra', 1);
 
 create function pg_temp.asked(subscription text, action text, price text default null, quantity bigint default null,
                               key text default null) returns text language sql as $$
@@ -46,7 +47,7 @@ select pg_temp.asked('sub_ada', 'cancel', key => 'k1');
 select pg_temp.asked('sub_ada', 'change', 'price_big');
 select pg_temp.asked('sub_ada', 'change', quantity => 5);
 select pg_temp.asked('sub_team', 'resume');
-select pg_temp.asked('sub_two', 'change', 'price_big', 2);
+select pg_temp.asked('sub_two', 'change', 'price_extra', 2);
 select pg_temp.asked('sub_flexible', 'resume');
 -- The same again is the same; a key names one request.
 select pg_temp.asked('sub_ada', 'cancel', key => 'k1');
@@ -145,6 +146,62 @@ set local role project_admin;
 select payments.stripe_request('00000000-0000-4000-8000-000000000002') #>> '{params,items,0,quantity}' as quantity;
 -- It is told with the subscription's story.
 select story from payments.explain('sub_ada') where story ~ 'asked|request|will';
+
+-- A trial is one of its price: with another it ends, unless that one is offered with a trial as long as what is left.
+-- What is paused changes nothing that would not be paid for.
+reset role;
+update payments.subscriptions set status = 'trialing', trial_end = now() + '5 days'
+ where stripe_subscription_id = 'sub_flexible';
+update payments.subscriptions set pause_collection = 'void' where stripe_subscription_id = 'sub_team';
+delete from payments.subscription_requests;
+create function pg_temp.trial_end(price text, quantity bigint default null) returns text language sql as $$
+  select coalesce(payments.stripe_request(r.id) #>> '{params,trial_end}', 'goes on')
+    from payments.request_subscription_change('test', 'sub_flexible', 'change', price, quantity) r $$;
+select pg_temp.trial_end('price_big') as another, pg_temp.trial_end('price_small', 2) as the_same,
+       pg_temp.trial_end(null, 2) as a_quantity;
+select days, payments.set_checkout_defaults('test', jsonb_build_object('subscription_data',
+         jsonb_build_object('trial_period_days', days)), price), pg_temp.trial_end('price_big') as trial
+  from (values (1, 4, 'price_big'), (2, 5, 'price_big'), (3, 4, 'price_big'), (4, 30, null), (5, 30, 'price_big'))
+       as w (n, days, price) order by n;
+update payments.subscriptions set trial_end = null where stripe_subscription_id = 'sub_flexible';
+select pg_temp.trial_end('price_big') as unknown_end;
+update payments.subscriptions set status = 'active' where stripe_subscription_id = 'sub_flexible';
+select pg_temp.trial_end('price_big') as no_trial;
+set local role authenticated;
+set local request.jwt.claims = '{"sub": "ada"}';
+select pg_temp.asked('sub_team', 'change', 'price_big');
+select pg_temp.asked('sub_team', 'change', quantity => 2);
+select pg_temp.asked('sub_team', 'cancel');
+
+-- No subscription becomes a second one of a product.
+reset role;
+insert into payments.subscriptions (environment, stripe_subscription_id, status, subject_type, subject_id)
+values ('test', 'sub_bob_too', 'active', 'user', 'bob');
+insert into payments.subscription_items (environment, stripe_subscription_item_id, stripe_subscription_id,
+                                         stripe_price_id)
+values ('test', 'si_bob_too', 'sub_bob_too', 'price_big');
+insert into payments.prices (environment, stripe_price_id, stripe_product_id, type, currency)
+values ('test', 'price_big_year', 'prod_big', 'recurring', 'usd'),
+       ('test', 'price_third', 'prod_third', 'recurring', 'usd');
+set local role authenticated;
+set local request.jwt.claims = '{"sub": "bob"}';
+select pg_temp.asked('sub_bob', 'change', 'price_big');
+select pg_temp.asked('sub_bob', 'change', 'price_big_year');
+select pg_temp.asked('sub_bob', 'change', 'price_third');
+select pg_temp.asked('sub_bob', 'change', quantity => 2);
+-- One that is of the product already stays so.
+select pg_temp.asked('sub_bob_too', 'change', 'price_big_year');
+select pg_temp.asked('sub_bob_too', 'change', 'price_small');
+reset role;
+set local payments.allow_second_subscription = on;
+set local role authenticated;
+select pg_temp.asked('sub_bob', 'change', 'price_big');
+reset role;
+set local payments.allow_second_subscription = off;
+update payments.subscriptions set status = 'canceled' where stripe_subscription_id = 'sub_bob_too';
+set local role authenticated;
+select pg_temp.asked('sub_bob', 'change', 'price_big');
+set local role project_admin;
 
 -- A backend asks for anyone, by the same rules.
 select pg_temp.asked('sub_nobody', 'cancel', key => 'k1');

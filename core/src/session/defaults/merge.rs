@@ -4,9 +4,10 @@
 //! Source: <https://docs.stripe.com/api/checkout/sessions/create>.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-type Params = Map<String, Value>;
+use super::params::{Params, json_object, overlay, remove};
+use super::said::{PriceDefaults, said, trial_days};
 
 /// From this version on `ui_mode` has other words.
 /// <https://docs.stripe.com/changelog/dahlia/2026-03-25/updates-available-checkout-session-ui-modes>
@@ -22,8 +23,6 @@ const ONLY_IN_SUBSCRIPTIONS: [&str; 2] = ["payment_method_collection", "subscrip
 const ONLY_IN_PAYMENTS: [&str; 5] =
     ["customer_creation", "invoice_creation", "payment_intent_data", "shipping_options", "submit_type"];
 const NOT_IN_ELEMENTS: [&str; 4] = ["after_expiration", "custom_fields", "custom_text", "submit_type"];
-/// What takes money off. Stripe takes one of them.
-const OFFERS: [&str; 2] = ["allow_promotion_codes", "discounts"];
 
 /// All that the parameters of a checkout are made of.
 #[derive(Debug, Clone, Deserialize)]
@@ -50,21 +49,10 @@ pub struct CheckoutRequest {
     pub now: i64,
 }
 
-/// A line item's price and the defaults of that price.
-#[derive(Debug, Clone, Deserialize)]
-pub struct PriceDefaults {
-    /// Stripe's id.
-    pub price: String,
-    /// Whether it recurs, where the catalog knows it.
-    pub recurring: Option<bool>,
-    /// What an admin said for sessions with it.
-    pub params: Params,
-}
-
 /// The parameters of the request.
 #[must_use]
 pub fn merge(request: &CheckoutRequest) -> Value {
-    let mut params = said(request);
+    let mut params = said(&request.defaults, &request.prices);
     let is_subscription = request.row.get("mode").and_then(Value::as_str) == Some("subscription");
     remove(&mut params, if is_subscription { &ONLY_IN_PAYMENTS } else { &ONLY_IN_SUBSCRIPTIONS });
     if is_subscription {
@@ -87,51 +75,9 @@ pub fn merge(request: &CheckoutRequest) -> Value {
     Value::Object(params)
 }
 
-/// What an admin said, for this session: of two prices the later in the order of their ids has the last word, so that no order of line
-/// items changes anything. What takes money off holds only where it is said of every line item: who adds one with an offer to his cart
-/// has it for no other.
-fn said(request: &CheckoutRequest) -> Params {
-    let mut prices: Vec<&PriceDefaults> = request.prices.iter().collect();
-    prices.sort_by(|one, other| one.price.as_bytes().cmp(other.price.as_bytes()));
-    let mut params = request.defaults.clone();
-    for price in &prices {
-        overlay(&mut params, price.params.clone());
-    }
-    remove(&mut params, &OFFERS);
-    let mut offers = prices.iter().map(|price| {
-        let own = of_price(request, price);
-        OFFERS.map(|offer| own.get(offer).cloned())
-    });
-    if let Some(first) = offers.next()
-        && offers.all(|other| other == first)
-    {
-        for (name, offer) in OFFERS.into_iter().zip(first) {
-            if let Some(offer) = offer {
-                params.insert(name.to_owned(), offer);
-            }
-        }
-    }
-    params
-}
-
-/// What is said of one line item: the environment's defaults, where its price has no others.
-fn of_price(request: &CheckoutRequest, price: &PriceDefaults) -> Params {
-    let mut params = request.defaults.clone();
-    if OFFERS.iter().any(|offer| price.params.contains_key(*offer)) {
-        remove(&mut params, &OFFERS);
-    }
-    overlay(&mut params, price.params.clone());
-    params
-}
-
-/// What the subscription is like. Its trial is as long as the shortest of the recurring line items, and there is none where one of them
-/// has none.
+/// What the subscription is like.
 fn set_subscription(params: &mut Params, request: &CheckoutRequest) {
-    let days = |price: &PriceDefaults| {
-        of_price(request, price).get("subscription_data").and_then(|data| data.get("trial_period_days")?.as_i64())
-    };
-    let recurring = request.prices.iter().filter(|price| price.recurring != Some(false));
-    let shortest = recurring.map(days).min().flatten().filter(|_| request.may_have_trial);
+    let shortest = trial_days(&request.defaults, &request.prices).filter(|_| request.may_have_trial);
     let Some(Value::Object(data)) = params.get_mut("subscription_data") else { return };
     match shortest {
         Some(days) => {
@@ -238,29 +184,4 @@ pub fn is_version(text: &str) -> bool {
 /// Whether a version, which begins with a date, is of this date or later.
 fn is_since(version: &str, date: &str) -> bool {
     version.get(..date.len()).is_some_and(|of| of >= date)
-}
-
-fn remove(params: &mut Params, names: &[&str]) {
-    for name in names {
-        params.remove(*name);
-    }
-}
-
-/// Writes what is newer over what is there, field by field.
-fn overlay(params: &mut Params, newer: Params) {
-    for (name, value) in newer {
-        match (params.get_mut(&name), value) {
-            (Some(Value::Object(there)), Value::Object(value)) => overlay(there, value),
-            (_, value) => {
-                params.insert(name, value);
-            }
-        }
-    }
-}
-
-fn json_object(value: Value) -> Params {
-    match value {
-        Value::Object(object) => object,
-        _ => Params::new(),
-    }
 }

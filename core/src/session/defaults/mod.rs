@@ -4,10 +4,14 @@
 mod allowed;
 mod check;
 mod merge;
+mod params;
+mod said;
 mod words;
 
 pub use check::{DefaultsRefusal, check};
-pub use merge::{CheckoutRequest, PriceDefaults, is_version, merge};
+pub use merge::{CheckoutRequest, is_version, merge};
+pub use params::Params;
+pub use said::{PriceDefaults, trial_days};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@ use super::allowed::{Field, Kind, PARAMETERS};
 use super::*;
 use serde_json::{Value, json};
 
+mod carts;
+
 /// Intervals as a test writes them: seconds.
 fn seconds(text: &str) -> Option<i64> {
     text.strip_suffix(" s")?.parse().ok()
@@ -349,77 +351,6 @@ fn payment_methods_are_named_as_the_version_names_them() {
 
 fn with_prices(mode: &str, defaults: Value, prices: &Value) -> Value {
     request(mode, defaults, |r| r["prices"] = prices.clone())
-}
-
-#[test]
-fn a_price_has_the_last_word_whatever_the_order_of_the_items() {
-    let (a, b) = (
-        json!({"price": "a", "recurring": false, "params": {"locale": "de", "custom_text": {"submit": {"message": "a"}}}}),
-        json!({"price": "b", "recurring": false, "params": {"locale": "fr", "submit_type": "book"}}),
-    );
-    let defaults = json!({"locale": "en", "billing_address_collection": "required", "custom_text": {"after_submit": {"message": "x"}}});
-    let one = with_prices("payment", defaults.clone(), &json!([a, b]));
-    assert_eq!(one, with_prices("payment", defaults, &json!([b, a])));
-    assert_eq!(
-        (&one["locale"], &one["submit_type"], &one["billing_address_collection"]),
-        (&json!("fr"), &json!("book"), &json!("required"))
-    );
-    assert_eq!(one["custom_text"], json!({"after_submit": {"message": "x"}, "submit": {"message": "a"}}));
-}
-
-#[test]
-fn an_offer_of_one_price_is_no_other_prices() {
-    let offers = |defaults: Value, prices: Value| {
-        let params = with_prices("payment", defaults, &prices);
-        (params.get("allow_promotion_codes").cloned(), params.get("discounts").cloned())
-    };
-    let price = |id: &str, params: Value| json!({"price": id, "recurring": false, "params": params});
-    let (plain, cheap) = (price("a", json!({})), price("b", json!({"discounts": [{"coupon": "half"}]})));
-    let half = Some(json!([{"coupon": "half"}]));
-    assert_eq!(offers(json!({}), json!([cheap])), (None, half.clone()));
-    assert_eq!(offers(json!({}), json!([cheap, cheap])), (None, half));
-    assert_eq!(offers(json!({}), json!([plain, cheap])), (None, None));
-    assert_eq!(offers(json!({"allow_promotion_codes": true}), json!([plain])), (Some(json!(true)), None));
-    assert_eq!(offers(json!({"allow_promotion_codes": true}), json!([plain, cheap])), (None, None));
-    // A price's own discount takes the place of the environment's codes, and the other way round: Stripe takes one of them.
-    assert_eq!(offers(json!({"allow_promotion_codes": true}), json!([cheap])).0, None);
-    let codes = price("c", json!({"allow_promotion_codes": true}));
-    assert_eq!(offers(json!({"discounts": [{"coupon": "x"}]}), json!([codes])), (Some(json!(true)), None));
-}
-
-#[test]
-fn a_trial_is_the_shortest_of_what_recurs() {
-    let trial = |defaults: Value, prices: Value| {
-        let params = with_prices("subscription", defaults, &prices);
-        (
-            get(&params, "/subscription_data/trial_period_days").and_then(Value::as_i64),
-            get(&params, "/subscription_data/trial_settings").is_some(),
-        )
-    };
-    let price = |id: &str, recurring: Value, days: Option<i64>| {
-        let params = days.map_or(json!({}), |days| json!({"subscription_data": {"trial_period_days": days}}));
-        json!({"price": id, "recurring": recurring, "params": params})
-    };
-    let settings =
-        json!({"subscription_data": {"trial_settings": {"end_behavior": {"missing_payment_method": "cancel"}}}});
-    let (month, week) = (price("a", json!(true), Some(30)), price("b", json!(true), Some(7)));
-    assert_eq!(trial(settings.clone(), json!([month])), (Some(30), true));
-    assert_eq!(trial(json!({}), json!([month, week])), (Some(7), false));
-    assert_eq!(trial(json!({}), json!([week, month])), (Some(7), false));
-    // One that has none spoils it, unless it is paid once.
-    assert_eq!(trial(settings.clone(), json!([month, price("c", json!(true), None)])), (None, false));
-    assert_eq!(trial(settings.clone(), json!([month, price("c", json!(null), None)])), (None, false));
-    assert_eq!(trial(settings, json!([month, price("c", json!(false), None)])), (Some(30), true));
-    let everywhere = json!({"subscription_data": {"trial_period_days": 14}});
-    assert_eq!(trial(everywhere.clone(), json!([price("c", json!(true), None)])).0, Some(14));
-    let none = request("subscription", everywhere, |r| r["may_have_trial"] = json!(false));
-    assert_eq!(none["subscription_data"], json!({"metadata": {"k": "v"}}));
-    let billing = |kind: &str| json!({"subscription_data": {"billing_mode": {"type": kind, "flexible": {"proration_discounts": "itemized"}}}});
-    assert_eq!(
-        merged("subscription", billing("classic"))["subscription_data"]["billing_mode"],
-        json!({"type": "classic"})
-    );
-    assert!(get(&merged("subscription", billing("flexible")), "/subscription_data/billing_mode/flexible").is_some());
 }
 
 #[test]

@@ -21,6 +21,8 @@ fn all() -> Vec<Refusal> {
         Refusal::SecondSubscription { subject_type: text(), subject_id: text(), subscription: text(), status: text() },
         Refusal::PriceMode { price: text(), recurring: true },
         Refusal::PriceMode { price: text(), recurring: false },
+        Refusal::FreeQuantity { price: text(), quantity: 2, most: 1, in_trial: false },
+        Refusal::FreeQuantity { price: text(), quantity: 2, most: 1, in_trial: true },
         Refusal::Url { column: "success_url", given: text() },
         Refusal::Email(text()),
         Refusal::Json("metadata"),
@@ -49,6 +51,7 @@ fn all() -> Vec<Refusal> {
         Refusal::SubscriptionEnded("canceled".to_owned()),
         Refusal::SubscriptionIncomplete,
         Refusal::InvoicesAreSent,
+        Refusal::CollectionPaused,
         Refusal::SubscriptionUnknown(text()),
         Refusal::SubscriptionNotOwned(text()),
         Refusal::TooManyOpen { kind: "checkout", limit: 5 },
@@ -80,7 +83,10 @@ fn the_sqlstate_tells_what_kind_of_refusal_it_is() {
             | Refusal::Unregistered(_)
             | Refusal::NotOwned { .. }
             | Refusal::SubscriptionNotOwned(_) => "42501",
-            Refusal::SubscriptionEnded(_) | Refusal::SubscriptionIncomplete | Refusal::InvoicesAreSent => "55000",
+            Refusal::SubscriptionEnded(_)
+            | Refusal::SubscriptionIncomplete
+            | Refusal::InvoicesAreSent
+            | Refusal::CollectionPaused => "55000",
             _ => "22023",
         };
         assert_eq!(refusal.sqlstate(), expected, "{refusal:?}");

@@ -1,0 +1,52 @@
+//! What costs nothing and gives credits: a caller may ask for so many of it, since it is he who says how many.
+
+use serde::Deserialize;
+
+/// What the catalog and the benefits say of a price.
+#[derive(Debug, Default, Clone, Deserialize)]
+pub struct Gives {
+    /// What one costs, in the currency's smallest unit; none where the catalog doesn't say it in one number.
+    pub unit: Option<String>,
+    /// Whether it gives credits.
+    pub credits: bool,
+    /// Whether a trial of it gives them too.
+    pub in_trials: bool,
+}
+
+impl Gives {
+    /// How many of these lines of it give credits and cost nothing. Stripe rounds what each line costs, a half up.
+    #[must_use]
+    pub fn for_nothing(&self, quantities: &[u64]) -> u64 {
+        let unit = self.unit.as_deref().and_then(|unit| unit.parse::<f64>().ok()).filter(|_| self.credits);
+        #[allow(clippy::cast_precision_loss, reason = "Stripe sells at most 999,999 at once")]
+        let is_free = |quantity: &&u64| unit.is_some_and(|unit| unit * (**quantity as f64) < 0.5);
+        quantities.iter().filter(is_free).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(unit: Option<&str>, credits: bool, quantities: &[u64]) -> u64 {
+        Gives { unit: unit.map(ToOwned::to_owned), credits, in_trials: false }.for_nothing(quantities)
+    }
+
+    #[test]
+    fn what_costs_nothing_is_counted_over_all_lines() {
+        assert_eq!(of(Some("0"), true, &[3]), 3);
+        assert_eq!(of(Some("0.000"), true, &[3, 999_999]), 1_000_002);
+        assert_eq!(of(Some("1"), true, &[999_999]), 0);
+        assert_eq!(of(Some("0"), false, &[3]), 0);
+        for unknown in [None, Some(""), Some("free")] {
+            assert_eq!(of(unknown, true, &[3]), 0);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_rounded_down_to_nothing_costs_nothing() {
+        assert_eq!(of(Some("0.001"), true, &[499]), 499);
+        assert_eq!(of(Some("0.001"), true, &[500]), 0);
+        assert_eq!(of(Some("0.001"), true, &[499, 500, 1]), 500);
+    }
+}
