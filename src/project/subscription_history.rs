@@ -9,6 +9,7 @@ use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::Unreadable;
 use payments_core::stripe::object::subscription::SubscriptionSnapshot;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::pg::statement::{json, query, text};
@@ -53,7 +54,8 @@ pub(super) fn store(environment: Environment, id: &str, entry: &Entry) {
 #[derive(Deserialize)]
 struct Told {
     entries: Vec<Entry>,
-    changes: Vec<Change>,
+    /// Read leniently: what somebody wrote there by hand is no change, and is written anew.
+    changes: Box<RawValue>,
     has_notices: bool,
 }
 
@@ -63,7 +65,7 @@ pub(crate) fn derive(environment: Environment, id: &str, known: Option<&Subscrip
     let Some(Told { mut entries, changes: before, has_notices }) = TOLD_OF_SUBSCRIPTION.one(&args) else { return };
     entries.sort_by(|a, b| a.event_id.cmp(&b.event_id));
     let now = changes(&entries);
-    if now != before {
+    if serde_json::from_str::<Vec<Change>>(before.get()).ok().as_ref() != Some(&now) {
         WRITE_CHANGES.execute(&[text(environment.name()), text(id), json(&now)]);
     }
     let told = of_subscription(id, known, &entries);
