@@ -899,6 +899,238 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
+-- What the doctor asks about constraints, indexes and views: they are as the extension made them; see doctor.sql.
+
+-- Every constraint that an index backs, and every other index, as the server writes them.
+create function payments.own_indexes() returns table (relation text, name text, definition text)
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  values
+    ('payments.environments', 'environments_pkey', 'PRIMARY KEY (environment)'),
+    ('payments.stripe_connections', 'stripe_connections_pkey', 'PRIMARY KEY (id)'),
+    ('payments.stripe_connections', 'stripe_connections_environment_key', 'UNIQUE (environment)'),
+    ('payments.products', 'products_pkey', 'PRIMARY KEY (id)'),
+    ('payments.products', 'products_stripe_product_id_environment_key', 'UNIQUE (stripe_product_id, environment)'),
+    ('payments.prices', 'prices_pkey', 'PRIMARY KEY (id)'),
+    ('payments.prices', 'prices_stripe_price_id_environment_key', 'UNIQUE (stripe_price_id, environment)'),
+    ('payments.prices', 'prices_product_idx', 'INDEX btree (stripe_product_id, environment)'),
+    ('payments.prices', 'prices_lookup_key_idx', 'INDEX btree (lookup_key, environment) WHERE (lookup_key IS NOT NULL)'),
+    ('payments.customers', 'customers_pkey', 'PRIMARY KEY (id)'),
+    ('payments.customers', 'customers_stripe_customer_id_environment_key', 'UNIQUE (stripe_customer_id, environment)'),
+    ('payments.stripe_customer_mappings', 'stripe_customer_mappings_pkey', 'PRIMARY KEY (id)'),
+    ('payments.stripe_customer_mappings', 'stripe_customer_mappings_subject_type_subject_id_environmen_key',
+     'UNIQUE (subject_type, subject_id, environment)'),
+    ('payments.stripe_customer_mappings', 'stripe_customer_mappings_stripe_customer_id_environment_key', 'UNIQUE (stripe_customer_id, environment)'),
+    ('payments.mapping_claims', 'mapping_claims_pkey', 'PRIMARY KEY (stripe_checkout_session_id, environment)'),
+    ('payments.mapping_claims', 'mapping_claims_subject_idx', 'INDEX btree (subject_id, subject_type, environment)'),
+    ('payments.mapping_claims', 'mapping_claims_customer_idx', 'INDEX btree (stripe_customer_id, environment)'),
+    ('payments.checkout_sessions', 'checkout_sessions_pkey', 'PRIMARY KEY (id)'),
+    ('payments.checkout_sessions', 'checkout_sessions_stripe_checkout_session_id_environment_key', 'UNIQUE (stripe_checkout_session_id, environment)'),
+    ('payments.checkout_sessions', 'checkout_sessions_idempotency_key_idx',
+     'UNIQUE INDEX btree (idempotency_key, environment) WHERE (idempotency_key IS NOT NULL)'),
+    ('payments.checkout_sessions', 'checkout_sessions_payment_intent_idx',
+     'INDEX btree (stripe_payment_intent_id, environment) WHERE (stripe_payment_intent_id IS NOT NULL)'),
+    ('payments.checkout_sessions', 'checkout_sessions_subscription_idx',
+     'INDEX btree (stripe_subscription_id, environment) WHERE (stripe_subscription_id IS NOT NULL)'),
+    ('payments.checkout_sessions', 'checkout_sessions_line_items_idx', 'INDEX gin (line_items jsonb_path_ops) WHERE (status = ''completed''::text)'),
+    ('payments.checkout_sessions', 'checkout_sessions_order_idx',
+     'INDEX hash (((metadata ->> ''order_id''::text))) WHERE ((metadata ->> ''order_id''::text) IS NOT NULL)'),
+    ('payments.checkout_sessions', 'checkout_sessions_subject_idx', 'INDEX btree (subject_type, subject_id) WHERE (subject_id IS NOT NULL)'),
+    ('payments.checkout_sessions', 'checkout_sessions_created_by_idx', 'INDEX btree (created_by, created_at) WHERE (created_by IS NOT NULL)'),
+    ('payments.checkout_sessions', 'checkout_sessions_by_backend_idx',
+     'INDEX btree (subject_type, subject_id) WHERE ((subject_id IS NOT NULL) AND (created_by IS NULL))'),
+    ('payments.checkout_sessions', 'checkout_sessions_waiting_idx', 'INDEX btree (created_at) WHERE (status = ''initialized''::text)'),
+    ('payments.recovered_sessions', 'recovered_sessions_pkey', 'PRIMARY KEY (stripe_checkout_session_id, environment)'),
+    ('payments.recovered_sessions', 'recovered_sessions_recovered_from_idx', 'INDEX btree (recovered_from, environment)'),
+    ('payments.customer_portal_sessions', 'customer_portal_sessions_pkey', 'PRIMARY KEY (id)'),
+    ('payments.customer_portal_sessions', 'customer_portal_sessions_subject_idx', 'INDEX btree (subject_type, subject_id)'),
+    ('payments.customer_portal_sessions', 'customer_portal_sessions_created_by_idx',
+     'INDEX btree (created_by, created_at) WHERE (created_by IS NOT NULL)'),
+    ('payments.customer_portal_sessions', 'customer_portal_sessions_waiting_idx', 'INDEX btree (created_at) WHERE (status = ''initialized''::text)'),
+    ('payments.payment_history', 'payment_history_pkey', 'PRIMARY KEY (id)'),
+    ('payments.payment_history', 'payment_history_payment_intent_idx',
+     'UNIQUE INDEX btree (stripe_payment_intent_id, environment) WHERE ((stripe_payment_intent_id IS NOT NULL) AND (type <> ''refund''::text))'),
+    ('payments.payment_history', 'payment_history_checkout_session_idx',
+     'UNIQUE INDEX btree (stripe_checkout_session_id, environment) WHERE ((stripe_checkout_session_id IS NOT NULL) AND (type <> ''refund''::text))'),
+    ('payments.payment_history', 'payment_history_invoice_idx',
+     'UNIQUE INDEX btree (stripe_invoice_id, environment) WHERE ((stripe_invoice_id IS NOT NULL) AND (type <> ''refund''::text))'),
+    ('payments.payment_history', 'payment_history_refund_idx',
+     'UNIQUE INDEX btree (stripe_refund_id, environment) WHERE (stripe_refund_id IS NOT NULL)'),
+    ('payments.payment_history', 'payment_history_dispute_idx',
+     'UNIQUE INDEX btree (stripe_dispute_id, environment) WHERE (stripe_dispute_id IS NOT NULL)'),
+    ('payments.payment_history', 'payment_history_returned_idx',
+     'INDEX btree (stripe_subscription_id) WHERE ((type = ''subscription_invoice''::text) AND ((amount_refunded > 0) OR (dispute_status IS NOT '
+     'NULL)))'),
+    ('payments.payment_history', 'payment_history_subscription_idx',
+     'INDEX btree (stripe_subscription_id, environment) WHERE (invoice_lines IS NOT NULL)'),
+    ('payments.payment_history', 'payment_history_charge_idx',
+     'INDEX btree (stripe_charge_id, environment) WHERE ((by_backend OR ((stripe_payment_intent_id IS NULL) AND (stripe_checkout_session_id IS '
+     'NULL) AND (stripe_invoice_id IS NULL))) AND (type <> ''refund''::text) AND (type <> ''dispute''::text))'),
+    ('payments.subscriptions', 'subscriptions_pkey', 'PRIMARY KEY (id)'),
+    ('payments.subscriptions', 'subscriptions_stripe_subscription_id_environment_key', 'UNIQUE (stripe_subscription_id, environment)'),
+    ('payments.subscriptions', 'subscriptions_customer_idx', 'INDEX btree (stripe_customer_id, environment)'),
+    ('payments.subscriptions', 'subscriptions_subject_idx', 'INDEX btree (subject_type, subject_id) WHERE (subject_id IS NOT NULL)'),
+    ('payments.subscription_items', 'subscription_items_pkey', 'PRIMARY KEY (id)'),
+    ('payments.subscription_items', 'subscription_items_stripe_subscription_item_id_environment_key',
+     'UNIQUE (stripe_subscription_item_id, environment)'),
+    ('payments.subscription_items', 'subscription_items_subscription_idx', 'INDEX btree (stripe_subscription_id, environment)'),
+    ('payments.active_entitlements', 'active_entitlements_pkey', 'PRIMARY KEY (id)'),
+    ('payments.active_entitlements', 'active_entitlements_stripe_customer_id_lookup_key_environme_key',
+     'UNIQUE (stripe_customer_id, lookup_key, environment)'),
+    ('payments.webhook_events', 'webhook_events_pkey', 'PRIMARY KEY (id)'),
+    ('payments.webhook_events', 'webhook_events_stripe_event_id_environment_key', 'UNIQUE (stripe_event_id, environment)'),
+    ('payments.webhook_events', 'webhook_events_object_idx',
+     'INDEX btree (object_id, environment) WHERE ((object_type = ANY (ARRAY[''customer''::text, ''subscription''::text, ''payment_method''::text, '
+     '''product''::text, ''price''::text])) OR (processing_status = ANY (ARRAY[''failed''::text, ''ignored''::text])) OR (conflict IS NOT NULL) '
+     'OR (refused_count > 0))'),
+    ('payments.webhook_events', 'webhook_events_received_idx', 'INDEX brin (received_at)'),
+    ('payments.webhook_events', 'webhook_events_open_idx', 'INDEX btree (received_at) WHERE (processing_status = ANY (''{failed,pending}''::text[]))'),
+    ('payments.facts', 'facts_pkey', 'PRIMARY KEY (object_id, event_id, environment)'),
+    ('payments.facts', 'facts_group_id_idx', 'INDEX btree (group_id, environment) WHERE (group_id IS NOT NULL)'),
+    ('payments.facts', 'facts_customer_idx', 'INDEX btree (stripe_customer_id, environment) WHERE (stripe_customer_id IS NOT NULL)'),
+    ('payments.facts', 'facts_subscription_idx', 'INDEX btree (stripe_subscription_id, environment) WHERE (stripe_subscription_id IS NOT NULL)'),
+    ('payments.fact_links', 'fact_links_pkey', 'PRIMARY KEY (key, environment)'),
+    ('payments.subscription_requests', 'subscription_requests_pkey', 'PRIMARY KEY (id)'),
+    ('payments.subscription_requests', 'subscription_requests_key_idx',
+     'UNIQUE INDEX btree (idempotency_key, created_by, environment) NULLS NOT DISTINCT WHERE (idempotency_key IS NOT NULL)'),
+    ('payments.subscription_requests', 'subscription_requests_subject_idx', 'INDEX btree (subject_type, subject_id) WHERE (subject_id IS NOT NULL)'),
+    ('payments.subscription_requests', 'subscription_requests_created_by_idx', 'INDEX btree (created_by, created_at) WHERE (created_by IS NOT NULL)'),
+    ('payments.subscription_requests', 'subscription_requests_subscription_idx', 'INDEX btree (stripe_subscription_id, created_at)'),
+    ('payments.subscription_requests', 'subscription_requests_waiting_idx', 'INDEX btree (created_at) WHERE (status = ''initialized''::text)'),
+    ('payments.request_leases', 'request_leases_pkey', 'PRIMARY KEY (session_id)'),
+    ('payments.read_leases', 'read_leases_pkey', 'PRIMARY KEY (path, environment)'),
+    ('payments.sync_progress', 'sync_progress_pkey', 'PRIMARY KEY (resource, environment)'),
+    ('payments.benefits', 'benefits_pkey', 'PRIMARY KEY (id)'),
+    ('payments.benefits', 'benefits_given_by_idx',
+     'UNIQUE INDEX btree (COALESCE(stripe_price_id, stripe_product_id), COALESCE(key, ''''::text), environment)'),
+    ('payments.benefits', 'benefits_by_product_idx', 'INDEX btree (environment) WHERE (stripe_product_id IS NOT NULL)'),
+    ('payments_registry.attachments', 'attachments_pkey', 'PRIMARY KEY (kind, relation)'),
+    ('payments_registry.attachments', 'attachments_target_idx', 'UNIQUE INDEX btree (kind, target)'),
+    ('payments.credit_promises', 'credit_promises_pkey', 'PRIMARY KEY (stripe_subscription_id, stripe_invoice_id, stripe_price_id, environment)'),
+    ('payments.credit_holders', 'credit_holders_pkey', 'PRIMARY KEY (stripe_subscription_id, stripe_invoice_id, target_table, environment)'),
+    ('payments.credit_lots', 'credit_lots_pkey', 'PRIMARY KEY (source, target_table, environment)'),
+    ('payments.credit_lots', 'credit_lots_subject_idx', 'INDEX btree (subject_id, subject_type)'),
+    ('payments.credit_lots', 'credit_lots_due_idx', 'INDEX btree (expires_at) WHERE (lapsed IS NULL)'),
+    ('payments.credit_schedules', 'credit_schedules_pkey', 'PRIMARY KEY (stripe_subscription_id, target_table, environment)'),
+    ('payments.credit_schedules', 'credit_schedules_subject_idx', 'INDEX btree (subject_id, subject_type)'),
+    ('payments.credit_schedules', 'credit_schedules_next_idx', 'INDEX btree (next_at)'),
+    ('payments.fulfillments', 'fulfillments_pkey', 'PRIMARY KEY (source, kind, target_table, item, environment)'),
+    ('payments.fulfillments', 'fulfillments_item_idx',
+     'INDEX btree (item, target_table) WHERE ((kind = ''orders''::text) OR starts_with(item, ''undecided:''::text))'),
+    ('payments.fulfillments', 'fulfillments_holder_idx', 'INDEX btree (holder, item, target_table) WHERE (holder IS NOT NULL)'),
+    ('payments.fulfillments', 'fulfillments_open_idx',
+     'INDEX btree (environment, state) WHERE (state = ANY (ARRAY[''needs_review''::text, ''failed''::text]))'),
+    ('payments.subscription_history', 'subscription_history_pkey', 'PRIMARY KEY (stripe_subscription_id, event_id, environment)'),
+    ('payments.subscription_changes', 'subscription_changes_pkey', 'PRIMARY KEY (id)'),
+    ('payments.subscription_changes', 'subscription_changes_stripe_subscription_id_changed_at_envi_key',
+     'UNIQUE (stripe_subscription_id, changed_at, environment)'),
+    ('payments.notices', 'notices_pkey', 'PRIMARY KEY (id)'),
+    ('payments.notices', 'notices_about_source_kind_environment_key', 'UNIQUE (about, source, kind, environment)'),
+    ('payments_registry.subject_types', 'subject_types_pkey', 'PRIMARY KEY (subject_type)'),
+    ('payments.granted_roles', 'granted_roles_pkey', 'PRIMARY KEY (role, as_)'),
+    ('payments.invoices', 'invoices_pkey', 'PRIMARY KEY (id)'),
+    ('payments.invoices', 'invoices_stripe_invoice_id_environment_key', 'UNIQUE (stripe_invoice_id, environment)'),
+    ('payments.invoices', 'invoices_subject_idx', 'INDEX btree (subject_type, subject_id) WHERE (subject_id IS NOT NULL)'),
+    ('payments.payment_methods', 'payment_methods_pkey', 'PRIMARY KEY (id)'),
+    ('payments.payment_methods', 'payment_methods_stripe_payment_method_id_environment_key', 'UNIQUE (stripe_payment_method_id, environment)'),
+    ('payments.payment_methods', 'payment_methods_customer_idx', 'INDEX btree (stripe_customer_id, environment)'),
+    ('payments.checkout_defaults', 'checkout_defaults_pkey', 'PRIMARY KEY (id)'),
+    ('payments.checkout_defaults', 'checkout_defaults_price_idx', 'UNIQUE INDEX btree (COALESCE(stripe_price_id, ''''::text), environment)')
+$$;
+
+create function payments.doctor_indexes() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with wanted as materialized (
+    select o.relation, o.name, c.oid, c.relnamespace, p.is_index,
+           case when p.is_index then regexp_replace(o.definition, '^((UNIQUE )?INDEX)', format('CREATE \1 %s ON %s USING', o.name, o.relation))
+                else format('ALTER TABLE %s ADD CONSTRAINT %s %s', o.relation, o.name, o.definition) end as ddl
+      from payments.own_indexes() o
+      join pg_class c on c.oid = to_regclass(o.relation)
+     cross join lateral (select o.definition ~ '^(UNIQUE )?INDEX' as is_index) p
+  ), found as materialized (
+    select w.*, f.oid is not null as is_there,
+           coalesce(w.ddl = case when w.is_index then pg_get_indexdef(f.oid)
+                                 else (select format('ALTER TABLE %s ADD CONSTRAINT %s %s', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid))
+                                         from pg_constraint k where k.conindid = f.oid and k.contype in ('p', 'u') and k.conrelid = w.oid) end, false) as same
+      from wanted w
+      left join pg_class f on f.relnamespace = w.relnamespace and f.relname = w.name
+  )
+  select false, format('The %s %s on %s %s.', case when f.is_index then 'index' else 'constraint' end, f.name, f.relation,
+                       case when f.is_there then 'was altered' else 'is gone' end)
+                || case when f.ddl ~ '(UNIQUE|PRIMARY KEY)' then ' Where there are equal rows by now, the fix says so: delete all but one.' else '' end,
+         case when f.is_there then format('do %L', format('begin %s%I; %s; end',
+                case when f.is_index or k.conname is null then 'drop index ' || quote_ident(n.nspname) || '.'
+                     else format('alter table %s drop constraint ', k.conrelid::regclass) end, f.name, f.ddl))
+              else f.ddl end
+    from found f
+    join pg_namespace n on n.oid = f.relnamespace
+    left join pg_constraint k on k.conrelid = f.oid and k.conname = f.name
+   where not f.same
+   order by f.relation, f.name
+$$;
+
+-- Every view of ours: the option that says with whose rights it reads or what it hides, what makes it, and a digest of what it says,
+-- without white space and parentheses, and without the tables that columns are of, which not every version of PostgreSQL writes.
+create function payments.own_views() returns table (relation text, options text, maker text, digest text)
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  values
+    ('payments.attachments', 'security_invoker=true', 'make_attachments_view', '5f47ac081de53af4ef39d765cf8213c7'),
+    ('payments.monthly_recurring_revenue', 'security_invoker=true', 'make_figure_views', 'a4b5ae3c40b836994e7cdb7a924860e7'),
+    ('payments.my_invoices', 'security_barrier=true', 'make_billing_views', 'b37cb18f82785d3e7c989c085abcd238'),
+    ('payments.my_payment_methods', 'security_barrier=true', 'make_billing_views', '09a95709ef203d4a19c059e7366bd3a5'),
+    ('payments.my_subscriptions', 'security_barrier=true', 'make_billing_views', '227460bb4f0d825eb015592337072f1c'),
+    ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', 'adfea77f6d91f37a4095c4c499fe67b6'),
+    ('payments.review', 'security_invoker=true', 'make_review_views', 'd679b924c47d890c730ea59a1e77c3c7'),
+    ('payments.subject_types', 'security_invoker=true', 'make_subject_types_view', '9a0df237743fe50bda8069c2888f2eab'),
+    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', '08e052adbf7ea8704d2bb6eed24a8468')
+$$;
+
+create function payments.view_digest(relation oid) returns text
+  language sql stable set search_path = pg_catalog, pg_temp
+  set quote_all_identifiers = off set datestyle = 'ISO, MDY' set intervalstyle = 'postgres' set timezone = 'UTC'
+as $$
+  select md5(regexp_replace(regexp_replace(pg_get_viewdef($1), '\m\w+\.', '', 'g'), '[\s();]', '', 'g'))
+$$;
+
+-- The fix gives the new view to whom the old one was given.
+create function payments.doctor_views() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false,
+         case when c.oid is null then format('The view %s is gone.', o.relation)
+              else format('The view %s says something else than the extension''s. Views that read it must be dropped before the fix.', o.relation) end,
+         format('do %L', format('begin %1$sperform payments.%2$I(); alter view %3$s owner to payments_owner; grant select on %3$s to %4$s; end',
+                                case when c.oid is not null then format('drop view %s; ', o.relation) else '' end, o.maker, o.relation, g.roles))
+    from payments.own_views() o
+    left join pg_class c on c.oid = to_regclass(o.relation)
+   cross join lateral (
+     select string_agg(distinct quote_ident(w.role), ', ') as roles
+       from (select r.rolname
+               from payments.granted_privileges() p
+               join payments.granted_roles t on t.revoked_at is null and p.as_ in (select payments.included_grants(t.as_))
+               join pg_roles r on r.rolname = t.role
+              where p.relation = o.relation
+             union all
+             select 'payments_definer' where o.maker = any ('{make_review_views,make_attachments_view,make_subject_types_view}')) as w (role)) g
+   where c.oid is null or payments.view_digest(c.oid) <> o.digest
+  union all
+  select false, format('The view %s has the option(s) %s instead of %s.', o.relation, coalesce(array_to_string(c.reloptions, ', '), 'none'), o.options),
+         format('alter view %s set (%s)', o.relation, o.options)
+    from payments.own_views() o
+    join pg_class c on c.oid = to_regclass(o.relation) and c.relkind = 'v'
+   where (o.options = any (c.reloptions)) is not true
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   doctor
+
+set local search_path = pg_catalog, pg_temp;
+
 -- What the doctor asks about privileges and about who is trusted; see doctor.sql.
 
 -- What grant_role() recorded of a role's privileges: one for each function, table and column, as the catalog names it.
@@ -988,9 +1220,10 @@ as $$
   select false,
          format('%s has privileges that grant_role() did not record: %s on %s object(s), among %s.', initcap(case v.role when 0 then 'public' else 'role' end)
                 || case v.role when 0 then '' else ' ' || v.grantee end, v.privileges, v.objects, v.place),
-         case when k.grants is null then format('revoke all on %s from %s cascade', v.place, v.grantee)
-              -- No dollar quotes: a role's name may hold them.
-              else format('do %L', format('begin revoke all on %s from %s cascade; %s; end', v.place, v.grantee, k.grants)) end
+         -- REVOKE by anybody else is a warning, and revokes nothing. No dollar quotes: a role's name may hold them.
+         format('do %L', format('begin if current_setting(''is_superuser'') = ''off'' then raise insufficient_privilege using message = '
+                '''only a superuser can take these privileges back''; end if; revoke all on %s from %s cascade;%s end',
+                v.place, v.grantee, ' ' || k.grants || ';'))
     from revoked v
    cross join lateral (
      select string_agg(distinct format('perform payments.grant_role(%L, %L)', v.grantee, r.as_), '; ') as grants
@@ -1021,6 +1254,117 @@ as $$
    where exists (select from recorded r where r.as_ = 'member')
      and not exists (select from pg_roles l join recorded t on t.as_ in ('admin', 'gateway') and pg_has_role(l.oid, t.oid, 'USAGE')
                       where l.rolcanlogin and not l.rolsuper)
+$$;
+
+set local search_path = payments, pg_temp;
+
+-- src/lib.rs
+-- requires:
+--   doctor
+
+set local search_path = pg_catalog, pg_temp;
+
+-- What the doctor asks about row security and policies; see doctor.sql.
+
+create function payments.doctor_row_security() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select false, format('%s does not %s row security.', c.oid::regclass, case when c.relrowsecurity then 'force' else 'enable' end),
+         format('alter table %s enable row level security, force row level security', c.oid::regclass)
+    from pg_class c
+   where (c.oid in (select payments.own_relations()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r'
+     and not (c.relrowsecurity and c.relforcerowsecurity)
+   order by c.oid::regclass::text
+$$;
+
+-- Every policy of ours in its parts; see payments.policy_ddl(). Those of admins come with grant_role().
+create function payments.own_policies()
+  returns table (relation regclass, name text, command text, roles text[], using_expression text, check_expression text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select c.oid::regclass, p.name, p.command, p.roles, 'true', p.check_expression
+    from pg_class c
+   cross join lateral (select c.relname in ('granted_roles', 'subject_types', 'attachments') as by_registrar) r
+   cross join lateral (values
+     ('payments', case when r.by_registrar then 'select' else 'all' end, '{payments_definer,payments_owner}'::text[],
+      case when not r.by_registrar then 'true' end),
+     ('payments_registrar', case when r.by_registrar then 'all' end, '{payments_registrar}', 'true')) as p (name, command, roles, check_expression)
+   where c.oid in (select payments.own_relations()) and c.relkind = 'r' and p.command is not null
+  union all
+  select to_regclass(p.relation), p.name, p.command, p.roles, p.using_expression, p.check_expression
+    from payments.session_policies() p
+   where to_regclass(p.relation) is not null
+  union all
+  select to_regclass(p.relation), p.name, p.command, p.roles, p.using_expression, p.check_expression
+    from payments_registry.subject_types s
+   cross join lateral payments.subject_policies(s.subject_type, s.predicate is not null) p
+   where to_regclass(p.relation) is not null
+$$;
+
+-- Every policy on our tables as it is, in the same parts. White space counts for nothing.
+create function payments.policies_there()
+  returns table (relation regclass, name text, command text, roles text[], using_expression text, check_expression text, permissive boolean)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select p.polrelid::regclass, p.polname,
+         case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
+         array(select case r when 0 then 'public' else pg_get_userbyid(r)::text end from unnest(p.polroles) as r order by 1),
+         btrim(regexp_replace(pg_get_expr(p.polqual, p.polrelid), '\s+', ' ', 'g')),
+         btrim(regexp_replace(pg_get_expr(p.polwithcheck, p.polrelid), '\s+', ' ', 'g')), p.polpermissive
+    from pg_policy p
+   where p.polrelid in (select payments.own_relations())
+$$;
+
+create function payments.doctor_policies() returns table (ok boolean, detail text, fix text)
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  with found as materialized (
+    select t.*, payments.policy_ddl(t.relation::text, t.name, t.command, t.roles, t.using_expression, t.check_expression)
+                || case when t.permissive then '' else ', as restrictive' end as ddl
+      from payments.policies_there() t
+  ), wanted as (
+    select w.relation, w.name, payments.policy_ddl(w.relation::text, w.name, w.command, w.roles,
+                                                   regexp_replace(w.using_expression, '\s+', ' ', 'g'),
+                                                   regexp_replace(w.check_expression, '\s+', ' ', 'g')) as ddl
+      from payments.own_policies() w
+  ), of_admin as (
+    select a.role, f.relation, f.name, f.ddl,
+           payments.policy_ddl(a.relation::text, a.name, 'all', array[a.rolname], 'true', 'true') as wanted
+      from (select distinct r.oid as role, r.rolname::text, to_regclass(p.relation) as relation, payments.admin_policy(r.rolname)::text as name
+              from payments.granted_roles g
+              join pg_roles r on r.rolname = g.role
+             cross join payments.granted_privileges() p
+              join pg_class c on c.oid = to_regclass(p.relation) and c.relkind = 'r'
+             where g.as_ = 'admin' and g.revoked_at is null and p.as_ = 'admin') a
+      left join found f on f.relation = a.relation and f.name = a.name
+  )
+  select false, format('The policy %I on %s is gone.', w.name, w.relation), w.ddl
+    from wanted w
+   where not exists (select from found f where f.relation = w.relation and f.name = w.name)
+  union all
+  select false, format('The policy %I on %s was altered. It is: %s.', w.name, w.relation, f.ddl),
+         format('do %L', format('begin drop policy %I on %s; %s; end', w.name, w.relation, w.ddl))
+    from wanted w
+    join found f on f.relation = w.relation and f.name = w.name
+   where f.ddl <> w.ddl
+  union all
+  select false, format('The policy that lets the admin %s in is gone from %s table(s).', a.role::regrole, count(*)),
+         format('select payments.grant_role(%L, ''admin'')', a.role::regrole)
+    from of_admin a
+   where a.ddl is null
+   group by a.role
+  union all
+  select false, format('The policy that lets the admin %s in was altered on %s table(s). One is: %s.', a.role::regrole, count(*), min(a.ddl)),
+         format('do %L', format('begin %s; perform payments.grant_role(%L, ''admin''); end',
+                                string_agg(format('drop policy %I on %s', a.name, a.relation), '; ' order by a.relation::text), a.role::regrole))
+    from of_admin a
+   where a.ddl <> a.wanted
+   group by a.role
+  union all
+  select false, format('The policy %I is on the table of webhook secrets, which nobody reads.', p.polname),
+         format('drop policy %I on %s', p.polname, p.polrelid::regclass)
+    from pg_policy p
+    join pg_class c on c.oid = p.polrelid and c.relnamespace = 'payments_secret'::regnamespace
 $$;
 
 set local search_path = payments, pg_temp;
@@ -1209,7 +1553,8 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
--- What the doctor asks about the database: tables, triggers, policies, roles, settings; see doctor.sql. Privileges: doctor_grants.sql.
+-- What the doctor asks about the database: tables, triggers, roles, settings; see doctor.sql. Indexes and views: doctor_shape.sql.
+-- Row security: doctor_policies.sql. Privileges: doctor_grants.sql.
 
 create function payments.doctor_version() returns table (ok boolean, detail text, fix text)
   language sql stable set search_path = pg_catalog, pg_temp
@@ -1235,15 +1580,15 @@ create function payments.doctor_tables() returns table (ok boolean, detail text,
 as $$
   select false,
          format('Missing: %s. The fix makes them anew, empty, and forgets the webhook secrets: set them again.', string_agg(distinct p.relation, ', ')),
-         'do $fix$ begin drop extension payments; create extension payments; end $fix$'
+         'do ''begin drop extension payments; create extension payments; end'''
     from payments.granted_privileges() p
-   where to_regclass(p.relation) is null
+   where to_regclass(p.relation) is null and p.relation not in (select v.relation from payments.own_views() v)
   having count(*) > 0
   union all
   select false, format('%s belongs to %s, who can drop it or switch its row security off.', c.oid::regclass, pg_get_userbyid(c.relowner)),
          format('alter table %s owner to payments_owner', c.oid::regclass)
     from pg_class c
-   where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'v') and pg_get_userbyid(c.relowner) <> 'payments_owner'
+   where c.oid in (select payments.own_relations()) and pg_get_userbyid(c.relowner) <> 'payments_owner'
   union all
   select false, format('Schema %I belongs to %s, who can drop it.', n.nspname, r.rolname), format('alter schema %I owner to payments_owner', n.nspname)
     from pg_namespace n join pg_roles r on r.oid = n.nspowner
@@ -1251,11 +1596,11 @@ as $$
   union all
   select false, format('%s is unlogged: a crash empties it.', c.oid::regclass), format('alter table %s set logged', c.oid::regclass)
     from pg_class c
-   where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
+   where (c.oid in (select payments.own_relations()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
   union all
   select false, format('The index %s is not valid.', i.indexrelid::regclass), format('reindex index %s', i.indexrelid::regclass)
-    from pg_index i join pg_class c on c.oid = i.indrelid
-   where c.relnamespace in (select payments.table_schemas()) and not i.indisvalid
+    from pg_index i
+   where i.indrelid in (select payments.own_relations()) and not i.indisvalid
 $$;
 
 -- Every trigger of ours, as the server writes it, and whether it fires on replicas too.
@@ -1269,7 +1614,7 @@ as $$
        ('payments_truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION payments.refuse_truncate()', null),
        ('payments_touch_updated_at', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN ((new.updated_at IS DISTINCT FROM now())) '
         'EXECUTE FUNCTION payments.touch_updated_at()', 'updated_at')) as t (name, body, column_name)
-     where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r'
+     where c.oid in (select payments.own_relations()) and c.relkind = 'r'
        and (t.column_name is null
             or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = t.column_name and not a.attisdropped))
     union all
@@ -1334,10 +1679,11 @@ as $$
                 case when t.oid is null then 'is gone' when not m.same then 'was altered' when t.tgenabled = 'D' then 'is disabled'
                      else 'does not fire as it should' end),
          case when m.same then format('alter table %s enable%s trigger %I', o.relation, case when o.always then ' always' else '' end, o.name)
-              else format('do $fix$ begin %s; alter trigger %2$I on %3$s depends on extension payments; '
-                          'alter table %3$s enable%4$s trigger %2$I; end $fix$',
+              -- No dollar quotes: a name may hold them.
+              else format('do %L', format('begin %s; alter trigger %2$I on %3$s depends on extension payments; '
+                          'alter table %3$s enable%4$s trigger %2$I; end',
                           regexp_replace(o.definition, '^create trigger', 'create or replace trigger', 'i'), o.name, o.relation,
-                          case when o.always then ' always' else '' end) end
+                          case when o.always then ' always' else '' end)) end
     from payments.own_triggers() o
     join pg_class c on c.oid = to_regclass(o.relation)
     left join pg_trigger t on t.tgrelid = c.oid and t.tgname = o.name
@@ -1357,64 +1703,6 @@ as $$
     from pg_event_trigger e
    where e.evtname in ('payments_grants', 'payments_own_ddl') and e.evtenabled not in ('O', 'A')
    order by e.evtname
-$$;
-
-create function payments.doctor_row_security() returns table (ok boolean, detail text, fix text)
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select false, format('%s does not %s row security.', c.oid::regclass, case when c.relrowsecurity then 'force' else 'enable' end),
-         format('alter table %s enable row level security, force row level security', c.oid::regclass)
-    from pg_class c
-   where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r'
-     and not (c.relrowsecurity and c.relforcerowsecurity)
-   order by c.oid::regclass::text
-$$;
-
--- Every policy of ours, and the rest of the statement that makes it. Those of admins come with grant_role().
-create function payments.own_policies() returns table (relation regclass, name text, ddl text)
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select c.oid::regclass, p.name, format('create policy %I on %s%s', p.name, c.oid::regclass, p.body)
-    from pg_class c
-   cross join lateral (select c.relname in ('granted_roles', 'subject_types', 'attachments') as by_registrar) r
-   cross join lateral (values
-     ('payments', case when r.by_registrar then ' for select to payments_owner, payments_definer using (true)'
-                       else ' to payments_owner, payments_definer using (true) with check (true)' end),
-     ('payments_registrar', case when r.by_registrar then ' to payments_registrar using (true) with check (true)' end)) as p (name, body)
-   where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r' and p.body is not null
-  union all
-  select to_regclass(p.relation), p.name, p.ddl from payments.session_policies() p where to_regclass(p.relation) is not null
-  union all
-  select to_regclass(t.relation), p.name, d.ddl
-    from payments_registry.subject_types s
-   cross join unnest('{payments.checkout_sessions,payments.customer_portal_sessions,payments.subscription_requests}'::text[]) as t (relation)
-   cross join unnest('{select,insert}'::text[]) as c (command)
-   cross join lateral payments.subject_policy(s.subject_type, c.command) as p (name)
-    join lateral payments.subject_policies(s.subject_type, s.predicate is not null) as d (ddl)
-      on starts_with(d.ddl, format('create policy %I on %s ', p.name, t.relation))
-   where to_regclass(t.relation) is not null
-$$;
-
-create function payments.doctor_policies() returns table (ok boolean, detail text, fix text)
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select false, format('The policy %I on %s is gone.', o.name, o.relation), o.ddl
-    from payments.own_policies() o
-   where not exists (select from pg_policy p where p.polrelid = o.relation and p.polname = o.name)
-  union all
-  select false, format('The policy payments on %s does not let payments_definer in.', p.polrelid::regclass),
-         format('alter policy payments on %s to payments_owner, payments_definer', p.polrelid::regclass)
-    from pg_policy p
-    join pg_class c on c.oid = p.polrelid and c.relnamespace in (select payments.table_schemas())
-   where p.polname = 'payments' and not exists (select from pg_roles r where r.rolname = 'payments_definer' and r.oid = any (p.polroles))
-  union all
-  select false, format('The policy that lets the admin %s in is gone from %s table(s).', r.rolname, count(*)),
-         format('select payments.grant_role(%L, ''admin'')', r.oid::regrole)
-    from payments.granted_roles g
-    join pg_roles r on r.rolname = g.role
-   cross join lateral payments.role_grants(r.oid::regrole, 'admin') as d (ddl)
-   where g.as_ = 'admin' and g.revoked_at is null and d.ddl like 'create policy %'
-   group by r.rolname, r.oid
 $$;
 
 create function payments.doctor_own_roles() returns table (ok boolean, detail text, fix text)
@@ -1706,27 +1994,40 @@ as $$
    where c.status = 'error'
 $$;
 
--- Stripe forgets idempotency keys after a day: what waited for so long is not sent any more.
+-- Stripe forgets idempotency keys after a day: what waited for so long is not sent any more. A request about a subscription is, unless
+-- it may have been sent before; see payments.too_late().
 create function payments.doctor_unsent_sessions() returns table (ok boolean, detail text, fix text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with waiting as (
-    select s.environment, 'checkout_sessions' as relation, s.created_at from payments.checkout_sessions s
+    select s.environment, 'checkout_sessions' as relation, s.created_at, true as is_forgotten from payments.checkout_sessions s
      where s.status = 'initialized' and s.created_at < now() - interval '10 minutes' and s.ctid >= (select payments.newest_pages('payments.checkout_sessions'))
     union all
-    select s.environment, 'customer_portal_sessions', s.created_at from payments.customer_portal_sessions s
+    select s.environment, 'customer_portal_sessions', s.created_at, true from payments.customer_portal_sessions s
      where s.status = 'initialized' and s.created_at < now() - interval '10 minutes'
        and s.ctid >= (select payments.newest_pages('payments.customer_portal_sessions'))
+    union all
+    select s.environment, 'subscription_requests', s.created_at,
+           s.request is not null
+           or exists (select from payments.request_leases l where l.session_id = s.id and l.first_claimed_at < now() - interval '23 hours')
+      from payments.subscription_requests s
+     where s.status = 'initialized' and s.created_at < now() - interval '10 minutes'
+       and s.ctid >= (select payments.newest_pages('payments.subscription_requests'))
   )
   select false,
          format('%s row(s) of payments.%s in %s wait to be sent to Stripe, the first since %s: ', count(*), w.relation, w.environment, min(w.created_at))
          || case when a.too_old then 'too long, they cannot be sent any more.' else 'nothing sends the requests.' end,
          case when a.too_old
-              then format('select count(payments.record_stripe_error(id, ''it was never sent to Stripe'')) from payments.%s '
-                          'where environment = %L and status = ''initialized'' and created_at < now() - interval ''23 hours''', w.relation, w.environment)
+              then format('select count(payments.record_stripe_error(id, %L)) from payments.%s '
+                          'where environment = %L and status = ''initialized'' and created_at < now() - interval ''23 hours''%s',
+                          case w.relation when 'subscription_requests' then 'it may have been sent, and no answer was recorded: look at Stripe'
+                                          else 'it was never sent to Stripe' end, w.relation, w.environment,
+                          case w.relation when 'subscription_requests'
+                            then ' and (request is not null or exists (select from payments.request_leases l where l.session_id = id '
+                                 'and l.first_claimed_at < now() - interval ''23 hours''))' else '' end)
               else 'payments-bridge serve' end
     from waiting w
-   cross join lateral (select w.created_at < now() - interval '23 hours' as too_old) a
+   cross join lateral (select w.is_forgotten and w.created_at < now() - interval '23 hours' as too_old) a
    group by w.environment, w.relation, a.too_old
    order by w.environment desc, w.relation, a.too_old
 $$;
@@ -2264,140 +2565,141 @@ as $function$
               from named a where a.key like 'in\_%' or a.key like 'sub\_%') n
       join payments.fulfillments f
         on f.environment = n.environment and f.source > (n.of || ':') collate "C" and f.source < (n.of || ';') collate "C"
+  ), told (environment, happened_at, story) as (
+    select s.environment, s.created_at,
+           format('%s asked to pay for %s: %s session %s of %s', coalesce(nullif(s.created_by, ''), 'a guest or a backend'),
+                  coalesce(s.subject_type || ' ' || s.subject_id, 'no subject'), s.mode, s.id,
+                  (select string_agg(format('%s × %s', coalesce(i ->> 'quantity', '1'), coalesce(i ->> 'stripePriceId', i ->> 'price')), ', ')
+                     from jsonb_array_elements(s.line_items) as i))
+           || coalesce(' for order ' || (s.metadata ->> 'order_id'), '')
+      from session s
+    union all
+    select s.environment, s.updated_at,
+           format(case s.status when 'initialized' then 'session %s could not be sent yet: %s' else 'session %s failed: %s' end, s.id, s.last_error)
+      from session s where s.last_error is not null
+    union all
+    -- What was asked to change of a subscription, and what became of it.
+    select s.environment, s.created_at,
+           format('%s asked to %s subscription %s', coalesce(nullif(s.created_by, ''), 'a backend'), s.action, s.stripe_subscription_id)
+           || coalesce(' to price ' || s.stripe_price_id, '') || coalesce(' with quantity ' || s.quantity, '')
+      from named n join payments.subscription_requests s on s.environment = n.environment and s.stripe_subscription_id = n.key
+    union all
+    select s.environment, s.updated_at,
+           format(case s.status when 'failed' then 'the request to %s subscription %s failed: %s'
+                                when 'initialized' then 'the request to %s subscription %s could not be sent yet: %s'
+                                else case when s.pending_update then 'Stripe will %s subscription %s when invoice %s is paid'
+                                          else 'Stripe took the request to %s subscription %s' end end,
+                  s.action, s.stripe_subscription_id, coalesce(s.last_error, s.stripe_invoice_id))
+      from named n join payments.subscription_requests s on s.environment = n.environment and s.stripe_subscription_id = n.key
+     where s.status <> 'initialized' or s.last_error is not null
+    union all
+    select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
+           case f.object_type when 'adopted_payment' then payments.describe_fact(f.object_type, f.said::json)
+                else format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
+                            case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
+      from fact f
+      left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id collate "default"
+    union all
+    -- Of a subscription or a customer only what may still be the newest is kept as a fact; the events tell the rest.
+    select e.environment, to_timestamp((e.payload ->> 'created')::bigint),
+           format('Stripe: %s [%s %s]',
+                  payments.describe_fact(e.object_type, json_build_object('object', e.payload #> '{data,object}', 'deleted', e.event_type like '%.deleted')),
+                  e.event_type, e.stripe_event_id)
+      from mirrored m
+      join payments.webhook_events e on e.environment = m.environment and e.object_id = m.key
+     where e.processing_status = 'processed' and e.object_type in ('customer', 'subscription', 'product', 'price')
+    union all
+    select f.environment, to_timestamp((f.statement ->> 'created')::bigint),
+           format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
+      from mirrored m
+      join payments.facts f on f.environment = m.environment and f.object_id = m.key
+     where f.group_id is null
+       and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id collate "default")
+    union all
+    select m.environment, coalesce(to_timestamp(m.evidence_created), m.created_at),
+           format('%s %s is customer %s, %s', m.subject_type, m.subject_id, m.stripe_customer_id,
+                  coalesce('by event ' || m.evidence_event_id, 'by an admin''s word'))
+      from payments.stripe_customer_mappings m
+     where m.environment in ('test', 'live') and m.stripe_customer_id = reference
+    union all
+    select e.environment, e.received_at,
+           format('event %s (%s) %s%s', e.stripe_event_id, e.event_type,
+                  case when e.processing_status = 'failed' then 'failed: ' || coalesce(e.last_error, 'no reason is recorded')
+                       when e.processing_status = 'ignored' then 'was ignored: ' || coalesce(e.last_error, 'no reason is recorded')
+                       when e.conflict is not null then 'asked for a mapping that was refused: ' || e.conflict
+                       else format('came again with another body, which was refused (%s times)', e.refused_count) end,
+                  case when e.attempt_count > 1 then format(', after %s attempts', e.attempt_count) else '' end)
+      from named n
+      join payments.webhook_events e on e.environment = n.environment and e.object_id = n.key
+     where e.processing_status = any ('{failed,ignored}') or e.conflict is not null or e.refused_count > 0
+    union all
+    select r.environment, coalesce(to_timestamp((f.statement #>> '{fact,created}')::bigint), to_timestamp((f.statement ->> 'created')::bigint)),
+           format('Stripe recovered checkout session %s from the expired %s', r.stripe_checkout_session_id, r.recovered_from)
+      from relative r
+      left join lateral (
+        select f.statement from payments.facts f
+         where f.environment = r.environment and f.object_id = r.stripe_checkout_session_id
+         order by (f.statement ->> 'created')::bigint, f.event_id
+         limit 1) f on true
+    union all
+    -- A period that ended without a word of the next one.
+    select u.environment, u.current_period_end,
+           format('the period of subscription %s ended, and no renewal was told so far: %s %s', u.stripe_subscription_id,
+                  case when now() < u.until then 'access goes on, because it may be told late, until' else 'access ended at' end,
+                  (u.until at time zone 'UTC') || ' UTC')
+      from mirrored m
+     cross join lateral (
+        select s.environment, s.stripe_subscription_id, s.current_period_end,
+               s.current_period_end + current_setting('payments.period_grace')::interval as until
+          from payments.subscriptions s
+         where s.environment = m.environment and s.stripe_subscription_id = m.key and s.status in ('active', 'trialing')
+           and s.cancel_at is null and not s.cancel_at_period_end and s.current_period_end < now()) u
+    union all
+    select p.environment, p.updated_at,
+           format('of the payment of %s %s, %s was lost to disputes, and %s is left', p.amount, p.currency, p.amount_lost, p.amount - p.amount_lost)
+      from payment p
+     where p.amount_lost > 0 and p.amount_lost < p.amount
+    union all
+    select p.environment, p.updated_at,
+           'no checkout session of this payment is here, so it gives nothing by itself: payments.unfulfilled_payments tells what to do'
+      from payment p
+     where p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
+       and not exists (select from session s where s.environment = p.environment
+                          and (s.stripe_checkout_session_id = p.stripe_checkout_session_id
+                               or s.stripe_payment_intent_id = p.stripe_payment_intent_id))
+    union all
+    select g.environment, max(to_timestamp((g.said::json ->> 'created')::bigint)),
+           'nothing claims this money: neither a checkout session nor an invoice speaks of it'
+           || case when max(to_timestamp((g.said::json ->> 'created')::bigint)) > now() - interval '1 hour' then ' yet'
+                   else '. payments.unfulfilled_payments tells what to do' end
+      from fact g
+     where g.object_type in ('payment_intent', 'charge') and g.said::json #>> '{fact,state}' = 'succeeded'
+       and not exists (
+         select from fact o
+           join payment p on p.environment = o.environment
+            and array[p.stripe_payment_intent_id, p.stripe_checkout_session_id, p.stripe_invoice_id, p.stripe_charge_id] && o.keys::text[]
+          where o.environment = g.environment and o.group_id = g.group_id)
+     group by g.environment, g.group_id
+    union all
+    select g.environment, g.updated_at,
+           format('%s %s: %s%s%s', g.target_table, g.item, g.state, coalesce(' — ' || g.reason, ''), coalesce('. Next: ' || r.next_step, ''))
+      from source s
+      join payments.fulfillments g on g.environment = s.environment and g.source = s.source
+      left join payments.review r
+        on r.environment = g.environment and r.source = g.source and r.kind = g.kind and r.target_table = g.target_table and r.item = g.item
+    union all
+    -- Credits that lapse.
+    select l.environment, l.expires_at,
+           format('%s %s: %s credits were given until %s UTC, %s', l.target_table, l.source, l.amount, l.expires_at at time zone 'UTC',
+                  case when l.lapsed > 0 then format('and %s of them lapsed', l.lapsed)
+                       when l.lapsed = 0 then 'and none of them lapsed'
+                       when l.expires_at > now() then 'when those that are not spent lapse'
+                       else 'and those that were not spent have lapsed: the next change of the balance writes it' end)
+      from source s
+      join payments.credit_lots l
+        on l.environment = s.environment and l.source >= (s.source || ':') collate "C" and l.source < (s.source || ';') collate "C"
   )
-  select s.environment, s.created_at,
-         format('%s asked to pay for %s: %s session %s of %s', coalesce(nullif(s.created_by, ''), 'a guest or a backend'),
-                coalesce(s.subject_type || ' ' || s.subject_id, 'no subject'), s.mode, s.id,
-                (select string_agg(format('%s × %s', coalesce(i ->> 'quantity', '1'), coalesce(i ->> 'stripePriceId', i ->> 'price')), ', ')
-                   from jsonb_array_elements(s.line_items) as i))
-         || coalesce(' for order ' || (s.metadata ->> 'order_id'), '')
-    from session s
-  union all
-  select s.environment, s.updated_at,
-         format(case s.status when 'initialized' then 'session %s could not be sent yet: %s' else 'session %s failed: %s' end, s.id, s.last_error)
-    from session s where s.last_error is not null
-  union all
-  -- What was asked to change of a subscription, and what became of it.
-  select s.environment, s.created_at,
-         format('%s asked to %s subscription %s', coalesce(nullif(s.created_by, ''), 'a backend'), s.action, s.stripe_subscription_id)
-         || coalesce(' to price ' || s.stripe_price_id, '') || coalesce(' with quantity ' || s.quantity, '')
-    from named n join payments.subscription_requests s on s.environment = n.environment and s.stripe_subscription_id = n.key
-  union all
-  select s.environment, s.updated_at,
-         format(case s.status when 'failed' then 'the request to %s subscription %s failed: %s'
-                              when 'initialized' then 'the request to %s subscription %s could not be sent yet: %s'
-                              else case when s.pending_update then 'Stripe will %s subscription %s when invoice %s is paid'
-                                        else 'Stripe took the request to %s subscription %s' end end,
-                s.action, s.stripe_subscription_id, coalesce(s.last_error, s.stripe_invoice_id))
-    from named n join payments.subscription_requests s on s.environment = n.environment and s.stripe_subscription_id = n.key
-   where s.status <> 'initialized' or s.last_error is not null
-  union all
-  select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
-         case f.object_type when 'adopted_payment' then payments.describe_fact(f.object_type, f.said::json)
-              else format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
-                          case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
-    from fact f
-    left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id collate "default"
-  union all
-  -- Of a subscription or a customer only what may still be the newest is kept as a fact; the events tell the rest.
-  select e.environment, to_timestamp((e.payload ->> 'created')::bigint),
-         format('Stripe: %s [%s %s]',
-                payments.describe_fact(e.object_type, json_build_object('object', e.payload #> '{data,object}', 'deleted', e.event_type like '%.deleted')),
-                e.event_type, e.stripe_event_id)
-    from mirrored m
-    join payments.webhook_events e on e.environment = m.environment and e.object_id = m.key
-   where e.processing_status = 'processed' and e.object_type in ('customer', 'subscription', 'product', 'price')
-  union all
-  select f.environment, to_timestamp((f.statement ->> 'created')::bigint),
-         format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
-    from mirrored m
-    join payments.facts f on f.environment = m.environment and f.object_id = m.key
-   where f.group_id is null
-     and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id collate "default")
-  union all
-  select m.environment, coalesce(to_timestamp(m.evidence_created), m.created_at),
-         format('%s %s is customer %s, %s', m.subject_type, m.subject_id, m.stripe_customer_id,
-                coalesce('by event ' || m.evidence_event_id, 'by an admin''s word'))
-    from payments.stripe_customer_mappings m
-   where m.environment in ('test', 'live') and m.stripe_customer_id = reference
-  union all
-  select e.environment, e.received_at,
-         format('event %s (%s) %s%s', e.stripe_event_id, e.event_type,
-                case when e.processing_status = 'failed' then 'failed: ' || coalesce(e.last_error, 'no reason is recorded')
-                     when e.processing_status = 'ignored' then 'was ignored: ' || coalesce(e.last_error, 'no reason is recorded')
-                     when e.conflict is not null then 'asked for a mapping that was refused: ' || e.conflict
-                     else format('came again with another body, which was refused (%s times)', e.refused_count) end,
-                case when e.attempt_count > 1 then format(', after %s attempts', e.attempt_count) else '' end)
-    from named n
-    join payments.webhook_events e on e.environment = n.environment and e.object_id = n.key
-   where e.processing_status = any ('{failed,ignored}') or e.conflict is not null or e.refused_count > 0
-  union all
-  select r.environment, coalesce(to_timestamp((f.statement #>> '{fact,created}')::bigint), to_timestamp((f.statement ->> 'created')::bigint)),
-         format('Stripe recovered checkout session %s from the expired %s', r.stripe_checkout_session_id, r.recovered_from)
-    from relative r
-    left join lateral (
-      select f.statement from payments.facts f
-       where f.environment = r.environment and f.object_id = r.stripe_checkout_session_id
-       order by (f.statement ->> 'created')::bigint, f.event_id
-       limit 1) f on true
-  union all
-  -- A period that ended without a word of the next one.
-  select u.environment, u.current_period_end,
-         format('the period of subscription %s ended, and no renewal was told so far: %s %s', u.stripe_subscription_id,
-                case when now() < u.until then 'access goes on, because it may be told late, until' else 'access ended at' end,
-                (u.until at time zone 'UTC') || ' UTC')
-    from mirrored m
-   cross join lateral (
-      select s.environment, s.stripe_subscription_id, s.current_period_end,
-             s.current_period_end + current_setting('payments.period_grace')::interval as until
-        from payments.subscriptions s
-       where s.environment = m.environment and s.stripe_subscription_id = m.key and s.status in ('active', 'trialing')
-         and s.cancel_at is null and not s.cancel_at_period_end and s.current_period_end < now()) u
-  union all
-  select p.environment, p.updated_at,
-         format('of the payment of %s %s, %s was lost to disputes, and %s is left', p.amount, p.currency, p.amount_lost, p.amount - p.amount_lost)
-    from payment p
-   where p.amount_lost > 0 and p.amount_lost < p.amount
-  union all
-  select p.environment, p.updated_at,
-         'no checkout session of this payment is here, so it gives nothing by itself: payments.unfulfilled_payments tells what to do'
-    from payment p
-   where p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
-     and not exists (select from session s where s.environment = p.environment
-                        and (s.stripe_checkout_session_id = p.stripe_checkout_session_id
-                             or s.stripe_payment_intent_id = p.stripe_payment_intent_id))
-  union all
-  select g.environment, max(to_timestamp((g.said::json ->> 'created')::bigint)),
-         'nothing claims this money: neither a checkout session nor an invoice speaks of it'
-         || case when max(to_timestamp((g.said::json ->> 'created')::bigint)) > now() - interval '1 hour' then ' yet'
-                 else '. payments.unfulfilled_payments tells what to do' end
-    from fact g
-   where g.object_type in ('payment_intent', 'charge') and g.said::json #>> '{fact,state}' = 'succeeded'
-     and not exists (
-       select from fact o
-         join payment p on p.environment = o.environment
-          and array[p.stripe_payment_intent_id, p.stripe_checkout_session_id, p.stripe_invoice_id, p.stripe_charge_id] && o.keys::text[]
-        where o.environment = g.environment and o.group_id = g.group_id)
-   group by g.environment, g.group_id
-  union all
-  select g.environment, g.updated_at,
-         format('%s %s: %s%s%s', g.target_table, g.item, g.state, coalesce(' — ' || g.reason, ''), coalesce('. Next: ' || r.next_step, ''))
-    from source s
-    join payments.fulfillments g on g.environment = s.environment and g.source = s.source
-    left join payments.review r
-      on r.environment = g.environment and r.source = g.source and r.kind = g.kind and r.target_table = g.target_table and r.item = g.item
-  union all
-  -- Credits that lapse.
-  select l.environment, l.expires_at,
-         format('%s %s: %s credits were given until %s UTC, %s', l.target_table, l.source, l.amount, l.expires_at at time zone 'UTC',
-                case when l.lapsed > 0 then format('and %s of them lapsed', l.lapsed)
-                     when l.lapsed = 0 then 'and none of them lapsed'
-                     when l.expires_at > now() then 'when those that are not spent lapse'
-                     else 'and those that were not spent have lapsed: the next change of the balance writes it' end)
-    from source s
-    join payments.credit_lots l
-      on l.environment = s.environment and l.source >= (s.source || ':') collate "C" and l.source < (s.source || ';') collate "C"
-  order by 1, 2, 3
+  select t.environment, t.happened_at, payments.visible(t.story) from told t order by 1, 2, 3
 $function$;
 
 comment on function payments.explain(text) is
@@ -2414,7 +2716,10 @@ set local search_path = pg_catalog, pg_temp;
 -- What a person must look at: decisions that wait, and money that gave nothing. Together they show each payment that
 -- arrived, was not returned, and gave nothing. Views call no function of ours: DROP EXTENSION keeps them.
 
-do $install$
+-- Makes the views where they are missing; see doctor_shape.sql.
+create function payments.make_review_views() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $install$
 begin
   if current_setting('row_security') = 'off' then
     return;
@@ -2604,7 +2909,9 @@ begin
                  when i.id is not null
                    then format('it is probably what paid the invoice %s: the customer, the amount and the day are the same, and no invoice_payment.paid was received', i.id)
                  when m.order_id is not null
-                   then format('neither a checkout session nor an invoice speaks of it, though its metadata names the order %s', m.order_id)
+                   -- What would steer a terminal is seen as �; payments.visible() is a function of ours.
+                   then format('neither a checkout session nor an invoice speaks of it, though its metadata names the order %s',
+                               regexp_replace(m.order_id, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g'))
                  else 'neither a checkout session nor an invoice speaks of it, and its metadata names no order'
                end as reason,
                case
@@ -2639,6 +2946,8 @@ begin
   end if;
 end
 $install$;
+
+select payments.make_review_views();
 
 set local search_path = payments, pg_temp;
 
@@ -3391,6 +3700,18 @@ begin
       check ((use_predicate is null) = (use_owner is null))
     );
   end if;
+end
+$install$;
+
+-- Makes the view where it is missing; see doctor_shape.sql.
+create function payments.make_subject_types_view() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
   -- members is null where a predicate decides, and where the table is gone. The view reads with its reader's rights, so the policies
   -- of the table decide what he sees.
   if to_regclass('payments.subject_types') is null then
@@ -3404,12 +3725,23 @@ begin
 end
 $install$;
 
+select payments.make_subject_types_view();
+
 -- The name of one of the policies that a subject type has on each session table.
 create function payments.subject_policy(subject_type text, command text) returns name
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
   select format('subject_type_%s_%s', case when octet_length(subject_type) <= 40 then subject_type else md5(subject_type) end,
                 command)::name
+$$;
+
+-- The statement that makes a policy of its parts. An expression that is null is left out.
+create function payments.policy_ddl(relation text, name text, command text, roles text[], using_expression text, check_expression text) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select format('create policy %I on %s for %s to %s%s%s', name, relation, command,
+                (select string_agg(quote_ident(r), ', ' order by place) from unnest(roles) with ordinality as u (r, place)),
+                ' using (' || using_expression || ')', ' with check (' || check_expression || ')')
 $$;
 
 -- What drops the policies of a type, and what makes them. INSERT and SELECT in pairs: on conflict and returning need both. A
@@ -3427,19 +3759,22 @@ as $$
    order by p.polrelid, p.polname
 $$;
 
-create function payments.subject_policies(subject_type text, by_predicate boolean) returns setof text
+-- The expressions are written as the server writes them, so that the doctor can compare.
+create function payments.subject_policies(subject_type text, by_predicate boolean)
+  returns table (relation text, name text, command text, roles text[], using_expression text, check_expression text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select made.ddl
+  select t.relation, payments.subject_policy($1, made.command), made.command, array['public'], made.using_expression, made.check_expression
     from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions'), ('payments.subscription_requests')) as t (relation)
    cross join lateral (values
-     (1, format('create policy %I on %s for select using (%s)', payments.subject_policy($1, 'select'), t.relation, format(
-        case when $2 then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'
-             else 'subject_type = %1$L and subject_id in (select s from payments.caller_subjects(%1$L) s)' end, $1))),
-     (2, format('create policy %I on %s for insert with check (status = ''initialized'' '
-                'and subject_type = %L and created_by = (select payments.caller()))',
-                payments.subject_policy($1, 'insert'), t.relation, $1))) as made (place, ddl)
-   order by t.relation, made.place
+     ('select',
+      format(case when $2 then '((subject_type = %1$L::text) AND payments.caller_owns(subject_type, subject_id))'
+                  else '((subject_type = %1$L::text) AND (subject_id IN ( SELECT s.s FROM payments.caller_subjects(%1$L::text) s(s))))' end, $1),
+      null),
+     ('insert', null,
+      format('((status = ''initialized''::text) AND (subject_type = %L::text) AND (created_by = ( SELECT payments.caller() AS caller)))', $1))
+     ) as made (command, using_expression, check_expression)
+   order by t.relation, made.command desc
 $$;
 
 create function payments.check_subject_type_name(subject_type text) returns void
@@ -3447,7 +3782,8 @@ create function payments.check_subject_type_name(subject_type text) returns void
 as $$
 begin
   perform payments.hide_secrets_from_log(array[subject_type]);
-  if subject_type is null or btrim(subject_type) = '' or char_length(subject_type) > 255 or subject_type ~ '[[:cntrl:]]' then
+  if subject_type is null or btrim(subject_type) = '' or char_length(subject_type) > 255
+     or subject_type <> payments.visible(subject_type) then
     raise exception 'subject type is not usable'
       using errcode = '22023',
             detail = payments.without_secrets(format('Subject type: %s.', coalesce(quote_literal(left(subject_type, 100)), 'null'))),
@@ -3902,6 +4238,17 @@ begin
       alter table payments.payment_methods alter column raw set compression lz4;
     end if;
   end if;
+end
+$install$;
+
+-- Makes the views where they are missing; see doctor_shape.sql.
+create function payments.make_billing_views() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
 
   -- Drafts are nobody's yet: Stripe's portal shows none either. A URL that has expired is left out.
   if to_regclass('payments.my_invoices') is null then
@@ -3960,6 +4307,8 @@ begin
   end if;
 end
 $install$;
+
+select payments.make_billing_views();
 
 set local search_path = payments, pg_temp;
 
@@ -4176,6 +4525,11 @@ as $$
     ('admin', 'payments_registry.subject_types', 'select')
 $$;
 
+-- Our own tables and views. Somebody else may have made others in our schemas.
+create function payments.own_relations() returns setof oid
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$ select distinct to_regclass(p.relation)::oid from payments.granted_privileges() p where to_regclass(p.relation) is not null $$;
+
 -- What each includes: a member is also a guest, an admin is all but a webhook's caller.
 create function payments.included_grants(as_ text) returns setof text
   language sql immutable set search_path = pg_catalog, pg_temp
@@ -4379,7 +4733,7 @@ set local search_path = pg_catalog, pg_temp;
 
 -- The doctor: everything that a careful admin would look at. Each check is a small function that returns what it found, each with the
 -- one statement or command that mends it; one that finds nothing is content. This file has their list and what runs them;
--- doctor_stripe.sql, doctor_app.sql and doctor_database.sql have the checks.
+-- the other doctor_*.sql have the checks.
 
 create type payments.finding as (check_name text, ok boolean, detail text, fix text);
 
@@ -4391,6 +4745,8 @@ as $$
     ('version', 'doctor_version', 'The library and the SQL of the extension are of one version.'),
     ('encoding', 'doctor_encoding', 'The database is encoded in UTF8.'),
     ('tables', 'doctor_tables', 'Every table is there and belongs to payments_owner; every index is valid.'),
+    ('indexes', 'doctor_indexes', 'Every constraint and index of the extension is there, unchanged.'),
+    ('views', 'doctor_views', 'Every view of the extension is there, unchanged.'),
     ('webhook secret', 'doctor_secrets', 'No environment is in use.'),
     ('live approval', 'doctor_live', 'Live is not in use.'),
     ('stripe account', 'doctor_accounts', 'Every environment that is in use knows its own account.'),
@@ -4410,7 +4766,7 @@ as $$
     ('triggers', 'doctor_triggers', 'Every trigger of the extension is there, unchanged and enabled.'),
     ('event triggers', 'doctor_event_triggers', 'Both event triggers are enabled.'),
     ('row security', 'doctor_row_security', 'Every table forces row security.'),
-    ('policies', 'doctor_policies', 'Every policy of the extension is there.'),
+    ('policies', 'doctor_policies', 'Every policy of the extension is there, unchanged.'),
     ('grants', 'doctor_grants', 'Nobody has more than grant_role() recorded, and nobody less.'),
     ('own roles', 'doctor_own_roles', 'The roles of the extension cannot log in, have no attributes, members or memberships.'),
     ('trusted roles', 'doctor_trusted_roles', 'No role of end users is trusted, and a role that logs in may set claims.'),
@@ -4426,7 +4782,7 @@ create function payments.doctor() returns setof payments.finding
 as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.doctor_body() returns setof payments.finding
-  language plpgsql stable set search_path = pg_catalog, pg_temp
+  language plpgsql stable set search_path = pg_catalog, pg_temp set quote_all_identifiers = off
 as $$
 declare
   wanted record;
@@ -4439,6 +4795,8 @@ begin
       for finding in
         execute format('select %L, f.ok, f.detail, f.fix from payments.%I() f', wanted.check_name, wanted.function)
       loop
+        finding.detail := payments.visible(finding.detail) || payments.who_mends(wanted.check_name, finding.fix);
+        finding.fix := payments.visible(finding.fix);
         found_something := true;
         return next finding;
       end loop;
@@ -4447,11 +4805,25 @@ begin
         return next finding;
       end if;
     exception when others then
-      finding := (wanted.check_name, false, format('This check cannot run: %s (%s).', payments.without_secrets(sqlerrm), sqlstate), 'select * from payments.doctor()');
+      finding := (wanted.check_name, false,
+                  format('This check cannot run: %s (%s).', payments.visible(payments.without_secrets(sqlerrm)), sqlstate),
+                  'select * from payments.doctor()');
       return next finding;
     end;
   end loop;
 end
+$$;
+
+-- Who can run a fix, where no admin of the app can.
+create function payments.who_mends(check_name text, fix text) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select case
+           when fix is null or fix ~ '^(payments-bridge |make |select |update payments\.|set )' then ''
+           when check_name = any ('{attached tables,subject types,membership indexes}') and fix !~ ' owner to '
+             then ' The owner of the table can run the fix.'
+           else ' Only a superuser can run the fix.'
+         end
 $$;
 
 -- Where the newest 64 MiB of a table begin: new rows are mostly put at its end. To be compared with ctid.
@@ -4489,6 +4861,11 @@ set local search_path = payments, pg_temp;
 --   request_tables
 
 set local search_path = pg_catalog, pg_temp;
+
+-- A text for a person's terminal: what would steer it, or turn its words around, is seen as � instead. core/src/visible.rs is the same.
+create function payments.visible(text text) returns text
+  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$ select regexp_replace($1, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g') $$;
 
 -- Who is asking. current_user_id() is in src/identity.rs; here is what policies may call.
 
@@ -5521,44 +5898,47 @@ set local search_path = pg_catalog, pg_temp;
 -- created_by and guest are the guard's stamps, which no caller may write: where the guard is switched off they are missing,
 -- and the policies deny. The policies call no member of the extension; see identity.sql.
 
-create function payments.session_policies() returns table (relation text, name text, ddl text)
+-- The expressions are written as the server writes them, so that the doctor can compare.
+create function payments.session_policies()
+  returns table (relation text, name text, command text, roles text[], using_expression text, check_expression text)
   language sql immutable set search_path = pg_catalog, pg_temp
-as $function$
-  select p.relation, p.name, format('create policy %I on %s %s', p.name, p.relation, p.body)
+as $$
+  select 'payments.' || p.relation, p.name, p.command, array['public'],
+         case p.command when 'select' then p.expression end, case p.command when 'insert' then p.expression end
     from (values
-      ('payments.checkout_sessions', 'own_select', $policy$for select
-    using (case when subject_id is null then created_by = (select payments.caller())
-                else subject_type = 'user' and subject_id = (select payments.caller()) end)$policy$),
-      ('payments.checkout_sessions', 'own_insert', $policy$for insert
-    with check (status = 'initialized' and created_by = (select payments.caller())
-                and case when subject_id is null then mode = 'payment'
-                         else subject_type = 'user' and subject_id = created_by end)$policy$),
+      ('checkout_sessions', 'own_select', 'select',
+       'CASE WHEN (subject_id IS NULL) THEN (created_by = ( SELECT payments.caller() AS caller)) '
+       'ELSE ((subject_type = ''user''::text) AND (subject_id = ( SELECT payments.caller() AS caller))) END'),
+      ('checkout_sessions', 'own_insert', 'insert',
+       '((status = ''initialized''::text) AND (created_by = ( SELECT payments.caller() AS caller)) AND '
+       'CASE WHEN (subject_id IS NULL) THEN (mode = ''payment''::text) '
+       'ELSE ((subject_type = ''user''::text) AND (subject_id = created_by)) END)'),
 
-      ('payments.customer_portal_sessions', 'own_select', $policy$for select
-    using (subject_type = 'user' and subject_id = (select payments.caller()))$policy$),
-      ('payments.customer_portal_sessions', 'own_insert', $policy$for insert
-    with check (status = 'initialized' and created_by = (select payments.caller())
-                and subject_type = 'user' and subject_id = created_by)$policy$),
+      ('customer_portal_sessions', 'own_select', 'select',
+       '((subject_type = ''user''::text) AND (subject_id = ( SELECT payments.caller() AS caller)))'),
+      ('customer_portal_sessions', 'own_insert', 'insert',
+       '((status = ''initialized''::text) AND (created_by = ( SELECT payments.caller() AS caller)) '
+       'AND (subject_type = ''user''::text) AND (subject_id = created_by))'),
 
       -- Who asks is stamped by the guard, and so is whose the subscription is.
-      ('payments.subscription_requests', 'own_select', $policy$for select
-    using (subject_type = 'user' and subject_id = (select payments.caller()))$policy$),
-      ('payments.subscription_requests', 'own_insert', $policy$for insert
-    with check (status = 'initialized' and created_by = (select payments.caller())
-                and subject_type = 'user' and subject_id = created_by)$policy$),
+      ('subscription_requests', 'own_select', 'select',
+       '((subject_type = ''user''::text) AND (subject_id = ( SELECT payments.caller() AS caller)))'),
+      ('subscription_requests', 'own_insert', 'insert',
+       '((status = ''initialized''::text) AND (created_by = ( SELECT payments.caller() AS caller)) '
+       'AND (subject_type = ''user''::text) AND (subject_id = created_by))'),
 
       -- A guest has no name by which to know his rows again. He sees what the guard has shown to his own transaction, and nothing
       -- of any other guest: returning and on conflict work, a list of sessions is empty. The guard shows him what he inserts, and
       -- what he asks for word for word while nothing more is known of it. Whoever writes the row otherwise, for its key's sake above
       -- all, shows it to nobody. A stamp of another server's, in a restored dump, may equal a transaction of this one: the time
       -- tells them apart.
-      ('payments.checkout_sessions', 'guest_select', $policy$for select
-    using (guest and updated_at = now() and guest_transaction = pg_current_xact_id_if_assigned()::text::bigint)$policy$),
-      ('payments.checkout_sessions', 'guest_insert', $policy$for insert
-    with check (guest and created_by is null and subject_id is null and mode = 'payment' and status = 'initialized'
-                and (select payments.caller()) is null)$policy$)
-    ) as p (relation, name, body)
-$function$;
+      ('checkout_sessions', 'guest_select', 'select',
+       '(guest AND (updated_at = now()) AND (guest_transaction = ((pg_current_xact_id_if_assigned())::text)::bigint))'),
+      ('checkout_sessions', 'guest_insert', 'insert',
+       '(guest AND (created_by IS NULL) AND (subject_id IS NULL) AND (mode = ''payment''::text) AND (status = ''initialized''::text) '
+       'AND (( SELECT payments.caller() AS caller) IS NULL))')
+    ) as p (relation, name, command, expression)
+$$;
 
 do $install$
 declare
@@ -5568,7 +5948,8 @@ begin
     return;
   end if;
   for policy in
-    select p.ddl from payments.session_policies() p
+    select payments.policy_ddl(p.relation, p.name, p.command, p.roles, p.using_expression, p.check_expression) as ddl
+      from payments.session_policies() p
      where not exists (select from pg_policy o where o.polrelid = p.relation::regclass and o.polname = p.name)
   loop
     execute policy.ddl;
@@ -6143,9 +6524,9 @@ begin
   -- Types of subjects that were registered before this table was made.
   if to_regclass('payments_registry.subject_types') is not null then
     for statement in
-      select d.ddl
-        from payments_registry.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
-       where d.ddl like '% on payments.subscription\_requests %'
+      select payments.policy_ddl(d.relation, d.name, d.command, d.roles, d.using_expression, d.check_expression)
+        from payments_registry.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) d
+       where d.relation = 'payments.subscription_requests'
          and not exists (select from pg_policy p where p.polrelid = 'payments.subscription_requests'::regclass
                             and p.polname in (payments.subject_policy(t.subject_type, 'select'), payments.subject_policy(t.subject_type, 'insert')))
     loop
@@ -7014,6 +7395,17 @@ begin
       unique (about, source, kind, environment)
     );
   end if;
+end
+$install$;
+
+-- Makes the views where they are missing; see doctor_shape.sql.
+create function payments.make_figure_views() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
 
   -- Money by the day in UTC on which it moved. A refund counts on its own day. What of a payment went back, and no row of a refund
   -- says, counts when the payment was first refunded. A refund in another currency than its payment's (the payer's own, that he was
@@ -7133,6 +7525,8 @@ begin
 end
 $install$;
 
+select payments.make_figure_views();
+
 set local search_path = payments, pg_temp;
 
 -- src/lib.rs
@@ -7202,14 +7596,6 @@ begin
       primary key (kind, relation)
     );
     create unique index attachments_target_idx on payments_registry.attachments (kind, target);
-  end if;
-  -- target is null where the table is gone.
-  if to_regclass('payments.attachments') is null then
-    create view payments.attachments with (security_invoker = true) as
-    select a.kind, a.relation,
-           (select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = a.target) as target,
-           a.columns, a.subject_type, a.numbered, a.superuser_owner, a.created_at, a.updated_at
-      from payments_registry.attachments a;
   end if;
 
   -- What a price gave when a line of a paid invoice was first looked at: it stays so, whatever becomes of the benefit. Without
@@ -7326,6 +7712,28 @@ begin
 end
 $install$;
 
+-- Makes the view where it is missing; see doctor_shape.sql.
+create function payments.make_attachments_view() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
+  -- target is null where the table is gone.
+  if to_regclass('payments.attachments') is null then
+    create view payments.attachments with (security_invoker = true) as
+    select a.kind, a.relation,
+           (select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = a.target) as target,
+           a.columns, a.subject_type, a.numbered, a.superuser_owner, a.created_at, a.updated_at
+      from payments_registry.attachments a;
+  end if;
+end
+$install$;
+
+select payments.make_attachments_view();
+
 set local search_path = payments, pg_temp;
 
 -- src/operate/backfill.rs
@@ -7432,7 +7840,7 @@ AS 'MODULE_PATHNAME', 'prune_webhook_events_wrapper';
 -- payments::operate::replay::replay_events
 CREATE  FUNCTION "replay_events"(
 	"environment" TEXT, /* Option < & str > */
-	"event_ids" TEXT[] DEFAULT NULL /* :: std :: option :: Option < Vec < String > > */
+	"event_ids" TEXT[] DEFAULT NULL /* :: std :: option :: Option < Vec < Option < String > > > */
 ) RETURNS jsonb /* JsonB */
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */

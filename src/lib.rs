@@ -115,6 +115,8 @@ extension_sql_file!(
     name = "doctor_database",
     requires = ["doctor", operate::doctor::library_version]
 );
+extension_sql_file!("../sql/schema/doctor_shape.sql", name = "doctor_shape", requires = ["doctor"]);
+extension_sql_file!("../sql/schema/doctor_policies.sql", name = "doctor_policies", requires = ["doctor"]);
 extension_sql_file!("../sql/schema/doctor_grants.sql", name = "doctor_grants", requires = ["doctor"]);
 extension_sql_file!("../sql/schema/ownership.sql", name = "ownership", finalize);
 

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use payments_core::stripe::event::{Environment, Event, Rendering, compare};
 use payments_core::stripe::event_type::EventType;
 use payments_core::stripe::signature::Verified;
+use payments_core::visible::visible;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -337,7 +338,7 @@ pub(crate) fn finish(events: &[(&Recorded, Outcome)]) {
             text(event.environment.name()),
             text(event.event.id.as_str()),
             text(outcome.status()),
-            text(outcome.error()),
+            text(outcome.error().map(visible).as_deref()),
         ]);
     }
 }
@@ -351,6 +352,7 @@ fn insert(events: &[(&Recorded, Outcome)]) {
         .filter_map(|(recorded, _)| Some(stored_as(&recorded.event, recorded.delivered.as_ref()?.body)))
         .map(|(payload, signed_body)| (Some(payload), signed_body))
         .unzip();
+    let errors: Vec<_> = events.iter().map(|(_, outcome)| outcome.error().map(visible)).collect();
     let rows = Rows::new(events.len())
         .and(text(environment.name()))
         .texts(all().map(|event| Some(event.id.as_str())))
@@ -360,7 +362,7 @@ fn insert(events: &[(&Recorded, Outcome)]) {
         .texts(all().map(|event| event.object_type.as_deref()))
         .texts(all().map(|event| event.object_id.as_deref()))
         .texts(events.iter().map(|(_, outcome)| Some(outcome.status())))
-        .texts(events.iter().map(|(_, outcome)| outcome.error()))
+        .texts(errors.iter().map(Option::as_deref))
         .jsons(payloads)
         .texts(signed_bodies)
         .texts(delivered().map(|delivered| delivered.and_then(|delivered| delivered.signature)));

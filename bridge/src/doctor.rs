@@ -1,5 +1,6 @@
 //! `doctor`: the findings of `payments.doctor()`, and checks of the account and webhook endpoint at Stripe.
 
+use payments_core::visible::visible;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -24,6 +25,7 @@ pub async fn run(database: &Pool, stripes: &[Stripe], as_json: bool) -> anyhow::
     for stripe in stripes {
         findings.extend(check_stripe(database, stripe).await?);
     }
+    findings.iter_mut().for_each(show);
     let all_ok = findings.iter().all(|finding| finding.ok);
     if as_json {
         let shown: Vec<_> = findings
@@ -39,6 +41,13 @@ pub async fn run(database: &Pool, stripes: &[Stripe], as_json: bool) -> anyhow::
         println!("{} checks, {failures} failed", findings.len());
     }
     Ok(all_ok)
+}
+
+/// A name or an answer in it may have been written for the terminal that it is shown on.
+fn show(finding: &mut Finding) {
+    for text in [&mut finding.detail, &mut finding.fix] {
+        *text = text.as_deref().map(|text| visible(text).into_owned());
+    }
 }
 
 fn print(finding: &Finding) {

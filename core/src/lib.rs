@@ -12,6 +12,7 @@
 //! - [`session`]: what a request to pay, or to open the portal, may hold.
 //! - [`redact`]: what looks like one of Stripe's secrets, and texts without it.
 //! - [`search_path`]: where names are looked up while the extension acts as another role.
+//! - [`visible`]: texts for a person's terminal, in which nothing steers it.
 
 pub mod figures;
 pub mod fulfillment;
@@ -26,5 +27,6 @@ pub mod session;
 pub mod snapshot;
 pub mod stripe;
 mod subject;
+pub mod visible;
 
 pub use subject::Subject;

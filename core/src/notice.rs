@@ -20,6 +20,12 @@ pub const RENEWAL_UPCOMING: &str = "renewal_upcoming";
 /// A subscription has ended.
 pub const SUBSCRIPTION_ENDED: &str = "subscription_ended";
 
+/// Whether a job of this kind tells of a notice.
+#[must_use]
+pub fn is_kind(kind: &str) -> bool {
+    [PAYMENT_FAILED, PAYMENT_ACTION_REQUIRED, TRIAL_WILL_END, RENEWAL_UPCOMING, SUBSCRIPTION_ENDED].contains(&kind)
+}
+
 /// A row of `payments.notices`, named as its columns. Times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the columns of that table")]

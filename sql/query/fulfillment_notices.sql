@@ -44,6 +44,12 @@ select pg_catalog.json_build_object(
        and f.kind operator(pg_catalog.=) 'fulfillment_jobs' and f.target_table operator(pg_catalog.=) $4
        and f.item operator(pg_catalog.=) $3))::pg_catalog.text;
 
+-- is_told: whether there is such a notice (a JSON boolean). $1 environment text, $2 source text, $3 kind text
+select pg_catalog.to_json(exists (
+  select from payments.notices n
+   where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) (pg_catalog.split_part($2, ':', 2) collate pg_catalog."C")
+     and n.source operator(pg_catalog.=) $2 and n.kind operator(pg_catalog.=) $3))::pg_catalog.text;
+
 -- find_notices_about: what is told of an invoice, a session or a subscription, a row each. $1 environment, $2 its id text
 select pg_catalog.json_build_object('environment', n.environment, 'source', n.source, 'kind', n.kind)::pg_catalog.text
   from payments.notices n

@@ -24,7 +24,8 @@ select pg_catalog.json_build_object(
 
 -- subject_policies: the DDL that makes the policies of a type of subject (JSON strings).
 -- $1 subject_type text, $2 by_predicate boolean
-select pg_catalog.to_json(d.ddl)::pg_catalog.text from payments.subject_policies($1, $2) with ordinality as d (ddl, place) order by d.place;
+select pg_catalog.to_json(payments.policy_ddl(p.relation, p.name, p.command, p.roles, p.using_expression, p.check_expression))::pg_catalog.text
+  from payments.subject_policies($1, $2) p order by p.relation, p.command desc;
 
 -- subject_policy_drops: the DDL that drops them (JSON strings). $1 subject_type text
 select pg_catalog.to_json(d.ddl)::pg_catalog.text from payments.subject_policy_drops($1) with ordinality as d (ddl, place) order by d.place;

@@ -2,7 +2,7 @@ set local search_path = pg_catalog, pg_temp;
 
 -- The doctor: everything that a careful admin would look at. Each check is a small function that returns what it found, each with the
 -- one statement or command that mends it; one that finds nothing is content. This file has their list and what runs them;
--- doctor_stripe.sql, doctor_app.sql and doctor_database.sql have the checks.
+-- the other doctor_*.sql have the checks.
 
 create type payments.finding as (check_name text, ok boolean, detail text, fix text);
 
@@ -14,6 +14,8 @@ as $$
     ('version', 'doctor_version', 'The library and the SQL of the extension are of one version.'),
     ('encoding', 'doctor_encoding', 'The database is encoded in UTF8.'),
     ('tables', 'doctor_tables', 'Every table is there and belongs to payments_owner; every index is valid.'),
+    ('indexes', 'doctor_indexes', 'Every constraint and index of the extension is there, unchanged.'),
+    ('views', 'doctor_views', 'Every view of the extension is there, unchanged.'),
     ('webhook secret', 'doctor_secrets', 'No environment is in use.'),
     ('live approval', 'doctor_live', 'Live is not in use.'),
     ('stripe account', 'doctor_accounts', 'Every environment that is in use knows its own account.'),
@@ -33,7 +35,7 @@ as $$
     ('triggers', 'doctor_triggers', 'Every trigger of the extension is there, unchanged and enabled.'),
     ('event triggers', 'doctor_event_triggers', 'Both event triggers are enabled.'),
     ('row security', 'doctor_row_security', 'Every table forces row security.'),
-    ('policies', 'doctor_policies', 'Every policy of the extension is there.'),
+    ('policies', 'doctor_policies', 'Every policy of the extension is there, unchanged.'),
     ('grants', 'doctor_grants', 'Nobody has more than grant_role() recorded, and nobody less.'),
     ('own roles', 'doctor_own_roles', 'The roles of the extension cannot log in, have no attributes, members or memberships.'),
     ('trusted roles', 'doctor_trusted_roles', 'No role of end users is trusted, and a role that logs in may set claims.'),
@@ -49,7 +51,7 @@ create function payments.doctor() returns setof payments.finding
 as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.doctor_body() returns setof payments.finding
-  language plpgsql stable set search_path = pg_catalog, pg_temp
+  language plpgsql stable set search_path = pg_catalog, pg_temp set quote_all_identifiers = off
 as $$
 declare
   wanted record;
@@ -62,6 +64,8 @@ begin
       for finding in
         execute format('select %L, f.ok, f.detail, f.fix from payments.%I() f', wanted.check_name, wanted.function)
       loop
+        finding.detail := payments.visible(finding.detail) || payments.who_mends(wanted.check_name, finding.fix);
+        finding.fix := payments.visible(finding.fix);
         found_something := true;
         return next finding;
       end loop;
@@ -70,11 +74,25 @@ begin
         return next finding;
       end if;
     exception when others then
-      finding := (wanted.check_name, false, format('This check cannot run: %s (%s).', payments.without_secrets(sqlerrm), sqlstate), 'select * from payments.doctor()');
+      finding := (wanted.check_name, false,
+                  format('This check cannot run: %s (%s).', payments.visible(payments.without_secrets(sqlerrm)), sqlstate),
+                  'select * from payments.doctor()');
       return next finding;
     end;
   end loop;
 end
+$$;
+
+-- Who can run a fix, where no admin of the app can.
+create function payments.who_mends(check_name text, fix text) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select case
+           when fix is null or fix ~ '^(payments-bridge |make |select |update payments\.|set )' then ''
+           when check_name = any ('{attached tables,subject types,membership indexes}') and fix !~ ' owner to '
+             then ' The owner of the table can run the fix.'
+           else ' Only a superuser can run the fix.'
+         end
 $$;
 
 -- Where the newest 64 MiB of a table begin: new rows are mostly put at its end. To be compared with ctid.

@@ -1,6 +1,7 @@
 set local search_path = pg_catalog, pg_temp;
 
--- What the doctor asks about the database: tables, triggers, policies, roles, settings; see doctor.sql. Privileges: doctor_grants.sql.
+-- What the doctor asks about the database: tables, triggers, roles, settings; see doctor.sql. Indexes and views: doctor_shape.sql.
+-- Row security: doctor_policies.sql. Privileges: doctor_grants.sql.
 
 create function payments.doctor_version() returns table (ok boolean, detail text, fix text)
   language sql stable set search_path = pg_catalog, pg_temp
@@ -26,15 +27,15 @@ create function payments.doctor_tables() returns table (ok boolean, detail text,
 as $$
   select false,
          format('Missing: %s. The fix makes them anew, empty, and forgets the webhook secrets: set them again.', string_agg(distinct p.relation, ', ')),
-         'do $fix$ begin drop extension payments; create extension payments; end $fix$'
+         'do ''begin drop extension payments; create extension payments; end'''
     from payments.granted_privileges() p
-   where to_regclass(p.relation) is null
+   where to_regclass(p.relation) is null and p.relation not in (select v.relation from payments.own_views() v)
   having count(*) > 0
   union all
   select false, format('%s belongs to %s, who can drop it or switch its row security off.', c.oid::regclass, pg_get_userbyid(c.relowner)),
          format('alter table %s owner to payments_owner', c.oid::regclass)
     from pg_class c
-   where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'v') and pg_get_userbyid(c.relowner) <> 'payments_owner'
+   where c.oid in (select payments.own_relations()) and pg_get_userbyid(c.relowner) <> 'payments_owner'
   union all
   select false, format('Schema %I belongs to %s, who can drop it.', n.nspname, r.rolname), format('alter schema %I owner to payments_owner', n.nspname)
     from pg_namespace n join pg_roles r on r.oid = n.nspowner
@@ -42,11 +43,11 @@ as $$
   union all
   select false, format('%s is unlogged: a crash empties it.', c.oid::regclass), format('alter table %s set logged', c.oid::regclass)
     from pg_class c
-   where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
+   where (c.oid in (select payments.own_relations()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
   union all
   select false, format('The index %s is not valid.', i.indexrelid::regclass), format('reindex index %s', i.indexrelid::regclass)
-    from pg_index i join pg_class c on c.oid = i.indrelid
-   where c.relnamespace in (select payments.table_schemas()) and not i.indisvalid
+    from pg_index i
+   where i.indrelid in (select payments.own_relations()) and not i.indisvalid
 $$;
 
 -- Every trigger of ours, as the server writes it, and whether it fires on replicas too.
@@ -60,7 +61,7 @@ as $$
        ('payments_truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION payments.refuse_truncate()', null),
        ('payments_touch_updated_at', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN ((new.updated_at IS DISTINCT FROM now())) '
         'EXECUTE FUNCTION payments.touch_updated_at()', 'updated_at')) as t (name, body, column_name)
-     where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r'
+     where c.oid in (select payments.own_relations()) and c.relkind = 'r'
        and (t.column_name is null
             or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = t.column_name and not a.attisdropped))
     union all
@@ -125,10 +126,11 @@ as $$
                 case when t.oid is null then 'is gone' when not m.same then 'was altered' when t.tgenabled = 'D' then 'is disabled'
                      else 'does not fire as it should' end),
          case when m.same then format('alter table %s enable%s trigger %I', o.relation, case when o.always then ' always' else '' end, o.name)
-              else format('do $fix$ begin %s; alter trigger %2$I on %3$s depends on extension payments; '
-                          'alter table %3$s enable%4$s trigger %2$I; end $fix$',
+              -- No dollar quotes: a name may hold them.
+              else format('do %L', format('begin %s; alter trigger %2$I on %3$s depends on extension payments; '
+                          'alter table %3$s enable%4$s trigger %2$I; end',
                           regexp_replace(o.definition, '^create trigger', 'create or replace trigger', 'i'), o.name, o.relation,
-                          case when o.always then ' always' else '' end) end
+                          case when o.always then ' always' else '' end)) end
     from payments.own_triggers() o
     join pg_class c on c.oid = to_regclass(o.relation)
     left join pg_trigger t on t.tgrelid = c.oid and t.tgname = o.name
@@ -148,64 +150,6 @@ as $$
     from pg_event_trigger e
    where e.evtname in ('payments_grants', 'payments_own_ddl') and e.evtenabled not in ('O', 'A')
    order by e.evtname
-$$;
-
-create function payments.doctor_row_security() returns table (ok boolean, detail text, fix text)
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select false, format('%s does not %s row security.', c.oid::regclass, case when c.relrowsecurity then 'force' else 'enable' end),
-         format('alter table %s enable row level security, force row level security', c.oid::regclass)
-    from pg_class c
-   where (c.relnamespace in (select payments.table_schemas()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r'
-     and not (c.relrowsecurity and c.relforcerowsecurity)
-   order by c.oid::regclass::text
-$$;
-
--- Every policy of ours, and the rest of the statement that makes it. Those of admins come with grant_role().
-create function payments.own_policies() returns table (relation regclass, name text, ddl text)
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select c.oid::regclass, p.name, format('create policy %I on %s%s', p.name, c.oid::regclass, p.body)
-    from pg_class c
-   cross join lateral (select c.relname in ('granted_roles', 'subject_types', 'attachments') as by_registrar) r
-   cross join lateral (values
-     ('payments', case when r.by_registrar then ' for select to payments_owner, payments_definer using (true)'
-                       else ' to payments_owner, payments_definer using (true) with check (true)' end),
-     ('payments_registrar', case when r.by_registrar then ' to payments_registrar using (true) with check (true)' end)) as p (name, body)
-   where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'r' and p.body is not null
-  union all
-  select to_regclass(p.relation), p.name, p.ddl from payments.session_policies() p where to_regclass(p.relation) is not null
-  union all
-  select to_regclass(t.relation), p.name, d.ddl
-    from payments_registry.subject_types s
-   cross join unnest('{payments.checkout_sessions,payments.customer_portal_sessions,payments.subscription_requests}'::text[]) as t (relation)
-   cross join unnest('{select,insert}'::text[]) as c (command)
-   cross join lateral payments.subject_policy(s.subject_type, c.command) as p (name)
-    join lateral payments.subject_policies(s.subject_type, s.predicate is not null) as d (ddl)
-      on starts_with(d.ddl, format('create policy %I on %s ', p.name, t.relation))
-   where to_regclass(t.relation) is not null
-$$;
-
-create function payments.doctor_policies() returns table (ok boolean, detail text, fix text)
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select false, format('The policy %I on %s is gone.', o.name, o.relation), o.ddl
-    from payments.own_policies() o
-   where not exists (select from pg_policy p where p.polrelid = o.relation and p.polname = o.name)
-  union all
-  select false, format('The policy payments on %s does not let payments_definer in.', p.polrelid::regclass),
-         format('alter policy payments on %s to payments_owner, payments_definer', p.polrelid::regclass)
-    from pg_policy p
-    join pg_class c on c.oid = p.polrelid and c.relnamespace in (select payments.table_schemas())
-   where p.polname = 'payments' and not exists (select from pg_roles r where r.rolname = 'payments_definer' and r.oid = any (p.polroles))
-  union all
-  select false, format('The policy that lets the admin %s in is gone from %s table(s).', r.rolname, count(*)),
-         format('select payments.grant_role(%L, ''admin'')', r.oid::regrole)
-    from payments.granted_roles g
-    join pg_roles r on r.rolname = g.role
-   cross join lateral payments.role_grants(r.oid::regrole, 'admin') as d (ddl)
-   where g.as_ = 'admin' and g.revoked_at is null and d.ddl like 'create policy %'
-   group by r.rolname, r.oid
 $$;
 
 create function payments.doctor_own_roles() returns table (ok boolean, detail text, fix text)

@@ -89,9 +89,10 @@ as $$
   select false,
          format('%s has privileges that grant_role() did not record: %s on %s object(s), among %s.', initcap(case v.role when 0 then 'public' else 'role' end)
                 || case v.role when 0 then '' else ' ' || v.grantee end, v.privileges, v.objects, v.place),
-         case when k.grants is null then format('revoke all on %s from %s cascade', v.place, v.grantee)
-              -- No dollar quotes: a role's name may hold them.
-              else format('do %L', format('begin revoke all on %s from %s cascade; %s; end', v.place, v.grantee, k.grants)) end
+         -- REVOKE by anybody else is a warning, and revokes nothing. No dollar quotes: a role's name may hold them.
+         format('do %L', format('begin if current_setting(''is_superuser'') = ''off'' then raise insufficient_privilege using message = '
+                '''only a superuser can take these privileges back''; end if; revoke all on %s from %s cascade;%s end',
+                v.place, v.grantee, ' ' || k.grants || ';'))
     from revoked v
    cross join lateral (
      select string_agg(distinct format('perform payments.grant_role(%L, %L)', v.grantee, r.as_), '; ') as grants

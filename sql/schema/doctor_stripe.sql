@@ -188,27 +188,40 @@ as $$
    where c.status = 'error'
 $$;
 
--- Stripe forgets idempotency keys after a day: what waited for so long is not sent any more.
+-- Stripe forgets idempotency keys after a day: what waited for so long is not sent any more. A request about a subscription is, unless
+-- it may have been sent before; see payments.too_late().
 create function payments.doctor_unsent_sessions() returns table (ok boolean, detail text, fix text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with waiting as (
-    select s.environment, 'checkout_sessions' as relation, s.created_at from payments.checkout_sessions s
+    select s.environment, 'checkout_sessions' as relation, s.created_at, true as is_forgotten from payments.checkout_sessions s
      where s.status = 'initialized' and s.created_at < now() - interval '10 minutes' and s.ctid >= (select payments.newest_pages('payments.checkout_sessions'))
     union all
-    select s.environment, 'customer_portal_sessions', s.created_at from payments.customer_portal_sessions s
+    select s.environment, 'customer_portal_sessions', s.created_at, true from payments.customer_portal_sessions s
      where s.status = 'initialized' and s.created_at < now() - interval '10 minutes'
        and s.ctid >= (select payments.newest_pages('payments.customer_portal_sessions'))
+    union all
+    select s.environment, 'subscription_requests', s.created_at,
+           s.request is not null
+           or exists (select from payments.request_leases l where l.session_id = s.id and l.first_claimed_at < now() - interval '23 hours')
+      from payments.subscription_requests s
+     where s.status = 'initialized' and s.created_at < now() - interval '10 minutes'
+       and s.ctid >= (select payments.newest_pages('payments.subscription_requests'))
   )
   select false,
          format('%s row(s) of payments.%s in %s wait to be sent to Stripe, the first since %s: ', count(*), w.relation, w.environment, min(w.created_at))
          || case when a.too_old then 'too long, they cannot be sent any more.' else 'nothing sends the requests.' end,
          case when a.too_old
-              then format('select count(payments.record_stripe_error(id, ''it was never sent to Stripe'')) from payments.%s '
-                          'where environment = %L and status = ''initialized'' and created_at < now() - interval ''23 hours''', w.relation, w.environment)
+              then format('select count(payments.record_stripe_error(id, %L)) from payments.%s '
+                          'where environment = %L and status = ''initialized'' and created_at < now() - interval ''23 hours''%s',
+                          case w.relation when 'subscription_requests' then 'it may have been sent, and no answer was recorded: look at Stripe'
+                                          else 'it was never sent to Stripe' end, w.relation, w.environment,
+                          case w.relation when 'subscription_requests'
+                            then ' and (request is not null or exists (select from payments.request_leases l where l.session_id = id '
+                                 'and l.first_claimed_at < now() - interval ''23 hours''))' else '' end)
               else 'payments-bridge serve' end
     from waiting w
-   cross join lateral (select w.created_at < now() - interval '23 hours' as too_old) a
+   cross join lateral (select w.is_forgotten and w.created_at < now() - interval '23 hours' as too_old) a
    group by w.environment, w.relation, a.too_old
    order by w.environment desc, w.relation, a.too_old
 $$;

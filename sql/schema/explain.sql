@@ -163,140 +163,141 @@ as $function$
               from named a where a.key like 'in\_%' or a.key like 'sub\_%') n
       join payments.fulfillments f
         on f.environment = n.environment and f.source > (n.of || ':') collate "C" and f.source < (n.of || ';') collate "C"
+  ), told (environment, happened_at, story) as (
+    select s.environment, s.created_at,
+           format('%s asked to pay for %s: %s session %s of %s', coalesce(nullif(s.created_by, ''), 'a guest or a backend'),
+                  coalesce(s.subject_type || ' ' || s.subject_id, 'no subject'), s.mode, s.id,
+                  (select string_agg(format('%s × %s', coalesce(i ->> 'quantity', '1'), coalesce(i ->> 'stripePriceId', i ->> 'price')), ', ')
+                     from jsonb_array_elements(s.line_items) as i))
+           || coalesce(' for order ' || (s.metadata ->> 'order_id'), '')
+      from session s
+    union all
+    select s.environment, s.updated_at,
+           format(case s.status when 'initialized' then 'session %s could not be sent yet: %s' else 'session %s failed: %s' end, s.id, s.last_error)
+      from session s where s.last_error is not null
+    union all
+    -- What was asked to change of a subscription, and what became of it.
+    select s.environment, s.created_at,
+           format('%s asked to %s subscription %s', coalesce(nullif(s.created_by, ''), 'a backend'), s.action, s.stripe_subscription_id)
+           || coalesce(' to price ' || s.stripe_price_id, '') || coalesce(' with quantity ' || s.quantity, '')
+      from named n join payments.subscription_requests s on s.environment = n.environment and s.stripe_subscription_id = n.key
+    union all
+    select s.environment, s.updated_at,
+           format(case s.status when 'failed' then 'the request to %s subscription %s failed: %s'
+                                when 'initialized' then 'the request to %s subscription %s could not be sent yet: %s'
+                                else case when s.pending_update then 'Stripe will %s subscription %s when invoice %s is paid'
+                                          else 'Stripe took the request to %s subscription %s' end end,
+                  s.action, s.stripe_subscription_id, coalesce(s.last_error, s.stripe_invoice_id))
+      from named n join payments.subscription_requests s on s.environment = n.environment and s.stripe_subscription_id = n.key
+     where s.status <> 'initialized' or s.last_error is not null
+    union all
+    select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
+           case f.object_type when 'adopted_payment' then payments.describe_fact(f.object_type, f.said::json)
+                else format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
+                            case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
+      from fact f
+      left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id collate "default"
+    union all
+    -- Of a subscription or a customer only what may still be the newest is kept as a fact; the events tell the rest.
+    select e.environment, to_timestamp((e.payload ->> 'created')::bigint),
+           format('Stripe: %s [%s %s]',
+                  payments.describe_fact(e.object_type, json_build_object('object', e.payload #> '{data,object}', 'deleted', e.event_type like '%.deleted')),
+                  e.event_type, e.stripe_event_id)
+      from mirrored m
+      join payments.webhook_events e on e.environment = m.environment and e.object_id = m.key
+     where e.processing_status = 'processed' and e.object_type in ('customer', 'subscription', 'product', 'price')
+    union all
+    select f.environment, to_timestamp((f.statement ->> 'created')::bigint),
+           format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
+      from mirrored m
+      join payments.facts f on f.environment = m.environment and f.object_id = m.key
+     where f.group_id is null
+       and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id collate "default")
+    union all
+    select m.environment, coalesce(to_timestamp(m.evidence_created), m.created_at),
+           format('%s %s is customer %s, %s', m.subject_type, m.subject_id, m.stripe_customer_id,
+                  coalesce('by event ' || m.evidence_event_id, 'by an admin''s word'))
+      from payments.stripe_customer_mappings m
+     where m.environment in ('test', 'live') and m.stripe_customer_id = reference
+    union all
+    select e.environment, e.received_at,
+           format('event %s (%s) %s%s', e.stripe_event_id, e.event_type,
+                  case when e.processing_status = 'failed' then 'failed: ' || coalesce(e.last_error, 'no reason is recorded')
+                       when e.processing_status = 'ignored' then 'was ignored: ' || coalesce(e.last_error, 'no reason is recorded')
+                       when e.conflict is not null then 'asked for a mapping that was refused: ' || e.conflict
+                       else format('came again with another body, which was refused (%s times)', e.refused_count) end,
+                  case when e.attempt_count > 1 then format(', after %s attempts', e.attempt_count) else '' end)
+      from named n
+      join payments.webhook_events e on e.environment = n.environment and e.object_id = n.key
+     where e.processing_status = any ('{failed,ignored}') or e.conflict is not null or e.refused_count > 0
+    union all
+    select r.environment, coalesce(to_timestamp((f.statement #>> '{fact,created}')::bigint), to_timestamp((f.statement ->> 'created')::bigint)),
+           format('Stripe recovered checkout session %s from the expired %s', r.stripe_checkout_session_id, r.recovered_from)
+      from relative r
+      left join lateral (
+        select f.statement from payments.facts f
+         where f.environment = r.environment and f.object_id = r.stripe_checkout_session_id
+         order by (f.statement ->> 'created')::bigint, f.event_id
+         limit 1) f on true
+    union all
+    -- A period that ended without a word of the next one.
+    select u.environment, u.current_period_end,
+           format('the period of subscription %s ended, and no renewal was told so far: %s %s', u.stripe_subscription_id,
+                  case when now() < u.until then 'access goes on, because it may be told late, until' else 'access ended at' end,
+                  (u.until at time zone 'UTC') || ' UTC')
+      from mirrored m
+     cross join lateral (
+        select s.environment, s.stripe_subscription_id, s.current_period_end,
+               s.current_period_end + current_setting('payments.period_grace')::interval as until
+          from payments.subscriptions s
+         where s.environment = m.environment and s.stripe_subscription_id = m.key and s.status in ('active', 'trialing')
+           and s.cancel_at is null and not s.cancel_at_period_end and s.current_period_end < now()) u
+    union all
+    select p.environment, p.updated_at,
+           format('of the payment of %s %s, %s was lost to disputes, and %s is left', p.amount, p.currency, p.amount_lost, p.amount - p.amount_lost)
+      from payment p
+     where p.amount_lost > 0 and p.amount_lost < p.amount
+    union all
+    select p.environment, p.updated_at,
+           'no checkout session of this payment is here, so it gives nothing by itself: payments.unfulfilled_payments tells what to do'
+      from payment p
+     where p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
+       and not exists (select from session s where s.environment = p.environment
+                          and (s.stripe_checkout_session_id = p.stripe_checkout_session_id
+                               or s.stripe_payment_intent_id = p.stripe_payment_intent_id))
+    union all
+    select g.environment, max(to_timestamp((g.said::json ->> 'created')::bigint)),
+           'nothing claims this money: neither a checkout session nor an invoice speaks of it'
+           || case when max(to_timestamp((g.said::json ->> 'created')::bigint)) > now() - interval '1 hour' then ' yet'
+                   else '. payments.unfulfilled_payments tells what to do' end
+      from fact g
+     where g.object_type in ('payment_intent', 'charge') and g.said::json #>> '{fact,state}' = 'succeeded'
+       and not exists (
+         select from fact o
+           join payment p on p.environment = o.environment
+            and array[p.stripe_payment_intent_id, p.stripe_checkout_session_id, p.stripe_invoice_id, p.stripe_charge_id] && o.keys::text[]
+          where o.environment = g.environment and o.group_id = g.group_id)
+     group by g.environment, g.group_id
+    union all
+    select g.environment, g.updated_at,
+           format('%s %s: %s%s%s', g.target_table, g.item, g.state, coalesce(' — ' || g.reason, ''), coalesce('. Next: ' || r.next_step, ''))
+      from source s
+      join payments.fulfillments g on g.environment = s.environment and g.source = s.source
+      left join payments.review r
+        on r.environment = g.environment and r.source = g.source and r.kind = g.kind and r.target_table = g.target_table and r.item = g.item
+    union all
+    -- Credits that lapse.
+    select l.environment, l.expires_at,
+           format('%s %s: %s credits were given until %s UTC, %s', l.target_table, l.source, l.amount, l.expires_at at time zone 'UTC',
+                  case when l.lapsed > 0 then format('and %s of them lapsed', l.lapsed)
+                       when l.lapsed = 0 then 'and none of them lapsed'
+                       when l.expires_at > now() then 'when those that are not spent lapse'
+                       else 'and those that were not spent have lapsed: the next change of the balance writes it' end)
+      from source s
+      join payments.credit_lots l
+        on l.environment = s.environment and l.source >= (s.source || ':') collate "C" and l.source < (s.source || ';') collate "C"
   )
-  select s.environment, s.created_at,
-         format('%s asked to pay for %s: %s session %s of %s', coalesce(nullif(s.created_by, ''), 'a guest or a backend'),
-                coalesce(s.subject_type || ' ' || s.subject_id, 'no subject'), s.mode, s.id,
-                (select string_agg(format('%s × %s', coalesce(i ->> 'quantity', '1'), coalesce(i ->> 'stripePriceId', i ->> 'price')), ', ')
-                   from jsonb_array_elements(s.line_items) as i))
-         || coalesce(' for order ' || (s.metadata ->> 'order_id'), '')
-    from session s
-  union all
-  select s.environment, s.updated_at,
-         format(case s.status when 'initialized' then 'session %s could not be sent yet: %s' else 'session %s failed: %s' end, s.id, s.last_error)
-    from session s where s.last_error is not null
-  union all
-  -- What was asked to change of a subscription, and what became of it.
-  select s.environment, s.created_at,
-         format('%s asked to %s subscription %s', coalesce(nullif(s.created_by, ''), 'a backend'), s.action, s.stripe_subscription_id)
-         || coalesce(' to price ' || s.stripe_price_id, '') || coalesce(' with quantity ' || s.quantity, '')
-    from named n join payments.subscription_requests s on s.environment = n.environment and s.stripe_subscription_id = n.key
-  union all
-  select s.environment, s.updated_at,
-         format(case s.status when 'failed' then 'the request to %s subscription %s failed: %s'
-                              when 'initialized' then 'the request to %s subscription %s could not be sent yet: %s'
-                              else case when s.pending_update then 'Stripe will %s subscription %s when invoice %s is paid'
-                                        else 'Stripe took the request to %s subscription %s' end end,
-                s.action, s.stripe_subscription_id, coalesce(s.last_error, s.stripe_invoice_id))
-    from named n join payments.subscription_requests s on s.environment = n.environment and s.stripe_subscription_id = n.key
-   where s.status <> 'initialized' or s.last_error is not null
-  union all
-  select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
-         case f.object_type when 'adopted_payment' then payments.describe_fact(f.object_type, f.said::json)
-              else format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
-                          case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
-    from fact f
-    left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id collate "default"
-  union all
-  -- Of a subscription or a customer only what may still be the newest is kept as a fact; the events tell the rest.
-  select e.environment, to_timestamp((e.payload ->> 'created')::bigint),
-         format('Stripe: %s [%s %s]',
-                payments.describe_fact(e.object_type, json_build_object('object', e.payload #> '{data,object}', 'deleted', e.event_type like '%.deleted')),
-                e.event_type, e.stripe_event_id)
-    from mirrored m
-    join payments.webhook_events e on e.environment = m.environment and e.object_id = m.key
-   where e.processing_status = 'processed' and e.object_type in ('customer', 'subscription', 'product', 'price')
-  union all
-  select f.environment, to_timestamp((f.statement ->> 'created')::bigint),
-         format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
-    from mirrored m
-    join payments.facts f on f.environment = m.environment and f.object_id = m.key
-   where f.group_id is null
-     and not exists (select from payments.webhook_events e where e.environment = f.environment and e.stripe_event_id = f.event_id collate "default")
-  union all
-  select m.environment, coalesce(to_timestamp(m.evidence_created), m.created_at),
-         format('%s %s is customer %s, %s', m.subject_type, m.subject_id, m.stripe_customer_id,
-                coalesce('by event ' || m.evidence_event_id, 'by an admin''s word'))
-    from payments.stripe_customer_mappings m
-   where m.environment in ('test', 'live') and m.stripe_customer_id = reference
-  union all
-  select e.environment, e.received_at,
-         format('event %s (%s) %s%s', e.stripe_event_id, e.event_type,
-                case when e.processing_status = 'failed' then 'failed: ' || coalesce(e.last_error, 'no reason is recorded')
-                     when e.processing_status = 'ignored' then 'was ignored: ' || coalesce(e.last_error, 'no reason is recorded')
-                     when e.conflict is not null then 'asked for a mapping that was refused: ' || e.conflict
-                     else format('came again with another body, which was refused (%s times)', e.refused_count) end,
-                case when e.attempt_count > 1 then format(', after %s attempts', e.attempt_count) else '' end)
-    from named n
-    join payments.webhook_events e on e.environment = n.environment and e.object_id = n.key
-   where e.processing_status = any ('{failed,ignored}') or e.conflict is not null or e.refused_count > 0
-  union all
-  select r.environment, coalesce(to_timestamp((f.statement #>> '{fact,created}')::bigint), to_timestamp((f.statement ->> 'created')::bigint)),
-         format('Stripe recovered checkout session %s from the expired %s', r.stripe_checkout_session_id, r.recovered_from)
-    from relative r
-    left join lateral (
-      select f.statement from payments.facts f
-       where f.environment = r.environment and f.object_id = r.stripe_checkout_session_id
-       order by (f.statement ->> 'created')::bigint, f.event_id
-       limit 1) f on true
-  union all
-  -- A period that ended without a word of the next one.
-  select u.environment, u.current_period_end,
-         format('the period of subscription %s ended, and no renewal was told so far: %s %s', u.stripe_subscription_id,
-                case when now() < u.until then 'access goes on, because it may be told late, until' else 'access ended at' end,
-                (u.until at time zone 'UTC') || ' UTC')
-    from mirrored m
-   cross join lateral (
-      select s.environment, s.stripe_subscription_id, s.current_period_end,
-             s.current_period_end + current_setting('payments.period_grace')::interval as until
-        from payments.subscriptions s
-       where s.environment = m.environment and s.stripe_subscription_id = m.key and s.status in ('active', 'trialing')
-         and s.cancel_at is null and not s.cancel_at_period_end and s.current_period_end < now()) u
-  union all
-  select p.environment, p.updated_at,
-         format('of the payment of %s %s, %s was lost to disputes, and %s is left', p.amount, p.currency, p.amount_lost, p.amount - p.amount_lost)
-    from payment p
-   where p.amount_lost > 0 and p.amount_lost < p.amount
-  union all
-  select p.environment, p.updated_at,
-         'no checkout session of this payment is here, so it gives nothing by itself: payments.unfulfilled_payments tells what to do'
-    from payment p
-   where p.type = 'one_time_payment' and p.status in ('succeeded', 'partially_refunded')
-     and not exists (select from session s where s.environment = p.environment
-                        and (s.stripe_checkout_session_id = p.stripe_checkout_session_id
-                             or s.stripe_payment_intent_id = p.stripe_payment_intent_id))
-  union all
-  select g.environment, max(to_timestamp((g.said::json ->> 'created')::bigint)),
-         'nothing claims this money: neither a checkout session nor an invoice speaks of it'
-         || case when max(to_timestamp((g.said::json ->> 'created')::bigint)) > now() - interval '1 hour' then ' yet'
-                 else '. payments.unfulfilled_payments tells what to do' end
-    from fact g
-   where g.object_type in ('payment_intent', 'charge') and g.said::json #>> '{fact,state}' = 'succeeded'
-     and not exists (
-       select from fact o
-         join payment p on p.environment = o.environment
-          and array[p.stripe_payment_intent_id, p.stripe_checkout_session_id, p.stripe_invoice_id, p.stripe_charge_id] && o.keys::text[]
-        where o.environment = g.environment and o.group_id = g.group_id)
-   group by g.environment, g.group_id
-  union all
-  select g.environment, g.updated_at,
-         format('%s %s: %s%s%s', g.target_table, g.item, g.state, coalesce(' — ' || g.reason, ''), coalesce('. Next: ' || r.next_step, ''))
-    from source s
-    join payments.fulfillments g on g.environment = s.environment and g.source = s.source
-    left join payments.review r
-      on r.environment = g.environment and r.source = g.source and r.kind = g.kind and r.target_table = g.target_table and r.item = g.item
-  union all
-  -- Credits that lapse.
-  select l.environment, l.expires_at,
-         format('%s %s: %s credits were given until %s UTC, %s', l.target_table, l.source, l.amount, l.expires_at at time zone 'UTC',
-                case when l.lapsed > 0 then format('and %s of them lapsed', l.lapsed)
-                     when l.lapsed = 0 then 'and none of them lapsed'
-                     when l.expires_at > now() then 'when those that are not spent lapse'
-                     else 'and those that were not spent have lapsed: the next change of the balance writes it' end)
-    from source s
-    join payments.credit_lots l
-      on l.environment = s.environment and l.source >= (s.source || ':') collate "C" and l.source < (s.source || ';') collate "C"
-  order by 1, 2, 3
+  select t.environment, t.happened_at, payments.visible(t.story) from told t order by 1, 2, 3
 $function$;
 
 comment on function payments.explain(text) is

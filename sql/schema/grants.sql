@@ -206,6 +206,11 @@ as $$
     ('admin', 'payments_registry.subject_types', 'select')
 $$;
 
+-- Our own tables and views. Somebody else may have made others in our schemas.
+create function payments.own_relations() returns setof oid
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$ select distinct to_regclass(p.relation)::oid from payments.granted_privileges() p where to_regclass(p.relation) is not null $$;
+
 -- What each includes: a member is also a guest, an admin is all but a webhook's caller.
 create function payments.included_grants(as_ text) returns setof text
   language sql immutable set search_path = pg_catalog, pg_temp

@@ -1,5 +1,10 @@
 set local search_path = pg_catalog, pg_temp;
 
+-- A text for a person's terminal: what would steer it, or turn its words around, is seen as � instead. core/src/visible.rs is the same.
+create function payments.visible(text text) returns text
+  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$ select regexp_replace($1, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g') $$;
+
 -- Who is asking. current_user_id() is in src/identity.rs; here is what policies may call.
 
 -- The callers' side of policies. Not members of the extension (see ownership.sql): a policy that depended on a member would

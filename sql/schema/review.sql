@@ -3,7 +3,10 @@ set local search_path = pg_catalog, pg_temp;
 -- What a person must look at: decisions that wait, and money that gave nothing. Together they show each payment that
 -- arrived, was not returned, and gave nothing. Views call no function of ours: DROP EXTENSION keeps them.
 
-do $install$
+-- Makes the views where they are missing; see doctor_shape.sql.
+create function payments.make_review_views() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $install$
 begin
   if current_setting('row_security') = 'off' then
     return;
@@ -193,7 +196,9 @@ begin
                  when i.id is not null
                    then format('it is probably what paid the invoice %s: the customer, the amount and the day are the same, and no invoice_payment.paid was received', i.id)
                  when m.order_id is not null
-                   then format('neither a checkout session nor an invoice speaks of it, though its metadata names the order %s', m.order_id)
+                   -- What would steer a terminal is seen as �; payments.visible() is a function of ours.
+                   then format('neither a checkout session nor an invoice speaks of it, though its metadata names the order %s',
+                               regexp_replace(m.order_id, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g'))
                  else 'neither a checkout session nor an invoice speaks of it, and its metadata names no order'
                end as reason,
                case
@@ -228,5 +233,7 @@ begin
   end if;
 end
 $install$;
+
+select payments.make_review_views();
 
 set local search_path = payments, pg_temp;

@@ -38,6 +38,18 @@ begin
       check ((use_predicate is null) = (use_owner is null))
     );
   end if;
+end
+$install$;
+
+-- Makes the view where it is missing; see doctor_shape.sql.
+create function payments.make_subject_types_view() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $install$
+begin
+  if current_setting('row_security') = 'off' then
+    return;
+  end if;
+
   -- members is null where a predicate decides, and where the table is gone. The view reads with its reader's rights, so the policies
   -- of the table decide what he sees.
   if to_regclass('payments.subject_types') is null then
@@ -51,12 +63,23 @@ begin
 end
 $install$;
 
+select payments.make_subject_types_view();
+
 -- The name of one of the policies that a subject type has on each session table.
 create function payments.subject_policy(subject_type text, command text) returns name
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
   select format('subject_type_%s_%s', case when octet_length(subject_type) <= 40 then subject_type else md5(subject_type) end,
                 command)::name
+$$;
+
+-- The statement that makes a policy of its parts. An expression that is null is left out.
+create function payments.policy_ddl(relation text, name text, command text, roles text[], using_expression text, check_expression text) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select format('create policy %I on %s for %s to %s%s%s', name, relation, command,
+                (select string_agg(quote_ident(r), ', ' order by place) from unnest(roles) with ordinality as u (r, place)),
+                ' using (' || using_expression || ')', ' with check (' || check_expression || ')')
 $$;
 
 -- What drops the policies of a type, and what makes them. INSERT and SELECT in pairs: on conflict and returning need both. A
@@ -74,19 +97,22 @@ as $$
    order by p.polrelid, p.polname
 $$;
 
-create function payments.subject_policies(subject_type text, by_predicate boolean) returns setof text
+-- The expressions are written as the server writes them, so that the doctor can compare.
+create function payments.subject_policies(subject_type text, by_predicate boolean)
+  returns table (relation text, name text, command text, roles text[], using_expression text, check_expression text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select made.ddl
+  select t.relation, payments.subject_policy($1, made.command), made.command, array['public'], made.using_expression, made.check_expression
     from (values ('payments.checkout_sessions'), ('payments.customer_portal_sessions'), ('payments.subscription_requests')) as t (relation)
    cross join lateral (values
-     (1, format('create policy %I on %s for select using (%s)', payments.subject_policy($1, 'select'), t.relation, format(
-        case when $2 then 'subject_type = %1$L and payments.caller_owns(subject_type, subject_id)'
-             else 'subject_type = %1$L and subject_id in (select s from payments.caller_subjects(%1$L) s)' end, $1))),
-     (2, format('create policy %I on %s for insert with check (status = ''initialized'' '
-                'and subject_type = %L and created_by = (select payments.caller()))',
-                payments.subject_policy($1, 'insert'), t.relation, $1))) as made (place, ddl)
-   order by t.relation, made.place
+     ('select',
+      format(case when $2 then '((subject_type = %1$L::text) AND payments.caller_owns(subject_type, subject_id))'
+                  else '((subject_type = %1$L::text) AND (subject_id IN ( SELECT s.s FROM payments.caller_subjects(%1$L::text) s(s))))' end, $1),
+      null),
+     ('insert', null,
+      format('((status = ''initialized''::text) AND (subject_type = %L::text) AND (created_by = ( SELECT payments.caller() AS caller)))', $1))
+     ) as made (command, using_expression, check_expression)
+   order by t.relation, made.command desc
 $$;
 
 create function payments.check_subject_type_name(subject_type text) returns void
@@ -94,7 +120,8 @@ create function payments.check_subject_type_name(subject_type text) returns void
 as $$
 begin
   perform payments.hide_secrets_from_log(array[subject_type]);
-  if subject_type is null or btrim(subject_type) = '' or char_length(subject_type) > 255 or subject_type ~ '[[:cntrl:]]' then
+  if subject_type is null or btrim(subject_type) = '' or char_length(subject_type) > 255
+     or subject_type <> payments.visible(subject_type) then
     raise exception 'subject type is not usable'
       using errcode = '22023',
             detail = payments.without_secrets(format('Subject type: %s.', coalesce(quote_literal(left(subject_type, 100)), 'null'))),

@@ -288,9 +288,9 @@ begin
   -- Types of subjects that were registered before this table was made.
   if to_regclass('payments_registry.subject_types') is not null then
     for statement in
-      select d.ddl
-        from payments_registry.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) as d (ddl)
-       where d.ddl like '% on payments.subscription\_requests %'
+      select payments.policy_ddl(d.relation, d.name, d.command, d.roles, d.using_expression, d.check_expression)
+        from payments_registry.subject_types t cross join lateral payments.subject_policies(t.subject_type, t.predicate is not null) d
+       where d.relation = 'payments.subscription_requests'
          and not exists (select from pg_policy p where p.polrelid = 'payments.subscription_requests'::regclass
                             and p.polname in (payments.subject_policy(t.subject_type, 'select'), payments.subject_policy(t.subject_type, 'insert')))
     loop

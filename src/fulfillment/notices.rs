@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use payments_core::fulfillment::decision::{FulfillmentDecision, FulfillmentState};
 use payments_core::fulfillment::record::Record;
+use payments_core::notice;
 use pgrx::prelude::PgTrigger;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,6 +18,7 @@ use crate::pg::statement::{query, text};
 use crate::pg::trigger_rows::{self, Row};
 
 query!(FIND_NOTICE, "fulfillment_notices", "find_notice");
+query!(IS_TOLD, "fulfillment_notices", "is_told");
 query!(FIND_NOTICES_ABOUT, "fulfillment_notices", "find_notices_about");
 
 /// Which notice.
@@ -53,6 +55,11 @@ pub(super) fn give_about(about: &[(String, String)]) {
         let keys: Vec<Key> = FIND_NOTICES_ABOUT.all(&[text(environment.as_str()), text(id.as_str())]);
         give(&keys.into_iter().collect());
     }
+}
+
+/// Whether a job tells of a notice that is gone: of an invoice that was paid since, say.
+pub(super) fn is_out_of_date(environment: &str, source: &str, kind: &str) -> bool {
+    notice::is_kind(kind) && IS_TOLD.one::<bool>(&[text(environment), text(source), text(kind)]) == Some(false)
 }
 
 fn give_to(target: &Target, key: &Key) {

@@ -1,10 +1,12 @@
 //! What workers do with jobs: claim, finish, fail. The public functions around these are in `sql/schema/jobs.sql`.
 
+use payments_core::redact::without_secrets;
 use pgrx::prelude::*;
+use serde_json::Value;
 
 use super::target::Target;
 use super::target_kind::TargetKind;
-use super::targets;
+use super::{jobs, notices, targets};
 use crate::error::OrRaise;
 use crate::pg::guc::SearchPath;
 use crate::pg::statement::{template, text};
@@ -14,6 +16,7 @@ const MARK_JOBS_DEAD: &str = template!("fulfillment_workers", "mark_jobs_dead");
 const CLAIM_JOBS: &str = template!("fulfillment_workers", "claim_jobs");
 const FINISH_JOB: &str = template!("fulfillment_workers", "finish_job");
 const FAIL_JOB: &str = template!("fulfillment_workers", "fail_job");
+const DELETE_JOB: &str = template!("fulfillment_workers", "delete_job");
 
 /// After so many attempts a job is dead.
 const ATTEMPTS: i32 = 8;
@@ -31,32 +34,72 @@ fn table() -> Target {
 fn take_jobs(n: i32) -> pgrx::JsonB {
     definer::require_inside();
     let table = table();
-    let taken = table.write_or_raise(|| {
-        table.run(MARK_JOBS_DEAD, &[ATTEMPTS.into()]);
-        table.run(CLAIM_JOBS, &[n.max(0).into(), LEASE.into()]).1
-    });
-    pgrx::JsonB(taken.and_then(|jobs| serde_json::from_str(&jobs).ok()).unwrap_or_default())
+    let mut taken: Vec<Value> = Vec::new();
+    loop {
+        let wanted = n.max(0).saturating_sub(i32::try_from(taken.len()).unwrap_or(i32::MAX));
+        let claimed = claim(&table, wanted);
+        let count = claimed.len();
+        taken.extend(claimed.into_iter().filter(|job| !end_if_out_of_date(&table, job)));
+        // Others may be due in place of those that were ended.
+        if count == 0 || i32::try_from(taken.len()).is_ok_and(|taken| taken >= n) {
+            return pgrx::JsonB(Value::Array(taken));
+        }
+    }
 }
 
-/// Marks a job as done; whether it was there to be finished.
+fn claim(table: &Target, n: i32) -> Vec<Value> {
+    let claimed = table.write_or_raise(|| {
+        table.run(MARK_JOBS_DEAD, &[ATTEMPTS.into()]);
+        table.run(CLAIM_JOBS, &[n.into(), LEASE.into()]).1
+    });
+    claimed.and_then(|jobs| serde_json::from_str(&jobs).ok()).unwrap_or_default()
+}
+
+/// Deletes a job that tells of a notice that is gone: a worker had begun it, and would tell a payer of what he has paid since. Whether it
+/// is such a job.
+fn end_if_out_of_date(table: &Target, job: &Value) -> bool {
+    let [Some(id), Some(source), Some(kind), Some(environment)] =
+        [&job["id"], &job["source"], &job["kind"], &job["payload"]["environment"]].map(Value::as_str)
+    else {
+        return false;
+    };
+    if !notices::is_out_of_date(environment, source, kind) {
+        return false;
+    }
+    if table.try_write(|| table.run(DELETE_JOB, &[text(id)]).0).is_ok_and(|deleted| deleted > 0) {
+        jobs::forget(environment, source, table, kind);
+    }
+    true
+}
+
+/// Marks a job as done; whether it was there to be finished. What can be no job's id is none's.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn finish_job(id: &str) -> bool {
     trust::require_admin().or_raise();
     definer::write(SearchPath::Pinned, || {
         let table = table();
-        table.write_or_raise(|| table.run(FINISH_JOB, &[text(id)]).0 > 0)
+        table.can_name("id", id) && table.write_or_raise(|| table.run(FINISH_JOB, &[text(id)]).0 > 0)
     })
 }
 
 /// Says that a job did not work: it comes again after 10 seconds, 20, 40, … at most an hour, and is dead after 8 attempts.
-/// Whether it was claimed.
+/// One that tells of what is not so any more, an invoice that was paid since, say, is deleted. Whether it was claimed.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn fail_job(id: &str, error: &str) -> bool {
     trust::require_admin().or_raise();
     definer::write(SearchPath::Pinned, || {
         let table = table();
-        table.write_or_raise(|| table.run(FAIL_JOB, &[text(id), text(error), ATTEMPTS.into()]).0 > 0)
+        if !table.can_name("id", id) {
+            return false;
+        }
+        let error = without_secrets(error);
+        let args = [text(id), text(error.as_str()), ATTEMPTS.into()];
+        let (count, failed) = table.write_or_raise(|| table.run(FAIL_JOB, &args));
+        if let Some(job) = failed.and_then(|job| serde_json::from_str(&job).ok()) {
+            end_if_out_of_date(&table, &job);
+        }
+        count > 0
     })
 }

@@ -33,10 +33,11 @@ struct Stored {
 /// Returns `{replayed, processed, ignored, failed}`.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
-fn replay_events(environment: Option<&str>, event_ids: default!(Option<Vec<String>>, "NULL")) -> JsonB {
+fn replay_events(environment: Option<&str>, event_ids: default!(Option<Vec<Option<String>>>, "NULL")) -> JsonB {
     trust::require_admin().or_raise();
     let environment = environment_of(environment).or_raise();
     precondition::require_read_committed().or_raise();
+    let event_ids = event_ids.map(|ids| without_null(ids).or_raise());
     guc::commit_durably();
     let (mut processed, mut ignored, mut failed) = (0, 0, 0);
     let replayed = definer::write(SearchPath::Ordinary, || {
@@ -65,6 +66,17 @@ fn replay_events(environment: Option<&str>, event_ids: default!(Option<Vec<Strin
         events.len()
     });
     JsonB(json!({ "replayed": replayed, "processed": processed, "ignored": ignored, "failed": failed }))
+}
+
+fn without_null(ids: Vec<Option<String>>) -> Result<Vec<String>, Error> {
+    let null = ids.iter().position(Option::is_none);
+    null.map_or_else(
+        || Ok(ids.into_iter().flatten().collect()),
+        |place| {
+            let detail = format!("Element {} is null.", place + 1);
+            Err(Error::Argument("event_ids must hold no null", detail, "Pass ids of events, such as evt_…."))
+        },
+    )
 }
 
 /// Deletes stored events that were processed or ignored and are older than `older_than` (90 days by default); failed ones

@@ -9,6 +9,7 @@ use payments_core::stripe::event::Environment;
 use payments_core::stripe::object::Unreadable;
 use payments_core::stripe::object::subscription::SubscriptionSnapshot;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::pg::statement::{json, query, text};
@@ -53,7 +54,8 @@ pub(super) fn store(environment: Environment, id: &str, entry: &Entry) {
 #[derive(Deserialize)]
 struct Told {
     entries: Vec<Entry>,
-    changes: Vec<Change>,
+    /// Read leniently: what somebody wrote there by hand is no change, and is written anew.
+    changes: Box<RawValue>,
     has_notices: bool,
 }
 
@@ -86,7 +88,8 @@ impl History {
 
     /// Writes the changes, and what workers are told, where they differ; `known` is the newest snapshot.
     pub(super) fn write(&self, environment: Environment, id: &str, known: Option<&SubscriptionSnapshot>) {
-        if self.changes != self.told.changes {
+        let written = serde_json::from_str::<Vec<Change>>(self.told.changes.get()).ok();
+        if written.as_ref() != Some(&self.changes) {
             WRITE_CHANGES.execute(&[text(environment.name()), text(id), json(&self.changes)]);
         }
         let notices = of_subscription(id, known, &self.told.entries);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::visible::visible;
+
 /// What became of one thing that a payment should have given; the `state` of a row of `payments.fulfillments`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,10 +50,11 @@ impl FulfillmentDecision {
         Self { state: FulfillmentState::Applied, reason: None }
     }
 
-    /// A state with its reason.
+    /// A state with its reason. Who bought may have written parts of that, and an admin reads it.
     #[must_use]
     pub fn because(state: FulfillmentState, reason: impl Into<String>) -> Self {
-        Self { state, reason: Some(reason.into()) }
+        let reason = visible(&reason.into()).into_owned();
+        Self { state, reason: Some(reason) }
     }
 }
 

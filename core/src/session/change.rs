@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::free::Gives;
 use super::limits::MAX_QUANTITY;
-use super::{Refusal, environment, is_name, key, no_secret};
+use super::{Refusal, environment, is_name, is_price, key, no_secret};
 
 /// The columns of a request that its caller writes, named as the table names them.
 #[derive(Debug, Default, Clone)]
@@ -104,8 +104,8 @@ impl Change {
             Some("cancel" | "resume" | "change") => {}
             other => return Err(Refusal::Action(other.map(ToOwned::to_owned))),
         }
-        if self.stripe_price_id.as_deref().is_some_and(|price| !is_name(price)) {
-            return Err(Refusal::Name("stripe_price_id"));
+        if self.stripe_price_id.as_deref().is_some_and(|price| !is_price(price)) {
+            return Err(Refusal::StripeId("stripe_price_id"));
         }
         let in_range = |quantity| u64::try_from(quantity).is_ok_and(|quantity| (1..=MAX_QUANTITY).contains(&quantity));
         match self.quantity {
@@ -321,7 +321,9 @@ mod tests {
             assert_eq!(change(None, Some(quantity)).check(), Err(Refusal::Quantity(quantity)));
         }
         assert_eq!(change(None, Some(999_999)).check(), Ok(()));
-        assert_eq!(change(Some(""), None).check(), Err(Refusal::Name("stripe_price_id")));
+        for price in ["", "price 1", "price_1\u{1b}[2J", "price_\u{202e}1"] {
+            assert_eq!(change(Some(price), None).check(), Err(Refusal::StripeId("stripe_price_id")), "{price:?}");
+        }
         assert_eq!(Change { environment: None, ..good() }.check(), Err(Refusal::Environment(None)));
         assert_eq!(Change { idempotency_key: Some(String::new()), ..good() }.check(), Err(Refusal::Key(0)));
         let secret = Change { idempotency_key: Some("sk_live_abcdefgh".into()), ..good() };

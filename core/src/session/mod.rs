@@ -18,6 +18,7 @@ use self::limits::{
 };
 use crate::metadata_prefix;
 use crate::redact::{json_looks_secret, looks_secret};
+use crate::visible::steers;
 
 /// The columns that make up a request.
 const REQUEST: [&str; 8] =
@@ -297,12 +298,17 @@ fn subject(subject_type: Option<&str>, subject_id: Option<&str>) -> Result<(), R
 }
 
 fn is_name(value: &str) -> bool {
-    !value.trim().is_empty() && value.chars().count() <= MAX_NAME && !value.chars().any(char::is_control)
+    !value.trim().is_empty() && value.chars().count() <= MAX_NAME && !value.contains(steers)
+}
+
+/// Whether it can be the id of a price. It is read by people, in stories and reasons, so it has only what is seen.
+fn is_price(value: &str) -> bool {
+    is_name(value) && value.chars().all(|c| c.is_ascii_graphic())
 }
 
 fn key(value: &str) -> Result<(), Refusal> {
     let length = value.chars().count();
-    if value.trim().is_empty() || length > MAX_KEY || value.chars().any(char::is_control) {
+    if value.trim().is_empty() || length > MAX_KEY || value.contains(steers) {
         return Err(Refusal::Key(length));
     }
     Ok(())
@@ -313,7 +319,7 @@ fn url(column: &'static str, value: &str) -> Result<(), Refusal> {
 }
 
 fn email(value: &str) -> Result<(), Refusal> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"');
+    let odd = |c: char| c.is_whitespace() || steers(c) || matches!(c, '<' | '>' | ',' | ';' | '"');
     let mut parts = value.split('@');
     let (Some(local), Some(domain), None) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Refusal::Email(value.to_owned()));
@@ -354,8 +360,11 @@ fn line_item(place: usize, item: &Value) -> Result<AskedItem, Refusal> {
     let mut names = ["price", "stripePriceId", "lookup_key"].into_iter().filter_map(|key| Some((key, item.get(key)?)));
     let price = match (names.next(), names.next()) {
         (Some(("lookup_key", Value::String(key))), None) if is_name(key) => PriceName::LookupKey(key.clone()),
-        (Some((_, Value::String(price))), None) if is_name(price) => PriceName::Id(price.clone()),
+        (Some((_, Value::String(price))), None) if is_price(price) => PriceName::Id(price.clone()),
         (Some(_), Some(_)) => return Err(refuse("It names its price twice.")),
+        (Some((_, Value::String(name))), None) if !name.trim().is_empty() => {
+            return Err(refuse("The name of its price is too long, or has characters that no such name has."));
+        }
         _ => return Err(refuse("It names no price.")),
     };
     Ok(AskedItem {

@@ -219,7 +219,7 @@ fn optional_columns_may_be_null() {
 #[test]
 fn a_subject_is_named_by_two_printable_names() {
     assert_eq!(refused(|c| c.subject_type = None), Refusal::IncompleteSubject("subject_type"));
-    for blank in ["", "  ", "a\nb"] {
+    for blank in ["", "  ", "a\nb", "a\u{9b}b", "a\u{202e}b", "a\u{2028}b"] {
         assert_eq!(refused(|c| c.subject_type = Some(blank.to_owned())), Refusal::Name("subject_type"), "{blank:?}");
         assert_eq!(refused(|c| c.subject_id = Some(blank.to_owned())), Refusal::Name("subject_id"), "{blank:?}");
     }
@@ -227,12 +227,18 @@ fn a_subject_is_named_by_two_printable_names() {
 
 #[test]
 fn idempotency_keys_and_addresses_are_printable() {
-    for key in ["", " \t "] {
+    for key in ["", " \t ", "a\u{2066}b"] {
         assert!(matches!(refused(|c| c.idempotency_key = Some(key.to_owned())), Refusal::Key(_)), "{key:?}");
     }
-    for address in
-        ["@example.com", "a@example..com", "a@.com", "a,b@example.com", "a;b@example.com", "a\u{7}@example.com"]
-    {
+    for address in [
+        "@example.com",
+        "a@example..com",
+        "a@.com",
+        "a,b@example.com",
+        "a;b@example.com",
+        "a\u{7}@example.com",
+        "a\u{202e}@example.com",
+    ] {
         assert!(matches!(refused(|c| c.customer_email = Some(address.to_owned())), Refusal::Email(_)), "{address:?}");
     }
 }
@@ -377,4 +383,19 @@ fn a_parked_key_is_its_callers_and_cannot_be_presented() {
     // A guest has no name of his own, whoever is said to have made the row.
     assert_eq!(park_key("cart-1", Some("u_1"), true), parked[3]);
     assert_eq!(park_key("cart-1", Some("u_1"), false), parked[1]);
+}
+
+#[test]
+fn a_price_has_only_characters_that_are_seen() {
+    let of = |key: &str, name: &str| line_items(Some(&json!([{ key: name }]).to_string()));
+    for name in ["p\u{1b}[2J", "p q", "p\u{a0}q", "p\u{202e}q", "pé", "p\n"] {
+        for key in ["price", "stripePriceId"] {
+            assert!(matches!(of(key, name), Err(Refusal::LineItem { place: 1, .. })), "{name:?}");
+        }
+    }
+    assert!(of("price", "price_1OzÅ").is_err() && of("price", "price_1Oz~!").is_ok());
+    for name in ["a\u{1b}b", "a\u{2069}b", "a\u{2029}b"] {
+        assert!(of("lookup_key", name).is_err(), "{name:?}");
+    }
+    assert!(of("lookup_key", "Größe 3 💳").is_ok());
 }

@@ -18,8 +18,16 @@ grants() {
   mends grants
   is_super
 }
+# Her table has a name that would end a quoted text, and no triggers of ours. Nothing is said of it; of ours something is, and mended.
+triggers() {
+  q -c "grant create on schema payments to mallory_role" -c "set role mallory_role" \
+    -c "create table payments.\"a\$fix\$;alter role mallory_role superuser;do \$fix\$\" (a int)"
+  q -c "drop trigger payments_guard on payments.checkout_sessions"
+  mends triggers
+  is_super
+}
 # Nobody is left with more than a name: the fix must do its work, or it proves nothing.
-undone() { is_true "select count(*) > 0 from payments.doctor() where not ok and check_name in ('publications', 'grants')"; }
+undone() { is_true "select count(*) > 0 from payments.doctor() where not ok and check_name in ('publications', 'grants', 'triggers')"; }
 namesake() {
   q -c "set role project_admin" -c "drop function clubs.may_bill(text, text)"
   q -c "set role mallory_role" -c "create function clubs.may_bill(text, text) returns boolean language sql as 'select true'"
@@ -28,6 +36,8 @@ namesake() {
 }
 attack "a schema's name is run by a superuser" publications
 attack "a role's name is run by a superuser" grants
+attack "a table's name is run by a superuser" triggers
+mends grants
 attack "what the doctor says mends nothing" undone
 attack "a namesake of a predicate decides" namesake
 
@@ -47,3 +57,13 @@ given_back() {
   [ "$(by "$mallory" -c "select payments.owns_subject('club', 'of_the_victim')")" = t ]
 }
 control "the namesake is given to whom it was registered for" given_back
+
+# The doctor takes every table in our schemas for ours, and writes names between dollar quotes.
+q -c "alter function clubs.may_bill(text, text) owner to project_admin" -c "alter role mallory_role nosuperuser" \
+  -c "create or replace function payments.own_relations() returns setof oid language sql stable as
+        'select c.oid from pg_catalog.pg_class c where c.relnamespace in (select payments.table_schemas())'" \
+  -c "alter function payments.doctor_triggers() rename to said_of_triggers" \
+  -c "create function payments.doctor_triggers() returns table (ok boolean, detail text, fix text) language sql as \$body\$
+        select s.ok, s.detail, 'do ' || '\$' || 'fix\$ ' || replace(btrim(substring(s.fix from 4), ''''), '''''', '''') || ' \$' || 'fix\$'
+          from payments.said_of_triggers() s \$body\$"
+control "any table is taken for ours, between dollar quotes" triggers

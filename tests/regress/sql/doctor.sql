@@ -32,7 +32,16 @@ select check_name, ok, fix,
        public.folded(regexp_replace(detail, '\w{3} \w{3} \d+ [0-9:.]+ \d{4} \w+', '…', 'g'), 80) as detail
   from payments.doctor() where check_name not in ('event types', 'settings');
 
--- It knows every trigger and policy of ours, and each of its own checks. The policies of admins come with grant_role().
+-- It knows each relation, index, view, trigger, policy and check of ours. Policies of admins come with grant_role().
+select c.oid::regclass from pg_class c
+ where c.relnamespace in (select payments.table_schemas()) and c.relkind in ('r', 'v')
+   and c.oid not in (select payments.own_relations());
+select c.oid::regclass from pg_index i join pg_class c on c.oid = i.indexrelid
+ where i.indrelid in (select payments.own_relations())
+   and c.relname not in (select o.name from payments.own_indexes() o);
+select c.oid::regclass, payments.view_digest(c.oid) from pg_class c
+ where c.relnamespace in (select payments.table_schemas()) and c.relkind = 'v'
+   and (c.oid, payments.view_digest(c.oid)) not in (select o.relation::regclass, o.digest from payments.own_views() o);
 select t.tgrelid::regclass, t.tgname
   from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
  where c.relnamespace in (select payments.table_schemas()) and p.pronamespace = 'payments'::regnamespace
@@ -70,6 +79,55 @@ drop policy subject_type_club_select on payments.checkout_sessions;
 drop policy admin_service_role on payments.products;
 alter policy payments on payments.prices to payments_owner;
 \i :mend
+-- Policies that are there, and let in whom they should not.
+alter policy own_select on payments.checkout_sessions using (true);
+alter policy own_insert on payments.subscription_requests with check (true);
+alter policy subject_type_team_select on payments.checkout_sessions using (subject_type = 'team');
+alter policy admin_project_admin on payments.products to public;
+drop policy guest_select on payments.checkout_sessions;
+create policy guest_select on payments.checkout_sessions as restrictive for select
+    using (guest and updated_at = now() and guest_transaction = pg_current_xact_id_if_assigned()::text::bigint);
+create policy peek on payments_secret.webhook_secrets using (true);
+\i :mend
+select p.polname from pg_policy p where p.polrelid = 'payments_secret.webhook_secrets'::regclass;
+
+-- Constraints and indexes that are gone or altered, and views that say something else.
+alter table payments.subscriptions drop constraint subscriptions_stripe_subscription_id_environment_key;
+alter table payments_registry.subject_types drop constraint subject_types_pkey;
+drop index payments.checkout_sessions_waiting_idx;
+drop index payments.payment_history_refund_idx;
+create index payment_history_refund_idx on payments.payment_history (stripe_refund_id);
+alter view payments.my_invoices reset (security_barrier);
+\i :mend
+create or replace view payments.my_payment_methods with (security_barrier = true) as
+select p.environment, p.stripe_payment_method_id, 'x'::text as subject_type, 'y'::text as subject_id, p.type, p.brand,
+       p.last4, p.exp_month, p.exp_year, p.is_default from payments.payment_methods p;
+\i :mend
+drop view payments.review;
+\i :mend
+select c.relowner::regrole, r.role, has_table_privilege(r.role, c.oid, 'select')
+  from pg_class c cross join unnest('{payments_definer,project_admin,authenticated}'::text[]) as r (role)
+ where c.oid = 'payments.review'::regclass;
+
+-- Somebody else's table in our schema, and names that would end a quoted text: nothing of it is ours to mend.
+create role squatter nologin;
+grant create on schema payments to squatter;
+set role squatter;
+create table payments."a$fix$; alter role squatter superuser; do $fix$" (updated_at timestamptz);
+reset role;
+select check_name, folded(detail) as detail from sick;
+drop table payments."a$fix$; alter role squatter superuser; do $fix$";
+\i :mend
+drop role squatter;
+
+-- Who can run a fix: an admin who tries what only a superuser can is refused, and does not believe that it is done.
+grant select on payments.facts to public;
+select fix as revoking from sick where check_name = 'grants' \gset
+set role project_admin;
+:revoking;
+reset role;
+:revoking;
+select count(*) from sick where check_name = 'grants';
 
 -- Tables: another owner, unlogged.
 alter table payments.products owner to project_admin;
@@ -196,6 +254,18 @@ select 'test', 'payment', '[{"price": "price_1", "quantity": 1}]', 'https://a.ex
     as s (age, status, id);
 \i :mend
 delete from payments.checkout_sessions;
+-- A request about a subscription is sent however old it is, unless it may have been sent before.
+insert into payments.subscriptions (environment, stripe_subscription_id, status, subject_type, subject_id)
+values ('test', 'sub_1', 'active', 'user', 'ada');
+insert into payments.subscription_requests (environment, stripe_subscription_id, action, created_at)
+values ('test', 'sub_1', 'cancel', now() - interval '9 days'), ('test', 'sub_1', 'resume', now() - interval '9 days');
+insert into payments.request_leases (session_id, environment, attempt, first_claimed_at, due_at)
+select id, 'test', 1, now() - interval '2 days', now() - interval '2 days' from payments.subscription_requests
+ where action = 'cancel';
+\i :mend
+select action, status, last_error from payments.subscription_requests order by action;
+delete from payments.subscription_requests;
+delete from payments.subscriptions;
 
 -- Customers: of what two sessions say of one customer, the earlier word is confirmed.
 insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id,

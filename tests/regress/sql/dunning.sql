@@ -52,6 +52,23 @@ select pg_temp.says(40, 'invoice.paid', pg_temp.invoice('paid', 3));
 select pg_temp.says(30, 'invoice.payment_failed', pg_temp.invoice('open', 3));
 select count(*), min(state) from public.fulfillment_jobs;
 select count(*) from payments.notices;
+-- The one that was begun is no reminder to send any more: where its worker fails, it goes, and where he is never
+-- heard of again, nobody else gets it.
+select kind from payments.claim_jobs(5);
+select payments.fail_job((select id from public.fulfillment_jobs), 'no connection');
+select count(*) from public.fulfillment_jobs;
+select count(*) from payments.fulfillments where kind = 'fulfillment_jobs';
+select pg_temp.says(41, 'invoice.payment_failed', pg_temp.invoice('open', 1, '{"id": "in_3"}'));
+select pg_temp.says(42, 'invoice.payment_failed', pg_temp.invoice('open', 1, '{"id": "in_4"}'));
+select source from payments.claim_jobs(1);
+select pg_temp.says(43, 'invoice.paid', pg_temp.invoice('paid', 2, '{"id": "in_3"}'));
+update public.fulfillment_jobs set run_at = now() - interval '1 minute' where state = 'claimed';
+select source from payments.claim_jobs(1);
+select source, state from public.fulfillment_jobs;
+select payments.fail_job(id, 'sk_live_abcdefghijklmnop is no key'), payments.finish_job('sk_live_abcdefghijklmnop'),
+       payments.fail_job('sk_live_abcdefghijklmnop', 'x') from public.fulfillment_jobs;
+select source, state, last_error from public.fulfillment_jobs;
+select pg_temp.says(44, 'invoice.voided', pg_temp.invoice('void', 2, '{"id": "in_4"}'));
 delete from public.fulfillment_jobs;
 
 -- A trial is about to end; the subscription goes on, then a renewal is announced, twice; it renews, and ends.

@@ -68,6 +68,11 @@ select payments.sync_stripe_objects('test', jsonb_build_object('id', 'sub_eve', 
 select changed_at, changed, status, is_ending, mrr, is_presumed from payments.subscription_changes
  where stripe_subscription_id = 'sub_eve' order by 1;
 select count(*) from payments.verify_projections('test');
+-- What somebody wrote by hand, even where it is no list of items, is derived again.
+update payments.subscription_changes set items = '[{"x": 1}]', discounts = '{"x": 1}';
+select count(*) > 0 as differs from payments.verify_projections('test');
+select payments.rebuild_projections('test') > 0 as rebuilt;
+select count(*) from payments.verify_projections('test');
 
 -- Money by day. A payment of 30.00, of which 5.00 went back later; one of 20.00 that was lost to a dispute;
 -- one of another backend,

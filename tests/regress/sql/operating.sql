@@ -75,6 +75,7 @@ select * from payments.verify_projections('test');
 
 -- Chosen events run again and change nothing.
 select payments.replay_events('test', array['evt_1', 'evt_2']);
+select payments.replay_events('test', array['evt_1', null]);
 select * from payments.verify_projections('test');
 
 -- Old events go, failed ones and every fact stay.
