@@ -108,7 +108,6 @@ fn what_changed(before: Option<&Change>, state: &State, brings: &Recurring) -> V
         units.keys().map(|price| price.map(ToOwned::to_owned)).collect()
     };
     let has_other_prices = prices(&was) != prices(&is);
-    let is_ending = state.is_ending() && !state.is_over();
     let discounts = |discounts: &[Discount]| -> Vec<String> { discounts.iter().map(|one| one.id.clone()).collect() };
     let of_items = |items: &mut dyn Iterator<Item = &Item>| -> BTreeSet<String> {
         items.flat_map(|item| discounts(&item.discounts)).collect()
@@ -118,7 +117,7 @@ fn what_changed(before: Option<&Change>, state: &State, brings: &Recurring) -> V
     let mut changed = Vec::new();
     for (is_changed, word) in [
         (before.status != state.status, "status"),
-        (before.is_ending != is_ending && !state.is_over(), "ending"),
+        (before.is_ending != state.is_ending() && !state.is_over(), "ending"),
         (has_other_prices, "price"),
         (!has_other_prices && was != is, "quantity"),
         (has_other_discounts, "discount"),
@@ -217,7 +216,7 @@ fn presumed(first: &State, since: i64) -> Vec<Phase<'static>> {
         phases.push(phase(paid_since, "active", false));
     }
     let is_told = ended || first.is_ending();
-    if let Some(told_at) = first.canceled_at.filter(|told_at| is_told && *told_at < since && *told_at > created) {
+    if let Some(told_at) = first.canceled_at.filter(|told_at| is_told && *told_at < since && *told_at >= created) {
         let status = if is_in_trial || told_at < paid_since { "trialing" } else { "active" };
         phases.retain(|phase| phase.since < told_at);
         phases.push(phase(told_at, status, true));

@@ -212,5 +212,6 @@ mod tests {
             [&entries[1..2], &[Entry { discount: Some(told("di_3", Some("9"))), ..Entry::default() }]].concat();
         let backwards: Vec<Entry> = contradicting.iter().rev().cloned().collect();
         assert_eq!(coupons(&contradicting), coupons(&backwards));
+        assert_eq!(coupons(&contradicting)["di_3"], coupon("9"));
     }
 }

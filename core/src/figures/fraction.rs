@@ -92,6 +92,7 @@ mod tests {
             assert_eq!(Fraction::decimal(no_number), None, "{no_number}");
         }
         assert_eq!(Fraction::decimal("0.123456789012345678901"), None);
+        assert_eq!(decimal("0.00000000000000000001"), Fraction::of(1, 10_i128.pow(20)).unwrap());
     }
 
     #[test]

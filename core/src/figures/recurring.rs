@@ -278,6 +278,15 @@ mod tests {
         let package = |round_up| Item { divide_by: Some(10), round_up, ..item("500", "month", 1, 11) };
         assert_eq!(of(&state([package(true)])), (1000, true));
         assert_eq!(of(&state([package(false)])), (500, true));
+        let of_units = |divide_by, round_up, units| {
+            of(&state([Item { divide_by: Some(divide_by), round_up, ..item("500", "month", 1, units) }]))
+        };
+        assert_eq!(
+            (of_units(10, true, 10), of_units(10, true, 25), of_units(10, false, 25)),
+            ((500, true), (1500, true), (1000, true))
+        );
+        // Nothing is sold in packages of none.
+        assert_eq!((of_units(0, true, 3), of_units(0, false, 3)), ((1500, true), (1500, true)));
     }
 
     #[test]
@@ -325,6 +334,16 @@ mod tests {
         let yearly =
             State { discounts: vec![forever("di_1", None, Some(1200))], ..state([item("12000", "year", 1, 1)]) };
         assert_eq!(of(&yearly), (900, true));
+        // What is free is not invoiced, and comes no more often for it.
+        let free =
+            State { discounts: yearly.discounts, ..state([item("12000", "year", 1, 1), item("0", "month", 1, 1)]) };
+        assert_eq!(of(&free), (900, true));
+        let often = with(vec![forever("di_1", None, Some(300))]);
+        let turned = State {
+            items: often.items.into_values().rev().enumerate().map(|(n, item)| (format!("si_{n}"), item)).collect(),
+            ..often
+        };
+        assert_eq!(of(&turned), (1200, true));
     }
 
     #[test]

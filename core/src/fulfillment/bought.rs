@@ -262,6 +262,13 @@ mod tests {
         // The plan was switched from price_a to price_b since.
         assert_eq!(once(&invoiced), ["price_pack"]);
         assert!(Invoiced::of(&Value::Null).is_none());
+        // It says so whatever the catalog says, also where it has nothing else.
+        let one_time = CatalogPrice { price_type: Some("one_time".into()), ..CatalogPrice::default() };
+        for (items, others) in [(vec!["price_a".to_owned()], vec![]), (vec![], vec!["price_b".to_owned()])] {
+            let invoiced = Invoiced { items, others };
+            let lines = vec![Line::new("price_a", 1)];
+            assert!(paid_once(lines, |_| Some(&one_time), Some(&invoiced), None).is_empty(), "{invoiced:?}");
+        }
         // Without the invoice no line can be decided.
         assert!(paid_once(lines(), |_| None, None, Some(&[])).is_empty());
     }

@@ -62,7 +62,9 @@ fn a_warning_asks_a_person_until_the_money_is_back_or_disputed() {
     let with_one = |more: Fact| asked(&[warned.to_vec(), vec![more]].concat()).len();
     let [reason] = asked(&warned).try_into().unwrap();
     assert!(reason.starts_with("the card's issuer warns that ch_1 may be fraud (made_with_stolen_card)"), "{reason}");
-    assert_eq!(folded(&warned).reviews.unwrap().rows[0].amount_due, Some(2000));
+    let reviews = folded(&warned).reviews.unwrap();
+    assert_eq!((reviews.rows[0].amount_due, reviews.rows[0].source.as_str()), (Some(2000), "fraud_warning:issfr_1"));
+    assert_eq!(reviews.about, ["fraud_warning:issfr_1"]);
     assert_eq!(with_one(say("refund.created", 600, &refund("re_1", 500, "succeeded"))), 1);
     assert_eq!(with_one(say("refund.created", 600, &refund("re_1", 2000, "failed"))), 1);
     assert_eq!(with_one(say("refund.created", 600, &refund("re_1", 2000, "succeeded"))), 0);
@@ -119,6 +121,9 @@ fn money_of_another_charge_of_the_payment_settles_no_warning() {
     assert_eq!(with_refund(json!("ch_1"), 1000), 1);
     assert_eq!(with_refund(json!("ch_2"), 1000), 1);
     assert_eq!(with_refund(json!(null), 2000), 0);
+    // Of a charge of nothing, nothing went back.
+    let nothing = say("charge.succeeded", 110, &charge(json!({"amount": 0, "amount_captured": 0})));
+    assert_eq!(asked(&[nothing, charges[2].clone()]).len(), 1);
 }
 
 #[test]

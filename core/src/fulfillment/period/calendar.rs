@@ -96,6 +96,8 @@ mod tests {
     #[test]
     fn dates_are_those_of_the_calendar() {
         assert_eq!((days(1970, 1, 1), days(2000, 3, 1), days(1969, 12, 31)), (0, 11_017, -1));
+        // The last day of the calendar's 400 years.
+        assert_eq!((civil(11_016), civil(11_017)), ((2000, 2, 29), (2000, 3, 1)));
         assert_eq!(Interval { months: 0, days: 7, micros: 5 }.after(at(2024, 12, 30), 2), at(2025, 1, 13) + 10);
         assert_eq!(Interval::of_price("year", 2), Some(Interval { months: 24, ..Interval::default() }));
         assert_eq!(Interval::of_price("week", 2), Some(Interval { days: 14, ..Interval::default() }));

@@ -131,7 +131,7 @@ impl Part {
     fn share(&self, credits: i64, from: i64, to: i64) -> i64 {
         let time = (to.min(self.end) - from.max(self.start)).max(0);
         if self.full <= 0 || time >= self.full {
-            return if time > 0 || self.full <= 0 { credits } else { 0 };
+            return credits;
         }
         let share = i128::from(credits) * i128::from(time) / i128::from(self.full);
         i64::try_from(share).unwrap_or(credits)

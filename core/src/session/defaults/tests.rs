@@ -83,6 +83,39 @@ fn every_parameter_takes_what_stripe_takes_and_nothing_else() {
 }
 
 #[test]
+fn each_of_several_ways_to_say_it_is_checked() {
+    let ways = PARAMETERS.iter().filter_map(|field| match &field.kind {
+        Kind::List(_, Kind::OneOf(ways)) => Some(ways.iter().map(|way| (field.name, way))),
+        _ => None,
+    });
+    for (name, way) in ways.flatten() {
+        let params = json!({name: [{way.name: examples(&way.kind).0}]});
+        assert_eq!(check(&params, &seconds), Ok(()), "{params}");
+        let path = [name, "0", way.name].map(ToOwned::to_owned);
+        visit(&path, &way.kind, &mut |path, kind| {
+            let changed = replaced(&params, path, &examples(kind).1).expect("it is in the example");
+            assert!(refused(&changed).detail.contains(way.name), "{changed}");
+        });
+    }
+}
+
+#[test]
+fn a_text_has_lines_but_nothing_else_that_cannot_be_seen() {
+    let message = |text: &str| json!({"custom_text": {"submit": {"message": text}}});
+    assert!(passes(&message("Thank you.\nSee you soon.")));
+    for wrong in ["a\tb", "a\u{7f}b", "a\rb", " ", "\n"] {
+        assert!(!passes(&message(wrong)), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_refusal_names_the_fields_that_there_are() {
+    let hint = |params: &Value| refused(params).hint;
+    assert_eq!(hint(&json!({"automatic_tax": true})), "Stripe takes an object of enabled.");
+    assert_eq!(hint(&json!({"discounts": [{}]})), "Stripe takes an object of one of coupon, promotion_code.");
+}
+
+#[test]
 fn no_object_takes_a_key_that_is_not_named() {
     for field in PARAMETERS {
         let (good, _) = examples(&field.kind);

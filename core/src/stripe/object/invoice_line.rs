@@ -391,6 +391,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_known_where_nothing_was_told_and_there_is_no_more() {
+        let told = lines(
+            json!([{"id": "il_1", "type": "subscription", "period": {"start": 0, "end": 9}, "price": "price_a"}]),
+        );
+        assert!(InvoiceLines::default().is_empty() && !told.is_empty());
+        assert!(!InvoiceLines { lines: told, ..InvoiceLines::default() }.is_empty());
+        assert!(!InvoiceLines { others: vec!["price_a".into()], ..InvoiceLines::default() }.is_empty());
+        assert!(!InvoiceLines { has_more: true, ..InvoiceLines::default() }.is_empty());
+    }
+
+    #[test]
     fn lines_that_were_fetched_complete_those_that_were_told() {
         let line = |id: &str| json!({"id": id, "type": "subscription", "subscription": "sub_a", "period": {"start": 0, "end": 9}, "price": "price_a"});
         let page = |data: Value, has_more: bool| {

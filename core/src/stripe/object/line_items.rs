@@ -162,7 +162,8 @@ mod tests {
             {"id": "li_b", "object": "item", "price": {"id": "price_b", "object": "price", "product": "prod_b", "type": "one_time"},
              "quantity": 2, "amount_subtotal": 600, "amount_total": 500, "currency": "usd"},
             {"id": "li_a", "object": "item", "price": "price_a", "amount_subtotal": 400, "currency": "usd"},
-            {"id": "li_c", "object": "item", "price": null, "quantity": 1, "amount_subtotal": 0, "currency": "usd"}]}}"#;
+            {"id": "li_c", "object": "item", "price": null, "quantity": 1, "amount_subtotal": 0, "currency": "usd"},
+            {"id": "li_d", "object": "item", "price": "price_d", "quantity": 0, "amount_subtotal": 0, "currency": "usd"}]}}"#;
         let items = LineItems::of_session(text).unwrap().unwrap();
         assert_eq!((items.id.as_str(), items.session.as_str()), ("cs_a/line_items", "cs_a"));
         assert!(items.is_final() && !items.has_more);

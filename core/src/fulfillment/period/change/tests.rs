@@ -178,6 +178,10 @@ fn what_nobody_can_hold_is_recorded_once() {
         ..known(Some(100), 0)
     };
     assert_eq!(without(&[same]), Changes::default());
+    // Nothing is granted without a holder, also where nobody objects.
+    let targets = Targets { grants: vec![target(Some(100), 0)], ..Targets::default() };
+    let before = Before { source: "subscription:sub_a", known: &[], holders: &[], is_revoke_only: false };
+    assert_eq!(changes(&before, &[invoice(None)], &targets, |_, _| None).records[0].granted, None);
     let too_many = granted(target(None, 0), &[]);
     assert_eq!(too_many.records[0].sqlstate.as_deref(), Some("22003"));
     assert_eq!(too_many.records[0].decision.reason.as_deref(), Some("so many of month give more than can be written"));
@@ -188,7 +192,7 @@ fn what_nobody_can_hold_is_recorded_once() {
         amount_reversed: None,
         ..known(None, 0)
     };
-    assert!(granted(target(None, 0), &[same.clone()]).records.is_empty());
+    assert!(granted(target(None, 0), std::slice::from_ref(&same)).records.is_empty());
     let other_error = Known { sqlstate: Some("42501".into()), ..same };
     assert_eq!(granted(target(None, 0), &[other_error]).records.len(), 1);
 }

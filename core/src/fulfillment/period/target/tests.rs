@@ -425,3 +425,4 @@ proptest! {
 }
 
 mod credits;
+mod notes;

@@ -74,6 +74,75 @@ fn each_tier_is_credited_by_itself_or_all_at_once() {
     assert_eq!(given(&at(half, &[first, invoice("in_2", half, one)], same, None)), [(800, 150)]);
 }
 
+#[test]
+fn only_a_full_line_of_the_same_item_says_how_long_a_period_is() {
+    // 31 January, 14 and 28 February 1970.
+    let (from, middle, to) = (30 * DAY, 44 * DAY, 58 * DAY);
+    let of = |line: InvoiceLine| InvoiceLine { interval: Some(("month".into(), 1)), ..line };
+    let switch = invoice("in_2", middle, vec![of(proration(line("il_2", "year", middle, to), &[]))]);
+    let with =
+        |other: InvoiceLine| given(&at(to, &[invoice("in_1", from, vec![of(other)]), switch.clone()], same, None))[1];
+    assert_eq!(with(line("il_1", "month", from, to)), (50, 0));
+    // One that ended earlier, and one that is a proration itself.
+    assert_eq!(with(line("il_1", "month", from, to - DAY)), (45, 0));
+    assert_eq!(with(proration(line("il_1", "month", from, to), &[])), (45, 0));
+}
+
+#[test]
+fn the_same_line_may_be_credited_for_two_times_of_it() {
+    let third = MONTH / 3;
+    let first = invoice("in_1", 0, vec![line("il_1", "month", 0, MONTH)]);
+    let taken = |one: i64, other: i64| {
+        let credit = |id: &str, from: i64| unnamed(line(id, "month", from, from + third));
+        let credits = invoice("in_2", 5, vec![credit("il_2", one), credit("il_3", other)]);
+        given(&at(MONTH, &[first.clone(), credits], same, None))
+    };
+    assert_eq!((taken(0, third), taken(0, 2 * third)), (vec![(100, 66)], vec![(100, 66)]));
+    // But not twice for the same time.
+    assert_eq!(taken(third, 2 * third - 1), [(100, 33)]);
+}
+
+#[test]
+fn a_credit_is_about_what_ends_with_it_and_may_leave_out_the_item() {
+    let credit = || unnamed(line("il_9", "month", MONTH / 2, MONTH));
+    let longer = invoice("in_1", 0, vec![line("il_1", "month", 0, 2 * MONTH)]);
+    let fitting = invoice("in_2", 0, vec![line("il_2", "month", 0, MONTH)]);
+    let both = at(MONTH, &[longer, fitting, invoice("in_3", 5, vec![credit()])], same, None);
+    assert_eq!(given(&both), [(100, 0), (100, 50)]);
+    let of = |charged: Option<&str>, credited: Option<&str>| {
+        let item = |item: Option<&str>| item.map(ToOwned::to_owned);
+        let first = invoice("in_1", 0, vec![InvoiceLine { item: item(charged), ..line("il_1", "month", 0, MONTH) }]);
+        let credit = InvoiceLine { item: item(credited), ..credit() };
+        given(&at(MONTH, &[first, invoice("in_3", 5, vec![credit])], same, None))[0].1
+    };
+    assert_eq!((of(Some("si_a"), Some("si_a")), of(Some("si_a"), None), of(None, Some("si_a"))), (50, 50, 50));
+    assert_eq!(of(Some("si_a"), Some("si_b")), 0);
+}
+
+#[test]
+fn time_of_less_than_a_credit_is_taken_back_whole_and_of_one_credit_only_all_of_it() {
+    let taken = |credits: i64, used: i64| {
+        let paid = invoice("in_1", 0, vec![line("il_1", "month", 0, MONTH)]);
+        let credit = invoice("in_2", 5, vec![proration(line("il_2", "month", used, MONTH), &["il_1"])]);
+        given(&at(MONTH, &[paid, credit], |promise| Promise { credits: Some(credits), ..promise }, None))[0].1
+    };
+    let of_one = MONTH / 100;
+    assert_eq!((taken(100, of_one - 1), taken(100, of_one)), (100, 99));
+    assert_eq!((taken(1, MONTH / 2), taken(1, 0)), (0, 1));
+}
+
+#[test]
+fn parts_that_were_due_before_their_credit_was_paid_are_given_and_taken_back() {
+    let every = |promise| Promise { every: Some(EVERY), ..promise };
+    let switched_at = MONTH + MONTH / 2;
+    let year = invoice("in_1", 0, vec![line("il_1", "year", 0, YEAR)]);
+    let credit =
+        |paid_at: i64| invoice("in_2", paid_at, vec![proration(line("il_2", "year", switched_at, YEAR), &["il_1"])]);
+    let given = |paid_at: i64| given(&at(YEAR, &[year.clone(), credit(paid_at)], every, None));
+    assert_eq!(given(switched_at), [(100, 0), (100, 50)]);
+    assert_eq!(given(3 * MONTH + 1), [(100, 0), (100, 50), (100, 100), (100, 100)]);
+}
+
 /// The shape of a walk: which credits name their lines, which changes are on the renewal's invoice, and when each invoice was paid.
 #[derive(Debug, Clone)]
 struct Telling {
