@@ -242,6 +242,10 @@ mod tests {
             json_without_client_secrets(answer).as_deref(),
             Some(r#"{"id":"cs_test_a","list":[{}],"payment_intent":{"id":"pi_1"}}"#)
         );
+        // One that stands in a list alone is found too.
+        let listed =
+            json_without_client_secrets(r#"{"data":[{"client_secret":"cs_test_a_secret_b"},{"id":"cs_test_b"}]}"#);
+        assert_eq!(listed.as_deref(), Some(r#"{"data":[{},{"id":"cs_test_b"}]}"#));
         for harmless in [r#"{"id":"cs_test_a"}"#, r#"{"note":"a client_secret"}"#, "client_secret, not json"] {
             assert_eq!(json_without_client_secrets(harmless), None, "{harmless}");
             assert!(!has_client_secret(harmless));

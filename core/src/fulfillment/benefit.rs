@@ -292,6 +292,13 @@ mod tests {
     }
 
     #[test]
+    fn what_was_set_by_then_gives_and_what_was_set_later_does_not() {
+        let now = [gives("price_a", 2, "prod_x", 5)];
+        let by = |then: i64| credits(set_by(&now, then).iter()).0.get("prod_x").copied();
+        assert_eq!((by(9), by(10), by(11)), (None, Some(10), Some(10)));
+    }
+
+    #[test]
     fn the_longer_term_wins_in_either_order() {
         let lines = [
             opens("price_a", "price_a", Some(4)),

@@ -134,6 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_written_as_a_session_writes_them() {
+        let written = as_line_items(&[Line::new("price_a", 2), Line::new("price_b", 1)]);
+        assert_eq!(
+            written,
+            serde_json::json!([{"price": "price_a", "quantity": 2}, {"price": "price_b", "quantity": 1}])
+        );
+    }
+
+    #[test]
     fn items_are_the_same_in_any_order_and_nothing_strange_is_passed_over() {
         let of = |items: serde_json::Value| super::items(&items);
         let two = of(

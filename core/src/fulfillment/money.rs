@@ -168,6 +168,9 @@ mod tests {
         assert!(money("succeeded", Some(1000)).is_fully_returned());
         assert!(!money("partially_refunded", Some(999)).is_fully_returned());
         assert!(!Money { amount: Some(0), status: "succeeded".into(), ..Money::default() }.is_fully_returned());
+        // Nobody knows how much it was, nor how much of it a dispute took: then all.
+        let lost = Money { dispute_status: Some("lost".into()), status: "succeeded".into(), ..Money::default() };
+        assert!(lost.is_fully_returned());
     }
 
     fn of(status: &str) -> Money {

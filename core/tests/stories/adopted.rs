@@ -97,6 +97,41 @@ fn what_arrived_by_the_row_stands_and_what_had_not_is_told_by_stripe() {
 }
 
 #[test]
+fn what_the_row_says_of_the_purchase_stands() {
+    let row = AdoptedPayment {
+        stripe_customer_id: Some("cus_row".into()),
+        stripe_subscription_id: Some("sub_row".into()),
+        description: Some("A chair".into()),
+        subtotal: Some(1900),
+        shortfall: Some(3),
+        stripe_created_at: Some(5),
+        dispute_status: Some("won".into()),
+        amount_lost: Some(4),
+        lost_in_other_currency: true,
+        ..row()
+    };
+    let session = r#"{"id": "cs", "object": "checkout.session", "mode": "payment", "status": "complete",
+        "payment_status": "paid", "amount_total": 2000, "amount_subtotal": 1800, "currency": "usd", "payment_intent": "pi",
+        "customer": "cus", "created": 60}"#;
+    let payment = folded(row.clone(), &[told(ObjectKind::CheckoutSession, 60, session)]);
+    assert_eq!(
+        (payment.description.as_deref(), payment.subtotal, payment.shortfall),
+        (Some("A chair"), Some(1900), Some(3))
+    );
+    assert_eq!((payment.stripe_created_at, payment.stripe_customer_id.as_deref()), (Some(5), Some("cus_row")));
+    assert_eq!((payment.dispute_status.as_deref(), payment.amount_lost), (Some("won"), Some(4)));
+    assert!(payment.lost_in_other_currency);
+    let fact = Fact::from(row);
+    assert_eq!((fact.object.customer(), fact.object.subscription()), (Some("cus_row"), Some("sub_row")));
+}
+
+#[test]
+fn of_two_rows_the_one_that_was_paid_speaks() {
+    let waiting = AdoptedPayment { row: "row:0".into(), status: "pending".into(), amount: Some(1), ..row() };
+    assert_eq!(folded(waiting, &[row().into()]).amount, Some(2000));
+}
+
+#[test]
 fn a_dispute_takes_its_part_and_an_invoice_stays_one() {
     let dispute = r#"{"id": "dp", "object": "dispute", "status": "lost", "amount": 700, "currency": "usd", "charge": "ch",
         "payment_intent": "pi", "created": 70, "reason": "fraudulent"}"#;

@@ -7,7 +7,9 @@ use payments_core::stripe::event_type::ObjectKind;
 use payments_core::stripe::object::money_state::MoneyState;
 use serde_json::{Value, json};
 
-use crate::make::{PREFIX, charge, dispute, intent, invoice, invoice_payment, refund, say, say_after, session, sync};
+use crate::make::{
+    PREFIX, charge, credit_note, dispute, intent, invoice, invoice_payment, refund, say, say_after, session, sync,
+};
 
 fn one_of_each() -> Vec<Value> {
     vec![
@@ -34,6 +36,23 @@ fn an_object_is_read_by_its_kind() {
         let kind = ObjectKind::named(kind).unwrap();
         assert_eq!(PaymentObject::read(kind, "not even read", None, PREFIX), Ok(None));
     }
+}
+
+#[test]
+fn lines_join_what_they_are_of_and_have_no_key_of_their_own() {
+    let page =
+        |url: &str, object: &str| sync(20, &json!({"object": object, "url": url, "has_more": false, "data": []}));
+    let items = page("/v1/checkout/sessions/cs_1/line_items", "checkout.session.line_items");
+    assert_eq!(items.object.keys(), ["cs_1"]);
+    let lines = r#"{"object": "list", "url": "/v1/invoices/in_1/lines", "has_more": false, "data": []}"#;
+    let lines = payments_core::stripe::object::invoice_line::FetchedLines::of_page(lines).unwrap();
+    assert_eq!(PaymentObject::InvoiceLines(Box::new(lines)).keys(), ["in_1"]);
+}
+
+#[test]
+fn a_credit_note_that_is_void_stays_void() {
+    let note = |status: &str| say("credit_note.updated", 1, &credit_note(json!({"status": status})));
+    assert!(note("void").is_final() && !note("issued").is_final());
 }
 
 #[test]

@@ -55,6 +55,47 @@ fn a_row_is_the_newest_snapshot_and_a_draft_is_no_payment() {
 }
 
 #[test]
+fn a_payment_knows_the_lines_of_its_invoice() {
+    let line = json!({"id": "il_1", "type": "subscription", "subscription": "sub_1", "period": {"start": 1, "end": 2}, "price": "price_1"});
+    let lines = json!({"lines": {"object": "list", "has_more": false, "data": [line]}});
+    let known = folded(&[say("invoice.paid", 201, &told("paid", lines))]).payment.unwrap().invoice_lines.unwrap();
+    assert_eq!(known.lines.iter().map(|line| line.price.as_str()).collect::<Vec<_>>(), ["price_1"]);
+}
+
+#[test]
+fn lines_that_were_fetched_complete_those_of_a_paid_invoice() {
+    let line = |id: &str| json!({"id": id, "type": "subscription", "subscription": "sub_1", "period": {"start": 1, "end": 2}, "price": "price_1"});
+    let list = |ids: &[&str], has_more: bool| {
+        let data: Vec<Value> = ids.iter().map(|id| line(id)).collect();
+        json!({"lines": {"object": "list", "has_more": has_more, "data": data}})
+    };
+    let fetched = |invoice: &str, ids: &[&str]| {
+        let data: Vec<Value> = ids.iter().map(|id| line(id)).collect();
+        sync(
+            300,
+            &json!({"object": "invoice.lines", "url": format!("/v1/invoices/{invoice}/lines"), "has_more": false, "data": data}),
+        )
+    };
+    let known = |facts: &[Fact]| {
+        let lines = folded(facts).payment.unwrap().invoice_lines?;
+        Some((lines.lines.into_iter().map(|line| line.id).collect::<Vec<_>>().join(" "), lines.has_more))
+    };
+    let are = |ids: &str, has_more: bool| Some((ids.to_owned(), has_more));
+    let part = say("invoice.paid", 201, &told("paid", list(&["il_1"], true)));
+    assert_eq!(known(&[part.clone()]), are("il_1", true));
+    assert_eq!(known(&[part.clone(), fetched("in_1", &["il_1", "il_2"])]), are("il_1 il_2", false));
+    // Those of another invoice, and those of another look at it.
+    assert_eq!(known(&[part.clone(), fetched("in_2", &["il_1", "il_2"])]), are("il_1", true));
+    assert_eq!(known(&[part.clone(), fetched("in_1", &["il_2"])]), are("il_1", true));
+    // What the invoice tells itself goes before, also where a later snapshot tells nothing.
+    let whole = say("invoice.updated", 202, &told("paid", list(&["il_1", "il_3"], false)));
+    let silent = say("invoice.updated", 400, &told("paid", list(&[], false)));
+    assert_eq!(known(&[part, whole.clone(), fetched("in_1", &["il_1", "il_2"])]), are("il_1 il_3", false));
+    assert_eq!(known(&[whole, silent]), are("il_1 il_3", false));
+    assert_eq!(known(&[say("invoice.finalized", 200, &told("open", list(&["il_1"], false)))]), None);
+}
+
+#[test]
 fn a_deleted_draft_stays_deleted() {
     let deleted = say("invoice.deleted", 210, &draft());
     let facts =

@@ -4,7 +4,7 @@ use payments_core::payment::fact::Fact;
 use payments_core::payment::fold::Payment;
 use serde_json::{Value, json};
 
-use crate::make::{charge, intent, permutations, refund, row, say, say_after, session, sync, with};
+use crate::make::{charge, dispute, folded, intent, permutations, refund, row, say, say_after, session, sync, with};
 
 fn bought() -> Fact {
     say("checkout.session.completed", 111, &session(json!({})))
@@ -217,4 +217,37 @@ fn twelve_digits_do_not_overflow() {
     let facts = [say("checkout.session.completed", 111, &session(money)), say("charge.refunded", 500, &charge(other))];
     let payment = row(&facts);
     assert_eq!((payment.status.as_str(), payment.amount_refunded), ("refunded", Some(huge)));
+}
+
+#[test]
+fn a_lost_dispute_says_what_it_took_and_since_when() {
+    let paid = say("charge.succeeded", 110, &charge(json!({})));
+    let lost = || dispute("du_1", "lost");
+    let facts = [bought(), paid.clone(), sync(500, &lost()), say("charge.dispute.closed", 600, &lost())];
+    let all = folded(&facts);
+    assert_eq!((all.disputes[0].amount_lost, all.disputes[0].lost_at), (Some(2000), Some(600)));
+    assert_eq!(folded(&facts[..3]).disputes[0].lost_at, Some(500));
+    assert!(!all.payment.unwrap().lost_in_other_currency);
+    let foreign = with(lost(), json!({"currency": "eur"}));
+    let payment = row(&[bought(), paid, say("charge.dispute.closed", 600, &foreign)]);
+    assert_eq!((payment.amount_lost, payment.lost_in_other_currency), (Some(0), true));
+}
+
+#[test]
+fn anything_that_went_back_or_is_asked_back_is_said_of_the_payment() {
+    let is_returned = |more: Option<Fact>| folded(&[vec![bought()], more.into_iter().collect()].concat()).is_returned;
+    assert!(!is_returned(None) && !is_returned(Some(say("charge.succeeded", 110, &charge(json!({}))))));
+    assert!(is_returned(Some(figure(500, 1))));
+    assert!(is_returned(Some(made(500, "re_1", 1, "pending"))));
+    assert!(is_returned(Some(say("charge.dispute.created", 600, &dispute("du_1", "needs_response")))));
+}
+
+#[test]
+fn an_appeal_counts_like_the_loss_and_money_without_a_currency_as_the_payments_own() {
+    let told =
+        |id: &str, status: &str, more: Value| say("charge.dispute.closed", 600, &with(dispute(id, status), more));
+    let both = [bought(), told("du_1", "appeal_under_review", json!({})), told("du_2", "needs_response", json!({}))];
+    assert_eq!(row(&both).dispute_status.as_deref(), Some("appeal_under_review"));
+    let payment = row(&[bought(), told("du_1", "lost", json!({"currency": null}))]);
+    assert_eq!((payment.amount_lost, payment.lost_in_other_currency), (Some(2000), false));
 }

@@ -83,6 +83,20 @@ fn paid_by_the_flag_or_by_the_status() {
 }
 
 #[test]
+fn only_a_paid_invoice_of_a_subscription_tells_its_lines() {
+    let tells = |more: Value, event: &str| {
+        let mut object = new();
+        object["lines"]["data"][0]["period"] = json!({"start": 1, "end": 2});
+        object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        !read(object, Some(event)).lines.is_empty()
+    };
+    assert!(tells(json!({}), "invoice.paid"));
+    assert!(!tells(json!({"status": "open"}), "invoice.finalized"));
+    let one_off = json!({"lines": {"data": [{"id": "il_1", "amount": 1, "price": "price_1"}]}, "parent": null});
+    assert!(!tells(one_off, "invoice.paid"));
+}
+
+#[test]
 fn the_subscription_is_found_wherever_it_stands() {
     for place in [
         json!({"parent": null, "subscription": "sub_1"}),

@@ -119,6 +119,82 @@ fn credits_are_granted_once_by_what_gives_them() {
     assert_eq!((record.item.as_str(), record.benefit_source.as_deref()), ("credits:price_a", Some("price_a")));
     assert_eq!((record.amount_due, record.granted, record.amount_reversed), (Some(10), Some(10), Some(0)));
     assert_eq!(record.decision.state, FulfillmentState::Applied);
+    assert_eq!((record.duration.as_deref(), record.expires_at), (Some("1 mon"), Some(90)));
+    let lapse = |plan: &Plan| match &plan.writes[0].0 {
+        Write::Credits(entries) => entries[0].expires_at,
+        Write::Key(_) => panic!("a key among credits"),
+    };
+    assert_eq!(lapse(&plan), Some(90));
+}
+
+#[test]
+fn credits_last_as_long_as_what_gives_them_says() {
+    let money = paid();
+    let other = |credits, key, source: &str, duration: &str| Benefit {
+        source: Some(source.into()),
+        duration: Some(duration.into()),
+        ..benefit(credits, key)
+    };
+    let benefits = || {
+        let key = other(None, Some("course"), "price_a", "7 days");
+        vec![key, other(Some(1), None, "prod_a", "3 mons"), benefit(Some(5), None)].leak()
+    };
+    let plan = plan::<CreditGrant>(&purchased(&money, &[]), || benefits());
+    let lasts: Vec<_> =
+        plan.writes[0].1.iter().map(|record| (record.item.as_str(), record.duration.as_deref())).collect();
+    assert_eq!(lasts, [("credits:price_a", Some("1 mon")), ("credits:prod_a", Some("3 mons"))]);
+}
+
+#[test]
+fn other_lines_than_before_are_decided_anew() {
+    let money = paid();
+    let of = |prior: &[PriorFulfillment], benefit: Benefit| {
+        let told = Purchased { told: Some("2 × price_a"), ..purchased(&money, prior) };
+        plan::<CreditGrant>(&told, || vec![benefit].leak())
+    };
+    let of_other =
+        PriorFulfillment { item: "credits:price_b".into(), benefit_source: Some("price_b".into()), ..granted(7, 7, 0) };
+    let anew = of(&[of_other.clone()], benefit(Some(5), None));
+    let taken = (-7, "adjustment", "checkout:1:price_b:withheld:0-7", Repeat::Numbered);
+    assert_eq!(entries(&anew), [taken, (10, "purchase", "checkout:1:price_a", Repeat::GrantAgain)]);
+    // What they give too is not given twice.
+    let both = of(&[of_other, granted(10, 10, 0)], benefit(Some(5), None));
+    assert_eq!(entries(&both), [taken]);
+    // What waited for the lines of before waits no longer.
+    let waits = |price: &str| prior(&format!("undecided:{price}"), FulfillmentState::Skipped);
+    let waiting = of(&[waits("price_a"), waits("price_b")], unknown());
+    assert_eq!(
+        (states(&waiting.records).last().map(|one| one.0), waiting.decided),
+        (Some("undecided:price_a"), vec!["undecided:price_b".to_owned()])
+    );
+}
+
+#[test]
+fn lines_that_were_told_before_are_other_lines_where_they_differ() {
+    let (money, before) = (paid(), [granted(7, 7, 0)]);
+    let was = |told: &str| PriorFulfillment {
+        benefit_source: Some(told.into()),
+        ..prior("line_items", FulfillmentState::Applied)
+    };
+    let deltas = |was: &PriorFulfillment| {
+        let told = Purchased { told: Some("2 × price_a"), line_items: Some(was), ..purchased(&money, &before) };
+        entries(&plan::<CreditGrant>(&told, || vec![benefit(Some(5), None)].leak()))
+            .into_iter()
+            .map(|one| one.0)
+            .collect::<Vec<_>>()
+    };
+    assert!(deltas(&was("2 × price_a")).is_empty());
+    assert_eq!(deltas(&was("7 × price_a")), [3]);
+}
+
+#[test]
+fn a_key_of_other_lines_goes_and_one_of_these_lines_stays() {
+    let money = paid();
+    let before = ["course", "forum"].map(|key| prior(key, FulfillmentState::Applied));
+    let told = Purchased { told: Some("2 × price_a"), ..purchased(&money, &before) };
+    let plan = plan::<KeyGrant>(&told, || vec![benefit(None, Some("course"))].leak());
+    let rows: Vec<_> = rows(&plan).into_iter().map(|(key, row, _)| (key, row.is_some_and(|row| row.0))).collect();
+    assert!(rows.contains(&("course", true)) && rows.contains(&("forum", false)), "{rows:?}");
 }
 
 #[test]
