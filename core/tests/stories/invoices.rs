@@ -92,7 +92,13 @@ fn lines_that_were_fetched_complete_those_of_a_paid_invoice() {
     let silent = say("invoice.updated", 400, &told("paid", list(&[], false)));
     assert_eq!(known(&[part, whole.clone(), fetched("in_1", &["il_1", "il_2"])]), are("il_1 il_3", false));
     assert_eq!(known(&[whole, silent]), are("il_1 il_3", false));
-    assert_eq!(known(&[say("invoice.finalized", 200, &told("open", list(&["il_1"], false)))]), None);
+    let open = say("invoice.finalized", 200, &told("open", list(&["il_1"], false)));
+    assert_eq!(known(std::slice::from_ref(&open)), are("il_1", false));
+    let is_unpaid = |facts: &[Fact]| folded(facts).payment.unwrap().invoice_lines.unwrap().unpaid;
+    assert!(
+        is_unpaid(std::slice::from_ref(&open))
+            && !is_unpaid(&[open, say("invoice.paid", 201, &told("paid", list(&["il_1"], false)))])
+    );
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn paid_by_the_flag_or_by_the_status() {
 }
 
 #[test]
-fn only_a_paid_invoice_of_a_subscription_tells_its_lines() {
+fn only_a_finalized_invoice_of_a_subscription_tells_its_lines() {
     let tells = |more: Value, event: &str| {
         let mut object = new();
         object["lines"]["data"][0]["period"] = json!({"start": 1, "end": 2});
@@ -91,7 +91,9 @@ fn only_a_paid_invoice_of_a_subscription_tells_its_lines() {
         !read(object, Some(event)).lines.is_empty()
     };
     assert!(tells(json!({}), "invoice.paid"));
-    assert!(!tells(json!({"status": "open"}), "invoice.finalized"));
+    // One that is not paid too: a paid invoice may credit its time.
+    assert!(tells(json!({"status": "open"}), "invoice.finalized"));
+    assert!(!tells(json!({"status": "draft"}), "invoice.created"));
     let one_off = json!({"lines": {"data": [{"id": "il_1", "amount": 1, "price": "price_1"}]}, "parent": null});
     assert!(!tells(one_off, "invoice.paid"));
 }
