@@ -154,7 +154,7 @@ fn other_lines_than_before_are_decided_anew() {
     };
     let of_other =
         PriorFulfillment { item: "credits:price_b".into(), benefit_source: Some("price_b".into()), ..granted(7, 7, 0) };
-    let anew = of(&[of_other.clone()], benefit(Some(5), None));
+    let anew = of(std::slice::from_ref(&of_other), benefit(Some(5), None));
     let taken = (-7, "adjustment", "checkout:1:price_b:withheld:0-7", Repeat::Numbered);
     assert_eq!(entries(&anew), [taken, (10, "purchase", "checkout:1:price_a", Repeat::GrantAgain)]);
     // What they give too is not given twice.
