@@ -50,6 +50,18 @@ fn lines_join_what_they_are_of_and_have_no_key_of_their_own() {
 }
 
 #[test]
+fn line_items_of_a_session_that_was_completed_are_the_last_ones() {
+    let seen = |status: &str| {
+        let list = json!({"object": "list", "has_more": false, "data": []});
+        let text = session(json!({"status": status, "line_items": list})).to_string();
+        let items = payments_core::stripe::object::line_items::LineItems::of_session(&text).unwrap().unwrap();
+        let object = PaymentObject::LineItems(Box::new(items));
+        Fact { object, ..sync(5, &session(json!({}))) }.is_final()
+    };
+    assert!(seen("complete") && !seen("open"));
+}
+
+#[test]
 fn a_credit_note_that_is_void_stays_void() {
     let note = |status: &str| say("credit_note.updated", 1, &credit_note(json!({"status": status})));
     assert!(note("void").is_final() && !note("issued").is_final());

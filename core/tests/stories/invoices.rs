@@ -119,6 +119,7 @@ fn whose_it_is_the_payment_says() {
     ];
     assert_eq!(row(&facts).subject_id.as_deref(), Some("t_1"));
     assert!(!folded(&facts).lacks_subject());
+    assert!(folded(&[say("checkout.session.completed", 202, &session(json!({})))]).lacks_subject());
     // A draft has no payment whose subject could be missing; its own is.
     assert!(folded(&[say("invoice.created", 200, &draft())]).lacks_subject());
 }
