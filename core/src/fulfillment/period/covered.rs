@@ -95,3 +95,26 @@ fn worth(invoices: &[Invoice], credited: &Credited, credit: (usize, usize), cove
     };
     about().map(worth).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Charge, Covered, ceiling};
+    use crate::fulfillment::period::line::charges;
+    use crate::stripe::object::invoice_line::InvoiceLine;
+
+    fn charge(amount: i64) -> Charge {
+        let line = serde_json::json!({"id": "il_1", "price": "price_1", "start": 0, "end": 10, "quantity": 1, "amount": amount});
+        let line: InvoiceLine = serde_json::from_value(line).unwrap();
+        charges(&[line]).remove(0)
+    }
+
+    #[test]
+    fn of_what_was_partly_covered_the_paid_part_is_given() {
+        let covered = Covered { cost: 100, unpaid: 40 };
+        assert_eq!(covered.paid_part(7, &charge(5)), 4);
+        assert_eq!(covered.paid_part(7, &charge(0)), 7);
+        assert_eq!(Covered::default().paid_part(7, &charge(5)), 7);
+        assert_eq!((covered.paid(7), Covered::default().paid(7)), (5, 7));
+        assert_eq!((ceiling(6, 3), ceiling(7, 3), ceiling(8, 3)), (2, 3, 3));
+    }
+}
