@@ -64,8 +64,8 @@ begin
       for finding in
         execute format('select %L, f.ok, f.detail, f.fix from payments.%I() f', wanted.check_name, wanted.function)
       loop
-        finding.detail := payments.visible(finding.detail) || payments.who_mends(wanted.check_name, finding.fix);
-        finding.fix := payments.visible(finding.fix);
+        finding := (finding.check_name, finding.ok,
+                    payments.visible(finding.detail) || payments.who_mends(wanted.check_name, finding.fix), payments.visible(finding.fix));
         found_something := true;
         return next finding;
       end loop;
