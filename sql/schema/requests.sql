@@ -63,35 +63,28 @@ begin
       return null;
     end if;
   end if;
-  begin
-    if late is not null then
-      perform payments.record_stripe_error(session_id, late);
-      return null;
-    end if;
-    select payments.stripe_request(session_id) into said;
-    select claimed.session_id, claimed.kind, claimed.environment, said, claimed.attempt, claimed.first_claimed_at, claimed.lease_until
-      into claimed;
-    return claimed;
-  exception
-    when others then
-      -- A cancel is not caught; what says nothing of this row goes on to the caller.
-      if sqlstate ~ '^(40|53|57|58|XX)' then
-        raise;
+  -- The second turn is for what the first found to be final: there is no customer to open a portal for.
+  for turn in 1 .. 2 loop
+    begin
+      if late is not null then
+        perform payments.record_stripe_error(session_id, late);
+        return null;
       end if;
-      wrong := payments.without_secrets(format('%s: %s', sqlstate, sqlerrm));
-  end;
-  begin
-    if wrong ~ '^PT404' then
-      perform payments.record_stripe_error(session_id, substr(wrong, 8));
-      return null;
-    end if;
-  exception
-    when others then
-      if sqlstate ~ '^(40|53|57|58|XX)' then
-        raise;
-      end if;
-      wrong := payments.without_secrets(format('%s: %s', sqlstate, sqlerrm));
-  end;
+      select payments.stripe_request(session_id) into said;
+      select claimed.session_id, claimed.kind, claimed.environment, said, claimed.attempt, claimed.first_claimed_at, claimed.lease_until
+        into claimed;
+      return claimed;
+    exception
+      when others then
+        -- A cancel is not caught; what says nothing of this row goes on to the caller.
+        if sqlstate ~ '^(40|53|57|58|XX)' then
+          raise;
+        end if;
+        wrong := payments.without_secrets(format('%s: %s', sqlstate, sqlerrm));
+    end;
+    late := case when wrong ~ '^PT404' then substr(wrong, 8) end;
+    exit when late is null;
+  end loop;
   insert into payments.request_leases as l (session_id, environment, due_at, last_error)
   values (session_id, environment, clock_timestamp() + lease, wrong)
   on conflict on constraint request_leases_pkey do update set due_at = excluded.due_at, last_error = wrong;
