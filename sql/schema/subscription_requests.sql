@@ -144,7 +144,7 @@ begin
       then jsonb_build_object('cancel_at', '') else jsonb_build_object('cancel_at_period_end', false) end;
   end if;
   -- The quantity that goes on: of a change that Stripe took and no event has told yet, what that change said.
-  select i.stripe_price_id as present_price, p.stripe_product_id as product,
+  select i.stripe_price_id as present_price,
          coalesce(asked.quantity, (
            select (r.request #>> '{params,items,0,quantity}')::bigint
              from payments.subscription_requests r
