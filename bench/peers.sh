@@ -35,7 +35,7 @@ Peers. What each does with an event: intent, charge and session of a payment, 3 
   hand-written handler  verifies with stripe-node, one transaction: stores the event once, upserts the payment, pays the order
   PL/pgSQL trigger      verifies with stripe-node, then the same by a trigger of the event's INSERT
   stripe-sync-engine    verifies, upserts the object; stores no event, pays no order; intents and charges only, because of a
-                        session it asks Stripe's API
+                        session it asks Stripe's API; compared once more with payments under intents and charges alone
   floor                 inserts the event, unverified, into a copy of payments.webhook_events
 TEXT
 mkdir -p "$root/target/bench"

@@ -62,6 +62,15 @@ export class Ignoring extends Payments {
   makeOrders = undefined;
 }
 
+/** The same without sessions, of which no order is paid: what stripe-sync-engine can be given. */
+export class WithoutSessions extends Payments {
+  makeOrders = undefined;
+
+  takes(event) {
+    return event.object !== "checkout.session";
+  }
+}
+
 /** What the peers share that are written by hand: the tables of tables.sql, in a schema of their own. */
 class ByHand extends Contender {
   constructor(name, schema) {

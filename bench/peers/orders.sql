@@ -1,6 +1,14 @@
 -- The orders that the stream's payments pay, made before they are: for ours an order with its line items and the local checkout
 -- session that the buyer opened for exactly these. Its id is the session's, which Stripe tells as client_reference_id.
 
+-- What is sold is in the catalog, as of every shop that has its prices there.
+select payments.sync_stripe_objects('test', '[
+  {"id": "prod_oracle", "object": "product", "active": true, "created": 1700000000, "livemode": false, "metadata": {},
+   "name": "An hour with the oracle", "updated": 1700000000},
+  {"id": "price_1RoracleOneTime", "object": "price", "active": true, "billing_scheme": "per_unit", "created": 1700000000,
+   "currency": "usd", "livemode": false, "metadata": {}, "product": "prod_oracle", "type": "one_time", "unit_amount": 2000,
+   "unit_amount_decimal": "2000"}]');
+
 -- The id that bench/peers/stream.mjs gives the n-th payment.
 create function bench.order_id(n int) returns uuid language sql immutable as $$
   select (lpad(to_hex(n), 8, '0') || '-0000-4608-a940-4bbe0d2abd26')::uuid

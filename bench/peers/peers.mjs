@@ -3,7 +3,7 @@
 // whose ratios of the run before are printed beside the new ones. Settings come from bench/peers.sh.
 
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { Floor, HandWritten, Ignoring, Payments, SyncEngine, Triggers } from "./contenders.mjs";
+import { Floor, HandWritten, Ignoring, Payments, SyncEngine, Triggers, WithoutSessions } from "./contenders.mjs";
 import { pg } from "./packages.mjs";
 import { comparison, heading, line } from "./report.mjs";
 import { Stream } from "./stream.mjs";
@@ -111,6 +111,10 @@ async function main() {
   const contenders = lineUp(Payments, [new HandWritten(), new Triggers(), new SyncEngine(), new Floor()]);
   for (const clients of CLIENTS) {
     print("one-time payments", clients, await compare(contenders, clients, slices("payments")));
+  }
+  for (const clients of CLIENTS) {
+    const alike = lineUp(WithoutSessions, [new SyncEngine()]);
+    print("intents and charges alone", clients, await compare(alike, clients, slices("payments")));
   }
   print("events that change no row", 1, await compare(lineUp(Ignoring, [new Floor()]), 1, slices("unhandled")));
   for (const client of Object.values(observers)) await client.end();
