@@ -5537,8 +5537,12 @@ begin
       updated_at timestamptz not null default now(),
       unique (stripe_event_id, environment)
     );
-    -- Compressed, most bodies fit into the row, which is written once; out of line they would be rows and index entries of their own.
-    alter table payments.webhook_events set (toast_tuple_target = 4080);
+    -- A body of 2 kB or more is compressed and stays in the row; out of line it would be rows and index entries of its own. The
+    -- same for the columns beside it, which the server would else move out of a large row before it compresses the body.
+    execute (select 'alter table payments.webhook_events '
+                      || string_agg(format('alter column %I set storage main', a.attname), ', ' order by a.attnum)
+               from pg_catalog.pg_attribute a
+              where a.attrelid = 'payments.webhook_events'::regclass and a.attnum > 0 and a.attstorage = 'x');
     -- Of payments the facts name the events, unless these changed nothing; of what is mirrored only the newest snapshots are kept
     -- as facts.
     create index webhook_events_object_idx on payments.webhook_events (object_id, environment)

@@ -93,3 +93,10 @@ select f.object_type, f.object_id, f.event_id, f.event_created_at at time zone '
   from paid p, payments.payment_facts(p.id) f;
 select raw from payments.payment_history;
 select count(*) as of_nothing from payments.payment_facts(gen_random_uuid());
+-- A large body is compressed and stays in its row.
+select payments.apply_stripe_event('test', event('evt_30', 'payout.paid', jsonb_build_object('id', 'po_2',
+         'description', repeat('x', 3000) || (select string_agg(md5(n::text), '') from generate_series(1, 100) n))))
+       ->> 'status' as status;
+select octet_length(e.payload::text) > 6000 as is_large, pg_column_size(e.payload) < 4000 as is_compressed,
+       pg_relation_size(c.reltoastrelid) as out_of_line
+  from payments.webhook_events e join pg_class c on c.oid = e.tableoid where e.stripe_event_id = 'evt_30';
