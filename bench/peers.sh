@@ -32,6 +32,7 @@ Peers. What each does with an event: intent, charge and session of a payment, 3 
   payments              verifies, stores event and facts, derives the payment, completes the local checkout session, maps the
                         customer to the buyer, pays the order after comparing amount, currency, owner and line items, and
                         records that decision
+  payments, collected   the same, but what waits is passed on in one call, as payments-bridge does
   hand-written handler  verifies with stripe-node, one transaction: stores the event once, upserts the payment, pays the order
   PL/pgSQL trigger      verifies with stripe-node, then the same by a trigger of the event's INSERT
   stripe-sync-engine    verifies, upserts the object; stores no event, pays no order; intents and charges only, because of a

@@ -5,6 +5,9 @@ import { pg, runMigrations, Stripe, StripeSync } from "./packages.mjs";
 import { SECRET } from "./stream.mjs";
 import { handle } from "./hand_written.mjs";
 
+/** How many connections payments-bridge passes deliveries on with, by default. */
+const BRIDGE_WORKERS = 4;
+
 const webhooks = new Stripe("sk_test_unused").webhooks;
 
 /** Connections by `pg`, as many as there are clients, which receive every event. */
@@ -52,6 +55,45 @@ export class Payments extends Contender {
     });
     const { answer } = rows[0];
     if (answer.status !== this.status || answer.duplicate) throw new Error(`${this.name}: ${JSON.stringify(answer)}`);
+  }
+}
+
+/** The same as payments-bridge passes deliveries on: all that wait together, in one call. */
+export class Collected extends Payments {
+  waiting = [];
+
+  async open(clients) {
+    await super.open(Math.min(clients, BRIDGE_WORKERS));
+    this.idle = [...this.connections];
+  }
+
+  receive(_lane, event) {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ event, resolve, reject });
+      queueMicrotask(() => this.#pass());
+    });
+  }
+
+  async #pass() {
+    if (this.waiting.length === 0 || this.idle.length === 0) return;
+    const batch = this.waiting.splice(0);
+    const connection = this.idle.pop();
+    try {
+      const { rows } = await connection.query({
+        name: "receive_all",
+        text: "select payments.receive_stripe_webhooks('test', $1::text[], $2::text[]) as answers",
+        values: [batch.map(({ event }) => event.payload), batch.map(({ event }) => event.signature)],
+      });
+      for (const [place, { resolve, reject }] of batch.entries()) {
+        const answer = rows[0].answers[place];
+        if (answer.status === this.status && !answer.duplicate) resolve();
+        else reject(new Error(`${this.name}: ${JSON.stringify(answer)}`));
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+    this.idle.push(connection);
+    this.#pass();
   }
 }
 

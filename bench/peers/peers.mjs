@@ -3,7 +3,7 @@
 // whose ratios of the run before are printed beside the new ones. Settings come from bench/peers.sh.
 
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { Floor, HandWritten, Ignoring, Payments, SyncEngine, Triggers, WithoutSessions } from "./contenders.mjs";
+import { Collected, Floor, HandWritten, Ignoring, Payments, SyncEngine, Triggers, WithoutSessions } from "./contenders.mjs";
 import { pg } from "./packages.mjs";
 import { comparison, heading, line } from "./report.mjs";
 import { Stream } from "./stream.mjs";
@@ -112,6 +112,8 @@ async function main() {
   for (const clients of CLIENTS) {
     print("one-time payments", clients, await compare(contenders, clients, slices("payments")));
   }
+  const together = [new Collected("payments, collected", "bench"), ...contenders.slice(1)];
+  print("one-time payments that are passed on together, as by payments-bridge", 8, await compare(together, 8, slices("payments")));
   for (const clients of CLIENTS) {
     const alike = lineUp(WithoutSessions, [new SyncEngine()]);
     print("intents and charges alone", clients, await compare(alike, clients, slices("payments")));
