@@ -324,7 +324,7 @@ impl Given<'_> {
     }
 
     /// How many of the credits that a part gave are taken back because time of it was credited: the share of that time, floored.
-    /// What less than one credit's time was used of is taken back whole, or who switches to and fro would gain one each time.
+    /// What less than one credit's time is kept of is taken back whole, or who switches to and fro would gain one each time.
     fn credited(&self, part: &Part, given: i64) -> i64 {
         let mut times: BTreeMap<(i64, i64), i64> = BTreeMap::new();
         for credit in self.credited {
@@ -335,12 +335,14 @@ impl Given<'_> {
             |(&(from, to), quantity): (&(i64, i64), &i64)| part.share(self.credits.saturating_mul(*quantity), from, to);
         let credited = self.covered.paid_part(times.iter().map(share).fold(0_i64, i64::saturating_add), self.charge);
         let paid_for = self.covered.paid_part(self.credits, self.charge);
-        let used = |(&(from, _), quantity): (&(i64, i64), &i64)| {
-            i128::from(paid_for.saturating_mul(*quantity)) * i128::from((from - part.start).max(0))
+        // A credit in the place of an unpaid charge may end before the part does: what comes after it is kept, too.
+        let kept = |(&(from, to), quantity): (&(i64, i64), &i64)| {
+            let time = part.end - part.start - (to.min(part.end) - from.max(part.start)).max(0);
+            i128::from(paid_for.saturating_mul(*quantity)) * i128::from(time)
         };
-        let used: i128 = times.iter().map(used).fold(0, i128::saturating_add);
+        let kept: i128 = times.iter().map(kept).fold(0, i128::saturating_add);
         let all = times.values().fold(0_i64, |sum, quantity| sum.saturating_add(*quantity)) >= self.charge.quantity;
-        if credited > 0 && all && used < i128::from(part.full) { given } else { credited.min(given) }
+        if credited > 0 && all && kept < i128::from(part.full) { given } else { credited.min(given) }
     }
 }
 
