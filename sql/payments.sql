@@ -2972,6 +2972,26 @@ as $$
   end
 $$;
 
+-- What one of a price costs, in the currency's smallest unit, whether it gives credits, and whether a trial of it gives them too (Gives of
+-- core/src/session/free.rs). A price's own benefit takes precedence over its product's; product is its product where the catalog does not
+-- know it.
+create function payments.price_gives(environment text, price text, product text default null) returns json
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select json_build_object('unit', p.unit, 'credits', b.trials is not null, 'in_trials', coalesce(b.trials, false))
+    from (select 1) one
+    left join lateral (
+      select o.stripe_product_id, coalesce(o.unit_amount_decimal, o.unit_amount::text) as unit
+        from payments.prices o where o.stripe_price_id = $2 and o.environment = $1) p on true
+    left join lateral (
+      select g.trials
+        from payments.benefits g
+       where g.environment = $1 and g.key is null
+         and coalesce(g.stripe_price_id, g.stripe_product_id) = any (array[$2, coalesce(p.stripe_product_id, $3)])
+       order by g.stripe_price_id is null
+       limit 1) b on true
+$$;
+
 -- One benefit, set or changed; what was bought before keeps what it was promised.
 create function payments.set_benefit(environment text, reference text, credits_per_unit bigint, key text, duration interval,
                                      past_due boolean, paused boolean, until_period_end boolean default false,
@@ -6333,23 +6353,6 @@ begin
 end
 $$;
 
--- Whether so many of a price cost nothing, by the catalog or in a trial, and give credits (Gives of core/src/session/free.rs).
-create function payments.gives_for_nothing(environment text, price text, quantity bigint, in_trial boolean) returns boolean
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce((
-    select (in_trial and b.trials)
-           or (p.unit ~ '^[0-9]+(\.[0-9]+)?$' and p.unit::numeric * quantity < 0.5)
-      from (select 1) one
-      left join lateral (
-        select o.stripe_product_id, coalesce(o.unit_amount_decimal, o.unit_amount::text) as unit
-          from payments.prices o where o.stripe_price_id = $2 and o.environment = $1) p on true
-      join lateral (
-        select g.trials from payments.benefits g
-         where g.environment = $1 and g.key is null and coalesce(g.stripe_price_id, g.stripe_product_id) = any (array[$2, p.stripe_product_id])
-         order by g.stripe_price_id is null limit 1) b on true), false)
-$$;
-
 -- How long a trial checkouts with a price have; null where there is none.
 create function payments.trial_days(environment text, price text) returns integer
   language sql stable set search_path = pg_catalog, pg_temp
@@ -7990,6 +7993,19 @@ AS 'MODULE_PATHNAME', 'check_portal_session_wrapper';
 -- src/session/portal.rs
 -- payments::session::portal::guard_portal_session
 create function payments.guard_portal_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'guard_portal_session_wrapper';
+
+-- src/session/prices.rs
+-- payments::session::prices::gives_for_nothing
+CREATE  FUNCTION "gives_for_nothing"(
+	"environment" TEXT, /* & str */
+	"price" TEXT, /* & str */
+	"quantity" bigint, /* i64 */
+	"in_trial" bool /* bool */
+) RETURNS bool /* bool */
+STRICT STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'gives_for_nothing_wrapper';
 
 -- src/session/redaction.rs
 -- payments::session::redaction::hide_secrets_from_log

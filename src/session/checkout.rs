@@ -4,7 +4,9 @@ use payments_core::session::{AskedItem, Checkout, Refusal, by_price_id, digest, 
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Caller, Row, guarded, is_request, open_sessions, prices, redaction, refuse, request_id, waiting};
+use super::{
+    Caller, Row, guarded, is_request, is_untouched, open_sessions, prices, redaction, refuse, request_id, waiting,
+};
 use crate::definer;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
@@ -172,14 +174,8 @@ fn asked(row: &Row) -> Checkout {
     }
 }
 
-/// Column privileges say so already; this holds where an app granted more than it should.
 fn row_is_untouched(row: &Row) -> Result<(), Refusal> {
-    if let Some(column) = row.first_given(&NOT_YOURS) {
-        return Err(Refusal::NotYours(column));
-    }
-    if row.text("status").as_deref() != Some("initialized") {
-        return Err(Refusal::NotYours("status"));
-    }
+    is_untouched(row, &NOT_YOURS)?;
     if row.json("raw").as_deref() != Some("{}") {
         return Err(Refusal::NotYours("raw"));
     }

@@ -59,20 +59,9 @@ mod tests {
 
     fn gave(item: &str, source: &str) -> PriorFulfillment {
         PriorFulfillment {
-            kind: "credit_ledger".into(),
-            target_table: "public.ledger".into(),
-            item: item.into(),
-            state: FulfillmentState::Applied,
             benefit_source: Some(source.into()),
-            amount_due: None,
-            granted: None,
-            amount_reversed: None,
-            currency: None,
-            prior_order_status: None,
-            duration: None,
-            holder: None,
-            expires_at: None,
             decided_at: 50,
+            ..PriorFulfillment::on(item, FulfillmentState::Applied)
         }
     }
 
