@@ -139,7 +139,7 @@ as $$
     ('payments.checkout_defaults', 'checkout_defaults_price_idx', 'UNIQUE INDEX btree (COALESCE(stripe_price_id, ''''::text), environment)')
 $$;
 
-create function payments.doctor_indexes() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_indexes() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with wanted as materialized (
@@ -163,7 +163,8 @@ as $$
          case when f.is_there then format('do %L', format('begin %s%I; %s; end',
                 case when f.is_index or k.conname is null then 'drop index ' || quote_ident(n.nspname) || '.'
                      else format('alter table %s drop constraint ', k.conrelid::regclass) end, f.name, f.ddl))
-              else f.ddl end
+              else f.ddl end,
+         'superuser'
     from found f
     join pg_namespace n on n.oid = f.relnamespace
     left join pg_constraint k on k.conrelid = f.oid and k.conname = f.name
@@ -196,14 +197,15 @@ as $$
 $$;
 
 -- The fix gives the new view to whom the old one was given.
-create function payments.doctor_views() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_views() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          case when c.oid is null then format('The view %s is gone.', o.relation)
               else format('The view %s says something else than the extension''s. Views that read it must be dropped before the fix.', o.relation) end,
          format('do %L', format('begin %1$sperform payments.%2$I(); alter view %3$s owner to payments_owner; grant select on %3$s to %4$s; end',
-                                case when c.oid is not null then format('drop view %s; ', o.relation) else '' end, o.maker, o.relation, g.roles))
+                                case when c.oid is not null then format('drop view %s; ', o.relation) else '' end, o.maker, o.relation, g.roles)),
+         'superuser'
     from payments.own_views() o
     left join pg_class c on c.oid = to_regclass(o.relation)
    cross join lateral (
@@ -218,7 +220,7 @@ as $$
    where c.oid is null or payments.view_digest(c.oid) <> o.digest
   union all
   select false, format('The view %s has the option(s) %s instead of %s.', o.relation, coalesce(array_to_string(c.reloptions, ', '), 'none'), o.options),
-         format('alter view %s set (%s)', o.relation, o.options)
+         format('alter view %s set (%s)', o.relation, o.options), 'superuser'
     from payments.own_views() o
     join pg_class c on c.oid = to_regclass(o.relation) and c.relkind = 'v'
    where (o.options = any (c.reloptions)) is not true
