@@ -1085,7 +1085,7 @@ as $$
     ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', 'adfea77f6d91f37a4095c4c499fe67b6'),
     ('payments.review', 'security_invoker=true', 'make_review_views', 'd679b924c47d890c730ea59a1e77c3c7'),
     ('payments.subject_types', 'security_invoker=true', 'make_subject_types_view', '9a0df237743fe50bda8069c2888f2eab'),
-    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', '08e052adbf7ea8704d2bb6eed24a8468')
+    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', 'cc2e54dacb8c9d8c39b247db620decad')
 $$;
 
 create function payments.view_digest(relation oid) returns text
@@ -2825,7 +2825,8 @@ begin
                  when s.id is null then 'give by hand what it is for, or refund it at Stripe; payments.create_checkout_session() makes checkouts that give'
                  when not exists (select from payments.attachments) then 'call payments.create_app_tables() or payments.attach(), then '
                  when s.order_id is null and exists (select from payments.attachments a where a.kind = 'orders')
-                   then format('write the order''s id into metadata.order_id of the checkout session %s, then call ', s.id)
+                   then format('write the order''s id into metadata.order_id of the checkout session %s, or, where no order was made, '
+                               'say what the price gives (payments.set_credit_benefit(), payments.set_entitlement_benefit()), then call ', s.id)
                  else 'say what the price gives (payments.set_credit_benefit(), payments.set_entitlement_benefit()), then call '
                end
                || case when s.id is not null then format('payments.retry_fulfillments(reference => %L)', coalesce(s.stripe_checkout_session_id, s.id::text))

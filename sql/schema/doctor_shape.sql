@@ -186,7 +186,7 @@ as $$
     ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', 'adfea77f6d91f37a4095c4c499fe67b6'),
     ('payments.review', 'security_invoker=true', 'make_review_views', 'd679b924c47d890c730ea59a1e77c3c7'),
     ('payments.subject_types', 'security_invoker=true', 'make_subject_types_view', '9a0df237743fe50bda8069c2888f2eab'),
-    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', '08e052adbf7ea8704d2bb6eed24a8468')
+    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', 'cc2e54dacb8c9d8c39b247db620decad')
 $$;
 
 create function payments.view_digest(relation oid) returns text

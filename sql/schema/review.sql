@@ -96,7 +96,8 @@ begin
                  when s.id is null then 'give by hand what it is for, or refund it at Stripe; payments.create_checkout_session() makes checkouts that give'
                  when not exists (select from payments.attachments) then 'call payments.create_app_tables() or payments.attach(), then '
                  when s.order_id is null and exists (select from payments.attachments a where a.kind = 'orders')
-                   then format('write the order''s id into metadata.order_id of the checkout session %s, then call ', s.id)
+                   then format('write the order''s id into metadata.order_id of the checkout session %s, or, where no order was made, '
+                               'say what the price gives (payments.set_credit_benefit(), payments.set_entitlement_benefit()), then call ', s.id)
                  else 'say what the price gives (payments.set_credit_benefit(), payments.set_entitlement_benefit()), then call '
                end
                || case when s.id is not null then format('payments.retry_fulfillments(reference => %L)', coalesce(s.stripe_checkout_session_id, s.id::text))
