@@ -2109,14 +2109,18 @@ set local search_path = pg_catalog, pg_temp;
 create type payments.job as (id text, kind text, source text, payload jsonb, attempts integer);
 
 /* Takes up to n jobs that are due, for this worker alone; each must be finished or failed within 5 minutes, or it comes
-   again. Workers LISTEN payments_jobs and claim when told. Raises 55000 where no table of jobs is attached. */
+   again. Workers LISTEN payments_jobs and claim when told. Raises 22023 (n is from 1 to 1000), 55000 where no table of jobs is
+   attached. */
 create function payments.claim_jobs(n integer default 1) returns setof payments.job
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.claim_jobs_body(n integer) returns setof payments.job
   language sql set search_path = pg_catalog, pg_temp
-as $$ select * from jsonb_populate_recordset(null::payments.job, payments.take_jobs($1)) $$;
+as $$
+  select payments.check_count($1);
+  select * from jsonb_populate_recordset(null::payments.job, payments.take_jobs($1))
+$$;
 
 /* The same for a table whose key is a uuid. */
 create function payments.finish_job(id uuid) returns boolean
@@ -7059,7 +7063,8 @@ begin
 end
 $$;
 
-create function payments.check_lease(n integer, lease interval) returns void
+-- How many of something a worker claims at once.
+create function payments.check_count(n integer) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -7067,6 +7072,14 @@ begin
     raise exception 'n must be from 1 to 1000'
       using errcode = '22023', detail = format('It is %s.', coalesce(n::text, 'null')), hint = 'Pass how many this worker can work on at once.';
   end if;
+end
+$$;
+
+create function payments.check_lease(n integer, lease interval) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_count(n);
   if lease is null or not (lease between interval '1 second' and payments.key_lifetime()) then
     raise exception 'lease must be from 1 second to 23 hours'
       using errcode = '22023', detail = format('It is %s.', coalesce(lease::text, 'null')),

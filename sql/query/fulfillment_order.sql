@@ -2,7 +2,10 @@
 -- $1 target table, $2 item, $3 source of this one text
 select pg_catalog.to_json(p.id)::pg_catalog.text
   from payments.fulfillments f
-  join payments.checkout_sessions s on s.id operator(pg_catalog.=) pg_catalog.substr(f.source, 10)::pg_catalog.uuid
+  -- A source may have been written by hand.
+  join payments.checkout_sessions s
+    on s.id operator(pg_catalog.=) case when f.source operator(pg_catalog.~) '^checkout:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                                        then pg_catalog.substr(f.source, 10)::pg_catalog.uuid end
  cross join lateral (
    (select h.id from payments.payment_history h
      where (h.environment operator(pg_catalog.=) s.environment) is true and h.stripe_checkout_session_id operator(pg_catalog.=) s.stripe_checkout_session_id

@@ -92,7 +92,8 @@ begin
 end
 $$;
 
-create function payments.check_lease(n integer, lease interval) returns void
+-- How many of something a worker claims at once.
+create function payments.check_count(n integer) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -100,6 +101,14 @@ begin
     raise exception 'n must be from 1 to 1000'
       using errcode = '22023', detail = format('It is %s.', coalesce(n::text, 'null')), hint = 'Pass how many this worker can work on at once.';
   end if;
+end
+$$;
+
+create function payments.check_lease(n integer, lease interval) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_count(n);
   if lease is null or not (lease between interval '1 second' and payments.key_lifetime()) then
     raise exception 'lease must be from 1 second to 23 hours'
       using errcode = '22023', detail = format('It is %s.', coalesce(lease::text, 'null')),

@@ -13,7 +13,7 @@ use pgrx::Uuid;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::purchase::{Purchase, uuid};
+use super::purchase::Purchase;
 use super::record::{Decided, delete, failed, save};
 use super::target::Target;
 use super::target_kind::TargetKind;
@@ -21,6 +21,7 @@ use super::targets::targets;
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::{Rows, query, template, text};
 use crate::pg::time::time;
+use crate::pg::uuid::uuid;
 
 query!(FIND_RIVALS, "fulfillment_order", "find_rivals");
 

@@ -25,6 +25,7 @@ use super::target::Target;
 use super::target_kind::TargetKind;
 use crate::pg::advisory_lock;
 use crate::pg::statement::{Rows, query, text};
+use crate::pg::uuid::uuid;
 
 query!(FIND_PURCHASES, "fulfillment_purchase", "find_purchases");
 query!(FIND_PRIORS, "fulfillment_purchase", "find_priors");
@@ -341,14 +342,4 @@ impl Purchase {
 /// What stands for a price among the locks.
 pub(super) fn price_lock<'a>(environment: &'a str, price: &'a str) -> [&'a str; 3] {
     ["price", environment, price]
-}
-
-/// A uuid that Postgres printed.
-pub(super) fn uuid(text: &str) -> Uuid {
-    let mut bytes = [0; 16];
-    let hex: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
-    for (byte, pair) in bytes.iter_mut().zip(hex.chunks(2)) {
-        *byte = std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()).unwrap_or_default();
-    }
-    Uuid::from_bytes(bytes)
 }

@@ -4,7 +4,7 @@ use payments_core::Subject;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::sessions::{give_session, payments_of};
+use super::sessions::{give_session, lock_payments_of};
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::{due, notices, period, returned, subscription};
 use crate::error::OrRaise;
@@ -64,7 +64,7 @@ fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: de
             None => {
                 let open: Vec<Open> = FIND_OPEN_FULFILLMENTS.all(&[text(environment)]);
                 let sessions = open.iter().filter_map(|one| one.source.strip_prefix("checkout:")).collect();
-                payments_of(sessions);
+                lock_payments_of(sessions);
                 open.iter().for_each(again);
                 due::settle_all();
                 let others = [TargetKind::CreditLedger, TargetKind::FulfillmentJobs].map(TargetKind::name);
@@ -117,7 +117,7 @@ fn anew(environment: Option<&str>, reference: &str) {
     if sessions.is_empty() {
         sessions = FIND_SESSIONS_OF_ORDER.all(&args);
     }
-    payments_of(sessions.iter().map(|session| session.id.as_str()).collect());
+    lock_payments_of(sessions.iter().map(|session| session.id.as_str()).collect());
     for session in sessions {
         let source = format!("checkout:{}", session.id);
         DELETE_SKIPPED_FULFILLMENTS.execute(&[text(session.environment.as_str()), text(source.as_str())]);

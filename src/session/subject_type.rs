@@ -13,6 +13,7 @@ use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::column_value::as_text;
 use crate::pg::slot::slot;
 use crate::pg::statement::{self, query, query_text, template, text};
+use crate::pg::uuid::is_uuid;
 use crate::pg::{catalog, role};
 
 const MEMBERSHIP: &str = template!("session_subject_type", "membership");
@@ -224,14 +225,6 @@ impl ColumnType {
             Self::Text | Self::Other | Self::Made => true,
         }
     }
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-        })
 }
 
 impl Column {
