@@ -2930,7 +2930,7 @@ begin
                  when i.id is not null
                    then format('it is probably what paid the invoice %s: the customer, the amount and the day are the same, and no invoice_payment.paid was received', i.id)
                  when m.order_id is not null
-                   -- What would steer a terminal is seen as �; payments.visible() is a function of ours.
+                   -- As payments.visible() does it, which a view may not call.
                    then format('neither a checkout session nor an invoice speaks of it, though its metadata names the order %s',
                                regexp_replace(m.order_id, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g'))
                  else 'neither a checkout session nor an invoice speaks of it, and its metadata names no order'
@@ -4905,7 +4905,7 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
--- A text for a person's terminal: what would steer it, or turn its words around, is seen as � instead. core/src/visible.rs is the same.
+-- The text with � for each character that would control the terminal on which it is shown. core/src/visible.rs has the same list.
 create function payments.visible(text text) returns text
   language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace($1, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g') $$;
@@ -5867,8 +5867,8 @@ $$;
 
 -- Whether a session's subject never had a trial and is not about to have one. Another session counts while its page can be paid: a day after
 -- its request was made (Stripe keeps a session open that long, and forgets an idempotency key then), a month where Stripe may recover it;
--- and for good once it is completed. One that failed counts as long: Stripe may have made it, though its answer never came. What is said in
--- a transaction that can't write is remembered nowhere, and nobody would count its trial.
+-- and for good once it is completed. One that failed counts as long: Stripe may have made it, though its answer never came. A read-only
+-- transaction gives no trial, because the request is not saved there, so that no other session would count the trial.
 create function payments.may_have_trial(session payments.checkout_session) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -7009,8 +7009,8 @@ as $$
     left join payments.request_leases l on l.session_id = $2
 $$;
 
--- Claims one row that waits, which is locked. Null where another worker claimed it meanwhile, and where it can't be sent: the row or its
--- lease says why. What is wrong with one row holds up no other.
+-- Claims one waiting row, which must be locked. Null if another worker claimed it meanwhile, or if it cannot be sent; then the row or its
+-- lease says why. An error of one row does not stop the others.
 create function payments.claim_request(kind text, session_id uuid, environment text, lease interval) returns payments.session_request
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -7022,7 +7022,7 @@ declare
   wrong text;
 begin
   if late is null then
-    -- The snapshot that found the row may be older than another worker's lease: the row of that lease decides.
+    -- The snapshot that found the row may be older than another worker's lease, so the row of the lease decides.
     insert into payments.request_leases as l (session_id, environment, attempt, due_at)
     values (session_id, environment, 1, clock_timestamp() + lease)
     on conflict on constraint request_leases_pkey do update
@@ -7034,7 +7034,7 @@ begin
       return null;
     end if;
   end if;
-  -- The second turn is for what the first found to be final: there is no customer to open a portal for.
+  -- The second turn records an error that the first found to be final: a portal without a customer, say.
   for turn in 1 .. 2 loop
     begin
       if late is not null then
@@ -7047,7 +7047,7 @@ begin
       return claimed;
     exception
       when others then
-        -- A cancel is not caught; what says nothing of this row goes on to the caller.
+        -- A cancel is not caught. An error that is not about this row is raised to the caller.
         if sqlstate ~ '^(40|53|57|58|XX)' then
           raise;
         end if;

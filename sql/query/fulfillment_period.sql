@@ -13,13 +13,13 @@ select pg_catalog.json_build_object(
   'refused', $1 operator(pg_catalog.=) 'test'
              and coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
   'now', (extract(epoch from pg_catalog.now()) operator(pg_catalog.*) 1000000)::bigint,
-  -- since it gives no access; what is due then waits, and is given once it gives access again. A row that no event wrote says no more
-  -- than when it was canceled.
+  -- since when it gives no access: parts that become due later wait until it gives access again. A row that no event wrote knows only
+  -- when it was canceled.
   'ended_at', (extract(epoch from least(
       coalesce(s.no_access_since,
                case when s.status operator(pg_catalog.=) any (array['canceled', 'incomplete_expired']) then s.canceled_at end),
       s.cancel_at)) operator(pg_catalog.*) 1000000)::bigint,
-  -- whether something that is not paid once gives credits, and so perhaps a line that was not told
+  -- whether any recurring price gives credits, so that a line that is not known yet may give some
   'has_benefits', exists (
     select from payments.benefits b
      where (b.environment operator(pg_catalog.=) $1) is true and b.key is null

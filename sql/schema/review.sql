@@ -197,7 +197,7 @@ begin
                  when i.id is not null
                    then format('it is probably what paid the invoice %s: the customer, the amount and the day are the same, and no invoice_payment.paid was received', i.id)
                  when m.order_id is not null
-                   -- What would steer a terminal is seen as �; payments.visible() is a function of ours.
+                   -- As payments.visible() does it, which a view may not call.
                    then format('neither a checkout session nor an invoice speaks of it, though its metadata names the order %s',
                                regexp_replace(m.order_id, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g'))
                  else 'neither a checkout session nor an invoice speaks of it, and its metadata names no order'

@@ -139,8 +139,7 @@ fn settle_subscriptions(environment: &str) {
     settle(&FIND_SUBSCRIPTIONS.all::<Subscription>(&[text(environment)]));
 }
 
-/// Gives what subscriptions give as things are now. What went back of their money is looked at last: who locks that locks nothing
-/// after it.
+/// Gives what subscriptions give as things are now. Money that went back is reviewed last, because its lock is the last in the order.
 fn settle(subscriptions: &[Subscription]) {
     for one in subscriptions {
         subscription::give_entitlements(&one.environment, &one.id);

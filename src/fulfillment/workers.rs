@@ -43,7 +43,7 @@ fn take_jobs(n: i32) -> pgrx::JsonB {
         let claimed = claim(&table, wanted);
         let count = claimed.len();
         taken.extend(claimed.into_iter().filter(|job| !end_if_out_of_date(&table, job)));
-        // Others may be due in place of those that were ended.
+        // Other jobs may be due instead of those that were deleted.
         if count == 0 || i32::try_from(taken.len()).is_ok_and(|taken| taken >= n) {
             return pgrx::JsonB(Value::Array(taken));
         }
@@ -87,7 +87,7 @@ fn is_money_there_again(table: &Target, source: &str, kind: &str) -> bool {
     !purchases.is_empty() && purchases.iter().all(|(_, purchase)| is_deleted(purchase))
 }
 
-/// Marks a job as done; whether it was there to be finished. What can be no job's id is none's.
+/// Marks a job as done, and returns whether there was one to finish. An id that is no value of the key's type names no job.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn finish_job(id: &str) -> bool {

@@ -88,7 +88,8 @@ impl LocalRows {
     }
 }
 
-/// Who looks for a session's row and finds none, and who tells a row its session, take turns: one of them sees what the other did.
+/// Serializes an event that finds no row for a session with whoever records the session's id in a row: the second one sees what the
+/// first did.
 /// Who may take a session's row away has the projection to itself, and is waited for.
 pub(crate) fn lock_session_lookup(environment: Environment, session: &str) {
     if !is_exclusive() {

@@ -63,7 +63,8 @@ pub(crate) fn project(environment: Environment, new: &[Fact]) {
             require_exclusive();
             UPSERT_RECOVERED.execute(&[text(environment.name()), text(session.id.as_str()), text(before.as_str())]);
         }
-        // Whoever has a row needs no turn: he who tells a row its session holds that row, which would be waited for crosswise.
+        // Only where no row is found: whoever records a session's id has locked the row, and waits for this lock. If an event took the
+        // lock and then waited for the row, the two would deadlock.
         projection_lock::lock_shared();
         if locals.candidates(session).is_empty() {
             lock_session_lookup(environment, &session.id);
@@ -249,7 +250,7 @@ fn adopt(environment: Environment, facts: &[Fact]) -> bool {
     true
 }
 
-/// Who looks for a row of another backend and finds none, and the backend that writes it, take turns: one of them sees what the other did.
+/// Serializes an event that finds no row of another backend with the backend that writes it: the second one sees what the first did.
 fn lock_adopted(environment: Environment, ids: &[String]) -> bool {
     LockSpace::Adopted.lock(environment.name(), ids.iter().map(String::as_str));
     true

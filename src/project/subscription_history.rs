@@ -54,7 +54,7 @@ pub(super) fn store(environment: Environment, id: &str, entry: &Entry) {
 #[derive(Deserialize)]
 struct Told {
     entries: Vec<Entry>,
-    /// Read leniently: what somebody wrote there by hand is no change, and is written anew.
+    /// Read leniently: a value that somebody wrote by hand counts as no change, and is replaced.
     changes: Box<RawValue>,
     has_notices: bool,
 }

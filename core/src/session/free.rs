@@ -1,4 +1,4 @@
-//! What costs nothing and gives credits: a caller may ask for so many of it, since it is he who says how many.
+//! Prices that cost nothing and give credits. The caller chooses the quantity, so it is limited.
 
 use serde::Deserialize;
 
