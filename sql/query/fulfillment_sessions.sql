@@ -29,9 +29,9 @@ select pg_catalog.to_json(p.id)::pg_catalog.text
    and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded'])
    for update;
 
--- find_sessions_of_price: the local sessions that a price decides on now that it is known (ids as JSON strings): those with a line
--- that waits for its product, and those that were completed for it, unless it says nothing else than was taken for granted: their
--- only line costs what was paid, or is recurring and among the subscription's items, and nothing waits for line items.
+-- find_sessions_of_price: the local sessions that must be decided on again when a price becomes known (ids as JSON strings): those with a
+-- line that waits for its product, and completed ones with the price, unless the price confirms what was assumed. It does if their only
+-- line costs what was paid, or is recurring and among the subscription's items, and nothing waits for line items.
 -- $1 environment, $2 price text
 with completed as materialized (
   select s.id, s.mode, s.stripe_checkout_session_id, s.stripe_subscription_id, s.line_items

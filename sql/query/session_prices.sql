@@ -11,7 +11,7 @@ select pg_catalog.json_build_object(
 -- it text
 select payments.price_gives($1, $2, $3)::pg_catalog.text;
 
--- trial_of_session: all that says whether a checkout may have a trial, and which of its prices give credits in one (a JSON object).
+-- trial_of_session: what decides whether a checkout may have a trial, and which of its prices give credits in one (a JSON object).
 -- $1 environment text, $2 price ids text[], $3 subject_type text, $4 subject_id text
 select pg_catalog.json_build_object(
          'had_trial', payments.had_trial($1, $3, $4),
@@ -36,7 +36,7 @@ select pg_catalog.json_build_object('subscription', s.stripe_subscription_id, 's
    and s.subject_type operator(pg_catalog.=) $2 and s.subject_id operator(pg_catalog.=) $3
    and s.stripe_subscription_id operator(pg_catalog.<>) coalesce($6, '')
    and s.status operator(pg_catalog.=) any (array['incomplete', 'trialing', 'active', 'past_due', 'unpaid'])
-   -- Not EXISTS, for which the planner would read all items.
+   -- With EXISTS the planner would read all items.
    and (
      select pg_catalog.bool_or(i.stripe_price_id operator(pg_catalog.=) any ($4)
                                or coalesce(i.stripe_product_id, p.stripe_product_id) operator(pg_catalog.=) any ($5))

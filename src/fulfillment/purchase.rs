@@ -61,7 +61,7 @@ pub(super) struct Purchase {
     /// What was bought, once that is known.
     #[serde(skip)]
     lines: Vec<Line>,
-    /// The same in words, where Stripe says something else than was asked for.
+    /// The same in words, if Stripe's line items differ from those that were asked for.
     #[serde(skip)]
     differing: Option<String>,
     #[serde(skip)]
@@ -109,7 +109,7 @@ impl Purchase {
         in_order
     }
 
-    /// Reads what was decided before, which most purchases have nothing of.
+    /// Reads the earlier decisions. Most purchases have none.
     fn read_priors(purchases: &mut [Self]) {
         let decided: Vec<&Self> = purchases.iter().filter(|purchase| purchase.has_prior).collect();
         if decided.is_empty() {
@@ -149,8 +149,7 @@ impl Purchase {
         }
     }
 
-    /// Whether it is of test while live is approved, or was: what it gave is taken back as ever, but it gives nothing more that
-    /// live could use.
+    /// Whether it is a test payment, and live is or was approved. Then what it gave can still be taken back, but it gives no more.
     fn is_revoke_only(&self) -> bool {
         self.environment == "test" && self.went_live
     }
@@ -229,9 +228,9 @@ impl Purchase {
 
     /// What its lines give now, of every kind, and what the catalog says of their prices.
     ///
-    /// Before a price that this backend does not know is read for a new purchase, this waits for whoever writes it, and he waits for
-    /// us: one of both sees the other. Nothing of this payment is written to a ledger yet, so nobody waits for us meanwhile. Whoever
-    /// writes a price decides anew on purchases that were decided before.
+    /// Before a new purchase reads a price that this backend does not know, it takes the price's lock, as whoever writes the price does: the
+    /// second one sees what the first did. Nothing of this payment is written to a ledger yet, so nobody waits for us meanwhile. Whoever
+    /// writes a price decides again on purchases that were decided before.
     pub(super) fn benefits(&self) -> &[Benefit] {
         self.benefits.get_or_init(|| {
             let lines: Vec<_> =
@@ -261,7 +260,7 @@ impl Purchase {
         })
     }
 
-    /// As far as it decides what one table gets, if nobody can get it for that reason.
+    /// What the plan for one table depends on. `no_holder`: why nobody can get it, if so.
     pub(super) fn purchased<'a>(
         &'a self,
         kind: TargetKind,

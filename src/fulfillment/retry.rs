@@ -84,8 +84,8 @@ fn open(environment: Option<&str>) -> i64 {
 }
 
 fn again(one: &Open) {
-    let Some((wing, id)) = one.source.split_once(':') else { return };
-    match wing {
+    let Some((prefix, id)) = one.source.split_once(':') else { return };
+    match prefix {
         "invoice" | "session" | "subscription" if one.kind == TargetKind::FulfillmentJobs.name() => {
             let about = id.split(':').next().unwrap_or_default();
             notices::give_about(&[(one.environment.clone(), about.to_owned())]);

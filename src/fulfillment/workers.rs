@@ -58,8 +58,8 @@ fn claim(table: &Target, n: i32) -> Vec<Value> {
     claimed.and_then(|jobs| serde_json::from_str(&jobs).ok()).unwrap_or_default()
 }
 
-/// Deletes a job that tells of what is not so any more: a worker had begun it, and would tell a payer of what he has paid since, or take
-/// back what a refund that failed left him. Whether it is such a job.
+/// Deletes a job that was begun and is out of date: its worker would remind a payer who has paid since, or take back goods although the
+/// refund failed. Returns whether it is such a job.
 fn end_if_out_of_date(table: &Target, job: &Value) -> bool {
     let [Some(id), Some(source), Some(kind), Some(environment)] =
         [&job["id"], &job["source"], &job["kind"], &job["payload"]["environment"]].map(Value::as_str)
@@ -75,8 +75,8 @@ fn end_if_out_of_date(table: &Target, job: &Value) -> bool {
     true
 }
 
-/// Whether a job tells that all money of a purchase went back, and some of it is there again. No row of a payment is locked, since
-/// whoever locks one takes its jobs after it.
+/// Whether a job says that all money of a purchase went back, although some of it is there again. It locks no payment, because an event
+/// locks a payment before its jobs.
 fn is_money_there_again(table: &Target, source: &str, kind: &str) -> bool {
     let Some(session) = source.strip_prefix("checkout:").filter(|_| kind == RETURNED) else { return false };
     let purchases = Purchase::find_all(&payments_of(vec![session]));
@@ -99,8 +99,7 @@ fn finish_job(id: &str) -> bool {
 }
 
 /// Says that a job did not work: it comes again after 10 seconds, 20, 40, … at most an hour, and is dead after 8 attempts.
-/// One that tells of what is not so any more, an invoice that was paid since or a refund that failed, say, is deleted. Whether it was
-/// claimed.
+/// A job that is out of date, because its invoice was paid or its refund failed, say, is deleted. Returns whether it was claimed.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn fail_job(id: &str, error: &str) -> bool {

@@ -20,7 +20,7 @@ query!(UPSERT_ENTRY, "project_subscription_history", "upsert_entry");
 query!(TOLD_OF_SUBSCRIPTION, "project_subscription_history", "told_of_subscription");
 query!(WRITE_CHANGES, "project_subscription_history", "write_changes");
 
-/// Keeps what a snapshot of a subscription says. The subscription must be locked.
+/// Saves a snapshot of a subscription in its history. The subscription must be locked.
 pub(super) fn keep(
     incoming: &Incoming,
     id: &str,
@@ -44,7 +44,7 @@ pub(super) fn entry(incoming: &Incoming) -> Entry {
     Entry { event_id, created: incoming.created, rank: incoming.rank(), ..Entry::default() }
 }
 
-/// Keeps an entry.
+/// Saves an entry.
 pub(super) fn store(environment: Environment, id: &str, entry: &Entry) {
     let args = [text(environment.name()), text(id), text(entry.event_id.as_str()), entry.created.into(), json(entry)];
     UPSERT_ENTRY.execute(&args);

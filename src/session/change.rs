@@ -23,7 +23,7 @@ const NOT_YOURS: [&str; 5] =
     ["subject_type", "subject_id", "stripe_subscription_item_id", "stripe_invoice_id", "last_error"];
 
 /// Checks a new request, stamps its creator, and says whose subscription it is and which of its items changes. A backend may write
-/// any state; of what it tells of the past only the forms are checked.
+/// any state; of a row that asks for nothing only the forms are checked.
 #[pg_trigger(
     sql = "create function payments.guard_subscription_request() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
@@ -45,7 +45,7 @@ fn guard_subscription_request<'a>(
     Ok(Some(row.0))
 }
 
-/// What is known of what is asked for.
+/// What the database has about a request.
 #[derive(Deserialize)]
 struct Known {
     subject_type: Option<String>,
@@ -67,7 +67,7 @@ fn admit(caller: &Caller, asked: &Change, row: &mut Row) -> Result<(), Error> {
     if let Caller::User(user) = caller {
         untouched(row)?;
         row.set("created_by", user.clone());
-        // Another snapshot than the newest would not show who got the key while we waited for him.
+        // An older snapshot would not show a row with this key that was written while we waited for its transaction.
         if asked.idempotency_key.is_some() && !transaction::is_read_committed() {
             return Err(Refusal::Isolation.into());
         }
@@ -94,7 +94,7 @@ fn admit(caller: &Caller, asked: &Change, row: &mut Row) -> Result<(), Error> {
             _ => Refusal::SubscriptionNotOwned(id.clone()),
         };
         let known = known.ok_or_else(unknown)?;
-        // To whom it is not, a subscription is as if it were not there.
+        // A caller gets the same answer for a subscription of somebody else as for one that does not exist.
         let (kind, subject) = (known.subject_type.as_deref(), known.subject_id.as_deref());
         if *caller != Caller::Trusted && (subject.is_none() || caller.may_bill(kind, subject).is_err()) {
             return Err(unknown().into());

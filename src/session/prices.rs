@@ -47,7 +47,7 @@ fn known(environment: &str, price: &str) -> Prices {
     let tables = [catalog::payments_table(c"prices"), catalog::payments_table(c"benefits")];
     cached(&slot::<OfPrices>().0, &tables, key, |(environment, price)| {
         let found: Prices = FIND_PRICE.read(&[text(price.as_str())]).into();
-        // One that it does not know there, or its product, becomes known without anybody being told.
+        // A price that is new, or whose product becomes known, does not invalidate the cache. So it is kept only with its product.
         let keep = found.iter().any(|known| known.environment == *environment && known.product.is_some());
         (found, keep)
     })
@@ -66,8 +66,8 @@ fn gives_for_nothing(environment: &str, price: &str, quantity: i64, in_trial: bo
     u64::try_from(quantity).is_ok_and(|quantity| gives(environment, price, None).is_for_nothing(quantity, in_trial))
 }
 
-/// Whether the environment takes money and every price that the catalog knows can be sold in this mode. A subscription's checkout may
-/// hold prices that are paid once beside one that recurs.
+/// Whether the environment is open, and every price that the catalog knows can be sold in this mode. A subscription's checkout may have
+/// one-time prices beside a recurring one.
 pub(super) fn can_be_sold(asked: &Checkout, prices: &[String]) -> Result<(), Error> {
     require_live_approval(asked.environment.as_deref())?;
     let environment = asked.environment.as_deref().unwrap_or_default();
@@ -93,8 +93,7 @@ pub(super) fn can_be_sold(asked: &Checkout, prices: &[String]) -> Result<(), Err
     }
 }
 
-/// Whether a caller asks for no more than he may have of what gives credits and costs him nothing: what is free, and what begins with a
-/// trial.
+/// Checks the quantities of prices that give credits and cost nothing, because they are free or begin with a trial.
 pub(super) fn is_within_free_quantity(asked: &Checkout, items: &[AskedItem], prices: &[String]) -> Result<(), Refusal> {
     let most = max_free_quantity();
     let mut quantities: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
@@ -153,7 +152,7 @@ fn tried(asked: &Checkout, prices: Vec<String>) -> Vec<String> {
     prices.into_iter().filter(gives).map(|price| price.defaults.price).collect()
 }
 
-/// Whether a subject has no subscription of these prices or products, but for one: the subscription that changes.
+/// Refuses if a subject has a subscription of these prices or products, other than `but`.
 pub(super) fn is_not_subscribed(
     environment: &str,
     (subject_type, subject_id): (&str, &str),
@@ -173,8 +172,8 @@ pub(super) fn is_not_subscribed(
     Err(Refusal::SecondSubscription { subject_type, subject_id, subscription, status })
 }
 
-/// Refuses to sell a subject what it subscribes to already. Sessions that are open do not count: who closed the page would have to wait
-/// a day to come back.
+/// Refuses to sell a subject what it subscribes to already. Open sessions do not count, because then a buyer who closed the page would have
+/// to wait a day.
 pub(super) fn is_first_subscription(asked: &Checkout, prices: &[String]) -> Result<(), Refusal> {
     let (Some(subject_type), Some(subject_id)) = (&asked.subject_type, &asked.subject_id) else { return Ok(()) };
     if asked.mode.as_deref() != Some("subscription") || allow_second_subscription() {
