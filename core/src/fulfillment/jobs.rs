@@ -4,9 +4,9 @@ use super::decision::{FulfillmentDecision, FulfillmentState};
 use super::money::Money;
 use super::prior::PriorFulfillment;
 
-/// What a job is called that tells of money that arrived.
+/// The kind of a job for a payment whose money arrived.
 pub const SUCCEEDED: &str = "payment_succeeded";
-/// What a job is called that tells of money gone back.
+/// The kind of a job for a payment whose money went back.
 pub const RETURNED: &str = "payment_returned";
 
 /// What becomes of the jobs of one payment in one table.
@@ -16,7 +16,7 @@ pub struct Jobs {
     pub delete: Vec<&'static str>,
     /// Those that are added.
     pub add: Vec<&'static str>,
-    /// What is recorded instead of a job, unless a worker has begun that.
+    /// The decision instead of a job, unless a worker has begun it.
     pub withheld: Option<FulfillmentDecision>,
 }
 

@@ -16,7 +16,7 @@ use crate::fulfillment::record::Record;
 use crate::stripe::object::invoice_line::InvoiceLines;
 use crate::subject::Subject;
 
-/// What a price promised when its line was first looked at.
+/// What a price promised when its line was first processed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct Promise {
     /// The invoice.
@@ -87,7 +87,7 @@ pub struct Paid<'a> {
     pub ended_at: Option<i64>,
     /// When its trial ends, in Unix seconds.
     pub trial_end: Option<i64>,
-    /// Whether something that is not paid once gives credits, and so perhaps a line that was not told.
+    /// Whether any recurring price gives credits, so that a line that is not known yet may give some.
     pub has_benefits: bool,
     /// Now.
     pub now: i64,
@@ -153,7 +153,7 @@ impl Part {
 /// No period has more parts: a year of hours.
 const MOST_PARTS: i64 = 24 * 366 + 1;
 
-/// What the invoices give by now. The promise of each line is there, but for those that nothing is known of yet.
+/// What the invoices give by now. A line without a promise has a price that is not known yet, and is left out.
 #[must_use]
 pub fn targets(paid: &Paid) -> Targets {
     let all: Vec<Vec<Charge>> = paid.invoices.iter().map(|invoice| charges(&invoice.lines.lines)).collect();
@@ -266,7 +266,7 @@ impl Given<'_> {
         }
     }
 
-    /// That the catalog does not know the price, and so not whether it is something.
+    /// The note that a line waits because its price is not in the catalog.
     fn undecided(&self, what: &str) -> Record {
         let price = &self.charge.price;
         let reason = format!("{price} is not in the catalog yet, and so it is not known whether it {what}");
@@ -289,7 +289,7 @@ impl Given<'_> {
         None
     }
 
-    /// Whether a part that is due then is due no longer: all of it was refunded, credited or over before.
+    /// Whether a part gives nothing, because all of it was refunded, credited or ended before it became due.
     fn is_over(&self, due: i64, part: &Part) -> bool {
         let is_credit =
             |credit: &&Credit| credit.paid_at <= due && micros(credit.start) <= due && micros(credit.end) >= part.end;
@@ -324,7 +324,7 @@ impl Given<'_> {
     }
 
     /// How many of the credits that a part gave are taken back because time of it was credited: the share of that time, floored.
-    /// What less than one credit's time is kept of is taken back whole, or who switches to and fro would gain one each time.
+    /// If what is kept is less than the time of one credit, all is taken back: else each switch of plans to and fro would gain one credit.
     fn credited(&self, part: &Part, given: i64) -> i64 {
         let mut times: BTreeMap<(i64, i64), i64> = BTreeMap::new();
         for credit in self.credited {
@@ -362,8 +362,8 @@ struct Draft {
     expires_at: Option<i64>,
 }
 
-/// What money that went back takes: the floor of the share of all that its invoice gave. Each grant bears what the sum grows by with
-/// it, parts in the order in which they are due: so parts that come later change nothing of those before.
+/// What is taken back because money went back: the floored share of all that the invoice gave. It is computed as a running sum over the
+/// grants, parts in the order in which they are due, so that later parts do not change earlier ones.
 fn take_back(paid: &Paid, drafts: &mut [Draft]) {
     let mut order: Vec<&mut Draft> = drafts.iter_mut().collect();
     order.sort_by(|one, other| (one.due, &one.name).cmp(&(other.due, &other.name)));
