@@ -139,9 +139,14 @@ struct Part {
 }
 
 impl Part {
+    /// How much of its time is between two times.
+    fn time_between(&self, from: i64, to: i64) -> i64 {
+        (to.min(self.end) - from.max(self.start)).max(0)
+    }
+
     /// The share of so many credits for a time of it, floored.
     fn share(&self, credits: i64, from: i64, to: i64) -> i64 {
-        let time = (to.min(self.end) - from.max(self.start)).max(0);
+        let time = self.time_between(from, to);
         if self.full <= 0 || time >= self.full {
             return credits;
         }
@@ -337,7 +342,7 @@ impl Given<'_> {
         let paid_for = self.covered.paid_part(self.credits, self.charge);
         // A credit in the place of an unpaid charge may end before the part does: what comes after it is kept, too.
         let kept = |(&(from, to), quantity): (&(i64, i64), &i64)| {
-            let time = part.end - part.start - (to.min(part.end) - from.max(part.start)).max(0);
+            let time = part.end - part.start - part.time_between(from, to);
             i128::from(paid_for.saturating_mul(*quantity)) * i128::from(time)
         };
         let kept: i128 = times.iter().map(kept).fold(0, i128::saturating_add);
