@@ -24,7 +24,8 @@ pub(crate) struct Recorded {
     pub(crate) local: LocalRow,
 }
 
-/// A session, those that it was recovered from and those that were recovered from these; and the rows that were recorded for them.
+/// A family: a session, those that it was recovered from, and those that were recovered from these, with the rows that were recorded for
+/// them.
 pub(crate) struct Family {
     pub(crate) relatives: Vec<RelatedSession>,
     pub(crate) rows: Vec<Recorded>,
