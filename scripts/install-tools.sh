@@ -58,6 +58,7 @@ nodejs() {
 
 mkdir -p "$root/target"
 if [ "$goal" = docs ]; then
+  debian chromium
   python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
   python_packages
   exit

@@ -1038,7 +1038,7 @@ as $$
     ('payments.checkout_defaults', 'checkout_defaults_price_idx', 'UNIQUE INDEX btree (COALESCE(stripe_price_id, ''''::text), environment)')
 $$;
 
-create function payments.doctor_indexes() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_indexes() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with wanted as materialized (
@@ -1062,7 +1062,8 @@ as $$
          case when f.is_there then format('do %L', format('begin %s%I; %s; end',
                 case when f.is_index or k.conname is null then 'drop index ' || quote_ident(n.nspname) || '.'
                      else format('alter table %s drop constraint ', k.conrelid::regclass) end, f.name, f.ddl))
-              else f.ddl end
+              else f.ddl end,
+         'superuser'
     from found f
     join pg_namespace n on n.oid = f.relnamespace
     left join pg_constraint k on k.conrelid = f.oid and k.conname = f.name
@@ -1084,7 +1085,7 @@ as $$
     ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', 'adfea77f6d91f37a4095c4c499fe67b6'),
     ('payments.review', 'security_invoker=true', 'make_review_views', 'd679b924c47d890c730ea59a1e77c3c7'),
     ('payments.subject_types', 'security_invoker=true', 'make_subject_types_view', '9a0df237743fe50bda8069c2888f2eab'),
-    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', '08e052adbf7ea8704d2bb6eed24a8468')
+    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', 'cc2e54dacb8c9d8c39b247db620decad')
 $$;
 
 create function payments.view_digest(relation oid) returns text
@@ -1095,14 +1096,15 @@ as $$
 $$;
 
 -- The fix gives the new view to whom the old one was given.
-create function payments.doctor_views() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_views() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          case when c.oid is null then format('The view %s is gone.', o.relation)
               else format('The view %s says something else than the extension''s. Views that read it must be dropped before the fix.', o.relation) end,
          format('do %L', format('begin %1$sperform payments.%2$I(); alter view %3$s owner to payments_owner; grant select on %3$s to %4$s; end',
-                                case when c.oid is not null then format('drop view %s; ', o.relation) else '' end, o.maker, o.relation, g.roles))
+                                case when c.oid is not null then format('drop view %s; ', o.relation) else '' end, o.maker, o.relation, g.roles)),
+         'superuser'
     from payments.own_views() o
     left join pg_class c on c.oid = to_regclass(o.relation)
    cross join lateral (
@@ -1117,7 +1119,7 @@ as $$
    where c.oid is null or payments.view_digest(c.oid) <> o.digest
   union all
   select false, format('The view %s has the option(s) %s instead of %s.', o.relation, coalesce(array_to_string(c.reloptions, ', '), 'none'), o.options),
-         format('alter view %s set (%s)', o.relation, o.options)
+         format('alter view %s set (%s)', o.relation, o.options), 'superuser'
     from payments.own_views() o
     join pg_class c on c.oid = to_regclass(o.relation) and c.relkind = 'v'
    where (o.options = any (c.reloptions)) is not true
@@ -1190,7 +1192,7 @@ as $$
 $$;
 
 -- All of a role's privileges of one class are revoked, and those that were recorded granted again.
-create function payments.doctor_grants() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_grants() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with recorded as materialized (
@@ -1223,19 +1225,19 @@ as $$
          -- REVOKE by anybody else is a warning, and revokes nothing. No dollar quotes: a role's name may hold them.
          format('do %L', format('begin if current_setting(''is_superuser'') = ''off'' then raise insufficient_privilege using message = '
                 '''only a superuser can take these privileges back''; end if; revoke all on %s from %s cascade;%s end',
-                v.place, v.grantee, ' ' || k.grants || ';'))
+                v.place, v.grantee, ' ' || k.grants || ';')), 'superuser'
     from revoked v
    cross join lateral (
      select string_agg(distinct format('perform payments.grant_role(%L, %L)', v.grantee, r.as_), '; ') as grants
        from recorded r where r.role = v.role) k
   union all
   select false, format('Role %s lacks %s privilege(s) that it should have as %s.', m.role::regrole, m.n, m.as_),
-         format('select payments.grant_role(%L, %L)', m.role::regrole, m.as_)
+         format('select payments.grant_role(%L, %L)', m.role::regrole, m.as_), null
     from missing m
 $$;
 
 -- Whoever can run SQL as a gateway or an admin says who he is. No end user may be one, and somebody who logs in must be.
-create function payments.doctor_trusted_roles() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_trusted_roles() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with recorded as materialized (
@@ -1243,14 +1245,16 @@ as $$
   )
   select distinct false, format('Role %I is for end users (%s), and %s %s.', u.rolname, u.as_,
                        case when t.oid = u.oid then 'was recorded as' else format('inherits from %I,', t.rolname) end, t.as_),
-         case when exists (select from pg_auth_members m where m.roleid = t.oid and m.member = u.oid) then format('revoke %I from %I', t.rolname, u.rolname)
-              else format('select payments.revoke_role(%L, %L)', t.oid::regrole, t.as_) end
+         case when m.is_member then format('revoke %I from %I', t.rolname, u.rolname)
+              else format('select payments.revoke_role(%L, %L)', t.oid::regrole, t.as_) end,
+         case when m.is_member then 'superuser' end
     from recorded u
     join recorded t on t.as_ in ('admin', 'gateway') and pg_has_role(u.oid, t.oid, 'USAGE')
+   cross join lateral (select exists (select from pg_auth_members m where m.roleid = t.oid and m.member = u.oid) as is_member) m
    where u.as_ in ('guest', 'member') and not (select r.rolsuper from pg_roles r where r.oid = u.oid)
   union all
   select false, 'End users have a role, and no role that logs in is a gateway or an admin: nobody''s claims count.',
-         'select payments.grant_role(''the_role_that_logs_in'', ''gateway'')'
+         'select payments.grant_role(''the_role_that_logs_in'', ''gateway'')', null
    where exists (select from recorded r where r.as_ = 'member')
      and not exists (select from pg_roles l join recorded t on t.as_ in ('admin', 'gateway') and pg_has_role(l.oid, t.oid, 'USAGE')
                       where l.rolcanlogin and not l.rolsuper)
@@ -1266,11 +1270,11 @@ set local search_path = pg_catalog, pg_temp;
 
 -- What the doctor asks about row security and policies; see doctor.sql.
 
-create function payments.doctor_row_security() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_row_security() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false, format('%s does not %s row security.', c.oid::regclass, case when c.relrowsecurity then 'force' else 'enable' end),
-         format('alter table %s enable row level security, force row level security', c.oid::regclass)
+         format('alter table %s enable row level security, force row level security', c.oid::regclass), 'superuser'
     from pg_class c
    where (c.oid in (select payments.own_relations()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r'
      and not (c.relrowsecurity and c.relforcerowsecurity)
@@ -1315,7 +1319,7 @@ as $$
    where p.polrelid in (select payments.own_relations())
 $$;
 
-create function payments.doctor_policies() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_policies() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with found as materialized (
@@ -1338,31 +1342,31 @@ as $$
              where g.as_ = 'admin' and g.revoked_at is null and p.as_ = 'admin') a
       left join found f on f.relation = a.relation and f.name = a.name
   )
-  select false, format('The policy %I on %s is gone.', w.name, w.relation), w.ddl
+  select false, format('The policy %I on %s is gone.', w.name, w.relation), w.ddl, 'superuser'
     from wanted w
    where not exists (select from found f where f.relation = w.relation and f.name = w.name)
   union all
   select false, format('The policy %I on %s was altered. It is: %s.', w.name, w.relation, f.ddl),
-         format('do %L', format('begin drop policy %I on %s; %s; end', w.name, w.relation, w.ddl))
+         format('do %L', format('begin drop policy %I on %s; %s; end', w.name, w.relation, w.ddl)), 'superuser'
     from wanted w
     join found f on f.relation = w.relation and f.name = w.name
    where f.ddl <> w.ddl
   union all
   select false, format('The policy that lets the admin %s in is gone from %s table(s).', a.role::regrole, count(*)),
-         format('select payments.grant_role(%L, ''admin'')', a.role::regrole)
+         format('select payments.grant_role(%L, ''admin'')', a.role::regrole), null
     from of_admin a
    where a.ddl is null
    group by a.role
   union all
   select false, format('The policy that lets the admin %s in was altered on %s table(s). One is: %s.', a.role::regrole, count(*), min(a.ddl)),
          format('do %L', format('begin %s; perform payments.grant_role(%L, ''admin''); end',
-                                string_agg(format('drop policy %I on %s', a.name, a.relation), '; ' order by a.relation::text), a.role::regrole))
+                                string_agg(format('drop policy %I on %s', a.name, a.relation), '; ' order by a.relation::text), a.role::regrole)), 'superuser'
     from of_admin a
    where a.ddl <> a.wanted
    group by a.role
   union all
   select false, format('The policy %I is on the table of webhook secrets, which nobody reads.', p.polname),
-         format('drop policy %I on %s', p.polname, p.polrelid::regclass)
+         format('drop policy %I on %s', p.polname, p.polrelid::regclass), 'superuser'
     from pg_policy p
     join pg_class c on c.oid = p.polrelid and c.relnamespace = 'payments_secret'::regnamespace
 $$;
@@ -1400,7 +1404,7 @@ as $$
    limit 1
 $$;
 
-create function payments.doctor_attachments() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_attachments() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with attached as materialized (
@@ -1417,14 +1421,15 @@ as $$
        and (c.attnum is null or format_type(c.base, -1) <> a.known -> c.name ->> 'type')
   )
   select false, format('The table %s, attached as %s, is gone.', a.relation, a.kind),
-         format('select payments.detach_by_name(%L, %L)', a.kind, a.relation)
+         format('select payments.detach_by_name(%L, %L)', a.kind, a.relation), null
     from attached a
    where a.oid is null
   union all
   select false,
          format('%s, attached as %s, lacks the column(s) %s. Where one was renamed, attach the table again with its new name.',
                 d.target, d.kind, string_agg(d.column_name, ', ' order by d.column_name)),
-         format('alter table %s %s', d.target, string_agg(format('add column %I %s', d.column_name, d.known_type), ', ' order by d.column_name))
+         format('alter table %s %s', d.target, string_agg(format('add column %I %s', d.column_name, d.known_type), ', ' order by d.column_name)),
+         'owner'
     from altered d
    where d.attnum is null
    group by d.target, d.kind
@@ -1435,20 +1440,23 @@ as $$
                 string_agg(format('%s is %s, not %s', d.column_name, d.full_type, d.known_type), ', ' order by d.column_name),
                 d.rolname),
          format('alter table %s %s', d.target, string_agg(format('alter column %1$I type %2$s using %1$I::text::%2$s', d.column_name, d.known_type), ', '
-                                                          order by d.column_name))
+                                                          order by d.column_name)),
+         'owner'
     from altered d
    where d.attnum is not null
    group by d.target, d.kind, d.rolname
   union all
   select false, format('%s, attached as %s, cannot be written to as it must be: %s', a.target, a.kind, e.error),
-         case when e.error like 'No unique index%' then format('create unique index on %s (%I)', a.target, a.columns ->> 'source')
-              else format('select payments.detach(%L, %L)', a.kind, a.target) end
+         case when w.lacks_index then format('create unique index on %s (%I)', a.target, a.columns ->> 'source')
+              else format('select payments.detach(%L, %L)', a.kind, a.target) end,
+         case when w.lacks_index then 'owner' end
     from attached a
    cross join lateral payments.attachment_errors(a.kind, a.target, a.columns) as e (error)
+   cross join lateral (select e.error like 'No unique index%' as lacks_index) w
    where a.oid is not null
   union all
   select false, format('%s, attached as %s, belongs to the superuser %s, so nothing is given there.', a.target, a.kind, a.rolname),
-         format('alter table %s owner to %s', a.target, coalesce(payments.likely_owner(), 'the_role_of_the_app'))
+         format('alter table %s owner to %s', a.target, coalesce(payments.likely_owner(), 'the_role_of_the_app')), 'superuser'
     from attached a
    where a.rolsuper and not a.superuser_owner
 $$;
@@ -1482,7 +1490,7 @@ as $$
    where p.signature is not null
 $$;
 
-create function payments.doctor_subject_types() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_subject_types() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with looked_up as materialized (
@@ -1494,13 +1502,13 @@ as $$
      where t.members is not null
   )
   select false, format('The membership table of %s is gone, so nobody may bill for one.', l.subject_type),
-         format('select payments.unprotect_subject_type(%L)', l.subject_type)
+         format('select payments.unprotect_subject_type(%L)', l.subject_type), null
     from looked_up l
    where l.oid is null
   union all
   select false, format('%s, the membership table of %s, has no column %s, so nobody may bill for one. Where it was renamed, register the table again.',
                        l.members, l.subject_type, string_agg(w.name, ', ')),
-         format('select payments.unprotect_subject_type(%L)', l.subject_type)
+         format('select payments.unprotect_subject_type(%L)', l.subject_type), null
     from looked_up l
    cross join lateral unnest(array[l.subject_column, l.user_column, l.role_column]) as w (name)
    where l.oid is not null and w.name is not null
@@ -1509,12 +1517,13 @@ as $$
   union all
   select false, format('%s, the membership table of %s, belongs to the superuser %s, who did not register it.', l.members, l.subject_type, l.rolname),
          format('alter table %s owner to %s', l.members,
-                case when l.owner_is_there then quote_ident(l.owner) else coalesce(payments.likely_owner(), 'the_role_of_the_app') end)
+                case when l.owner_is_there then quote_ident(l.owner) else coalesce(payments.likely_owner(), 'the_role_of_the_app') end),
+         'superuser'
     from looked_up l
    where l.rolsuper and not (l.said_by_superuser and l.rolname = l.owner)
   union all
   select false, format('%s, below the membership view of %s, asks with its reader''s rights (security_invoker).', v.relation::regclass, l.subject_type),
-         format('alter view %s reset (security_invoker)', v.relation::regclass)
+         format('alter view %s reset (security_invoker)', v.relation::regclass), 'owner'
     from looked_up l
    cross join lateral payments.views_read(l.oid) v
    where v.asks_as_invoker
@@ -1524,18 +1533,18 @@ as $$
               else format('The function %s, which decides on %s, belonged to %s when it was registered and belongs to %s now, so nobody may. '
                           'It may say something else: read it before it is registered again.',
                           p.signature, p.subject_type, p.registered_owner, p.owner) end,
-         format('select payments.unprotect_subject_type(%L)', p.subject_type)
+         format('select payments.unprotect_subject_type(%L)', p.subject_type), null
     from payments.registered_predicates() p
    where p.owner is null or p.owner <> p.registered_owner
 $$;
 
 -- A look-up asks for a user; a primary key (team, user) does not serve it. Of a column whose text is compared no index serves.
-create function payments.doctor_membership_indexes() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_membership_indexes() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          format('%s, the membership table of %s, has no index that begins with %s: each look-up reads the whole table.', t.members, t.subject_type, t.user_column),
-         format('create index%s on %s (%I)', case c.relkind when 'p' then '' else ' concurrently' end, t.members, t.user_column)
+         format('create index%s on %s (%I)', case c.relkind when 'p' then '' else ' concurrently' end, t.members, t.user_column), 'owner'
     from payments_registry.subject_types t
     join pg_class c on c.oid = t.members and c.relkind in ('r', 'p', 'm')
     join pg_attribute a on a.attrelid = c.oid and a.attname = t.user_column and a.attnum > 0 and not a.attisdropped
@@ -1556,49 +1565,52 @@ set local search_path = pg_catalog, pg_temp;
 -- What the doctor asks about the database: tables, triggers, roles, settings; see doctor.sql. Indexes and views: doctor_shape.sql.
 -- Row security: doctor_policies.sql. Privileges: doctor_grants.sql.
 
-create function payments.doctor_version() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_version() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false, format('The library is of version %s, the SQL of version %s.', v.library, v.sql),
-         case when string_to_array(split_part(v.sql, '-', 1), '.')::integer[] < string_to_array(split_part(v.library, '-', 1), '.')::integer[]
-              then format('alter extension payments update to %L', v.library)
-              else 'make install' end
+         case when o.is_older then format('alter extension payments update to %L', v.library) else 'make install' end,
+         case when o.is_older then 'superuser' end
     from (select x.extversion as sql, payments.library_version() as library from pg_extension x where x.extname = 'payments') v
+   cross join lateral (
+     select string_to_array(split_part(v.sql, '-', 1), '.')::integer[]
+            < string_to_array(split_part(v.library, '-', 1), '.')::integer[] as is_older) o
    where v.sql <> v.library
 $$;
 
-create function payments.doctor_encoding() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_encoding() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false, format('The database is encoded in %s. Dump it, make one in UTF8, and restore there.', getdatabaseencoding()),
-         format('create database %I encoding ''UTF8'' template template0', current_database() || '_utf8')
+         format('create database %I encoding ''UTF8'' template template0', current_database() || '_utf8'), 'superuser'
    where getdatabaseencoding() <> 'UTF8'
 $$;
 
-create function payments.doctor_tables() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_tables() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          format('Missing: %s. The fix makes them anew, empty, and forgets the webhook secrets: set them again.', string_agg(distinct p.relation, ', ')),
-         'do ''begin drop extension payments; create extension payments; end'''
+         'do ''begin drop extension payments; create extension payments; end''', 'superuser'
     from payments.granted_privileges() p
    where to_regclass(p.relation) is null and p.relation not in (select v.relation from payments.own_views() v)
   having count(*) > 0
   union all
   select false, format('%s belongs to %s, who can drop it or switch its row security off.', c.oid::regclass, pg_get_userbyid(c.relowner)),
-         format('alter table %s owner to payments_owner', c.oid::regclass)
+         format('alter table %s owner to payments_owner', c.oid::regclass), 'superuser'
     from pg_class c
    where c.oid in (select payments.own_relations()) and pg_get_userbyid(c.relowner) <> 'payments_owner'
   union all
-  select false, format('Schema %I belongs to %s, who can drop it.', n.nspname, r.rolname), format('alter schema %I owner to payments_owner', n.nspname)
+  select false, format('Schema %I belongs to %s, who can drop it.', n.nspname, r.rolname),
+         format('alter schema %I owner to payments_owner', n.nspname), 'superuser'
     from pg_namespace n join pg_roles r on r.oid = n.nspowner
    where n.nspname in ('payments', 'payments_registry') and r.rolname <> 'payments_owner' and not r.rolsuper
   union all
-  select false, format('%s is unlogged: a crash empties it.', c.oid::regclass), format('alter table %s set logged', c.oid::regclass)
+  select false, format('%s is unlogged: a crash empties it.', c.oid::regclass), format('alter table %s set logged', c.oid::regclass), 'superuser'
     from pg_class c
    where (c.oid in (select payments.own_relations()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
   union all
-  select false, format('The index %s is not valid.', i.indexrelid::regclass), format('reindex index %s', i.indexrelid::regclass)
+  select false, format('The index %s is not valid.', i.indexrelid::regclass), format('reindex index %s', i.indexrelid::regclass), 'superuser'
     from pg_index i
    where i.indrelid in (select payments.own_relations()) and not i.indisvalid
 $$;
@@ -1671,7 +1683,7 @@ as $$
    cross join lateral payments.projection_triggers(a.kind) p
 $$;
 
-create function payments.doctor_triggers() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_triggers() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
@@ -1683,7 +1695,8 @@ as $$
               else format('do %L', format('begin %s; alter trigger %2$I on %3$s depends on extension payments; '
                           'alter table %3$s enable%4$s trigger %2$I; end',
                           regexp_replace(o.definition, '^create trigger', 'create or replace trigger', 'i'), o.name, o.relation,
-                          case when o.always then ' always' else '' end)) end
+                          case when o.always then ' always' else '' end)) end,
+         'superuser'
     from payments.own_triggers() o
     join pg_class c on c.oid = to_regclass(o.relation)
     left join pg_trigger t on t.tgrelid = c.oid and t.tgname = o.name
@@ -1692,38 +1705,38 @@ as $$
    order by o.relation, o.name
 $$;
 
-create function payments.doctor_event_triggers() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_event_triggers() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          format('The event trigger %I is disabled: %s.', e.evtname,
                 case e.evtname when 'payments_grants' then 'TRUNCATE, TRIGGER and REFERENCES stay with whoever is granted them'
                                else 'code of an app can take our roles out of every policy' end),
-         format('alter event trigger %I enable', e.evtname)
+         format('alter event trigger %I enable', e.evtname), 'superuser'
     from pg_event_trigger e
    where e.evtname in ('payments_grants', 'payments_own_ddl') and e.evtenabled not in ('O', 'A')
    order by e.evtname
 $$;
 
-create function payments.doctor_own_roles() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_own_roles() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with ours as (
     select r.* from pg_roles r where r.rolname in ('payments_owner', 'payments_definer', 'payments_registrar')
   )
   select false, format('Role %I can log in, inherits, or has an attribute such as SUPERUSER.', o.rolname),
-         format('alter role %I nologin nosuperuser noinherit nocreatedb nocreaterole noreplication nobypassrls', o.rolname)
+         format('alter role %I nologin nosuperuser noinherit nocreatedb nocreaterole noreplication nobypassrls', o.rolname), 'superuser'
     from ours o
    where o.rolcanlogin or o.rolsuper or o.rolinherit or o.rolcreaterole or o.rolcreatedb or o.rolreplication or o.rolbypassrls
   union all
   select false, format('%I is a member of %I.', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)),
-         format('revoke %I from %I', pg_get_userbyid(m.roleid), pg_get_userbyid(m.member))
+         format('revoke %I from %I', pg_get_userbyid(m.roleid), pg_get_userbyid(m.member)), 'superuser'
     from pg_auth_members m
    where exists (select from ours o where o.oid in (m.roleid, m.member))
 $$;
 
 -- A superuser's publication takes every table along, and no row security or privilege keeps it from that.
-create function payments.doctor_publications() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_publications() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
@@ -1736,17 +1749,17 @@ as $$
                   where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'payments_secret')),
                 array_to_string(array(select w from unnest(array['insert', 'update', 'delete', 'truncate'],
                                                            array[p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate]) as a (w, said) where a.said), ', '),
-                p.pubviaroot::text))
+                p.pubviaroot::text)), 'superuser'
     from pg_publication p
    where p.puballtables
   union all
   select false, format('The publication %I sends the webhook secrets to its subscribers.', p.pubname),
-         format('alter publication %I drop table payments_secret.webhook_secrets', p.pubname)
+         format('alter publication %I drop table payments_secret.webhook_secrets', p.pubname), 'superuser'
     from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
    where r.prrelid in (select c.oid from pg_class c where c.relnamespace = 'payments_secret'::regnamespace)
   union all
   select false, format('The publication %I sends the webhook secrets to its subscribers.', p.pubname),
-         format('alter publication %I drop tables in schema payments_secret', p.pubname)
+         format('alter publication %I drop tables in schema payments_secret', p.pubname), 'superuser'
     from pg_publication_namespace s join pg_publication p on p.oid = s.pnpubid
    where s.pnnspid = 'payments_secret'::regnamespace
 $$;
@@ -1779,21 +1792,24 @@ as $$
 $$;
 
 -- A fix counts from the next session on, where it is no SET.
-create function payments.doctor_settings() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_settings() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          format('%s is %s (from %s): %s. %s', s.name, s.setting, s.source, w.harm,
                 case when s.context = 'postmaster' then 'The fix needs a restart.' when s.context = 'sighup' then 'The fix needs pg_reload_conf().'
-                     when s.source in ('session', 'client', 'interactive') then 'The fix is for this session.'
+                     when o.of_session then 'The fix is for this session.'
                      else 'The fix counts from the next session on.' end),
          case when s.context in ('postmaster', 'sighup') then format('alter system set %s = %L', s.name, w.good)
-              when s.source in ('session', 'client', 'interactive') then format('set %s = %L', s.name, w.good)
+              when o.of_session then format('set %s = %L', s.name, w.good)
               when s.source in ('user', 'database user')
                 then format('alter role %I in database %I set %s = %L', session_user, current_database(), s.name, w.good)
-              else format('alter database %I set %s = %L', current_database(), s.name, w.good) end
+              else format('alter database %I set %s = %L', current_database(), s.name, w.good) end,
+         case when not o.of_session then 'superuser' end
     from payments.watched_settings() w
     join pg_settings s on s.name = w.name and s.setting ~ w.bad
+   cross join lateral (
+     select s.source in ('session', 'client', 'interactive') and s.context not in ('postmaster', 'sighup') as of_session) o
    where not (w.name = 'default_transaction_read_only' and pg_is_in_recovery())
 $$;
 
@@ -2093,14 +2109,18 @@ set local search_path = pg_catalog, pg_temp;
 create type payments.job as (id text, kind text, source text, payload jsonb, attempts integer);
 
 /* Takes up to n jobs that are due, for this worker alone; each must be finished or failed within 5 minutes, or it comes
-   again. Workers LISTEN payments_jobs and claim when told. Raises 55000 where no table of jobs is attached. */
+   again. Workers LISTEN payments_jobs and claim when told. Raises 22023 (n is from 1 to 1000), 55000 where no table of jobs is
+   attached. */
 create function payments.claim_jobs(n integer default 1) returns setof payments.job
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.claim_jobs_body(n integer) returns setof payments.job
   language sql set search_path = pg_catalog, pg_temp
-as $$ select * from jsonb_populate_recordset(null::payments.job, payments.take_jobs($1)) $$;
+as $$
+  select payments.check_count($1);
+  select * from jsonb_populate_recordset(null::payments.job, payments.take_jobs($1))
+$$;
 
 /* The same for a table whose key is a uuid. */
 create function payments.finish_job(id uuid) returns boolean
@@ -2809,7 +2829,8 @@ begin
                  when s.id is null then 'give by hand what it is for, or refund it at Stripe; payments.create_checkout_session() makes checkouts that give'
                  when not exists (select from payments.attachments) then 'call payments.create_app_tables() or payments.attach(), then '
                  when s.order_id is null and exists (select from payments.attachments a where a.kind = 'orders')
-                   then format('write the order''s id into metadata.order_id of the checkout session %s, then call ', s.id)
+                   then format('write the order''s id into metadata.order_id of the checkout session %s, or, where no order was made, '
+                               'say what the price gives (payments.set_credit_benefit(), payments.set_entitlement_benefit()), then call ', s.id)
                  else 'say what the price gives (payments.set_credit_benefit(), payments.set_entitlement_benefit()), then call '
                end
                || case when s.id is not null then format('payments.retry_fulfillments(reference => %L)', coalesce(s.stripe_checkout_session_id, s.id::text))
@@ -2909,7 +2930,7 @@ begin
                  when i.id is not null
                    then format('it is probably what paid the invoice %s: the customer, the amount and the day are the same, and no invoice_payment.paid was received', i.id)
                  when m.order_id is not null
-                   -- What would steer a terminal is seen as �; payments.visible() is a function of ours.
+                   -- As payments.visible() does it, which a view may not call.
                    then format('neither a checkout session nor an invoice speaks of it, though its metadata names the order %s',
                                regexp_replace(m.order_id, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g'))
                  else 'neither a checkout session nor an invoice speaks of it, and its metadata names no order'
@@ -2970,6 +2991,26 @@ as $$
     when exists (select from payments.prices p where p.environment = $1 and p.stripe_price_id = $2) then false
     when exists (select from payments.products p where p.environment = $1 and p.stripe_product_id = $2) then true
   end
+$$;
+
+-- What one of a price costs, in the currency's smallest unit, whether it gives credits, and whether a trial of it gives them too (Gives of
+-- core/src/session/free.rs). A price's own benefit takes precedence over its product's; product is its product where the catalog does not
+-- know it.
+create function payments.price_gives(environment text, price text, product text default null) returns json
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select json_build_object('unit', p.unit, 'credits', b.trials is not null, 'in_trials', coalesce(b.trials, false))
+    from (select 1) one
+    left join lateral (
+      select o.stripe_product_id, coalesce(o.unit_amount_decimal, o.unit_amount::text) as unit
+        from payments.prices o where o.stripe_price_id = $2 and o.environment = $1) p on true
+    left join lateral (
+      select g.trials
+        from payments.benefits g
+       where g.environment = $1 and g.key is null
+         and coalesce(g.stripe_price_id, g.stripe_product_id) = any (array[$2, coalesce(p.stripe_product_id, $3)])
+       order by g.stripe_price_id is null
+       limit 1) b on true
 $$;
 
 -- One benefit, set or changed; what was bought before keeps what it was promised.
@@ -3540,7 +3581,7 @@ begin
   select c.oid, c.relkind, c.relowner, n.nspname, c.relname, r.rolsuper, r.rolname into relation
     from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
    where c.oid = target;
-  if relation.relkind not in ('r', 'p', 'v') or relation.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema') then
+  if relation.relkind not in ('r', 'p', 'v') or not payments.is_schema_of_app(relation.nspname) then
     raise exception '% is not a table of the app', target
       using errcode = 'wrong_object_type', detail = format('It is a relation of kind %s in schema %s.', relation.relkind, relation.nspname),
             hint = 'Attach an ordinary table, partitioned table or view of your own.';
@@ -3797,6 +3838,13 @@ begin
 end
 $$;
 
+-- Whether what is in a schema can be an app's own.
+create function payments.is_schema_of_app(name text) returns boolean
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select name <> all ('{payments,payments_registry,payments_secret,pg_catalog,pg_toast,information_schema}')
+$$;
+
 -- The views that a relation reads through, itself included if it is one, and whether each asks with its reader's rights.
 create function payments.views_read(relation oid) returns table (relation oid, asks_as_invoker boolean)
   language sql stable set search_path = pg_catalog, pg_temp
@@ -3874,7 +3922,7 @@ begin
     raise exception '% is not a table or view', members
       using errcode = '42809', detail = format('Its kind is %s.', target.relkind), hint = 'Pass a table or a view.';
   end if;
-  if target.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema', 'pg_toast') then
+  if not payments.is_schema_of_app(target.nspname) then
     raise exception '% is not a membership table of the app', members
       using errcode = '42501', detail = format('It is in schema %s.', target.nspname), hint = 'Pass a table of the app''s own.';
   end if;
@@ -3953,8 +4001,7 @@ begin
       using errcode = '22023', detail = format('Function: %s.', coalesce(predicate::text, 'null')),
             hint = 'Cast the ids inside the function, and return false where they are none.';
   end if;
-  if target.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema')
-     or not pg_has_role(caller, target.proowner, 'USAGE') then
+  if not payments.is_schema_of_app(target.nspname) or not pg_has_role(caller, target.proowner, 'USAGE') then
     raise exception 'role % may not make % a predicate', caller, predicate
       using errcode = '42501', detail = format('It belongs to %s, as whom it would run.', pg_get_userbyid(target.proowner)),
             hint = 'Have the function''s owner, if he is an admin, or a superuser call this.';
@@ -4732,8 +4779,9 @@ set local search_path = payments, pg_temp;
 set local search_path = pg_catalog, pg_temp;
 
 -- The doctor: everything that a careful admin would look at. Each check is a small function that returns what it found, each with the
--- one statement or command that mends it; one that finds nothing is content. This file has their list and what runs them;
--- the other doctor_*.sql have the checks.
+-- one statement or command that mends it; one that finds nothing is content. Where an admin of the app cannot run that, the check says
+-- who can (mender): a superuser, or the owner of the table. This file has their list and what runs them; the other doctor_*.sql have the
+-- checks.
 
 create type payments.finding as (check_name text, ok boolean, detail text, fix text);
 
@@ -4793,10 +4841,9 @@ begin
     begin
       found_something := false;
       for finding in
-        execute format('select %L, f.ok, f.detail, f.fix from payments.%I() f', wanted.check_name, wanted.function)
+        execute format('select %L, f.ok, payments.visible(f.detail) || payments.who_mends(to_jsonb(f) ->> ''mender''), payments.visible(f.fix) '
+                       'from payments.%I() f', wanted.check_name, wanted.function)
       loop
-        finding := (finding.check_name, finding.ok,
-                    payments.visible(finding.detail) || payments.who_mends(wanted.check_name, finding.fix), payments.visible(finding.fix));
         found_something := true;
         return next finding;
       end loop;
@@ -4814,16 +4861,12 @@ begin
 end
 $$;
 
--- Who can run a fix, where no admin of the app can.
-create function payments.who_mends(check_name text, fix text) returns text
+create function payments.who_mends(mender text) returns text
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
-  select case
-           when fix is null or fix ~ '^(payments-bridge |make |select |update payments\.|set )' then ''
-           when check_name = any ('{attached tables,subject types,membership indexes}') and fix !~ ' owner to '
-             then ' The owner of the table can run the fix.'
-           else ' Only a superuser can run the fix.'
-         end
+  select case mender when 'superuser' then ' Only a superuser can run the fix.'
+                     when 'owner' then ' The owner of the table can run the fix.'
+                     else '' end
 $$;
 
 -- Where the newest 64 MiB of a table begin: new rows are mostly put at its end. To be compared with ctid.
@@ -4862,7 +4905,7 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
--- A text for a person's terminal: what would steer it, or turn its words around, is seen as � instead. core/src/visible.rs is the same.
+-- The text with � for each character that would control the terminal on which it is shown. core/src/visible.rs has the same list.
 create function payments.visible(text text) returns text
   language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace($1, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g') $$;
@@ -5828,8 +5871,8 @@ $$;
 
 -- Whether a session's subject never had a trial and is not about to have one. Another session counts while its page can be paid: a day after
 -- its request was made (Stripe keeps a session open that long, and forgets an idempotency key then), a month where Stripe may recover it;
--- and for good once it is completed. One that failed counts as long: Stripe may have made it, though its answer never came. What is said in
--- a transaction that can't write is remembered nowhere, and nobody would count its trial.
+-- and for good once it is completed. One that failed counts as long: Stripe may have made it, though its answer never came. A read-only
+-- transaction gives no trial, because the request is not saved there, so that no other session would count the trial.
 create function payments.may_have_trial(session payments.checkout_session) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -6335,23 +6378,6 @@ begin
   end if;
   return payments.insert_subscription_request($1, $2, $3, $4, $5, $6);
 end
-$$;
-
--- Whether so many of a price cost nothing, by the catalog or in a trial, and give credits (Gives of core/src/session/free.rs).
-create function payments.gives_for_nothing(environment text, price text, quantity bigint, in_trial boolean) returns boolean
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce((
-    select (in_trial and b.trials)
-           or (p.unit ~ '^[0-9]+(\.[0-9]+)?$' and p.unit::numeric * quantity < 0.5)
-      from (select 1) one
-      left join lateral (
-        select o.stripe_product_id, coalesce(o.unit_amount_decimal, o.unit_amount::text) as unit
-          from payments.prices o where o.stripe_price_id = $2 and o.environment = $1) p on true
-      join lateral (
-        select g.trials from payments.benefits g
-         where g.environment = $1 and g.key is null and coalesce(g.stripe_price_id, g.stripe_product_id) = any (array[$2, p.stripe_product_id])
-         order by g.stripe_price_id is null limit 1) b on true), false)
 $$;
 
 -- How long a trial checkouts with a price have; null where there is none.
@@ -6987,8 +7013,8 @@ as $$
     left join payments.request_leases l on l.session_id = $2
 $$;
 
--- Claims one row that waits, which is locked. Null where another worker claimed it meanwhile, and where it can't be sent: the row or its
--- lease says why. What is wrong with one row holds up no other.
+-- Claims one waiting row, which must be locked. Null if another worker claimed it meanwhile, or if it cannot be sent; then the row or its
+-- lease says why. An error of one row does not stop the others.
 create function payments.claim_request(kind text, session_id uuid, environment text, lease interval) returns payments.session_request
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -7000,7 +7026,7 @@ declare
   wrong text;
 begin
   if late is null then
-    -- The snapshot that found the row may be older than another worker's lease: the row of that lease decides.
+    -- The snapshot that found the row may be older than another worker's lease, so the row of the lease decides.
     insert into payments.request_leases as l (session_id, environment, attempt, due_at)
     values (session_id, environment, 1, clock_timestamp() + lease)
     on conflict on constraint request_leases_pkey do update
@@ -7012,7 +7038,7 @@ begin
       return null;
     end if;
   end if;
-  -- The second turn is for what the first found to be final: there is no customer to open a portal for.
+  -- The second turn records an error that the first found to be final: a portal without a customer, say.
   for turn in 1 .. 2 loop
     begin
       if late is not null then
@@ -7025,7 +7051,7 @@ begin
       return claimed;
     exception
       when others then
-        -- A cancel is not caught; what says nothing of this row goes on to the caller.
+        -- A cancel is not caught. An error that is not about this row is raised to the caller.
         if sqlstate ~ '^(40|53|57|58|XX)' then
           raise;
         end if;
@@ -7041,7 +7067,8 @@ begin
 end
 $$;
 
-create function payments.check_lease(n integer, lease interval) returns void
+-- How many of something a worker claims at once.
+create function payments.check_count(n integer) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -7049,6 +7076,14 @@ begin
     raise exception 'n must be from 1 to 1000'
       using errcode = '22023', detail = format('It is %s.', coalesce(n::text, 'null')), hint = 'Pass how many this worker can work on at once.';
   end if;
+end
+$$;
+
+create function payments.check_lease(n integer, lease interval) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_count(n);
   if lease is null or not (lease between interval '1 second' and payments.key_lifetime()) then
     raise exception 'lease must be from 1 second to 23 hours'
       using errcode = '22023', detail = format('It is %s.', coalesce(lease::text, 'null')),
@@ -7994,6 +8029,19 @@ AS 'MODULE_PATHNAME', 'check_portal_session_wrapper';
 -- src/session/portal.rs
 -- payments::session::portal::guard_portal_session
 create function payments.guard_portal_session() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'guard_portal_session_wrapper';
+
+-- src/session/prices.rs
+-- payments::session::prices::gives_for_nothing
+CREATE  FUNCTION "gives_for_nothing"(
+	"environment" TEXT, /* & str */
+	"price" TEXT, /* & str */
+	"quantity" bigint, /* i64 */
+	"in_trial" bool /* bool */
+) RETURNS bool /* bool */
+STRICT STABLE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'gives_for_nothing_wrapper';
 
 -- src/session/redaction.rs
 -- payments::session::redaction::hide_secrets_from_log

@@ -20,8 +20,8 @@ use crate::trust;
 #[derive(Default)]
 struct Caller(Cell<Option<pg_sys::Oid>>);
 
-/// The role whose word a call is. A body asks once, before anything else: code of the app's that runs later is told its own role. Only
-/// the bodies of `run_…named_…` ask, and only they are told.
+/// The role that called. A body asks for it once, before anything else, because code of the app that runs later gets its own role. Only the
+/// bodies of `run_…named_…` may ask.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 pub(crate) fn outer_role() -> Option<String> {

@@ -1,8 +1,10 @@
 //! `doctor`: the findings of `payments.doctor()`, and checks of the account and webhook endpoint at Stripe.
 
+use std::borrow::Cow;
+
 use payments_core::visible::visible;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::database::calls::{Finding, Recorded};
 use crate::database::pool::Pool;
@@ -25,42 +27,37 @@ pub async fn run(database: &Pool, stripes: &[Stripe], as_json: bool) -> anyhow::
     for stripe in stripes {
         findings.extend(check_stripe(database, stripe).await?);
     }
-    findings.iter_mut().for_each(show);
     let all_ok = findings.iter().all(|finding| finding.ok);
-    if as_json {
-        let shown: Vec<_> = findings
-            .iter()
-            .map(|finding| json!({ "check_name": finding.check_name, "ok": finding.ok, "detail": finding.detail, "fix": finding.fix }))
-            .collect();
-        println!("{}", json!({ "ok": all_ok, "findings": shown }));
-    } else {
-        for finding in &findings {
-            print(finding);
-        }
-        let failures = findings.iter().filter(|finding| !finding.ok).count();
-        println!("{} checks, {failures} failed", findings.len());
-    }
+    println!("{}", if as_json { as_object(&findings).to_string() } else { as_lines(&findings).join("\n") });
     Ok(all_ok)
 }
 
-/// A name or an answer in it may have been written for the terminal that it is shown on.
-fn show(finding: &mut Finding) {
-    for text in [&mut finding.detail, &mut finding.fix] {
-        *text = text.as_deref().map(|text| visible(text).into_owned());
-    }
+/// A name or an answer in a finding may have been written to steer the terminal that it is shown on.
+fn shown(text: Option<&String>) -> Option<Cow<'_, str>> {
+    text.map(|text| visible(text))
 }
 
-fn print(finding: &Finding) {
-    let detail = finding.detail.as_deref().unwrap_or_default();
-    println!(
-        "{} {}{}{detail}",
-        if finding.ok { "ok    " } else { "FAILED" },
-        finding.check_name,
-        if detail.is_empty() { "" } else { ": " }
-    );
-    if let (false, Some(fix)) = (finding.ok, &finding.fix) {
-        println!("       → {fix}");
+fn as_object(findings: &[Finding]) -> Value {
+    let found = findings.iter().map(|finding| {
+        let (detail, fix) = (shown(finding.detail.as_ref()), shown(finding.fix.as_ref()));
+        json!({ "check_name": finding.check_name, "ok": finding.ok, "detail": detail, "fix": fix })
+    });
+    json!({ "ok": findings.iter().all(|finding| finding.ok), "findings": found.collect::<Vec<_>>() })
+}
+
+fn as_lines(findings: &[Finding]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for finding in findings {
+        let state = if finding.ok { "ok    " } else { "FAILED" };
+        let detail = shown(finding.detail.as_ref()).filter(|detail| !detail.is_empty());
+        let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+        lines.push(format!("{state} {}{detail}", finding.check_name));
+        let fix = shown(finding.fix.as_ref()).filter(|_| !finding.ok);
+        lines.extend(fix.map(|fix| format!("       → {fix}")));
     }
+    let failures = findings.iter().filter(|finding| !finding.ok).count();
+    lines.push(format!("{} checks, {failures} failed", findings.len()));
+    lines
 }
 
 fn passed(name: &str, detail: impl Into<String>) -> Finding {
@@ -193,4 +190,30 @@ async fn undelivered(database: &Pool, stripe: &Stripe, name: &str) -> anyhow::Re
             "run payments-bridge serve, which reads them within minutes; payments.webhook_events has those that failed",
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_lines_and_a_fix_stands_below_what_failed() {
+        let good = Finding { fix: Some("not needed".into()), ..passed("good", "it is well") };
+        let findings = [good, passed("silent", ""), failed("bad", "it is not", "mend it")];
+        let lines = ["ok     good: it is well", "ok     silent", "FAILED bad: it is not", "       → mend it"];
+        assert_eq!(as_lines(&findings)[..4], lines);
+        assert_eq!(as_lines(&findings)[4], "3 checks, 1 failed");
+        assert_eq!(as_object(&findings)["ok"], false);
+        assert_eq!(as_object(&findings[..2])["ok"], true);
+    }
+
+    #[test]
+    fn a_finding_steers_no_terminal() {
+        let of_a_buyer = [failed("review", "no order \u{1b}[2J7\nok     all", "select '\u{202e}x'")];
+        let shown = ["FAILED review: no order \u{fffd}[2J7\u{fffd}ok     all", "       → select '\u{fffd}x'"];
+        assert_eq!(as_lines(&of_a_buyer)[..2], shown);
+        let object = as_object(&of_a_buyer);
+        assert_eq!(object["findings"][0]["detail"], "no order \u{fffd}[2J7\u{fffd}ok     all");
+        assert_eq!(object["findings"][0]["fix"], "select '\u{fffd}x'");
+    }
 }

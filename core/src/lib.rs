@@ -12,7 +12,7 @@
 //! - [`session`]: what a request to pay, or to open the portal, may hold.
 //! - [`redact`]: what looks like one of Stripe's secrets, and texts without it.
 //! - [`search_path`]: where names are looked up while the extension acts as another role.
-//! - [`visible`]: texts for a person's terminal, in which nothing steers it.
+//! - [`visible`]: makes the characters visible that would control a terminal.
 
 pub mod figures;
 pub mod fulfillment;

@@ -1,12 +1,12 @@
-//! Texts for a person's terminal, in which nothing steers it.
+//! Makes the characters of a text visible that would control the terminal on which it is shown.
 //!
-//! What a buyer may write (the metadata of a session, his name) ends in texts that an admin reads: reasons, stories, findings. A control
-//! character there could move the cursor, hide a line or retitle the window, and a bidirectional one turn words around.
+//! A buyer writes parts of the texts that an admin reads (reasons, stories, findings): the metadata of a session, a name. A control
+//! character in them could move the cursor, hide a line or change the window's title, and a bidirectional one could reorder words.
 
 use std::borrow::Cow;
 
-/// Whether a character is none to be seen, and steers a terminal or the order of a text: the control characters, the separators of lines
-/// and paragraphs, and what embeds, overrides and isolates directions. `payments.visible()` knows the same.
+/// Whether a character controls the terminal or the order of the text: control characters, separators of lines and paragraphs, and
+/// those that embed, override or isolate a direction. The SQL function `payments.visible()` has the same list.
 #[must_use]
 pub const fn steers(c: char) -> bool {
     matches!(c, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

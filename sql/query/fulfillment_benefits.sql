@@ -27,8 +27,8 @@ select pg_catalog.json_build_object(
   left join payments.benefits g
     on (g.environment operator(pg_catalog.=) $1) is true
         and coalesce(g.stripe_price_id, g.stripe_product_id) operator(pg_catalog.=) any (array[$2::pg_catalog.text, l.product])
- -- what ends after the last timestamp, or is more than Stripe sells at once, is for a person; credits of several units last no
- -- longer than one's
+ -- a duration that no timestamp can hold, and more than Stripe sells at once, need a person; the credits of several units do not last
+ -- longer than those of one
  cross join lateral (select case when g.key is null then 1 else $3::bigint end as times) n
  cross join lateral (
    select n.times, n.times operator(pg_catalog.<=) 1000000

@@ -1,4 +1,4 @@
--- write_credits: lines of the ledger in their order, but for those whose source is there already; their balances.
+-- write_credits: inserts lines into the ledger in their order, except those whose source is there already. Returns their balances.
 -- $1 subject types, $2 subject ids, $3 what they and the lines before them change of the subject's balance bigint[], $4
 -- deltas bigint[], $5 reasons, $6 sources, $7 notes text[], $8 when they lapse timestamptz[]
 insert into {target} (
@@ -20,7 +20,7 @@ returning {balance_after}::pg_catalog.text;
 -- read_balance: a subject's credits. $1 subject type, $2 subject id text
 select ({balance})::pg_catalog.text from (select $1::{subject_type:type} as subject_type, $2::{subject_id:type} as subject_id) as s;
 
--- sum_credits: what the lines of a source, and of the steps after it, come to. $1 source text
+-- sum_credits: the sum of the lines of a source, and of the lines that change it later. $1 source text
 select coalesce(pg_catalog.sum(l.{delta}), 0)::pg_catalog.text
   from {target} l
  where l.{source} operator(pg_catalog.=) $1::pg_catalog.text

@@ -1,4 +1,4 @@
--- find_due: whether a subject has credits that lapsed without that anybody looked, and the subscriptions of which a part is due.
+-- find_due: whether a subject has credits that lapsed and are not written yet, and its subscriptions that have a part that is due.
 -- $1 target table, $2 subject type, $3 subject id text
 select pg_catalog.json_build_object(
   'lapsed', exists (select from payments.credit_lots l

@@ -1,8 +1,8 @@
--- update_entitlement: what one source gives now.
+-- update_entitlement: updates the row of a source and key.
 -- $1 source, $2 key, $3 user_id text, $4 active boolean, $5 starts_at, $6 expires_at timestamptz,
 -- $7 subject_type, $8 subject_id text
--- The key is compared as no index can: on a table that was empty when this was planned, an index on keys would look as
--- good.
+-- The key is compared in a form that no index can serve: planned on an empty table, an index on keys would look as good as one on
+-- sources.
 update {target}
    set {active} = $4::boolean
      , {user_id} = $3::{user_id:type}
@@ -13,19 +13,19 @@ update {target}
      , {updated_at} = pg_catalog.now()
  where {source} operator(pg_catalog.=) $1::pg_catalog.text and pg_catalog.concat({key}) operator(pg_catalog.=) $2::pg_catalog.text;
 
--- delete_entitlement: the source no longer has anything to do with the key. $1 source, $2 key text
--- The key is compared as no index can: on a table that was empty when this was planned, an index on keys would look as
--- good.
+-- delete_entitlement: deletes the row of a source and key. $1 source, $2 key text
+-- The key is compared in a form that no index can serve: planned on an empty table, an index on keys would look as good as one on
+-- sources.
 delete from {target} where {source} operator(pg_catalog.=) $1::pg_catalog.text and pg_catalog.concat({key}) operator(pg_catalog.=) $2::pg_catalog.text;
 
 -- find_entitlement: whether a source has a row for a key. $1 source, $2 key text
 select 'true'::pg_catalog.text from {target} where {source} operator(pg_catalog.=) $1::pg_catalog.text and pg_catalog.concat({key}) operator(pg_catalog.=) $2::pg_catalog.text limit 1;
 
--- insert_entitlements: what sources give for the first time.
+-- insert_entitlements: inserts the rows of sources that had none.
 -- $1 sources, $2 keys, $3 user ids text[], $4 active boolean[], $5 starts_at, $6 expires_at timestamptz[],
 -- $7 subject types, $8 subject ids text[]
--- The key is compared as no index can: on a table that was empty when this was planned, an index on keys would look as
--- good.
+-- The key is compared in a form that no index can serve: planned on an empty table, an index on keys would look as good as one on
+-- sources.
 insert into {target} (
        {source}, {key}, {user_id}, {active}, {expires_at}
      , {starts_at}

@@ -38,7 +38,7 @@ insert into {target} (
 )
 returning {id:text};
 
--- order_currency: the currency of an order, null where the table does not say, or where it is nobody's here.
+-- order_currency: the currency of an order; null if the table has none, or if none of these ids owns it.
 -- $1 its key, $2 who may know it: the ids of the session's creator and subject; null where a backend asks text[]
 select coalesce(
          {currency:text},

@@ -1,4 +1,4 @@
--- find_notice: a notice as a job tells it, and what was decided on it before (a JSON object).
+-- find_notice: the payload of a notice's job, and what was decided on it before (a JSON object).
 -- $1 environment text, $2 source text, $3 kind text, $4 target table text
 select pg_catalog.json_build_object(
   'payload', (
@@ -50,7 +50,7 @@ select pg_catalog.to_json(exists (
    where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) (pg_catalog.split_part($2, ':', 2) collate pg_catalog."C")
      and n.source operator(pg_catalog.=) $2 and n.kind operator(pg_catalog.=) $3))::pg_catalog.text;
 
--- find_notices_about: what is told of an invoice, a session or a subscription, a row each. $1 environment, $2 its id text
+-- find_notices_about: the notices about an invoice, a session or a subscription, a row each. $1 environment, $2 its id text
 select pg_catalog.json_build_object('environment', n.environment, 'source', n.source, 'kind', n.kind)::pg_catalog.text
   from payments.notices n
  where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) $2;

@@ -2,7 +2,10 @@
 -- $1 target table, $2 item, $3 source of this one text
 select pg_catalog.to_json(p.id)::pg_catalog.text
   from payments.fulfillments f
-  join payments.checkout_sessions s on s.id operator(pg_catalog.=) pg_catalog.substr(f.source, 10)::pg_catalog.uuid
+  -- A source may have been written by hand.
+  join payments.checkout_sessions s
+    on s.id operator(pg_catalog.=) case when f.source operator(pg_catalog.~) '^checkout:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                                        then pg_catalog.substr(f.source, 10)::pg_catalog.uuid end
  cross join lateral (
    (select h.id from payments.payment_history h
      where (h.environment operator(pg_catalog.=) s.environment) is true and h.stripe_checkout_session_id operator(pg_catalog.=) s.stripe_checkout_session_id
@@ -41,10 +44,10 @@ select 'true'::pg_catalog.text from {target}
    and coalesce({stripe_checkout_session_id} operator(pg_catalog.=) $5::pg_catalog.text, {stripe_checkout_session_id} is null and $5::pg_catalog.text is null)
    and coalesce({stripe_payment_intent_id} operator(pg_catalog.=) $6::pg_catalog.text, {stripe_payment_intent_id} is null and $6::pg_catalog.text is null);
 
--- write_orders: what orders say of their payments, where they say something else.
+-- write_orders: updates orders by their payments, where they differ.
 -- $1 their keys, $2 statuses text[], $3 amounts refunded bigint[], $4 paid_at timestamptz[], $5 checkout sessions,
 -- $6 payment intents text[]
--- However they are joined, no other order than those of $1 is read.
+-- Whatever join the planner chooses, it reads only the orders of $1.
 update {target} as o
    set {status} = r.status
      , {amount_refunded} = r.amount_refunded

@@ -1,4 +1,4 @@
--- find_passes: what one holder has bought of a key for a time, and stands (JSON objects).
+-- find_passes: the passes of one holder and key that were not taken back (JSON objects).
 -- $1 holder, $2 key, $3 target table, $4 environment text
 select pg_catalog.json_build_object(
          'source', f.source, 'duration', f.duration::pg_catalog.text,
@@ -9,7 +9,7 @@ select pg_catalog.json_build_object(
  where f.holder operator(pg_catalog.=) $1 and f.item operator(pg_catalog.=) $2 and f.target_table operator(pg_catalog.=) $3
    and f.kind operator(pg_catalog.=) 'user_entitlements' and (f.environment operator(pg_catalog.=) $4) is true;
 
--- move_passes: since and until when what purchases gave counts now.
+-- move_passes: updates the terms of passes in the decisions.
 -- $1 sources, $2 keys, $3 target tables, $4 environments text[], $5 starts_at, $6 expires_at timestamptz[]
 update payments.fulfillments f
    set starts_at = r.starts_at, expires_at = r.expires_at, updated_at = pg_catalog.now()
@@ -21,10 +21,10 @@ update payments.fulfillments f
    and f.kind operator(pg_catalog.=) 'user_entitlements' and f.target_table operator(pg_catalog.=) r.target_table
    and f.item operator(pg_catalog.=) r.key and (f.environment operator(pg_catalog.=) r.environment) is true;
 
--- move_entitlements: the same in the app's table. What the app has deleted stays so.
+-- move_entitlements: the same in the app's table. A row that the app has deleted stays deleted.
 -- $1 sources, $2 keys text[], $3 starts_at, $4 expires_at timestamptz[]
--- The key is compared as no index can: on a table that was empty when this was planned, an index on keys would look as
--- good.
+-- The key is compared in a form that no index can serve: planned on an empty table, an index on keys would look as good as one on
+-- sources.
 update {target} as e
    set {expires_at} = r.expires_at
      , {starts_at} = r.starts_at

@@ -13,13 +13,13 @@ select pg_catalog.json_build_object(
   'refused', $1 operator(pg_catalog.=) 'test'
              and coalesce((select e.went_live_at is not null from payments.environments e where e.environment operator(pg_catalog.=) 'live'), false),
   'now', (extract(epoch from pg_catalog.now()) operator(pg_catalog.*) 1000000)::bigint,
-  -- since it gives no access; what is due then waits, and is given once it gives access again. A row that no event wrote says no more
-  -- than when it was canceled.
+  -- since when it gives no access: parts that become due later wait until it gives access again. A row that no event wrote knows only
+  -- when it was canceled.
   'ended_at', (extract(epoch from least(
       coalesce(s.no_access_since,
                case when s.status operator(pg_catalog.=) any (array['canceled', 'incomplete_expired']) then s.canceled_at end),
       s.cancel_at)) operator(pg_catalog.*) 1000000)::bigint,
-  -- whether something that is not paid once gives credits, and so perhaps a line that was not told
+  -- whether any recurring price gives credits, so that a line that is not known yet may give some
   'has_benefits', exists (
     select from payments.benefits b
      where (b.environment operator(pg_catalog.=) $1) is true and b.key is null
@@ -92,7 +92,7 @@ select pg_catalog.json_build_array(c.environment, c.id)::pg_catalog.text
       and (l.line operator(pg_catalog.->) 'proration') is not null
       and ((l.line operator(pg_catalog.->) 'credits') is not null or (l.line operator(pg_catalog.->>) 'amount')::bigint operator(pg_catalog.<) 0));
 
--- insert_promises: what prices give where lines of invoices are looked at for the first time.
+-- insert_promises: saves the promises of lines of invoices that are processed for the first time.
 -- $1 environments, $2 stripe_subscription_ids, $3 stripe_invoice_ids, $4 stripe_price_ids, $5 benefit sources text[],
 -- $6 credits bigint[]
 insert into payments.credit_promises
@@ -108,12 +108,12 @@ select r.environment, r.subscription, r.invoice, r.price, r.benefit_source, r.cr
    and coalesce(g.stripe_price_id, g.stripe_product_id) operator(pg_catalog.=) r.benefit_source
 on conflict (stripe_subscription_id, stripe_invoice_id, stripe_price_id, environment) do nothing;
 
--- delete_empty_promises: lets a subscription's lines that gave nothing be looked at as if they were new. $1 environment,
+-- delete_empty_promises: deletes the promises of nothing of a subscription, so that its lines are decided on as if they were new. $1 environment,
 -- $2 stripe_subscription_id text
 delete from payments.credit_promises m
  where m.stripe_subscription_id operator(pg_catalog.=) $2 and m.credits is null and (m.environment operator(pg_catalog.=) $1) is true;
 
--- upsert_holders: to whom credits of invoices are given.
+-- upsert_holders: saves to whom the credits of invoices were given.
 -- $1 environments, $2 stripe_subscription_ids, $3 stripe_invoice_ids, $4 target tables, $5 subject types, $6 subject ids text[]
 insert into payments.credit_holders as h
   (environment, stripe_subscription_id, stripe_invoice_id, target_table, subject_type, subject_id)
@@ -124,13 +124,13 @@ select r.environment, r.subscription, r.invoice, r.target_table, r.subject_type,
 on conflict (stripe_subscription_id, stripe_invoice_id, target_table, environment) do update
    set subject_type = excluded.subject_type, subject_id = excluded.subject_id;
 
--- delete_holders: nothing of these invoices is given to anybody any more.
+-- delete_holders: deletes the holders of invoices that give nothing any more.
 -- $1 environment, $2 stripe_subscription_id, $3 target table text, $4 stripe_invoice_ids text[]
 delete from payments.credit_holders h
  where h.stripe_subscription_id operator(pg_catalog.=) $2 and h.target_table operator(pg_catalog.=) $3
    and h.stripe_invoice_id operator(pg_catalog.=) any ($4::pg_catalog.text[]) and (h.environment operator(pg_catalog.=) $1) is true;
 
--- upsert_schedule: when the next part is due, and to whom.
+-- upsert_schedule: saves when the next part is due, and who gets it.
 -- $1 environment, $2 stripe_subscription_id, $3 target table, $4 subject type, $5 subject id text, $6 next_at timestamptz
 insert into payments.credit_schedules as n (environment, stripe_subscription_id, target_table, subject_type, subject_id, next_at)
 values ($1, $2, $3, $4, $5, $6)

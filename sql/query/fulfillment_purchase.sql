@@ -9,7 +9,7 @@ select pg_catalog.json_build_object(
     'status', p.status,
     'is_subscription_invoice', p.type operator(pg_catalog.=) 'subscription_invoice' and s.mode operator(pg_catalog.=) 'payment',
     'amount', p.amount,
-    -- what the goods cost is what was paid for only where all of the total was charged; a backend may have kept the session
+    -- the subtotal counts only if the whole total was charged; of a payment that a backend wrote it is in the session that it kept
     'subtotal', coalesce(pg_catalog.to_jsonb(p.subtotal), case
                   when pg_catalog.to_jsonb(p.amount) operator(pg_catalog.=) coalesce(p.raw operator(pg_catalog.->) 'amount_total',
                                                                                      s.raw operator(pg_catalog.->) 'amount_total')
@@ -53,7 +53,7 @@ select pg_catalog.json_build_object(
        and c.mode operator(pg_catalog.=) 'payment'
      order by c.id)
    limit 1) s
- -- a time that is none, or so far away that nothing could be counted from it, is as good as the last one
+ -- -infinity counts as 1970, and a time after the year 9999 as its end, so that durations can be added
  cross join lateral (
    select least(coalesce(p.paid_at, p.stripe_created_at, p.created_at), pg_catalog.timestamptz '9999-12-31 00:00:00+00') as any_at) told
  cross join lateral (

@@ -1,4 +1,4 @@
--- insert_fulfillments: keeps first decisions, unless there are others by now.
+-- insert_fulfillments: saves first decisions, unless another transaction has saved some.
 -- $1 environments, $2 sources, $3 kinds, $4 target tables, $5 items, $6 states, $7 reasons, $8 benefit sources text[],
 -- $9 amounts due, $10 granted, $11 reversed bigint[], $12 currencies text[], $13 starts_at, $14 expires_at timestamptz[],
 -- $15 matches boolean[], $16 prior order statuses, $17 durations, $18 holders text[], $19 paid_at timestamptz[]
@@ -24,7 +24,7 @@ select r.environment, r.source, r.kind, r.target_table, r.item, r.state, r.reaso
                pg_catalog.unnest($19::pg_catalog.timestamptz[]) as paid_at) as r
 on conflict (environment, source, kind, target_table, item) do nothing;
 
--- record_fulfillments: keeps decisions.
+-- record_fulfillments: saves decisions.
 -- $1 environments, $2 sources, $3 kinds, $4 target tables, $5 items, $6 states, $7 reasons, $8 benefit sources text[],
 -- $9 amounts due, $10 granted, $11 reversed bigint[], $12 currencies text[], $13 starts_at, $14 expires_at timestamptz[],
 -- $15 matches boolean[], $16 prior order statuses, $17 durations, $18 holders text[], $19 paid_at timestamptz[]
@@ -61,7 +61,7 @@ on conflict (environment, source, kind, target_table, item) do update
         excluded.granted, excluded.amount_reversed, excluded.currency, excluded.starts_at, excluded.expires_at,
         excluded.matches, excluded.prior_order_status, excluded.duration, excluded.holder, excluded.paid_at);
 
--- record_failure: keeps that giving raised an error; what was given before stays on record, and so does the promise.
+-- record_failure: saves that giving raised an error. What was given before is kept, and so is the promise.
 -- $1 environment, $2 source, $3 kind, $4 target table, $5 item, $6 reason, $7 sqlstate, $8 benefit source text, $9
 -- amount due bigint, $10 expires_at timestamptz, $11 duration text
 insert into payments.fulfillments as f
@@ -73,7 +73,7 @@ on conflict (environment, source, kind, target_table, item) do update
        benefit_source = coalesce(f.benefit_source, excluded.benefit_source), amount_due = coalesce(f.amount_due, excluded.amount_due),
        expires_at = coalesce(f.expires_at, excluded.expires_at), duration = coalesce(f.duration, excluded.duration), updated_at = pg_catalog.now();
 
--- delete_fulfillment: nothing is recorded any more of what a subscription or subject gives.
+-- delete_fulfillment: deletes the decisions on one item.
 -- $1 source, $2 kind, $3 target table, $4 item, $5 environment not to touch, text
 delete from payments.fulfillments f
  where f.source operator(pg_catalog.=) $1 and f.kind operator(pg_catalog.=) $2 and f.target_table operator(pg_catalog.=) $3

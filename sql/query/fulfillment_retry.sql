@@ -9,12 +9,12 @@ select pg_catalog.json_build_object('environment', f.environment, 'source', f.so
 select pg_catalog.count(*)::pg_catalog.text from payments.fulfillments f
  where f.state operator(pg_catalog.=) any (array['needs_review', 'failed']) and ($1 is null or (f.environment operator(pg_catalog.=) $1) is true);
 
--- delete_skipped_fulfillments: lets a purchase be looked at as if it were new. $1 environment, $2 source text
+-- delete_skipped_fulfillments: deletes what was skipped, so that a purchase is decided on as if it were new. $1 environment, $2 source text
 delete from payments.fulfillments f
  where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) $2 and f.state operator(pg_catalog.=) 'skipped'
    and (f.item operator(pg_catalog.=) 'nothing' or pg_catalog.starts_with(f.item, 'undecided:'));
 
--- delete_unknown_goods: the same for one of which it was not known what was bought. $1 environment, $2 source text
+-- delete_unknown_goods: the same for a purchase that waited for Stripe's line items. $1 environment, $2 source text
 delete from payments.fulfillments f
  where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) $2 and f.item operator(pg_catalog.=) 'line_items'
    and f.benefit_source is null;

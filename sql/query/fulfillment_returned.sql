@@ -1,4 +1,4 @@
--- find_returned: the invoices of a subscription of whose money something went back, and those that a person was asked about (a JSON
+-- find_returned: the invoices of a subscription whose money went back, at least in part, and those that are in review (a JSON
 -- object). $1 environment, $2 Stripe's id of the subscription text
 select pg_catalog.json_build_object(
   'gives_access', case when r.invoices is not null then payments.access_until($1, $2) is not null else false end,

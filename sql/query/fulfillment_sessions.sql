@@ -1,19 +1,20 @@
--- find_payments_of_sessions: the payments that local sessions were paid by, locked (JSON strings).
--- $1 session ids text[]
+-- find_payments_of_sessions: the payments that local sessions were paid by (JSON strings). $1 session ids text[]
+select pg_catalog.to_json(h.id)::pg_catalog.text
+  from payments.checkout_sessions s
+ cross join lateral (
+   select c.id from payments.payment_history c
+    where (c.environment operator(pg_catalog.=) s.environment) is true and c.stripe_checkout_session_id operator(pg_catalog.=) s.stripe_checkout_session_id
+      and c.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
+   union
+   select i.id from payments.payment_history i
+    where (i.environment operator(pg_catalog.=) s.environment) is true and i.stripe_payment_intent_id operator(pg_catalog.=) s.stripe_payment_intent_id
+      and i.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])) as h
+ where s.id operator(pg_catalog.=) any ($1::pg_catalog.uuid[]);
+
+-- lock_payments: those of these payments whose money arrived, locked in the order of their ids (JSON strings). $1 payments uuid[]
 select pg_catalog.to_json(p.id)::pg_catalog.text
   from payments.payment_history p
- where p.id operator(pg_catalog.=) any (array(
-         select h.id
-           from payments.checkout_sessions s
-          cross join lateral (
-            select c.id from payments.payment_history c
-             where (c.environment operator(pg_catalog.=) s.environment) is true and c.stripe_checkout_session_id operator(pg_catalog.=) s.stripe_checkout_session_id
-               and c.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
-            union
-            select i.id from payments.payment_history i
-             where (i.environment operator(pg_catalog.=) s.environment) is true and i.stripe_payment_intent_id operator(pg_catalog.=) s.stripe_payment_intent_id
-               and i.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])) as h
-          where s.id operator(pg_catalog.=) any ($1::pg_catalog.uuid[])))
+ where p.id operator(pg_catalog.=) any ($1)
    and p.type operator(pg_catalog.=) any (array['one_time_payment', 'subscription_invoice'])
    and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded'])
  order by p.id
@@ -28,9 +29,9 @@ select pg_catalog.to_json(p.id)::pg_catalog.text
    and p.status operator(pg_catalog.=) any (array['succeeded', 'partially_refunded', 'refunded'])
    for update;
 
--- find_sessions_of_price: the local sessions that a price decides on now that it is known (ids as JSON strings): those with a line
--- that waits for its product, and those that were completed for it, unless it says nothing else than was taken for granted: their
--- only line costs what was paid, or is recurring and among the subscription's items, and nothing waits for line items.
+-- find_sessions_of_price: the local sessions that must be decided on again when a price becomes known (ids as JSON strings): those with a
+-- line that waits for its product, and completed ones with the price, unless the price confirms what was assumed. It does if their only
+-- line costs what was paid, or is recurring and among the subscription's items, and nothing waits for line items.
 -- $1 environment, $2 price text
 with completed as materialized (
   select s.id, s.mode, s.stripe_checkout_session_id, s.stripe_subscription_id, s.line_items

@@ -23,8 +23,8 @@ select pg_catalog.json_build_object(
               from payments.fulfillments f
              where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) ('subscription:' operator(pg_catalog.||) $2)
                and f.kind operator(pg_catalog.=) 'user_entitlements'),
-  -- its checkout, where nothing was decided on something bought there that is not among its items; while it has none yet too, so that
-  -- the payment's row is locked before the subscription's money is looked at
+  -- its checkout, if something was bought there that is not among the items, and nothing was decided on that. Also while there are no
+  -- items yet, so that the payment's row is locked before the money of the subscription is reviewed
   'checkout', (select c.id
                  from payments.checkout_sessions c
                 where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_subscription_id operator(pg_catalog.=) $2
@@ -44,7 +44,7 @@ select pg_catalog.json_build_object(
   from (select 1) one
   left join payments.subscriptions s on (s.environment operator(pg_catalog.=) $1) is true and s.stripe_subscription_id operator(pg_catalog.=) $2;
 
--- find_subjects_of_subscriptions: whom subscriptions are billed to, a row each.
+-- find_subjects_of_subscriptions: the subjects of subscriptions, a row each.
 -- $1 environments, $2 Stripe's ids text[]
 select pg_catalog.json_build_object('environment', s.environment, 'subject_type', s.subject_type, 'subject_id', s.subject_id)::pg_catalog.text
   from (select pg_catalog.unnest($1::pg_catalog.text[]) as environment, pg_catalog.unnest($2::pg_catalog.text[]) as id) as c
@@ -70,7 +70,7 @@ select pg_catalog.json_build_object(
  where s.subject_type operator(pg_catalog.=) $1 and s.subject_id operator(pg_catalog.=) $2
    and (s.environment operator(pg_catalog.=) (select payments.effective_environment())) is true;
 
--- update_billing_status: a subject's one answer.
+-- update_billing_status: updates a subject's row.
 -- $1 subject id, $2 subscription, $3 status text, $4 current_period_end, $5 cancel_at timestamptz, $6
 -- cancel_at_period_end boolean, $7 environment text, $8 access_until timestamptz
 update {target}
@@ -84,7 +84,7 @@ update {target}
      , {updated_at} = pg_catalog.now()
  where {team_id} operator(pg_catalog.=) $1::{team_id:type};
 
--- insert_billing_status: a subject's first answer. Parameters as in update_billing_status
+-- insert_billing_status: inserts a subject's row. Parameters as in update_billing_status
 insert into {target} (
        {team_id}, {stripe_subscription_id}, {status}, {current_period_end}
      , {cancel_at}
@@ -100,8 +100,8 @@ values ($1::{team_id:type}, $2::pg_catalog.text, $3::{status:type},
      , /* {access_until} */ $8::pg_catalog.timestamptz
        );
 
--- find_billing_status: whether a subject has an answer. $1 subject id text
+-- find_billing_status: whether a subject has a row. $1 subject id text
 select 'true'::pg_catalog.text from {target} where {team_id} operator(pg_catalog.=) $1::{team_id:type};
 
--- delete_billing_status: the subject has no subscription any more. $1 subject id text
+-- delete_billing_status: deletes the row of a subject without subscriptions. $1 subject id text
 delete from {target} where {team_id} operator(pg_catalog.=) $1::{team_id:type};

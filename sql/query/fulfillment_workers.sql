@@ -22,16 +22,16 @@ with due as (
   returning j.{id}::pg_catalog.text as id, j.{kind}::pg_catalog.text as kind, j.{source}::pg_catalog.text as source, j.{payload} as payload, j.{attempts} as attempts
           , due.run_at as run_at
 )
--- in the order in which they happened: of one payment first that it was paid
+-- in the order of time: for one payment, payment_succeeded comes first
 select coalesce(pg_catalog.json_agg(c order by c.run_at, c.source, c.kind operator(pg_catalog.=) 'payment_returned'), '[]')::pg_catalog.text from claimed c;
 
--- finish_job: it is done. $1 id text
+-- finish_job: marks a job as done. $1 id text
 update {target}
    set {state} = 'done', {last_error} = null
      , {updated_at} = pg_catalog.now()
  where {id} operator(pg_catalog.=) $1::{id:type} and {state} operator(pg_catalog.=) any (array['pending', 'claimed']);
 
--- fail_job: it did not work; later and later again, then dead.
+-- fail_job: puts a job off, longer each time; after the last attempt it is dead.
 -- $1 id, $2 error text, $3 how many attempts there are integer. Gives the job as claim_jobs does
 update {target}
    set {state} = case when {attempts} operator(pg_catalog.>=) $3::integer then 'dead' else 'pending' end, {last_error} = $2::pg_catalog.text
@@ -41,5 +41,5 @@ update {target}
  where {id} operator(pg_catalog.=) $1::{id:type} and {state} operator(pg_catalog.=) 'claimed'
 returning pg_catalog.json_build_object('id', {id}::pg_catalog.text, 'kind', {kind}::pg_catalog.text, 'source', {source}::pg_catalog.text, 'payload', {payload})::pg_catalog.text;
 
--- delete_job: a job that tells of what is not so any more. $1 id text
+-- delete_job: deletes a job that is out of date. $1 id text
 delete from {target} where {id} operator(pg_catalog.=) $1::{id:type};

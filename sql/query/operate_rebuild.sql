@@ -3,7 +3,7 @@ select distinct pg_catalog.to_json(f.group_id)::pg_catalog.text from payments.fa
  where (f.environment operator(pg_catalog.=) $1) is true and f.group_id is not null
  order by pg_catalog.to_json(f.group_id)::pg_catalog.text;
 
--- all_mirrored: every mirrored object, customers first, and payment methods last: others say which is a default.
+-- all_mirrored: every mirrored object, customers first, and payment methods last, because the others decide which is a default.
 -- $1 environment text
 select pg_catalog.json_build_object('object_id', o.object_id, 'object_type', o.object_type)::pg_catalog.text
   from (select f.object_id, f.object_type from payments.facts f where (f.environment operator(pg_catalog.=) $1) is true and f.group_id is null
@@ -43,7 +43,7 @@ select pg_catalog.json_build_object('relation', 'notices', 'key', n.source opera
          'row', pg_catalog.to_jsonb(n.*) operator(pg_catalog.-) '{id,created_at,updated_at}'::pg_catalog.text[])::pg_catalog.text
   from payments.notices n where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) any ($2 collate pg_catalog."C")
 union all
--- What a person is asked about a payment.
+-- Reviews of a payment.
 select pg_catalog.json_build_object('relation', 'fulfillments', 'key', f.source operator(pg_catalog.||) ' ' operator(pg_catalog.||) f.item,
          'row', pg_catalog.jsonb_build_object('state', f.state, 'reason', f.reason, 'amount_due', f.amount_due, 'currency', f.currency))::pg_catalog.text
   from pg_catalog.unnest($2) as n (id)

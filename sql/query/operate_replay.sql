@@ -13,7 +13,7 @@ select pg_catalog.json_build_object('body', coalesce(e.signed_body, e.payload::p
  where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) $2
    for no key update;
 
--- prune_events: old events that were dealt with go. $1 older_than interval
+-- prune_events: deletes old events that were processed or ignored. $1 older_than interval
 delete from payments.webhook_events e
  where e.received_at operator(pg_catalog.<) (pg_catalog.now() operator(pg_catalog.-) $1)
    and e.processing_status operator(pg_catalog.=) any (array['processed', 'ignored']);

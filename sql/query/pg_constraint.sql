@@ -19,8 +19,8 @@ with written as (
     join pg_catalog.pg_trigger g on g.tgrelid operator(pg_catalog.=) t.oid and g.tgdeferrable
     join pg_catalog.pg_constraint c on c.oid operator(pg_catalog.=) g.tgconstraint
     join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.connamespace
-    -- SET CONSTRAINTS means all of a name in its schema, and refuses where one of them cannot be deferred. A foreign key of such
-    -- a name is left alone: writes that leave its columns alone go through.
+    -- SET CONSTRAINTS applies to all constraints of a name in its schema, and raises if one of them cannot be deferred. A foreign key with
+    -- such a name is left out: writes that do not change its columns still work.
    where not (c.contype operator(pg_catalog.=) 'f'::pg_catalog."char" and exists (
            select from pg_catalog.pg_constraint o
             where o.connamespace operator(pg_catalog.=) c.connamespace and o.conname operator(pg_catalog.=) c.conname

@@ -1,4 +1,4 @@
--- mapping_state: whether a claim or a mapping says otherwise of a subject or of a customer; whether the customer is
+-- mapping_state: whether another claim or mapping contradicts one; whether the customer is
 -- deleted; and whether the mapping is there already (a JSON object).
 -- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
 select pg_catalog.json_build_object(
@@ -23,7 +23,7 @@ select pg_catalog.json_build_object(
                   where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2
                     and m.subject_id operator(pg_catalog.=) $3 and m.stripe_customer_id operator(pg_catalog.=) $4))::pg_catalog.text;
 
--- upsert_claim: what a completed session says of subject and customer, where that is news or earlier evidence.
+-- upsert_claim: saves a completed session's claim, if it is new, changed, or has earlier evidence.
 -- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text, $5 evidence_created bigint,
 -- $6 evidence_event_id text, $7 stripe_checkout_session_id text
 insert into payments.mapping_claims as c
@@ -38,14 +38,14 @@ on conflict (environment, stripe_checkout_session_id) do update
        row(excluded.subject_type, excluded.subject_id, excluded.stripe_customer_id, excluded.evidence_created,
         excluded.evidence_event_id);
 
--- delete_claim: a session's claim, whose local row is another's (a JSON object).
+-- delete_claim: deletes and returns the claim of a session that lost its local row (a JSON object).
 -- $1 environment text, $2 stripe_checkout_session_id text
 delete from payments.mapping_claims c
  where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_checkout_session_id operator(pg_catalog.=) $2
 returning pg_catalog.row_to_json(c.*)::pg_catalog.text;
 
 -- claims_around: the claims and mappings connected with a subject or a customer, directly or through one another.
--- Those of deleted customers count no more.
+-- Those of deleted customers do not count.
 -- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
 with recursive around (kind, subject_type, subject_id, stripe_customer_id, stripe_checkout_session_id, evidence_created,
                        evidence_event_id) as (
@@ -85,14 +85,14 @@ select pg_catalog.json_build_object(
   'derived', coalesce(pg_catalog.json_agg(pg_catalog.to_json(a.*)) filter (where a.kind operator(pg_catalog.=) 'derived'), '[]'::pg_catalog.json))::pg_catalog.text
   from around a;
 
--- delete_mapping: a derived mapping that stands no more.
+-- delete_mapping: deletes a derived mapping that no claim supports any more.
 -- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
 delete from payments.stripe_customer_mappings m
  where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2 and m.subject_id operator(pg_catalog.=) $3
    and m.stripe_customer_id operator(pg_catalog.=) $4
    and m.evidence_event_id is not null;
 
--- write_mapping: a mapping that a claim makes, or its earlier evidence; an admin's own stays as it is.
+-- write_mapping: saves the mapping of a claim, or its earlier evidence. An admin's own mapping is not changed.
 -- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text, $5 evidence_created bigint,
 -- $6 evidence_event_id text
 insert into payments.stripe_customer_mappings as m
@@ -115,13 +115,13 @@ update payments.webhook_events e
  where (e.environment operator(pg_catalog.=) $1) is true and e.stripe_event_id operator(pg_catalog.=) any ($2)
    and row(e.conflict)::pg_catalog.record operator(pg_catalog.*<>) row(case when e.stripe_event_id operator(pg_catalog.=) $3 then $4 end);
 
--- delete_customer_mapping: a deleted customer's mapping goes; tells whose it was.
+-- delete_customer_mapping: deletes a deleted customer's mapping, and returns its subject.
 -- $1 environment text, $2 stripe_customer_id text
 delete from payments.stripe_customer_mappings m
  where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) $2
 returning pg_catalog.json_build_object('subject_type', m.subject_type, 'subject_id', m.subject_id)::pg_catalog.text;
 
--- claims_of_customer: what completed sessions say of a customer (JSON objects).
+-- claims_of_customer: the claims on a customer (JSON objects).
 -- $1 environment text, $2 stripe_customer_id text
 select pg_catalog.row_to_json(c.*)::pg_catalog.text
   from payments.mapping_claims c

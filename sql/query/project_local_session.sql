@@ -1,7 +1,7 @@
 -- find_session: the local rows that may be a Stripe checkout session's, the best first, then whether it was recovered from another
 -- session or another from it (JSON objects).
--- The one that carries its id, else the one that its metadata names, unless a backend recorded another id there: one that only named
--- the row itself holds it no longer than nobody stands before it.
+-- First the row that has its id. Else the row that its metadata names, unless a backend recorded another id there. A session that has the
+-- row only because its metadata names it can lose it to one that takes precedence.
 -- $1 environment text,
 -- $2 stripe_checkout_session_id text, $3 id that its metadata names text, $4 mode text
 select pg_catalog.json_build_object('id', s.id, 'subject_type', s.subject_type, 'subject_id', s.subject_id, 'line_items', s.line_items,
@@ -26,9 +26,9 @@ select '"relative"'
   from payments.recovered_sessions r
  where (r.environment operator(pg_catalog.=) $1) is true and r.recovered_from operator(pg_catalog.=) $2;
 
--- settle_session: moves a local session to what Stripe's newest word of it is, where it differs.
--- An open session takes nothing back. One that has the row because it names it has it from nobody, or from the one that had it so,
--- of which nothing stays. So does one that was recovered from the one that was recorded.
+-- settle_session: updates a local session by Stripe's newest snapshot of it, where it differs.
+-- An open session overwrites no later state. A session gets a row that its metadata names only if the row has no session, or one that got it
+-- the same way; then all values of that one are replaced. The same holds for a session that was recovered from the recorded one.
 -- $1 environment text, $2 id text, $3 stripe_checkout_session_id text, $4 status text, $5 payment_status text,
 -- $6 stripe_customer_id text, $7 stripe_payment_intent_id text, $8 stripe_subscription_id text,
 -- $9 the one that had it text, $10 the one that was recorded, where others were recovered from it text
@@ -68,7 +68,8 @@ update payments.checkout_sessions s
        row(n.stripe_checkout_session_id, n.status, n.payment_status, n.stripe_customer_id, n.stripe_payment_intent_id,
         n.stripe_subscription_id);
 
--- review_unlinked: a subscription's session was paid that names a row of several lines only as its payer may have chosen it.
+-- review_unlinked: asks for a review of a paid session of a subscription that names a row with several lines only by its
+-- client_reference_id, which its payer may have chosen.
 -- $1 environment text, $2 stripe_checkout_session_id text, $3 its client_reference_id text
 insert into payments.fulfillments (environment, source, kind, target_table, item, state, reason)
 select $1, 'session:' operator(pg_catalog.||) $2, 'checkout_sessions', 'payments.checkout_sessions', o.id::pg_catalog.text, 'needs_review',
@@ -83,7 +84,7 @@ select $1, 'session:' operator(pg_catalog.||) $2, 'checkout_sessions', 'payments
    and o.mode operator(pg_catalog.=) 'subscription' and pg_catalog.jsonb_array_length(o.line_items) operator(pg_catalog.>) 1
 on conflict (environment, source, kind, target_table, item) do nothing;
 
--- delete_unlinked: it has its row. $1 environment text, $2 stripe_checkout_session_id text
+-- delete_unlinked: deletes that review. $1 environment text, $2 stripe_checkout_session_id text
 delete from payments.fulfillments f
  where (f.environment operator(pg_catalog.=) $1) is true
    and f.source operator(pg_catalog.=) ('session:' operator(pg_catalog.||) $2) collate pg_catalog."C"

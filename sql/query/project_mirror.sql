@@ -64,8 +64,8 @@ on conflict (environment, stripe_price_id) do update
         excluded.unit_amount_decimal, excluded.type, excluded.lookup_key, excluded.billing_scheme,
         excluded.tax_behavior, excluded.recurring_interval, excluded.recurring_interval_count, excluded.metadata, excluded.raw);
 
--- write_subscription: a subscription's mirror, where it differs, and its items, which become this list; whom its metadata does not
--- name, its customer's mapping does. One statement, so that triggers see both; those of the subscription come first.
+-- write_subscription: writes a subscription's mirror and its items, where they differ. If its metadata names no subject, the customer's
+-- mapping does. One statement, so that triggers see both; those of the subscription come first.
 -- $1 environment text, $2 row text (JSON; times in Unix seconds), $3 the object text (JSON), $4 subject_type text, $5
 -- subject_id text, $6 no_access_since timestamptz, $7 items text (JSON)
 with listed as materialized (

@@ -1,4 +1,4 @@
--- write_notices: what is told of these invoices, sessions or subscriptions becomes this list, where it differs.
+-- write_notices: replaces the notices about these invoices, sessions or subscriptions by this list, where it differs.
 -- $1 environment text, $2 what it is about text[], $3 notices text (JSON; times in Unix seconds)
 with listed as materialized (
   select r.kind, r.source, r.about, r.stripe_customer_id, r.stripe_subscription_id, r.stripe_invoice_id, r.stripe_checkout_session_id,

@@ -1,4 +1,4 @@
--- upsert_facts: what objects say of a payment; a back-fill's word replaces the back-fill's before it.
+-- upsert_facts: stores facts. The fact of a back-fill replaces that of an earlier back-fill.
 -- $1 environment text, $2 object_ids, $3 event_ids, $4 object types text[], $5 group_id text, $6 customers, $7 subscriptions,
 -- $8 keys text[] (each the text of an array), $9 statements json[]
 insert into payments.facts as f
@@ -15,19 +15,19 @@ on conflict (environment, object_id, event_id) do update
        keys = excluded.keys,
        statement = excluded.statement;
 
--- upsert_recovered: which session Stripe made this one of.
+-- upsert_recovered: stores which session this one was recovered from.
 -- $1 environment text, $2 stripe_checkout_session_id text, $3 recovered_from text
 insert into payments.recovered_sessions (environment, stripe_checkout_session_id, recovered_from)
 values ($1, $2, $3)
 on conflict (environment, stripe_checkout_session_id) do nothing;
 
--- subjects_of_customers: whom customers' mappings name (JSON objects). $1 environment text, $2 customers text[]
+-- subjects_of_customers: the subjects of mapped customers (JSON objects). $1 environment text, $2 customers text[]
 select pg_catalog.json_build_object('of', m.stripe_customer_id, 'subject_type', m.subject_type,
                                     'subject_id', m.subject_id)::pg_catalog.text
   from payments.stripe_customer_mappings m
  where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) any ($2);
 
--- subjects_of_subscriptions: whom subscriptions' metadata names (JSON objects).
+-- subjects_of_subscriptions: the subjects in the metadata of subscriptions (JSON objects).
 -- $1 environment text, $2 subscriptions text[], $3 metadata prefixes text[]
 select pg_catalog.json_build_object('of', s.stripe_subscription_id, 'subject_type', said.subject_type,
                                     'subject_id', said.subject_id)::pg_catalog.text

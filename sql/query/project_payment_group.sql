@@ -14,7 +14,7 @@ on conflict (environment, key) do nothing;
 -- facts_of_group: the statements of a group. $1 environment text, $2 group_id text
 select f.statement::pg_catalog.text from payments.facts f where (f.environment operator(pg_catalog.=) $1) is true and f.group_id operator(pg_catalog.=) $2;
 
--- merge_facts: facts that turn out to speak of one payment become one group.
+-- merge_facts: moves the facts of groups that turn out to be one payment into one group.
 -- $1 environment text, $2 group_id text, $3 group_ids merged into it text[]
 with moved as (
   update payments.facts f set group_id = $2
@@ -24,7 +24,7 @@ with moved as (
 update payments.fact_links l set group_id = $2
  where (l.environment operator(pg_catalog.=) $1) is true and l.key operator(pg_catalog.=) any (array(select pg_catalog.unnest(m.keys) from moved m));
 
--- move_links: ids move to a group. $1 environment text, $2 group_id text, $3 keys text[]
+-- move_links: moves ids to a group. $1 environment text, $2 group_id text, $3 keys text[]
 update payments.fact_links l set group_id = $2
  where (l.environment operator(pg_catalog.=) $1) is true and l.key operator(pg_catalog.=) any ($3 collate pg_catalog."C") and l.group_id operator(pg_catalog.<>) $2;
 

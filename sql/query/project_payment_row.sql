@@ -1,4 +1,4 @@
--- delete_payments: rows that turned out to be of a payment that has a row. $1 ids text[]
+-- delete_payments: deletes rows of a payment that has another row. $1 ids text[]
 delete from payments.payment_history p where p.id operator(pg_catalog.=) any ($1::pg_catalog.uuid[]);
 
 -- insert_payment: a row of a payment, refund or dispute, unless one with its ids is there. $1 environment text,

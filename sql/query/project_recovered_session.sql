@@ -1,6 +1,5 @@
--- family_of_session: the sessions that this one was recovered from, or that were recovered from it, itself among them,
--- with all that is
--- said of their payments (JSON objects); none where there are no others.
+-- family_of_session: the sessions that this one was recovered from, or that were recovered from it, and itself, with all
+-- facts of their payments (JSON objects). None if there are no others.
 -- $1 environment text, $2 stripe_checkout_session_id text
 with recursive family (id) as (
   select $2
@@ -33,9 +32,8 @@ select pg_catalog.json_build_object(
  where (select pg_catalog.count(*) from family) operator(pg_catalog.>) 1
  order by f.id collate pg_catalog."C";
 
--- recorded_sessions: the local rows that a backend recorded for these sessions of Stripe's (JSON objects): for which,
--- and which one has the
--- row now. $1 environment text, $2 stripe_checkout_session_ids text[]
+-- recorded_sessions: the local rows that a backend recorded for these sessions of Stripe's (JSON objects): for which
+-- session, and which one has the row now. $1 environment text, $2 stripe_checkout_session_ids text[]
 select pg_catalog.json_build_object(
          'recorded', coalesce(s.recovered_from, s.stripe_checkout_session_id), 'has_it', s.stripe_checkout_session_id,
          'id', s.id, 'subject_type', s.subject_type, 'subject_id', s.subject_id, 'line_items', s.line_items)::pg_catalog.text
@@ -44,7 +42,7 @@ select pg_catalog.json_build_object(
    and s.claimed_by_session is null
  order by s.id;
 
--- review_recovered: a paid session whose place another has taken waits for a person.
+-- review_recovered: asks for a review of a paid session whose local row another session has.
 -- $1 environment text, $2 source text, $3 the row's id text,
 -- $4 state text, $5 reason text
 insert into payments.fulfillments as f (environment, source, kind, target_table, item, state, reason)
@@ -53,7 +51,7 @@ on conflict (environment, source, kind, target_table, item) do update
    set state = excluded.state, reason = excluded.reason, updated_at = pg_catalog.now()
  where (f.state operator(pg_catalog.=) excluded.state and f.reason operator(pg_catalog.=) excluded.reason) is not true;
 
--- delete_recovered: it waits no more. $1 environment text, $2 source text
+-- delete_recovered: deletes that review. $1 environment text, $2 source text
 delete from payments.fulfillments f
  where (f.environment operator(pg_catalog.=) $1) is true and f.source operator(pg_catalog.=) $2 collate pg_catalog."C"
    and f.kind operator(pg_catalog.=) 'checkout_sessions';

@@ -1,4 +1,4 @@
--- write_reviews: what a person is asked of these credit notes and warnings becomes this list, where it differs.
+-- write_reviews: replaces the reviews of these credit notes and warnings by this list, where it differs.
 -- $1 environment text, $2 the sources of all that could be asked text[], $3 what is asked text (JSON)
 with listed as materialized (
   select r.source, r.item, r.reason, r.amount_due, r.currency

@@ -1,11 +1,11 @@
--- upsert_entry: what an event said of a subscription; of a back-fill the last look of each day counts.
+-- upsert_entry: stores an event's snapshot of a subscription. Of the back-fills of one day, the last one counts.
 -- $1 environment text, $2 stripe_subscription_id text, $3 event_id text, $4 created bigint, $5 entry text (JSON)
 insert into payments.subscription_history as h (environment, stripe_subscription_id, event_id, created, entry)
 values ($1, $2, $3, $4, $5::pg_catalog.json)
 on conflict (stripe_subscription_id, event_id, environment) do update set created = excluded.created, entry = excluded.entry
  where h.created operator(pg_catalog.<=) excluded.created;
 
--- told_of_subscription: all that was said of a subscription, and what was derived from it before (a JSON object; times in Unix
+-- told_of_subscription: the history of a subscription, and what was derived from it before (a JSON object; times in Unix
 -- seconds). $1 environment text, $2 stripe_subscription_id text
 select pg_catalog.json_build_object(
   'entries', coalesce((
@@ -23,7 +23,7 @@ select pg_catalog.json_build_object(
     select from payments.notices n
      where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) $2))::pg_catalog.text;
 
--- write_changes: a subscription's changes become this list, where it differs.
+-- write_changes: replaces the changes of a subscription by this list, where it differs.
 -- $1 environment text, $2 stripe_subscription_id text, $3 changes text (JSON; times in Unix seconds)
 with listed as materialized (
   select pg_catalog.to_timestamp(r.changed_at) as changed_at, r.changed, r.stripe_event_id, r.stripe_customer_id, r.status, r.is_ending,

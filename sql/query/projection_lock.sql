@@ -1,2 +1,2 @@
--- lock_projection: waits for what is being projected and keeps the rest waiting, until the transaction ends.
+-- lock_projection: locks the projection exclusively until the transaction ends: it waits for work that is in progress, and other work waits.
 lock table payments.fact_links in exclusive mode;

@@ -1,8 +1,8 @@
 -- find_key: the row that holds an idempotency key, and the caller's own that has it set aside.
 -- $1 environment text, $2 key text, $3 key set aside text, $4 created_by text, $5 guest boolean, $6 digest of the
 -- request text, $7 id of the row to insert text
--- Two look-ups, not one with ANY: that one reads all the keys of an environment where the planner believes there are
--- few.
+-- Two look-ups instead of one with ANY, with which the planner reads all keys of an environment if it believes that there
+-- are few.
 with found as (
   select s.* from payments.checkout_sessions s where (s.environment operator(pg_catalog.=) $1) is true and s.idempotency_key operator(pg_catalog.=) $2
   union all
@@ -14,11 +14,11 @@ select pg_catalog.json_build_object(
          'mine', f.guest operator(pg_catalog.=) $5 and coalesce(f.created_by operator(pg_catalog.=) $4, f.created_by is null and $4 is null),
          'created_by', f.created_by,
          'guest', f.guest,
-         -- Nothing is known of it but what is asked for now.
+         -- The row has nothing besides the request.
          'untouched', f.status operator(pg_catalog.=) 'initialized' and f.payment_status is null and f.stripe_checkout_session_id is null
                       and f.stripe_customer_id is null and f.url is null and f.client_secret is null and f.last_error is null and f.raw operator(pg_catalog.=) '{}'
                       and payments.request_digest(pg_catalog.to_jsonb(f.*)::pg_catalog.text) operator(pg_catalog.=) $6,
-         -- As policy guest_select asks it.
+         -- The same condition as in the policy guest_select.
          'shown', f.updated_at operator(pg_catalog.=) pg_catalog.now()
                   and coalesce(f.guest_transaction operator(pg_catalog.=) w.number, f.guest_transaction is null and w.number is null),
          'id_taken', exists (
@@ -27,8 +27,7 @@ select pg_catalog.json_build_object(
   from found f
  cross join (select pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text::bigint as number) w;
 
--- move_key: gives a checkout session another form of its idempotency key, and shows it to no guest who does not see it
--- already.
+-- move_key: gives a checkout session another form of its idempotency key, and shows it to no further guest.
 -- $1 id text, $2 key text
 update payments.checkout_sessions
    set idempotency_key = $2,
@@ -37,8 +36,7 @@ update payments.checkout_sessions
                                 then guest_transaction end
  where id operator(pg_catalog.=) $1::pg_catalog.uuid;
 
--- show_to_guest: shows a guest's session to him who repeats the whole request, while nothing but that request is known
--- of it.
+-- show_to_guest: shows a guest's session to a guest who repeats the whole request, while the row has nothing besides it.
 -- $1 id text, $2 key text, $3 digest of the request text
 update payments.checkout_sessions as s
    set idempotency_key = $2,

@@ -1,6 +1,6 @@
 -- waiting_requests: locks the rows that wait to be sent to Stripe and are due, the oldest first (JSON objects).
 -- $1 how many bigint
--- They are returned by subject: whoever claims them locks the subjects' trials in this order, and no two claims wait for each other.
+-- They are returned by subject: a claim locks the trials of the subjects in this order, so no two claims deadlock.
 -- Of one subscription only the request that was made first: Stripe must hear of them in their order.
 with closed as materialized (
   select e.environment from payments.environments e

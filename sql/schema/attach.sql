@@ -362,7 +362,7 @@ begin
   select c.oid, c.relkind, c.relowner, n.nspname, c.relname, r.rolsuper, r.rolname into relation
     from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
    where c.oid = target;
-  if relation.relkind not in ('r', 'p', 'v') or relation.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema') then
+  if relation.relkind not in ('r', 'p', 'v') or not payments.is_schema_of_app(relation.nspname) then
     raise exception '% is not a table of the app', target
       using errcode = 'wrong_object_type', detail = format('It is a relation of kind %s in schema %s.', relation.relkind, relation.nspname),
             hint = 'Attach an ordinary table, partitioned table or view of your own.';

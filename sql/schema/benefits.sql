@@ -15,6 +15,26 @@ as $$
   end
 $$;
 
+-- What one of a price costs, in the currency's smallest unit, whether it gives credits, and whether a trial of it gives them too (Gives of
+-- core/src/session/free.rs). A price's own benefit takes precedence over its product's; product is its product where the catalog does not
+-- know it.
+create function payments.price_gives(environment text, price text, product text default null) returns json
+  language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select json_build_object('unit', p.unit, 'credits', b.trials is not null, 'in_trials', coalesce(b.trials, false))
+    from (select 1) one
+    left join lateral (
+      select o.stripe_product_id, coalesce(o.unit_amount_decimal, o.unit_amount::text) as unit
+        from payments.prices o where o.stripe_price_id = $2 and o.environment = $1) p on true
+    left join lateral (
+      select g.trials
+        from payments.benefits g
+       where g.environment = $1 and g.key is null
+         and coalesce(g.stripe_price_id, g.stripe_product_id) = any (array[$2, coalesce(p.stripe_product_id, $3)])
+       order by g.stripe_price_id is null
+       limit 1) b on true
+$$;
+
 -- One benefit, set or changed; what was bought before keeps what it was promised.
 create function payments.set_benefit(environment text, reference text, credits_per_unit bigint, key text, duration interval,
                                      past_due boolean, paused boolean, until_period_end boolean default false,

@@ -112,8 +112,8 @@ $$;
 
 -- Whether a session's subject never had a trial and is not about to have one. Another session counts while its page can be paid: a day after
 -- its request was made (Stripe keeps a session open that long, and forgets an idempotency key then), a month where Stripe may recover it;
--- and for good once it is completed. One that failed counts as long: Stripe may have made it, though its answer never came. What is said in
--- a transaction that can't write is remembered nowhere, and nobody would count its trial.
+-- and for good once it is completed. One that failed counts as long: Stripe may have made it, though its answer never came. A read-only
+-- transaction gives no trial, because the request is not saved there, so that no other session would count the trial.
 create function payments.may_have_trial(session payments.checkout_session) returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,9 @@
 set local search_path = pg_catalog, pg_temp;
 
 -- The doctor: everything that a careful admin would look at. Each check is a small function that returns what it found, each with the
--- one statement or command that mends it; one that finds nothing is content. This file has their list and what runs them;
--- the other doctor_*.sql have the checks.
+-- one statement or command that mends it; one that finds nothing is content. Where an admin of the app cannot run that, the check says
+-- who can (mender): a superuser, or the owner of the table. This file has their list and what runs them; the other doctor_*.sql have the
+-- checks.
 
 create type payments.finding as (check_name text, ok boolean, detail text, fix text);
 
@@ -62,10 +63,9 @@ begin
     begin
       found_something := false;
       for finding in
-        execute format('select %L, f.ok, f.detail, f.fix from payments.%I() f', wanted.check_name, wanted.function)
+        execute format('select %L, f.ok, payments.visible(f.detail) || payments.who_mends(to_jsonb(f) ->> ''mender''), payments.visible(f.fix) '
+                       'from payments.%I() f', wanted.check_name, wanted.function)
       loop
-        finding := (finding.check_name, finding.ok,
-                    payments.visible(finding.detail) || payments.who_mends(wanted.check_name, finding.fix), payments.visible(finding.fix));
         found_something := true;
         return next finding;
       end loop;
@@ -83,16 +83,12 @@ begin
 end
 $$;
 
--- Who can run a fix, where no admin of the app can.
-create function payments.who_mends(check_name text, fix text) returns text
+create function payments.who_mends(mender text) returns text
   language sql immutable set search_path = pg_catalog, pg_temp
 as $$
-  select case
-           when fix is null or fix ~ '^(payments-bridge |make |select |update payments\.|set )' then ''
-           when check_name = any ('{attached tables,subject types,membership indexes}') and fix !~ ' owner to '
-             then ' The owner of the table can run the fix.'
-           else ' Only a superuser can run the fix.'
-         end
+  select case mender when 'superuser' then ' Only a superuser can run the fix.'
+                     when 'owner' then ' The owner of the table can run the fix.'
+                     else '' end
 $$;
 
 -- Where the newest 64 MiB of a table begin: new rows are mostly put at its end. To be compared with ctid.

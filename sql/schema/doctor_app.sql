@@ -25,7 +25,7 @@ as $$
    limit 1
 $$;
 
-create function payments.doctor_attachments() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_attachments() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with attached as materialized (
@@ -42,14 +42,15 @@ as $$
        and (c.attnum is null or format_type(c.base, -1) <> a.known -> c.name ->> 'type')
   )
   select false, format('The table %s, attached as %s, is gone.', a.relation, a.kind),
-         format('select payments.detach_by_name(%L, %L)', a.kind, a.relation)
+         format('select payments.detach_by_name(%L, %L)', a.kind, a.relation), null
     from attached a
    where a.oid is null
   union all
   select false,
          format('%s, attached as %s, lacks the column(s) %s. Where one was renamed, attach the table again with its new name.',
                 d.target, d.kind, string_agg(d.column_name, ', ' order by d.column_name)),
-         format('alter table %s %s', d.target, string_agg(format('add column %I %s', d.column_name, d.known_type), ', ' order by d.column_name))
+         format('alter table %s %s', d.target, string_agg(format('add column %I %s', d.column_name, d.known_type), ', ' order by d.column_name)),
+         'owner'
     from altered d
    where d.attnum is null
    group by d.target, d.kind
@@ -60,20 +61,23 @@ as $$
                 string_agg(format('%s is %s, not %s', d.column_name, d.full_type, d.known_type), ', ' order by d.column_name),
                 d.rolname),
          format('alter table %s %s', d.target, string_agg(format('alter column %1$I type %2$s using %1$I::text::%2$s', d.column_name, d.known_type), ', '
-                                                          order by d.column_name))
+                                                          order by d.column_name)),
+         'owner'
     from altered d
    where d.attnum is not null
    group by d.target, d.kind, d.rolname
   union all
   select false, format('%s, attached as %s, cannot be written to as it must be: %s', a.target, a.kind, e.error),
-         case when e.error like 'No unique index%' then format('create unique index on %s (%I)', a.target, a.columns ->> 'source')
-              else format('select payments.detach(%L, %L)', a.kind, a.target) end
+         case when w.lacks_index then format('create unique index on %s (%I)', a.target, a.columns ->> 'source')
+              else format('select payments.detach(%L, %L)', a.kind, a.target) end,
+         case when w.lacks_index then 'owner' end
     from attached a
    cross join lateral payments.attachment_errors(a.kind, a.target, a.columns) as e (error)
+   cross join lateral (select e.error like 'No unique index%' as lacks_index) w
    where a.oid is not null
   union all
   select false, format('%s, attached as %s, belongs to the superuser %s, so nothing is given there.', a.target, a.kind, a.rolname),
-         format('alter table %s owner to %s', a.target, coalesce(payments.likely_owner(), 'the_role_of_the_app'))
+         format('alter table %s owner to %s', a.target, coalesce(payments.likely_owner(), 'the_role_of_the_app')), 'superuser'
     from attached a
    where a.rolsuper and not a.superuser_owner
 $$;
@@ -107,7 +111,7 @@ as $$
    where p.signature is not null
 $$;
 
-create function payments.doctor_subject_types() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_subject_types() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with looked_up as materialized (
@@ -119,13 +123,13 @@ as $$
      where t.members is not null
   )
   select false, format('The membership table of %s is gone, so nobody may bill for one.', l.subject_type),
-         format('select payments.unprotect_subject_type(%L)', l.subject_type)
+         format('select payments.unprotect_subject_type(%L)', l.subject_type), null
     from looked_up l
    where l.oid is null
   union all
   select false, format('%s, the membership table of %s, has no column %s, so nobody may bill for one. Where it was renamed, register the table again.',
                        l.members, l.subject_type, string_agg(w.name, ', ')),
-         format('select payments.unprotect_subject_type(%L)', l.subject_type)
+         format('select payments.unprotect_subject_type(%L)', l.subject_type), null
     from looked_up l
    cross join lateral unnest(array[l.subject_column, l.user_column, l.role_column]) as w (name)
    where l.oid is not null and w.name is not null
@@ -134,12 +138,13 @@ as $$
   union all
   select false, format('%s, the membership table of %s, belongs to the superuser %s, who did not register it.', l.members, l.subject_type, l.rolname),
          format('alter table %s owner to %s', l.members,
-                case when l.owner_is_there then quote_ident(l.owner) else coalesce(payments.likely_owner(), 'the_role_of_the_app') end)
+                case when l.owner_is_there then quote_ident(l.owner) else coalesce(payments.likely_owner(), 'the_role_of_the_app') end),
+         'superuser'
     from looked_up l
    where l.rolsuper and not (l.said_by_superuser and l.rolname = l.owner)
   union all
   select false, format('%s, below the membership view of %s, asks with its reader''s rights (security_invoker).', v.relation::regclass, l.subject_type),
-         format('alter view %s reset (security_invoker)', v.relation::regclass)
+         format('alter view %s reset (security_invoker)', v.relation::regclass), 'owner'
     from looked_up l
    cross join lateral payments.views_read(l.oid) v
    where v.asks_as_invoker
@@ -149,18 +154,18 @@ as $$
               else format('The function %s, which decides on %s, belonged to %s when it was registered and belongs to %s now, so nobody may. '
                           'It may say something else: read it before it is registered again.',
                           p.signature, p.subject_type, p.registered_owner, p.owner) end,
-         format('select payments.unprotect_subject_type(%L)', p.subject_type)
+         format('select payments.unprotect_subject_type(%L)', p.subject_type), null
     from payments.registered_predicates() p
    where p.owner is null or p.owner <> p.registered_owner
 $$;
 
 -- A look-up asks for a user; a primary key (team, user) does not serve it. Of a column whose text is compared no index serves.
-create function payments.doctor_membership_indexes() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_membership_indexes() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          format('%s, the membership table of %s, has no index that begins with %s: each look-up reads the whole table.', t.members, t.subject_type, t.user_column),
-         format('create index%s on %s (%I)', case c.relkind when 'p' then '' else ' concurrently' end, t.members, t.user_column)
+         format('create index%s on %s (%I)', case c.relkind when 'p' then '' else ' concurrently' end, t.members, t.user_column), 'owner'
     from payments_registry.subject_types t
     join pg_class c on c.oid = t.members and c.relkind in ('r', 'p', 'm')
     join pg_attribute a on a.attrelid = c.oid and a.attname = t.user_column and a.attnum > 0 and not a.attisdropped

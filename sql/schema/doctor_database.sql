@@ -3,49 +3,52 @@ set local search_path = pg_catalog, pg_temp;
 -- What the doctor asks about the database: tables, triggers, roles, settings; see doctor.sql. Indexes and views: doctor_shape.sql.
 -- Row security: doctor_policies.sql. Privileges: doctor_grants.sql.
 
-create function payments.doctor_version() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_version() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false, format('The library is of version %s, the SQL of version %s.', v.library, v.sql),
-         case when string_to_array(split_part(v.sql, '-', 1), '.')::integer[] < string_to_array(split_part(v.library, '-', 1), '.')::integer[]
-              then format('alter extension payments update to %L', v.library)
-              else 'make install' end
+         case when o.is_older then format('alter extension payments update to %L', v.library) else 'make install' end,
+         case when o.is_older then 'superuser' end
     from (select x.extversion as sql, payments.library_version() as library from pg_extension x where x.extname = 'payments') v
+   cross join lateral (
+     select string_to_array(split_part(v.sql, '-', 1), '.')::integer[]
+            < string_to_array(split_part(v.library, '-', 1), '.')::integer[] as is_older) o
    where v.sql <> v.library
 $$;
 
-create function payments.doctor_encoding() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_encoding() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false, format('The database is encoded in %s. Dump it, make one in UTF8, and restore there.', getdatabaseencoding()),
-         format('create database %I encoding ''UTF8'' template template0', current_database() || '_utf8')
+         format('create database %I encoding ''UTF8'' template template0', current_database() || '_utf8'), 'superuser'
    where getdatabaseencoding() <> 'UTF8'
 $$;
 
-create function payments.doctor_tables() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_tables() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          format('Missing: %s. The fix makes them anew, empty, and forgets the webhook secrets: set them again.', string_agg(distinct p.relation, ', ')),
-         'do ''begin drop extension payments; create extension payments; end'''
+         'do ''begin drop extension payments; create extension payments; end''', 'superuser'
     from payments.granted_privileges() p
    where to_regclass(p.relation) is null and p.relation not in (select v.relation from payments.own_views() v)
   having count(*) > 0
   union all
   select false, format('%s belongs to %s, who can drop it or switch its row security off.', c.oid::regclass, pg_get_userbyid(c.relowner)),
-         format('alter table %s owner to payments_owner', c.oid::regclass)
+         format('alter table %s owner to payments_owner', c.oid::regclass), 'superuser'
     from pg_class c
    where c.oid in (select payments.own_relations()) and pg_get_userbyid(c.relowner) <> 'payments_owner'
   union all
-  select false, format('Schema %I belongs to %s, who can drop it.', n.nspname, r.rolname), format('alter schema %I owner to payments_owner', n.nspname)
+  select false, format('Schema %I belongs to %s, who can drop it.', n.nspname, r.rolname),
+         format('alter schema %I owner to payments_owner', n.nspname), 'superuser'
     from pg_namespace n join pg_roles r on r.oid = n.nspowner
    where n.nspname in ('payments', 'payments_registry') and r.rolname <> 'payments_owner' and not r.rolsuper
   union all
-  select false, format('%s is unlogged: a crash empties it.', c.oid::regclass), format('alter table %s set logged', c.oid::regclass)
+  select false, format('%s is unlogged: a crash empties it.', c.oid::regclass), format('alter table %s set logged', c.oid::regclass), 'superuser'
     from pg_class c
    where (c.oid in (select payments.own_relations()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r' and c.relpersistence = 'u'
   union all
-  select false, format('The index %s is not valid.', i.indexrelid::regclass), format('reindex index %s', i.indexrelid::regclass)
+  select false, format('The index %s is not valid.', i.indexrelid::regclass), format('reindex index %s', i.indexrelid::regclass), 'superuser'
     from pg_index i
    where i.indrelid in (select payments.own_relations()) and not i.indisvalid
 $$;
@@ -118,7 +121,7 @@ as $$
    cross join lateral payments.projection_triggers(a.kind) p
 $$;
 
-create function payments.doctor_triggers() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_triggers() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
@@ -130,7 +133,8 @@ as $$
               else format('do %L', format('begin %s; alter trigger %2$I on %3$s depends on extension payments; '
                           'alter table %3$s enable%4$s trigger %2$I; end',
                           regexp_replace(o.definition, '^create trigger', 'create or replace trigger', 'i'), o.name, o.relation,
-                          case when o.always then ' always' else '' end)) end
+                          case when o.always then ' always' else '' end)) end,
+         'superuser'
     from payments.own_triggers() o
     join pg_class c on c.oid = to_regclass(o.relation)
     left join pg_trigger t on t.tgrelid = c.oid and t.tgname = o.name
@@ -139,38 +143,38 @@ as $$
    order by o.relation, o.name
 $$;
 
-create function payments.doctor_event_triggers() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_event_triggers() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          format('The event trigger %I is disabled: %s.', e.evtname,
                 case e.evtname when 'payments_grants' then 'TRUNCATE, TRIGGER and REFERENCES stay with whoever is granted them'
                                else 'code of an app can take our roles out of every policy' end),
-         format('alter event trigger %I enable', e.evtname)
+         format('alter event trigger %I enable', e.evtname), 'superuser'
     from pg_event_trigger e
    where e.evtname in ('payments_grants', 'payments_own_ddl') and e.evtenabled not in ('O', 'A')
    order by e.evtname
 $$;
 
-create function payments.doctor_own_roles() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_own_roles() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with ours as (
     select r.* from pg_roles r where r.rolname in ('payments_owner', 'payments_definer', 'payments_registrar')
   )
   select false, format('Role %I can log in, inherits, or has an attribute such as SUPERUSER.', o.rolname),
-         format('alter role %I nologin nosuperuser noinherit nocreatedb nocreaterole noreplication nobypassrls', o.rolname)
+         format('alter role %I nologin nosuperuser noinherit nocreatedb nocreaterole noreplication nobypassrls', o.rolname), 'superuser'
     from ours o
    where o.rolcanlogin or o.rolsuper or o.rolinherit or o.rolcreaterole or o.rolcreatedb or o.rolreplication or o.rolbypassrls
   union all
   select false, format('%I is a member of %I.', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)),
-         format('revoke %I from %I', pg_get_userbyid(m.roleid), pg_get_userbyid(m.member))
+         format('revoke %I from %I', pg_get_userbyid(m.roleid), pg_get_userbyid(m.member)), 'superuser'
     from pg_auth_members m
    where exists (select from ours o where o.oid in (m.roleid, m.member))
 $$;
 
 -- A superuser's publication takes every table along, and no row security or privilege keeps it from that.
-create function payments.doctor_publications() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_publications() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
@@ -183,17 +187,17 @@ as $$
                   where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'payments_secret')),
                 array_to_string(array(select w from unnest(array['insert', 'update', 'delete', 'truncate'],
                                                            array[p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate]) as a (w, said) where a.said), ', '),
-                p.pubviaroot::text))
+                p.pubviaroot::text)), 'superuser'
     from pg_publication p
    where p.puballtables
   union all
   select false, format('The publication %I sends the webhook secrets to its subscribers.', p.pubname),
-         format('alter publication %I drop table payments_secret.webhook_secrets', p.pubname)
+         format('alter publication %I drop table payments_secret.webhook_secrets', p.pubname), 'superuser'
     from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
    where r.prrelid in (select c.oid from pg_class c where c.relnamespace = 'payments_secret'::regnamespace)
   union all
   select false, format('The publication %I sends the webhook secrets to its subscribers.', p.pubname),
-         format('alter publication %I drop tables in schema payments_secret', p.pubname)
+         format('alter publication %I drop tables in schema payments_secret', p.pubname), 'superuser'
     from pg_publication_namespace s join pg_publication p on p.oid = s.pnpubid
    where s.pnnspid = 'payments_secret'::regnamespace
 $$;
@@ -226,21 +230,24 @@ as $$
 $$;
 
 -- A fix counts from the next session on, where it is no SET.
-create function payments.doctor_settings() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_settings() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          format('%s is %s (from %s): %s. %s', s.name, s.setting, s.source, w.harm,
                 case when s.context = 'postmaster' then 'The fix needs a restart.' when s.context = 'sighup' then 'The fix needs pg_reload_conf().'
-                     when s.source in ('session', 'client', 'interactive') then 'The fix is for this session.'
+                     when o.of_session then 'The fix is for this session.'
                      else 'The fix counts from the next session on.' end),
          case when s.context in ('postmaster', 'sighup') then format('alter system set %s = %L', s.name, w.good)
-              when s.source in ('session', 'client', 'interactive') then format('set %s = %L', s.name, w.good)
+              when o.of_session then format('set %s = %L', s.name, w.good)
               when s.source in ('user', 'database user')
                 then format('alter role %I in database %I set %s = %L', session_user, current_database(), s.name, w.good)
-              else format('alter database %I set %s = %L', current_database(), s.name, w.good) end
+              else format('alter database %I set %s = %L', current_database(), s.name, w.good) end,
+         case when not o.of_session then 'superuser' end
     from payments.watched_settings() w
     join pg_settings s on s.name = w.name and s.setting ~ w.bad
+   cross join lateral (
+     select s.source in ('session', 'client', 'interactive') and s.context not in ('postmaster', 'sighup') as of_session) o
    where not (w.name = 'default_transaction_read_only' and pg_is_in_recovery())
 $$;
 

@@ -59,7 +59,7 @@ as $$
 $$;
 
 -- All of a role's privileges of one class are revoked, and those that were recorded granted again.
-create function payments.doctor_grants() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_grants() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with recorded as materialized (
@@ -92,19 +92,19 @@ as $$
          -- REVOKE by anybody else is a warning, and revokes nothing. No dollar quotes: a role's name may hold them.
          format('do %L', format('begin if current_setting(''is_superuser'') = ''off'' then raise insufficient_privilege using message = '
                 '''only a superuser can take these privileges back''; end if; revoke all on %s from %s cascade;%s end',
-                v.place, v.grantee, ' ' || k.grants || ';'))
+                v.place, v.grantee, ' ' || k.grants || ';')), 'superuser'
     from revoked v
    cross join lateral (
      select string_agg(distinct format('perform payments.grant_role(%L, %L)', v.grantee, r.as_), '; ') as grants
        from recorded r where r.role = v.role) k
   union all
   select false, format('Role %s lacks %s privilege(s) that it should have as %s.', m.role::regrole, m.n, m.as_),
-         format('select payments.grant_role(%L, %L)', m.role::regrole, m.as_)
+         format('select payments.grant_role(%L, %L)', m.role::regrole, m.as_), null
     from missing m
 $$;
 
 -- Whoever can run SQL as a gateway or an admin says who he is. No end user may be one, and somebody who logs in must be.
-create function payments.doctor_trusted_roles() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_trusted_roles() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with recorded as materialized (
@@ -112,14 +112,16 @@ as $$
   )
   select distinct false, format('Role %I is for end users (%s), and %s %s.', u.rolname, u.as_,
                        case when t.oid = u.oid then 'was recorded as' else format('inherits from %I,', t.rolname) end, t.as_),
-         case when exists (select from pg_auth_members m where m.roleid = t.oid and m.member = u.oid) then format('revoke %I from %I', t.rolname, u.rolname)
-              else format('select payments.revoke_role(%L, %L)', t.oid::regrole, t.as_) end
+         case when m.is_member then format('revoke %I from %I', t.rolname, u.rolname)
+              else format('select payments.revoke_role(%L, %L)', t.oid::regrole, t.as_) end,
+         case when m.is_member then 'superuser' end
     from recorded u
     join recorded t on t.as_ in ('admin', 'gateway') and pg_has_role(u.oid, t.oid, 'USAGE')
+   cross join lateral (select exists (select from pg_auth_members m where m.roleid = t.oid and m.member = u.oid) as is_member) m
    where u.as_ in ('guest', 'member') and not (select r.rolsuper from pg_roles r where r.oid = u.oid)
   union all
   select false, 'End users have a role, and no role that logs in is a gateway or an admin: nobody''s claims count.',
-         'select payments.grant_role(''the_role_that_logs_in'', ''gateway'')'
+         'select payments.grant_role(''the_role_that_logs_in'', ''gateway'')', null
    where exists (select from recorded r where r.as_ = 'member')
      and not exists (select from pg_roles l join recorded t on t.as_ in ('admin', 'gateway') and pg_has_role(l.oid, t.oid, 'USAGE')
                       where l.rolcanlogin and not l.rolsuper)

@@ -2,11 +2,11 @@ set local search_path = pg_catalog, pg_temp;
 
 -- What the doctor asks about row security and policies; see doctor.sql.
 
-create function payments.doctor_row_security() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_row_security() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false, format('%s does not %s row security.', c.oid::regclass, case when c.relrowsecurity then 'force' else 'enable' end),
-         format('alter table %s enable row level security, force row level security', c.oid::regclass)
+         format('alter table %s enable row level security, force row level security', c.oid::regclass), 'superuser'
     from pg_class c
    where (c.oid in (select payments.own_relations()) or c.relnamespace = 'payments_secret'::regnamespace) and c.relkind = 'r'
      and not (c.relrowsecurity and c.relforcerowsecurity)
@@ -51,7 +51,7 @@ as $$
    where p.polrelid in (select payments.own_relations())
 $$;
 
-create function payments.doctor_policies() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_policies() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with found as materialized (
@@ -74,31 +74,31 @@ as $$
              where g.as_ = 'admin' and g.revoked_at is null and p.as_ = 'admin') a
       left join found f on f.relation = a.relation and f.name = a.name
   )
-  select false, format('The policy %I on %s is gone.', w.name, w.relation), w.ddl
+  select false, format('The policy %I on %s is gone.', w.name, w.relation), w.ddl, 'superuser'
     from wanted w
    where not exists (select from found f where f.relation = w.relation and f.name = w.name)
   union all
   select false, format('The policy %I on %s was altered. It is: %s.', w.name, w.relation, f.ddl),
-         format('do %L', format('begin drop policy %I on %s; %s; end', w.name, w.relation, w.ddl))
+         format('do %L', format('begin drop policy %I on %s; %s; end', w.name, w.relation, w.ddl)), 'superuser'
     from wanted w
     join found f on f.relation = w.relation and f.name = w.name
    where f.ddl <> w.ddl
   union all
   select false, format('The policy that lets the admin %s in is gone from %s table(s).', a.role::regrole, count(*)),
-         format('select payments.grant_role(%L, ''admin'')', a.role::regrole)
+         format('select payments.grant_role(%L, ''admin'')', a.role::regrole), null
     from of_admin a
    where a.ddl is null
    group by a.role
   union all
   select false, format('The policy that lets the admin %s in was altered on %s table(s). One is: %s.', a.role::regrole, count(*), min(a.ddl)),
          format('do %L', format('begin %s; perform payments.grant_role(%L, ''admin''); end',
-                                string_agg(format('drop policy %I on %s', a.name, a.relation), '; ' order by a.relation::text), a.role::regrole))
+                                string_agg(format('drop policy %I on %s', a.name, a.relation), '; ' order by a.relation::text), a.role::regrole)), 'superuser'
     from of_admin a
    where a.ddl <> a.wanted
    group by a.role
   union all
   select false, format('The policy %I is on the table of webhook secrets, which nobody reads.', p.polname),
-         format('drop policy %I on %s', p.polname, p.polrelid::regclass)
+         format('drop policy %I on %s', p.polname, p.polrelid::regclass), 'superuser'
     from pg_policy p
     join pg_class c on c.oid = p.polrelid and c.relnamespace = 'payments_secret'::regnamespace
 $$;

@@ -139,7 +139,7 @@ as $$
     ('payments.checkout_defaults', 'checkout_defaults_price_idx', 'UNIQUE INDEX btree (COALESCE(stripe_price_id, ''''::text), environment)')
 $$;
 
-create function payments.doctor_indexes() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_indexes() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with wanted as materialized (
@@ -163,7 +163,8 @@ as $$
          case when f.is_there then format('do %L', format('begin %s%I; %s; end',
                 case when f.is_index or k.conname is null then 'drop index ' || quote_ident(n.nspname) || '.'
                      else format('alter table %s drop constraint ', k.conrelid::regclass) end, f.name, f.ddl))
-              else f.ddl end
+              else f.ddl end,
+         'superuser'
     from found f
     join pg_namespace n on n.oid = f.relnamespace
     left join pg_constraint k on k.conrelid = f.oid and k.conname = f.name
@@ -185,7 +186,7 @@ as $$
     ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', 'adfea77f6d91f37a4095c4c499fe67b6'),
     ('payments.review', 'security_invoker=true', 'make_review_views', 'd679b924c47d890c730ea59a1e77c3c7'),
     ('payments.subject_types', 'security_invoker=true', 'make_subject_types_view', '9a0df237743fe50bda8069c2888f2eab'),
-    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', '08e052adbf7ea8704d2bb6eed24a8468')
+    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', 'cc2e54dacb8c9d8c39b247db620decad')
 $$;
 
 create function payments.view_digest(relation oid) returns text
@@ -196,14 +197,15 @@ as $$
 $$;
 
 -- The fix gives the new view to whom the old one was given.
-create function payments.doctor_views() returns table (ok boolean, detail text, fix text)
+create function payments.doctor_views() returns table (ok boolean, detail text, fix text, mender text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select false,
          case when c.oid is null then format('The view %s is gone.', o.relation)
               else format('The view %s says something else than the extension''s. Views that read it must be dropped before the fix.', o.relation) end,
          format('do %L', format('begin %1$sperform payments.%2$I(); alter view %3$s owner to payments_owner; grant select on %3$s to %4$s; end',
-                                case when c.oid is not null then format('drop view %s; ', o.relation) else '' end, o.maker, o.relation, g.roles))
+                                case when c.oid is not null then format('drop view %s; ', o.relation) else '' end, o.maker, o.relation, g.roles)),
+         'superuser'
     from payments.own_views() o
     left join pg_class c on c.oid = to_regclass(o.relation)
    cross join lateral (
@@ -218,7 +220,7 @@ as $$
    where c.oid is null or payments.view_digest(c.oid) <> o.digest
   union all
   select false, format('The view %s has the option(s) %s instead of %s.', o.relation, coalesce(array_to_string(c.reloptions, ', '), 'none'), o.options),
-         format('alter view %s set (%s)', o.relation, o.options)
+         format('alter view %s set (%s)', o.relation, o.options), 'superuser'
     from payments.own_views() o
     join pg_class c on c.oid = to_regclass(o.relation) and c.relkind = 'v'
    where (o.options = any (c.reloptions)) is not true

@@ -1,6 +1,6 @@
 set local search_path = pg_catalog, pg_temp;
 
--- A text for a person's terminal: what would steer it, or turn its words around, is seen as � instead. core/src/visible.rs is the same.
+-- The text with � for each character that would control the terminal on which it is shown. core/src/visible.rs has the same list.
 create function payments.visible(text text) returns text
   language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace($1, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g') $$;

@@ -5,14 +5,18 @@ set local search_path = pg_catalog, pg_temp;
 create type payments.job as (id text, kind text, source text, payload jsonb, attempts integer);
 
 /* Takes up to n jobs that are due, for this worker alone; each must be finished or failed within 5 minutes, or it comes
-   again. Workers LISTEN payments_jobs and claim when told. Raises 55000 where no table of jobs is attached. */
+   again. Workers LISTEN payments_jobs and claim when told. Raises 22023 (n is from 1 to 1000), 55000 where no table of jobs is
+   attached. */
 create function payments.claim_jobs(n integer default 1) returns setof payments.job
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
 
 create function payments.claim_jobs_body(n integer) returns setof payments.job
   language sql set search_path = pg_catalog, pg_temp
-as $$ select * from jsonb_populate_recordset(null::payments.job, payments.take_jobs($1)) $$;
+as $$
+  select payments.check_count($1);
+  select * from jsonb_populate_recordset(null::payments.job, payments.take_jobs($1))
+$$;
 
 /* The same for a table whose key is a uuid. */
 create function payments.finish_job(id uuid) returns boolean

@@ -38,8 +38,8 @@ as $$
     left join payments.request_leases l on l.session_id = $2
 $$;
 
--- Claims one row that waits, which is locked. Null where another worker claimed it meanwhile, and where it can't be sent: the row or its
--- lease says why. What is wrong with one row holds up no other.
+-- Claims one waiting row, which must be locked. Null if another worker claimed it meanwhile, or if it cannot be sent; then the row or its
+-- lease says why. An error of one row does not stop the others.
 create function payments.claim_request(kind text, session_id uuid, environment text, lease interval) returns payments.session_request
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -51,7 +51,7 @@ declare
   wrong text;
 begin
   if late is null then
-    -- The snapshot that found the row may be older than another worker's lease: the row of that lease decides.
+    -- The snapshot that found the row may be older than another worker's lease, so the row of the lease decides.
     insert into payments.request_leases as l (session_id, environment, attempt, due_at)
     values (session_id, environment, 1, clock_timestamp() + lease)
     on conflict on constraint request_leases_pkey do update
@@ -63,7 +63,7 @@ begin
       return null;
     end if;
   end if;
-  -- The second turn is for what the first found to be final: there is no customer to open a portal for.
+  -- The second turn records an error that the first found to be final: a portal without a customer, say.
   for turn in 1 .. 2 loop
     begin
       if late is not null then
@@ -76,7 +76,7 @@ begin
       return claimed;
     exception
       when others then
-        -- A cancel is not caught; what says nothing of this row goes on to the caller.
+        -- A cancel is not caught. An error that is not about this row is raised to the caller.
         if sqlstate ~ '^(40|53|57|58|XX)' then
           raise;
         end if;
@@ -92,7 +92,8 @@ begin
 end
 $$;
 
-create function payments.check_lease(n integer, lease interval) returns void
+-- How many of something a worker claims at once.
+create function payments.check_count(n integer) returns void
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -100,6 +101,14 @@ begin
     raise exception 'n must be from 1 to 1000'
       using errcode = '22023', detail = format('It is %s.', coalesce(n::text, 'null')), hint = 'Pass how many this worker can work on at once.';
   end if;
+end
+$$;
+
+create function payments.check_lease(n integer, lease interval) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform payments.check_count(n);
   if lease is null or not (lease between interval '1 second' and payments.key_lifetime()) then
     raise exception 'lease must be from 1 second to 23 hours'
       using errcode = '22023', detail = format('It is %s.', coalesce(lease::text, 'null')),

@@ -96,7 +96,8 @@ begin
                  when s.id is null then 'give by hand what it is for, or refund it at Stripe; payments.create_checkout_session() makes checkouts that give'
                  when not exists (select from payments.attachments) then 'call payments.create_app_tables() or payments.attach(), then '
                  when s.order_id is null and exists (select from payments.attachments a where a.kind = 'orders')
-                   then format('write the order''s id into metadata.order_id of the checkout session %s, then call ', s.id)
+                   then format('write the order''s id into metadata.order_id of the checkout session %s, or, where no order was made, '
+                               'say what the price gives (payments.set_credit_benefit(), payments.set_entitlement_benefit()), then call ', s.id)
                  else 'say what the price gives (payments.set_credit_benefit(), payments.set_entitlement_benefit()), then call '
                end
                || case when s.id is not null then format('payments.retry_fulfillments(reference => %L)', coalesce(s.stripe_checkout_session_id, s.id::text))
@@ -196,7 +197,7 @@ begin
                  when i.id is not null
                    then format('it is probably what paid the invoice %s: the customer, the amount and the day are the same, and no invoice_payment.paid was received', i.id)
                  when m.order_id is not null
-                   -- What would steer a terminal is seen as �; payments.visible() is a function of ours.
+                   -- As payments.visible() does it, which a view may not call.
                    then format('neither a checkout session nor an invoice speaks of it, though its metadata names the order %s',
                                regexp_replace(m.order_id, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]', '�', 'g'))
                  else 'neither a checkout session nor an invoice speaks of it, and its metadata names no order'

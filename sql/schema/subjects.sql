@@ -135,6 +135,13 @@ begin
 end
 $$;
 
+-- Whether what is in a schema can be an app's own.
+create function payments.is_schema_of_app(name text) returns boolean
+  language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+  select name <> all ('{payments,payments_registry,payments_secret,pg_catalog,pg_toast,information_schema}')
+$$;
+
 -- The views that a relation reads through, itself included if it is one, and whether each asks with its reader's rights.
 create function payments.views_read(relation oid) returns table (relation oid, asks_as_invoker boolean)
   language sql stable set search_path = pg_catalog, pg_temp
@@ -212,7 +219,7 @@ begin
     raise exception '% is not a table or view', members
       using errcode = '42809', detail = format('Its kind is %s.', target.relkind), hint = 'Pass a table or a view.';
   end if;
-  if target.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema', 'pg_toast') then
+  if not payments.is_schema_of_app(target.nspname) then
     raise exception '% is not a membership table of the app', members
       using errcode = '42501', detail = format('It is in schema %s.', target.nspname), hint = 'Pass a table of the app''s own.';
   end if;
@@ -291,8 +298,7 @@ begin
       using errcode = '22023', detail = format('Function: %s.', coalesce(predicate::text, 'null')),
             hint = 'Cast the ids inside the function, and return false where they are none.';
   end if;
-  if target.nspname in ('payments', 'payments_registry', 'payments_secret', 'pg_catalog', 'information_schema')
-     or not pg_has_role(caller, target.proowner, 'USAGE') then
+  if not payments.is_schema_of_app(target.nspname) or not pg_has_role(caller, target.proowner, 'USAGE') then
     raise exception 'role % may not make % a predicate', caller, predicate
       using errcode = '42501', detail = format('It belongs to %s, as whom it would run.', pg_get_userbyid(target.proowner)),
             hint = 'Have the function''s owner, if he is an admin, or a superuser call this.';

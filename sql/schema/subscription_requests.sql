@@ -97,23 +97,6 @@ begin
 end
 $$;
 
--- Whether so many of a price cost nothing, by the catalog or in a trial, and give credits (Gives of core/src/session/free.rs).
-create function payments.gives_for_nothing(environment text, price text, quantity bigint, in_trial boolean) returns boolean
-  language sql stable set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce((
-    select (in_trial and b.trials)
-           or (p.unit ~ '^[0-9]+(\.[0-9]+)?$' and p.unit::numeric * quantity < 0.5)
-      from (select 1) one
-      left join lateral (
-        select o.stripe_product_id, coalesce(o.unit_amount_decimal, o.unit_amount::text) as unit
-          from payments.prices o where o.stripe_price_id = $2 and o.environment = $1) p on true
-      join lateral (
-        select g.trials from payments.benefits g
-         where g.environment = $1 and g.key is null and coalesce(g.stripe_price_id, g.stripe_product_id) = any (array[$2, p.stripe_product_id])
-         order by g.stripe_price_id is null limit 1) b on true), false)
-$$;
-
 -- How long a trial checkouts with a price have; null where there is none.
 create function payments.trial_days(environment text, price text) returns integer
   language sql stable set search_path = pg_catalog, pg_temp

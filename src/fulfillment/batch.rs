@@ -1,8 +1,8 @@
 //! A batch of purchases: what they give is planned, written and recorded.
 //!
-//! All of it is written in one savepoint, but for orders that have a story, and for jobs, which say what became of the orders.
-//! What is recorded is recorded after it, outside of a savepoint: when one ends that took more than 15 locks, the server goes
-//! through all that the transaction holds, which a transaction of many payments would pay for each batch.
+//! Credits, entitlements and pending orders are written in one savepoint. Orders that something was decided on before come after it, and
+//! then jobs, because they say which order a payment pays. The decisions are saved outside of a savepoint: at the end of a savepoint that
+//! took more than 15 locks, the server goes through all locks of the transaction, and many batches would pay for that each time.
 
 use std::rc::Rc;
 
@@ -46,23 +46,24 @@ impl Tables {
     }
 }
 
-/// Purchases on their way.
+/// Purchases that are given together.
 struct Batch<'a> {
     purchases: &'a [Rc<Purchase>],
     tables: &'a Tables,
-    /// Whose balance each purchase changes, if it does.
+    /// The subject whose balance each purchase changes; none if it changes no balance.
     subjects: Vec<Option<Subject>>,
     /// Whether each pays the order that it names.
     pays: Vec<bool>,
     units: Vec<Unit<'a>>,
-    /// What is decided by now, and the place of its purchase.
+    /// Decisions that are not saved yet, with the index of the purchase.
     decided: Vec<(usize, Decided<'a>)>,
-    /// Items whose records go, with the kind and the table.
+    /// Items whose records are deleted, with the index of the purchase, the kind and the table.
     outdated: Vec<(usize, TargetKind, &'a Target, String)>,
 }
 
-/// Gives what purchases bought; returns how many of them, at least one. Another payment of a session that is among them has to be
-/// read after them; and who would wait for a lock does so as the first of a batch, for he may be waited for himself.
+/// Gives what purchases bought, and returns how many of them were given: at least one. The batch ends before a second payment of one
+/// session, which has to be read again after the first is given. It also ends before a purchase whose lock another transaction holds:
+/// only the first of a batch waits, because until then the batch holds no lock that others wait for.
 pub(super) fn give(tables: &Tables, purchases: &[Rc<Purchase>]) -> usize {
     let is_repeated = |place: &usize| purchases[..*place].iter().any(|one| one.source == purchases[*place].source);
     let end = (0..purchases.len()).find(is_repeated).unwrap_or(purchases.len());
@@ -84,7 +85,8 @@ pub(super) fn give(tables: &Tables, purchases: &[Rc<Purchase>]) -> usize {
     batch.purchases.len()
 }
 
-/// Keeps the grants that lapse; writes what lapsed, where something was taken back that may have been spent or lapsed before.
+/// Saves the grants that lapse. Then writes what has lapsed, if there are such grants, or if credits were taken back that may have been
+/// spent or lapsed before.
 fn keep_lots(units: &[Unit]) {
     for unit in units.iter().filter(|unit| unit.failure.is_none()) {
         let Part::Credits { subject, entries } = &unit.part else { continue };
@@ -108,7 +110,7 @@ fn keep_lots(units: &[Unit]) {
 }
 
 impl<'a> Batch<'a> {
-    /// Plans what each purchase gives; reads what it takes to do so, and waits for whoever changes that.
+    /// Plans what each purchase gives. It reads prices and benefits for that, and waits for whoever changes them.
     fn plan(&mut self) {
         for (kind, tables) in &self.tables.0 {
             for target in tables.iter() {
@@ -179,7 +181,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Keeps what a plan records; returns what it writes.
+    /// Collects the decisions of a plan, and returns its writes.
     fn keep_plan(
         &mut self,
         place: usize,
@@ -194,8 +196,8 @@ impl<'a> Batch<'a> {
         plan.writes
     }
 
-    /// Locks the balances and the passes that change. The batch ends before the first that somebody else has, unless that is the first of all:
-    /// who went on to later subjects while another has this one might have to wait for him, and he for us.
+    /// Locks the subjects whose balances or passes change. If another transaction holds one of them, the batch ends before it, unless it
+    /// is the first: to wait while others are locked here could deadlock.
     fn lock(&mut self) {
         // A snapshot that is older than the lock would not see what others wrote while we waited for it.
         if !is_read_committed() {
@@ -230,7 +232,7 @@ impl<'a> Batch<'a> {
         self.outdated.retain(|(place, ..)| *place < end);
     }
 
-    /// Fails what needs the lock of its subject.
+    /// Marks the units as failed that need the lock of their subject.
     fn fail_locked(&mut self, is_failed: impl Fn(usize) -> bool, failure: &Failure) {
         let is_locked = |unit: &Unit| unit.kind == TargetKind::CreditLedger || passes::is_pass(unit);
         let locked = self.units.iter_mut().filter(|unit| is_locked(unit) && is_failed(unit.place));
@@ -249,7 +251,7 @@ impl<'a> Batch<'a> {
         self.units = failed;
     }
 
-    /// Settles the orders that are not settled by now, one after the other; each sees what was recorded of those before it.
+    /// Settles the remaining orders one after the other, so that each sees the decisions on those before it.
     fn settle_orders(&mut self) {
         let mut changed = Changed::new();
         let mut is_settled = vec![false; self.purchases.len()];
@@ -327,7 +329,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Keeps what is recorded of a unit.
+    /// Collects the decisions of a unit that was written, or failed.
     fn keep_unit(&mut self, unit: Unit<'a>) {
         let Unit { place, purchase, kind, target, records, failure, .. } = unit;
         for record in records {
@@ -343,7 +345,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Records what is decided by now.
+    /// Saves the decisions.
     fn record(&mut self) {
         let decided: Vec<Decided> = std::mem::take(&mut self.decided).into_iter().map(|(_, decided)| decided).collect();
         save(&decided);

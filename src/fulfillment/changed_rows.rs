@@ -1,4 +1,4 @@
-//! What the rows of a trigger decide: which payments, and which subscriptions.
+//! Which payments and subscriptions are decided on, by the rows of a trigger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,9 @@ use pgrx::Uuid;
 use pgrx::prelude::*;
 
 use super::purchase::PaidBy;
-use crate::own_trigger::is_after_on;
 use crate::pg::trigger_rows::{self, Row};
 
-/// The payments with money among the rows for which something changed that decides what is given.
+/// The payments whose money arrived, if something changed that decides what they give.
 #[derive(Default)]
 pub(super) struct Decided {
     pub(super) payments: Vec<Uuid>,
@@ -90,11 +89,8 @@ pub(super) fn payments_to_decide(trigger: &PgTrigger) -> Decided {
     decided
 }
 
-/// Environment and id of the subscriptions whose invoices among the rows say something else of money that went back.
+/// Environment and id of the subscriptions of invoices among the rows, if money of these went back, or came back.
 pub(super) fn returned_of_subscriptions(trigger: &PgTrigger) -> Vec<(String, String)> {
-    if !is_after_on(trigger, &["payment_history"]) || !trigger_rows::are_visible(trigger) {
-        return Vec::new(); // It is refused in a moment.
-    }
     let [of_type] = trigger_rows::columns(trigger, [c"type"]);
     let is_invoice = |row: &Row| row.get::<String>(of_type).is_some_and(|word| word == "subscription_invoice");
     let mut has_invoice = false;

@@ -29,7 +29,8 @@ pub(super) struct NewLine<'a> {
     pub(super) expires_at: Option<i64>,
 }
 
-/// Writes what payments change, each for its subject, in their order. Of several payments it raises where a line is there already.
+/// Writes the lines of payments, in their order. If there are several payments, it raises if one of the lines is there already; the caller
+/// tries each payment by itself then.
 pub(super) fn write_all(target: &Target, payments: &[(&Subject, &[Entry])]) {
     if let [(subject, entries)] = payments {
         return entries.iter().for_each(|entry| write_entry(target, subject, entry));
@@ -43,7 +44,7 @@ pub(super) fn write_all(target: &Target, payments: &[(&Subject, &[Entry])]) {
     }
 }
 
-/// Writes a line, as far as it is not there from an earlier time.
+/// Writes a line, unless it is there already.
 pub(super) fn write_entry(target: &Target, subject: &Subject, entry: &Entry) {
     if entry.repeat == Repeat::Numbered {
         return write_step(target, subject, entry);
@@ -53,7 +54,7 @@ pub(super) fn write_entry(target: &Target, subject: &Subject, entry: &Entry) {
     }
     let may_grant_again = entry.repeat == Repeat::GrantAgain;
     let stands = if may_grant_again { sum(target, &entry.source) } else { None };
-    // Of what was taken back altogether another number may be granted: other lines turned out to have been bought.
+    // Once all of it was taken back, another number may be granted: it turned out that other line items were bought.
     let is_other = find(target, subject, &entry.source).is_none_or(|line| line.delta != entry.delta);
     if is_other && stands != Some(0) {
         error!("the ledger has a line of {} that says otherwise", entry.source);
@@ -63,7 +64,7 @@ pub(super) fn write_entry(target: &Target, subject: &Subject, entry: &Entry) {
     }
 }
 
-/// Writes a step that can be taken again after it was undone (a refund that failed, then a new one).
+/// Writes a line that can come again after it was undone (a refund that failed, then a new one): then its source gets a number.
 fn write_step(target: &Target, subject: &Subject, step: &Entry) {
     let again = (2..10_000).map(|again| format!("{}:{again}", step.source));
     let mut sources = std::iter::once(step.source.clone()).chain(again);
@@ -75,7 +76,7 @@ fn sum(target: &Target, source: &str) -> Option<i64> {
     target.run(SUM_CREDITS, &[text(source)]).1.and_then(|sum| sum.parse().ok())
 }
 
-/// What was granted before may have been withheld since: gives what is missing.
+/// Gives what is missing of a grant that was withheld after it had been given.
 fn grant_again(target: &Target, subject: &Subject, granted: &Entry, stands: i64) {
     if stands < granted.delta {
         let source = format!("{}:again:{stands}-{}", granted.source, granted.delta);
@@ -127,8 +128,7 @@ fn insert(target: &Target, lines: &[NewLine]) -> (u64, Option<String>) {
     target.run_rows(WRITE_CREDITS, &rows)
 }
 
-/// One writer at a time for a subject's balances and billing status, in whichever tables: so a payment has one lock to wait
-/// for, and needs no order.
+/// The lock of a subject's balances and billing status, in all tables. A payment takes only this one, so there is no order to keep.
 pub(super) fn lock(subject: &Subject) {
     SubjectLock::of(&subject.subject_type, &subject.subject_id).lock();
 }
@@ -138,7 +138,7 @@ pub(super) fn try_lock(subject: &Subject) -> bool {
     SubjectLock::of(&subject.subject_type, &subject.subject_id).try_lock()
 }
 
-/// The same with the patience of a write: who holds it, a spender that does not commit, keeps no payment waiting.
+/// Takes the same lock, and waits as long as a write may: a spender that does not commit does not block payments for longer.
 pub(super) fn lock_patiently(subject: &Subject) -> Result<(), Failure> {
     SubjectLock::of(&subject.subject_type, &subject.subject_id).lock_within(LOCK_TIMEOUT_MS)
 }

@@ -1,4 +1,5 @@
-//! What of a subject's credits is over or due without that anybody looked: whoever spends writes it first, whoever only reads counts it.
+//! Credits that lapsed, and parts that became due, since the ledger was last written. No job runs at that time: a spender writes them
+//! first, and a reader counts them.
 
 use payments_core::Subject;
 use payments_core::fulfillment::decision::FulfillmentDecision;
@@ -18,7 +19,7 @@ use crate::pg::statement::{query, text};
 query!(FIND_DUE, "fulfillment_due", "find_due");
 query!(FIND_DUE_SUBJECTS, "fulfillment_due", "find_due_subjects");
 
-/// What of a subject is over or due without that anybody looked.
+/// What lapsed or became due for a subject, and is not written yet.
 #[derive(Deserialize)]
 struct Due {
     lapsed: bool,
@@ -26,7 +27,7 @@ struct Due {
     subscriptions: Vec<(String, String)>,
 }
 
-/// Writes what is due and what lapsed of a subject, whose lock is held; what fails, fails the caller.
+/// Writes what is due and what lapsed for a subject, whose lock must be held. An error is raised to the caller.
 pub(super) fn settle(target: &Target, subject: &Subject) {
     let Some(due) = FIND_DUE.one::<Due>(&key(target, subject)) else { return };
     period::give_all(&due.subscriptions);
@@ -35,7 +36,7 @@ pub(super) fn settle(target: &Target, subject: &Subject) {
     }
 }
 
-/// Writes what lapsed and what is due, of a batch of those who have something.
+/// Writes what lapsed and what is due, for a batch of the subjects that have something.
 pub(super) fn settle_all() {
     for target in targets(TargetKind::CreditLedger).iter() {
         for subject in FIND_DUE_SUBJECTS.all::<Subject>(&[text(target.relation.as_str())]) {
@@ -44,14 +45,14 @@ pub(super) fn settle_all() {
     }
 }
 
-/// Tries again to write what lapsed of a subject, of whom it was recorded that this failed.
+/// Tries again to write what lapsed for a subject, after a decision said that this failed.
 pub(super) fn settle_again(subject: &Subject) {
     for target in targets(TargetKind::CreditLedger).iter() {
         settle_or_record(target, subject);
     }
 }
 
-/// Writes what is due and what lapsed of a subject; what fails is recorded, and keeps nobody else waiting.
+/// Writes what is due and what lapsed for a subject. An error is saved as a decision, and does not stop the other subjects.
 fn settle_or_record(target: &Target, subject: &Subject) {
     if credits::lock_patiently(subject).is_err() {
         return;
@@ -74,8 +75,8 @@ fn settle_or_record(target: &Target, subject: &Subject) {
     save(&[Decided { environment, source, kind, target, is_first: false, record }]);
 }
 
-/// What a subject has by now beyond what the ledger says: what is due and what lapsed, unless somebody wrote it. Reads only, under the
-/// snapshot of the query that asks, so that a standby can do it.
+/// By how much a subject's balance differs from the ledger, because of what is due and what lapsed. It only reads, under the snapshot of
+/// the query that asks, so that it works on a standby.
 pub(super) fn unwritten(target: &Target, subject: &Subject) -> i64 {
     let Some(due) = FIND_DUE.read::<Due>(&key(target, subject)).pop() else { return 0 };
     if !due.lapsed && due.subscriptions.is_empty() {
@@ -83,7 +84,7 @@ pub(super) fn unwritten(target: &Target, subject: &Subject) -> i64 {
     }
     let stored: Vec<StoredLot> = FIND_LOTS.read(&key(target, subject));
     let mut now = stored.first().map_or(i64::MIN, |one| one.now);
-    // As they are stored, and as they should be.
+    // `stored` has the lots as they are stored, `lots` as they should be.
     let mut stored: Vec<Lot> = stored.into_iter().map(|one| one.lot).collect();
     let mut lots = stored.clone();
     let mut change = 0_i64;

@@ -28,7 +28,7 @@ const DELETE_UNSTARTED_JOB: &str = template!("fulfillment_jobs", "delete_unstart
 pub(super) struct NewJob<'a> {
     pub(super) kind: &'static str,
     pub(super) purchase: &'a Purchase,
-    /// The order that the payment pays: one that another payment pays, or somebody else's, is none of the worker's business.
+    /// The order that the payment pays. A worker is not told of an order that another payment pays, or that belongs to somebody else.
     pub(super) order_id: Option<&'a str>,
 }
 
@@ -75,21 +75,21 @@ pub(super) fn add(target: &Target, source: &str, kind: &str, payload: &str) -> R
     })
 }
 
-/// Says in the job of a notice what is so now, unless a worker has begun it.
+/// Updates the payload of a notice's job, unless a worker has begun it.
 pub(super) fn update_payload(target: &Target, source: &str, kind: &str, payload: &str) -> Result<(), Failure> {
     target.try_write(|| {
         target.run(UPDATE_JOB_PAYLOAD, &[text(kind), text(source), text(payload)]);
     })
 }
 
-/// Deletes the job of a notice, unless a worker has begun it; whether it was there to be deleted.
+/// Deletes a job, unless a worker has begun it. Returns whether it was deleted.
 pub(super) fn delete_if_unstarted(target: &Target, source: &str, kind: &str) -> bool {
     target
         .try_write(|| target.run(DELETE_UNSTARTED_JOB, &[text(kind), text(source)]).0)
         .is_ok_and(|deleted| deleted > 0)
 }
 
-/// A job that was deleted was never given.
+/// Deletes the decision on a job that was deleted.
 pub(super) fn forget(environment: &str, source: &str, target: &Target, kind: &str) {
     DELETE_JOB_FULFILLMENT.execute(&[text(environment), text(source), text(target.relation.as_str()), text(kind)]);
 }
@@ -99,7 +99,7 @@ pub(super) fn notify(kind: &str) {
     NOTIFY_JOBS.one::<bool>(&[text(kind)]);
 }
 
-/// Says in the jobs of payments whether they pay their orders now, as far as no worker has begun them.
+/// Updates the orders in the jobs of payments, unless a worker has begun them.
 pub(super) fn update_orders(changed: &[(Rc<Purchase>, bool)]) {
     for (purchase, pays) in changed {
         let order_id = purchase.order_id.as_deref().filter(|_| *pays);
@@ -122,8 +122,8 @@ fn update_order(target: &Target, purchase: &Purchase, job: &str, order_id: Optio
     }
 }
 
-/// A refund that failed, or a dispute that was won, deletes the job that told of it, unless a worker has begun that. Whether it
-/// was there to be deleted.
+/// Deletes a job that is out of date, because a refund failed or a dispute was won, unless a worker has begun it. Returns whether it was
+/// deleted.
 pub(super) fn delete_unstarted(target: &Target, purchase: &Purchase, job: &str) -> bool {
     let is_deleted = delete_if_unstarted(target, &purchase.source, job);
     if is_deleted {

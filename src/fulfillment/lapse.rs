@@ -38,7 +38,7 @@ pub(super) struct NewLot<'a> {
     pub(super) lot: &'a Lot,
 }
 
-/// Why nothing can lapse in a ledger, if so: it does not tell when something was spent.
+/// Why nothing can lapse in a ledger; none if it can. Without the time of each line it is unknown which credits were spent.
 pub(super) fn no_lapse(target: &Target) -> Option<&'static str> {
     if !target.has("created_at") {
         return Some("the ledger has no created_at, without which nothing can lapse there");
@@ -46,7 +46,7 @@ pub(super) fn no_lapse(target: &Target) -> Option<&'static str> {
     (!target.dates_lines).then_some("the ledger's created_at has no default, without which nothing can lapse there")
 }
 
-/// Keeps grants that lapse.
+/// Saves grants that lapse.
 pub(super) fn save_lots(target: &Target, lots: &[NewLot]) {
     if lots.is_empty() {
         return;
@@ -63,7 +63,7 @@ pub(super) fn save_lots(target: &Target, lots: &[NewLot]) {
     UPSERT_LOTS.execute_rows(&rows);
 }
 
-/// Forgets grants.
+/// Deletes grants that lapse.
 pub(super) fn delete_lots(target: &Target, environment: &str, sources: Vec<String>) {
     DELETE_LOTS.execute(&[text(environment), text(target.relation.as_str()), sources.into()]);
 }
@@ -72,18 +72,18 @@ pub(super) fn key<'a>(target: &'a Target, subject: &'a Subject) -> [DatumWithOid
     [text(target.relation.as_str()), text(subject.subject_type.as_str()), text(subject.subject_id.as_str())]
 }
 
-/// The lots of a subject that are over, so that something of the ledger follows from them.
+/// The lots of a subject that are over and may change the ledger.
 pub(super) fn lots_of(target: &Target, subject: &Subject) -> Vec<(String, Lot)> {
     let lots: Vec<StoredLot> = FIND_LOTS.all(&key(target, subject));
     lots.into_iter().map(|stored| (stored.environment, stored.lot)).collect()
 }
 
-/// Writes what lapsed of a subject by now, whose lock is held, where the ledger says something else.
+/// Writes what has lapsed for a subject, where the ledger differs. The subject's lock must be held.
 pub(super) fn write_lapses(target: &Target, subject: &Subject) -> Result<(), Failure> {
     write_lapses_until(target, subject, i64::MAX)
 }
 
-/// The same of what lapsed until a time: before what came then, as if somebody had looked at that time.
+/// The same for what lapsed until a time, as if it had been written then.
 pub(super) fn write_lapses_until(target: &Target, subject: &Subject, until: i64) -> Result<(), Failure> {
     let Some(lots) = over(target, subject, until) else { return Ok(()) };
     let lapsed = target.try_write(|| lots.write(target, subject))?;
@@ -91,7 +91,7 @@ pub(super) fn write_lapses_until(target: &Target, subject: &Subject, until: i64)
     Ok(())
 }
 
-/// Writes what lapsed of a subject by now, whose lock is held; what fails, fails the caller.
+/// Writes what has lapsed for a subject, whose lock must be held. An error is raised to the caller.
 pub(super) fn write_lapses_or_raise(target: &Target, subject: &Subject) {
     if let Some(lots) = over(target, subject, i64::MAX) {
         let lapsed = target.write_or_raise(|| lots.write(target, subject));
@@ -99,10 +99,10 @@ pub(super) fn write_lapses_or_raise(target: &Target, subject: &Subject) {
     }
 }
 
-/// For how long what lapsed is looked at again, in microseconds: a line that was written before may be committed after it.
+/// For how long a lapse is computed again, in microseconds: a line with an earlier time may be committed after it.
 const UNSETTLED: i64 = 24 * 3600 * 1_000_000;
 
-/// The grants of one subject that lapse and that are not settled, of which one is over, with those that follow them.
+/// The lots of one subject that are not settled, if one of them is over, and the lots after them.
 struct Lots {
     environments: Vec<String>,
     lots: Vec<Lot>,
@@ -112,17 +112,17 @@ struct Lots {
     past: Past,
 }
 
-/// The part of a subject's past that is gone through.
+/// The part of a subject's history that is replayed.
 pub(super) struct Past {
     since: i64,
     /// The sources of all lots.
     sources: HashSet<String>,
-    /// What the ledger says of the lots that came since.
+    /// How many credits of the lots in it the ledger has now.
     stands: i64,
 }
 
 impl Past {
-    /// The part that is enough for these lots, which are as they are stored but for `settled`; none where all are settled.
+    /// The part that decides these lots; none if all are settled. The lots are as they are stored, except for `settled`.
     pub(super) fn of(lots: &[Lot]) -> Option<Self> {
         let since = since(lots)?;
         let stands = |lot: &Lot| lot.amount.saturating_sub(lot.lapsed.unwrap_or(0));
@@ -130,7 +130,7 @@ impl Past {
         Some(Self { since, sources: lots.iter().map(|lot| lot.source.clone()).collect(), stands })
     }
 
-    /// Whether a lot came in it.
+    /// Whether a lot was given in it.
     pub(super) fn has(&self, lot: &Lot) -> bool {
         lot.comes_at() >= self.since
     }

@@ -1,4 +1,4 @@
-//! Notices become jobs, once each. One that is out of date loses its job, unless a worker has begun that.
+//! Each notice makes one job. The job is deleted when the notice is gone, unless a worker has begun it.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ query!(FIND_NOTICE, "fulfillment_notices", "find_notice");
 query!(IS_TOLD, "fulfillment_notices", "is_told");
 query!(FIND_NOTICES_ABOUT, "fulfillment_notices", "find_notices_about");
 
-/// Which notice.
+/// The key of a notice.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(super) struct Key {
     pub(super) environment: String,
@@ -37,7 +37,7 @@ struct Found {
     state: Option<FulfillmentState>,
 }
 
-/// Makes the jobs of these notices what the notices say.
+/// Adds, updates or deletes the jobs of these notices.
 pub(super) fn give(keys: &BTreeSet<Key>) {
     for target in targets(TargetKind::FulfillmentJobs).iter() {
         for key in keys {
@@ -46,7 +46,7 @@ pub(super) fn give(keys: &BTreeSet<Key>) {
     }
 }
 
-/// The same for all notices about these invoices, sessions or subscriptions, with the environment of each: whom they concern changed.
+/// The same for all notices about these invoices, sessions or subscriptions, because their subject changed. Each has its environment.
 pub(super) fn give_about(about: &[(String, String)]) {
     if targets(TargetKind::FulfillmentJobs).is_empty() {
         return;
@@ -57,7 +57,7 @@ pub(super) fn give_about(about: &[(String, String)]) {
     }
 }
 
-/// Whether a job tells of a notice that is gone: of an invoice that was paid since, say.
+/// Whether the notice of a job is gone: its invoice was paid since, say.
 pub(super) fn is_out_of_date(environment: &str, source: &str, kind: &str) -> bool {
     notice::is_kind(kind) && IS_TOLD.one::<bool>(&[text(environment), text(source), text(kind)]) == Some(false)
 }
@@ -86,7 +86,7 @@ fn give_to(target: &Target, key: &Key) {
         Ok(()) => record,
         Err(failure) => failed(record, failure),
     };
-    // The job that is there is there, also where its payload could not be changed.
+    // If only its payload could not be changed, the job still counts as added.
     save(&[Decided {
         environment,
         source,

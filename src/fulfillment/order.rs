@@ -13,7 +13,7 @@ use pgrx::Uuid;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::purchase::{Purchase, uuid};
+use super::purchase::Purchase;
 use super::record::{Decided, delete, failed, save};
 use super::target::Target;
 use super::target_kind::TargetKind;
@@ -21,6 +21,7 @@ use super::targets::targets;
 use crate::pg::savepoint::Failure;
 use crate::pg::statement::{Rows, query, template, text};
 use crate::pg::time::time;
+use crate::pg::uuid::uuid;
 
 query!(FIND_RIVALS, "fulfillment_order", "find_rivals");
 
@@ -39,15 +40,15 @@ pub(super) struct Named<'a> {
     pub(super) candidate: &'a PaymentCandidate,
 }
 
-/// What an order's row says of the payment that pays it.
+/// What is written to an order's row.
 struct Row<'a> {
     key: &'a str,
     status: String,
     payer: Option<&'a Purchase>,
 }
 
-/// The table in which a purchase's order is looked for first, and its key there. None where the order has to be settled by
-/// itself: something was decided on it before, or its line items may give something that is not known yet.
+/// The table in which a purchase's order is looked for first, and its key there. None if the order has to be settled by itself: something
+/// was decided on it before, or a line item has a price that may give something, but has no known product yet.
 pub(super) fn first_table<'a>(purchase: &Purchase, tables: &'a [Target]) -> Option<(&'a Target, String)> {
     let order_id = purchase.order_id.as_deref()?;
     if purchase.prior_of(TargetKind::Orders).next().is_some()
@@ -58,8 +59,8 @@ pub(super) fn first_table<'a>(purchase: &Purchase, tables: &'a [Target]) -> Opti
     tables.iter().find_map(|table| table.key("id", order_id).map(|key| (table, key)))
 }
 
-/// Settles orders that wait for a payment, each for the first that names it. None of those that are locked by others, are not
-/// there or have a story.
+/// Settles pending orders, each for the first payment that names it. The result is none for an order that is locked by others, is not
+/// there, or is not pending: that one is settled by itself.
 pub(super) fn settle_pending(target: &Target, named: &[Named]) -> Vec<Option<Settled>> {
     #[derive(Deserialize)]
     struct Locked {
@@ -129,8 +130,8 @@ pub(super) fn paid_before(purchase: &Purchase) -> bool {
         && purchase.prior_of(TargetKind::Orders).any(|prior| prior.granted.is_some())
 }
 
-/// Settles the order that one payment names, in the first of the app's tables that has it, and records it: an order that has a
-/// story, or that somebody has locked. Every payment that names it is decided on together.
+/// Settles the order that one payment names, in the first of the app's tables that has it, and saves the decisions. It is for an order
+/// that something was decided on before, or that somebody has locked. All payments that name it are decided on together.
 pub(super) fn settle_named(purchase: &Rc<Purchase>) -> Changed {
     let Some(order_id) = &purchase.order_id else { return Changed::new() };
     let tables = targets(TargetKind::Orders);
@@ -164,8 +165,8 @@ pub(super) fn settle_named(purchase: &Rc<Purchase>) -> Changed {
     Changed::new()
 }
 
-/// What was said of another order that its session named before, or of a table in which this one was looked for, is outdated;
-/// not what it paid.
+/// Deletes the decisions on another order that its session named before, and on tables that do not have the order; not a decision that
+/// it paid an order.
 fn delete_outdated(purchase: &Purchase, target: &Target, key: &str) {
     let is_elsewhere = |table: &str, item: &str| (table, item) != (target.relation.as_str(), key);
     for prior in purchase.prior_of(TargetKind::Orders) {
@@ -194,7 +195,7 @@ fn settle_in(target: &Target, purchase: &Rc<Purchase>, key: &str) -> Result<Opti
     }
 }
 
-/// An order that has a story: every payment that names it is decided on together. Its row is locked.
+/// Decides on all payments that name an order together. The order's row is locked.
 fn settle_among_rivals(target: &Target, purchase: &Rc<Purchase>, key: &str, order: &Order) -> Result<Changed, Failure> {
     let rivals: Vec<Uuid> = FIND_RIVALS
         .all::<String>(&[text(target.relation.as_str()), text(key), text(purchase.source.as_str())])
@@ -215,7 +216,7 @@ fn lock(target: &Target, key: &str) -> Option<Order> {
     row.map(|row| serde_json::from_str(&row).unwrap_or_else(|error| error!("order {key} has another shape: {error}")))
 }
 
-/// Records what was settled; which payments began to pay the order, or pay it no longer.
+/// Saves the decisions, and returns the payments that began to pay the order or pay it no longer.
 fn keep(target: &Target, key: &str, purchases: &[Rc<Purchase>], settled: &[Settled]) -> Changed {
     let mut decided: Vec<Decided> = Vec::new();
     for (purchase, settled) in purchases.iter().zip(settled) {
@@ -255,7 +256,7 @@ fn unknown_prices(purchase: &Purchase, waits: bool) -> &[String] {
     }
 }
 
-/// Says of a subscription's checkout session that the order it names is none of its business.
+/// Saves that a subscription's checkout session pays no order, although it names one.
 pub(super) fn refuse_subscription(environment: &str, session: &str, order_id: &str) {
     let source = format!("checkout:{session}");
     if let Some(target) = targets(TargetKind::Orders).first() {

@@ -1,5 +1,5 @@
-//! Passes: what one holder buys of a key for a time adds up. What is given of one purchase changes since and until when the others
-//! count.
+//! Passes: keys that are bought for a time. Those of one holder and key follow each other, so a new purchase, or one that is taken back,
+//! can move the terms of the others.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,13 @@ query!(MOVE_PASSES, "fulfillment_passes", "move_passes");
 
 const MOVE_ENTITLEMENTS: &str = template!("fulfillment_passes", "move_entitlements");
 
-/// All that stands of one key of one holder in one table. The holder is locked.
+/// The passes of one holder and key in one table. The holder is locked.
 pub(super) struct Chain<'a> {
     environment: &'a str,
     target: &'a Target,
     holder: String,
     key: String,
-    /// By their sources, as they are on record or were written since.
+    /// By source, as they are saved or were written since.
     known: BTreeMap<String, Known>,
 }
 
@@ -50,7 +50,7 @@ impl Known {
     }
 }
 
-/// The holders whose passes of a key follow from a unit: who has it by now, and who had it before.
+/// The holders whose passes a unit changes: who gets the key, and who had it before.
 fn holders<'u>(unit: &'u Unit) -> impl Iterator<Item = &'u str> {
     let Part::Key { write, had, .. } = &unit.part else { return Vec::new().into_iter() };
     let has =
@@ -60,12 +60,12 @@ fn holders<'u>(unit: &'u Unit) -> impl Iterator<Item = &'u str> {
     holders.into_iter()
 }
 
-/// Whether what a unit writes changes what other purchases give.
+/// Whether a unit can move the terms of other purchases.
 pub(super) fn is_pass(unit: &Unit) -> bool {
     holders(unit).next().is_some()
 }
 
-/// Says in the units that are passes since and until when they count; returns the passes that they are among.
+/// Sets the terms of the units that are passes, and returns the chains that these belong to.
 pub(super) fn place<'a>(units: &mut [Unit<'a>]) -> Vec<Chain<'a>> {
     let mut chains: Vec<Chain<'a>> = Vec::new();
     for unit in units.iter().filter(|unit| unit.failure.is_none()) {
@@ -90,7 +90,7 @@ pub(super) fn place<'a>(units: &mut [Unit<'a>]) -> Vec<Chain<'a>> {
     chains
 }
 
-/// Moves what other purchases give, once the units are written.
+/// Moves the terms of other purchases, once the units are written.
 pub(super) fn follow(chains: Vec<Chain>, units: &mut [Unit]) {
     for mut chain in chains {
         let mut known = std::mem::take(&mut chain.known);

@@ -57,7 +57,7 @@ struct State {
     next_at: Option<i64>,
 }
 
-/// What is recorded where lapses could not be written.
+/// The item of a decision that says that lapses could not be written.
 pub(super) const LAPSE: &str = "lapse";
 
 /// What would be written now.
@@ -80,21 +80,21 @@ pub(super) fn give_all(subscriptions: &[(String, String)]) {
     }
 }
 
-/// Those of the subscriptions, each with its environment, with a paid invoice that credits time: perhaps of one that is not paid.
+/// Those of the subscriptions that have a paid invoice which credits time, perhaps time of an unpaid invoice. Each has its environment.
 pub(super) fn crediting(subscriptions: Vec<(String, String)>) -> Vec<(String, String)> {
     let (environments, ids): (Vec<String>, Vec<String>) = subscriptions.into_iter().unzip();
     FIND_CREDITING.all(&[environments.into(), ids.into()])
 }
 
-/// Locks the prices of an invoice's lines, before anything is looked up of them and before any subject is locked: whoever writes a
-/// price waits for us, or we for him, and so one of both sees the other.
+/// Locks the prices of an invoice's lines, before they are read and before any subject is locked. So whoever writes a price waits for us or
+/// we wait for him, and the second one sees what the first did.
 pub(super) fn lock_prices(prices: &BTreeSet<(String, String)>) {
     for (environment, price) in prices {
         advisory_lock::lock_shared(&price_lock(environment, price));
     }
 }
 
-/// Lets what gave nothing be looked at as if it were new, with the benefits of today.
+/// Deletes the promises of nothing, so that their lines are decided on as if they were new, with the benefits of today.
 pub(super) fn forget_empty_promises(environment: &str, subscription: &str) {
     DELETE_EMPTY_PROMISES.execute(&[text(environment), text(subscription)]);
 }
@@ -137,20 +137,20 @@ fn give_to(target: &Target, environment: &str, subscription: &str) {
 }
 
 impl State {
-    /// Whether a line gives something, or one that was not told may.
+    /// Whether a line gives something, or a line that is not known yet may.
     fn may_give(&self) -> bool {
         self.promises.iter().any(|promise| promise.credits.is_some())
             || self.has_benefits && self.invoices.iter().any(|invoice| invoice.lines.has_more)
     }
 
-    /// Whose balances may change, in the order in which they are locked.
+    /// The subjects whose balances may change, in the order of the locks.
     fn subjects(&self) -> BTreeSet<Subject> {
         let holders = self.holders.iter().map(|(_, holder)| holder.clone());
         self.invoices.iter().filter_map(PaidInvoice::subject).chain(holders).collect()
     }
 
-    /// Keeps what the prices of lines give that are looked at for the first time; says of those whose product is not known that they
-    /// wait.
+    /// Saves the promises of lines that are processed for the first time. Returns a decision for each line that waits for the product of its
+    /// price.
     fn promise(&mut self, environment: &str, subscription: &str) -> Vec<Record> {
         let mut new: Vec<Promise> = Vec::new();
         let mut waiting = Vec::new();
@@ -253,7 +253,7 @@ impl Given<'_> {
             delete(self.source, TargetKind::CreditLedger, &self.target.relation, &item, None);
         }
         writes.sort_by_cached_key(|write| (write.record.as_ref().map(|record| record.starts_at), write.source.clone()));
-        // Parts that nobody looked at for a while are written as if somebody had, each after what lapsed before it.
+        // If several parts became due since the last time, each is written after what lapsed before it, as it would have been in time.
         let lapsing = writes.iter().filter(|write| write.lot.is_some() && !write.entries.is_empty()).count();
         let step = if lapsing > 1 { 1 } else { writes.len().max(1) };
         let mut is_written = true;
@@ -320,7 +320,7 @@ impl Given<'_> {
         Ok(())
     }
 
-    /// Forgets what is nobody's any more.
+    /// Deletes the decisions on grants that no subject has any more.
     fn forget(&self, writes: &[Write]) {
         for write in writes.iter().filter(|write| write.record.is_none()) {
             if writes.iter().all(|other| other.record.is_none() || other.source != write.source) {
@@ -329,7 +329,7 @@ impl Given<'_> {
         }
     }
 
-    /// Keeps to whom each invoice's credits were given.
+    /// Saves to whom the credits of each invoice were given.
     fn keep_holders(&self, state: &State, holders: &BTreeMap<String, Subject>) {
         let (environment, subscription) = (self.environment, self.subscription);
         let known: BTreeMap<&String, &Subject> =

@@ -25,6 +25,7 @@ use super::target::Target;
 use super::target_kind::TargetKind;
 use crate::pg::advisory_lock;
 use crate::pg::statement::{Rows, query, text};
+use crate::pg::uuid::uuid;
 
 query!(FIND_PURCHASES, "fulfillment_purchase", "find_purchases");
 query!(FIND_PRIORS, "fulfillment_purchase", "find_priors");
@@ -60,7 +61,7 @@ pub(super) struct Purchase {
     /// What was bought, once that is known.
     #[serde(skip)]
     lines: Vec<Line>,
-    /// The same in words, where Stripe says something else than was asked for.
+    /// The same in words, if Stripe's line items differ from those that were asked for.
     #[serde(skip)]
     differing: Option<String>,
     #[serde(skip)]
@@ -108,7 +109,7 @@ impl Purchase {
         in_order
     }
 
-    /// Reads what was decided before, which most purchases have nothing of.
+    /// Reads the earlier decisions. Most purchases have none.
     fn read_priors(purchases: &mut [Self]) {
         let decided: Vec<&Self> = purchases.iter().filter(|purchase| purchase.has_prior).collect();
         if decided.is_empty() {
@@ -148,8 +149,7 @@ impl Purchase {
         }
     }
 
-    /// Whether it is of test while live is approved, or was: what it gave is taken back as ever, but it gives nothing more that
-    /// live could use.
+    /// Whether it is a test payment, and live is or was approved. Then what it gave can still be taken back, but it gives no more.
     fn is_revoke_only(&self) -> bool {
         self.environment == "test" && self.went_live
     }
@@ -228,9 +228,9 @@ impl Purchase {
 
     /// What its lines give now, of every kind, and what the catalog says of their prices.
     ///
-    /// Before a price that this backend does not know is read for a new purchase, this waits for whoever writes it, and he waits for
-    /// us: one of both sees the other. Nothing of this payment is written to a ledger yet, so nobody waits for us meanwhile. Whoever
-    /// writes a price decides anew on purchases that were decided before.
+    /// Before a new purchase reads a price that this backend does not know, it takes the price's lock, as whoever writes the price does: the
+    /// second one sees what the first did. Nothing of this payment is written to a ledger yet, so nobody waits for us meanwhile. Whoever
+    /// writes a price decides again on purchases that were decided before.
     pub(super) fn benefits(&self) -> &[Benefit] {
         self.benefits.get_or_init(|| {
             let lines: Vec<_> =
@@ -260,7 +260,7 @@ impl Purchase {
         })
     }
 
-    /// As far as it decides what one table gets, if nobody can get it for that reason.
+    /// What the plan for one table depends on. `no_holder`: why nobody can get it, if so.
     pub(super) fn purchased<'a>(
         &'a self,
         kind: TargetKind,
@@ -341,14 +341,4 @@ impl Purchase {
 /// What stands for a price among the locks.
 pub(super) fn price_lock<'a>(environment: &'a str, price: &'a str) -> [&'a str; 3] {
     ["price", environment, price]
-}
-
-/// A uuid that Postgres printed.
-pub(super) fn uuid(text: &str) -> Uuid {
-    let mut bytes = [0; 16];
-    let hex: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
-    for (byte, pair) in bytes.iter_mut().zip(hex.chunks(2)) {
-        *byte = std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()).unwrap_or_default();
-    }
-    Uuid::from_bytes(bytes)
 }

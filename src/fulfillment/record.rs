@@ -26,7 +26,7 @@ pub(super) struct Decided<'a> {
     pub(super) record: Record,
 }
 
-/// The same decision, of which nothing came because of an error.
+/// The same decision as failed, with the error.
 pub(super) fn failed(record: Record, failure: &Failure) -> Record {
     let reason = match &failure.detail {
         Some(detail) => format!("{} ({detail})", failure.message),
@@ -35,7 +35,7 @@ pub(super) fn failed(record: Record, failure: &Failure) -> Record {
     record.failed(failure.sqlstate.as_str(), reason)
 }
 
-/// Records decisions. What was given before stays on record where one failed.
+/// Saves decisions. One that failed keeps what was given before.
 pub(super) fn save(decided: &[Decided]) {
     let (failed, done): (Vec<&Decided>, Vec<&Decided>) =
         decided.iter().partition(|decided| decided.record.sqlstate.is_some());
@@ -69,7 +69,7 @@ fn save_done(done: &[&Decided]) {
         .texts(records().map(|record| record.duration.as_deref()))
         .texts(records().map(|record| record.holder.as_deref()))
         .times(records().map(|record| record.paid_at));
-    // To insert and no more takes the server half as long.
+    // A plain insert takes the server half as long as one that may update.
     let is_first = done.iter().all(|one| one.is_first);
     if !is_first || INSERT_FULFILLMENTS.execute_rows(&rows) < done.len() as u64 {
         RECORD_FULFILLMENTS.execute_rows(&rows);
@@ -93,7 +93,7 @@ fn save_failed(failed: &Decided) {
     ]);
 }
 
-/// There is nothing to say of it any more, but for that environment.
+/// Deletes the decisions on an item, except those of that environment.
 pub(super) fn delete(source: &str, kind: TargetKind, target: &str, item: &str, except: Option<&str>) {
     DELETE_FULFILLMENT.execute(&[text(source), text(kind.name()), text(target), text(item), text(except)]);
 }

@@ -4,7 +4,7 @@ use payments_core::Subject;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::sessions::{give_session, payments_of};
+use super::sessions::{give_session, lock_payments_of};
 use super::target_kind::{PAID_FOR, TargetKind};
 use super::{due, notices, period, returned, subscription};
 use crate::error::OrRaise;
@@ -64,7 +64,7 @@ fn retry_fulfillments(environment: default!(Option<&str>, "null"), reference: de
             None => {
                 let open: Vec<Open> = FIND_OPEN_FULFILLMENTS.all(&[text(environment)]);
                 let sessions = open.iter().filter_map(|one| one.source.strip_prefix("checkout:")).collect();
-                payments_of(sessions);
+                lock_payments_of(sessions);
                 open.iter().for_each(again);
                 due::settle_all();
                 let others = [TargetKind::CreditLedger, TargetKind::FulfillmentJobs].map(TargetKind::name);
@@ -84,8 +84,8 @@ fn open(environment: Option<&str>) -> i64 {
 }
 
 fn again(one: &Open) {
-    let Some((wing, id)) = one.source.split_once(':') else { return };
-    match wing {
+    let Some((prefix, id)) = one.source.split_once(':') else { return };
+    match prefix {
         "invoice" | "session" | "subscription" if one.kind == TargetKind::FulfillmentJobs.name() => {
             let about = id.split(':').next().unwrap_or_default();
             notices::give_about(&[(one.environment.clone(), about.to_owned())]);
@@ -117,7 +117,7 @@ fn anew(environment: Option<&str>, reference: &str) {
     if sessions.is_empty() {
         sessions = FIND_SESSIONS_OF_ORDER.all(&args);
     }
-    payments_of(sessions.iter().map(|session| session.id.as_str()).collect());
+    lock_payments_of(sessions.iter().map(|session| session.id.as_str()).collect());
     for session in sessions {
         let source = format!("checkout:{}", session.id);
         DELETE_SKIPPED_FULFILLMENTS.execute(&[text(session.environment.as_str()), text(source.as_str())]);
@@ -139,8 +139,7 @@ fn settle_subscriptions(environment: &str) {
     settle(&FIND_SUBSCRIPTIONS.all::<Subscription>(&[text(environment)]));
 }
 
-/// Gives what subscriptions give as things are now. What went back of their money is looked at last: who locks that locks nothing
-/// after it.
+/// Gives what subscriptions give as things are now. Money that went back is reviewed last, because its lock is the last in the order.
 fn settle(subscriptions: &[Subscription]) {
     for one in subscriptions {
         subscription::give_entitlements(&one.environment, &one.id);

@@ -15,7 +15,7 @@ query!(FIND_RETURNED, "fulfillment_returned", "find_returned");
 /// The table that such a decision is about.
 const TARGET: &str = "payments.subscriptions";
 
-/// A subscription's invoices of whose money something went back.
+/// A subscription's invoices whose money went back, in full or in part.
 #[derive(Deserialize)]
 struct Returned {
     gives_access: bool,
@@ -30,7 +30,7 @@ struct Invoice {
     money: Money,
 }
 
-/// Puts what went back of these subscriptions, with the environment of each, before a person, as far as they go on.
+/// Asks for a review of the money that went back of these subscriptions, if they still give access. Each has its environment.
 ///
 /// An invoice and its subscription may change at once: the second sees what the first wrote.
 pub(super) fn review(subscriptions: &[(String, String)]) {

@@ -1,5 +1,5 @@
-//! The trigger functions. Each first makes sure that it was called by a trigger that it is made for: on somebody else's table it
-//! gives nothing. None knows of another: whichever comes second finds what the first recorded, and has nothing to do.
+//! The trigger functions. Each first checks that it was called by a trigger that it is made for: on another table it gives nothing. They
+//! do not know of each other: the second one finds the decisions that the first saved, and has nothing to do.
 #![allow(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -31,8 +31,10 @@ use crate::{definer, projection_lock};
 fn project_payments<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
+    const NAME: &str = "project_payments";
+    require(trigger, NAME, &["payment_history"]);
     let returned = returned_of_subscriptions(trigger);
-    let given = on_payments(trigger, "project_payments", &PAID_FOR)?;
+    let given = on_payments(trigger, NAME, &PAID_FOR)?;
     let told = notices::failing_of_another(trigger);
     if returned.is_empty() && told.is_empty() {
         return Ok(given);
@@ -191,7 +193,7 @@ fn project_late_session<'a>(
     nothing()
 }
 
-/// Whether Stripe's answer to a session's request came to be known, after a webhook of the session.
+/// Whether Stripe's answer to a session's request was recorded after the session's webhook.
 fn has_new_answer<A: WhoAllocated, B: WhoAllocated>(old: Option<&Tuple<A>>, new: &Tuple<B>) -> bool {
     let is_told = |answer: Option<pgrx::JsonB>| answer.is_some_and(|answer| answer.0.get("line_items").is_some());
     let was_told = |old: &Tuple<A>| is_told(trigger_row::get(old, "raw").ok().flatten());
@@ -202,7 +204,7 @@ fn completed<A: WhoAllocated>(row: &Tuple<A>) -> bool {
     column(row, "status").as_deref() == Some("completed")
 }
 
-/// A subscription's session that names an order leaves a word about it.
+/// Saves that a subscription's session pays no order, if it names one.
 fn refuse_order<A: WhoAllocated>(session: &Tuple<A>) {
     let metadata: Option<pgrx::JsonB> = trigger_row::get(session, "metadata").ok().flatten();
     let order_id = metadata.as_ref().and_then(|metadata| metadata.0.get("order_id")).and_then(|id| id.as_str());
@@ -293,7 +295,7 @@ fn on_payments<'a>(
         if !subscriptions.is_empty() {
             period::lock_prices(&prices);
         }
-        // Stripe tells of every payment of the account; who writes one by himself writes a purchase.
+        // Events come of all payments of the account, also of other apps. A payment that a backend writes is a purchase.
         if !payments.is_empty() && (!projection_lock::is_projecting() || paid_by.are_purchases()) {
             dispatch::give(kinds, &payments);
         }
@@ -328,7 +330,7 @@ fn as_definer<'a>(work: impl FnOnce()) -> Result<Option<Tuple<'a, AllocatedByRus
     nothing()
 }
 
-/// What whoever puts a trigger elsewhere may have wanted.
+/// The hint for whoever creates such a trigger on another table.
 const ATTACH: &str = "Use payments.attach(…) to put it onto a table of yours.";
 
 /// Raises 39P01 unless this is an AFTER trigger of one of these tables in our schema, and sees the rows.

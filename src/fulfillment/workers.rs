@@ -1,9 +1,12 @@
 //! What workers do with jobs: claim, finish, fail. The public functions around these are in `sql/schema/jobs.sql`.
 
+use payments_core::fulfillment::jobs::{RETURNED, plan};
 use payments_core::redact::without_secrets;
 use pgrx::prelude::*;
 use serde_json::Value;
 
+use super::purchase::Purchase;
+use super::sessions::payments_of;
 use super::target::Target;
 use super::target_kind::TargetKind;
 use super::{jobs, notices, targets};
@@ -36,11 +39,11 @@ fn take_jobs(n: i32) -> pgrx::JsonB {
     let table = table();
     let mut taken: Vec<Value> = Vec::new();
     loop {
-        let wanted = n.max(0).saturating_sub(i32::try_from(taken.len()).unwrap_or(i32::MAX));
+        let wanted = n.saturating_sub(i32::try_from(taken.len()).unwrap_or(i32::MAX));
         let claimed = claim(&table, wanted);
         let count = claimed.len();
         taken.extend(claimed.into_iter().filter(|job| !end_if_out_of_date(&table, job)));
-        // Others may be due in place of those that were ended.
+        // Other jobs may be due instead of those that were deleted.
         if count == 0 || i32::try_from(taken.len()).is_ok_and(|taken| taken >= n) {
             return pgrx::JsonB(Value::Array(taken));
         }
@@ -55,15 +58,15 @@ fn claim(table: &Target, n: i32) -> Vec<Value> {
     claimed.and_then(|jobs| serde_json::from_str(&jobs).ok()).unwrap_or_default()
 }
 
-/// Deletes a job that tells of a notice that is gone: a worker had begun it, and would tell a payer of what he has paid since. Whether it
-/// is such a job.
+/// Deletes a job that was begun and is out of date: its worker would remind a payer who has paid since, or take back goods although the
+/// refund failed. Returns whether it is such a job.
 fn end_if_out_of_date(table: &Target, job: &Value) -> bool {
     let [Some(id), Some(source), Some(kind), Some(environment)] =
         [&job["id"], &job["source"], &job["kind"], &job["payload"]["environment"]].map(Value::as_str)
     else {
         return false;
     };
-    if !notices::is_out_of_date(environment, source, kind) {
+    if !notices::is_out_of_date(environment, source, kind) && !is_money_there_again(table, source, kind) {
         return false;
     }
     if table.try_write(|| table.run(DELETE_JOB, &[text(id)]).0).is_ok_and(|deleted| deleted > 0) {
@@ -72,7 +75,19 @@ fn end_if_out_of_date(table: &Target, job: &Value) -> bool {
     true
 }
 
-/// Marks a job as done; whether it was there to be finished. What can be no job's id is none's.
+/// Whether a job says that all money of a purchase went back, although some of it is there again. It locks no payment, because an event
+/// locks a payment before its jobs.
+fn is_money_there_again(table: &Target, source: &str, kind: &str) -> bool {
+    let Some(session) = source.strip_prefix("checkout:").filter(|_| kind == RETURNED) else { return false };
+    let purchases = Purchase::find_all(&payments_of(vec![session]));
+    let is_deleted = |purchase: &Purchase| {
+        let prior: Vec<_> = purchase.prior_on(TargetKind::FulfillmentJobs, table).collect();
+        plan(&purchase.money, &prior).delete.contains(&RETURNED)
+    };
+    !purchases.is_empty() && purchases.iter().all(|(_, purchase)| is_deleted(purchase))
+}
+
+/// Marks a job as done, and returns whether there was one to finish. An id that is no value of the key's type names no job.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn finish_job(id: &str) -> bool {
@@ -84,7 +99,7 @@ fn finish_job(id: &str) -> bool {
 }
 
 /// Says that a job did not work: it comes again after 10 seconds, 20, 40, … at most an hour, and is dead after 8 attempts.
-/// One that tells of what is not so any more, an invoice that was paid since, say, is deleted. Whether it was claimed.
+/// A job that is out of date, because its invoice was paid or its refund failed, say, is deleted. Returns whether it was claimed.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn fail_job(id: &str, error: &str) -> bool {

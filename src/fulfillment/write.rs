@@ -1,4 +1,5 @@
-//! Writing to the app's tables: as their owners, in a savepoint. What fails among many is found by halves, so that it fails alone.
+//! Writes to the app's tables: as their owners, in a savepoint. If one of many writes fails, each half is tried by itself, so that in the
+//! end only that one fails.
 
 use payments_core::Subject;
 use payments_core::fulfillment::grant::{Entry, KeyWrite};
@@ -16,7 +17,7 @@ use super::target_kind::TargetKind;
 use crate::pg::guc::with_lock_timeout;
 use crate::pg::savepoint::{Failure, savepoint_of_app};
 
-/// What one purchase gets of one table, which fails as a whole.
+/// What one purchase gets in one table. It is written as a whole, or fails as a whole.
 pub(super) struct Unit<'a> {
     /// The purchase's place in its batch.
     pub(super) place: usize,
@@ -38,16 +39,16 @@ pub(super) enum Part<'a> {
     Key {
         holder: Holder<'a>,
         write: KeyWrite,
-        /// Whose it was before, where it was given for a time.
+        /// Who had it before, if it is a pass.
         had: Option<String>,
     },
-    /// The order of this key; what it was settled to, if it was.
+    /// The order of this key, and the decision once it is settled.
     Order { key: String, candidate: Box<PaymentCandidate>, settled: Option<Box<Settled>> },
     /// A job of this kind.
     Job { kind: &'static str, order_id: Option<&'a str> },
 }
 
-/// Writes all units; notes at each that fails why. Those of one table stand together.
+/// Writes all units. A unit that fails gets the reason. The units of one table must stand together.
 pub(super) fn write_each(units: &mut [Unit]) {
     if units.is_empty() {
         return;
@@ -62,15 +63,15 @@ pub(super) fn write_each(units: &mut [Unit]) {
     write_each(second);
 }
 
-/// Writes all of them, or nothing and why.
+/// Writes all of them, or none, and then returns why.
 fn try_all(units: &mut [Unit]) -> Result<(), Failure> {
     let is_beside = |one: &Unit, other: &Unit| one.kind == other.kind && one.target.oid() == other.target.oid();
     let mut tables: Vec<&mut [Unit]> = units.chunk_by_mut(is_beside).collect();
-    // Even to look whose a table is waits for who has locked it.
+    // To read a table's owner waits for whoever has locked the table, too.
     savepoint_of_app(|| with_lock_timeout(LOCK_TIMEOUT_MS, || write_tables(&mut tables)))?
 }
 
-/// Writes what several tables get, each as its owner; where all have the same one, without changing to and fro.
+/// Writes to several tables, to each as its owner. If all have the same owner, the role changes only once.
 fn write_tables(tables: &mut [&mut [Unit]]) -> Result<(), Failure> {
     let owners = tables.iter().map(|units| units[0].target.owner()).collect::<Result<Vec<pg_sys::Oid>, Failure>>()?;
     if owners.windows(2).all(|two| two[0] == two[1]) {

@@ -174,8 +174,8 @@ fn same_livemode(environment: Environment, object: &Value) -> Result<(), Error> 
     Ok(())
 }
 
-/// Projects objects together; where something fails, nothing of them remains, and each half is tried again, until the one that
-/// fails is alone.
+/// Projects objects together. If something fails, all is rolled back and each half is tried again, until only the one that fails is left
+/// out.
 fn sync_all(environment: Environment, looked: i64, objects: &[Value], counts: &mut Counts) {
     let snapshots: Vec<Vec<(ObjectKind, Incoming)>> =
         objects.iter().map(|object| snapshots(environment, looked, object)).collect();
@@ -193,7 +193,7 @@ fn sync_all(environment: Environment, looked: i64, objects: &[Value], counts: &m
     }
 }
 
-/// How each object fared, which stands here with those that it embeds; `None` where it is none that is back-filled.
+/// The outcome of each object, of which each comes with those that it embeds; `None` for an object that is not back-filled.
 fn project_each(
     environment: Environment,
     snapshots: &[Vec<(ObjectKind, Incoming)>],
@@ -249,7 +249,7 @@ fn name(object: &Value) -> String {
 }
 
 impl Counts {
-    /// Counts one object, which fared so; `None` where it is none that is back-filled.
+    /// Counts one object by its outcome; `None` for an object that is not back-filled.
     fn add(&mut self, object: &Value, outcome: Option<Result<(), String>>) {
         match outcome {
             None => self.ignored += 1,

@@ -1,4 +1,4 @@
-//! Deriving again: what is stored proves every row, and mends those that were changed by hand.
+//! Rebuild and verify: derives every row again from what is stored, and mends or reports those that differ.
 
 use payments_core::stripe::event::Environment;
 use payments_core::stripe::event_type::ObjectKind;

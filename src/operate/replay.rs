@@ -1,4 +1,4 @@
-//! Running stored events again, and letting go of old ones.
+//! Runs stored events again, and deletes old ones.
 
 use pgrx::JsonB;
 use pgrx::datum::Interval;

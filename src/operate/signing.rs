@@ -36,7 +36,7 @@ fn sign_test_event(event: Option<Jsonb>) -> TableIterator<'static, (name!(payloa
     TableIterator::once((payload, signature))
 }
 
-/// An answer for the log and the tests: what is stored of an event still verifies under a secret of its environment.
+/// Whether a stored event still verifies under a secret of its environment.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn stored_event_verifies(environment: Option<&str>, stripe_event_id: Option<&str>) -> Option<bool> {

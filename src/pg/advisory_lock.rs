@@ -1,7 +1,7 @@
 //! Locks that hold until the transaction ends: advisory ones on words, and the shared hold on the projection.
 //!
-//! Advisory locks take room in the server's lock table, which a transaction of many events must not fill. So what many
-//! events lock is folded into a fixed number of slots; two words of one slot wait for each other, and no more.
+//! Advisory locks take space in the server's lock table, which a transaction with many events must not fill. So the keys that many events
+//! lock are hashed into a fixed number of slots. Two keys in one slot only wait for each other.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -37,7 +37,7 @@ impl LockSpace {
         Lock { of: OF_SLOTS, high: self as u32, low: u32::try_from(hash(&[first, word]) % SLOTS).unwrap_or_default() }
     }
 
-    /// Waits for the slots of these words, in one order for everybody; whether this transaction had all of them before.
+    /// Locks the slots of these words, in the same order everywhere. Returns whether this transaction had all of them before.
     pub(crate) fn lock<'a>(self, first: &str, words: impl IntoIterator<Item = &'a str>) -> bool {
         let mut slots: Vec<Lock> = words.into_iter().map(|word| self.slot(first, word)).collect();
         slots.sort_unstable();
@@ -46,7 +46,7 @@ impl LockSpace {
     }
 }
 
-/// How many subjects a transaction locks one by one, so that who takes them in one order meets no other; of more it locks slots.
+/// How many subjects a transaction locks one by one. After that it locks whole slots.
 const SUBJECT_LOCKS_MAX: usize = 500;
 
 thread_local! {
@@ -78,7 +78,7 @@ pub(crate) fn subtransaction_aborted(subtransaction: pg_sys::SubTransactionId) {
 
 /// What a subject has in the app's own tables: its balances, its billing status.
 ///
-/// Who locks one subject shares its slot with those who lock another of it; who has locked many takes the slot for himself.
+/// A transaction that locks one subject locks its slot shared; one that has locked many subjects locks the slot exclusively instead.
 pub(crate) struct SubjectLock {
     slot: Lock,
     subject: Lock,

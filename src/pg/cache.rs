@@ -1,5 +1,5 @@
-//! What a backend keeps of some tables' rows until it is told that they changed: the server's own word for that is an
-//! invalidation of the table, which comes with every change of its definition, and with `invalidate`.
+//! Caches of rows, which a backend keeps until the table is invalidated. PostgreSQL sends that invalidation with every change of the table's
+//! definition, and `invalidate` sends it when rows change.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -10,7 +10,7 @@ use pgrx::prelude::*;
 
 use crate::pg::transaction::is_read_committed;
 
-/// How many values of one kind are kept; of more those that came last.
+/// How many values of one kind are kept. A full cache is emptied.
 const CAPACITY: usize = 1000;
 
 /// Values of one kind.
@@ -41,8 +41,8 @@ thread_local! {
 
 /// The value of `key` that was read from these tables; found, where that is not known. What `find` returns is kept if it says so.
 ///
-/// It is found as things are now, not as they were when the running query began: no further word would come of what changed in
-/// between. Under repeatable read, which must not see such changes, and in parallel queries nothing is kept.
+/// It is read under a new snapshot, not that of the running query: no invalidation would come for a change in between. Under repeatable
+/// read, which must not see such changes, and in parallel queries, nothing is kept.
 pub(crate) fn cached<K: Eq + Hash + 'static, V: Clone + 'static>(
     all: &RefCell<Cache<K, V>>,
     tables: &[pg_sys::Oid],
@@ -81,7 +81,7 @@ pub(crate) fn cached<K: Eq + Hash + 'static, V: Clone + 'static>(
     value
 }
 
-/// What is kept is forgotten when one of these tables changes.
+/// Watches tables: an invalidation of one of them empties the caches.
 pub(crate) fn watch(tables: &[pg_sys::Oid]) {
     WATCHED.with_borrow_mut(|watched| {
         for table in tables {
@@ -114,8 +114,8 @@ unsafe extern "C-unwind" fn schema_changed(_: pg_sys::Datum, _: i32, _: u32) {
     CHANGES.set(CHANGES.get().wrapping_add(1));
 }
 
-/// What was kept since this subtransaction began was read in it, and may be undone with it. Their numbers grow, so that those of its
-/// own savepoints are larger.
+/// Empties the caches if something was kept since this subtransaction began, because what was read in it may be rolled back with it. The
+/// numbers of subtransactions grow, so those of its own savepoints are larger.
 pub(crate) fn subtransaction_aborted(subtransaction: pg_sys::SubTransactionId) {
     if READ_IN.get() >= subtransaction {
         READ_IN.set(0);
@@ -128,7 +128,7 @@ pub(crate) fn transaction_committed() {
     READ_IN.set(0);
 }
 
-/// Notes that this transaction may write rows that nobody keeps as missing, so that nobody will be told of them.
+/// Notes that this transaction may insert rows. An INSERT sends no invalidation, because no backend keeps that a row is missing.
 pub(crate) fn mark_uncommitted() {
     // SAFETY: the caller is about to write, so that a number may be given.
     UNCOMMITTED.set(Some(unsafe { pg_sys::GetTopTransactionId() }));

@@ -50,12 +50,12 @@ fn known() -> Rc<Deferrable> {
     })
 }
 
-/// Fires what is queued, and lets nothing be queued until [`put_off_again`].
+/// Checks the queued constraints now, and further ones at once, until [`put_off_again`].
 pub(crate) fn check_at_once() {
     set(IMMEDIATE, known().deferrable.as_ref());
 }
 
-/// As it was before; what the caller said with SET CONSTRAINTS can't be told.
+/// Defers the constraints again, as they are declared. What the caller had set with SET CONSTRAINTS is unknown.
 pub(crate) fn put_off_again() {
     set(DEFERRED, known().deferred.as_ref());
 }

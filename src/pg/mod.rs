@@ -23,3 +23,4 @@ pub(crate) mod transaction;
 pub(crate) mod transaction_end;
 pub(crate) mod trigger_row;
 pub(crate) mod trigger_rows;
+pub(crate) mod uuid;

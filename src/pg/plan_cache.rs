@@ -81,7 +81,7 @@ fn fits(plan: pg_sys::SPIPlanPtr, args: &[DatumWithOid]) -> bool {
     args.iter().enumerate().all(|(place, arg)| kind_of(place) == arg.oid())
 }
 
-/// A rule may leave nothing of a statement. Such a plan depends on no table any more, and would never be made anew.
+/// A rule may leave nothing of a statement. Such a plan depends on no table, so nothing would ever invalidate it.
 fn forget(key: &str) {
     if let Some(plan) = PLANS.with(|plans| plans.borrow_mut().remove(key)) {
         // SAFETY: a kept plan that nobody knows any more.
@@ -149,7 +149,7 @@ unsafe fn texts(table: *mut pg_sys::SPITupleTable) -> Vec<String> {
     }
 }
 
-/// An array of values of a type; NULL where all are that, which unnests to as many NULLs as the arrays beside it have values.
+/// An array of values of a type. If all values are NULL, the array is, which unnests to NULLs beside the other arrays.
 pub(crate) fn array(
     values: impl Iterator<Item = Option<pg_sys::Datum>>,
     element: pg_sys::Oid,

@@ -1,4 +1,4 @@
-//! Subtransactions: all of some work or nothing of it, and why; or nothing of it in any case.
+//! Subtransactions: some work is kept as a whole, or rolled back with the reason; or it is rolled back in any case.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -29,7 +29,7 @@ const INTERRUPTS: [&str; 4] =
 const DISK_FULL: [&str; 5] = ["mdextend", "mdzeroextend", "XLogFileInitInternal", "XLogFileInit", "BufFileDumpBuffer"];
 
 impl Failure {
-    /// Something that is known beforehand to fail.
+    /// A failure that is known without trying.
     pub(crate) fn because(sqlstate: &str, message: impl Into<String>) -> Self {
         Self { sqlstate: sqlstate.into(), message: message.into(), detail: None, raised_in: None }
     }
@@ -59,9 +59,8 @@ impl std::fmt::Display for Failure {
 }
 
 thread_local! {
-    /// Whether work has asked to be done again with the projection locked. It travels beside errors: whatever an app raises or
-    /// swallows says nothing of it.
-    /// It holds when the transaction began that has asked: what another one asked for is not asked for now.
+    /// Whether work has asked to run again with the exclusive lock. It is no part of an error, so it does not matter what an app's code
+    /// raises or catches. The value is the start time of the transaction that asked, so that it ends with that transaction.
     static NEEDS_EXCLUSIVE: Cell<Option<i64>> = const { Cell::new(None) };
 }
 
@@ -70,7 +69,7 @@ fn needs_exclusive() -> bool {
     NEEDS_EXCLUSIVE.get().is_some_and(|began| began == unsafe { pg_sys::GetCurrentTransactionStartTimestamp() })
 }
 
-/// Undoes what was done so far, back to the [`try_shared`] or [`catch_needs_exclusive`] where the work began, which then does it again alone.
+/// Rolls back to the [`try_shared`] or [`catch_needs_exclusive`] where the work began, which then runs it again with the exclusive lock.
 pub(crate) fn restart_exclusive() -> ! {
     // SAFETY: a global of this backend.
     NEEDS_EXCLUSIVE.set(Some(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }));
@@ -141,7 +140,7 @@ pub(crate) fn catch_needs_exclusive<T>(work: impl FnOnce() -> T) -> Option<T> {
 #[allow(clippy::large_enum_variant, reason = "the error is pgrx's own, and lives no longer than who asks for it")]
 enum Outcome<T> {
     Done(T),
-    /// It asked to be done again, whatever became of the error that said so.
+    /// It asked to run again, whether or not the error was caught on the way.
     NeedsExclusive,
     Raised(CaughtError),
 }

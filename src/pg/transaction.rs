@@ -35,7 +35,7 @@ pub(crate) struct SnapshotId {
     transaction: i64,
     command: u32,
     running: (u32, u32, u32, i32),
-    /// What was rolled back since is seen no longer, though the snapshot says the same.
+    /// How often something was rolled back: after a rollback an equal snapshot sees less.
     aborts: u64,
 }
 

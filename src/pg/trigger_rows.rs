@@ -50,7 +50,7 @@ impl Row {
         unsafe { T::from_datum(self.datum(column)?, false) }
     }
 
-    /// Whether another row of the table says something else there, byte for byte.
+    /// Whether the column differs from that of another row, byte by byte.
     pub(crate) fn differs(&self, other: &Self, column: Column) -> bool {
         match (self.datum(column), other.datum(column)) {
             (Some(one), Some(two)) if column.by_value => one.value() != two.value(),
@@ -90,7 +90,7 @@ pub(crate) fn are_visible(trigger: &PgTrigger) -> bool {
         }
 }
 
-/// Visits each row as it was (none of an INSERT) and as it is (none of a DELETE). What is visited runs no statement.
+/// Visits each row as it was (none for an INSERT) and as it is (none for a DELETE). `look` must run no statement.
 pub(crate) fn visit(trigger: &PgTrigger, mut look: impl FnMut(Option<&Row>, Option<&Row>)) {
     let (event, data) = (trigger.event(), trigger.trigger_data());
     if event.fired_for_row() {

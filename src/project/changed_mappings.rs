@@ -43,8 +43,8 @@ pub(crate) fn next() -> Option<ChangedMapping> {
     slot::<ChangedMappings>().0.borrow_mut().pop()
 }
 
-/// What another projection, of which the present one is a part, has noted so far. It is put back however the present one ends, and
-/// what that has noted and not derived goes with it.
+/// What an outer projection has noted so far. It is restored however the inner one ends; what the inner one noted and did not derive is
+/// dropped.
 pub(crate) struct Outer(Vec<ChangedMapping>);
 
 impl Outer {

@@ -33,7 +33,7 @@ struct ClaimGraph {
 /// How the mapping of a subject to a customer stands.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub(crate) struct MappingState {
-    /// A claim or a mapping says otherwise of the subject or of the customer.
+    /// Another claim or mapping contradicts it.
     pub(crate) contested: bool,
     /// The customer is deleted: nothing maps it.
     deleted: bool,
@@ -46,7 +46,7 @@ impl MappingState {
         MAPPING_STATE.one(&pair(environment, subject, customer)).unwrap_or_default()
     }
 
-    /// Whether a claim makes the mapping, and has nothing to be compared with.
+    /// Whether a claim makes the mapping without being compared with others.
     pub(crate) fn is_open(self) -> bool {
         !self.contested && !self.deleted && !self.stands
     }
@@ -64,7 +64,8 @@ fn evidence(environment: Environment, claim: &Claim) -> [DatumWithOid<'_>; 6] {
     [environment, subject_type, subject_id, customer, claim.evidence_created.into(), event]
 }
 
-/// Keeps a session's claim and, where that is news, lets the mappings around it follow. `is_open`: see [`MappingState::is_open`].
+/// Saves a session's claim. If it is new or changed, the mappings that it concerns are derived again. `is_open`: see
+/// [`MappingState::is_open`].
 pub(crate) fn claim(environment: Environment, claim: &Claim, is_open: bool) {
     let mut args = Vec::from(evidence(environment, claim));
     args.push(text(claim.stripe_checkout_session_id.as_str()));
@@ -78,7 +79,7 @@ pub(crate) fn claim(environment: Environment, claim: &Claim, is_open: bool) {
     }
 }
 
-/// An event that told of a session came again, perhaps because it was pruned meanwhile: its note is made again.
+/// Notes a conflict again on an event of a session that came again, perhaps because it was pruned meanwhile.
 pub(crate) fn rewrite_conflict_note(environment: Environment, session: &str, customer: &str) {
     let claims: Vec<Claim> = CLAIMS_OF_CUSTOMER.all(&[text(environment.name()), text(customer)]);
     for claim in claims.iter().filter(|claim| claim.stripe_checkout_session_id == session) {
@@ -93,16 +94,16 @@ pub(crate) fn withdraw(environment: Environment, session: &str) {
     resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::Always);
 }
 
-/// Whether the events of the claims around are told how they fared.
+/// When the events of the claims get a note of a conflict, or lose it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConflictNotes {
-    /// Where somebody is refused: a first claim has nobody to tell.
+    /// Only if a claim is refused.
     IfContested,
-    /// In any case: who was refused before may stand now.
+    /// Always, because a claim that was refused before may hold now.
     Always,
 }
 
-/// Makes the mappings around a subject and a customer what the claims about them come to.
+/// Derives the mappings of a subject and a customer, and of those connected with them, from all claims.
 pub(crate) fn resolve_and_write(environment: Environment, subject: &Subject, customer: &str, notes: ConflictNotes) {
     let around: ClaimGraph = CLAIMS_AROUND.one(&pair(environment, subject, customer)).unwrap_or_default();
     let (standing, refused) = resolve(&around.claims, &around.fixed);
@@ -143,12 +144,12 @@ fn conflict_text(claim: &Claim) -> String {
     )
 }
 
-/// A customer is deleted: whatever mapped it goes, an admin's own mapping too, and claims that it stood in the way of stand.
+/// Deletes the mapping of a deleted customer, also an admin's own. Claims that it had refused hold then.
 pub(crate) fn forget_customer(environment: Environment, customer: &str) {
     let claims: Vec<Claim> = CLAIMS_OF_CUSTOMER.all(&[text(environment.name()), text(customer)]);
     let mut subjects: Vec<Subject> = DELETE_CUSTOMER_MAPPING.all(&[text(environment.name()), text(customer)]);
     for claim in claims {
-        // Of a customer that is no more nothing is refused.
+        // No claim on a deleted customer is a conflict.
         note(environment, &claim, None);
         subjects.push(claim.subject);
     }

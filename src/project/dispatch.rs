@@ -87,8 +87,8 @@ fn incoming(environment: Environment, event: &Event) -> Incoming<'_> {
     }
 }
 
-/// An event of a connected account, or of an organization's other one, changes nothing here. Stripe's events of one's own name none,
-/// so that whoever names one is a stranger until `set_stripe_account` has named that very account.
+/// Why an event of another account changes nothing here: of a connected account, or another one of the organization. Events of one's own
+/// account name no account. So an event that names one is foreign, unless `set_stripe_account` has named that account.
 fn foreign(environment: Environment, event: &Event) -> Option<String> {
     event.foreign_account(None)?;
     let own = OWN_ACCOUNT.one::<String>(&[text(environment.name())]);

@@ -12,10 +12,10 @@ pub(crate) struct LocalRow {
     pub(crate) subject: Option<Subject>,
     #[serde(default)]
     pub(crate) line_items: serde_json::Value,
-    /// The session names the row, which does not carry its id.
+    /// Whether the session's metadata names the row, but the row does not have the session's id.
     #[serde(default)]
     pub(crate) by_name: bool,
-    /// Another session that has the row, because it names it too, or is of the same family.
+    /// Another session that has the row: its metadata names the row too, or it is of the same family.
     #[serde(default)]
     pub(crate) holder: Option<String>,
     /// The session that was recorded for the row, where others were recovered from it.
@@ -24,7 +24,7 @@ pub(crate) struct LocalRow {
 }
 
 impl LocalRow {
-    /// Whether it carries the session's id, and no other session can have a claim to it: only new snapshots of the session change it.
+    /// Whether it has the session's id, and no other session can get it: then only new snapshots of the session change it.
     pub(crate) fn is_settled(&self) -> bool {
         !self.by_name && self.holder.is_none() && self.recorded.is_none()
     }

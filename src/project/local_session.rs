@@ -48,7 +48,7 @@ impl LocalRows {
         Self { environment, found: HashMap::new(), open_mapping: None }
     }
 
-    /// The row that carries the session's id, or was recorded for one that it was recovered from, else the one that it names.
+    /// The row that has the session's id, or that of a session that it was recovered from; else the row that its metadata names.
     pub(crate) fn candidates(&mut self, session: &Session) -> &mut Vec<LocalRow> {
         let environment = self.environment;
         self.found.entry(session.id.clone()).or_insert_with(|| {
@@ -68,7 +68,7 @@ impl LocalRows {
         })
     }
 
-    /// The first of them that no other session has with better reason; `facts` are all that is said of its payment.
+    /// The first of them that no other session has by precedence. `facts` are all facts of the session's payment.
     pub(crate) fn of(&mut self, session: &Session, facts: &[Fact]) -> Option<&LocalRow> {
         let environment = self.environment;
         self.candidates(session).iter().find(|local| {
@@ -88,8 +88,9 @@ impl LocalRows {
     }
 }
 
-/// Who looks for a session's row and finds none, and who tells a row its session, take turns: one of them sees what the other did.
-/// Who may take a session's row away has the projection to itself, and is waited for.
+/// Serializes an event that finds no row for a session with whoever records the session's id in a row: the second one sees what the
+/// first did.
+/// Work that can take a session's row away holds the projection exclusively, so this waits for it.
 pub(crate) fn lock_session_lookup(environment: Environment, session: &str) {
     if !is_exclusive() {
         LockSpace::Sessions.lock(environment.name(), [session]);
@@ -126,15 +127,15 @@ struct SessionUpdate<'a> {
     stripe_subscription_id: Option<&'a str>,
 }
 
-/// What follows for others from a local row that was moved on.
+/// What else changes when a local row got a new state.
 pub(crate) struct Moved {
-    /// The session that has lost the row.
+    /// The session that lost the row.
     pub(crate) displaced: Option<String>,
     /// The customer that it claims for its subject.
     pub(crate) claim: Option<Claim>,
 }
 
-/// Moves a session's local row to what its newest snapshot says; `None` where it has no row.
+/// Updates a session's local row by its newest snapshot; `None` if it has no row.
 pub(crate) fn settle_session(
     locals: &mut LocalRows,
     newest: &Session,
@@ -179,7 +180,7 @@ pub(crate) fn settle_session(
     ];
     if SETTLE_SESSION.execute(&args) == 0 && local.by_name {
         require_exclusive();
-        // A backend recorded another session there meanwhile.
+        // Meanwhile a backend recorded another session in the row.
         locals.candidates(newest).retain(|other| other.id != local.id);
         return settle_session(locals, newest, told, facts);
     }
@@ -198,8 +199,8 @@ pub(crate) fn settle_session(
     Some(Moved { displaced: local.holder, claim: Some(claim) })
 }
 
-/// Says in the record that a subscription's session was paid which names a local row only by what its payer may have chosen: the
-/// subscription gives by itself, and what was bought once beside it would be lost without a word.
+/// Asks for a review of a paid session of a subscription that names a local row only by its `client_reference_id`, which its payer may have
+/// chosen. The subscription gives by itself; only its one-time line items give nothing, which somebody has to know.
 pub(crate) fn review_unlinked(locals: &mut LocalRows, session: &Session, facts: &[Fact]) {
     let is_linked = session.origin.checkout_session_id.is_some() || session.recovered_from.is_some();
     let is_unlinked = session.mode == "subscription" && !is_linked;

@@ -1,4 +1,4 @@
-//! Facts about payments: kept, joined with those that speak of the same payment, and folded into its rows.
+//! Facts about payments: stored, joined with the other facts of the same payment, and folded into its rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,8 +34,8 @@ query!(UPSERT_RECOVERED, "project_payment", "upsert_recovered");
 query!(SUBJECTS_OF_CUSTOMERS, "project_payment", "subjects_of_customers");
 query!(SUBJECTS_OF_SUBSCRIPTIONS, "project_payment", "subjects_of_subscriptions");
 
-/// Gives each local row of a family of recovered sessions to the session that it is due to now. A paid session without a row waits for
-/// a person.
+/// Gives each local row of a family of recovered sessions to the session that should have it now. A paid session without a row is put into
+/// review.
 pub(crate) fn settle_family(environment: Environment, session: &str) {
     let Some(family) = Family::of(environment, session) else { return };
     require_exclusive();
@@ -52,7 +52,7 @@ pub(crate) fn settle_family(environment: Environment, session: &str) {
     }
 }
 
-/// Projects facts that speak of one payment: one, or, with the whole projection locked, more.
+/// Projects facts of one payment. Several facts need the exclusive lock.
 pub(crate) fn project(environment: Environment, new: &[Fact]) {
     let mut locals = LocalRows::new(environment);
     if new.len() > 1 {
@@ -63,7 +63,8 @@ pub(crate) fn project(environment: Environment, new: &[Fact]) {
             require_exclusive();
             UPSERT_RECOVERED.execute(&[text(environment.name()), text(session.id.as_str()), text(before.as_str())]);
         }
-        // Whoever has a row needs no turn: he who tells a row its session holds that row, which would be waited for crosswise.
+        // Only where no row is found: whoever records a session's id has locked the row, and waits for this lock. If an event took the
+        // lock and then waited for the row, the two would deadlock.
         projection_lock::lock_shared();
         if locals.candidates(session).is_empty() {
             lock_session_lookup(environment, &session.id);
@@ -103,7 +104,7 @@ pub(crate) fn project(environment: Environment, new: &[Fact]) {
     }
 }
 
-/// Locks what the facts depend on, and joins the groups that they speak of; `None` where one moved meanwhile.
+/// Locks what the facts depend on, and joins the groups that they belong to; `None` if one of these moved meanwhile.
 fn join(locals: &mut LocalRows, new: &[Fact]) -> Option<Joined> {
     let environment = locals.environment;
     let claimed = new.iter().find_map(|fact| claimable(locals, &fact.object));
@@ -141,11 +142,11 @@ fn join(locals: &mut LocalRows, new: &[Fact]) -> Option<Joined> {
 struct Arrived<'a> {
     /// Those that are not outdated.
     on_time: Vec<&'a Fact>,
-    /// Those of them that were there before.
+    /// Those of them that an earlier delivery had brought.
     again: Vec<&'a Fact>,
 }
 
-/// Takes new facts among those of their group.
+/// Adds new facts to those of their group.
 fn take<'a>(facts: &mut Vec<Fact>, new: &'a [Fact]) -> Arrived<'a> {
     let mut arrived = Arrived { on_time: Vec::new(), again: Vec::new() };
     for fact in new {
@@ -187,7 +188,7 @@ pub(crate) fn refold(environment: Environment, group_id: &str) {
     fold_and_write(&mut LocalRows::new(environment), group_id, &facts, &RowLocation::Projected, None);
 }
 
-/// Writes what the facts of a group come to. `new` are those of them that nothing follows from yet; `None` where that is not known.
+/// Folds the facts of a group and writes the rows. `new` are those of the facts that were not folded before; `None` if that is not known.
 fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place: &RowLocation, new: Option<&[&Fact]>) {
     let environment = locals.environment;
     for told in by_object(facts) {
@@ -238,7 +239,7 @@ fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place:
     }
 }
 
-/// Takes the rows that other backends wrote of a payment in among its facts, and writes what these come to then; whether there were any.
+/// Makes facts of the rows that other backends wrote of a payment, and projects them. Returns whether there were any.
 fn adopt(environment: Environment, facts: &[Fact]) -> bool {
     let rows = adopted::rows_of_backends(environment, ids(facts), facts);
     if rows.is_empty() {
@@ -249,13 +250,13 @@ fn adopt(environment: Environment, facts: &[Fact]) -> bool {
     true
 }
 
-/// Who looks for a row of another backend and finds none, and the backend that writes it, take turns: one of them sees what the other did.
+/// Serializes an event that finds no row of another backend with the backend that writes it: the second one sees what the first did.
 fn lock_adopted(environment: Environment, ids: &[String]) -> bool {
     LockSpace::Adopted.lock(environment.name(), ids.iter().map(String::as_str));
     true
 }
 
-/// Takes in those of the rows with these ids that facts have named already.
+/// Makes facts of the rows with these ids, if a fact has named one of the ids already.
 pub(crate) fn adopt_named(environment: Environment, ids: Vec<String>) {
     lock_adopted(environment, &ids);
     let linked = adopted::linked_ids(environment, ids);
@@ -268,7 +269,7 @@ pub(crate) fn adopt_named(environment: Environment, ids: Vec<String>) {
     }
 }
 
-/// A session has lost the local row that it names to another: it claims nothing any more, and its payment is no purchase here.
+/// Handles that a session lost its local row to another: its claim is withdrawn, and its payment is folded without the row.
 fn release_local_session(environment: Environment, session: &str) {
     customer_mapping::withdraw(environment, session);
     if let Some(group_id) = payment_group::group_of(environment, session) {
@@ -276,7 +277,7 @@ fn release_local_session(environment: Environment, session: &str) {
     }
 }
 
-/// Whom a customer or a subscription names.
+/// The subject of a customer or a subscription.
 #[derive(Deserialize)]
 struct Named {
     of: String,
@@ -284,7 +285,7 @@ struct Named {
     subject: Subject,
 }
 
-/// Whom subscriptions' metadata names.
+/// The subjects in the metadata of subscriptions.
 pub(crate) fn subjects_of_subscriptions(environment: Environment, ids: Vec<String>) -> BTreeMap<String, Subject> {
     let prefixes = settings::metadata_prefixes();
     named(&SUBJECTS_OF_SUBSCRIPTIONS, &[text(environment.name()), ids.into(), prefixes.into()])
@@ -294,7 +295,7 @@ fn named(query: &Statement, args: &[DatumWithOid]) -> BTreeMap<String, Subject> 
     query.all::<Named>(args).into_iter().map(|named| (named.of, named.subject)).collect()
 }
 
-/// What the facts come to, and what else decided it. Whom a customer is mapped to is asked only where nothing else names the subject.
+/// Folds the facts, and returns the context too. The mapping of the customer is read only if nothing else names a subject.
 fn folded(locals: &mut LocalRows, facts: &[Fact]) -> (Folded, Context) {
     let mut context = context(locals, facts);
     let mut folded = fold(facts, &context);
@@ -308,7 +309,7 @@ fn folded(locals: &mut LocalRows, facts: &[Fact]) -> (Folded, Context) {
     (folded, context)
 }
 
-/// Whether new facts change a row of an invoice: one is about it, or they tell whose it is. What is new stands among the facts.
+/// Whether new facts change the row of an invoice: one of them is an invoice, or they change its subject. `facts` has the new ones, too.
 fn invoices_change(folded: &Folded, context: &Context, facts: &[Fact], new: Option<&[&Fact]>) -> bool {
     let Some(new) = new.filter(|_| !folded.invoices.is_empty()) else { return true };
     if new.iter().any(|fact| matches!(fact.object, PaymentObject::Invoice(_))) {
@@ -323,7 +324,7 @@ fn named_ids(facts: &[Fact], pick: fn(&PaymentObject) -> Option<&str>) -> Vec<St
     ids.into_iter().map(ToOwned::to_owned).collect()
 }
 
-/// What the fold needs to know besides the facts, but for customers.
+/// What the fold needs besides the facts, except the subjects of customers.
 fn context(locals: &mut LocalRows, facts: &[Fact]) -> Context {
     let environment = locals.environment;
     let mut context = Context::default();

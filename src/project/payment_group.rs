@@ -1,8 +1,8 @@
-//! Groups of facts: which facts speak of one payment, and the locks that keep two deliveries from folding one group at once.
+//! Groups of facts: which facts are of one payment, and the locks that keep two deliveries from folding one group at once.
 //!
-//! Facts that share an id are of one group, named by one of those ids (`group_id`): the least of those that its first fact brought,
-//! or the least name of the groups that it was made of. Who held a group's lock may have moved it into another; then the links name a
-//! group that is not locked, and the work is done again alone.
+//! Facts that share an id are in one group. One of its ids is its name (`group_id`): the least id of its first fact, or, after groups were
+//! joined, the least name of these. While a group's lock is waited for, its holder may join it into another group. Then the links name a
+//! group that is not locked, and the work is run again with the exclusive lock.
 
 use payments_core::payment::fact::Fact;
 use payments_core::stripe::event::Environment;
@@ -65,14 +65,14 @@ pub(crate) struct Joined {
     pub(crate) since: GroupOrigin,
 }
 
-/// How a group came to be what it is.
+/// Where a group comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GroupOrigin {
-    /// The fact on its way in is its first.
+    /// It has no fact yet but the new ones.
     New,
     /// It was there before.
     Existing,
-    /// Several that were there before have just become one.
+    /// Several groups have just been joined.
     Merged,
 }
 
@@ -84,10 +84,10 @@ pub(crate) fn join(environment: Environment, keys: &[String], also: AlsoLock) ->
     let added = add_links(environment, &missing, &group_id);
     let first = known.is_empty() && added == missing.len();
     if first && matches!(also, AlsoLock::Nothing) {
-        // Nobody else can name a group of which every id was added here, until this transaction ends.
+        // No other transaction can find a group whose ids were all added here, until this one ends.
         return Some(Joined { group_id, since: GroupOrigin::New });
     }
-    // An id that somebody else added is read again; of one that we added nobody knows yet.
+    // The ids that were there before are read again, since their groups may have moved. Those that were added here cannot have.
     let before: Vec<Link> = if added == missing.len() {
         known.into_iter().chain(missing.into_iter().map(|key| Link { key, group_id: group_id.clone() })).collect()
     } else {
@@ -136,12 +136,12 @@ pub(crate) fn group_of(environment: Environment, key: &str) -> Option<String> {
     links(environment, &[key.to_owned()]).pop().map(|link| link.group_id)
 }
 
-/// Waits for groups; whether all of them were locked already, so that none can have moved.
+/// Locks groups. Returns whether all of them were locked already, so that none can have moved.
 fn lock_groups<'a>(environment: Environment, group_ids: impl IntoIterator<Item = &'a String>) -> bool {
     LockSpace::Groups.lock(environment.name(), group_ids.into_iter().map(String::as_str))
 }
 
-/// The facts of a group. A group that is there has facts; where none is found, it moved into another.
+/// The facts of a group. If none is found, the group was joined into another.
 pub(crate) fn facts_of(environment: Environment, group_id: &str) -> Vec<Fact> {
     FACTS_OF_GROUP.all(&[text(environment.name()), text(group_id)])
 }

@@ -1,4 +1,4 @@
-//! The rows of `payments.payment_history` that a group of facts comes to: written where they differ.
+//! Writes the rows of `payments.payment_history` that a group of facts makes, where they differ.
 
 use std::collections::BTreeSet;
 
@@ -28,14 +28,14 @@ pub(crate) enum RowLocation {
     New,
     /// Where this id is: the facts so far gave it a row.
     Of(&'static Statement, String),
-    /// There may be one, or several that are one now.
+    /// Unknown: there may be none, or several that have to become one.
     Unknown,
-    /// The facts were projected before. A row that is there alone is the one that they gave.
+    /// The facts were projected before. If there is exactly one row, it is theirs.
     Projected,
 }
 
 impl RowLocation {
-    /// By the ids that these facts gave to their row.
+    /// By the ids that the row has from these facts.
     pub(crate) fn of(facts: &[Fact]) -> Self {
         let Some(payment) = fold(facts, &Context::default()).payment else { return Self::New };
         let named = [
@@ -48,7 +48,7 @@ impl RowLocation {
     }
 }
 
-/// A row of a payment that is there.
+/// An existing row of a payment.
 #[derive(Deserialize)]
 struct PaymentRow {
     id: String,
@@ -58,13 +58,13 @@ struct PaymentRow {
 /// What became of a payment's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// It says what the facts say.
+    /// The row is as the facts say.
     Yes,
-    /// Nothing was written: another backend wrote a row of the payment, which is not among the facts yet.
+    /// Nothing was written: another backend wrote a row of the payment, which has to become a fact first.
     MetBackend,
 }
 
-/// Writes the one row of a payment. Rows that were thought to be two payments, before a later fact joined them, become one.
+/// Writes the row of a payment. If a later fact joined what were two payments, their rows become one.
 pub(crate) fn write_payment(
     environment: Environment,
     payment: &Payment,
@@ -133,12 +133,12 @@ fn of_return(row: &Payment) -> Option<&String> {
     row.stripe_refund_id.as_ref().or(row.stripe_dispute_id.as_ref())
 }
 
-/// Writes a new row; whether there was none with its ids.
+/// Inserts a row. Returns false if there is one with its ids.
 fn insert(environment: Environment, row: &Payment) -> bool {
     INSERT_PAYMENT.execute(&columns(text(environment.name()), row)) == 1
 }
 
-/// Writes a row that is there, where it differs. Another backend wrote it if the facts say so.
+/// Updates a row where it differs. `by_backend` is set if a fact was made of the row.
 fn update(id: &str, row: &Payment, facts: &[Fact]) -> bool {
     let columns = columns(text(id), row).into_iter().chain([is_adopted(id, facts).into()]);
     UPDATE_PAYMENT.execute(&columns.collect::<Vec<_>>());

@@ -10,7 +10,7 @@ use crate::settings;
 
 query!(ATTRIBUTE_SUBSCRIPTIONS, "project_reassign", "attribute_subscriptions");
 
-/// Derives what follows from every mapping that was noted, until none is left: to resolve claims may write others.
+/// Derives what follows from every mapping that was noted, until none is left, because this can write further mappings.
 pub(crate) fn follow_changed_mappings() {
     while let Some(changed) = changed_mappings::next() {
         follow(&changed);

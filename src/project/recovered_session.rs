@@ -24,7 +24,8 @@ pub(crate) struct Recorded {
     pub(crate) local: LocalRow,
 }
 
-/// A session, those that it was recovered from and those that were recovered from these; and the rows that were recorded for them.
+/// A family: a session, those that it was recovered from, and those that were recovered from these, with the rows that were recorded for
+/// them.
 pub(crate) struct Family {
     pub(crate) relatives: Vec<RelatedSession>,
     pub(crate) rows: Vec<Recorded>,
@@ -59,7 +60,7 @@ impl Family {
 /// The row that was recorded for a session of which others were recovered, or for one that it was recovered from itself.
 pub(crate) fn inherited(environment: Environment, session: &str) -> Option<LocalRow> {
     let mut family = Family::of(environment, session)?;
-    // Who has it next is decided over all of them.
+    // Which of the family gets the row is decided with all of them.
     require_exclusive();
     let row = family.row_of(session)?.local.id.clone();
     let place = family.rows.iter().position(|one| one.local.id == row)?;
@@ -67,7 +68,7 @@ pub(crate) fn inherited(environment: Environment, session: &str) -> Option<Local
     Some(LocalRow { holder: Some(has_it).filter(|holder| holder != session), recorded: Some(recorded), ..local })
 }
 
-/// Says in the record that a session was paid whose place another has.
+/// Asks for a review of a paid session whose local row another session has.
 pub(crate) fn review(environment: Environment, family: &Family, one: &RelatedSession) {
     let source = format!("session:{}", one.id);
     let row = family.row_of(&one.id).filter(|row| family.row_owner(row) != one.id);

@@ -20,7 +20,7 @@ query!(UPSERT_ENTRY, "project_subscription_history", "upsert_entry");
 query!(TOLD_OF_SUBSCRIPTION, "project_subscription_history", "told_of_subscription");
 query!(WRITE_CHANGES, "project_subscription_history", "write_changes");
 
-/// Keeps what a snapshot of a subscription says. The subscription must be locked.
+/// Saves a snapshot of a subscription in its history. The subscription must be locked.
 pub(super) fn keep(
     incoming: &Incoming,
     id: &str,
@@ -44,7 +44,7 @@ pub(super) fn entry(incoming: &Incoming) -> Entry {
     Entry { event_id, created: incoming.created, rank: incoming.rank(), ..Entry::default() }
 }
 
-/// Keeps an entry.
+/// Saves an entry.
 pub(super) fn store(environment: Environment, id: &str, entry: &Entry) {
     let args = [text(environment.name()), text(id), text(entry.event_id.as_str()), entry.created.into(), json(entry)];
     UPSERT_ENTRY.execute(&args);
@@ -54,7 +54,7 @@ pub(super) fn store(environment: Environment, id: &str, entry: &Entry) {
 #[derive(Deserialize)]
 struct Told {
     entries: Vec<Entry>,
-    /// Read leniently: what somebody wrote there by hand is no change, and is written anew.
+    /// Read leniently: a value that somebody wrote by hand counts as no change, and is replaced.
     changes: Box<RawValue>,
     has_notices: bool,
 }

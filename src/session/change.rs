@@ -1,12 +1,13 @@
 //! The guard of `payments.subscription_requests`: a caller asks to cancel, resume or change a subscription that he may bill for.
 
 use payments_core::session::Refusal;
-use payments_core::session::change::{Change, OfPrice, Offered, Subscribed};
+use payments_core::session::change::{Change, Item, Offered, Subscribed};
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::prices::{Living, second_subscription};
-use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse, request_id, waiting};
+use super::{
+    Caller, Row, guarded, is_request, is_untouched, open_sessions, prices, redaction, refuse, request_id, waiting,
+};
 use crate::definer;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
@@ -22,7 +23,7 @@ const NOT_YOURS: [&str; 5] =
     ["subject_type", "subject_id", "stripe_subscription_item_id", "stripe_invoice_id", "last_error"];
 
 /// Checks a new request, stamps its creator, and says whose subscription it is and which of its items changes. A backend may write
-/// any state; of what it tells of the past only the forms are checked.
+/// any state; of a row that asks for nothing only the forms are checked.
 #[pg_trigger(
     sql = "create function payments.guard_subscription_request() returns trigger language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', '@FUNCTION_NAME@';"
 )]
@@ -44,7 +45,7 @@ fn guard_subscription_request<'a>(
     Ok(Some(row.0))
 }
 
-/// What is known of what is asked for.
+/// What the database has about a request.
 #[derive(Deserialize)]
 struct Known {
     subject_type: Option<String>,
@@ -52,9 +53,6 @@ struct Known {
     #[serde(flatten)]
     subscribed: Subscribed,
     offered: Vec<Offered>,
-    gives: Vec<OfPrice>,
-    /// Another living subscription of the subject, of the product to change to.
-    other: Option<Living>,
     /// Whether the defaults of the price to change to give a trial.
     offers_trial: bool,
     /// Whether the caller used the key before.
@@ -69,7 +67,7 @@ fn admit(caller: &Caller, asked: &Change, row: &mut Row) -> Result<(), Error> {
     if let Caller::User(user) = caller {
         untouched(row)?;
         row.set("created_by", user.clone());
-        // Another snapshot than the newest would not show who got the key while we waited for him.
+        // An older snapshot would not show a row with this key that was written while we waited for its transaction.
         if asked.idempotency_key.is_some() && !transaction::is_read_committed() {
             return Err(Refusal::Isolation.into());
         }
@@ -96,29 +94,21 @@ fn admit(caller: &Caller, asked: &Change, row: &mut Row) -> Result<(), Error> {
             _ => Refusal::SubscriptionNotOwned(id.clone()),
         };
         let known = known.ok_or_else(unknown)?;
-        // To whom it is not, a subscription is as if it were not there.
+        // A caller gets the same answer for a subscription of somebody else as for one that does not exist.
         let (kind, subject) = (known.subject_type.as_deref(), known.subject_id.as_deref());
         if *caller != Caller::Trusted && (subject.is_none() || caller.may_bill(kind, subject).is_err()) {
             return Err(unknown().into());
         }
         Ok::<Known, Error>(known)
     })?;
-    let (subject_type, subject_id) = (&known.subject_type, &known.subject_id);
-    row.set("subject_type", subject_type.clone());
-    row.set("subject_id", subject_id.clone());
+    row.set("subject_type", known.subject_type.clone());
+    row.set("subject_id", known.subject_id.clone());
     if known.repeated {
         return Ok(());
     }
     let item = asked.item(&known.subscribed, &known.offered)?;
-    if let (Some(item), Caller::User(_)) = (item, caller) {
-        let (of, most) = ((item, &known.subscribed), max_free_quantity());
-        asked.is_within_free_quantity(of, &known.gives, known.offers_trial, most)?;
-    }
-    if let (Some(item), Some(other)) = (item, &known.other)
-        && asked.is_for_another_product(item, &known.offered)
-        && !allow_second_subscription()
-    {
-        return Err(second_subscription(subject_type.as_deref(), subject_id.as_deref(), other).into());
+    if let Some(item) = item {
+        may_become(caller, asked, &known, item)?;
     }
     row.set("stripe_subscription_item_id", item.map(|item| item.id.clone()));
     definer::write(SearchPath::Pinned, || {
@@ -130,14 +120,27 @@ fn admit(caller: &Caller, asked: &Change, row: &mut Row) -> Result<(), Error> {
     Ok(())
 }
 
-/// Column privileges say so already; this holds where an app granted more than it should.
+/// Whether an item may become what is asked for: no more of what costs nothing than a caller may have, and no product that the subject
+/// subscribes to already.
+fn may_become(caller: &Caller, asked: &Change, known: &Known, item: &Item) -> Result<(), Refusal> {
+    let environment = asked.environment.as_deref().unwrap_or_default();
+    if let (Some((price, product)), Caller::User(_)) = (asked.price_of(item), caller) {
+        let gives = definer::read(|| prices::gives(environment, price, product));
+        let of = (item, &known.subscribed);
+        asked.is_within_free_quantity(of, &gives, known.offers_trial, max_free_quantity())?;
+    }
+    let (Some(subject_type), Some(subject_id)) = (&known.subject_type, &known.subject_id) else { return Ok(()) };
+    if !asked.is_for_another_product(item, &known.offered) || allow_second_subscription() {
+        return Ok(());
+    }
+    let prices = asked.stripe_price_id.iter().cloned().collect();
+    let products = asked.product(&known.offered).into_iter().cloned().collect();
+    let but = asked.stripe_subscription_id.as_deref();
+    definer::read(|| prices::is_not_subscribed(environment, (subject_type, subject_id), prices, products, but))
+}
+
 fn untouched(row: &Row) -> Result<(), Refusal> {
-    if let Some(column) = row.first_given(&NOT_YOURS) {
-        return Err(Refusal::NotYours(column));
-    }
-    if row.text("status").as_deref() != Some("initialized") {
-        return Err(Refusal::NotYours("status"));
-    }
+    is_untouched(row, &NOT_YOURS)?;
     if row.flag("pending_update") {
         return Err(Refusal::NotYours("pending_update"));
     }

@@ -4,7 +4,9 @@ use payments_core::session::{AskedItem, Checkout, Refusal, by_price_id, digest, 
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{Caller, Row, guarded, is_request, open_sessions, prices, redaction, refuse, request_id, waiting};
+use super::{
+    Caller, Row, guarded, is_request, is_untouched, open_sessions, prices, redaction, refuse, request_id, waiting,
+};
 use crate::definer;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
@@ -66,7 +68,7 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Error> {
         );
         row.set("guest", *caller == Caller::Guest);
         row.set("guest_transaction", (*caller == Caller::Guest).then(transaction::current_transaction));
-        // Another snapshot than the newest would not show who got the key while we waited for him.
+        // An older snapshot would not show a row with this key that was written while we waited for its transaction.
         if asked.idempotency_key.is_some() && !transaction::is_read_committed() {
             return Err(Refusal::Isolation.into());
         }
@@ -91,12 +93,12 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the request may be. Returns its line items by the ids of their prices, where they name others, and whether it is new and asks
-/// for something.
+/// Checks the request. Returns its line items with the ids of prices, if they name prices otherwise, and whether the request is new and
+/// still to be sent.
 fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Result<(Option<String>, bool), Error> {
     let found = price_ids(asked.environment.as_deref(), items);
     let by_id = found.as_ref().ok().and_then(|found| by_price_id(asked.line_items.as_deref()?, found));
-    // As a row would hold it: a guest's own is known by that again.
+    // In the form of the row, by which a guest's own row is recognized.
     let held = Checkout { line_items: by_id.clone().or_else(|| asked.line_items.clone()), ..asked.clone() };
     let key = asked.idempotency_key.as_deref().map(|key| Key::presented(key, row, asked));
     if key.is_some_and(|key| key.is_known(asked) && key.claim(&held)) {
@@ -105,7 +107,7 @@ fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Re
     let found = found?;
     request_id::is_free(row, open_sessions::SessionKind::Checkout)?;
     match caller {
-        // What a backend tells of the past asks for nothing.
+        // A backend's row about a session of the past is no request.
         Caller::Trusted if !is_request(row) => return Ok((by_id, false)),
         Caller::Trusted => require_live_approval(asked.environment.as_deref())?,
         Caller::User(_) | Caller::Guest => {
@@ -114,7 +116,7 @@ fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Re
             open_sessions::has_room(caller, open_sessions::SessionKind::Checkout)?;
         }
     }
-    // Of a backend, too: nobody means to bill a subject twice, and who does says so with the setting.
+    // For a backend too: to bill a subject twice is a mistake, unless the setting allows it.
     prices::is_first_subscription(asked, &found)?;
     Ok((by_id, true))
 }
@@ -172,21 +174,15 @@ fn asked(row: &Row) -> Checkout {
     }
 }
 
-/// Column privileges say so already; this holds where an app granted more than it should.
 fn row_is_untouched(row: &Row) -> Result<(), Refusal> {
-    if let Some(column) = row.first_given(&NOT_YOURS) {
-        return Err(Refusal::NotYours(column));
-    }
-    if row.text("status").as_deref() != Some("initialized") {
-        return Err(Refusal::NotYours("status"));
-    }
+    is_untouched(row, &NOT_YOURS)?;
     if row.json("raw").as_deref() != Some("{}") {
         return Err(Refusal::NotYours("raw"));
     }
     Ok(())
 }
 
-/// A row that holds the presented key, or that holds it set aside for the present caller.
+/// A row that has the presented key, in its plain form or set aside for the caller.
 #[allow(clippy::struct_excessive_bools, reason = "a row of answers")]
 #[derive(Debug, Deserialize)]
 struct KeyRow {
@@ -201,8 +197,8 @@ struct KeyRow {
 }
 
 impl KeyRow {
-    /// Whether the row is what the caller asked for before. Guests have no names: to one of them a row is his own only while
-    /// his transaction lasts, or as long as it says nothing that he does not say himself.
+    /// Whether the row is an earlier request of the caller. A guest has no name. So a row is a guest's own only in the same transaction, or
+    /// while it shows nothing but what the guest presents.
     fn is_own(&self) -> bool {
         self.mine && (!self.guest || self.shown || self.untouched)
     }
@@ -222,7 +218,7 @@ struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// All who present one key take turns.
+    /// Serializes the requests with one key.
     fn presented(plain: &'a str, row: &Row, asked: &Checkout) -> Self {
         let created_by = row.text("created_by");
         let guest = row.flag("guest");
@@ -235,7 +231,7 @@ impl<'a> Key<'a> {
         KEY_IS_KNOWN.one::<bool>(&args) == Some(true)
     }
 
-    /// Sees to it that the key is the caller's to use, and tells whether a row of his holds it already.
+    /// Makes the key free for the caller, and returns whether a row of the caller has it already.
     fn claim(&self, asked: &Checkout) -> bool {
         let digest = asked.digest(&metadata_prefix());
         let holders = FIND_KEY.all::<KeyRow>(&[
@@ -248,7 +244,7 @@ impl<'a> Key<'a> {
             text(asked.id.as_str()),
         ]);
         let mine = holders.iter().find(|holder| holder.is_own());
-        // An INSERT whose id another row has comes to nothing, and so takes no key from anyone.
+        // An INSERT with the id of another row inserts nothing, so it must not take a key from another row.
         let another_has_the_id =
             holders.iter().any(|holder| holder.id_taken) && mine.is_none_or(|mine| mine.id != asked.id);
         if !holders.is_empty() && !another_has_the_id {
@@ -260,7 +256,7 @@ impl<'a> Key<'a> {
 
 fn reassign_key(key: &str, digest: &str, holders: &[KeyRow], mine: Option<&KeyRow>) {
     for other in holders.iter().filter(|holder| !holder.is_own()) {
-        // Another guest's row has nobody who could ask for it again.
+        // Nobody can ask for another guest's row again.
         let aside = if other.mine {
             park_key_forever(key, &other.id)
         } else if other.plain {
@@ -279,7 +275,7 @@ fn reassign_key(key: &str, digest: &str, holders: &[KeyRow], mine: Option<&KeyRo
     }
 }
 
-/// What makes two requests the same, in short. Takes the row, or the request, as JSON.
+/// A digest that two requests share if they are the same. Takes the row, or the request, as JSON.
 #[pg_extern(stable)]
 #[search_path(pg_catalog, pg_temp)]
 fn request_digest(session: &str) -> String {

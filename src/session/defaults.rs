@@ -45,7 +45,7 @@ fn merged_checkout_params(request: Jsonb) -> pgrx::JsonB {
     pgrx::JsonB(merge(&request))
 }
 
-/// Who decides on trials of one subject take turns, so that none is overlooked.
+/// Serializes decisions on the trials of one subject, so that none is overlooked.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn lock_trials(environment: &str, subject_type: &str, subject_id: &str) {

@@ -157,6 +157,16 @@ impl Row<'_> {
     }
 }
 
+/// Whether a caller wrote none of these columns, and a row that is yet to be sent. Column privileges say so already; this holds where
+/// an app granted more than it should.
+fn is_untouched(row: &Row, not_yours: &[&'static str]) -> Result<(), Refusal> {
+    match row.first_given(not_yours) {
+        Some(column) => Err(Refusal::NotYours(column)),
+        None if is_request(row) => Ok(()),
+        None => Err(Refusal::NotYours("status")),
+    }
+}
+
 /// Whether a row asks for something that is yet to happen, rather than telling what did.
 fn is_request(row: &Row) -> bool {
     row.text("status").as_deref() == Some("initialized")

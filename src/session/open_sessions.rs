@@ -1,5 +1,5 @@
 //! How many sessions a member may have open at once (`payments.max_open_sessions`): each costs the app a request to Stripe. Guests have
-//! no names, so that a limit of theirs would let one of them keep out all.
+//! no names, so with a limit one guest could lock out all others.
 
 use payments_core::session::Refusal;
 
@@ -47,8 +47,8 @@ impl SessionKind {
     }
 }
 
-/// All sessions that one member asks for take turns, so that none is overlooked. Before any lock on an idempotency key, which another
-/// transaction of his may want.
+/// Serializes the requests of one member, so that none is overlooked when they are counted. This lock comes before that of an idempotency
+/// key.
 pub(super) fn take_turns(caller: &Caller) {
     if let Caller::User(user) = caller
         && max_open_sessions() > 0

@@ -3,7 +3,7 @@
 use payments_core::session::{Portal, Refusal};
 use pgrx::prelude::*;
 
-use super::{Caller, Row, guarded, is_request, open_sessions, redaction, refuse, request_id, waiting};
+use super::{Caller, Row, guarded, is_request, is_untouched, open_sessions, redaction, refuse, request_id, waiting};
 use crate::definer;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
@@ -70,12 +70,7 @@ fn untouched(caller: &Caller, row: &Row) -> Result<(), Refusal> {
     if *caller == Caller::Trusted {
         return Ok(());
     }
-    if let Some(column) = row.first_given(&["stripe_customer_id", "url", "last_error"]) {
-        return Err(Refusal::NotYours(column));
-    }
-    if row.text("status").as_deref() != Some("initialized") {
-        return Err(Refusal::NotYours("status"));
-    }
+    is_untouched(row, &["stripe_customer_id", "url", "last_error"])?;
     if row.json("raw").as_deref() != Some("{}") {
         return Err(Refusal::NotYours("raw"));
     }

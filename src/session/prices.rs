@@ -8,8 +8,10 @@ use std::rc::Rc;
 use payments_core::session::defaults::{Params, PriceDefaults, trial_days};
 use payments_core::session::free::Gives;
 use payments_core::session::{AskedItem, Checkout, Refusal};
+use pgrx::prelude::*;
 use serde::Deserialize;
 
+use crate::definer;
 use crate::error::Error;
 use crate::pg::cache::{Cache, cached};
 use crate::pg::catalog;
@@ -19,6 +21,7 @@ use crate::precondition::require_live_approval;
 use crate::settings::{allow_second_subscription, max_free_quantity};
 
 query!(FIND_PRICE, "session_prices", "find_price");
+query!(FIND_GIVES, "session_prices", "find_gives");
 query!(TRIAL_OF_SESSION, "session_prices", "trial_of_session");
 query!(LIVING_SUBSCRIPTION, "session_prices", "living_subscription");
 
@@ -29,7 +32,6 @@ struct Price {
     active: bool,
     recurring: bool,
     product: Option<String>,
-    #[serde(flatten)]
     gives: Gives,
 }
 
@@ -45,14 +47,27 @@ fn known(environment: &str, price: &str) -> Prices {
     let tables = [catalog::payments_table(c"prices"), catalog::payments_table(c"benefits")];
     cached(&slot::<OfPrices>().0, &tables, key, |(environment, price)| {
         let found: Prices = FIND_PRICE.read(&[text(price.as_str())]).into();
-        // One that it does not know there, or its product, becomes known without anybody being told.
+        // A price that is new, or whose product becomes known, does not invalidate the cache. So it is kept only with its product.
         let keep = found.iter().any(|known| known.environment == *environment && known.product.is_some());
         (found, keep)
     })
 }
 
-/// Whether the environment takes money and every price that the catalog knows can be sold in this mode. A subscription's checkout may
-/// hold prices that are paid once beside one that recurs.
+/// What a price costs and gives; `product` is its product where the catalog does not know it.
+pub(super) fn gives(environment: &str, price: &str, product: Option<&str>) -> Gives {
+    FIND_GIVES.read(&[text(environment), text(price), text(product)]).pop().unwrap_or_default()
+}
+
+/// Whether so many of a price give credits and cost nothing, by the catalog or in a trial: for the request that changes a subscription.
+#[pg_extern(stable)]
+#[search_path(pg_catalog, pg_temp)]
+fn gives_for_nothing(environment: &str, price: &str, quantity: i64, in_trial: bool) -> bool {
+    definer::require_inside();
+    u64::try_from(quantity).is_ok_and(|quantity| gives(environment, price, None).is_for_nothing(quantity, in_trial))
+}
+
+/// Whether the environment is open, and every price that the catalog knows can be sold in this mode. A subscription's checkout may have
+/// one-time prices beside a recurring one.
 pub(super) fn can_be_sold(asked: &Checkout, prices: &[String]) -> Result<(), Error> {
     require_live_approval(asked.environment.as_deref())?;
     let environment = asked.environment.as_deref().unwrap_or_default();
@@ -78,8 +93,7 @@ pub(super) fn can_be_sold(asked: &Checkout, prices: &[String]) -> Result<(), Err
     }
 }
 
-/// Whether a caller asks for no more than he may have of what gives credits and costs him nothing: what is free, and what begins with a
-/// trial.
+/// Checks the quantities of prices that give credits and cost nothing, because they are free or begin with a trial.
 pub(super) fn is_within_free_quantity(asked: &Checkout, items: &[AskedItem], prices: &[String]) -> Result<(), Refusal> {
     let most = max_free_quantity();
     let mut quantities: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
@@ -119,7 +133,7 @@ fn tried(asked: &Checkout, prices: Vec<String>) -> Vec<String> {
     }
     #[derive(Deserialize)]
     struct Price {
-        in_trials: bool,
+        gives: Gives,
         #[serde(flatten)]
         defaults: PriceDefaults,
     }
@@ -134,29 +148,32 @@ fn tried(asked: &Checkout, prices: Vec<String>) -> Vec<String> {
     if trial_days(&defaults, prices.iter().map(|price| &price.defaults)).is_none() {
         return Vec::new();
     }
-    let gives = |price: &Price| price.in_trials && price.defaults.recurring != Some(false);
+    let gives = |price: &Price| price.gives.in_trials && price.defaults.recurring != Some(false);
     prices.into_iter().filter(gives).map(|price| price.defaults.price).collect()
 }
 
-/// A subscription that has not ended, or might still begin.
-#[derive(Deserialize)]
-pub(super) struct Living {
-    subscription: String,
-    status: String,
-}
-
-/// That a subject has a subscription of the product already.
-pub(super) fn second_subscription(subject_type: Option<&str>, subject_id: Option<&str>, living: &Living) -> Refusal {
-    Refusal::SecondSubscription {
-        subject_type: subject_type.unwrap_or_default().to_owned(),
-        subject_id: subject_id.unwrap_or_default().to_owned(),
-        subscription: living.subscription.clone(),
-        status: living.status.clone(),
+/// Refuses if a subject has a subscription of these prices or products, other than `but`.
+pub(super) fn is_not_subscribed(
+    environment: &str,
+    (subject_type, subject_id): (&str, &str),
+    prices: Vec<String>,
+    products: Vec<String>,
+    but: Option<&str>,
+) -> Result<(), Refusal> {
+    /// A subscription that has not ended, or might still begin.
+    #[derive(Deserialize)]
+    struct Living {
+        subscription: String,
+        status: String,
     }
+    let args = [text(environment), text(subject_type), text(subject_id), prices.into(), products.into(), text(but)];
+    let Some(Living { subscription, status }) = LIVING_SUBSCRIPTION.read(&args).pop() else { return Ok(()) };
+    let (subject_type, subject_id) = (subject_type.to_owned(), subject_id.to_owned());
+    Err(Refusal::SecondSubscription { subject_type, subject_id, subscription, status })
 }
 
-/// Refuses to sell a subject what it subscribes to already. Sessions that are open do not count: who closed the page would have to wait
-/// a day to come back.
+/// Refuses to sell a subject what it subscribes to already. Open sessions do not count, because then a buyer who closed the page would have
+/// to wait a day.
 pub(super) fn is_first_subscription(asked: &Checkout, prices: &[String]) -> Result<(), Refusal> {
     let (Some(subject_type), Some(subject_id)) = (&asked.subject_type, &asked.subject_id) else { return Ok(()) };
     if asked.mode.as_deref() != Some("subscription") || allow_second_subscription() {
@@ -172,10 +189,5 @@ pub(super) fn is_first_subscription(asked: &Checkout, prices: &[String]) -> Resu
             products.extend(of_catalog.and_then(|known| known.product.clone()));
         }
     }
-    let args =
-        [text(environment), text(subject_type.as_str()), text(subject_id.as_str()), recurring.into(), products.into()];
-    match LIVING_SUBSCRIPTION.read::<Living>(&args).pop() {
-        Some(living) => Err(second_subscription(Some(subject_type), Some(subject_id), &living)),
-        None => Ok(()),
-    }
+    is_not_subscribed(environment, (subject_type, subject_id), recurring, products, None)
 }

@@ -103,7 +103,7 @@ pub(super) fn keep_out(row: &mut Row, before: Option<&Row>, columns: &Columns) -
     Ok(())
 }
 
-/// The secret of its page ends with a session: only an open one has any.
+/// Removes the client secret of a session that is not open any more.
 pub(super) fn end_client_secret(row: &mut Row) {
     if row.text("client_secret").is_some() && row.text("status").as_deref() != Some("open") {
         row.set("client_secret", None::<String>);
@@ -129,7 +129,7 @@ fn keep_secrets_out<'a>(
         super::misplaced("BEFORE UPDATE FOR EACH ROW on a session table");
     };
     let mut row = Row(new.into_owned());
-    // What an event changes of a session are ids and states; to read the rest of the row would be a tenth of its cost.
+    // An event changes only ids and states of a session. To read the other columns would add a tenth to its cost.
     if projection_lock::is_projecting() {
         return Ok(Some(row.0));
     }

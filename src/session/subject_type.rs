@@ -1,5 +1,5 @@
-//! The registry of subject types, kept by each backend. Whoever registers a type or forgets one makes its policies on the
-//! session tables anew, in the same transaction; so a change of `checkout_sessions` is the word that what is kept is old.
+//! The registry of subject types, cached by each backend. To register a type, or remove one, changes the policies on the session tables in
+//! the same transaction. So a change of `checkout_sessions` invalidates the cache.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,6 +13,7 @@ use crate::pg::cache::{Cache, cached, watch};
 use crate::pg::column_value::as_text;
 use crate::pg::slot::slot;
 use crate::pg::statement::{self, query, query_text, template, text};
+use crate::pg::uuid::is_uuid;
 use crate::pg::{catalog, role};
 
 const MEMBERSHIP: &str = template!("session_subject_type", "membership");
@@ -86,7 +87,7 @@ pub(super) fn registered(kind: &str) -> Option<Rc<SubjectType>> {
 query!(SUBJECT_POLICIES, "session_subject_type", "subject_policies");
 query!(SUBJECT_POLICY_DROPS, "session_subject_type", "subject_policy_drops");
 
-/// Makes the policies of a type of subject on the session tables anew.
+/// Creates the policies of a type of subject on the session tables, in place of those that are there.
 #[pg_extern]
 #[search_path(pg_catalog, pg_temp)]
 fn make_subject_policies(subject_type: &str, by_predicate: bool) {
@@ -149,7 +150,7 @@ impl LookUp {
         if catalog::is_view(table) {
             let found = definer::read(|| statement::read(VIEWS_READ, &[text(table.to_string().as_str())]));
             let found: ViewsRead = serde_json::from_str(found.first()?).ok()?;
-            // Each may be altered later, and nobody is told but of itself.
+            // A view below it may be altered later, which invalidates only that view.
             watch(&found.views.into_iter().map(Oid::from).collect::<Vec<_>>());
             if found.asks_as_invoker {
                 return None;
@@ -224,14 +225,6 @@ impl ColumnType {
             Self::Text | Self::Other | Self::Made => true,
         }
     }
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-        })
 }
 
 impl Column {

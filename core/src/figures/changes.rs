@@ -77,8 +77,8 @@ pub fn changes(entries: &[Entry]) -> Vec<Change> {
     changes
 }
 
-/// Since when a subscription gives no access any more, if its last change says so: what it was before that does not matter, nor how
-/// many events said so since. An incomplete one may still begin, when its first invoice is paid.
+/// Since when a subscription gives no access any more; none if its last change gives access. The first of the changes at the end that
+/// give no access says it. An incomplete subscription may still begin, when its first invoice is paid, so it does not count.
 #[must_use]
 pub fn no_access_since(changes: &[Change]) -> Option<i64> {
     let without =

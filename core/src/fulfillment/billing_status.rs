@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-/// What an app says of a subscription that Stripe does not collect for.
+/// The app's policy for a subscription that is past due, or whose collection is paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Whether it gives access while an invoice is overdue.
@@ -28,7 +28,7 @@ pub struct Giving {
     pub ends_at: Option<i64>,
 }
 
-/// Of items that give the same, the one that counts: what gives access goes before what does not, then what lasts longest.
+/// Of items that give the same, the one that counts: one that gives access before one that does not, then the one that lasts longest.
 #[must_use]
 pub fn longest(givings: &[Giving], status: &str, is_collection_paused: bool) -> Option<Giving> {
     let rank = |giving: &&Giving| {
@@ -47,7 +47,7 @@ pub struct SubscriptionRank<'a> {
     pub access_until: Option<i64>,
     /// The end of the paid period, in microseconds since 1970.
     pub current_period_end: Option<i64>,
-    /// Stripe's id, which settles what nothing else does.
+    /// Stripe's id, which decides if all else is equal.
     pub id: &'a str,
 }
 
@@ -70,8 +70,8 @@ pub fn never_grants(status: &str) -> bool {
 
 /// When what a subscription gives ends, in microseconds since 1970; `None` where nothing ends it.
 ///
-/// What is scheduled to end does so exactly then. Else the period is renewed, and Stripe may tell of that as late as it goes on
-/// delivering: `grace` (microseconds).
+/// A subscription that is scheduled to end does so exactly then. Otherwise its period is renewed, and the webhook of that may come late, by
+/// at most `grace` (microseconds).
 #[must_use]
 pub fn access_ends(
     current_period_end: Option<i64>,

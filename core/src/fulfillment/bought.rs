@@ -55,13 +55,13 @@ impl Told {
     }
 }
 
-/// Whether two lists sell the same: each price as often.
+/// Whether two lists have the same quantity of each price.
 #[must_use]
 pub fn is_same(line_items: &Value, lines: &[Line]) -> bool {
     items(line_items).is_some_and(|asked| asked == super::line_items::by_price(lines))
 }
 
-/// How lines are shown, and known again in a record.
+/// Lines as text, as decisions show and compare them.
 #[must_use]
 pub fn shown(lines: &[Line]) -> String {
     listed(&super::line_items::by_price(lines))
@@ -138,9 +138,9 @@ impl Invoiced {
 
 /// Of a subscription's checkout session, the lines that are paid once.
 ///
-/// Stripe's own line items say it, then the first invoice: what it has for a subscription's item recurs, and what it does not have was
-/// not bought, or is not told yet. Where its lines say nothing, the catalog says it; else what is among the subscription's items
-/// recurs. As long as the invoice or these are unknown (`None`), a line that nothing is said of is left out.
+/// Stripe's own line items decide it first. Then the first invoice: a price that it has for a subscription's item recurs, and one that it
+/// does not have was not bought, or is not known yet. If its lines do not say it, the catalog decides; else a price recurs if it is among
+/// the subscription's items. While the invoice or the items are unknown (`None`), a line that nothing decides is left out.
 #[must_use]
 pub fn paid_once<'a>(
     lines: Vec<Line>,

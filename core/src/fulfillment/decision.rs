@@ -50,7 +50,7 @@ impl FulfillmentDecision {
         Self { state: FulfillmentState::Applied, reason: None }
     }
 
-    /// A state with its reason. Who bought may have written parts of that, and an admin reads it.
+    /// A state with its reason. The buyer may have written parts of the reason, and an admin reads it.
     #[must_use]
     pub fn because(state: FulfillmentState, reason: impl Into<String>) -> Self {
         let reason = visible(&reason.into()).into_owned();

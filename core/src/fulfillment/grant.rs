@@ -24,14 +24,14 @@ pub struct Purchased<'a> {
     pub no_lapse: Option<&'static str>,
     /// What Stripe's line items say was bought, in words, where that is something else than was asked for.
     pub told: Option<&'a str>,
-    /// What was recorded of that before.
+    /// The earlier decision on that.
     pub line_items: Option<&'a PriorFulfillment>,
     /// What else was decided on this table before.
     pub prior: Vec<&'a PriorFulfillment>,
 }
 
 impl Purchased<'_> {
-    /// Whether what was decided before was decided by other lines than what is known now.
+    /// Whether the earlier decisions were made with other line items than those that are known now.
     fn is_of_other_lines(&self) -> bool {
         match self.line_items {
             None => self.told.is_some() && !self.prior.is_empty(),
@@ -59,7 +59,7 @@ pub struct Plan {
     pub writes: Vec<(Write, Vec<Record>)>,
     /// What is recorded alone.
     pub records: Vec<Record>,
-    /// Items of lines that are undecided no longer, whose records go.
+    /// Items of lines that are decided now, whose records are deleted.
     pub decided: Vec<String>,
 }
 
@@ -87,14 +87,14 @@ pub struct Entry {
     pub expires_at: Option<i64>,
 }
 
-/// What a ledger that has a line of a source already makes of another one.
+/// What happens if the ledger has a line of the source already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
-    /// It must say the same.
+    /// It must be the same.
     Same,
-    /// It must say the same; what was withheld of it since is granted again.
+    /// It must be the same; what was withheld of it since is granted again.
     GrantAgain,
-    /// The step was taken and undone before: it is taken again under a number.
+    /// It was undone since, so it is written again, with a number in its source.
     Numbered,
 }
 
@@ -132,14 +132,13 @@ pub trait Grant: Sized {
     fn carry_on(&mut self, before: &Self);
     /// Adds what another line gives.
     fn add(grants: &mut Vec<Self>, more: Self);
-    /// Plans what is due now; and that nothing remains of what is withdrawn, because it was not bought.
+    /// Plans what is due now, and takes back what turned out not to be bought.
     fn give(purchase: &Purchased<'_>, grants: Vec<Self>, withdrawn: &[Self], plan: &mut Plan);
-    /// Plans what follows the money of what was given, where nothing new is.
+    /// Plans only what a change of the money does to what was given.
     fn revoke(purchase: &Purchased<'_>, plan: &mut Plan);
 }
 
-/// Plans what a purchase gives to one table. `benefits` is asked only where something is new or pending: what was promised once
-/// stays so.
+/// Plans what a purchase gives to one table. `benefits` is read only if something is new or pending, because a promise does not change.
 pub fn plan<'a, G: Grant>(purchase: &Purchased<'_>, benefits: impl FnOnce() -> &'a [Benefit]) -> Plan {
     let mut plan = Plan::default();
     if purchase.is_revoke_only {
@@ -186,7 +185,7 @@ pub fn plan<'a, G: Grant>(purchase: &Purchased<'_>, benefits: impl FnOnce() -> &
     plan
 }
 
-/// Plans what other lines give than those by which it was decided before: as if they had been known then.
+/// Plans what the line items give that are known now, after others were assumed: as if they had been known from the beginning.
 fn plan_anew<G: Grant>(purchase: &Purchased<'_>, benefits: &[Benefit], plan: &mut Plan) {
     let benefits = set_by(benefits, purchase.decided_at().unwrap_or(i64::MAX));
     let (mut grants, undecided) = G::of(&benefits);

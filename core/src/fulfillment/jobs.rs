@@ -4,9 +4,9 @@ use super::decision::{FulfillmentDecision, FulfillmentState};
 use super::money::Money;
 use super::prior::PriorFulfillment;
 
-/// What a job is called that tells of money that arrived.
+/// The kind of a job for a payment whose money arrived.
 pub const SUCCEEDED: &str = "payment_succeeded";
-/// What a job is called that tells of money gone back.
+/// The kind of a job for a payment whose money went back.
 pub const RETURNED: &str = "payment_returned";
 
 /// What becomes of the jobs of one payment in one table.
@@ -16,7 +16,7 @@ pub struct Jobs {
     pub delete: Vec<&'static str>,
     /// Those that are added.
     pub add: Vec<&'static str>,
-    /// What is recorded instead of a job, unless a worker has begun that.
+    /// The decision instead of a job, unless a worker has begun it.
     pub withheld: Option<FulfillmentDecision>,
 }
 
@@ -47,42 +47,29 @@ mod tests {
         Money { status: status.into(), amount: Some(10), shortfall: Some(shortfall), ..Money::default() }
     }
 
-    fn prior(job: &str, state: FulfillmentState) -> PriorFulfillment {
-        PriorFulfillment {
-            kind: "fulfillment_jobs".into(),
-            target_table: "public.jobs".into(),
-            item: job.into(),
-            state,
-            benefit_source: None,
-            amount_due: None,
-            granted: None,
-            amount_reversed: None,
-            currency: None,
-            prior_order_status: None,
-            duration: None,
-            holder: None,
-            expires_at: None,
-            decided_at: 0,
-        }
-    }
-
     fn of(money: &Money, prior: &[PriorFulfillment]) -> Jobs {
         plan(money, &prior.iter().collect::<Vec<_>>())
     }
 
     #[test]
     fn a_payment_is_told_of_once_and_its_return_too() {
-        let added = prior(SUCCEEDED, FulfillmentState::Applied);
+        let added = PriorFulfillment::on(SUCCEEDED, FulfillmentState::Applied);
         assert_eq!(of(&money("succeeded", 0), &[]).add, [SUCCEEDED]);
         assert_eq!(of(&money("refunded", 0), &[]).add, [SUCCEEDED, RETURNED]);
         assert!(of(&money("succeeded", 0), std::slice::from_ref(&added)).add.is_empty());
         assert_eq!(of(&money("refunded", 0), &[added]).add, [RETURNED]);
-        assert_eq!(of(&money("succeeded", 0), &[prior(SUCCEEDED, FulfillmentState::Failed)]).add, [SUCCEEDED]);
+        assert_eq!(
+            of(&money("succeeded", 0), &[PriorFulfillment::on(SUCCEEDED, FulfillmentState::Failed)]).add,
+            [SUCCEEDED]
+        );
     }
 
     #[test]
     fn a_refund_that_failed_deletes_its_job() {
-        let before = [prior(SUCCEEDED, FulfillmentState::Applied), prior(RETURNED, FulfillmentState::Applied)];
+        let before = [
+            PriorFulfillment::on(SUCCEEDED, FulfillmentState::Applied),
+            PriorFulfillment::on(RETURNED, FulfillmentState::Applied),
+        ];
         assert_eq!(of(&money("succeeded", 0), &before).delete, [RETURNED]);
         assert!(of(&money("refunded", 0), &before).delete.is_empty());
         assert!(of(&money("succeeded", 0), &before[..1]).delete.is_empty());
@@ -94,9 +81,16 @@ mod tests {
         let new = of(&money("succeeded", 1), &[]);
         assert!(new.delete.is_empty() && new.add.is_empty());
         assert_eq!(state(&new), Some(FulfillmentState::NeedsReview));
-        let before = [prior(SUCCEEDED, FulfillmentState::Applied), prior(RETURNED, FulfillmentState::Applied)];
+        let before = [
+            PriorFulfillment::on(SUCCEEDED, FulfillmentState::Applied),
+            PriorFulfillment::on(RETURNED, FulfillmentState::Applied),
+        ];
         assert_eq!(of(&money("succeeded", 1), &before).delete, [RETURNED, SUCCEEDED]);
-        assert!(of(&money("succeeded", 1), &[prior(SUCCEEDED, FulfillmentState::NeedsReview)]).delete.is_empty());
+        assert!(
+            of(&money("succeeded", 1), &[PriorFulfillment::on(SUCCEEDED, FulfillmentState::NeedsReview)])
+                .delete
+                .is_empty()
+        );
         assert_eq!(state(&of(&money("succeeded", 0), &[])), None);
     }
 }

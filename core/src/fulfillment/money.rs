@@ -80,7 +80,7 @@ impl Money {
         self.refunded().saturating_add(self.lost()).min(self.amount.unwrap_or(0).max(0))
     }
 
-    /// What an order says of it: what was refunded, and what of the rest disputes took while something is left of it.
+    /// `amount_refunded` of an order: what was refunded, and, while something of the payment is left, what disputes took.
     #[must_use]
     pub fn refunded_of_order(&self) -> i64 {
         if self.is_fully_returned() { self.refunded() } else { self.returned() }
@@ -127,7 +127,7 @@ impl Money {
             || (self.amount > Some(0) && Some(self.returned()) == self.amount)
     }
 
-    /// What can't be given as things are: a person must look, unless the money is gone back anyway.
+    /// The decision on something that cannot be given now: it needs review, unless all the money went back.
     #[must_use]
     pub fn needs_review(&self, reason: &str) -> FulfillmentDecision {
         if self.is_fully_returned() {

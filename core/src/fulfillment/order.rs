@@ -235,7 +235,7 @@ fn next_status(
     }
 }
 
-/// What the app did with the order itself, which a refund that fails later must bring back.
+/// The status that the app had given the order, which is restored if a refund fails later.
 fn kept(status: &str) -> Option<String> {
     matches!(status, "fulfilled" | "canceled").then(|| status.to_owned())
 }
@@ -309,8 +309,8 @@ fn paid_it_before(candidate: &PaymentCandidate) -> bool {
     })
 }
 
-/// Why the money of this payment is not the order's, though it is as much; none where it is. Whoever opens a checkout session chooses
-/// the line items and the order that it names, and one payment must not buy both.
+/// Why this payment does not pay the order although the amount matches; none if it does. A buyer chooses both the line items of a session
+/// and the order that it names, and one payment must not buy both.
 fn counts_twice(order: &Order, candidate: &PaymentCandidate) -> Option<String> {
     if paid_it_before(candidate) {
         return None;

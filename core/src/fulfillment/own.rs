@@ -3,7 +3,7 @@
 use super::benefit::Benefit;
 use super::prior::{LINE_ITEMS, PriorFulfillment};
 
-/// What line items give by themselves, whatever order is named: money that buys that can't pay an order too.
+/// What line items give by themselves. Money that buys this cannot pay an order, too.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Own {
     /// Nothing.
@@ -26,7 +26,7 @@ impl Own {
     ) -> Self {
         let then = |benefit: &&Benefit| decided_at.is_none_or(|then| benefit.since.is_some_and(|set| set <= then));
         let giving = benefits.iter().filter(then).filter_map(|benefit| benefit.source.as_ref()).min();
-        // What it gave stays given, whatever became of the benefit.
+        // What it gave counts even if the benefit was changed or removed since.
         let gave = prior
             .filter(|prior| prior.pending().is_none() && prior.item != LINE_ITEMS)
             .filter_map(|prior| prior.benefit_source.as_ref())
@@ -59,20 +59,9 @@ mod tests {
 
     fn gave(item: &str, source: &str) -> PriorFulfillment {
         PriorFulfillment {
-            kind: "credit_ledger".into(),
-            target_table: "public.ledger".into(),
-            item: item.into(),
-            state: FulfillmentState::Applied,
             benefit_source: Some(source.into()),
-            amount_due: None,
-            granted: None,
-            amount_reversed: None,
-            currency: None,
-            prior_order_status: None,
-            duration: None,
-            holder: None,
-            expires_at: None,
             decided_at: 50,
+            ..PriorFulfillment::on(item, FulfillmentState::Applied)
         }
     }
 

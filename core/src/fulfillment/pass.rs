@@ -1,4 +1,4 @@
-//! Passes: keys that are given for a time. What is bought again is added to what is left.
+//! Passes: keys that are given for a time. If one is bought again, its time is added to what is left.
 
 /// One purchase of a key for a time. Times are in microseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub struct Term {
 /// No pass starts later than about the year 20,000, so that its end is a time that the server can hold.
 const LAST_START: i64 = 570_000_000_000_000_000;
 
-/// The terms of all that stands of one key of one holder, in the order of the passes that are given. They follow each other in the
-/// order in which they were paid, so what was paid first is used first, whatever was told first. `later_by` adds an interval.
+/// The terms of the passes of one holder and key, in the order of `passes`. They follow each other in the order of payment, whatever the
+/// order of the events. `later_by` adds an interval.
 pub fn terms(passes: &[Pass], later_by: impl Fn(i64, &str) -> i64) -> Vec<Term> {
     let mut order: Vec<usize> = (0..passes.len()).collect();
     order.sort_by_key(|place| (passes[*place].paid_at, &passes[*place].source));

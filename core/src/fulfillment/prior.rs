@@ -53,14 +53,34 @@ impl PriorFulfillment {
 }
 
 #[cfg(test)]
+impl PriorFulfillment {
+    /// A decision on an item, of which nothing else is known.
+    pub(crate) fn on(item: &str, state: FulfillmentState) -> Self {
+        Self {
+            kind: String::new(),
+            target_table: String::new(),
+            item: item.into(),
+            state,
+            benefit_source: None,
+            amount_due: None,
+            granted: None,
+            amount_reversed: None,
+            currency: None,
+            prior_order_status: None,
+            duration: None,
+            holder: None,
+            expires_at: None,
+            decided_at: 0,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn prior(item: &str, state: FulfillmentState) -> PriorFulfillment {
-        let row = serde_json::json!({
-            "kind": "credit_ledger", "target_table": "public.ledger", "item": item, "state": state, "decided_at": 50,
-        });
-        serde_json::from_value(row).unwrap()
+        PriorFulfillment { decided_at: 50, ..PriorFulfillment::on(item, state) }
     }
 
     #[test]

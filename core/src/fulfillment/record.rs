@@ -24,7 +24,7 @@ pub struct Record {
     pub duration: Option<String>,
     pub holder: Option<String>,
     pub paid_at: Option<i64>,
-    /// Whether nothing remains of it once it is written.
+    /// Whether the decision is deleted once the writes are done.
     pub is_deleted: bool,
 }
 
@@ -88,7 +88,7 @@ impl Record {
         Self::new(LINE_ITEMS, decision)
     }
 
-    /// The same thing, of which nothing remains: it is not among what was bought.
+    /// The same decision, to be deleted, because it turned out not to be bought.
     #[must_use]
     pub fn deleted(self) -> Self {
         Self { is_deleted: true, ..self }

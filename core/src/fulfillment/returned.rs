@@ -3,7 +3,7 @@
 use super::decision::{FulfillmentDecision, FulfillmentState};
 use super::money::Money;
 
-/// Of an invoice's money: what a person is asked, if something of it went back and its subscription gives access.
+/// The review of an invoice: needed if money of it went back and its subscription gives access.
 #[must_use]
 pub fn of_invoice(money: &Money, gives_access: bool) -> Option<FulfillmentDecision> {
     let reason = match money.unclear_loss() {

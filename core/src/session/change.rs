@@ -73,16 +73,6 @@ pub struct Offered {
     pub product: Option<String>,
 }
 
-/// What a price gives, in the subscription's environment: the one to change to, and those of the items.
-#[derive(Debug, Default, Clone, Deserialize)]
-pub struct OfPrice {
-    /// `price_…`.
-    pub price: String,
-    /// The credits.
-    #[serde(flatten)]
-    pub gives: Gives,
-}
-
 impl Change {
     /// Checks all that needs no database.
     ///
@@ -167,37 +157,54 @@ impl Change {
         Ok(Some(item))
     }
 
+    /// What the price to change to is of; none where the catalog does not say it.
+    #[must_use]
+    pub fn product<'a>(&self, offered: &'a [Offered]) -> Option<&'a String> {
+        self.here(offered)?.product.as_ref()
+    }
+
     /// Whether an item would become another product than it is.
     #[must_use]
     pub fn is_for_another_product(&self, item: &Item, offered: &[Offered]) -> bool {
-        let here = offered.iter().find(|offered| self.environment.as_deref() == Some(offered.environment.as_str()));
-        let product = here.and_then(|here| here.product.as_ref());
+        let product = self.product(offered);
         self.stripe_price_id.is_some()
             && self.stripe_price_id != item.price
             && (product.is_none() || product != item.product.as_ref())
     }
 
-    /// Whether what an item becomes is no more than a caller may have of what gives credits and costs him nothing. `offers_trial`: a
-    /// trial that goes on may go on with the new price.
+    /// The price that an item has afterwards, and its product where the item says it.
+    #[must_use]
+    pub fn price_of<'a>(&'a self, item: &'a Item) -> Option<(&'a str, Option<&'a str>)> {
+        let price = self.stripe_price_id.as_ref().or(item.price.as_ref())?;
+        let product = item.product.as_deref().filter(|_| item.price.as_ref() == Some(price));
+        Some((price, product))
+    }
+
+    /// Whether what an item becomes is no more than a caller may have of what costs him nothing, if its price gives that.
+    /// `offers_trial`: a trial that goes on may go on with the new price.
     ///
     /// # Errors
     /// That it is more.
     pub fn is_within_free_quantity(
         &self,
         (item, subscribed): (&Item, &Subscribed),
-        gives: &[OfPrice],
+        gives: &Gives,
         offers_trial: bool,
         most: u64,
     ) -> Result<(), Refusal> {
-        let Some(price) = self.stripe_price_id.as_ref().or(item.price.as_ref()) else { return Ok(()) };
+        let Some((price, _)) = self.price_of(item) else { return Ok(()) };
         let quantity = self.quantity.or(item.quantity).and_then(|quantity| u64::try_from(quantity).ok()).unwrap_or(1);
-        let Some(of_price) = gives.iter().find(|of_price| of_price.price == *price) else { return Ok(()) };
-        let is_free = of_price.gives.for_nothing(&[quantity]) > 0;
-        let goes_on = subscribed.trialing && (offers_trial || item.price.as_ref() == Some(price));
-        if quantity <= most || !(is_free || goes_on && of_price.gives.in_trials) {
+        let in_trial = subscribed.trialing && (offers_trial || item.price.as_deref() == Some(price));
+        if quantity <= most || !gives.is_for_nothing(quantity, in_trial) {
             return Ok(());
         }
-        Err(Refusal::FreeQuantity { price: price.clone(), quantity, most, in_trial: !is_free })
+        let in_trial = !gives.is_for_nothing(quantity, false);
+        Err(Refusal::FreeQuantity { price: price.to_owned(), quantity, most, in_trial })
+    }
+
+    /// What the catalog says of the price in the subscription's environment.
+    fn here<'a>(&self, offered: &'a [Offered]) -> Option<&'a Offered> {
+        offered.iter().find(|offered| self.environment.as_deref() == Some(offered.environment.as_str()))
     }
 
     fn can_be_sold<'a>(
@@ -206,8 +213,7 @@ impl Change {
         subscribed: &Subscribed,
         offered: &'a [Offered],
     ) -> Result<&'a Offered, Refusal> {
-        let here = offered.iter().find(|offered| self.environment.as_deref() == Some(offered.environment.as_str()));
-        let Some(here) = here else {
+        let Some(here) = self.here(offered) else {
             return Err(if offered.is_empty() {
                 Refusal::PriceUnknown(price.to_owned())
             } else {
@@ -418,10 +424,8 @@ mod tests {
     fn what_costs_nothing_is_had_in_small_quantities() {
         let of = |change: Change, present: &Item, trialing: bool, unit: &str, offers_trial: bool| {
             let subscribed = Subscribed { trialing, ..subscribed(from_ref(present)) };
-            let gives = ["price_a", "price_b"].map(|price| OfPrice {
-                price: price.into(),
-                gives: Gives { unit: Some(unit.into()), credits: true, in_trials: price == "price_b" },
-            });
+            let in_trials = change.price_of(present).is_some_and(|(price, _)| price == "price_b");
+            let gives = Gives { unit: Some(unit.into()), credits: true, in_trials };
             change.is_within_free_quantity((present, &subscribed), &gives, offers_trial, 2).is_ok()
         };
         let (one, many) = (item("si_1", "price_a", "p"), Item { quantity: Some(9), ..item("si_1", "price_a", "p") });
@@ -438,6 +442,15 @@ mod tests {
         assert!(of(change(None, Some(3)), &one, true, "500", true));
         assert!(!of(change(Some("price_b"), Some(3)), &one, true, "500", true));
         assert!(of(change(Some("price_b"), Some(3)), &one, true, "500", false));
-        assert!(of(change(Some("price_unknown"), Some(3)), &one, false, "0", false));
+        assert!(of(change(None, Some(3)), &Item { price: None, ..one }, false, "0", false));
+    }
+
+    #[test]
+    fn an_item_says_the_product_of_its_own_price() {
+        let present = item("si_1", "price_a", "prod_a");
+        assert_eq!(change(None, Some(2)).price_of(&present), Some(("price_a", Some("prod_a"))));
+        assert_eq!(change(Some("price_a"), None).price_of(&present), Some(("price_a", Some("prod_a"))));
+        assert_eq!(change(Some("price_b"), None).price_of(&present), Some(("price_b", None)));
+        assert_eq!(change(None, Some(2)).price_of(&Item { price: None, ..present }), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What costs nothing and gives credits: a caller may ask for so many of it, since it is he who says how many.
+//! Prices that cost nothing and give credits. The caller chooses the quantity, so it is limited.
 
 use serde::Deserialize;
 
@@ -22,6 +22,12 @@ impl Gives {
         let is_free = |quantity: &&u64| unit.is_some_and(|unit| unit * (**quantity as f64) < 0.5);
         quantities.iter().filter(is_free).sum()
     }
+
+    /// Whether so many of it, as one line, give credits and cost nothing: those of a trial cost nothing where `in_trial`.
+    #[must_use]
+    pub fn is_for_nothing(&self, quantity: u64, in_trial: bool) -> bool {
+        self.for_nothing(&[quantity]) > 0 || (in_trial && self.in_trials)
+    }
 }
 
 #[cfg(test)]
@@ -41,6 +47,14 @@ mod tests {
         for unknown in [None, Some(""), Some("free")] {
             assert_eq!(of(unknown, true, &[3]), 0);
         }
+    }
+
+    #[test]
+    fn in_a_trial_what_gives_credits_there_costs_nothing() {
+        let gives = |unit: &str, in_trials| Gives { unit: Some(unit.to_owned()), credits: true, in_trials };
+        assert!(gives("0", false).is_for_nothing(3, false) && gives("0", false).is_for_nothing(3, true));
+        assert!(!gives("500", false).is_for_nothing(3, true) && !gives("500", true).is_for_nothing(3, false));
+        assert!(gives("500", true).is_for_nothing(3, true));
     }
 
     #[test]

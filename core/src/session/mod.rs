@@ -301,7 +301,7 @@ fn is_name(value: &str) -> bool {
     !value.trim().is_empty() && value.chars().count() <= MAX_NAME && !value.contains(steers)
 }
 
-/// Whether it can be the id of a price. It is read by people, in stories and reasons, so it has only what is seen.
+/// Whether it can be the id of a price. People read it in stories and reasons, so it has visible characters only.
 fn is_price(value: &str) -> bool {
     is_name(value) && value.chars().all(|c| c.is_ascii_graphic())
 }

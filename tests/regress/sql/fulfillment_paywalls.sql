@@ -160,6 +160,44 @@ set local role service_role;
 select kind from payments.claim_jobs(2);
 select bool_and(updated_at = now()) as touched from fulfillment_jobs where state = 'claimed';
 rollback;
+-- how many at once
+begin; set local role service_role; select payments.claim_jobs(0); rollback;
+begin; set local role service_role; select payments.claim_jobs(null); rollback;
+begin; set local role service_role; select payments.claim_jobs(1001); rollback;
+-- a worker has begun to take back what a refund returned, and then the refund fails: where the worker fails too, or is
+-- never heard of again, nobody takes it back; a refund that stands is told of again
+begin;
+create procedure refunds(part numeric) language sql as $$
+  update payments.payment_history
+     set status = case part when 1 then 'refunded' when 0 then 'succeeded' else 'partially_refunded' end,
+         amount_refunded = amount * part
+   where stripe_checkout_session_id = 'cs_1' $$;
+create view returned as select state, attempts from fulfillment_jobs where kind = 'payment_returned';
+grant select on returned to service_role;
+update fulfillment_jobs set state = 'done';
+call refunds(1);
+set local role service_role;
+select kind from payments.claim_jobs(5);
+select payments.fail_job(id, 'no connection') from fulfillment_jobs where state = 'claimed';
+table returned;
+update fulfillment_jobs set run_at = now() where state = 'pending';
+select kind, attempts from payments.claim_jobs(5);
+reset role;
+call refunds(0.5);
+set local role service_role;
+select payments.fail_job(id, 'no connection') from fulfillment_jobs where state = 'claimed';
+table returned;
+reset role;
+call refunds(1);
+set local role service_role;
+select kind, attempts from payments.claim_jobs(5);
+update fulfillment_jobs set run_at = now() - interval '1 second' where state = 'claimed';
+reset role;
+call refunds(0);
+set local role service_role;
+select kind from payments.claim_jobs(5);
+table returned;
+rollback;
 begin;
 set local role service_role;
 select kind, source, payload ->> 'order_id' as order_id, attempts from payments.claim_jobs(2) order by source;

@@ -44,6 +44,20 @@ select payments.retry_fulfillments('test');
 select * from story('altered');
 select payments.retry_fulfillments();
 
+-- a source that somebody wrote by hand names no session, and stops nothing
+begin;
+insert into payments.fulfillments (environment, source, kind, target_table, item, state, reason)
+values ('test', 'checkout:1', 'credit_ledger', 'public.credit_ledger', 'undecided:price_y', 'failed', 'by hand'),
+       ('test', 'checkout:2', 'orders', 'public.orders', md5('altered')::uuid::text, 'needs_review', 'by hand');
+select payments.retry_fulfillments(), payments.retry_fulfillments(reference => 'checkout:1');
+select payments.apply_stripe_event('test', '{"id": "evt_y", "object": "event", "type": "price.updated",
+  "created": 1752000000, "livemode": false, "data": {"object": {"id": "price_y", "object": "price",
+  "product": "prod_y", "active": true, "currency": "eur", "unit_amount": 5, "type": "one_time"}}}') ->> 'status';
+update payments.payment_history set status = 'refunded', amount_refunded = amount
+ where stripe_checkout_session_id = 'cs_altered';
+select kind, state, reason from story('altered');
+rollback;
+
 -- a trigger of the app's that raises
 create function refuse() returns trigger language plpgsql as $$
   begin raise exception 'no credits today' using errcode = 'P0001'; end $$;

@@ -33,20 +33,11 @@ fn purchased<'a>(money: &'a Money, prior: &'a [PriorFulfillment]) -> Purchased<'
 
 fn prior(item: &str, state: FulfillmentState) -> PriorFulfillment {
     PriorFulfillment {
-        kind: String::new(),
-        target_table: String::new(),
-        item: item.into(),
-        state,
         benefit_source: Some("price_a".into()),
-        amount_due: None,
-        granted: None,
-        amount_reversed: None,
-        currency: None,
-        prior_order_status: None,
         duration: Some("1 mon".into()),
-        holder: None,
         expires_at: Some(90),
         decided_at: 50,
+        ..PriorFulfillment::on(item, state)
     }
 }
 

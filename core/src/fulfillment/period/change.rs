@@ -1,4 +1,4 @@
-//! What brings the ledger and the records from what they say to what they should.
+//! The changes that bring the ledger and the decisions to their targets.
 
 use std::collections::BTreeMap;
 
@@ -155,7 +155,7 @@ impl Changes {
         }
     }
 
-    /// What is due no longer is taken back, and nothing is recorded of it.
+    /// Takes back a grant that is not due any more, and deletes its decision.
     fn drop(&mut self, before: &Before, known: &Known) {
         let holder = before.holders.iter().find(|(invoice, _)| known.invoice() == Some(invoice));
         match holder.filter(|_| known.standing() != 0) {
@@ -205,7 +205,7 @@ fn write(source: &str, target: &Target, amount: i64, subject: Subject, known: Op
     Write { subject, entries, source, item: record.item.clone(), record: Some(record), lot }
 }
 
-/// Takes back what stands of a grant from its holder.
+/// Takes back what is left of a grant from its holder.
 fn withheld(source: &str, known: &Known, holder: &Subject) -> Write {
     let source = source_of(source, &known.item);
     let standing = known.standing();

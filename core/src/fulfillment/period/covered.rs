@@ -1,12 +1,12 @@
-//! What of the cost of charges is covered by credits for time that was not paid.
+//! How much of what an invoice charges is covered by credits for time that was never paid.
 //!
-//! Stripe credits the rest of a period whether its invoice was paid or not. So an invoice can be paid, as Stripe says it, without that
-//! anything was. What such a credit pays for was not bought.
+//! Stripe credits the rest of a period whether its invoice was paid or not. So Stripe can call an invoice paid although no money came.
+//! What such a credit covers was not bought.
 
 use super::credited::{Credit, Credited, Invoice};
 use super::line::Charge;
 
-/// Of one invoice, in minor units.
+/// How much of one invoice is covered so, in minor units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Covered {
     /// What its charges cost.
@@ -35,11 +35,12 @@ fn ceiling(number: i128, by: i128) -> i128 {
     (number + by - 1).div_euclid(by)
 }
 
-/// Of each invoice, by its place. A credit is worth what was paid for what it is about, which may have been covered so itself.
+/// For each invoice, by its place. A credit is worth what was paid for the charge that it credits; a credit of this kind may have covered
+/// a part of that charge, too.
 #[must_use]
 pub fn covered(invoices: &[Invoice], credited: &Credited) -> Vec<Covered> {
     let mut covered = vec![Covered::default(); invoices.len()];
-    // What one invoice lacks can make the next one lack something.
+    // If less was paid of one invoice, its charges are worth less as credits of the next one. So this repeats until nothing changes.
     for _ in 0..=invoices.len() {
         let next: Vec<Covered> =
             (0..invoices.len()).map(|place| of_invoice(invoices, credited, place, &covered)).collect();
@@ -66,7 +67,7 @@ fn of_invoice(invoices: &[Invoice], credited: &Credited, place: usize, covered: 
     Covered { cost, unpaid: unpaid.min((cost - paid).max(0)) }
 }
 
-/// What was paid of what a credit is about. Of what is about nothing that is known here Stripe knows better.
+/// What was paid of the charges that a credit is about. A credit about no charge that is known here counts in full.
 fn worth(invoices: &[Invoice], credited: &Credited, credit: (usize, usize), covered: &[Covered]) -> i128 {
     let amount = -i128::from(invoices[credit.0].charges[credit.1].amount);
     let about = || {

@@ -29,7 +29,7 @@ pub struct Credit {
     pub paid_at: i64,
     /// The places of the invoice that credits it and of the line there.
     pub by: (usize, usize),
-    /// Whether it is in the place of a charge that is not paid.
+    /// Whether the charge that the invoice credits was not paid, and this is the one that was paid for that time.
     pub instead: bool,
 }
 
@@ -100,10 +100,10 @@ struct Crediting<'a> {
     charge: &'a Charge,
 }
 
-/// Which charges are credited by paid invoices: those that own the lines that a credit names; in older shapes one of the same item and
-/// price, for each line of the credit. Neither the order of payment nor the order of the invoices matters.
+/// Which charges the paid invoices credit: those whose lines a credit names. A credit in an older shape names no line; each line of it
+/// is matched to a charge of the same item and price. The order of the invoices and of their payments does not matter.
 ///
-/// A credit about a charge that is not paid takes the place of that charge: what was paid for the time of its item is credited.
+/// If the credited charge was not paid, the credit goes to the charge that was paid for the same time of the item.
 #[must_use]
 pub fn credited(invoices: &[Invoice]) -> Credited {
     let charges = || {
@@ -181,7 +181,7 @@ impl<'a> Matching<'a> {
         }
     }
 
-    /// What was there and is paid, of the same item or of one in whose place it came.
+    /// The credit of an unpaid charge goes to a paid charge that was there before: of the same item, or of an item that it replaced.
     fn take_instead(&mut self, invoices: &[Invoice<'a>], credit: &Crediting<'a>) {
         let items = items_before(invoices, credit.charge.item.as_deref());
         let earlier = invoices_before(invoices, credit.place.0);
@@ -208,12 +208,12 @@ impl<'a> Matching<'a> {
     }
 }
 
-/// The order in which credits look for what they are about.
+/// The order in which credits are matched to charges.
 fn order<'a>(credit: &Crediting<'a>) -> (i64, &'a str, usize) {
     (credit.charge.start, credit.invoice.id, credit.place.1)
 }
 
-/// The invoices with lines that the credits of one name, and those with lines that theirs name, and so on: each was there before.
+/// The invoices that came before one: those whose lines its credits name, those whose lines the credits of these name, and so on.
 fn invoices_before(invoices: &[Invoice], place: usize) -> BTreeSet<usize> {
     let mut before = BTreeSet::new();
     let mut next = vec![place];
@@ -230,7 +230,7 @@ fn invoices_before(invoices: &[Invoice], place: usize) -> BTreeSet<usize> {
     before
 }
 
-/// An item, and those in whose place it came on invoices that are not paid.
+/// An item, and the items that it replaced on invoices that are not paid.
 fn items_before<'a>(invoices: &[Invoice<'a>], item: Option<&'a str>) -> Vec<Option<&'a str>> {
     let mut items = vec![item];
     let mut next = 0;

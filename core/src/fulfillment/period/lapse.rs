@@ -1,8 +1,7 @@
-//! What lapses: the past of one subject's credits, gone through again in the order of time.
+//! What lapses: the history of one subject's credits, replayed in the order of time.
 //!
-//! What lapses first is spent first. What was spent and is covered by nothing, because the money of it went back since, is a debt
-//! that the next credits pay. So what lapses of a grant depends on the grants and on what was spent when, and not on the order in
-//! which they were told.
+//! Credits that lapse first are spent first. If credits were spent and their money went back since, that is a debt, which the next credits
+//! pay. So what lapses of a grant depends on the grants and on what was spent when, but not on the order of the events.
 
 use std::collections::BTreeMap;
 
@@ -19,18 +18,18 @@ pub struct Lot {
     pub starts_at: i64,
     /// When they lapse.
     pub expires_at: i64,
-    /// How many of them lapsed so far, by the ledger; none where it was not looked at.
+    /// How many of them lapsed so far, by the ledger; none if that was never computed.
     pub lapsed: Option<i64>,
     /// When that was written first.
     #[serde(default)]
     pub lapsed_at: Option<i64>,
-    /// Whether nothing that is told later changes how many lapsed, but for a change of the lot itself.
+    /// Whether only a change of the lot itself can still change how many lapsed.
     #[serde(default)]
     pub settled: bool,
 }
 
 impl Lot {
-    /// A lot that nobody looked at.
+    /// A new lot.
     #[must_use]
     pub fn new(source: String, amount: i64, starts_at: i64, expires_at: i64) -> Self {
         Self { source, amount, starts_at, expires_at, lapsed: None, lapsed_at: None, settled: false }
@@ -43,8 +42,8 @@ impl Lot {
     }
 }
 
-/// Since when the past must be gone through: the last time before all lots that are not settled across which none stands. Of what
-/// was there before it only the sum matters. None where all lots are settled.
+/// Where the replay begins: the last time before all unsettled lots at which no lot was open. Of what was there before, only the sum
+/// matters. None if all lots are settled.
 #[must_use]
 pub fn since(lots: &[Lot]) -> Option<i64> {
     let mut since = lots.iter().filter(|lot| !lot.settled).map(Lot::comes_at).min()?;
@@ -65,9 +64,9 @@ pub struct Line {
     pub delta: i64,
     /// When it was written.
     pub at: i64,
-    /// Whether it is spent, rather than taken back of what does not lapse.
+    /// Whether credits were spent, not taken back from a grant that does not lapse.
     pub spent: bool,
-    /// Whether the app wrote it itself, and so may have spent what had lapsed, where that was not written yet.
+    /// Whether the app wrote it itself. Then it may have spent credits that had lapsed, if the lapse was not written yet.
     pub by_app: bool,
 }
 
@@ -102,7 +101,7 @@ pub fn lapses(before: i64, lots: &[Lot], lines: &[Line], now: i64) -> Vec<Option
     }
     steps.sort_unstable();
     let mut lapsed = vec![None; lots.len()];
-    // By when they lapse; what does not lapse is the last.
+    // In the order in which they lapse; those that do not lapse come last.
     let mut there: BTreeMap<(i64, usize), i64> = BTreeMap::new();
     let last = (i64::MAX, usize::MAX);
     there.insert(last, before.max(0));
@@ -133,7 +132,7 @@ pub fn lapses(before: i64, lots: &[Lot], lines: &[Line], now: i64) -> Vec<Option
     lapsed
 }
 
-/// Spends what had lapsed, where nobody had written that yet; returns what nothing covers.
+/// Spends credits whose lapse was not written yet. Returns what is not covered.
 fn spend_lapsed(lots: &[Lot], lapsed: &mut [Option<i64>], at: i64, amount: i64) -> i64 {
     let mut over: Vec<(&Lot, &mut i64)> =
         lots.iter().zip(lapsed).filter_map(|(lot, lapsed)| Some((lot, lapsed.as_mut()?))).collect();
@@ -146,7 +145,7 @@ fn spend_lapsed(lots: &[Lot], lapsed: &mut [Option<i64>], at: i64, amount: i64) 
     })
 }
 
-/// Spends what lapses first; returns what nothing covers.
+/// Spends the credits that lapse first. Returns what is not covered.
 fn spend(there: &mut BTreeMap<(i64, usize), i64>, amount: i64) -> i64 {
     let mut rest = amount;
     for left in there.values_mut() {

@@ -1,4 +1,4 @@
-//! The lines of invoices, those that are one put together.
+//! The lines of invoices; the tiers of one price are one charge.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,7 @@ pub enum Kind {
 }
 
 impl Charge {
-    /// By what the ledger and the records know it, within its subscription.
+    /// Its name in the sources of the ledger and in the decisions, unique within its subscription.
     #[must_use]
     pub fn name(&self, invoice: &str) -> String {
         let item = self.item.as_deref().unwrap_or("item");
@@ -93,8 +93,8 @@ impl Charge {
         }
     }
 
-    /// How long a full period of its price is that ends when it ends, in microseconds. A period from a day that the next month lacks
-    /// is shorter than one counted back from its end, so a full line of the same item says more.
+    /// The length of the full period of its price that ends when it ends, in microseconds. A full line of the same item says it best: a
+    /// period that begins on the 31st can be shorter than one that is counted back from its end.
     #[must_use]
     pub fn full_period(&self, catalog: Option<&CatalogPrice>, all: &[Vec<Charge>]) -> Option<i64> {
         let of_line = self.interval.as_ref().map(|(interval, count)| (interval.as_str(), *count));
@@ -118,8 +118,7 @@ impl Charge {
         micros(self.end.saturating_sub(self.start).max(0))
     }
 
-    /// Whether it may have charged what another one credits that names no line: the same item and price, and the period that
-    /// contains it.
+    /// Whether a credit that names no line may be about it: it is of the same item and price, and its period contains the credit's.
     #[must_use]
     pub fn may_be_credited_by(&self, credit: &Charge) -> bool {
         self.is_of(credit.item.as_deref()) && self.price == credit.price && self.contains(credit)

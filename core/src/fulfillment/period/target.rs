@@ -16,7 +16,7 @@ use crate::fulfillment::record::Record;
 use crate::stripe::object::invoice_line::InvoiceLines;
 use crate::subject::Subject;
 
-/// What a price promised when its line was first looked at.
+/// What a price promised when its line was first processed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct Promise {
     /// The invoice.
@@ -87,7 +87,7 @@ pub struct Paid<'a> {
     pub ended_at: Option<i64>,
     /// When its trial ends, in Unix seconds.
     pub trial_end: Option<i64>,
-    /// Whether something that is not paid once gives credits, and so perhaps a line that was not told.
+    /// Whether any recurring price gives credits, so that a line that is not known yet may give some.
     pub has_benefits: bool,
     /// Now.
     pub now: i64,
@@ -139,9 +139,14 @@ struct Part {
 }
 
 impl Part {
+    /// How much of its time is between two times.
+    fn time_between(&self, from: i64, to: i64) -> i64 {
+        (to.min(self.end) - from.max(self.start)).max(0)
+    }
+
     /// The share of so many credits for a time of it, floored.
     fn share(&self, credits: i64, from: i64, to: i64) -> i64 {
-        let time = (to.min(self.end) - from.max(self.start)).max(0);
+        let time = self.time_between(from, to);
         if self.full <= 0 || time >= self.full {
             return credits;
         }
@@ -153,7 +158,7 @@ impl Part {
 /// No period has more parts: a year of hours.
 const MOST_PARTS: i64 = 24 * 366 + 1;
 
-/// What the invoices give by now. The promise of each line is there, but for those that nothing is known of yet.
+/// What the invoices give by now. A line without a promise has a price that is not known yet, and is left out.
 #[must_use]
 pub fn targets(paid: &Paid) -> Targets {
     let all: Vec<Vec<Charge>> = paid.invoices.iter().map(|invoice| charges(&invoice.lines.lines)).collect();
@@ -266,7 +271,7 @@ impl Given<'_> {
         }
     }
 
-    /// That the catalog does not know the price, and so not whether it is something.
+    /// The note that a line waits because its price is not in the catalog.
     fn undecided(&self, what: &str) -> Record {
         let price = &self.charge.price;
         let reason = format!("{price} is not in the catalog yet, and so it is not known whether it {what}");
@@ -289,7 +294,7 @@ impl Given<'_> {
         None
     }
 
-    /// Whether a part that is due then is due no longer: all of it was refunded, credited or over before.
+    /// Whether a part gives nothing, because all of it was refunded, credited or ended before it became due.
     fn is_over(&self, due: i64, part: &Part) -> bool {
         let is_credit =
             |credit: &&Credit| credit.paid_at <= due && micros(credit.start) <= due && micros(credit.end) >= part.end;
@@ -324,7 +329,7 @@ impl Given<'_> {
     }
 
     /// How many of the credits that a part gave are taken back because time of it was credited: the share of that time, floored.
-    /// What less than one credit's time was used of is taken back whole, or who switches to and fro would gain one each time.
+    /// If what is kept is less than the time of one credit, all is taken back: else each switch of plans to and fro would gain one credit.
     fn credited(&self, part: &Part, given: i64) -> i64 {
         let mut times: BTreeMap<(i64, i64), i64> = BTreeMap::new();
         for credit in self.credited {
@@ -335,12 +340,14 @@ impl Given<'_> {
             |(&(from, to), quantity): (&(i64, i64), &i64)| part.share(self.credits.saturating_mul(*quantity), from, to);
         let credited = self.covered.paid_part(times.iter().map(share).fold(0_i64, i64::saturating_add), self.charge);
         let paid_for = self.covered.paid_part(self.credits, self.charge);
-        let used = |(&(from, _), quantity): (&(i64, i64), &i64)| {
-            i128::from(paid_for.saturating_mul(*quantity)) * i128::from((from - part.start).max(0))
+        // A credit in the place of an unpaid charge may end before the part does: what comes after it is kept, too.
+        let kept = |(&(from, to), quantity): (&(i64, i64), &i64)| {
+            let time = part.end - part.start - part.time_between(from, to);
+            i128::from(paid_for.saturating_mul(*quantity)) * i128::from(time)
         };
-        let used: i128 = times.iter().map(used).fold(0, i128::saturating_add);
+        let kept: i128 = times.iter().map(kept).fold(0, i128::saturating_add);
         let all = times.values().fold(0_i64, |sum, quantity| sum.saturating_add(*quantity)) >= self.charge.quantity;
-        if credited > 0 && all && used < i128::from(part.full) { given } else { credited.min(given) }
+        if credited > 0 && all && kept < i128::from(part.full) { given } else { credited.min(given) }
     }
 }
 
@@ -360,8 +367,8 @@ struct Draft {
     expires_at: Option<i64>,
 }
 
-/// What money that went back takes: the floor of the share of all that its invoice gave. Each grant bears what the sum grows by with
-/// it, parts in the order in which they are due: so parts that come later change nothing of those before.
+/// What is taken back because money went back: the floored share of all that the invoice gave. It is computed as a running sum over the
+/// grants, parts in the order in which they are due, so that later parts do not change earlier ones.
 fn take_back(paid: &Paid, drafts: &mut [Draft]) {
     let mut order: Vec<&mut Draft> = drafts.iter_mut().collect();
     order.sort_by(|one, other| (one.due, &one.name).cmp(&(other.due, &other.name)));

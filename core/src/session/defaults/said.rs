@@ -1,5 +1,5 @@
-//! What an admin said, for the line items of one session: of the environment, and of each price. A buyer chooses what stands in one cart,
-//! so that what is said of one price must not make another cheaper, or less safe to sell.
+//! The defaults that hold for the line items of one session: an admin sets them for the environment and for single prices. A buyer chooses
+//! what goes into a cart, so the defaults of one price must not make another price cheaper, or less safe to sell.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,9 +8,9 @@ use super::params::{Params, at, overlay, put, remove};
 
 type Path = &'static [&'static str];
 
-/// What takes money off. Stripe takes one of them.
+/// Parameters that lower the price. Stripe accepts one of them.
 const OFFERS: [&str; 2] = ["allow_promotion_codes", "discounts"];
-/// What changes who pays what, how, or when: prices that differ get the environment's own.
+/// Parameters that change who pays what, how, or when. If the prices differ in one, the environment's value holds.
 const SHARED: [Path; 5] = [
     &["adaptive_pricing"],
     &["payment_intent_data", "capture_method"],
@@ -18,12 +18,13 @@ const SHARED: [Path; 5] = [
     &["payment_method_configuration"],
     &["tax_id_collection"],
 ];
-/// The same of what a subscription is like, which what is paid once has no part in.
+/// The same for parameters of a subscription, in which only recurring prices count.
 const SHARED_BY_RECURRING: [Path; 2] =
     [&["subscription_data", "billing_mode"], &["subscription_data", "trial_settings"]];
-/// The same, but where the environment says nothing, what a price says holds: what need not be shipped takes nobody's shipping away.
+/// The same, but if the environment has no value, that of a price holds: an item that is not shipped does not remove the shipping of
+/// another.
 const SHIPPING: [Path; 2] = [&["shipping_address_collection"], &["shipping_options"]];
-/// What one price asks for is asked for: the strict value of each.
+/// Parameters with a strict value, which holds if one price has it.
 const STRICT: [(Path, Strict); 4] = [
     (&["automatic_tax", "enabled"], Strict::On),
     (&["billing_address_collection"], Strict::Word("required")),
@@ -49,8 +50,8 @@ pub struct PriceDefaults {
     pub params: Params,
 }
 
-/// What was said, for this session. What nobody loses money by is said by the later of two prices in the order of their ids, so that no
-/// order of line items changes anything.
+/// The defaults for this session. Of parameters that cost nobody money, the value of the last price in the order of the ids holds, so the
+/// order of the line items changes nothing.
 pub(super) fn said(defaults: &Params, prices: &[PriceDefaults]) -> Params {
     let mut prices: Vec<&PriceDefaults> = prices.iter().collect();
     prices.sort_by(|one, other| one.price.as_bytes().cmp(other.price.as_bytes()));
@@ -80,7 +81,7 @@ pub(super) fn said(defaults: &Params, prices: &[PriceDefaults]) -> Params {
             put(&mut params, path, Some(strict));
         }
     }
-    // Without a payment method only if none of what recurs asks for one.
+    // A payment method is optional only if it is optional for each recurring price.
     if !recurring.iter().all(|own| at(own, &["payment_method_collection"]) == Some(&"if_required".into()))
         && let Some(collection) = params.get_mut("payment_method_collection")
     {
@@ -90,8 +91,7 @@ pub(super) fn said(defaults: &Params, prices: &[PriceDefaults]) -> Params {
     params
 }
 
-/// How long the trial of a subscription is: as long as the shortest of the recurring line items, and there is none where one of them
-/// has none.
+/// How long the trial of a subscription is: the shortest of the recurring line items. If one of them has no trial, there is none.
 #[must_use]
 pub fn trial_days<'a>(defaults: &Params, prices: impl IntoIterator<Item = &'a PriceDefaults>) -> Option<i64> {
     let days =
@@ -99,7 +99,7 @@ pub fn trial_days<'a>(defaults: &Params, prices: impl IntoIterator<Item = &'a Pr
     prices.into_iter().filter(|price| recurs(price)).map(days).min().flatten()
 }
 
-/// What is said of one line item: the environment's defaults, where its price has no others.
+/// The defaults of one line item: those of its price over those of the environment.
 fn of_price(defaults: &Params, price: &PriceDefaults) -> Params {
     let mut params = defaults.clone();
     if OFFERS.iter().any(|offer| price.params.contains_key(*offer)) {
@@ -114,7 +114,7 @@ fn recurs(price: &PriceDefaults) -> bool {
     price.recurring != Some(false)
 }
 
-/// An offer holds only where it is said of every line item.
+/// An offer holds only if every line item has it.
 fn hold_offers(params: &mut Params, all: &[Params]) {
     remove(params, &OFFERS);
     let mut offers = all.iter().map(|own| OFFERS.map(|offer| own.get(offer).cloned()));
@@ -125,7 +125,7 @@ fn hold_offers(params: &mut Params, all: &[Params]) {
             put(params, &[name], offer);
         }
     }
-    // A session that Stripe recovers is for the same cart.
+    // A session that Stripe recovers has the same cart.
     let every = |path: Path| all.iter().all(|own| at(own, path) == Some(&true.into()));
     if !every(RECOVERY) {
         params.remove("after_expiration");
@@ -134,7 +134,7 @@ fn hold_offers(params: &mut Params, all: &[Params]) {
     }
 }
 
-/// Takes what all say alike, else what the environment says; where that says nothing, what some say only if `some_may_say`.
+/// Takes the value that all prices share, else the environment's. If that has none, the value of some prices, if `some_may_say`.
 fn share(params: &mut Params, defaults: &Params, all: &[Params], path: &[&str], some_may_say: bool) {
     let mut values = all.iter().map(|own| at(own, path));
     let first = values.next().flatten();
@@ -146,7 +146,7 @@ fn share(params: &mut Params, defaults: &Params, all: &[Params], path: &[&str], 
     }
 }
 
-/// What one price excludes is excluded, and allowed is what all allow that say so.
+/// Excludes what one price excludes, and allows what every price allows that has a list.
 fn hold_payment_methods(params: &mut Params, defaults: &Params, all: &[Params]) {
     let lists =
         |name: &str| -> Vec<Vec<Value>> { all.iter().filter_map(|own| own.get(name)?.as_array().cloned()).collect() };

@@ -6,8 +6,8 @@ use super::{Unreadable, or_default, read, reference};
 
 /// A credit note, as far as a payment needs it.
 ///
-/// What it lowers of an unpaid invoice, the invoice itself tells; what it refunds, the refund tells. So only the money counts
-/// that went back of a paid invoice in another way.
+/// If it lowers an unpaid invoice, the invoice has the new amount. If it refunds, the refund is an object of its own. So only money
+/// counts here that went back in another way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CreditNote {
     /// `cn_…`.

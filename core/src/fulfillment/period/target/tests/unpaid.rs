@@ -45,6 +45,28 @@ fn a_credit_about_what_is_not_paid_is_about_what_was_paid_for_that_time() {
 }
 
 #[test]
+fn a_credit_in_the_place_of_a_shorter_charge_takes_no_more_than_its_time() {
+    let bought = || vec![line("il_1", "year", 0, YEAR)];
+    let until = |end: i64, line: InvoiceLine| InvoiceLine { end, ..line };
+    let month = || {
+        vec![
+            until(YEAR, part("il_2", "year", DAY, 1495, &["il_1"])),
+            until(DAY + MONTH, part("il_3", "month", DAY, 3000, &[])),
+        ]
+    };
+    let back = || {
+        vec![
+            until(DAY + MONTH, part("il_4", "month", 2 * DAY, 2900, &["il_3"])),
+            until(DAY + MONTH, part("il_5", "other", 2 * DAY, 3500, &[])),
+        ]
+    };
+    let paid = [invoice("in_1", 0, bought()), invoice("in_3", 2 * DAY, back())];
+    let all = beside(&[unpaid("in_2", month())], MONTH, &paid, same, None);
+    // Of 360 days 29 are credited: eleven months of the year stay paid.
+    assert_eq!(given(&all)[0], (100, 8));
+}
+
+#[test]
 fn another_item_that_came_in_the_place_of_one_is_traced_back_to_it() {
     let of = |item: &str, line: InvoiceLine| InvoiceLine { item: Some(item.into()), ..line };
     let other = || of("si_x", line("il_x", "other", 0, MONTH));
