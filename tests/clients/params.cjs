@@ -63,7 +63,9 @@ const all = {
   tax_id_collection: { enabled: true, required: "if_supported" },
 };
 
-// Where a parameter is a word of a list: the library's name of the list, the words of it that are not ours to say, how it is nested, and
+const shippingRate = (more) => [{ shipping_rate_data: { display_name: "Post", fixed_amount: { amount: 1, currency: "usd" }, ...more } }];
+
+// Where a parameter is a word of a list: the library's name of the list (in its namespace, where others have that name), the words of it that are not ours to say, how it is nested, and
 // the words of older versions, which we take too.
 const lists = {
   AllowedPaymentMethodType: [["allowed_payment_method_types"], []],
@@ -82,6 +84,17 @@ const lists = {
   Promotions: ["consent_collection", [], (word) => ({ promotions: word })],
   TermsOfService: ["consent_collection", [], (word) => ({ terms_of_service: word })],
   Required: ["tax_id_collection", [], (word) => ({ enabled: true, required: word })],
+  "ConsentCollection.PaymentMethodReuseAgreement.Position": ["consent_collection", [], (word) => ({ payment_method_reuse_agreement: { position: word } })],
+  "CustomerUpdate.Address": ["customer_update", [], (word) => ({ address: word })],
+  "CustomerUpdate.Name": ["customer_update", [], (word) => ({ name: word })],
+  "CustomerUpdate.Shipping": ["customer_update", [], (word) => ({ shipping: word })],
+  "CustomField.Type": ["custom_fields", [], (word) => [{ key: "k", label: { custom: "L", type: "custom" }, type: word }]],
+  "SubscriptionData.BillingMode.Type": ["subscription_data", [], (word) => ({ billing_mode: { type: word } })],
+  "ShippingRateData.TaxBehavior": ["shipping_options", [], (word) => shippingRate({ tax_behavior: word })],
+  "FixedAmount.CurrencyOptions.TaxBehavior": ["shipping_options", [],
+    (word) => shippingRate({ fixed_amount: { amount: 1, currency: "usd", currency_options: { eur: { amount: 1, tax_behavior: word } } } })],
+  "DeliveryEstimate.Maximum.Unit": ["shipping_options", [], (word) => shippingRate({ delivery_estimate: { maximum: { unit: word, value: 1 } } })],
+  "DeliveryEstimate.Minimum.Unit": ["shipping_options", [], (word) => shippingRate({ delivery_estimate: { minimum: { unit: word, value: 1 } } })],
   AmountTaxDisplay: ["invoice_creation", [], (word) => ({ enabled: true, invoice_data: { rendering_options: { amount_tax_display: word } } })],
 };
 
@@ -182,7 +195,10 @@ async function checkWords(client) {
     const parameter = Array.isArray(name) ? name[0] : name;
     const value = (word) => ({ [parameter]: nested ? nested(word) : Array.isArray(name) ? [word] : word });
     // The first list of this name is the parameter's own: the others are those of single payment methods.
-    const found = [...create.matchAll(new RegExp(`type ${list} = ([^;]*);`, "g"))].map((match) => match[1]);
+    const spaces = list.split(".");
+    const type = spaces.pop();
+    const within = spaces.reduce((text, space) => text.slice(text.indexOf(`namespace ${space} {`)), create);
+    const found = [...within.matchAll(new RegExp(`type ${type} = ([^;]*);`, "g"))].map((match) => match[1]);
     const own = list === "SetupFutureUsage" ? found.find((words) => !words.includes("'none'")) : found[0];
     const theirs = [...own.matchAll(/'([^']+)'/g)].map((match) => match[1]).filter((word) => !kept.includes(word));
     const refused = await client.query("select payments.set_checkout_defaults('test', $1)", [JSON.stringify(value("?"))])
