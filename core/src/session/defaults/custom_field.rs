@@ -16,7 +16,7 @@ pub(super) fn check(path: &str, field: &Map<String, Value>) -> Result<(), Defaul
     let missing = (own == "dropdown" && !field.contains_key(own)).then_some(own);
     if let Some(kind) = other.or(missing) {
         let own = shown(&own.into());
-        return Err(refusal(within(path, kind), &format!("A field of type {own} has {own} and none of the others.")));
+        return Err(refusal(&within(path, kind), &format!("A field of type {own} has {own} and none of the others.")));
     }
     let Some(of_type) = field.get(own) else { return Ok(()) };
     let path = within(path, own);
@@ -29,25 +29,25 @@ fn dropdown(path: &str, of_type: &Value) -> Result<(), DefaultsRefusal> {
     if options.iter().any(|option| option.get("value") == Some(default)) {
         return Ok(());
     }
-    Err(refusal(within(path, "default_value"), "Stripe takes the value of one of the options."))
+    Err(refusal(&within(path, "default_value"), "Stripe takes the value of one of the options."))
 }
 
 fn lengths(path: &str, of_type: &Value, is_numeric: bool) -> Result<(), DefaultsRefusal> {
     let number = |name: &str| of_type.get(name).and_then(Value::as_u64);
     let (least, most) = (number("minimum_length").unwrap_or(0), number("maximum_length").unwrap_or(255));
     if least > most {
-        return Err(refusal(within(path, "minimum_length"), "Stripe takes no more than maximum_length."));
+        return Err(refusal(&within(path, "minimum_length"), "Stripe takes no more than maximum_length."));
     }
     let Some(default) = of_type.get("default_value").and_then(Value::as_str) else { return Ok(()) };
     let length = default.chars().count() as u64;
     if length < least || length > most || (is_numeric && !default.bytes().all(|byte| byte.is_ascii_digit())) {
         let of = if is_numeric { "digits" } else { "characters" };
-        return Err(refusal(within(path, "default_value"), &format!("Stripe takes {least} to {most} {of} there.")));
+        return Err(refusal(&within(path, "default_value"), &format!("Stripe takes {least} to {most} {of} there.")));
     }
     Ok(())
 }
 
-fn refusal(path: String, hint: &str) -> DefaultsRefusal {
+fn refusal(path: &str, hint: &str) -> DefaultsRefusal {
     DefaultsRefusal {
         message: "a custom field does not fit its type".to_owned(),
         detail: format!("Parameter {path}."),
