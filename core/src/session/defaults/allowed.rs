@@ -33,6 +33,8 @@ pub(super) enum Kind {
     Distinct(usize, &'static str, &'static Self),
     /// An object with these fields.
     Object(&'static [Field]),
+    /// An object with these fields that must fit together: see `custom_field.rs`.
+    CustomField(&'static [Field]),
     /// An object with exactly one of these fields.
     OneOf(&'static [Field]),
     /// An object whose keys are currencies.
@@ -133,7 +135,7 @@ const CONSENT: Kind = Kind::Object(&[
     may("terms_of_service", Kind::Word("none required")),
 ]);
 
-const CUSTOM_FIELD: Kind = Kind::Object(&[
+const CUSTOM_FIELD: Kind = Kind::CustomField(&[
     may(
         "dropdown",
         Kind::Object(&[

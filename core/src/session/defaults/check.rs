@@ -45,6 +45,10 @@ fn value(
         Kind::Interval(least, most) => text.and_then(seconds).is_some_and(|length| (*least..=*most).contains(&length)),
         Kind::List(most, of) | Kind::Distinct(most, _, of) => return list(path, kind, *most, of, given, seconds),
         Kind::Object(fields) => return object(path, fields, given, seconds),
+        Kind::CustomField(fields) => {
+            object(path, fields, given, seconds)?;
+            return custom_field::check(path, given);
+        }
         Kind::OneOf(fields) => {
             object(path, fields, given, seconds)?;
             given.as_object().is_some_and(|given| given.len() == 1)
@@ -99,7 +103,7 @@ fn object(
             hint: format!("Stripe takes {}.", in_words(&missing.kind)),
         });
     }
-    if fields.iter().any(|field| field.name == "dropdown") { custom_field::check(path, given) } else { Ok(()) }
+    Ok(())
 }
 
 fn by_currency(
@@ -171,7 +175,7 @@ fn in_words(kind: &Kind) -> String {
         }
         Kind::List(most, _) => format!("a list of 1 to {most} different values"),
         Kind::Distinct(most, field, _) => format!("a list of 1 to {most} objects, each with another {field}"),
-        Kind::Object(fields) => format!("an object of {}", listed(fields)),
+        Kind::Object(fields) | Kind::CustomField(fields) => format!("an object of {}", listed(fields)),
         Kind::OneOf(fields) => format!("an object of one of {}", listed(fields)),
         Kind::ByCurrency(_) => "an object whose keys are currencies in lower case".to_owned(),
     }

@@ -1,6 +1,6 @@
 //! A field that the app adds to Stripe's page: what of it must fit together.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::refusal::{DefaultsRefusal, shown, within};
 
@@ -10,10 +10,10 @@ const TYPES: [&str; 3] = ["dropdown", "numeric", "text"];
 ///
 /// # Errors
 /// What does not fit.
-pub(super) fn check(path: &str, field: &Map<String, Value>) -> Result<(), DefaultsRefusal> {
+pub(super) fn check(path: &str, field: &Value) -> Result<(), DefaultsRefusal> {
     let Some(own) = field.get("type").and_then(Value::as_str) else { return Ok(()) };
-    let other = TYPES.into_iter().find(|kind| *kind != own && field.contains_key(*kind));
-    let missing = (own == "dropdown" && !field.contains_key(own)).then_some(own);
+    let other = TYPES.into_iter().find(|kind| *kind != own && field.get(*kind).is_some());
+    let missing = (own == "dropdown" && field.get(own).is_none()).then_some(own);
     if let Some(kind) = other.or(missing) {
         let own = shown(&own.into());
         return Err(refusal(&within(path, kind), &format!("A field of type {own} has {own} and none of the others.")));

@@ -33,7 +33,7 @@ fn examples(kind: &Kind) -> (Value, Value) {
         Kind::Number(least, most) => ((*least).into(), (most + 1).into()),
         Kind::Interval(least, most) => (format!("{least} s").into(), format!("{} s", most + 1).into()),
         Kind::List(_, of) | Kind::Distinct(_, _, of) => (json!([examples(of).0]), json!([])),
-        Kind::Object(fields) => (object(fields), json!([])),
+        Kind::Object(fields) | Kind::CustomField(fields) => (object(fields), json!([])),
         Kind::OneOf(fields) => (json!({fields[0].name: examples(&fields[0].kind).0}), object(fields)),
         Kind::ByCurrency(of) => (json!({"eur": examples(of).0}), json!({"EUR": examples(of).0})),
     }
@@ -53,7 +53,9 @@ fn visit(path: &[String], kind: &'static Kind, at: &mut dyn FnMut(&[String], &'s
     match kind {
         Kind::List(_, of) | Kind::Distinct(_, _, of) => visit(&within("0"), of, at),
         Kind::ByCurrency(of) => visit(&within("eur"), of, at),
-        Kind::Object(fields) => fields.iter().for_each(|field| visit(&within(field.name), &field.kind, at)),
+        Kind::Object(fields) | Kind::CustomField(fields) => {
+            fields.iter().for_each(|field| visit(&within(field.name), &field.kind, at))
+        }
         Kind::OneOf(fields) => visit(&within(fields[0].name), &fields[0].kind, at),
         _ => {}
     }
@@ -125,7 +127,7 @@ fn no_object_takes_a_key_that_is_not_named() {
         let (good, _) = examples(&field.kind);
         visit(&[field.name.to_owned()], &field.kind, &mut |path, kind| {
             let params = json!({field.name: good.clone()});
-            let Kind::Object(_) = kind else { return };
+            let (Kind::Object(_) | Kind::CustomField(_)) = kind else { return };
             for name in ["metadata", "on_behalf_of", "transfer_data", "application_fee_amount", "account", "url"] {
                 let pointer = path.iter().fold(String::new(), |path, name| path + "/" + name);
                 let mut changed = params.clone();
