@@ -51,9 +51,10 @@ select payments.set_entitlement_benefit('test', 'price_team', 'team:pro') \g /de
 select payments.set_credit_benefit('test', 'price_plan', 100, until_period_end => true) \g /dev/null
 
 \echo '2  Ada orders a book; Stripe''s events come in an awkward order, one of them twice'
-insert into public.orders (id, user_id, subject_type, subject_id, amount, currency, line_items)
-values ('00000000-0000-4000-8000-000000000001', 'ada', 'user', 'ada', 4900, 'usd', '[{"price": "price_book", "quantity": 1}]');
-select public.checkout('ada', 'payment', 'price_book', 'user', 'ada', '{"order_id": "00000000-0000-4000-8000-000000000001"}') as book \gset
+-- The backend makes the order: its amount and its currency are the catalog's, and only its line items pay it.
+select payments.create_order('test', '[{"price": "price_book", "quantity": 1}]', 'ada', 'user', 'ada') as ordered \gset
+select user_id, status, amount, currency, line_items from public.orders;
+select public.checkout('ada', 'payment', 'price_book', 'user', 'ada', jsonb_build_object('order_id', :'ordered')) as book \gset
 select stripe.posts('charge.succeeded', stripe.charge(s, 4900), 62) as "Stripe posts" from payments.checkout_sessions s where id = :'book'
 union all
 select stripe.posts('checkout.session.completed', stripe.session(s, 4900, 'cus_ada'), 63, null, 'evt_book') from payments.checkout_sessions s where id = :'book'

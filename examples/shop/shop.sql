@@ -46,18 +46,17 @@ create function public.order_items(price text, quantity bigint default 1) return
 as $$
 declare
   buyer text := payments.current_user_id();
-  item record;
+  ordered text;
   made public.orders;
 begin
-  select c.amount, c.currency into item from public.catalog() c where c.price = order_items.price and c.recurring is null;
-  if buyer is null or not found or quantity not between 1 and 99 then
+  if buyer is null or quantity not between 1 and 99
+     or not exists (select from public.catalog() c where c.price = order_items.price and c.recurring is null)
+  then
     raise exception 'this cannot be ordered' using errcode = 'PT400', detail = format('Price %s, quantity %s.', price, quantity),
       hint = 'Sign in, and choose a price of the catalog.';
   end if;
-  insert into public.orders (user_id, subject_type, subject_id, amount, currency, line_items)
-  values (buyer, 'user', buyer, item.amount * quantity, item.currency,
-          jsonb_build_array(jsonb_build_object('price', price, 'quantity', quantity)))
-  returning * into made;
+  ordered := payments.create_order('test', jsonb_build_array(jsonb_build_object('price', price, 'quantity', quantity)), buyer, 'user', buyer);
+  select * into made from public.orders o where o.id = ordered::uuid;
   return made;
 end
 $$;

@@ -69,12 +69,12 @@ as $$
      where d.environment = $1 and coalesce(d.stripe_price_id, '') = coalesce($2, '')), '{}')
 $$;
 
--- The line items of a session: price, quantity and what the catalog knows of the price.
+-- The line items of a session: price, quantity and what the catalog knows of the price. Of what is billed by usage Stripe takes no quantity.
 create function payments.session_items(session payments.checkout_session)
   returns table (place bigint, price text, quantity jsonb, known boolean, recurring boolean, currency text)
   language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  select i.place, i.price, i.quantity, p.stripe_price_id is not null,
+  select i.place, i.price, case when p.raw #>> '{recurring,usage_type}' = 'metered' then null else i.quantity end, p.stripe_price_id is not null,
          case when p.stripe_price_id is not null then coalesce(p.type = 'recurring', p.recurring_interval is not null) end, p.currency
     from (select e.place, coalesce(e.item ->> 'price', e.item ->> 'stripePriceId') as price, coalesce(e.item -> 'quantity', '1') as quantity
             from jsonb_array_elements(session.line_items) with ordinality as e(item, place)) i
@@ -147,7 +147,7 @@ begin
                                                   'params', payments.checkout_defaults_of(session.environment, i.price)) order by i.place),
            'row', jsonb_build_object(
              'mode', session.mode,
-             'line_items', jsonb_agg(jsonb_build_object('price', i.price, 'quantity', i.quantity) order by i.place),
+             'line_items', jsonb_agg(jsonb_strip_nulls(jsonb_build_object('price', i.price, 'quantity', i.quantity)) order by i.place),
              'success_url', session.success_url,
              'cancel_url', session.cancel_url,
              'client_reference_id', session.id::text,

@@ -2,13 +2,16 @@
 //
 // Each allowed parameter is set by itself and all are set together, in every mode, for each kind of buyer and way to show the page. Each
 // request becomes a TypeScript file, which tsc compiles against the library's types: twice, as they are (an unknown key, or a value of
-// another type, is an error), and with their enums closed (so is a word that is not listed; the library leaves its enums open).
+// another type, is an error), and with their enums closed (so is a word that is not listed; the library leaves its enums open). What
+// Stripe refuses besides, because two parameters do not go together, the stand-in of examples/shop refuses.
 
 const assert = require("node:assert");
 const { execFileSync } = require("node:child_process");
 const { cpSync, mkdirSync, readFileSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 const { Client } = require("pg");
+const { drawnRequests } = require("./carts.cjs");
+const { refusedByStandIn } = require("./stand-in.cjs");
 
 const [host, port, database, folder] = process.argv.slice(2);
 const library = dirname(dirname(require.resolve("stripe")));
@@ -60,7 +63,10 @@ const all = {
   tax_id_collection: { enabled: true, required: "if_supported" },
 };
 
-// Where a parameter is a word of a list: the library's name of the list, and the words of it that are not ours to say.
+const shippingRate = (more) => [{ shipping_rate_data: { display_name: "Post", fixed_amount: { amount: 1, currency: "usd" }, ...more } }];
+
+// Where a parameter is a word of a list: the library's name of the list (in its namespace, where others have that name), the words of it that are not ours to say, how it is nested, and
+// the words of older versions, which we take too.
 const lists = {
   AllowedPaymentMethodType: [["allowed_payment_method_types"], []],
   ExcludedPaymentMethodType: [["excluded_payment_method_types"], []],
@@ -69,6 +75,7 @@ const lists = {
   Locale: ["locale", []],
   PaymentMethodCollection: ["payment_method_collection", []],
   SubmitType: ["submit_type", ["subscribe"]],
+  UiMode: ["ui_mode", [], undefined, ["hosted", "embedded", "custom"]],
   AllowedCountry: ["shipping_address_collection", [], (word) => ({ allowed_countries: [word] })],
   CaptureMethod: ["payment_intent_data", [], (word) => ({ capture_method: word })],
   SetupFutureUsage: ["payment_intent_data", [], (word) => ({ setup_future_usage: word })],
@@ -77,6 +84,17 @@ const lists = {
   Promotions: ["consent_collection", [], (word) => ({ promotions: word })],
   TermsOfService: ["consent_collection", [], (word) => ({ terms_of_service: word })],
   Required: ["tax_id_collection", [], (word) => ({ enabled: true, required: word })],
+  "ConsentCollection.PaymentMethodReuseAgreement.Position": ["consent_collection", [], (word) => ({ payment_method_reuse_agreement: { position: word } })],
+  "CustomerUpdate.Address": ["customer_update", [], (word) => ({ address: word })],
+  "CustomerUpdate.Name": ["customer_update", [], (word) => ({ name: word })],
+  "CustomerUpdate.Shipping": ["customer_update", [], (word) => ({ shipping: word })],
+  "CustomField.Type": ["custom_fields", [], (word) => [{ key: "k", label: { custom: "L", type: "custom" }, type: word }]],
+  "SubscriptionData.BillingMode.Type": ["subscription_data", [], (word) => ({ billing_mode: { type: word } })],
+  "ShippingRateData.TaxBehavior": ["shipping_options", [], (word) => shippingRate({ tax_behavior: word })],
+  "FixedAmount.CurrencyOptions.TaxBehavior": ["shipping_options", [],
+    (word) => shippingRate({ fixed_amount: { amount: 1, currency: "usd", currency_options: { eur: { amount: 1, tax_behavior: word } } } })],
+  "DeliveryEstimate.Maximum.Unit": ["shipping_options", [], (word) => shippingRate({ delivery_estimate: { maximum: { unit: word, value: 1 } } })],
+  "DeliveryEstimate.Minimum.Unit": ["shipping_options", [], (word) => shippingRate({ delivery_estimate: { minimum: { unit: word, value: 1 } } })],
   AmountTaxDisplay: ["invoice_creation", [], (word) => ({ enabled: true, invoice_data: { rendering_options: { amount_tax_display: word } } })],
 };
 
@@ -129,7 +147,7 @@ async function requestsOf(client) {
     ...Object.entries(all).map(([name, value]) => [name, { [name]: value }])];
   let buyers = 0;
   for (const [name, params] of cases) {
-    for (const ui_mode of ["hosted", "embedded", "elements"]) {
+    for (const ui_mode of ["hosted", "embedded", "elements", "form"]) {
       await set({ ...params, ui_mode });
       for (const mode of ["payment", "subscription"]) {
         for (const buyer of mode === "payment" ? ["known", "new", null] : ["known", "new"]) {
@@ -144,6 +162,13 @@ async function requestsOf(client) {
       }
     }
   }
+  await set({});
+  await client.query(`insert into payments.prices (environment, stripe_price_id, stripe_product_id, active, type, currency, raw)
+                      values ('test', 'price_metered', 'prod_m', true, 'recurring', 'usd', '{"recurring": {"usage_type": "metered"}}')`);
+  const { rows: [{ request }] } = await client.query(
+    `select payments.stripe_request(id) as request from payments.create_checkout_session('test', 'subscription',
+       '[{"price": "price_metered", "quantity": 1}, {"price": "price_1"}]', 'https://a.example/paid', 'https://a.example/cart', 'user', 'metered')`);
+  requests.metered = request.params;
   return requests;
 }
 
@@ -166,17 +191,20 @@ async function changesOf(client) {
 async function checkWords(client) {
   const types = readFileSync(join(library, "esm", `${sessions}.d.ts`), "utf8");
   const create = types.slice(types.indexOf("interface SessionCreateParams {"), types.indexOf("interface SessionRetrieveParams"));
-  for (const [list, [name, kept, nested]] of Object.entries(lists)) {
+  for (const [list, [name, kept, nested, older = []]] of Object.entries(lists)) {
     const parameter = Array.isArray(name) ? name[0] : name;
     const value = (word) => ({ [parameter]: nested ? nested(word) : Array.isArray(name) ? [word] : word });
     // The first list of this name is the parameter's own: the others are those of single payment methods.
-    const found = [...create.matchAll(new RegExp(`type ${list} = ([^;]*);`, "g"))].map((match) => match[1]);
+    const spaces = list.split(".");
+    const type = spaces.pop();
+    const within = spaces.reduce((text, space) => text.slice(text.indexOf(`namespace ${space} {`)), create);
+    const found = [...within.matchAll(new RegExp(`type ${type} = ([^;]*);`, "g"))].map((match) => match[1]);
     const own = list === "SetupFutureUsage" ? found.find((words) => !words.includes("'none'")) : found[0];
     const theirs = [...own.matchAll(/'([^']+)'/g)].map((match) => match[1]).filter((word) => !kept.includes(word));
     const refused = await client.query("select payments.set_checkout_defaults('test', $1)", [JSON.stringify(value("?"))])
       .then(() => null, (error) => error.hint);
     const ours = (refused ?? "").replace(/^Stripe takes one of /, "").replace(/\.$/, "").split(", ");
-    assert.deepEqual([...ours].sort(), [...theirs].sort(), list);
+    assert.deepEqual([...ours].sort(), [...theirs, ...older].sort(), list);
   }
 }
 
@@ -200,6 +228,28 @@ async function checkWords(client) {
       assert.deepEqual(Object.keys(wrong).sort(), name === "closed" ? ["key", "type", "within", "word"] : ["key", "type", "within"]);
     });
   }
+  await test(`${Object.keys(requests).length} requests, to the stand-in for Stripe`, async () => assert.deepEqual(await refusedByStandIn(requests), {}));
+  await test("what does not go together is seen there", async () => {
+    const known = requests["all-hosted-payment-known"];
+    const wrong = await refusedByStandIn({
+      fine: good, known,
+      mode: { ...good, subscription_data: {} },
+      page: { ...good, return_url: "https://a.example" },
+      elements: { ...requests["all-elements-payment-guest"], custom_fields: good.custom_fields },
+      text: { ...good, shipping_address_collection: undefined },
+      terms: { ...good, consent_collection: undefined },
+      saved: { ...known, customer_update: { ...known.customer_update, shipping: "never" } },
+      named: { ...known, customer_update: { ...known.customer_update, name: "never" } },
+      key: { ...good, custom_fields: [good.custom_fields[0], good.custom_fields[0]] },
+      metered: { ...requests.metered, line_items: requests.metered.line_items.map((item) => ({ ...item, quantity: 1 })) },
+    });
+    assert.deepEqual(Object.keys(wrong), ["mode", "page", "elements", "text", "terms", "saved", "named", "key", "metered"]);
+  });
+  const drawn = await drawnRequests(client, 300);
+  await test(`${Object.keys(drawn).length} requests of carts drawn at random, to the stand-in and against the types with closed enums`, async () => {
+    assert.deepEqual(await refusedByStandIn(drawn), {});
+    assert.deepEqual(compiled("drawn", closedTypes, drawn), {});
+  });
   const changes = await changesOf(client);
   const update = ["resources/Subscriptions", "SubscriptionUpdateParams"];
   await test(`${Object.keys(changes).length} changes of subscriptions, against the library's types`, () => {

@@ -426,23 +426,24 @@ mod tests {
             let subscribed = Subscribed { trialing, ..subscribed(from_ref(present)) };
             let in_trials = change.price_of(present).is_some_and(|(price, _)| price == "price_b");
             let gives = Gives { unit: Some(unit.into()), credits: true, in_trials };
-            change.is_within_free_quantity((present, &subscribed), &gives, offers_trial, 2).is_ok()
+            let refused = change.is_within_free_quantity((present, &subscribed), &gives, offers_trial, 2).err()?;
+            Some(if matches!(refused, Refusal::FreeQuantity { in_trial: true, .. }) { "tried" } else { "free" })
         };
         let (one, many) = (item("si_1", "price_a", "p"), Item { quantity: Some(9), ..item("si_1", "price_a", "p") });
         // Free: as many as are asked for, or as the item has and keeps.
-        assert!(of(change(None, Some(2)), &one, false, "0", false));
-        assert!(!of(change(None, Some(3)), &one, false, "0", false));
-        assert!(!of(change(Some("price_b"), None), &many, false, "0", false));
-        assert!(of(change(Some("price_b"), Some(2)), &many, false, "0", false));
-        assert!(of(change(None, Some(3)), &one, false, "500", false));
+        assert_eq!(of(change(None, Some(2)), &one, false, "0", false), None);
+        assert_eq!(of(change(None, Some(3)), &one, false, "0", false), Some("free"));
+        assert_eq!(of(change(Some("price_b"), None), &many, false, "0", false), Some("free"));
+        assert_eq!(of(change(Some("price_b"), Some(2)), &many, false, "0", false), None);
+        assert_eq!(of(change(None, Some(3)), &one, false, "500", false), None);
         // In a trial: the present price, or another where the trial may go on with it; what gives nothing then is not counted.
         let tried = Item { price: Some("price_b".into()), ..one.clone() };
-        assert!(!of(change(None, Some(3)), &tried, true, "500", false));
-        assert!(of(change(None, Some(3)), &tried, false, "500", false));
-        assert!(of(change(None, Some(3)), &one, true, "500", true));
-        assert!(!of(change(Some("price_b"), Some(3)), &one, true, "500", true));
-        assert!(of(change(Some("price_b"), Some(3)), &one, true, "500", false));
-        assert!(of(change(None, Some(3)), &Item { price: None, ..one }, false, "0", false));
+        assert_eq!(of(change(None, Some(3)), &tried, true, "500", false), Some("tried"));
+        assert_eq!(of(change(None, Some(3)), &tried, false, "500", false), None);
+        assert_eq!(of(change(None, Some(3)), &one, true, "500", true), None);
+        assert_eq!(of(change(Some("price_b"), Some(3)), &one, true, "500", true), Some("tried"));
+        assert_eq!(of(change(Some("price_b"), Some(3)), &one, true, "500", false), None);
+        assert_eq!(of(change(None, Some(3)), &Item { price: None, ..one }, false, "0", false), None);
     }
 
     #[test]

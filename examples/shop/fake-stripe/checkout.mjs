@@ -59,8 +59,56 @@ function checkUiMode(params) {
   if (!params.return_url && params.redirect_on_completion !== "never") refuse("Missing required param: return_url.", "return_url", "parameter_missing");
   needs(params, "submit_type", ui !== "elements", `\`submit_type\` is not supported with \`ui_mode: ${ui}\`.`);
   if (ui !== "elements") return;
-  for (const name of ["after_expiration", "branding_settings", "custom_fields", "custom_text", "locale", "origin_context", "redirect_on_completion"]) {
+  for (const name of ["after_expiration", "branding_settings", "custom_fields", "custom_text", "origin_context", "redirect_on_completion"]) {
     needs(params, name, false, `\`${name}\` is not supported with \`ui_mode: elements\`.`);
+  }
+  if (params.tax_id_collection?.required !== undefined) refuse("`required` is not supported with `ui_mode: elements`.", "tax_id_collection[required]");
+}
+
+function repeats(values) {
+  return new Set(values).size < values.length;
+}
+
+function checkCustomFields(fields = []) {
+  if (fields.length > 3) refuse("There can be at most 3 custom fields.", "custom_fields");
+  if (repeats(fields.map((field) => field.key))) refuse("Each custom field needs a key of its own.", "custom_fields");
+  fields.forEach((field, place) => {
+    const param = `custom_fields[${place}]`;
+    if (!/^[a-z0-9]{1,200}$/i.test(field.key)) refuse("A key has up to 200 letters and digits.", `${param}[key]`);
+    if (field.label.custom.length > 100) refuse("A label has up to 100 characters.", `${param}[label][custom]`);
+    const { options, default_value } = field.dropdown ?? {};
+    if (field.type === "dropdown" && !options) refuse("A dropdown needs options.", `${param}[dropdown]`);
+    if (options && repeats(options.map((option) => option.value))) refuse("Each option needs a value of its own.", `${param}[dropdown][options]`);
+    if (default_value !== undefined && !options.some((option) => option.value === default_value)) {
+      refuse("The default must be one of the options.", `${param}[dropdown][default_value]`);
+    }
+  });
+}
+
+/** What says how something is done needs that it is done. */
+function checkTexts(params) {
+  const text = params.custom_text ?? {};
+  if (text.shipping_address && !params.shipping_address_collection) {
+    refuse("`custom_text[shipping_address]` needs `shipping_address_collection`.", "custom_text[shipping_address]");
+  }
+  if (text.terms_of_service_acceptance && params.consent_collection?.terms_of_service !== "required") {
+    refuse("`custom_text[terms_of_service_acceptance]` needs `consent_collection[terms_of_service]`.", "custom_text[terms_of_service_acceptance]");
+  }
+}
+
+/** What a checkout learns of a known customer must be saved with it, where taxes depend on it. */
+function checkCustomerUpdate(params) {
+  if (params.customer === undefined) return;
+  const update = params.customer_update ?? {};
+  const taxes = params.automatic_tax?.enabled;
+  if (taxes && params.shipping_address_collection && update.shipping !== "auto") {
+    refuse("You specified `shipping_address_collection`. To use `automatic_tax` with this parameter, you must also set `customer_update[shipping]` to `auto`.", "customer_update[shipping]", "parameter_missing");
+  }
+  if (taxes && update.address !== "auto" && update.shipping !== "auto") {
+    refuse("Automatic tax calculation in Checkout requires a valid address on the Customer.", "customer_update[address]", "customer_tax_location_invalid");
+  }
+  if (params.tax_id_collection?.enabled && update.name !== "auto") {
+    refuse("Tax ID collection requires updating business name on the customer. To enable tax ID collection for an existing customer, please set `customer_update[name]` to `auto`.", "customer_update[name]");
   }
 }
 
@@ -90,6 +138,10 @@ function priced(world, params) {
     if (item.price === undefined) refuse(`You must specify either \`price\` or \`price_data\`, and this stand-in knows \`price\` only.`, param);
     const price = world.get("price", item.price, `${param}[price]`);
     if (!price.active) refuse("The price specified is inactive. This field only accepts active prices.", `${param}[price]`, "price_inactive");
+    if (price.recurring?.usage_type === "metered") {
+      if (item.quantity !== undefined) refuse(`Quantity should not be specified where usage_type is \`metered\`. Remove \`quantity\` from \`${param}\`.`, `${param}[quantity]`);
+      return make.checkoutItem(newId("li_1"), price, 0, world.get("product", price.product).name);
+    }
     if (item.quantity === undefined) refuse("Quantity is required. Add `quantity` to the line item.", `${param}[quantity]`, "parameter_missing");
     if (!Number.isInteger(item.quantity) || item.quantity < 1) refuse("Quantity must be a whole number of at least 1.", `${param}[quantity]`);
     return make.checkoutItem(newId("li_1"), price, item.quantity, world.get("product", price.product).name);
@@ -100,6 +152,9 @@ function priced(world, params) {
   }
   if (params.mode === "subscription" && recurring.length === 0) {
     refuse("You must provide at least one recurring price in `subscription` mode when using prices.", "mode");
+  }
+  if (params.mode === "subscription" && (recurring.length > 20 || items.length - recurring.length > 20)) {
+    refuse("In `subscription` mode there can be at most 20 recurring and 20 one-time line items.", "line_items");
   }
   const { currency } = items[0];
   if (items.some((item) => item.currency !== currency)) refuse("All prices on a Checkout Session must be in the same currency.", "line_items");
@@ -118,6 +173,9 @@ export function createCheckoutSession(world, params, pages) {
   checkMetadata(params.payment_intent_data?.metadata, "payment_intent_data[metadata]");
   checkMetadata(params.subscription_data?.metadata, "subscription_data[metadata]");
   checkTogether(world, params);
+  checkCustomFields(params.custom_fields);
+  checkTexts(params);
+  checkCustomerUpdate(params);
   const items = priced(world, params);
   const base = world.base(`cs_${world.livemode ? "live" : "test"}_a1`, 56);
   const hosted = (params.ui_mode ?? "hosted_page") === "hosted_page";

@@ -79,6 +79,28 @@ select more(ask('payment', 'ada', '{price_book,price_a_cheap}'))
 select more(ask('payment', 'ada', '{price_a_cheap,price_z_cheap}'));
 rollback;
 
+-- Of what is billed by usage Stripe takes no quantity, whoever asks for one; of the rest it takes one always.
+begin;
+insert into payments.prices (environment, stripe_price_id, stripe_product_id, type, currency, raw)
+values ('test', 'price_usage', 'prod_usage', 'recurring', 'usd', '{"recurring": {"usage_type": "metered"}}'),
+       ('test', 'price_seat', 'prod_seat', 'recurring', 'usd', '{"recurring": {"usage_type": "licensed"}}');
+select folded(payments.stripe_request(id) #>> '{params,line_items}') as line_items
+  from payments.create_checkout_session('test', 'subscription', '[{"price": "price_usage", "quantity": 3},
+    {"stripePriceId": "price_seat", "quantity": 4}, {"price": "price_usage"}, {"price": "price_unknown"}]',
+    'https://a.example/paid', 'https://a.example/cart', 'user', 'ada');
+rollback;
+
+-- A text that nothing would show is left out, and so is what says how an invoice is, where there is none.
+begin;
+select payments.set_checkout_defaults('test', '{"custom_text": {"shipping_address": {"message": "No boxes"},
+  "terms_of_service_acceptance": {"message": "I agree"}}, "invoice_creation": {"enabled": false, "invoice_data":
+  {"footer": "Thanks"}}}');
+select payments.set_checkout_defaults('test', '{"shipping_address_collection": {"allowed_countries": ["DE"]},
+  "consent_collection": {"terms_of_service": "required"}, "invoice_creation": {"enabled": true}}', 'price_book');
+select more(ask('payment', 'ada', '{price_euro}'));
+select more(ask('payment', 'ada', '{price_book}'));
+rollback;
+
 -- A time to pay is a time, computed once.
 begin;
 select payments.set_checkout_defaults('test', '{"expires_after": "2 hours"}');
@@ -121,6 +143,10 @@ select payments.set_checkout_defaults('test', '{"locale": "tlh"}');
 select payments.set_checkout_defaults('test', '{"allow_promotion_codes": "yes"}');
 select payments.set_checkout_defaults('test', '{"allow_promotion_codes": true, "discounts": [{"coupon": "half"}]}');
 select payments.set_checkout_defaults('test', '{"custom_text": {"submit": {"message": "sk_test_abcdefgh"}}}');
+select payments.set_checkout_defaults('test', '{"custom_fields": [
+  {"key": "size", "type": "text", "label": {"type": "custom", "custom": "Size"}},
+  {"key": "size", "type": "text", "label": {"type": "custom", "custom": "Shoe size"}}]}');
+select payments.set_checkout_defaults('test', '{"payment_intent_data": {"statement_descriptor_suffix": "2026"}}');
 select payments.set_checkout_defaults('test', '[]');
 select payments.set_checkout_defaults('both', '{}');
 select payments.set_checkout_defaults('test', '{"locale": "de"}', 'prod_plan');

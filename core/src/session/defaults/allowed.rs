@@ -5,7 +5,7 @@
 //!
 //! Source: <https://docs.stripe.com/api/checkout/sessions/create>.
 
-use super::words::{COUNTRIES, EXCLUDABLE_PAYMENT_METHODS, LOCALES, PAYMENT_METHODS};
+use super::words::{COUNTRIES, EXCLUDABLE_PAYMENT_METHODS, LOCALES, PAYMENT_METHODS, UI_MODES};
 
 /// What a value may be.
 pub(super) enum Kind {
@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Text(usize),
     /// A text of so many letters and digits at most.
     Plain(usize),
+    /// What a card's statement shows after the account's own name, of so many characters at most.
+    Statement(usize),
     /// An id of Stripe's; the prefix that it begins with. An empty one: any id, since an account chooses those of its coupons.
     Id(&'static str),
     /// A currency, in lower case.
@@ -27,8 +29,12 @@ pub(super) enum Kind {
     Interval(i64, i64),
     /// Between one and so many values, no two of them equal.
     List(usize, &'static Self),
+    /// Between one and so many objects, no two of them with the same value of this field.
+    Distinct(usize, &'static str, &'static Self),
     /// An object with these fields.
     Object(&'static [Field]),
+    /// An object with these fields that must fit together: see `custom_field.rs`.
+    CustomField(&'static [Field]),
     /// An object with exactly one of these fields.
     OneOf(&'static [Field]),
     /// An object whose keys are currencies.
@@ -76,7 +82,7 @@ pub(super) const PARAMETERS: &[Field] = &[
     may("automatic_tax", ENABLED),
     may("billing_address_collection", Kind::Word("auto required")),
     may("consent_collection", CONSENT),
-    may("custom_fields", Kind::List(3, &CUSTOM_FIELD)),
+    may("custom_fields", Kind::Distinct(3, "key", &CUSTOM_FIELD)),
     may(
         "custom_text",
         Kind::Object(&[
@@ -120,7 +126,7 @@ pub(super) const PARAMETERS: &[Field] = &[
         "tax_id_collection",
         Kind::Object(&[must("enabled", Kind::Flag), may("required", Kind::Word("if_supported never"))]),
     ),
-    may("ui_mode", Kind::Word("hosted embedded elements hosted_page embedded_page custom")),
+    may("ui_mode", Kind::Word(UI_MODES)),
 ];
 
 const CONSENT: Kind = Kind::Object(&[
@@ -129,19 +135,23 @@ const CONSENT: Kind = Kind::Object(&[
     may("terms_of_service", Kind::Word("none required")),
 ]);
 
-const CUSTOM_FIELD: Kind = Kind::Object(&[
+const CUSTOM_FIELD: Kind = Kind::CustomField(&[
     may(
         "dropdown",
         Kind::Object(&[
             may("default_value", Kind::Plain(100)),
             must(
                 "options",
-                Kind::List(200, &Kind::Object(&[must("label", Kind::Text(100)), must("value", Kind::Plain(100))])),
+                Kind::Distinct(
+                    200,
+                    "value",
+                    &Kind::Object(&[must("label", Kind::Text(100)), must("value", Kind::Plain(100))]),
+                ),
             ),
         ]),
     ),
     must("key", Kind::Plain(200)),
-    must("label", Kind::Object(&[must("custom", Kind::Text(50)), must("type", Kind::Word("custom"))])),
+    must("label", Kind::Object(&[must("custom", Kind::Text(100)), must("type", Kind::Word("custom"))])),
     may("numeric", LENGTHS),
     may("optional", Kind::Flag),
     may("text", LENGTHS),
@@ -171,7 +181,7 @@ const INVOICE: Kind = Kind::Object(&[
 const PAYMENT_INTENT: Kind = Kind::Object(&[
     may("capture_method", Kind::Word("automatic automatic_async manual")),
     may("setup_future_usage", Kind::Word("off_session on_session")),
-    may("statement_descriptor_suffix", Kind::Text(22)),
+    may("statement_descriptor_suffix", Kind::Statement(22)),
 ]);
 
 const DELIVERY: Kind = Kind::Object(&[

@@ -1,20 +1,10 @@
 //! Whether checkout defaults are what Stripe takes and what an admin may say.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::allowed::{Field, Kind, PARAMETERS};
-use crate::redact::without_secrets;
-
-/// Why checkout defaults are refused. No text of it holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DefaultsRefusal {
-    /// What is wrong.
-    pub message: String,
-    /// Which parameter it is about, as Stripe's API names it: `subscription_data.trial_period_days`.
-    pub detail: String,
-    /// What is allowed in its place.
-    pub hint: String,
-}
+use super::custom_field;
+use super::refusal::{DefaultsRefusal, shown, within};
 
 /// Checks that each parameter is one that an admin may say, and each value one that Stripe takes.
 ///
@@ -34,21 +24,31 @@ pub fn check(params: &Value, seconds: &dyn Fn(&str) -> Option<i64>) -> Result<()
     Ok(())
 }
 
-fn value(path: &str, kind: &Kind, given: &Value, seconds: &dyn Fn(&str) -> Option<i64>) -> Result<(), DefaultsRefusal> {
+fn value(
+    path: &str,
+    kind: &'static Kind,
+    given: &Value,
+    seconds: &dyn Fn(&str) -> Option<i64>,
+) -> Result<(), DefaultsRefusal> {
     let text = given.as_str();
     let is_valid = match kind {
         Kind::Flag => given.is_boolean(),
         Kind::Word(words) => text.is_some_and(|text| words.split(' ').any(|word| word == text)),
         Kind::Text(longest) => text.is_some_and(|text| is_text(text, *longest)),
         Kind::Plain(longest) => {
-            text.is_some_and(|text| is_text(text, *longest) && text.chars().all(char::is_alphanumeric))
+            text.is_some_and(|text| is_text(text, *longest) && text.chars().all(|c| c.is_ascii_alphanumeric()))
         }
+        Kind::Statement(longest) => text.is_some_and(|text| is_statement(text, *longest)),
         Kind::Id(prefix) => text.is_some_and(|text| is_id(text, prefix)),
         Kind::Currency => text.is_some_and(is_currency),
         Kind::Number(least, most) => given.as_i64().is_some_and(|number| (*least..=*most).contains(&number)),
         Kind::Interval(least, most) => text.and_then(seconds).is_some_and(|length| (*least..=*most).contains(&length)),
-        Kind::List(most, of) => return list(path, *most, of, given, seconds),
+        Kind::List(most, of) | Kind::Distinct(most, _, of) => return list(path, kind, *most, of, given, seconds),
         Kind::Object(fields) => return object(path, fields, given, seconds),
+        Kind::CustomField(fields) => {
+            object(path, fields, given, seconds)?;
+            return custom_field::check(path, given);
+        }
         Kind::OneOf(fields) => {
             object(path, fields, given, seconds)?;
             given.as_object().is_some_and(|given| given.len() == 1)
@@ -60,15 +60,22 @@ fn value(path: &str, kind: &Kind, given: &Value, seconds: &dyn Fn(&str) -> Optio
 
 fn list(
     path: &str,
+    kind: &'static Kind,
     most: usize,
-    of: &Kind,
+    of: &'static Kind,
     given: &Value,
     seconds: &dyn Fn(&str) -> Option<i64>,
 ) -> Result<(), DefaultsRefusal> {
     let items = given.as_array().map(Vec::as_slice).unwrap_or_default();
-    let repeats = items.iter().enumerate().any(|(place, item)| items[..place].contains(item));
+    // What no two of them may have alike.
+    let own = |item: &Value| match kind {
+        Kind::Distinct(_, field, _) => item.get(field).cloned(),
+        _ => Some(item.clone()),
+    };
+    let all: Vec<Option<Value>> = items.iter().map(own).collect();
+    let repeats = all.iter().enumerate().any(|(place, own)| own.is_some() && all[..place].contains(own));
     if items.is_empty() || items.len() > most || repeats {
-        return Err(wrong_value(path, &Kind::List(most, &Kind::Flag), given));
+        return Err(wrong_value(path, kind, given));
     }
     items.iter().enumerate().try_for_each(|(place, item)| value(&format!("{path}[{place}]"), of, item, seconds))
 }
@@ -96,29 +103,12 @@ fn object(
             hint: format!("Stripe takes {}.", in_words(&missing.kind)),
         });
     }
-    matching_type(path, given)
-}
-
-/// A custom field has the object of its own type, and no other.
-fn matching_type(path: &str, field: &Map<String, Value>) -> Result<(), DefaultsRefusal> {
-    let (true, Some(own)) = (field.contains_key("label"), field.get("type").and_then(Value::as_str)) else {
-        return Ok(());
-    };
-    let other = ["dropdown", "numeric", "text"].into_iter().find(|kind| *kind != own && field.contains_key(*kind));
-    let missing = (own == "dropdown" && !field.contains_key(own)).then_some(own);
-    match other.or(missing) {
-        Some(kind) => Err(DefaultsRefusal {
-            message: "a custom field does not fit its type".to_owned(),
-            detail: format!("Parameter {}.", within(path, kind)),
-            hint: format!("A field of type {} has {} and none of the others.", shown(&own.into()), shown(&own.into())),
-        }),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn by_currency(
     path: &str,
-    of: &Kind,
+    of: &'static Kind,
     given: &Value,
     seconds: &dyn Fn(&str) -> Option<i64>,
 ) -> Result<(), DefaultsRefusal> {
@@ -132,6 +122,14 @@ fn is_text(text: &str, longest: usize) -> bool {
     !text.trim().is_empty() && text.chars().count() <= longest && !text.chars().any(|c| c.is_control() && c != '\n')
 }
 
+/// Some of what banks cannot show, Stripe refuses; and it wants a letter.
+/// <https://docs.stripe.com/get-started/account/statement-descriptors>
+fn is_statement(text: &str, longest: usize) -> bool {
+    is_text(text, longest)
+        && text.chars().any(char::is_alphabetic)
+        && !text.chars().any(|c| matches!(c, '<' | '>' | '\\' | '\'' | '"' | '*' | '\n'))
+}
+
 fn is_id(text: &str, prefix: &str) -> bool {
     let rest = text.strip_prefix(prefix).unwrap_or_default();
     !rest.is_empty() && text.len() <= 255 && !text.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -139,11 +137,6 @@ fn is_id(text: &str, prefix: &str) -> bool {
 
 fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_lowercase())
-}
-
-fn within(path: &str, name: &str) -> String {
-    let name = without_secrets(&name.chars().take(100).collect::<String>());
-    if path.is_empty() { name } else { format!("{path}.{name}") }
 }
 
 fn not_allowed(path: &str, fields: &[Field]) -> DefaultsRefusal {
@@ -164,17 +157,15 @@ fn wrong_value(path: &str, kind: &Kind, given: &Value) -> DefaultsRefusal {
     }
 }
 
-/// A value in short, without secrets.
-fn shown(given: &Value) -> String {
-    without_secrets(&given.to_string()).chars().take(100).collect()
-}
-
 fn in_words(kind: &Kind) -> String {
     match kind {
         Kind::Flag => "true or false".to_owned(),
         Kind::Word(words) => format!("one of {}", words.replace(' ', ", ")),
         Kind::Text(longest) => format!("a text of at most {longest} characters"),
         Kind::Plain(longest) => format!("a text of at most {longest} letters and digits"),
+        Kind::Statement(longest) => {
+            format!("a text of at most {longest} characters with a letter, and without < > \\ ' \" *")
+        }
         Kind::Id("") => "an id".to_owned(),
         Kind::Id(prefix) => format!("an id that begins with {prefix}"),
         Kind::Currency => "a currency of three letters in lower case".to_owned(),
@@ -183,7 +174,8 @@ fn in_words(kind: &Kind) -> String {
             format!("an interval from {} minutes to {} hours, such as \"1 hour\"", least / 60, most / 3600)
         }
         Kind::List(most, _) => format!("a list of 1 to {most} different values"),
-        Kind::Object(fields) => format!("an object of {}", listed(fields)),
+        Kind::Distinct(most, field, _) => format!("a list of 1 to {most} objects, each with another {field}"),
+        Kind::Object(fields) | Kind::CustomField(fields) => format!("an object of {}", listed(fields)),
         Kind::OneOf(fields) => format!("an object of one of {}", listed(fields)),
         Kind::ByCurrency(_) => "an object whose keys are currencies in lower case".to_owned(),
     }

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::params::{Params, json_object, overlay, remove};
+use super::params::{Params, at, json_object, overlay, put, remove};
 use super::said::{PriceDefaults, said, trial_days};
 
 /// From this version on `ui_mode` has other words.
@@ -55,6 +55,7 @@ pub fn merge(request: &CheckoutRequest) -> Value {
     let mut params = said(&request.defaults, &request.prices);
     let is_subscription = request.row.get("mode").and_then(Value::as_str) == Some("subscription");
     remove(&mut params, if is_subscription { &ONLY_IN_PAYMENTS } else { &ONLY_IN_SUBSCRIPTIONS });
+    leave_out_what_is_off(&mut params);
     if is_subscription {
         set_subscription(&mut params, request);
     }
@@ -73,6 +74,26 @@ pub fn merge(request: &CheckoutRequest) -> Value {
     overlay(&mut params, json_object(json!({made: {"metadata": metadata}})));
     set_ui_mode(&mut params, ui_mode.as_ref().and_then(Value::as_str), &request.version);
     Value::Object(params)
+}
+
+/// How something is done goes with what is done: what says how is left out where that is off.
+fn leave_out_what_is_off(params: &mut Params) {
+    for (name, how) in [("invoice_creation", "invoice_data"), ("tax_id_collection", "required")] {
+        if let Some(Value::Object(given)) = params.get_mut(name)
+            && given.get("enabled") == Some(&false.into())
+        {
+            given.remove(how);
+        }
+    }
+    if !params.contains_key("shipping_address_collection") {
+        put(params, &["custom_text", "shipping_address"], None);
+    }
+    if at(params, &["consent_collection", "terms_of_service"]) != Some(&"required".into()) {
+        put(params, &["custom_text", "terms_of_service_acceptance"], None);
+    }
+    if params.get("custom_text") == Some(&json!({})) {
+        params.remove("custom_text");
+    }
 }
 
 /// What the subscription is like.
@@ -150,6 +171,7 @@ fn set_ui_mode(params: &mut Params, ui_mode: Option<&str>, version: &str) {
     let word = match ui_mode {
         Some("embedded" | "embedded_page") if renamed => "embedded_page",
         Some("embedded" | "embedded_page") => "embedded",
+        Some("form") => "form",
         Some("elements" | "custom") if renamed => "elements",
         Some("elements" | "custom") => "custom",
         _ => return,

@@ -3,14 +3,17 @@
 
 mod allowed;
 mod check;
+mod custom_field;
 mod merge;
 mod params;
+mod refusal;
 mod said;
 mod words;
 
-pub use check::{DefaultsRefusal, check};
+pub use check::check;
 pub use merge::{CheckoutRequest, is_version, merge};
 pub use params::Params;
+pub use refusal::DefaultsRefusal;
 pub use said::{PriceDefaults, trial_days};
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::*;
 use serde_json::{Value, json};
 
 mod carts;
+mod custom_fields;
 
 /// Intervals as a test writes them: seconds.
 fn seconds(text: &str) -> Option<i64> {
@@ -26,12 +27,13 @@ fn examples(kind: &Kind) -> (Value, Value) {
         Kind::Word(words) => (words.split(' ').next().into(), "no such word".into()),
         Kind::Text(longest) => ("x".repeat(*longest).into(), "x".repeat(longest + 1).into()),
         Kind::Plain(longest) => ("x".repeat(*longest).into(), "x-y".into()),
+        Kind::Statement(longest) => ("x".repeat(*longest).into(), "x*y".into()),
         Kind::Id(prefix) => (format!("{prefix}1").into(), format!("{prefix}1 2").into()),
         Kind::Currency => ("usd".into(), "USD".into()),
         Kind::Number(least, most) => ((*least).into(), (most + 1).into()),
         Kind::Interval(least, most) => (format!("{least} s").into(), format!("{} s", most + 1).into()),
-        Kind::List(_, of) => (json!([examples(of).0]), json!([])),
-        Kind::Object(fields) => (object(fields), json!([])),
+        Kind::List(_, of) | Kind::Distinct(_, _, of) => (json!([examples(of).0]), json!([])),
+        Kind::Object(fields) | Kind::CustomField(fields) => (object(fields), json!([])),
         Kind::OneOf(fields) => (json!({fields[0].name: examples(&fields[0].kind).0}), object(fields)),
         Kind::ByCurrency(of) => (json!({"eur": examples(of).0}), json!({"EUR": examples(of).0})),
     }
@@ -49,9 +51,11 @@ fn visit(path: &[String], kind: &'static Kind, at: &mut dyn FnMut(&[String], &'s
     at(path, kind);
     let within = |name: &str| path.iter().cloned().chain([name.to_owned()]).collect::<Vec<_>>();
     match kind {
-        Kind::List(_, of) => visit(&within("0"), of, at),
+        Kind::List(_, of) | Kind::Distinct(_, _, of) => visit(&within("0"), of, at),
         Kind::ByCurrency(of) => visit(&within("eur"), of, at),
-        Kind::Object(fields) => fields.iter().for_each(|field| visit(&within(field.name), &field.kind, at)),
+        Kind::Object(fields) | Kind::CustomField(fields) => {
+            fields.iter().for_each(|field| visit(&within(field.name), &field.kind, at))
+        }
         Kind::OneOf(fields) => visit(&within(fields[0].name), &fields[0].kind, at),
         _ => {}
     }
@@ -123,7 +127,7 @@ fn no_object_takes_a_key_that_is_not_named() {
         let (good, _) = examples(&field.kind);
         visit(&[field.name.to_owned()], &field.kind, &mut |path, kind| {
             let params = json!({field.name: good.clone()});
-            let Kind::Object(_) = kind else { return };
+            let (Kind::Object(_) | Kind::CustomField(_)) = kind else { return };
             for name in ["metadata", "on_behalf_of", "transfer_data", "application_fee_amount", "account", "url"] {
                 let pointer = path.iter().fold(String::new(), |path, name| path + "/" + name);
                 let mut changed = params.clone();
@@ -203,17 +207,6 @@ fn what_goes_together_goes_together() {
         refused(&json!({"allow_promotion_codes": false, "discounts": [{"coupon": "c"}]})).message.contains("exclude")
     );
     assert!(!passes(&json!({"discounts": [{"coupon": "c"}, {"coupon": "d"}]})));
-    let options = json!({"options": [{"label": "L", "value": "l"}]});
-    let field = |own: &str, more: Value| {
-        let mut field = json!({"key": "size", "label": {"custom": "Size", "type": "custom"}, "type": own});
-        for (name, value) in more.as_object().into_iter().flatten() {
-            field[name] = value.clone();
-        }
-        json!({"custom_fields": [field]})
-    };
-    assert!(passes(&field("text", json!({}))) && passes(&field("dropdown", json!({"dropdown": options}))));
-    assert_eq!(refused(&field("dropdown", json!({}))).detail, "Parameter custom_fields[0].dropdown.");
-    assert_eq!(refused(&field("text", json!({"dropdown": options}))).detail, "Parameter custom_fields[0].dropdown.");
     assert!(!passes(&json!({"excluded_payment_method_types": ["card", "card"]})));
     assert!(passes(&json!({"allowed_payment_method_types": ["link"]})));
     assert!(!passes(&json!({"excluded_payment_method_types": ["link"]})));
@@ -315,6 +308,7 @@ fn a_page_is_shown_in_the_words_of_the_version() {
         assert_eq!(of(version, "hosted_page"), (None, page));
     }
     for (ui_mode, old, new) in [
+        ("form", "form", "form"),
         ("embedded", "embedded", "embedded_page"),
         ("elements", "custom", "elements"),
         ("embedded_page", "embedded", "embedded_page"),
@@ -330,6 +324,38 @@ fn a_page_is_shown_in_the_words_of_the_version() {
         assert!(params.get(name).is_none(), "{name}");
     }
     assert_eq!(params["tax_id_collection"], json!({"enabled": true}));
+}
+
+#[test]
+fn what_says_how_goes_with_what_is_done() {
+    let text = json!({"shipping_address": {"message": "a"}, "terms_of_service_acceptance": {"message": "b"}});
+    let sent = |more: Value| {
+        let mut defaults = json!({"custom_text": text});
+        super::params::overlay(defaults.as_object_mut().expect("an object"), super::params::json_object(more));
+        merged("payment", defaults)
+    };
+    assert_eq!(sent(json!({})).get("custom_text"), None);
+    let ships = sent(json!({"shipping_address_collection": {"allowed_countries": ["DE"]}}));
+    assert_eq!(ships["custom_text"], json!({"shipping_address": {"message": "a"}}));
+    let asks = |word: &str| sent(json!({"consent_collection": {"terms_of_service": word}})).get("custom_text").cloned();
+    assert_eq!(asks("required"), Some(json!({"terms_of_service_acceptance": {"message": "b"}})));
+    assert_eq!(asks("none"), None);
+    let submit = sent(json!({"custom_text": {"submit": {"message": "c"}}}));
+    assert_eq!(submit["custom_text"], json!({"submit": {"message": "c"}}));
+
+    let of = |enabled: bool| {
+        let invoice = json!({"enabled": enabled, "invoice_data": {"footer": "f"}});
+        merged(
+            "payment",
+            json!({"invoice_creation": invoice, "tax_id_collection": {"enabled": enabled, "required": "if_supported"}}),
+        )
+    };
+    let (on, off) = (of(true), of(false));
+    assert!(get(&on, "/invoice_creation/invoice_data").is_some() && get(&on, "/tax_id_collection/required").is_some());
+    assert_eq!(
+        (&off["invoice_creation"], &off["tax_id_collection"]),
+        (&json!({"enabled": false}), &json!({"enabled": false}))
+    );
 }
 
 #[test]

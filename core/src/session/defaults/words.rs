@@ -27,3 +27,6 @@ pub(super) const EXCLUDABLE_PAYMENT_METHODS: &str = "acss_debit affirm afterpay_
     kr_card mb_way mobilepay multibanco naver_pay nz_bank_account oxxo p24 pay_by_bank payco paynow paypal \
     paypay payto pix promptpay revolut_pay samsung_pay satispay scalapay sepa_debit sequra sofort sunbit swish \
     twint upi us_bank_account wechat_pay zip";
+
+/// How the page is shown, in the words of this version and of those before 2026-03-25.
+pub(super) const UI_MODES: &str = "hosted embedded elements hosted_page embedded_page form custom";
