@@ -1021,6 +1021,7 @@ as $$
     ('payments.fulfillments', 'fulfillments_open_idx',
      'INDEX btree (environment, state) WHERE (state = ANY (ARRAY[''needs_review''::text, ''failed''::text]))'),
     ('payments.subscription_history', 'subscription_history_pkey', 'PRIMARY KEY (stripe_subscription_id, event_id, environment)'),
+    ('payments.subscription_history', 'subscription_history_coupons_idx', 'INDEX gin (coupon_ids) WHERE (coupon_ids IS NOT NULL)'),
     ('payments.subscription_changes', 'subscription_changes_pkey', 'PRIMARY KEY (id)'),
     ('payments.subscription_changes', 'subscription_changes_stripe_subscription_id_changed_at_envi_key',
      'UNIQUE (stripe_subscription_id, changed_at, environment)'),
@@ -7331,8 +7332,12 @@ begin
       event_id text collate "C" not null,
       created bigint not null,
       entry json not null,
+      -- The coupons that it names without saying what they take.
+      coupon_ids text[] collate "C",
       primary key (stripe_subscription_id, event_id, environment)
     );
+    create index subscription_history_coupons_idx on payments.subscription_history using gin (coupon_ids)
+     where coupon_ids is not null;
   end if;
 
   -- changed: start, status, ending, price, quantity, discount. mrr: what it brings in a month from then on, in minor units.

@@ -122,6 +122,7 @@ as $$
     ('payments.fulfillments', 'fulfillments_open_idx',
      'INDEX btree (environment, state) WHERE (state = ANY (ARRAY[''needs_review''::text, ''failed''::text]))'),
     ('payments.subscription_history', 'subscription_history_pkey', 'PRIMARY KEY (stripe_subscription_id, event_id, environment)'),
+    ('payments.subscription_history', 'subscription_history_coupons_idx', 'INDEX gin (coupon_ids) WHERE (coupon_ids IS NOT NULL)'),
     ('payments.subscription_changes', 'subscription_changes_pkey', 'PRIMARY KEY (id)'),
     ('payments.subscription_changes', 'subscription_changes_stripe_subscription_id_changed_at_envi_key',
      'UNIQUE (stripe_subscription_id, changed_at, environment)'),

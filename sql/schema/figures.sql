@@ -17,8 +17,12 @@ begin
       event_id text collate "C" not null,
       created bigint not null,
       entry json not null,
+      -- The coupons that it names without saying what they take.
+      coupon_ids text[] collate "C",
       primary key (stripe_subscription_id, event_id, environment)
     );
+    create index subscription_history_coupons_idx on payments.subscription_history using gin (coupon_ids)
+     where coupon_ids is not null;
   end if;
 
   -- changed: start, status, ending, price, quantity, discount. mrr: what it brings in a month from then on, in minor units.
