@@ -52,6 +52,22 @@ select count(*) from (
     0) - (new + reactivation + expansion - contraction - churn) as rest
     from payments.monthly_recurring_revenue) r where rest <> 0;
 
+-- Fay came and went within January, and comes back in March: she had some before. Gus pays in euros from March on: his
+-- dollars are gone, his euros are new. What ends his subscription says neither whose it is nor in which currency.
+begin;
+select pg_temp.says(21, '2025-01-10', 'created', 'fay', 'active', pg_temp.price('p10', 1000), 1);
+select pg_temp.says(22, '2025-01-20', 'deleted', 'fay', 'canceled', pg_temp.price('p10', 1000), 1);
+select pg_temp.says(23, '2025-03-10', 'created', 'fay2', 'active', pg_temp.price('p10', 1000), 1);
+select pg_temp.says(24, '2025-02-10', 'created', 'gus', 'active', pg_temp.price('p9', 900), 1);
+select pg_temp.says(25, '2025-03-10', 'updated', 'gus', 'active',
+  pg_temp.price('e8', 800) || '{"currency": "eur"}', 1, '{"currency": "eur"}');
+select payments.apply_stripe_event('test', '{"id": "evt_26", "object": "event", "livemode": false,
+  "type": "customer.subscription.deleted", "created": 1744000000, "data": {"object": {"id": "sub_gus",
+  "object": "subscription", "status": "canceled", "items": {"data": []}}}}') ->> 'status';
+select month, currency, mrr, new, reactivation, expansion, contraction, churn
+  from payments.monthly_recurring_revenue where month <= '2025-04-01' order by currency, month;
+rollback;
+
 -- The same event again, and one told late: the neighbors are right.
 select pg_temp.says(4, '2025-02-03', 'updated', 'ada', 'active', pg_temp.price('p10', 1000), 3);
 select pg_temp.says(12, '2025-02-20', 'updated', 'ada', 'active', pg_temp.price('p10', 1000), 5);
