@@ -1021,6 +1021,7 @@ as $$
     ('payments.fulfillments', 'fulfillments_open_idx',
      'INDEX btree (environment, state) WHERE (state = ANY (ARRAY[''needs_review''::text, ''failed''::text]))'),
     ('payments.subscription_history', 'subscription_history_pkey', 'PRIMARY KEY (stripe_subscription_id, event_id, environment)'),
+    ('payments.subscription_history', 'subscription_history_coupons_idx', 'INDEX gin (coupon_ids) WHERE (coupon_ids IS NOT NULL)'),
     ('payments.subscription_changes', 'subscription_changes_pkey', 'PRIMARY KEY (id)'),
     ('payments.subscription_changes', 'subscription_changes_stripe_subscription_id_changed_at_envi_key',
      'UNIQUE (stripe_subscription_id, changed_at, environment)'),
@@ -1078,11 +1079,11 @@ create function payments.own_views() returns table (relation text, options text,
 as $$
   values
     ('payments.attachments', 'security_invoker=true', 'make_attachments_view', '5f47ac081de53af4ef39d765cf8213c7'),
-    ('payments.monthly_recurring_revenue', 'security_invoker=true', 'make_figure_views', 'a4b5ae3c40b836994e7cdb7a924860e7'),
+    ('payments.monthly_recurring_revenue', 'security_invoker=true', 'make_figure_views', 'd4d56cf1866b28b5e0f7f5b7f3f3f272'),
     ('payments.my_invoices', 'security_barrier=true', 'make_billing_views', 'b37cb18f82785d3e7c989c085abcd238'),
     ('payments.my_payment_methods', 'security_barrier=true', 'make_billing_views', '09a95709ef203d4a19c059e7366bd3a5'),
     ('payments.my_subscriptions', 'security_barrier=true', 'make_billing_views', '227460bb4f0d825eb015592337072f1c'),
-    ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', 'adfea77f6d91f37a4095c4c499fe67b6'),
+    ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', '418aff3faff207d2bf9dfd4b417942b6'),
     ('payments.review', 'security_invoker=true', 'make_review_views', 'd679b924c47d890c730ea59a1e77c3c7'),
     ('payments.subject_types', 'security_invoker=true', 'make_subject_types_view', '9a0df237743fe50bda8069c2888f2eab'),
     ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', 'cc2e54dacb8c9d8c39b247db620decad')
@@ -7370,8 +7371,12 @@ begin
       event_id text collate "C" not null,
       created bigint not null,
       entry json not null,
+      -- The coupons that it names without saying what they take.
+      coupon_ids text[] collate "C",
       primary key (stripe_subscription_id, event_id, environment)
     );
+    create index subscription_history_coupons_idx on payments.subscription_history using gin (coupon_ids)
+     where coupon_ids is not null;
   end if;
 
   -- changed: start, status, ending, price, quantity, discount. mrr: what it brings in a month from then on, in minor units.
@@ -7494,7 +7499,8 @@ begin
             from of_payment r where r.type = 'refund' group by r.payment_id) r on r.payment_id = p.id
        where p.refunded > coalesce(r.told, 0) and r.is_foreign is not true
       union all
-      select r.environment, r.currency, r.at, 0, 0, coalesce(r.amount_lost, r.amount) from of_payment r where r.type = 'dispute'
+      select r.environment, coalesce(r.currency, r.payment_currency), r.at, 0, 0, coalesce(r.amount_lost, r.amount)
+        from of_payment r where r.type = 'dispute'
     )
     select m.environment, (m.at at time zone 'UTC')::date as day, m.currency, sum(m.gross)::bigint as gross,
            sum(m.refunded)::bigint as refunded, sum(m.disputed)::bigint as disputed,
@@ -7505,28 +7511,37 @@ begin
   end if;
 
   -- At the end of each month in UTC (of this month: now), and what moved it since the end of the month before, customer by customer:
-  -- the movements add up to the difference. A subscription without a customer is one of its own. is_complete: whether all is known
-  -- that it takes to tell.
+  -- the movements add up to the difference. A subscription without a customer is one of its own. Each currency counts by itself: a
+  -- subscription whose currency changes leaves the one and comes to the other. is_complete: whether all is known that it takes to tell.
   if to_regclass('payments.monthly_recurring_revenue') is null then
     create view payments.monthly_recurring_revenue with (security_invoker = true) as
     with change as (
       select c.environment, c.currency, coalesce(c.stripe_customer_id, c.stripe_subscription_id) as customer,
-             date_trunc('month', c.changed_at at time zone 'UTC')::date as month, c.mrr - c.previous_mrr as difference,
-             c.is_complete, c.changed_at, c.stripe_subscription_id,
-             lead(c.changed_at) over (partition by c.environment, c.stripe_subscription_id order by c.changed_at) as until
+             date_trunc('month', c.changed_at at time zone 'UTC')::date as month, c.mrr, c.is_complete, c.changed_at,
+             lag(c.currency) over of_subscription as currency_before, lag(c.mrr) over of_subscription as mrr_before,
+             lead(c.changed_at) over of_subscription as until
         from payments.subscription_changes c
        where c.changed_at <= now() and c.currency is not null
+      window of_subscription as (partition by c.environment, c.stripe_subscription_id order by c.changed_at)
+    ), difference as (
+      select c.environment, c.currency, c.customer, c.month, c.mrr > 0 as pays,
+             c.mrr - case when c.currency_before = c.currency then c.mrr_before else 0 end as difference
+        from change c
+      union all
+      select c.environment, c.currency_before, c.customer, c.month, false, - c.mrr_before from change c
+       where c.currency_before <> c.currency
     ), of_customer as (
-      select c.environment, c.currency, c.customer, c.month, sum(c.difference)::bigint as difference from change c
-       group by c.environment, c.currency, c.customer, c.month
-    ), ended as (
-      select o.*, sum(o.difference) over so_far as is, sum(o.difference) over so_far - o.difference as was
+      select d.environment, d.currency, d.customer, d.month, sum(d.difference)::bigint as difference, bool_or(d.pays) as pays
+        from difference d
+       group by d.environment, d.currency, d.customer, d.month
+    ), moved as (
+      select o.environment, o.currency, o.customer, o.month, sum(o.difference) over so_far as is,
+             sum(o.difference) over so_far - o.difference as was,
+             -- Also who came and went within an earlier month.
+             coalesce(bool_or(o.pays) over (partition by o.environment, o.currency, o.customer order by o.month
+                                            rows between unbounded preceding and 1 preceding), false) as paid_before
         from of_customer o
       window so_far as (partition by o.environment, o.currency, o.customer order by o.month)
-    ), moved as (
-      select e.*, coalesce(max(e.is) over (partition by e.environment, e.currency, e.customer order by e.month
-                                           rows between unbounded preceding and 1 preceding), 0) > 0 as paid_before
-        from ended e
     ), of_month as (
       select m.environment, m.currency, m.month,
              coalesce(sum(m.is) filter (where m.was = 0 and m.is > 0 and not m.paid_before), 0) as new,

@@ -1,8 +1,10 @@
 -- upsert_entry: stores an event's snapshot of a subscription. Of the back-fills of one day, the last one counts.
--- $1 environment text, $2 stripe_subscription_id text, $3 event_id text, $4 created bigint, $5 entry text (JSON)
-insert into payments.subscription_history as h (environment, stripe_subscription_id, event_id, created, entry)
-values ($1, $2, $3, $4, $5::pg_catalog.json)
-on conflict (stripe_subscription_id, event_id, environment) do update set created = excluded.created, entry = excluded.entry
+-- $1 environment text, $2 stripe_subscription_id text, $3 event_id text, $4 created bigint, $5 entry text (JSON), $6 coupons that it
+-- only names text[]
+insert into payments.subscription_history as h (environment, stripe_subscription_id, event_id, created, entry, coupon_ids)
+values ($1, $2, $3, $4, $5::pg_catalog.json, $6)
+on conflict (stripe_subscription_id, event_id, environment) do update
+   set (created, entry, coupon_ids) = (excluded.created, excluded.entry, excluded.coupon_ids)
  where h.created operator(pg_catalog.<=) excluded.created;
 
 -- told_of_subscription: the history of a subscription, and what was derived from it before (a JSON object; times in Unix
@@ -22,6 +24,18 @@ select pg_catalog.json_build_object(
   'has_notices', exists (
     select from payments.notices n
      where (n.environment operator(pg_catalog.=) $1) is true and n.about operator(pg_catalog.=) $2))::pg_catalog.text;
+
+-- snapshots_of_coupons: the kept snapshots of coupons, each with its id (JSON arrays). $1 environment text, $2 object ids text[]
+select pg_catalog.json_build_array(f.object_id, f.statement)::pg_catalog.text from payments.facts f
+ where (f.environment operator(pg_catalog.=) $1) is true and f.object_id operator(pg_catalog.=) any ($2 collate pg_catalog."C");
+
+-- subscriptions_of_coupon: the subscriptions of which something was said that names a coupon (JSON strings).
+-- $1 environment text, $2 the coupon text
+select pg_catalog.to_json(n.id)::pg_catalog.text
+  from (select distinct h.stripe_subscription_id as id from payments.subscription_history h
+         where (h.environment operator(pg_catalog.=) $1) is true
+           and h.coupon_ids operator(pg_catalog.@>) array[$2 collate pg_catalog."C"]
+         order by 1) n;
 
 -- write_changes: replaces the changes of a subscription by this list, where it differs.
 -- $1 environment text, $2 stripe_subscription_id text, $3 changes text (JSON; times in Unix seconds)

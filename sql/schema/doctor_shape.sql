@@ -122,6 +122,7 @@ as $$
     ('payments.fulfillments', 'fulfillments_open_idx',
      'INDEX btree (environment, state) WHERE (state = ANY (ARRAY[''needs_review''::text, ''failed''::text]))'),
     ('payments.subscription_history', 'subscription_history_pkey', 'PRIMARY KEY (stripe_subscription_id, event_id, environment)'),
+    ('payments.subscription_history', 'subscription_history_coupons_idx', 'INDEX gin (coupon_ids) WHERE (coupon_ids IS NOT NULL)'),
     ('payments.subscription_changes', 'subscription_changes_pkey', 'PRIMARY KEY (id)'),
     ('payments.subscription_changes', 'subscription_changes_stripe_subscription_id_changed_at_envi_key',
      'UNIQUE (stripe_subscription_id, changed_at, environment)'),
@@ -179,11 +180,11 @@ create function payments.own_views() returns table (relation text, options text,
 as $$
   values
     ('payments.attachments', 'security_invoker=true', 'make_attachments_view', '5f47ac081de53af4ef39d765cf8213c7'),
-    ('payments.monthly_recurring_revenue', 'security_invoker=true', 'make_figure_views', 'a4b5ae3c40b836994e7cdb7a924860e7'),
+    ('payments.monthly_recurring_revenue', 'security_invoker=true', 'make_figure_views', 'd4d56cf1866b28b5e0f7f5b7f3f3f272'),
     ('payments.my_invoices', 'security_barrier=true', 'make_billing_views', 'b37cb18f82785d3e7c989c085abcd238'),
     ('payments.my_payment_methods', 'security_barrier=true', 'make_billing_views', '09a95709ef203d4a19c059e7366bd3a5'),
     ('payments.my_subscriptions', 'security_barrier=true', 'make_billing_views', '227460bb4f0d825eb015592337072f1c'),
-    ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', 'adfea77f6d91f37a4095c4c499fe67b6'),
+    ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', '418aff3faff207d2bf9dfd4b417942b6'),
     ('payments.review', 'security_invoker=true', 'make_review_views', 'd679b924c47d890c730ea59a1e77c3c7'),
     ('payments.subject_types', 'security_invoker=true', 'make_subject_types_view', '9a0df237743fe50bda8069c2888f2eab'),
     ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', 'cc2e54dacb8c9d8c39b247db620decad')

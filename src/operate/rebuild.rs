@@ -127,6 +127,9 @@ fn progress(done: &mut usize, what: &str) {
 
 fn derive_object(environment: Environment, object: &Object) {
     let Some(kind) = ObjectKind::named(&object.object_type) else { return };
+    if kind == ObjectKind::Coupon {
+        return; // What it takes shows in the changes of subscriptions only.
+    }
     let snapshots = mirror::mirrored(environment, &object.object_id);
     if kind == ObjectKind::Subscription && snapshots.is_empty() {
         return subscription_history::derive(environment, &object.object_id, None);

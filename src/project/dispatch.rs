@@ -12,7 +12,7 @@ use payments_core::stripe::object::{Unreadable, entitlements};
 use crate::pg::statement::{query, text};
 use crate::project::incoming::Incoming;
 use crate::project::reassign::follow_changed_mappings;
-use crate::project::{announcement, mirror, payment};
+use crate::project::{announcement, coupon, mirror, payment};
 use crate::settings;
 
 query!(OWN_ACCOUNT, "project_dispatch", "own_account");
@@ -147,6 +147,10 @@ fn read(kind: ObjectKind, incoming: &Incoming) -> Result<Vec<Fact>, Unreadable> 
         }
         None if kind == ObjectKind::Discount => {
             announcement::project_discount(incoming)?;
+            return Ok(Vec::new());
+        }
+        None if kind == ObjectKind::Coupon => {
+            coupon::project(incoming)?;
             return Ok(Vec::new());
         }
         None => {

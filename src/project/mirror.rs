@@ -90,7 +90,7 @@ fn default_of(snapshots: &[ObjectSnapshot]) -> Option<String> {
     newest_and_undecided(snapshots).and_then(|(newest, _)| default_method(newest)).map(ToOwned::to_owned)
 }
 
-fn previous(incoming: &Incoming) -> Map<String, Value> {
+pub(super) fn previous(incoming: &Incoming) -> Map<String, Value> {
     incoming.previous.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
@@ -106,14 +106,14 @@ fn check(kind: ObjectKind, object: &str, deleted: bool, prefix: &str) -> Result<
 }
 
 /// The snapshots of an object that are kept.
-struct Kept {
+pub(super) struct Kept {
     /// What the object named as its default payment method before the last of them came.
     before: Option<String>,
     snapshots: Vec<ObjectSnapshot>,
 }
 
 /// Keeps a snapshot if it may decide which is the newest, and drops those that no longer can; returns those that stay.
-fn keep(environment: Environment, object_type: &str, id: &str, snapshot: ObjectSnapshot) -> Kept {
+pub(super) fn keep(environment: Environment, object_type: &str, id: &str, snapshot: ObjectSnapshot) -> Kept {
     let mut snapshots = mirrored(environment, id);
     let before = default_of(&snapshots);
     if is_late(&snapshot, &snapshots) {

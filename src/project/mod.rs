@@ -9,6 +9,7 @@
 pub(crate) mod adopted;
 pub(crate) mod announcement;
 pub(crate) mod changed_mappings;
+mod coupon;
 pub(crate) mod customer_mapping;
 pub(crate) mod dispatch;
 pub(crate) mod incoming;

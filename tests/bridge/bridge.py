@@ -259,6 +259,18 @@ def sync(m):
     first = next(r for r in m.stripe.requests[before:] if r[1] == "/v1/products")
     m.check("a killed sync resumes at its last page", "starting_after=prod_130" in first[2], first)
     m.check("the resumed sync copies all objects", m.one(count) == 230, m.one(count))
+    discount = {"id": "di_1", "object": "discount", "source": {"type": "coupon", "coupon": "HALF"}}
+    price = {"id": "price_1", "product": "prod_1", "currency": "usd", "unit_amount": 3000, "recurring": {"interval": "month", "interval_count": 1}}
+    m.stripe.lists["/v1/coupons"] = [{"id": "HALF", "object": "coupon", "duration": "forever", "percent_off": 50, "livemode": False}]
+    m.stripe.lists["/v1/subscriptions"] = [{
+        "id": "sub_1", "object": "subscription", "customer": "cus_synced", "status": "active", "currency": "usd", "livemode": False,
+        "discounts": [discount], "items": {"object": "list", "has_more": False, "data": [{"id": "si_1", "quantity": 1, "price": price}]}}]
+    before = len(m.stripe.requests)
+    m.command("sync", "--only", "coupons,subscriptions")
+    asked = next(r for r in m.stripe.requests[before:] if r[1] == "/v1/subscriptions")[2]
+    m.check("discounts are asked for with their coupons", "expand%5B0%5D=data.discounts" in asked or "expand[0]=data.discounts" in asked, asked)
+    brings = m.one("select concat_ws(' ', mrr, is_complete) from payments.subscription_changes where stripe_subscription_id = 'sub_1'")
+    m.check("the coupons that are copied reduce the monthly revenue", brings == "1500 t", brings)
     m.stripe.lists["/v1/products"] = []
     m.stripe.faults = [(403, {"error": {"message": "The key lacks the right."}}, {})]
     code, output = m.command("sync", "--only", "products,customers")

@@ -36,6 +36,15 @@ def discounted(id_="di_1", **coupon):
     }, 300)
 
 
+def coupon(id_="HALF", **more):
+    return {"id": id_, "object": "coupon", "duration": "forever", "percent_off": 50, "amount_off": None, "currency": None, **more}
+
+
+def of_coupon(id_, coupon_id, **more):
+    """A discount as events name it since API version 2025-09-30."""
+    return {"id": id_, "object": "discount", "customer": "cus_a", "source": {"type": "coupon", "coupon": coupon_id}, **more}
+
+
 def upcoming(created, period_end, amount_due=1500):
     thing = {**invoice(status="draft"), "period_end": 1752000000 + period_end, "amount_due": amount_due, "next_payment_attempt": None}
     del thing["id"]
@@ -50,6 +59,7 @@ def attempt(type_, created, count, status="open", **more):
 
 def stories():
     yield from of_figures()
+    yield from of_coupons()
     yield from of_dunning()
 
 
@@ -98,6 +108,37 @@ def of_figures():
         expected={"subscription_changes": [
             change(60, ["start"], 1500, is_complete=False), change(400, ["discount"], 1500, is_complete=True),
         ]},
+    )
+
+
+def of_coupons():
+    yield Story(
+        "figures: a discount names its coupon, which an event of its own tells",
+        [
+            said("created", 60, discounts=["di_1"]),
+            event("customer.discount.created", of_coupon("di_1", "HALF", subscription="sub_a"), 60),
+            event("coupon.created", coupon(), 10),
+            event("coupon.updated", coupon(name="Half"), 70, previous={"name": None}),
+            said("updated", 400, listed=items(price(), quantity=2), discounts=["di_1"]),
+        ],
+        expected={"subscription_changes": [
+            change(60, ["start"], 750, is_complete=True), change(400, ["quantity"], 1500, is_complete=True),
+        ]},
+    )
+    tenth = items({**price(), "id": "price_b"})
+    tenth["data"][0]["discounts"] = ["di_2"]
+    told = items({**price(), "id": "price_b"})
+    told["data"][0]["discounts"] = [of_coupon("di_2", "TENTH")]
+    thing = {**subscription(), "created": 1752000060}
+    looks = [
+        {"type": "back-fill", "id": "told", "created": 1752000500,
+         "objects": [coupon("TENTH", percent_off=10), {**thing, "items": told, "discounts": [of_coupon("di_1", "HALF")]}]},
+        {"type": "back-fill", "id": "named", "created": 1752000600, "objects": [{**thing, "items": tenth, "discounts": ["di_1"]}]},
+    ]
+    yield Story(
+        "figures: what a back-fill told of discounts, a later one of that day does not forget",
+        [said("created", 60, listed=tenth, discounts=["di_1"]), *looks, event("coupon.deleted", coupon(), 700)],
+        expected={"subscription_changes": [change(60, ["start"], 675, is_complete=True)]},
     )
 
 

@@ -119,3 +119,15 @@ begin
     "metadata": {}}', 3);
 end
 $$;
+
+-- A subscription with a discount, of which it says no more than the coupon; and that coupon.
+create function public.subscription_with_coupon() returns text language sql as $$
+  select '{"id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "active", "currency": "usd",
+    "discounts": [{"id": "di_1", "source": {"type": "coupon", "coupon": "HALF"}}], "items": {"data": [{"id": "si_1",
+    "quantity": 1, "price": {"id": "price_1", "currency": "usd", "unit_amount": 2000,
+    "recurring": {"interval": "month", "interval_count": 1}}}]}}'
+$$;
+
+create function public.coupon() returns text language sql as $$
+  select '{"id": "HALF", "object": "coupon", "duration": "forever", "percent_off": 50}'
+$$;

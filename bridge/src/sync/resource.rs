@@ -31,10 +31,11 @@ const fn plain(name: &'static str, path: &'static str) -> Resource {
 }
 
 /// All lists, in order.
-pub const ALL: [Resource; 14] = [
+pub const ALL: [Resource; 15] = [
     plain("products", "/v1/products"),
     plain("prices", "/v1/prices"),
     plain("customers", "/v1/customers"),
+    plain("coupons", "/v1/coupons"),
     plain("subscriptions", "/v1/subscriptions"),
     Resource { name: "checkout_sessions", path: "/v1/checkout/sessions", related: Related::LineItems },
     plain("payment_intents", "/v1/payment_intents"),
@@ -53,8 +54,10 @@ impl Resource {
     #[must_use]
     pub fn params(&self) -> Value {
         match self.name {
-            // By default, Stripe leaves out canceled subscriptions.
-            "subscriptions" => json!({ "status": "all" }),
+            // By default, Stripe leaves out canceled subscriptions, and which coupon a discount is of. It expands at most four levels.
+            "subscriptions" => {
+                json!({ "status": "all", "expand": ["data.discounts", "data.items.data.discounts"] })
+            }
             _ => json!({}),
         }
     }

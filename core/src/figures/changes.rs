@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::coupon::{Coupons, Discount};
+use super::coupon::{Catalog, Coupons, Discount};
 use super::entry::{Entry, coupons};
 use super::recurring::{Recurring, Tiers, recurring};
 use super::state::{Item, State};
@@ -59,14 +59,17 @@ struct Phase<'a> {
     state: State,
 }
 
-/// The changes of a subscription, the first one first.
+/// The changes of a subscription, the first one first. The catalog says what the coupons take that entries only name.
 #[must_use]
-pub fn changes(entries: &[Entry]) -> Vec<Change> {
-    let (coupons, tiers) = (coupons(entries), tiers(entries));
+pub fn changes(entries: &[Entry], catalog: &Catalog) -> Vec<Change> {
+    let (coupons, tiers) = (coupons(entries, catalog), tiers(entries));
     let mut changes: Vec<Change> = Vec::new();
-    for phase in phases(entries) {
-        let brings = recurring(&phase.state, &coupons, &tiers);
+    for mut phase in phases(entries) {
         let before = changes.last();
+        let mut brings = recurring(&phase.state, &coupons, &tiers);
+        // A snapshot that leaves out the customer, or the currency, says nothing else of them.
+        phase.state.customer = phase.state.customer.or_else(|| before?.stripe_customer_id.clone());
+        brings.currency = brings.currency.or_else(|| before?.currency.clone());
         let words = what_changed(before, &phase.state, &brings);
         if words.is_empty() {
             continue;

@@ -27,13 +27,19 @@ pub struct Coupon {
 pub struct Discount {
     /// `di_…`.
     pub id: String,
-    /// What it takes; `None` where the snapshot holds only the discount's id.
+    /// What it takes; `None` where the snapshot holds only the id of the discount, or of its coupon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coupon: Option<Coupon>,
+    /// Its coupon, where the snapshot names it and does not embed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coupon_id: Option<String>,
 }
 
-/// What discounts take, by their ids.
+/// What discounts take, by the ids of the discounts.
 pub type Coupons = BTreeMap<String, Coupon>;
+
+/// What coupons take, by the ids of the coupons, as Stripe's own coupon objects say it.
+pub type Catalog = BTreeMap<String, Coupon>;
 
 impl Coupon {
     /// Reads a coupon that is embedded as a whole.
@@ -50,16 +56,27 @@ impl Coupon {
 }
 
 impl Discount {
-    /// Reads a discount: its id, or the whole object. Since API version 2025-09-30 its coupon is in `source`.
+    /// Reads a discount: its id, or the whole object. Since API version 2025-09-30 its coupon is in `source`, where events
+    /// only name it.
     #[must_use]
     pub fn read(value: &Value) -> Option<Self> {
         if let Some(id) = value.as_str() {
-            return Some(Self { id: id.to_owned(), coupon: None });
+            return Some(Self { id: id.to_owned(), ..Self::default() });
         }
-        let coupon = value.get("coupon").or_else(|| value.get("source")?.get("coupon"));
+        let known = |coupon: &&Value| !coupon.is_null();
+        let coupon = value.get("coupon").filter(known).or_else(|| value.get("source")?.get("coupon").filter(known));
+        let coupon_id = coupon.and_then(|coupon| coupon.as_str().or_else(|| coupon.get("id")?.as_str()));
         // Before API version 2020-08-27 a discount had no id of its own.
-        let id = value.get("id").or_else(|| coupon?.get("id")).and_then(Value::as_str)?;
-        Some(Self { id: id.to_owned(), coupon: coupon.and_then(Coupon::read) })
+        let id = value.get("id").and_then(Value::as_str).or(coupon_id)?;
+        let coupon = coupon.and_then(Coupon::read);
+        let coupon_id = coupon_id.filter(|_| coupon.is_none()).map(ToOwned::to_owned);
+        Some(Self { id: id.to_owned(), coupon, coupon_id })
+    }
+
+    /// What it takes, as far as it is told or its coupon is known.
+    #[must_use]
+    pub fn takes<'a>(&'a self, catalog: &'a Catalog) -> Option<&'a Coupon> {
+        self.coupon.as_ref().or_else(|| catalog.get(self.coupon_id.as_ref()?))
     }
 
     /// Reads the discounts of a subscription or an item: `discounts`, or the only one in older API versions.
@@ -91,14 +108,33 @@ mod tests {
     fn every_shape_of_a_discount_is_read() {
         let coupon =
             json!({"id": "HALF", "object": "coupon", "duration": "forever", "percent_off": 33.33, "amount_off": null});
-        let known = Discount { id: "di_1".into(), coupon: Some(percent("33.33")) };
+        let known = Discount { id: "di_1".into(), coupon: Some(percent("33.33")), coupon_id: None };
         assert_eq!(Discount::read(&json!({"id": "di_1", "coupon": coupon})), Some(known.clone()));
         assert_eq!(Discount::read(&json!({"id": "di_1", "source": {"type": "coupon", "coupon": coupon}})), Some(known));
-        let named = Discount { id: "di_1".into(), coupon: None };
+        let named = Discount { id: "di_1".into(), ..Discount::default() };
         assert_eq!(Discount::read(&json!("di_1")), Some(named.clone()));
-        assert_eq!(Discount::read(&json!({"id": "di_1", "source": {"coupon": "HALF"}})), Some(named));
+        let of_coupon = Some(Discount { coupon_id: Some("HALF".into()), ..named });
+        for names_its_coupon in [
+            json!({"id": "di_1", "source": {"coupon": "HALF"}}),
+            json!({"id": "di_1", "coupon": null, "source": {"type": "coupon", "coupon": "HALF"}}),
+            json!({"id": "di_1", "coupon": {"id": "HALF", "deleted": true}}),
+        ] {
+            assert_eq!(Discount::read(&names_its_coupon), of_coupon);
+        }
         assert_eq!(Discount::read(&json!({"coupon": coupon})).unwrap().id, "HALF");
         assert_eq!(Discount::read(&json!(7)), None);
+    }
+
+    #[test]
+    fn what_is_embedded_counts_before_what_the_catalog_says() {
+        let catalog = Catalog::from([("HALF".to_owned(), percent("50"))]);
+        let told = Discount { id: "di_1".into(), coupon: Some(percent("20")), coupon_id: Some("HALF".into()) };
+        let named = Discount { coupon: None, ..told.clone() };
+        let unknown = Discount { coupon_id: Some("OTHER".into()), ..named.clone() };
+        assert_eq!(told.takes(&catalog), Some(&percent("20")));
+        assert_eq!(named.takes(&catalog), Some(&percent("50")));
+        assert_eq!(unknown.takes(&catalog), None);
+        assert_eq!(Discount { coupon_id: None, ..named }.takes(&catalog), None);
     }
 
     #[test]

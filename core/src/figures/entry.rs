@@ -1,9 +1,11 @@
 //! What one event, or one look of a back-fill, said of a subscription, as `payments.subscription_history` keeps it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::coupon::{Coupon, Coupons, Discount};
+use super::coupon::{Catalog, Coupon, Coupons, Discount};
 use super::state::State;
 use crate::snapshot::{SYNC, Snapshot};
 use crate::stripe::object::{Unreadable, read};
@@ -11,7 +13,7 @@ use crate::stripe::object::{Unreadable, read};
 /// One entry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The event that said it; `sync:` and the day in UTC for a back-fill, of which the last look of each day counts.
+    /// The event that said it; see [`sync_key`] for a back-fill.
     pub event_id: String,
     /// Unix seconds: the event's `created`, or when the back-fill looked.
     pub created: i64,
@@ -64,6 +66,29 @@ impl Entry {
         self.event_id.starts_with(SYNC)
     }
 
+    /// The discounts that it speaks of.
+    fn discounts(&self) -> impl Iterator<Item = &Discount> {
+        let of_state = self
+            .state
+            .iter()
+            .flat_map(|state| state.discounts.iter().chain(state.items.values().flat_map(|item| &item.discounts)));
+        self.discount.iter().chain(of_state)
+    }
+
+    /// The coupons that it names without saying what they take.
+    #[must_use]
+    pub fn coupon_ids(&self) -> BTreeSet<String> {
+        self.discounts().filter_map(|discount| discount.coupon_id.clone()).collect()
+    }
+
+    /// Whether it embeds what most snapshots only name: what a discount takes or which coupon it is of, or a price's tiers.
+    #[must_use]
+    pub fn tells_more(&self) -> bool {
+        let has_tiers = |state: &State| state.items.values().any(|item| !item.tiers.is_empty());
+        self.discounts().any(|discount| discount.coupon.is_some() || discount.coupon_id.is_some())
+            || self.state.as_ref().is_some_and(has_tiers)
+    }
+
     /// Since when what it says was so: of a subscription that is over since its end, if the snapshot tells that.
     #[must_use]
     pub fn since(&self) -> i64 {
@@ -93,27 +118,22 @@ impl Snapshot for Entry {
     }
 }
 
-/// The key of a back-fill's look: one for each day in UTC.
+/// The key of a back-fill's look: one for each day in UTC, of which the last counts; and one more for the last that told more, so
+/// that what only it knows is not forgotten.
 #[must_use]
-pub fn sync_key(created: i64) -> String {
-    format!("{SYNC}:{}", created.div_euclid(86_400))
+pub fn sync_key(created: i64, tells_more: bool) -> String {
+    format!("{SYNC}:{}{}", created.div_euclid(86_400), if tells_more { ":more" } else { "" })
 }
 
-/// What discounts take, as far as any entry tells. What one takes never changes, so it does not matter which entry does.
+/// What discounts take, as far as any entry or the catalog tells. What one takes never changes, so it does not matter which entry does.
 #[must_use]
-pub fn coupons(entries: &[Entry]) -> Coupons {
+pub fn coupons(entries: &[Entry], catalog: &Catalog) -> Coupons {
     let mut coupons = Coupons::new();
-    for entry in entries {
-        let of_state = entry
-            .state
-            .iter()
-            .flat_map(|state| state.discounts.iter().chain(state.items.values().flat_map(|item| &item.discounts)));
-        for discount in entry.discount.iter().chain(of_state) {
-            let Some(coupon) = &discount.coupon else { continue };
-            let known = coupons.entry(discount.id.clone()).or_insert_with(|| coupon.clone());
-            if *known < *coupon {
-                *known = Coupon::clone(coupon);
-            }
+    for discount in entries.iter().flat_map(Entry::discounts) {
+        let Some(coupon) = discount.takes(catalog) else { continue };
+        let known = coupons.entry(discount.id.clone()).or_insert_with(|| coupon.clone());
+        if *known < *coupon {
+            *known = Coupon::clone(coupon);
         }
     }
     coupons
@@ -171,11 +191,9 @@ mod tests {
 
     #[test]
     fn a_look_counts_for_its_day() {
-        assert_eq!(
-            (sync_key(0).as_str(), sync_key(86_399).as_str(), sync_key(86_400).as_str()),
-            ("sync:0", "sync:0", "sync:1")
-        );
-        let look = Entry { event_id: sync_key(5), ..Entry::default() };
+        let keys = [(0, false), (86_399, false), (86_400, false), (86_400, true)].map(|(at, more)| sync_key(at, more));
+        assert_eq!(keys, ["sync:0", "sync:0", "sync:1", "sync:1:more"]);
+        let look = Entry { event_id: sync_key(5, true), ..Entry::default() };
         assert!(look.is_sync() && !Entry { event_id: "evt_1".into(), ..Entry::default() }.is_sync());
     }
 
@@ -194,7 +212,11 @@ mod tests {
     #[test]
     fn any_entry_may_tell_what_a_discount_takes() {
         let coupon = |percent: &str| Coupon { percent_off: Some(percent.into()), ..Coupon::default() };
-        let told = |id: &str, percent: Option<&str>| Discount { id: id.into(), coupon: percent.map(coupon) };
+        let told = |id: &str, percent: Option<&str>| Discount {
+            id: id.into(),
+            coupon: percent.map(coupon),
+            ..Discount::default()
+        };
         let state = State { discounts: vec![told("di_1", None), told("di_2", Some("20"))], ..State::default() };
         let item = super::super::state::Item { discounts: vec![told("di_3", Some("30"))], ..Default::default() };
         let with_item = State { items: [("si_1".into(), item)].into(), ..State::default() };
@@ -203,7 +225,7 @@ mod tests {
             Entry { state: Some(with_item), ..Entry::default() },
             Entry { discount: Some(told("di_1", Some("10"))), ..Entry::default() },
         ];
-        let known: Vec<(String, Coupon)> = coupons(&entries).into_iter().collect();
+        let known: Vec<(String, Coupon)> = coupons(&entries, &Catalog::new()).into_iter().collect();
         assert_eq!(
             known,
             [("di_1".into(), coupon("10")), ("di_2".into(), coupon("20")), ("di_3".into(), coupon("30"))]
@@ -211,7 +233,34 @@ mod tests {
         let contradicting =
             [&entries[1..2], &[Entry { discount: Some(told("di_3", Some("9"))), ..Entry::default() }]].concat();
         let backwards: Vec<Entry> = contradicting.iter().rev().cloned().collect();
-        assert_eq!(coupons(&contradicting), coupons(&backwards));
-        assert_eq!(coupons(&contradicting)["di_3"], coupon("9"));
+        let told_by = |entries: &[Entry]| coupons(entries, &Catalog::new());
+        assert_eq!(told_by(&contradicting), told_by(&backwards));
+        assert_eq!(told_by(&contradicting)["di_3"], coupon("9"));
+        // A coupon that is only named is in the catalog.
+        let named = Discount { coupon_id: Some("TEN".into()), ..told("di_1", None) };
+        let naming = Entry { discount: Some(named), ..Entry::default() };
+        let catalog = Catalog::from([("TEN".to_owned(), coupon("10"))]);
+        assert_eq!(coupons(std::slice::from_ref(&naming), &catalog)["di_1"], coupon("10"));
+        assert!(told_by(std::slice::from_ref(&naming)).is_empty());
+        assert_eq!(naming.coupon_ids().into_iter().collect::<Vec<_>>(), ["TEN"]);
+        assert!(entries.iter().all(|entry| entry.coupon_ids().is_empty()));
+    }
+
+    #[test]
+    fn what_tells_more_than_most_is_seen() {
+        let tells_more = |object: Value| {
+            let state = State::read(&object.to_string(), false).unwrap();
+            Entry { state: Some(state), ..Entry::default() }.tells_more()
+        };
+        let with_items = |item: Value| json!({"id": "sub_1", "items": {"data": [item]}});
+        assert!(!tells_more(json!({"id": "sub_1", "discounts": ["di_1"]})));
+        assert!(tells_more(json!({"id": "sub_1", "discounts": [{"id": "di_1", "source": {"coupon": "HALF"}}]})));
+        assert!(tells_more(json!({"id": "sub_1", "discounts": [{"id": "di_1", "coupon": {"duration": "once"}}]})));
+        assert!(!tells_more(with_items(json!({"id": "si_1", "price": {"id": "price_1"}, "discounts": ["di_1"]}))));
+        assert!(tells_more(with_items(
+            json!({"id": "si_1", "discounts": [{"id": "di_1", "source": {"coupon": "HALF"}}]})
+        )));
+        assert!(tells_more(with_items(json!({"id": "si_1", "price": {"id": "price_1", "tiers": [{"up_to": null}]}}))));
+        assert!(!Entry::default().tells_more());
     }
 }

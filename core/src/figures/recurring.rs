@@ -203,7 +203,7 @@ mod tests {
             amount_off,
             currency: amount_off.map(|_| "usd".into()),
         };
-        Discount { id: id.into(), coupon: Some(coupon) }
+        Discount { id: id.into(), coupon: Some(coupon), coupon_id: None }
     }
 
     #[test]
@@ -360,7 +360,7 @@ mod tests {
             assert_eq!(of(&State { discounts: vec![discount], ..state([item("1500", "month", 1, 1)]) }), (1500, true));
         }
         let named = State {
-            discounts: vec![Discount { id: "di_1".into(), coupon: None }],
+            discounts: vec![Discount { id: "di_1".into(), ..Discount::default() }],
             ..state([item("1500", "month", 1, 1)])
         };
         assert_eq!(of(&named), (1500, false));

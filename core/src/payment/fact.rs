@@ -86,7 +86,8 @@ impl PaymentObject {
             | ObjectKind::PaymentMethod
             | ObjectKind::Entitlements
             | ObjectKind::UpcomingInvoice
-            | ObjectKind::Discount => return Ok(None),
+            | ObjectKind::Discount
+            | ObjectKind::Coupon => return Ok(None),
         }))
     }
 

@@ -4,7 +4,7 @@
 //! Source: <https://docs.stripe.com/api/events/types>.
 
 use ObjectKind::{
-    Charge, CheckoutSession, CreditNote, Customer, Discount, Dispute, Entitlements, FraudWarning, Invoice,
+    Charge, CheckoutSession, Coupon, CreditNote, Customer, Discount, Dispute, Entitlements, FraudWarning, Invoice,
     InvoiceLines, InvoicePayment, LineItems, PaymentIntent, PaymentMethod, Price, Product, Refund, Subscription,
     UpcomingInvoice,
 };
@@ -29,6 +29,7 @@ pub enum ObjectKind {
     LineItems,
     UpcomingInvoice,
     Discount,
+    Coupon,
     InvoiceLines,
     CreditNote,
     FraudWarning,
@@ -36,7 +37,7 @@ pub enum ObjectKind {
 
 impl ObjectKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Customer,
         CheckoutSession,
         PaymentIntent,
@@ -53,6 +54,7 @@ impl ObjectKind {
         LineItems,
         UpcomingInvoice,
         Discount,
+        Coupon,
         InvoiceLines,
         CreditNote,
         FraudWarning,
@@ -94,6 +96,7 @@ impl ObjectKind {
             LineItems => "checkout.session.line_items",
             UpcomingInvoice => "upcoming_invoice",
             Discount => "discount",
+            Coupon => "coupon",
             InvoiceLines => "invoice.lines",
             CreditNote => "credit_note",
             FraudWarning => "radar.early_fraud_warning",
@@ -129,7 +132,7 @@ const ENDED: i16 = 30;
 const REINSTATED: i16 = 31;
 
 /// Every event type that changes rows.
-pub const EVENT_TYPES: [EventType; 69] = [
+pub const EVENT_TYPES: [EventType; 72] = [
     of("customer.created", Customer, CREATED),
     of("customer.updated", Customer, CHANGED),
     of("customer.deleted", Customer, ENDED),
@@ -180,6 +183,9 @@ pub const EVENT_TYPES: [EventType; 69] = [
     of("customer.discount.created", Discount, CREATED),
     of("customer.discount.updated", Discount, CHANGED),
     of("customer.discount.deleted", Discount, ENDED),
+    of("coupon.created", Coupon, CREATED),
+    of("coupon.updated", Coupon, CHANGED),
+    of("coupon.deleted", Coupon, ENDED),
     of("customer.subscription.created", Subscription, CREATED),
     of("customer.subscription.updated", Subscription, CHANGED),
     of("customer.subscription.paused", Subscription, CHANGED),

@@ -116,12 +116,16 @@ call said('customer.deleted', 52, '{"id": "cus_3", "object": "customer", "delete
 select is_default from rows_of_methods where id = 'pm_5';
 select * from payments.verify_projections('test');
 
+-- A draft is not shown.
+call said('invoice.created', 140, invoice('in_9', 'cus_1', 'draft'));
+
 -- The page. Ada bills for t1, bob is a member, eve bills for another team, zoe is a stranger.
 insert into payments.products (environment, stripe_product_id, name) values ('test', 'prod_1', 'Pro');
 insert into payments.prices (environment, stripe_price_id, stripe_product_id, currency, unit_amount, recurring_interval)
 values ('test', 'price_1', 'prod_1', 'usd', 2000, 'month');
 create function page() returns table (of text, seen text) language sql as $$
-  select 'invoice', concat_ws(' ', stripe_invoice_id, status, subject_id, amount_due, hosted_invoice_url)
+  select 'invoice', concat_ws(' ', stripe_invoice_id, status, subject_id, amount_due, hosted_invoice_url,
+                              invoice_pdf)
     from payments.my_invoices
   union all
   select 'method', concat_ws(' ', stripe_payment_method_id, subject_id, type, brand, last4, exp_month, exp_year,

@@ -52,6 +52,35 @@ select count(*) from (
     0) - (new + reactivation + expansion - contraction - churn) as rest
     from payments.monthly_recurring_revenue) r where rest <> 0;
 
+-- Fay came and went within January, and comes back in March: she had some before. Gus pays in euros from March on: his
+-- dollars are gone, his euros are new. What ends his subscription says neither whose it is nor in which currency.
+begin;
+select pg_temp.says(21, '2025-01-10', 'created', 'fay', 'active', pg_temp.price('p10', 1000), 1);
+select pg_temp.says(22, '2025-01-20', 'deleted', 'fay', 'canceled', pg_temp.price('p10', 1000), 1);
+select pg_temp.says(23, '2025-03-10', 'created', 'fay2', 'active', pg_temp.price('p10', 1000), 1);
+select pg_temp.says(24, '2025-02-10', 'created', 'gus', 'active', pg_temp.price('p9', 900), 1);
+select pg_temp.says(25, '2025-03-10', 'updated', 'gus', 'active',
+  pg_temp.price('e8', 800) || '{"currency": "eur"}', 1, '{"currency": "eur"}');
+select payments.apply_stripe_event('test', '{"id": "evt_26", "object": "event", "livemode": false,
+  "type": "customer.subscription.deleted", "created": 1744000000, "data": {"object": {"id": "sub_gus",
+  "object": "subscription", "status": "canceled", "items": {"data": []}}}}') ->> 'status';
+select month, currency, mrr, new, reactivation, expansion, contraction, churn
+  from payments.monthly_recurring_revenue where month <= '2025-04-01' order by currency, month;
+rollback;
+
+-- A month is incomplete while something that it takes is not known: Hal's discount, which he has until February. What
+-- is to come does not count yet.
+begin;
+select pg_temp.says(31, '2020-01-10', 'created', 'hal', 'active', pg_temp.price('p10', 1000), 1,
+  '{"discounts": ["di_9"]}');
+select pg_temp.says(32, '2020-02-10', 'updated', 'hal', 'active', pg_temp.price('p10', 1000), 1);
+select pg_temp.says(33, '2020-03-10', 'deleted', 'hal', 'canceled', pg_temp.price('p10', 1000), 1);
+select month, mrr, is_complete from payments.monthly_recurring_revenue where month < '2020-05-01' order by month;
+select pg_temp.says(34, (date_trunc('month', now()) + interval '1 month' - interval '1 second'), 'created', 'ida',
+  'active', pg_temp.price('p7', 700000), 1);
+select max(mrr) < 700000 as to_come_does_not_count from payments.monthly_recurring_revenue;
+rollback;
+
 -- The same event again, and one told late: the neighbors are right.
 select pg_temp.says(4, '2025-02-03', 'updated', 'ada', 'active', pg_temp.price('p10', 1000), 3);
 select pg_temp.says(12, '2025-02-20', 'updated', 'ada', 'active', pg_temp.price('p10', 1000), 5);
@@ -86,6 +115,8 @@ insert into payments.payment_history (environment, type, status, stripe_payment_
   ('test', 'one_time_payment', 'partially_refunded', 'pi_3', null, 1000, 400, 'usd', '2025-01-11 00:00+00',
     '2025-01-12 00:00+00', true),
   ('test', 'failed_payment', 'failed', 'pi_4', null, 9900, 0, 'usd', null, null, false),
+  ('test', 'subscription_invoice', 'failed', 'pi_6', null, 9900, 0, 'usd', null, null, false),
+  ('test', 'one_time_payment', 'pending', 'pi_7', null, 9900, 0, 'usd', null, null, false),
   ('test', 'one_time_payment', 'refunded', 'pi_5', 'ch_5', 1000, 1000, 'eur', '2025-01-11 00:00+00',
     '2025-01-13 00:00+00', false);
 insert into payments.payment_history (environment, type, status, stripe_refund_id, stripe_payment_intent_id,
@@ -100,5 +131,18 @@ insert into payments.payment_history (environment, type, status, stripe_dispute_
   amount_lost, currency, lost_at)
 values ('test', 'dispute', 'lost', 'dp_1', 'ch_2', 2000, 1800, 'usd', '2025-02-01 10:00+00'),
        ('test', 'dispute', 'won', 'dp_2', 'ch_1', 3000, null, 'usd', null),
-       ('test', 'dispute', 'prevented', 'dp_3', 'ch_1', 500, null, 'usd', null);
+       ('test', 'dispute', 'prevented', 'dp_3', 'ch_1', 500, null, 'usd', null),
+       -- Lost, and not won back yet; it names no currency.
+       ('test', 'dispute', 'appeal_under_review', 'dp_4', 'ch_1', 300, null, null, '2025-02-02 10:00+00');
 select day, currency, gross, refunded, disputed, net from payments.revenue_by_day order by currency, day;
+-- Days and months are those of UTC, wherever the reader is.
+create temp table in_utc as select to_jsonb(r) as one from payments.revenue_by_day r
+                  union all select to_jsonb(m) from payments.monthly_recurring_revenue m;
+set timezone = 'Pacific/Auckland';
+select count(*) from (
+  (select to_jsonb(r) from payments.revenue_by_day r union all
+   select to_jsonb(m) from payments.monthly_recurring_revenue m) except table in_utc) as elsewhere;
+set timezone = 'America/Los_Angeles';
+select count(*) from (
+  (select to_jsonb(r) from payments.revenue_by_day r union all
+   select to_jsonb(m) from payments.monthly_recurring_revenue m) except table in_utc) as elsewhere;

@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 
 use super::*;
 
+fn changes(entries: &[Entry]) -> Vec<Change> {
+    super::changes(entries, &Catalog::new())
+}
+
 fn entry(event_id: &str, created: i64, object: &Value) -> Entry {
     let state = State::read(&object.to_string(), false).unwrap();
     Entry { event_id: event_id.into(), created, rank: 10, state: Some(state), ..Entry::default() }
@@ -154,7 +158,7 @@ fn a_change_shows_who_told_it_and_what_its_discounts_take() {
     let told = &changes(&entries)[0];
     assert_eq!((told.stripe_event_id.as_deref(), told.is_ending, told.is_complete), (Some("evt_1"), true, true));
     assert_eq!((told.stripe_customer_id.as_deref(), told.currency.as_deref()), (Some("cus_1"), Some("usd")));
-    assert_eq!(told.discounts, [Discount { id: "di_1".into(), coupon: None }]);
+    assert_eq!(told.discounts, [Discount { id: "di_1".into(), ..Discount::default() }]);
     let found = &changes(&entries)[1];
     assert_eq!((found.stripe_event_id.as_deref(), found.is_ending), (None, false));
     // An event of the discount tells what it takes.
@@ -162,6 +166,29 @@ fn a_change_shows_who_told_it_and_what_its_discounts_take() {
     let discount = Discount::read(&half);
     entries.push(Entry { event_id: "evt_2".into(), created: 25, discount: discount.clone(), ..Entry::default() });
     assert_eq!(changes(&entries)[0].discounts, [discount.unwrap()]);
+}
+
+#[test]
+fn what_a_snapshot_leaves_out_stays_as_it_was() {
+    let known = json!({"customer": "cus_1"});
+    let end = json!({"id": "sub_1", "status": "canceled", "items": {"data": []}});
+    let entries = [
+        Entry { rank: CREATED, ..entry("a", 20, &subscription("active", 1, known)) },
+        Entry { deleted: true, ..entry("b", 30, &end) },
+    ];
+    let ended = &changes(&entries)[1];
+    assert_eq!((ended.currency.as_deref(), ended.stripe_customer_id.as_deref()), (Some("usd"), Some("cus_1")));
+    assert_eq!((ended.mrr, ended.previous_mrr), (0, 100));
+}
+
+#[test]
+fn the_catalog_says_what_a_coupon_takes_that_is_only_named() {
+    let discount = json!({"id": "di_1", "source": {"type": "coupon", "coupon": "HALF"}});
+    let entries = [entry("a", 20, &subscription("active", 1, json!({"discounts": [discount]})))];
+    let last = |catalog: &Catalog| super::changes(&entries, catalog).pop().map(|one| (one.mrr, one.is_complete));
+    let half = super::super::coupon::Coupon::read(&json!({"duration": "forever", "percent_off": 50}));
+    assert_eq!(last(&Catalog::new()), Some((100, false)));
+    assert_eq!(last(&Catalog::from([("HALF".to_owned(), half.unwrap())])), Some((50, true)));
 }
 
 #[test]
