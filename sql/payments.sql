@@ -5583,10 +5583,8 @@ begin
     );
     -- A body of 2 kB or more is compressed and stays in the row; out of line it would be rows and index entries of its own. The
     -- same for the columns beside it, which the server would else move out of a large row before it compresses the body.
-    execute (select 'alter table payments.webhook_events '
-                      || string_agg(format('alter column %I set storage main', a.attname), ', ' order by a.attnum)
-               from pg_catalog.pg_attribute a
-              where a.attrelid = 'payments.webhook_events'::regclass and a.attnum > 0 and a.attstorage = 'x');
+    execute (select 'alter table payments.webhook_events ' || string_agg(format('alter column %I set storage main', a.attname), ', ')
+               from pg_attribute a where a.attrelid = 'payments.webhook_events'::regclass and a.attnum > 0 and a.attstorage = 'x');
     -- Of payments the facts name the events, unless these changed nothing; of what is mirrored only the newest snapshots are kept
     -- as facts.
     create index webhook_events_object_idx on payments.webhook_events (object_id, environment)
@@ -5633,11 +5631,9 @@ begin
   end if;
 
   -- lz4 takes half the time of pglz, and not every server was built with it.
-  for wide in
-    select c.oid::regclass as name, a.attname as attribute
+  for wide in select c.oid::regclass as name, a.attname as attribute
       from (values
-           ('products', 'raw'), ('prices', 'raw'), ('customers', 'raw'),
-           ('subscriptions', 'raw'), ('subscription_items', 'raw'),
+           ('products', 'raw'), ('prices', 'raw'), ('customers', 'raw'), ('subscriptions', 'raw'), ('subscription_items', 'raw'),
            ('webhook_events', 'payload'), ('webhook_events', 'signed_body'), ('facts', 'statement')) as w (relation, attribute)
       join pg_catalog.pg_class c on c.relnamespace = 'payments'::regnamespace and c.relname = w.relation
       join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = w.attribute and a.attcompression = ''
