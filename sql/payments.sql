@@ -5583,11 +5583,10 @@ begin
     );
     -- A body of 2 kB or more is compressed and stays in the row; out of line it would be rows and index entries of its own. The
     -- same for the columns beside it, which the server would else move out of a large row before it compresses the body.
-    execute (select 'alter table payments.webhook_events '
-                      || string_agg(format('alter column %I set storage main', a.attname), ', ' order by a.attnum)
-               from pg_catalog.pg_attribute a
-              where a.attrelid = 'payments.webhook_events'::regclass and a.attnum > 0 and a.attstorage = 'x');
-    -- For explain(). Facts name the events of a payment that changed something; of mirrored objects only the newest snapshots are facts.
+    execute (select 'alter table payments.webhook_events ' || string_agg(format('alter column %I set storage main', a.attname), ', ')
+               from pg_attribute a where a.attrelid = 'payments.webhook_events'::regclass and a.attnum > 0 and a.attstorage = 'x');
+    -- Of payments the facts name the events, unless these changed nothing; of what is mirrored only the newest snapshots are kept
+    -- as facts.
     create index webhook_events_object_idx on payments.webhook_events (object_id, environment)
       where object_type in ('customer', 'subscription', 'payment_method', 'product', 'price')
          or processing_status in ('failed', 'ignored') or conflict is not null or refused_count > 0;
@@ -5614,8 +5613,10 @@ begin
       primary key (object_id, event_id, environment)
     );
     create index facts_group_id_idx on payments.facts (group_id, environment) where group_id is not null;
-    create index facts_customer_idx on payments.facts (stripe_customer_id, environment) where stripe_customer_id is not null;
-    create index facts_subscription_idx on payments.facts (stripe_subscription_id, environment) where stripe_subscription_id is not null;
+    create index facts_customer_idx
+      on payments.facts (stripe_customer_id, environment) where stripe_customer_id is not null;
+    create index facts_subscription_idx
+      on payments.facts (stripe_subscription_id, environment) where stripe_subscription_id is not null;
   end if;
 
   -- Every Stripe id that a fact has named, and the group of facts (its group_id) that it belongs to: facts that share an id
@@ -5630,8 +5631,7 @@ begin
   end if;
 
   -- lz4 takes half the time of pglz, and not every server was built with it.
-  for wide in
-    select c.oid::regclass as name, a.attname as attribute
+  for wide in select c.oid::regclass as name, a.attname as attribute
       from (values
            ('products', 'raw'), ('prices', 'raw'), ('customers', 'raw'), ('subscriptions', 'raw'), ('subscription_items', 'raw'),
            ('webhook_events', 'payload'), ('webhook_events', 'signed_body'), ('facts', 'statement')) as w (relation, attribute)
@@ -5794,15 +5794,24 @@ create function payments.set_checkout_defaults_body(environment text, params jso
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+  says_nothing boolean := coalesce($2, '{}') = '{}' or $2 = 'null';
 begin
   perform payments.hide_secrets_from_log(array[$1, $2::text, $3]);
   perform payments.check_environment($1);
-  if $3 !~ '^[^[:space:][:cntrl:]]{1,255}$' or $3 ~ '^prod_' then
+  -- Another name of a price, its lookup key say, would be stored and reach no checkout.
+  if $3 !~ '^[^[:space:][:cntrl:]]{1,255}$' or $3 ~ '^prod_'
+     or $3 is not null and not says_nothing and payments.is_product($1, $3) is distinct from false
+  then
     raise exception 'price must be the id of a price'
       using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', left($3, 100))),
-            hint = 'Pass a price_…, or null for all checkouts of the environment. A product has no defaults of its own.';
+            hint = coalesce(payments.without_secrets((
+              select format('Pass %s, whose lookup key that is.', p.stripe_price_id)
+                from payments.prices p
+               where p.environment = $1 and p.lookup_key = $3 and p.active order by p.stripe_price_id limit 1)),
+              'Pass a price_… or another id that the catalog knows there, or null for all checkouts of the environment. A product has no defaults of its own.');
   end if;
-  if coalesce($2, '{}') = '{}' or $2 = 'null' then
+  if says_nothing then
     delete from payments.checkout_defaults d where d.environment = $1 and coalesce(d.stripe_price_id, '') = coalesce($3, '');
     return;
   end if;

@@ -38,15 +38,24 @@ create function payments.set_checkout_defaults_body(environment text, params jso
   language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+  says_nothing boolean := coalesce($2, '{}') = '{}' or $2 = 'null';
 begin
   perform payments.hide_secrets_from_log(array[$1, $2::text, $3]);
   perform payments.check_environment($1);
-  if $3 !~ '^[^[:space:][:cntrl:]]{1,255}$' or $3 ~ '^prod_' then
+  -- Another name of a price, its lookup key say, would be stored and reach no checkout.
+  if $3 !~ '^[^[:space:][:cntrl:]]{1,255}$' or $3 ~ '^prod_'
+     or $3 is not null and not says_nothing and payments.is_product($1, $3) is distinct from false
+  then
     raise exception 'price must be the id of a price'
       using errcode = '22023', detail = payments.without_secrets(format('Given: %s.', left($3, 100))),
-            hint = 'Pass a price_…, or null for all checkouts of the environment. A product has no defaults of its own.';
+            hint = coalesce(payments.without_secrets((
+              select format('Pass %s, whose lookup key that is.', p.stripe_price_id)
+                from payments.prices p
+               where p.environment = $1 and p.lookup_key = $3 and p.active order by p.stripe_price_id limit 1)),
+              'Pass a price_… or another id that the catalog knows there, or null for all checkouts of the environment. A product has no defaults of its own.');
   end if;
-  if coalesce($2, '{}') = '{}' or $2 = 'null' then
+  if says_nothing then
     delete from payments.checkout_defaults d where d.environment = $1 and coalesce(d.stripe_price_id, '') = coalesce($3, '');
     return;
   end if;

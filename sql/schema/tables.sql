@@ -436,11 +436,10 @@ begin
     );
     -- A body of 2 kB or more is compressed and stays in the row; out of line it would be rows and index entries of its own. The
     -- same for the columns beside it, which the server would else move out of a large row before it compresses the body.
-    execute (select 'alter table payments.webhook_events '
-                      || string_agg(format('alter column %I set storage main', a.attname), ', ' order by a.attnum)
-               from pg_catalog.pg_attribute a
-              where a.attrelid = 'payments.webhook_events'::regclass and a.attnum > 0 and a.attstorage = 'x');
-    -- For explain(). Facts name the events of a payment that changed something; of mirrored objects only the newest snapshots are facts.
+    execute (select 'alter table payments.webhook_events ' || string_agg(format('alter column %I set storage main', a.attname), ', ')
+               from pg_attribute a where a.attrelid = 'payments.webhook_events'::regclass and a.attnum > 0 and a.attstorage = 'x');
+    -- Of payments the facts name the events, unless these changed nothing; of what is mirrored only the newest snapshots are kept
+    -- as facts.
     create index webhook_events_object_idx on payments.webhook_events (object_id, environment)
       where object_type in ('customer', 'subscription', 'payment_method', 'product', 'price')
          or processing_status in ('failed', 'ignored') or conflict is not null or refused_count > 0;
@@ -467,8 +466,10 @@ begin
       primary key (object_id, event_id, environment)
     );
     create index facts_group_id_idx on payments.facts (group_id, environment) where group_id is not null;
-    create index facts_customer_idx on payments.facts (stripe_customer_id, environment) where stripe_customer_id is not null;
-    create index facts_subscription_idx on payments.facts (stripe_subscription_id, environment) where stripe_subscription_id is not null;
+    create index facts_customer_idx
+      on payments.facts (stripe_customer_id, environment) where stripe_customer_id is not null;
+    create index facts_subscription_idx
+      on payments.facts (stripe_subscription_id, environment) where stripe_subscription_id is not null;
   end if;
 
   -- Every Stripe id that a fact has named, and the group of facts (its group_id) that it belongs to: facts that share an id
@@ -483,8 +484,7 @@ begin
   end if;
 
   -- lz4 takes half the time of pglz, and not every server was built with it.
-  for wide in
-    select c.oid::regclass as name, a.attname as attribute
+  for wide in select c.oid::regclass as name, a.attname as attribute
       from (values
            ('products', 'raw'), ('prices', 'raw'), ('customers', 'raw'), ('subscriptions', 'raw'), ('subscription_items', 'raw'),
            ('webhook_events', 'payload'), ('webhook_events', 'signed_body'), ('facts', 'statement')) as w (relation, attribute)

@@ -151,6 +151,19 @@ select payments.set_checkout_defaults('test', '[]');
 select payments.set_checkout_defaults('both', '{}');
 select payments.set_checkout_defaults('test', '{"locale": "de"}', 'prod_plan');
 select payments.set_checkout_defaults('test', '{"locale": "de"}', '');
+-- Nor of a price by another name: it would reach no checkout.
+begin;
+insert into payments.prices (environment, stripe_price_id, active, lookup_key)
+values ('test', 'price_pro', true, 'pro'), ('test', 'gold', true, null), ('live', 'silver', true, null);
+insert into payments.products (environment, stripe_product_id, name) values ('test', 'shirt', 'A shirt');
+select payments.set_checkout_defaults('test', '{"locale": "de"}', 'pro');
+select payments.set_checkout_defaults('test', '{"locale": "de"}', 'silver');
+select payments.set_checkout_defaults('test', '{"locale": "de"}', 'shirt');
+select payments.set_checkout_defaults('test', '{"locale": "de"}', 'gold');
+select payments.set_checkout_defaults('test', null, 'silver');
+select payments.set_checkout_defaults('test', null, '');
+select stripe_price_id from payments.checkout_defaults;
+rollback;
 select count(*) from payments.checkout_defaults;
 insert into payments.checkout_defaults (environment, params) values ('test', '{"mode": "setup"}');
 reset role;

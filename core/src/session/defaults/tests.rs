@@ -54,7 +54,7 @@ fn visit(path: &[String], kind: &'static Kind, at: &mut dyn FnMut(&[String], &'s
         Kind::List(_, of) | Kind::Distinct(_, _, of) => visit(&within("0"), of, at),
         Kind::ByCurrency(of) => visit(&within("eur"), of, at),
         Kind::Object(fields) | Kind::CustomField(fields) => {
-            fields.iter().for_each(|field| visit(&within(field.name), &field.kind, at))
+            fields.iter().for_each(|field| visit(&within(field.name), &field.kind, at));
         }
         Kind::OneOf(fields) => visit(&within(fields[0].name), &fields[0].kind, at),
         _ => {}
