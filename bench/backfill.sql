@@ -1,4 +1,4 @@
--- A back-fill through sync_stripe_objects: pages of a thousand as Stripe's list endpoints return them, right after
+-- A backfill through sync_stripe_objects: pages of a thousand as Stripe's list endpoints return them, right after
 -- installing and analyzing; first a hundred pages in as many transactions, then a tenth of it in one transaction.
 
 create table bench.pages (page int primary key, objects jsonb not null);
@@ -26,7 +26,7 @@ begin
     if not one_transaction then commit; end if;
   end loop;
   seconds := extract(epoch from clock_timestamp() - begun);
-  raise info '%', format('%-34s %s objects in %s s  %s/s', case when one_transaction then 'back-fill, one transaction' else 'back-fill, page by page' end,
+  raise info '%', format('%-34s %s objects in %s s  %s/s', case when one_transaction then 'backfill, one transaction' else 'backfill, page by page' end,
     (last - first) * 1000, round(seconds, 1), round((last - first) * 1000 / seconds));
 end
 $$;

@@ -3,7 +3,7 @@
 # INSERT of the same event into a copy of webhook_events with its indexes. Ratios travel between machines; rates do not.
 #   BENCH_EVENTS   events per measurement (6000)     BENCH_ROUNDS   floor and path in turn, the best of them counts (3)
 #   BENCH_SCALE    1 is a million payments and five million events already there (0.1)
-#   BENCH_OBJECTS  objects of the back-fill (100000)
+#   BENCH_OBJECTS  objects of the backfill (100000)
 #   BENCH_ONLY     one of: empty mixed million backfill sessions fulfillment peers steady
 #   BENCH_MINUTES  of steady load (bench/steady.sh)
 #   BASE           an earlier commit that takes turns with this build in the comparison with peers (bench/peers.sh)

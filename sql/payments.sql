@@ -1086,7 +1086,7 @@ as $$
     ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', '418aff3faff207d2bf9dfd4b417942b6'),
     ('payments.review', 'security_invoker=true', 'make_review_views', 'd679b924c47d890c730ea59a1e77c3c7'),
     ('payments.subject_types', 'security_invoker=true', 'make_subject_types_view', '9a0df237743fe50bda8069c2888f2eab'),
-    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', 'cc2e54dacb8c9d8c39b247db620decad')
+    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', 'a5a28d17911da499ebf1edc2da8103c7')
 $$;
 
 create function payments.view_digest(relation oid) returns text
@@ -2617,7 +2617,7 @@ as $function$
     select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
            case f.object_type when 'adopted_payment' then payments.describe_fact(f.object_type, f.said::json)
                 else format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
-                            case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
+                            case f.event_id when 'sync' then 'backfill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
       from fact f
       left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id collate "default"
     union all
@@ -2631,7 +2631,7 @@ as $function$
      where e.processing_status = 'processed' and e.object_type in ('customer', 'subscription', 'product', 'price')
     union all
     select f.environment, to_timestamp((f.statement ->> 'created')::bigint),
-           format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
+           format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'backfill' else f.event_id end)
       from mirrored m
       join payments.facts f on f.environment = m.environment and f.object_id = m.key
      where f.group_id is null
@@ -2938,7 +2938,7 @@ begin
                end as reason,
                case
                  when i.id is not null
-                   then 'add invoice_payment.paid to the events of the webhook endpoint, and back-fill the invoice''s payments with payments.sync_stripe_objects()'
+                   then 'add invoice_payment.paid to the events of the webhook endpoint, and backfill the invoice''s payments with payments.sync_stripe_objects()'
                  when m.order_id is not null
                    then 'compare it with the order, then give by hand or refund it at Stripe: only a checkout session pays an order'
                  else 'find out at Stripe what it is for, then give by hand or refund it there'
@@ -4998,7 +4998,7 @@ set local search_path = payments, pg_temp;
 
 set local search_path = pg_catalog, pg_temp;
 
--- What the program beside the database keeps here: how far it read Stripe's list of events, its webhook endpoint, how far a back-fill got.
+-- What the program beside the database keeps here: how far it read Stripe's list of events, its webhook endpoint, how far a backfill got.
 
 -- Refuses what is no short name, or holds one of Stripe's secrets.
 create function payments.check_short(name text, value text, form text) returns void
@@ -5076,7 +5076,7 @@ begin
 end
 $$;
 
-/* Where a back-fill of a resource ('customers', say) goes on; null: at the beginning, as also after it was finished. Raises 22023. */
+/* Where a backfill of a resource ('customers', say) goes on; null: at the beginning, as also after it was finished. Raises 22023. */
 create function payments.sync_position(environment text, resource text) returns text
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
@@ -5090,9 +5090,9 @@ begin
 end
 $$;
 
-/* Records how far a back-fill of a resource got: the cursor of its next page and how many objects this page had, which are added up
+/* Records how far a backfill of a resource got: the cursor of its next page and how many objects this page had, which are added up
    from its beginning; that it is finished; or the error that it stopped at, after which it goes on where it was. What became of the
-   last back-fill of all resources stands in stripe_connections. Raises 22023. */
+   last backfill of all resources stands in stripe_connections. Raises 22023. */
 create function payments.record_sync(environment text, resource text, cursor text, objects bigint, finished boolean default false,
                                      error text default null) returns void
   language c set search_path = pg_catalog, pg_temp
@@ -7333,7 +7333,7 @@ begin
     );
   end if;
 
-  -- How far a back-fill got.
+  -- How far a backfill got.
   if to_regclass('payments.sync_progress') is null then
     create table payments.sync_progress (
       environment text not null check (environment = any ('{test,live}')),
@@ -7368,7 +7368,7 @@ begin
     return;
   end if;
 
-  -- What each event, or a day's last look of a back-fill, said of a subscription, in short. The changes are derived from it.
+  -- What each event, or a day's last look of a backfill, said of a subscription, in short. The changes are derived from it.
   if to_regclass('payments.subscription_history') is null then
     create table payments.subscription_history (
       environment text not null,

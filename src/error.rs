@@ -33,7 +33,7 @@ pub(crate) enum Error {
     },
     /// The event is of the other environment.
     Livemode {
-        /// The event, or what was back-filled.
+        /// The event, or what was backfilled.
         event_id: String,
         /// Its type.
         event_type: String,

@@ -52,7 +52,7 @@ fn with_lock<T>(hold: ProjectionLock, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Whether a webhook or a back-fill is being projected, so that what a trigger sees is its doing.
+/// Whether a webhook or a backfill is being projected, so that what a trigger sees is its doing.
 pub(crate) fn is_projecting() -> bool {
     held().get() != ProjectionLock::None
 }

@@ -13,9 +13,9 @@ use crate::stripe::object::subscription::{Item, SubscriptionSnapshot};
 /// One snapshot of a mirrored object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObjectSnapshot {
-    /// The event that carried it; [`crate::snapshot::SYNC`] for a back-fill.
+    /// The event that carried it; [`crate::snapshot::SYNC`] for a backfill.
     pub event_id: String,
-    /// Unix seconds: the event's `created`, or when the back-fill looked.
+    /// Unix seconds: the event's `created`, or when the backfill looked.
     pub created: i64,
     /// See [`crate::stripe::event_type::rank`].
     pub rank: i16,

@@ -114,7 +114,7 @@ fn renewal(known: Option<&SubscriptionSnapshot>, entries: &[Entry]) -> Option<No
     })
 }
 
-/// The end, if an event told it: a back-fill finds those that ended long ago.
+/// The end, if an event told it: a backfill finds those that ended long ago.
 fn ended(known: &SubscriptionSnapshot, entries: &[Entry]) -> Option<Notice> {
     if known.row.status != "canceled" {
         return None;

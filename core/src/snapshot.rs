@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-/// The event id of a snapshot that a back-fill carried.
+/// The event id of a snapshot that a backfill carried.
 pub const SYNC: &str = "sync";
 
 /// One snapshot of an object, as far as its place among the others goes.
@@ -18,7 +18,7 @@ pub trait Snapshot {
     fn created(&self) -> i64;
     /// Where its event type stands in the object's life: see [`crate::stripe::event_type`].
     fn rank(&self) -> i16;
-    /// The event that carried it; [`SYNC`] for a back-fill.
+    /// The event that carried it; [`SYNC`] for a backfill.
     fn event_id(&self) -> &str;
     /// The event's `previous_attributes`.
     fn previous(&self) -> &Map<String, Value>;
@@ -26,7 +26,7 @@ pub trait Snapshot {
     fn value(&self) -> Value;
 }
 
-/// Whether a back-fill's snapshot is outdated: of back-fills only the last look at an object counts, and `known` holds
+/// Whether a backfill's snapshot is outdated: of backfills only the last look at an object counts, and `known` holds
 /// a later one.
 pub fn is_late<'a, S: Snapshot + 'a>(snapshot: &S, known: impl IntoIterator<Item = &'a S>) -> bool {
     snapshot.event_id() == SYNC

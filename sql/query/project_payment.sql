@@ -1,4 +1,4 @@
--- upsert_facts: stores facts. The fact of a back-fill replaces that of an earlier back-fill.
+-- upsert_facts: stores facts. The fact of a backfill replaces that of an earlier backfill.
 -- $1 environment text, $2 object_ids, $3 event_ids, $4 object types text[], $5 group_id text, $6 customers, $7 subscriptions,
 -- $8 keys text[] (each the text of an array), $9 statements json[]
 insert into payments.facts as f

@@ -1,4 +1,4 @@
--- upsert_entry: stores an event's snapshot of a subscription. Of the back-fills of one day, the last one counts.
+-- upsert_entry: stores an event's snapshot of a subscription. Of the backfills of one day, the last one counts.
 -- $1 environment text, $2 stripe_subscription_id text, $3 event_id text, $4 created bigint, $5 entry text (JSON), $6 coupons that it
 -- only names text[]
 insert into payments.subscription_history as h (environment, stripe_subscription_id, event_id, created, entry, coupon_ids)

@@ -1,6 +1,6 @@
 set local search_path = pg_catalog, pg_temp;
 
--- What the program beside the database keeps here: how far it read Stripe's list of events, its webhook endpoint, how far a back-fill got.
+-- What the program beside the database keeps here: how far it read Stripe's list of events, its webhook endpoint, how far a backfill got.
 
 -- Refuses what is no short name, or holds one of Stripe's secrets.
 create function payments.check_short(name text, value text, form text) returns void
@@ -78,7 +78,7 @@ begin
 end
 $$;
 
-/* Where a back-fill of a resource ('customers', say) goes on; null: at the beginning, as also after it was finished. Raises 22023. */
+/* Where a backfill of a resource ('customers', say) goes on; null: at the beginning, as also after it was finished. Raises 22023. */
 create function payments.sync_position(environment text, resource text) returns text
   language c set search_path = pg_catalog, pg_temp
 as 'MODULE_PATHNAME', 'run_for_admin';
@@ -92,9 +92,9 @@ begin
 end
 $$;
 
-/* Records how far a back-fill of a resource got: the cursor of its next page and how many objects this page had, which are added up
+/* Records how far a backfill of a resource got: the cursor of its next page and how many objects this page had, which are added up
    from its beginning; that it is finished; or the error that it stopped at, after which it goes on where it was. What became of the
-   last back-fill of all resources stands in stripe_connections. Raises 22023. */
+   last backfill of all resources stands in stripe_connections. Raises 22023. */
 create function payments.record_sync(environment text, resource text, cursor text, objects bigint, finished boolean default false,
                                      error text default null) returns void
   language c set search_path = pg_catalog, pg_temp

@@ -187,7 +187,7 @@ as $$
     ('payments.revenue_by_day', 'security_invoker=true', 'make_figure_views', '418aff3faff207d2bf9dfd4b417942b6'),
     ('payments.review', 'security_invoker=true', 'make_review_views', 'd679b924c47d890c730ea59a1e77c3c7'),
     ('payments.subject_types', 'security_invoker=true', 'make_subject_types_view', '9a0df237743fe50bda8069c2888f2eab'),
-    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', 'cc2e54dacb8c9d8c39b247db620decad')
+    ('payments.unfulfilled_payments', 'security_invoker=true', 'make_review_views', 'a5a28d17911da499ebf1edc2da8103c7')
 $$;
 
 create function payments.view_digest(relation oid) returns text

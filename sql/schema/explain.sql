@@ -194,7 +194,7 @@ as $function$
     select f.environment, to_timestamp((f.said::json ->> 'created')::bigint),
            case f.object_type when 'adopted_payment' then payments.describe_fact(f.object_type, f.said::json)
                 else format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.said::json),
-                            case f.event_id when 'sync' then 'back-fill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
+                            case f.event_id when 'sync' then 'backfill' else coalesce(e.event_type || ' ', '') || f.event_id end) end
       from fact f
       left join payments.webhook_events e on e.environment = f.environment and e.stripe_event_id = f.event_id collate "default"
     union all
@@ -208,7 +208,7 @@ as $function$
      where e.processing_status = 'processed' and e.object_type in ('customer', 'subscription', 'product', 'price')
     union all
     select f.environment, to_timestamp((f.statement ->> 'created')::bigint),
-           format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'back-fill' else f.event_id end)
+           format('Stripe: %s [%s]', payments.describe_fact(f.object_type, f.statement), case f.event_id when 'sync' then 'backfill' else f.event_id end)
       from mirrored m
       join payments.facts f on f.environment = m.environment and f.object_id = m.key
      where f.group_id is null

@@ -9,7 +9,7 @@ begin
     return;
   end if;
 
-  -- What each event, or a day's last look of a back-fill, said of a subscription, in short. The changes are derived from it.
+  -- What each event, or a day's last look of a backfill, said of a subscription, in short. The changes are derived from it.
   if to_regclass('payments.subscription_history') is null then
     create table payments.subscription_history (
       environment text not null,

@@ -79,7 +79,7 @@ begin
     );
   end if;
 
-  -- How far a back-fill got.
+  -- How far a backfill got.
   if to_regclass('payments.sync_progress') is null then
     create table payments.sync_progress (
       environment text not null check (environment = any ('{test,live}')),

@@ -204,7 +204,7 @@ begin
                end as reason,
                case
                  when i.id is not null
-                   then 'add invoice_payment.paid to the events of the webhook endpoint, and back-fill the invoice''s payments with payments.sync_stripe_objects()'
+                   then 'add invoice_payment.paid to the events of the webhook endpoint, and backfill the invoice''s payments with payments.sync_stripe_objects()'
                  when m.order_id is not null
                    then 'compare it with the order, then give by hand or refund it at Stripe: only a checkout session pays an order'
                  else 'find out at Stripe what it is for, then give by hand or refund it there'

@@ -1,4 +1,4 @@
-//! Back-fill: Stripe's own objects, as its API returns them, through the same projection as events.
+//! Backfill: Stripe's own objects, as its API returns them, through the same projection as events.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,7 @@ struct Counts {
     first_error: Option<String>,
 }
 
-/// Back-fills from Stripe: an array of API objects or list pages (or one of either), through the same projection as
+/// Backfills from Stripe: an array of API objects or list pages (or one of either), through the same projection as
 /// webhooks, so that missing history is repaired. What is given counts as looked at now: newer than any event so far.
 ///
 /// Returns counts by object type, with `failed`, `ignored` and `error`; the same is kept in `stripe_connections`.
@@ -165,7 +165,7 @@ fn same_livemode(environment: Environment, object: &Value) -> Result<(), Error> 
     let livemode = object.get("livemode").and_then(Value::as_bool);
     if livemode.is_some_and(|livemode| livemode != environment.livemode()) {
         return Err(Error::Livemode {
-            event_id: object.get("id").and_then(Value::as_str).unwrap_or("of a back-fill").to_owned(),
+            event_id: object.get("id").and_then(Value::as_str).unwrap_or("of a backfill").to_owned(),
             event_type: name(object),
             livemode: livemode == Some(true),
             environment: environment.name(),
@@ -193,7 +193,7 @@ fn sync_all(environment: Environment, looked: i64, objects: &[Value], counts: &m
     }
 }
 
-/// The outcome of each object, of which each comes with those that it embeds; `None` for an object that is not back-filled.
+/// The outcome of each object, of which each comes with those that it embeds; `None` for an object that is not backfilled.
 fn project_each(
     environment: Environment,
     snapshots: &[Vec<(ObjectKind, Incoming)>],
@@ -249,7 +249,7 @@ fn name(object: &Value) -> String {
 }
 
 impl Counts {
-    /// Counts one object by its outcome; `None` for an object that is not back-filled.
+    /// Counts one object by its outcome; `None` for an object that is not backfilled.
     fn add(&mut self, object: &Value, outcome: Option<Result<(), String>>) {
         match outcome {
             None => self.ignored += 1,

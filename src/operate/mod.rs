@@ -1,4 +1,4 @@
-//! Operating the extension: back-filling, replaying, rebuilding, verifying, signing test events, looking after all of it.
+//! Operating the extension: backfilling, replaying, rebuilding, verifying, signing test events, looking after all of it.
 
 pub(crate) mod backfill;
 pub(crate) mod doctor;

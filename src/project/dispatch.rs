@@ -1,4 +1,4 @@
-//! From an event, or a back-filled object, to the module that projects it.
+//! From an event, or a backfilled object, to the module that projects it.
 
 use std::borrow::Cow;
 

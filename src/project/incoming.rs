@@ -10,7 +10,7 @@ use payments_core::stripe::event_type::rank;
 pub(crate) struct Incoming<'a> {
     pub(crate) environment: Environment,
     pub(crate) event_id: &'a str,
-    /// `None` in a back-fill.
+    /// `None` in a backfill.
     pub(crate) event_type: Option<&'a str>,
     /// Unix seconds.
     pub(crate) created: i64,

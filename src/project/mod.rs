@@ -1,4 +1,4 @@
-//! From an event, or a back-filled object, to rows: one match on what it is about, and a file for each kind of row.
+//! From an event, or a backfilled object, to rows: one match on what it is about, and a file for each kind of row.
 //!
 //! Locks are taken in one fixed order, so that no mix of events deadlocks: first the objects that rows of several payments
 //! depend on (customers, subscriptions, subjects, the catalog), slot by slot; then the ids that join facts, by key, as

@@ -101,8 +101,8 @@ def methods():
     )
     page = {"object": "list", "url": "/v1/payment_methods", "has_more": False, "data": [method("pm_b", last4="0002")]}
     yield Story(
-        "payment methods are back-filled", [
-            attached, detached, {"type": "back-fill", "id": "fetched", "created": 1752000025, "objects": [page, method()]},
+        "payment methods are backfilled", [
+            attached, detached, {"type": "backfill", "id": "fetched", "created": 1752000025, "objects": [page, method()]},
             event("customer.updated", customer(invoice_settings={"default_payment_method": {"id": "pm_b", "object": "payment_method"}}), 15),
         ],
         expected={"payment_methods": [{"stripe_payment_method_id": "pm_a", "is_default": False, "detached_at": at(30)},

@@ -80,7 +80,7 @@ def receive(connection, event):
 
 def is_back_fill(event):
     """Whether it is something that a backend fetched, or a look at what is due, and no event."""
-    return event["type"] in ("back-fill", "look")
+    return event["type"] in ("backfill", "look")
 
 
 def back_fill(connection, fetched):
@@ -167,7 +167,7 @@ def fetched(one):
 
 
 def with_back_fill(connection, one, names, problems, chance):
-    """A back-fill before the events, after them, or somewhere among them: the same end."""
+    """A backfill before the events, after them, or somewhere among them: the same end."""
     objects, at = fetched(one)
     ends = []
     if not objects:
@@ -190,7 +190,7 @@ def with_back_fill(connection, one, names, problems, chance):
         connection.rollback()
         wrong = differences(ends[0], ends[-1])
         if wrong:
-            problems.append(f"back-filled {place} {where} of {told(events)}\n{wrong}")
+            problems.append(f"backfilled {place} {where} of {told(events)}\n{wrong}")
     return len(ends)
 
 

@@ -131,12 +131,12 @@ def of_coupons():
     told["data"][0]["discounts"] = [of_coupon("di_2", "TENTH")]
     thing = {**subscription(), "created": 1752000060}
     looks = [
-        {"type": "back-fill", "id": "told", "created": 1752000500,
+        {"type": "backfill", "id": "told", "created": 1752000500,
          "objects": [coupon("TENTH", percent_off=10), {**thing, "items": told, "discounts": [of_coupon("di_1", "HALF")]}]},
-        {"type": "back-fill", "id": "named", "created": 1752000600, "objects": [{**thing, "items": tenth, "discounts": ["di_1"]}]},
+        {"type": "backfill", "id": "named", "created": 1752000600, "objects": [{**thing, "items": tenth, "discounts": ["di_1"]}]},
     ]
     yield Story(
-        "figures: what a back-fill told of discounts, a later one of that day does not forget",
+        "figures: what a backfill told of discounts, a later one of that day does not forget",
         [said("created", 60, listed=tenth, discounts=["di_1"]), *looks, event("coupon.deleted", coupon(), 700)],
         expected={"subscription_changes": [change(60, ["start"], 675, is_complete=True)]},
     )

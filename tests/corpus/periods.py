@@ -148,9 +148,9 @@ def periods():
 
 
 def fetched(lines, created, invoice_id="in_a", has_more=False):
-    """What a back-fill fetched of an invoice's lines, and when: delivered among the events."""
+    """What a backfill fetched of an invoice's lines, and when: delivered among the events."""
     return {
-        "id": f"lines_{created}", "type": "back-fill", "created": 1752000000 + created, "livemode": False,
+        "id": f"lines_{created}", "type": "backfill", "created": 1752000000 + created, "livemode": False,
         "objects": [{"object": "list", "url": f"/v1/invoices/{invoice_id}/lines", "has_more": has_more, "data": lines}],
     }
 

@@ -23,9 +23,9 @@ def line(id_="price_a", quantity=1, amount=1000, currency="usd", **more):
 
 
 def page(lines, created, session_id="cs_a", has_more=False):
-    """What a back-fill fetched of a session's line items, and when: delivered among the events."""
+    """What a backfill fetched of a session's line items, and when: delivered among the events."""
     return {
-        "id": f"page_{created}", "type": "back-fill", "created": 1752000000 + created, "livemode": False,
+        "id": f"page_{created}", "type": "backfill", "created": 1752000000 + created, "livemode": False,
         "objects": [{
             "object": "list", "url": f"/v1/checkout/sessions/{session_id}/line_items", "has_more": has_more, "data": lines,
         }],

@@ -23,7 +23,7 @@ pub struct Change {
     pub changed_at: i64,
     /// What changed: `start`, `status`, `ending`, `price`, `quantity`, `discount`.
     pub changed: Vec<String>,
-    /// The event that told it; none where a back-fill did, or where it is presumed.
+    /// The event that told it; none where a backfill did, or where it is presumed.
     pub stripe_event_id: Option<String>,
     pub stripe_customer_id: Option<String>,
     pub status: String,

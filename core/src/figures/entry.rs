@@ -1,4 +1,4 @@
-//! What one event, or one look of a back-fill, said of a subscription, as `payments.subscription_history` keeps it.
+//! What one event, or one look of a backfill, said of a subscription, as `payments.subscription_history` keeps it.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,9 @@ use crate::stripe::object::{Unreadable, read};
 /// One entry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The event that said it; see [`sync_key`] for a back-fill.
+    /// The event that said it; see [`sync_key`] for a backfill.
     pub event_id: String,
-    /// Unix seconds: the event's `created`, or when the back-fill looked.
+    /// Unix seconds: the event's `created`, or when the backfill looked.
     pub created: i64,
     /// See [`crate::stripe::event_type::rank`].
     #[serde(default)]
@@ -60,7 +60,7 @@ pub struct Renewal {
 }
 
 impl Entry {
-    /// Whether a back-fill carried it.
+    /// Whether a backfill carried it.
     #[must_use]
     pub fn is_sync(&self) -> bool {
         self.event_id.starts_with(SYNC)
@@ -118,7 +118,7 @@ impl Snapshot for Entry {
     }
 }
 
-/// The key of a back-fill's look: one for each day in UTC, of which the last counts; and one more for the last that told more, so
+/// The key of a backfill's look: one for each day in UTC, of which the last counts; and one more for the last that told more, so
 /// that what only it knows is not forgotten.
 #[must_use]
 pub fn sync_key(created: i64, tells_more: bool) -> String {

@@ -42,9 +42,9 @@ pub enum PaymentObject {
 /// One snapshot of an object of a payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
-    /// The event that carried it; [`SYNC`] for a back-fill.
+    /// The event that carried it; [`SYNC`] for a backfill.
     pub event_id: String,
-    /// Unix seconds: the event's `created`, or when the back-fill looked.
+    /// Unix seconds: the event's `created`, or when the backfill looked.
     pub created: i64,
     /// See [`crate::stripe::event_type::rank`].
     pub rank: i16,
@@ -57,7 +57,7 @@ pub struct Fact {
 }
 
 impl PaymentObject {
-    /// Reads an object's JSON text; `None` for a kind that is not part of a payment. A back-fill has no event type.
+    /// Reads an object's JSON text; `None` for a kind that is not part of a payment. A backfill has no event type.
     ///
     /// # Errors
     /// [`Unreadable`].
@@ -252,7 +252,7 @@ impl PaymentObject {
 }
 
 impl Fact {
-    /// Whether a back-fill carried it.
+    /// Whether a backfill carried it.
     #[must_use]
     pub fn is_sync(&self) -> bool {
         self.event_id == SYNC

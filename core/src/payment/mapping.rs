@@ -36,7 +36,7 @@ pub struct Mapping {
 #[must_use]
 pub fn resolve<'a>(claims: &'a [Claim], fixed: &[Mapping]) -> (Vec<&'a Claim>, Vec<&'a Claim>) {
     let mut ordered: Vec<&Claim> = claims.iter().collect();
-    // All back-filled claims have the same event id, so the session's id decides between them.
+    // All backfilled claims have the same event id, so the session's id decides between them.
     let evidence = |claim: &&Claim| {
         (claim.evidence_created, claim.evidence_event_id.clone(), claim.stripe_checkout_session_id.clone())
     };

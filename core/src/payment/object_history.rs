@@ -24,7 +24,7 @@ impl<'a> ObjectHistory<'a> {
         Some(Self { facts, newest })
     }
 
-    /// When an event first reported `state`; if only a back-fill reported it, when the object was made. Unix seconds.
+    /// When an event first reported `state`; if only a backfill reported it, when the object was made. Unix seconds.
     #[must_use]
     pub fn first_time_in(&self, state: MoneyState) -> Option<i64> {
         let in_state = || self.facts.iter().filter(|fact| fact.object.state() == state);

@@ -86,7 +86,7 @@ fn net_refunded(fact: &Fact, refunds: &[&ObjectHistory]) -> i64 {
     charge.amount_refunded - charge.released() - failed_later
 }
 
-/// When a refund was first reported to have failed or to be canceled: the event's time, else when a back-fill saw it.
+/// When a refund was first reported to have failed or to be canceled: the event's time, else when a backfill saw it.
 /// The refund's own `created` doesn't tell, because it counted then.
 fn failed_at(refund: &ObjectHistory) -> Option<i64> {
     let reported = |by_sync: bool| {
@@ -96,7 +96,7 @@ fn failed_at(refund: &ObjectHistory) -> Option<i64> {
     reported(false).or_else(|| reported(true))
 }
 
-/// When an event of the charge first reported a refund that still counts. A back-fill can't tell since when.
+/// When an event of the charge first reported a refund that still counts. A backfill can't tell since when.
 fn first_refunded_at(charge: &ObjectHistory, refunds: &[&ObjectHistory]) -> Option<i64> {
     let counts = |fact: &&&Fact| !fact.is_sync() && net_refunded(fact, refunds) > 0;
     charge.facts.iter().filter(counts).map(|fact| fact.created).min()

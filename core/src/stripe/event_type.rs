@@ -66,7 +66,7 @@ impl ObjectKind {
         Self::ALL.into_iter().find(|kind| kind.name() == object_type)
     }
 
-    /// The same for an object of a back-fill. Stripe's API returns no entitlement summaries and no discounts, only their
+    /// The same for an object of a backfill. Stripe's API returns no entitlement summaries and no discounts, only their
     /// events do; line items and an invoice's lines have no object of their own but the list that they stand in; and an
     /// invoice that is not made yet has no id.
     #[must_use]
@@ -119,7 +119,7 @@ pub struct EventType {
 pub const CREATED: i16 = 0;
 /// The object went on to what can still fail or change.
 const STARTED: i16 = 5;
-/// The object changed. A back-fill's snapshot stands here too: after the beginning and before the end of the same
+/// The object changed. A backfill's snapshot stands here too: after the beginning and before the end of the same
 /// second.
 pub const CHANGED: i16 = 10;
 /// An attempt to pay failed.
@@ -219,7 +219,7 @@ impl EventType {
     }
 }
 
-/// The rank of a snapshot that an event of this type carries; [`CHANGED`] for one that a back-fill carries (no event
+/// The rank of a snapshot that an event of this type carries; [`CHANGED`] for one that a backfill carries (no event
 /// type).
 #[must_use]
 pub fn rank(event_type: Option<&str>) -> i16 {

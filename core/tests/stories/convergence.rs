@@ -151,7 +151,7 @@ proptest! {
         prop_assert_eq!(came_to(&found), expected.clone());
         let all = [said.clone(), found.clone()].concat();
         prop_assert_eq!(came_to(&all), expected.clone());
-        // The back-fill repairs whatever events were missed.
+        // The backfill repairs whatever events were missed.
         let some = said.into_iter().zip(known).filter(|(_, known)| *known).map(|(fact, _)| fact);
         let mended: Vec<Fact> = some.chain(found).collect();
         prop_assert_eq!(came_to(&mended), expected);

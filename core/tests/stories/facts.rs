@@ -128,7 +128,7 @@ fn a_history_tells_when_a_state_was_first_reported() {
         (history.first_time_in(MoneyState::Succeeded), history.first_time_in(MoneyState::Pending))
     };
     assert_eq!(history(&facts), (Some(10), Some(5)));
-    // Of a state that only a back-fill reported, the object's own time.
+    // Of a state that only a backfill reported, the object's own time.
     assert_eq!(history(&facts[..1]), (Some(3), None));
     assert!(ObjectHistory::of(Vec::new()).is_none());
 }

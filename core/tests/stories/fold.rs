@@ -88,7 +88,7 @@ fn money_that_arrived_is_never_unarrived() {
     let payment = row(&[unpaid.clone(), failed.clone(), paid]);
     assert_eq!((payment.payment_type, payment.status.as_str()), ("one_time_payment", "succeeded"));
     assert_eq!((payment.paid_at, payment.failed_at), (Some(400), None));
-    // A back-fill sees a session that is complete and unpaid; the failure stays.
+    // A backfill sees a session that is complete and unpaid; the failure stays.
     let seen = sync(900, &session(json!({"payment_status": "unpaid"})));
     assert_eq!(row(&[unpaid.clone(), failed, seen]).status, "failed");
     let canceled = say("payment_intent.canceled", 600, &intent(json!({"status": "canceled", "amount_received": 0})));
@@ -203,10 +203,10 @@ fn paid_when_stripe_says() {
     assert_eq!(row(&[bought.clone(), took.clone(), bridge.clone()]).paid_at, Some(202));
     let paid = say("invoice.paid", 112, &invoice(json!({})));
     assert_eq!(row(&[bought.clone(), took, bridge, paid]).paid_at, Some(201));
-    // An event's time goes before a back-fill's; 0 is a time.
+    // An event's time goes before a backfill's; 0 is a time.
     assert_eq!(row(&[bought, sync(900, &intent(json!({})))]).paid_at, Some(111));
     assert_eq!(row(&[sync(900, &session(json!({})))]).paid_at, Some(100));
-    // Where only a back-fill reports success, the charge was made when the money arrived, the session long before.
+    // Where only a backfill reports success, the charge was made when the money arrived, the session long before.
     let opened = sync(900, &session(json!({"created": 3})));
     let charged = sync(900, &charge(json!({"created": 70_000})));
     assert_eq!(row(&[opened, sync(900, &intent(json!({"created": 4}))), charged]).paid_at, Some(70_000));

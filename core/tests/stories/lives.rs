@@ -293,7 +293,7 @@ impl Life {
         (said, expected)
     }
 
-    /// Its objects as a back-fill finds them afterwards.
+    /// Its objects as a backfill finds them afterwards.
     pub(crate) fn found(&self) -> Vec<Fact> {
         let (_, objects, _) = self.live();
         objects.iter().map(|object| sync(1_000_000, object)).collect()

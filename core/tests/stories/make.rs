@@ -41,7 +41,7 @@ pub(crate) fn say_as(id: &str, event_type: &str, created: i64, object: &Value, p
     fact.with_previous(Some(&previous.to_string()))
 }
 
-/// What a back-fill says that looked at `created`.
+/// What a backfill says that looked at `created`.
 pub(crate) fn sync(created: i64, object: &Value) -> Fact {
     let object = read(object, None).unwrap().unwrap();
     Fact { event_id: "sync".to_owned(), created, rank: CHANGED, previous: Map::new(), object }

@@ -137,18 +137,18 @@ fn a_refund_that_needs_action_and_is_canceled_changes_nothing() {
 
 #[test]
 fn a_back_fill_finds_what_no_event_told() {
-    // An event brought the figure, only a back-fill the failure.
+    // An event brought the figure, only a backfill the failure.
     let seen = sync(5000, &with(refund("re_1", 2000, "failed"), json!({"created": 499})));
     assert_eq!(shows(&[figure(500, 2000), seen.clone()]), untouched());
-    // The back-fill of the charge saw the same.
+    // The backfill of the charge saw the same.
     let now = sync(5000, &charge(json!({"amount_refunded": 0})));
     assert_eq!(shows(&[figure(500, 2000), seen, now]), untouched());
-    // A back-fill can't tell since when.
+    // A backfill can't tell since when.
     let found = sync(5000, &charge(json!({"amount_refunded": 2000, "refunded": true})));
     assert_eq!(shows(&[found]), ("refunded".to_owned(), 2000, None));
     // The figure is gone, and nobody knows which refund it was.
     assert_eq!(shows(&[figure(500, 2000), sync(5000, &charge(json!({})))]), untouched());
-    // One refund has failed, another counts; a back-fill saw both together.
+    // One refund has failed, another counts; a backfill saw both together.
     let facts = [
         sync(5000, &charge(json!({"amount_refunded": 700}))),
         sync(5000, &with(refund("re_1", 500, "failed"), json!({"created": 400}))),

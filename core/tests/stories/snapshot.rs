@@ -70,7 +70,7 @@ fn within_a_second_life_goes_on() {
 
 #[test]
 fn a_back_fill_stands_among_the_changes() {
-    // What begins or goes on is older than a back-fill of the same second; what decides is newer.
+    // What begins or goes on is older than a backfill of the same second; what decides is newer.
     let found = 10;
     for before in ["invoice.finalized", "payment_intent.processing", "checkout.session.completed", "charge.succeeded"] {
         assert!(rank(Some(before)) < found, "{before}");
@@ -189,10 +189,10 @@ fn of_back_fills_only_the_last_look_counts() {
     let told = |at: i64| say("checkout.session.completed", at, &session(json!({})));
     assert!(is_late(&looked(10), &[looked(11)]));
     assert!(is_late(&looked(10), &[told(5), looked(3), looked(11)]));
-    // No later back-fill is known; one of the same second is not later.
+    // No later backfill is known; one of the same second is not later.
     assert!(!is_late(&looked(10), &[]));
     assert!(!is_late(&looked(10), &[looked(9), looked(10)]));
-    // An event is never late, nor is a back-fill because of one.
+    // An event is never late, nor is a backfill because of one.
     assert!(!is_late(&told(10), &[looked(11), told(11)]));
     assert!(!is_late(&looked(10), &[told(11)]));
 }

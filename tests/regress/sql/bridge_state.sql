@@ -1,4 +1,4 @@
--- What a program beside the database keeps here: events it read, its endpoint, how far a back-fill got; and what it is
+-- What a program beside the database keeps here: events it read, its endpoint, how far a backfill got; and what it is
 -- asked to fetch.
 \set ON_ERROR_ROLLBACK on
 begin;
@@ -24,7 +24,7 @@ select status, webhook_endpoint_id, webhook_endpoint_url, webhook_api_version, w
 select payments.record_webhook_endpoint('test', 'we_2', 'ftp://shop.example/');
 select payments.record_webhook_endpoint('test', 'whsec_abcdefgh12345678', 'https://shop.example/stripe/test');
 
--- A back-fill: page by page, stopped by an error, gone on, finished, begun anew.
+-- A backfill: page by page, stopped by an error, gone on, finished, begun anew.
 select payments.sync_position('test', 'customers');
 select payments.record_sync('test', 'customers', 'cus_100', 100);
 select payments.record_sync('test', 'customers', null, 0, error => 'rate limited, rk_live_abcdefgh1234');

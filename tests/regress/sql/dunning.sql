@@ -87,7 +87,7 @@ select pg_temp.says(90, 'customer.subscription.deleted',
   pg_temp.subscription('canceled', 2592000, '{"ended_at": 1752000090,
     "cancellation_details": {"reason": "payment_failed"}}'));
 table jobs;
--- What a back-fill finds ended long ago is told to nobody.
+-- What a backfill finds ended long ago is told to nobody.
 select payments.sync_stripe_objects('test', pg_temp.subscription('canceled', 0,
   '{"id": "sub_2", "ended_at": 1752000000, "items": {"data": []}}')) ->> 'synced';
 select count(*) from public.fulfillment_jobs where source = 'subscription:sub_2';

@@ -87,7 +87,7 @@ select pg_temp.says(12, '2025-02-20', 'updated', 'ada', 'active', pg_temp.price(
 select changed_at::date, changed, previous_mrr,
   mrr from payments.subscription_changes where stripe_subscription_id = 'sub_ada' order by 1;
 
--- A back-fill finds a subscription that nobody told of: what it was before is presumed.
+-- A backfill finds a subscription that nobody told of: what it was before is presumed.
 select payments.sync_stripe_objects('test', jsonb_build_object('id', 'sub_eve', 'object', 'subscription',
   'customer', 'cus_e',
   'status', 'canceled', 'created', 1735700000, 'canceled_at', 1739000000, 'ended_at', 1740000000, 'currency',

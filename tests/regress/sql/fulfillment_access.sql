@@ -131,7 +131,7 @@ table passes;
 select payments.retry_fulfillments(reference => 'cs_2'), payments.retry_fulfillments(reference => 'cs_3');
 table passes;
 
--- a back-fill tells of a paused collection too, and each item's period, in both shapes
+-- a backfill tells of a paused collection too, and each item's period, in both shapes
 select payments.sync_stripe_objects('test', '[
   {"id": "sub_new", "object": "subscription", "status": "active", "created": 1752000000,
    "pause_collection": {"behavior": "keep_as_draft", "resumes_at": 1752009000},

@@ -1,4 +1,4 @@
--- Back-fill, verify, rebuild, replay, retention and the story of a purchase.
+-- Backfill, verify, rebuild, replay, retention and the story of a purchase.
 set timezone = 'UTC';
 insert into payments.checkout_sessions (id, environment, mode, status, subject_type, subject_id, line_items,
                                         success_url, cancel_url, metadata, stripe_checkout_session_id, created_at)
@@ -35,7 +35,7 @@ select count(*) > 5 as missing from payments.verify_projections('test') where st
 select payments.rebuild_projections('test');
 select status, amount, amount_refunded, currency, paid_at, refunded_at from payments.payment_history;
 
--- A back-fill takes single objects, arrays and list pages, and repairs what no event told.
+-- A backfill takes single objects, arrays and list pages, and repairs what no event told.
 select folded(payments.sync_stripe_objects('test', '[{"object": "list", "has_more": false, "data": [
   {"id": "prod_1", "object": "product", "name": "Book", "active": true, "livemode": false},
   {"id": "price_1", "object": "price", "product": "prod_1", "active": true, "currency": "usd", "unit_amount": 1000,
@@ -88,7 +88,7 @@ select * from payments.verify_projections('test');
 
 -- The story, by any of its names.
 select environment, happened_at, folded(story, 60) as story from payments.explain('ord_1')
- where story not like '%back-fill%';
+ where story not like '%backfill%';
 select count(distinct stories) as stories from (
   select (select count(*) from payments.explain(name)) as stories
     from unnest(array['ord_1', 'cs_1', 'pi_1', 'ch_1', 're_1', '00000000-0000-4000-8000-000000000001', 'cus_1'])

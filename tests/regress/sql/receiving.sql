@@ -155,7 +155,7 @@ select payments.apply_stripe_event('test',
        ->> 'error' as error;
 insert into parents values (1);
 commit;
--- A back-fill counts the object that fails, and goes on.
+-- A backfill counts the object that fails, and goes on.
 select payments.sync_stripe_objects('test',
                                     '[{"id": "cus_9", "object": "customer"},
                                       {"id": "prod_9", "object": "product", "name": "Nine"}]');

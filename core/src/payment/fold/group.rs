@@ -193,7 +193,7 @@ impl<'a> Group<'a> {
             history.facts.iter().any(|fact| !fact.is_sync() && fact.object.state() == MoneyState::Succeeded)
         };
         let first = |history: &ObjectHistory| history.first_time_in(MoneyState::Succeeded);
-        // Where only a back-fill reported success, an object's own `created` must do. A charge is made when the money
+        // Where only a backfill reported success, an object's own `created` must do. A charge is made when the money
         // arrives, an intent or a session earlier.
         by_invoice
             .or_else(|| self.money().filter(by_event).filter_map(first).min())

@@ -82,7 +82,7 @@ struct Billing {
 }
 
 impl Charge {
-    /// Reads the object of a `charge.*` event, or of a back-fill.
+    /// Reads the object of a `charge.*` event, or of a backfill.
     ///
     /// # Errors
     /// [`Unreadable`].

@@ -84,7 +84,7 @@ impl Dispute {
         if self.is_lost() { (self.amount.unwrap_or(0) - self.reinstated).max(0) } else { 0 }
     }
 
-    /// Reads the object of a `charge.dispute.*` event, or of a back-fill.
+    /// Reads the object of a `charge.dispute.*` event, or of a backfill.
     ///
     /// # Errors
     /// [`Unreadable`].

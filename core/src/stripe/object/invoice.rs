@@ -209,7 +209,7 @@ impl RawInvoice {
 }
 
 impl Invoice {
-    /// Reads the object of an `invoice.*` event, or of a back-fill (no event type).
+    /// Reads the object of an `invoice.*` event, or of a backfill (no event type).
     ///
     /// # Errors
     /// [`Unreadable`].

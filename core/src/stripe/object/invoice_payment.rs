@@ -67,7 +67,7 @@ struct Transitions {
 }
 
 impl InvoicePayment {
-    /// Reads the object of an `invoice_payment.*` event, or of a back-fill.
+    /// Reads the object of an `invoice_payment.*` event, or of a backfill.
     ///
     /// # Errors
     /// [`Unreadable`].

@@ -68,7 +68,7 @@ struct RawIntent {
 }
 
 impl Intent {
-    /// Reads the object of a `payment_intent.*` event, or of a back-fill (no event type).
+    /// Reads the object of a `payment_intent.*` event, or of a backfill (no event type).
     ///
     /// # Errors
     /// [`Unreadable`].

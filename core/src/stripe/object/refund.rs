@@ -49,7 +49,7 @@ struct RawRefund {
 }
 
 impl Refund {
-    /// Reads the object of a `refund.*` or `charge.refund.updated` event, or of a back-fill.
+    /// Reads the object of a `refund.*` or `charge.refund.updated` event, or of a backfill.
     ///
     /// # Errors
     /// [`Unreadable`].

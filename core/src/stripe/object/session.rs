@@ -117,7 +117,7 @@ struct Details {
 }
 
 impl Session {
-    /// Reads the object of a `checkout.session.*` event, or of a back-fill (no event type).
+    /// Reads the object of a `checkout.session.*` event, or of a backfill (no event type).
     ///
     /// # Errors
     /// [`Unreadable`].
