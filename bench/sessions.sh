@@ -16,7 +16,11 @@ need=0.8
 "$psql" -X -q -v ON_ERROR_STOP=1 -d "$database" -c 'create extension payments' -f "$here/setup.sql" >/dev/null
 
 tps() {
-  "$pgbench" -n -M prepared -f "$1" -T "$seconds" -c "$2" -j 2 -d "$database" 2>&1 | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+  "$pgbench" -n -M prepared -f "$1" -T "$seconds" -c "$2" -j 2 -d "$database" >"$scratch/pgbench" 2>&1 || {
+    cat "$scratch/pgbench" >&2
+    return 1
+  }
+  sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$scratch/pgbench"
 }
 
 # compare WHAT CLIENTS: the medians of both sides, and their ratio.
