@@ -12,10 +12,10 @@ insert into payments.prices (environment, stripe_price_id, stripe_product_id, ty
 select 'test', 'price_' || n, 'prod_' || n, 'one_time' from generate_series(1, 200) n;
 \ir peer.sql
 alter table payments.checkout_sessions disable trigger payments_guard;
--- They have ended: of open ones a caller may have 100.
+-- They were asked for in the year before and have ended: of open ones a caller may have 100.
 insert into payments.checkout_sessions
-  (environment, mode, status, subject_type, subject_id, line_items, success_url, cancel_url, created_by)
-select 'test', 'payment', 'expired', case when n % 10 = 0 then 'user' else 'team' end,
+  (created_at, environment, mode, status, subject_type, subject_id, line_items, success_url, cancel_url, created_by)
+select now() - n * interval '30 seconds', 'test', 'payment', 'expired', case when n % 10 = 0 then 'user' else 'team' end,
        case when n % 10 = 0 then 'user' || n % 10000 else md5('team' || n % 10000)::uuid::text end,
        '[{"price": "price_1", "quantity": 1}]', 'https://app.example.com/paid', 'https://app.example.com/cart', 'user' || n % 10000
   from generate_series(1, 1000000) n;
