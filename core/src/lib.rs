@@ -1,18 +1,19 @@
-//! The part of payments that needs no database: no SQL, no clock, no server. Every function here is pure, so its unit
-//! and property tests run in microseconds.
+//! The pure part of payments: no database, no SQL, no clock, no server. So its unit and property tests run in
+//! microseconds.
 //!
 //! - [`stripe`]: what Stripe sends: signatures, events, and objects in every API shape.
 //! - [`snapshot`]: which of an object's snapshots is the newest.
-//! - [`mirror`]: customers, subscriptions and the catalog: each row is its object's newest snapshot.
+//! - [`mirror`]: mirrored objects, such as customers and subscriptions: each row is its newest snapshot.
 //! - [`payment`]: how the facts about one payment become its row.
 //! - [`fulfillment`]: what a payment or a subscription gives, and what is taken back.
-//! - [`figures`]: what a subscription was when, and what it brings in a month.
-//! - [`notice`]: what workers are told of invoices and subscriptions.
-//! - [`query_file`]: one query of a file of queries, found while compiling.
-//! - [`session`]: what a request to pay, or to open the portal, may hold.
-//! - [`redact`]: what looks like one of Stripe's secrets, and texts without it.
+//! - [`figures`]: the history of a subscription, and its monthly revenue.
+//! - [`notice`]: notices for workers about invoices and subscriptions.
+//! - [`query_file`]: finds one query of a file of queries at compile time.
+//! - [`session`]: the checks of a request to pay or to open the portal.
+//! - [`metadata_prefix`]: the prefixes of our metadata keys on Stripe's objects.
+//! - [`redact`]: finds what looks like one of Stripe's secrets in a text, and removes it.
 //! - [`search_path`]: where names are looked up while the extension acts as another role.
-//! - [`visible`]: makes the characters visible that would control a terminal.
+//! - [`visible`]: makes characters visible that could control a terminal.
 
 pub mod figures;
 pub mod fulfillment;

@@ -1,22 +1,23 @@
 //! The prefixes of the metadata keys that link Stripe's objects to local rows. Callers may not write such keys.
 
-/// What is written where the setting says nothing else.
+/// The prefix that is written if no other one is set.
 pub const WRITTEN: &str = "payments_";
-/// What existing backends wrote.
+/// The prefix that existing backends wrote.
 const EXISTING: &str = "insforge_";
 
-/// All that are read and reserved, `own` (the setting's) first. What was read once stays readable.
+/// All prefixes that are read and reserved; first `own`, which is the one that is set. The others are always readable,
+/// because Stripe's objects may carry them.
 pub fn all(own: &str) -> impl Iterator<Item = &str> {
     [own, WRITTEN, EXISTING].into_iter().filter(|prefix| !prefix.is_empty())
 }
 
-/// The prefix that a key begins with, in any case.
+/// The reserved prefix that a key begins with, in upper or lower case.
 #[must_use]
 pub fn reserving<'a>(key: &str, own: &'a str) -> Option<&'a str> {
     all(own).find(|prefix| key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
 }
 
-/// A key's name without its prefix; `None` where it has none.
+/// A key's name without its prefix; `None` if it has none. Upper and lower case differ here.
 #[must_use]
 pub fn strip<'a>(key: &'a str, own: &str) -> Option<&'a str> {
     all(own).find_map(|prefix| key.strip_prefix(prefix))
@@ -37,7 +38,7 @@ mod tests {
             (strip("app_x", "app_"), strip("insforge_x", "app_"), strip("payments_x", "")),
             (Some("x"), Some("x"), Some("x"))
         );
-        // A key in other letters is reserved and means nothing.
+        // A key in other case is reserved and means nothing.
         assert_eq!((strip("Payments_x", ""), strip("x", "")), (None, None));
     }
 }

@@ -1,4 +1,5 @@
-//! Mirrored objects: customers, subscriptions, payment methods, products and prices. The row of each is its newest snapshot.
+//! Mirrored objects: customers, subscriptions, payment methods, products, prices and entitlement summaries. The row of
+//! each is its newest snapshot.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use crate::stripe::object::subscription::{Item, SubscriptionSnapshot};
 pub struct ObjectSnapshot {
     /// The event that carried it; [`crate::snapshot::SYNC`] for a backfill.
     pub event_id: String,
-    /// Unix seconds: the event's `created`, or when the backfill looked.
+    /// Unix seconds: the event's `created`, or when the backfill's objects were fetched.
     pub created: i64,
     /// See [`crate::stripe::event_type::rank`].
     pub rank: i16,
@@ -55,8 +56,8 @@ impl ObjectSnapshot {
         (self.deleted, self.created, self.rank)
     }
 
-    /// Whether it embeds its whole list: a subscription's items, or a customer's entitlements. Other objects have no
-    /// list.
+    /// Whether it embeds its whole list: a subscription's items, or a customer's entitlements. True for objects without
+    /// a list.
     fn embeds_all(&self) -> bool {
         let Some(list) = self.object.get("items").or(self.object.get("entitlements")) else {
             return self.object.get("object").and_then(Value::as_str) != Some("subscription");
@@ -65,8 +66,8 @@ impl ObjectSnapshot {
     }
 }
 
-/// The payment method that a customer or a subscription names as its default; none where it is deleted or has ended. As Stripe
-/// charges: the method, else a source of before there were methods.
+/// The payment method that a customer or a subscription names as its default; `None` if that object is deleted or has
+/// ended. An older source (`default_source`) counts only if no method is named, as when Stripe charges.
 #[must_use]
 pub fn default_method(snapshot: &ObjectSnapshot) -> Option<&str> {
     let object = &snapshot.object;
@@ -79,8 +80,8 @@ pub fn default_method(snapshot: &ObjectSnapshot) -> Option<&str> {
     named.into_iter().flatten().find_map(|named| named.as_str().or_else(|| named.get("id")?.as_str()))
 }
 
-/// The newest of an object's snapshots, and the snapshots that may still matter: those that tie with it, and where the
-/// newest ones embed only a part of the object's list, all since the last that embedded the whole list.
+/// The newest of an object's snapshots, and all snapshots that may still matter: those that tie with it. If the newest
+/// ones embed only a part of the object's list, also all since the last one that embedded the whole list.
 #[must_use]
 pub fn newest_and_undecided(snapshots: &[ObjectSnapshot]) -> Option<(&ObjectSnapshot, Vec<&ObjectSnapshot>)> {
     let newest = newest(snapshots)?;
@@ -116,8 +117,8 @@ pub fn entitlements(snapshots: &[ObjectSnapshot]) -> Result<Vec<ActiveEntitlemen
     Ok(all.into_values().collect())
 }
 
-/// The items of a subscription: those of the newest snapshot that embeds them all, overlaid by the later ones. Where the newest
-/// snapshot does not embed an item, its period is that of the subscription, which may have been renewed since.
+/// The items of a subscription: those of the newest snapshot that embeds them all, overlaid by the later ones. An item
+/// that the newest snapshot does not embed gets the period of the subscription, which may have been renewed since.
 ///
 /// # Errors
 /// [`Unreadable`].

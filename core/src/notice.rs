@@ -1,7 +1,8 @@
-//! Notices: what workers are told of an invoice that is not paid, and of a subscription that is about to renew or has ended.
+//! Notices: messages for workers about an invoice that is not paid, and about a subscription that is about to renew or
+//! has ended.
 //!
-//! Each is derived from all that is known, so that it is there whatever came first, and is gone once it is out of date: a failed
-//! attempt whose invoice was paid since, say.
+//! Each is derived from everything that is known. So the order of arrival does not matter, and a notice disappears when
+//! it is no longer true: for example that of a failed attempt, once the invoice is paid.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use crate::figures::entry::{Entry, Renewal};
 use crate::figures::state::State;
 use crate::stripe::object::subscription::SubscriptionSnapshot;
 
-/// An attempt to collect an invoice failed, or a payer's delayed payment did.
+/// An attempt to collect an invoice failed, or a payment by a delayed method did.
 pub const PAYMENT_FAILED: &str = "payment_failed";
 /// The payer has to authenticate a payment of an invoice.
 pub const PAYMENT_ACTION_REQUIRED: &str = "payment_action_required";
@@ -20,18 +21,18 @@ pub const RENEWAL_UPCOMING: &str = "renewal_upcoming";
 /// A subscription has ended.
 pub const SUBSCRIPTION_ENDED: &str = "subscription_ended";
 
-/// Whether a job of this kind tells of a notice.
+/// Whether jobs of this kind are made from notices.
 #[must_use]
 pub fn is_kind(kind: &str) -> bool {
     [PAYMENT_FAILED, PAYMENT_ACTION_REQUIRED, TRIAL_WILL_END, RENEWAL_UPCOMING, SUBSCRIPTION_ENDED].contains(&kind)
 }
 
-/// A row of `payments.notices`, named as its columns. Times are Unix seconds.
+/// A row of `payments.notices`, named as its columns. Amounts are minor units, times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the columns of that table")]
 pub struct Notice {
     pub kind: String,
-    /// Which invoice, session or subscription, and which attempt or period of it.
+    /// The invoice, session or subscription, and which attempt or period of it.
     pub source: String,
     /// The id of the invoice, session or subscription.
     pub about: String,
@@ -47,11 +48,12 @@ pub struct Notice {
     /// When the trial or the period ends, or when the subscription ended.
     pub happens_at: Option<i64>,
     pub is_ending: bool,
-    /// Stripe's reason: of an invoice why it was made, of a subscription why it ended.
+    /// Stripe's reason: why the invoice was made, or why the subscription ended.
     pub reason: Option<String>,
 }
 
-/// What is to be told of a subscription, of which `known` is the newest snapshot.
+/// The notices of a subscription. `known` is its newest snapshot, `None` if there is none yet; `entries` is its
+/// history.
 #[must_use]
 pub fn of_subscription(id: &str, known: Option<&SubscriptionSnapshot>, entries: &[Entry]) -> Vec<Notice> {
     let trial = known.and_then(|known| trial_end(known, entries));
@@ -75,7 +77,7 @@ fn is_ending(known: &SubscriptionSnapshot) -> bool {
     row.cancel_at_period_end || row.cancel_at.is_some_and(ends_with_period)
 }
 
-/// An announced end of a trial, while the trial lasts and ends then.
+/// The announced end of a trial, as long as the trial lasts and still ends at that time.
 fn trial_end(known: &SubscriptionSnapshot, entries: &[Entry]) -> Option<Notice> {
     let end = known.row.trial_end.filter(|_| known.row.status == "trialing")?;
     let announces = |entry: &Entry| {
@@ -90,7 +92,7 @@ fn trial_end(known: &SubscriptionSnapshot, entries: &[Entry]) -> Option<Notice> 
     })
 }
 
-/// The announced renewal, until the period has begun or as long as there is one to come.
+/// The latest announced renewal. `None` once its period has begun, or if the subscription does not renew.
 fn renewal(known: Option<&SubscriptionSnapshot>, entries: &[Entry]) -> Option<Notice> {
     let announced = entries.iter().filter_map(|entry| Some((entry, entry.renewal.as_ref()?)));
     let (_, renewal) = announced.max_by_key(|(entry, renewal)| (renewal.at, entry.created, &entry.event_id))?;
@@ -114,7 +116,7 @@ fn renewal(known: Option<&SubscriptionSnapshot>, entries: &[Entry]) -> Option<No
     })
 }
 
-/// The end, if an event told it: a backfill finds those that ended long ago.
+/// The end, if an event reported it. A backfill alone makes no notice: it also finds subscriptions that ended long ago.
 fn ended(known: &SubscriptionSnapshot, entries: &[Entry]) -> Option<Notice> {
     if known.row.status != "canceled" {
         return None;

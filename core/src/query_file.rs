@@ -1,12 +1,11 @@
-//! One query of a file that holds many.
+//! Finds one query in a file of queries.
 //!
-//! Queries are separated by an empty line, and none has one within. Each begins with the line `-- name: what it does` and ends with a
-//! semicolon; a fragment, which is a part of other queries, ends without one.
+//! Queries are separated by an empty line, and contain none. Each begins with the line `-- name: what it does` and ends
+//! with a semicolon. A fragment, which is a part of other queries, ends without one.
 
-/// The query that is called `name`, without its semicolon; where there is none, the caller does not compile.
+/// The query of this name, without its semicolon. At compile time a missing name is a compile error.
 ///
-/// # Panics
-/// Where the file has no query of this name.
+/// If the file has no query of this name.
 #[must_use]
 pub const fn find<'a>(file: &'a str, name: &str) -> &'a str {
     let text = file.as_bytes();
@@ -55,9 +54,9 @@ const fn begins_with(text: &[u8], start: usize, part: &[u8]) -> bool {
     true
 }
 
-/// A query that unnests an array of each column of the rows that it takes, for one row whose columns are plain values:
-/// `pg_catalog.unnest($1::bigint[])` is `($1::bigint)` then, and `any ($1::bigint[])` is `any (array[$1::bigint])`. It does the
-/// same, and the server has less to do.
+/// Turns a query for many rows, which takes an array for each column, into one for a single row, which takes plain
+/// values. `pg_catalog.unnest($1::bigint[])` becomes `($1::bigint)`, and `any ($1::bigint[])` becomes
+/// `any (array[$1::bigint])`. The result is the same, with less work for the server.
 #[must_use]
 pub fn of_one_row(query: &str) -> String {
     const UNNEST: &str = "pg_catalog.unnest(";

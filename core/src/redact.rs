@@ -1,13 +1,14 @@
-//! What looks like one of Stripe's secrets. A session must not store one, and a message must not quote one.
+//! Finds and removes what looks like one of Stripe's secrets. A session must not store one, and a message must not
+//! quote one.
 
 use serde_json::Value;
 
 const PREFIXES: [&str; 7] = ["sk_live_", "sk_test_", "sk_org_", "rk_live_", "rk_test_", "rk_", "whsec_"];
-/// Other names begin with `rk_` too, but none is followed by so many letters or digits.
+/// How many letters or digits must follow `rk_`, because other names begin with `rk_` too.
 const LONG_ENOUGH: usize = 8;
-/// Within a word (`desk_live_music`) only so many letters or digits in a row are taken for a key.
+/// How many letters or digits must follow another prefix within a word, such as in `desk_live_music`.
 const LONG_ENOUGH_WITHIN_A_WORD: usize = 16;
-/// How often a text is percent-decoded: a URL within a URL within a URL.
+/// How often a text is percent-decoded: enough for a URL within a URL within a URL.
 const DEPTH: usize = 3;
 
 /// Whether a text contains what looks like a Stripe secret key, restricted key or webhook secret, percent-encoded or
@@ -30,7 +31,8 @@ pub fn looks_secret(text: &str) -> bool {
     false
 }
 
-/// Whether any key or value of a JSON text looks like it, once its escapes are decoded.
+/// Whether any key or value of a JSON text looks like a secret, after its escapes are decoded. A text that can't be
+/// parsed is checked as it is.
 #[must_use]
 pub fn json_looks_secret(text: &str) -> bool {
     serde_json::from_str(text).map_or_else(|_| looks_secret(text), |value| holds_secret(&value))
@@ -64,14 +66,14 @@ fn clean(value: Value) -> Value {
     }
 }
 
-/// Whether a text holds the secret of a page: `cs_…_secret_…` of a checkout session, `pi_…_secret_…` of a payment intent. A payer's browser
-/// has it, and nobody else should.
+/// Whether a text has a client secret: `cs_…_secret_…` of a checkout session, `pi_…_secret_…` of a payment intent. Only
+/// the payer's browser should have it.
 #[must_use]
 pub fn has_client_secret(text: &str) -> bool {
     text.contains("_secret_")
 }
 
-/// The JSON text without the secrets of pages, at any depth; `None` if there is none.
+/// The JSON text without `client_secret`, at any depth; `None` if there is none, or if the text is not JSON.
 #[must_use]
 pub fn json_without_client_secrets(text: &str) -> Option<String> {
     if !text.contains(CLIENT_SECRET) {
@@ -107,7 +109,7 @@ pub fn without_secrets(text: &str) -> String {
         done = end;
     }
     clean.push_str(&text[done..]);
-    // A secret that appears only after decoding can't be cut out, so the whole text goes.
+    // A secret that appears only after decoding can't be cut out, so the whole text is removed.
     if looks_secret(&clean) { "[removed]".to_owned() } else { clean }
 }
 
@@ -242,7 +244,7 @@ mod tests {
             json_without_client_secrets(answer).as_deref(),
             Some(r#"{"id":"cs_test_a","list":[{}],"payment_intent":{"id":"pi_1"}}"#)
         );
-        // One that stands in a list alone is found too.
+        // One in a list is found too.
         let listed =
             json_without_client_secrets(r#"{"data":[{"client_secret":"cs_test_a_secret_b"},{"id":"cs_test_b"}]}"#);
         assert_eq!(listed.as_deref(), Some(r#"{"data":[{},{"id":"cs_test_b"}]}"#));
@@ -250,7 +252,7 @@ mod tests {
             assert_eq!(json_without_client_secrets(harmless), None, "{harmless}");
             assert!(!has_client_secret(harmless));
         }
-        // It is no key of Stripe's, and stays where it belongs.
+        // A client secret is not an API key, so it is not removed with the keys.
         assert!(!looks_secret(
             "cs_test_a1B2_secret_fidwbEhqYWAnPydgaGdgYWFgYScpJ2lkfGpwcVF8dWAnPyd2bGtiaWAnKSdga2RnaWBVaWRmYG1qaWFgd3YnP3F3cGAl"
         ));

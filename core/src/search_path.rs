@@ -3,8 +3,9 @@
 /// A `search_path` with `pg_catalog` first, `pg_temp` last, and without `"$user"`.
 ///
 /// Postgres searches `pg_temp` first for types and relations unless the path names it. The caller could then replace an
-/// app's table, or a type by a domain whose CHECK runs the caller's code. Postgres searches `pg_catalog` first unless
-/// the path names it, so the path doesn't. `"$user"` would be another schema for each role that the extension acts as.
+/// app's table, or replace a type by a domain whose CHECK runs the caller's code. Postgres searches `pg_catalog` first
+/// unless the path names it, so the path does not. `"$user"` would be another schema for each role that the extension
+/// acts as.
 #[must_use]
 pub fn with_system_first_and_temporary_last(path: &str) -> String {
     let is_allowed = |name: &&str| !["pg_temp", "pg_catalog", "$user"].iter().any(|schema| is(name, schema));

@@ -1,15 +1,15 @@
-//! Which of an object's snapshots is the newest: a choice from a set, so that the order of arrival doesn't matter.
+//! Which of an object's snapshots is the newest. It is chosen from a set, so the order of arrival does not matter.
 //!
 //! Snapshots are ordered by `(is_final, created, rank)`. Stripe's times are whole seconds, so two snapshots can tie.
-//! Then `previous_attributes` tell which snapshot follows which; where they don't, the greatest event id wins. A tie is
+//! Then `previous_attributes` say which snapshot follows which; if they do not, the greatest event id wins. A tie is
 //! decided over all tied snapshots at once, because deciding it in pairs would not be transitive.
 
 use serde_json::{Map, Value};
 
-/// The event id of a snapshot that a backfill carried.
+/// The event id of a snapshot that comes from a backfill.
 pub const SYNC: &str = "sync";
 
-/// One snapshot of an object, as far as its place among the others goes.
+/// What the order of snapshots needs to know of one snapshot.
 pub trait Snapshot {
     /// Whether the object's life is over: a deleted object stays deleted, and a session that was completed or expired
     /// never opens again.
@@ -26,14 +26,15 @@ pub trait Snapshot {
     fn value(&self) -> Value;
 }
 
-/// Whether a backfill's snapshot is outdated: of backfills only the last look at an object counts, and `known` holds
-/// a later one.
+/// Whether a backfill's snapshot is outdated: only the last backfill of an object counts, and `known` has one from a
+/// later backfill.
 pub fn is_late<'a, S: Snapshot + 'a>(snapshot: &S, known: impl IntoIterator<Item = &'a S>) -> bool {
     snapshot.event_id() == SYNC
         && known.into_iter().any(|known| known.event_id() == SYNC && known.created() > snapshot.created())
 }
 
-/// The most tied snapshots that are ordered by their `previous_attributes`: the search takes factorial time.
+/// The largest number of tied snapshots that are ordered by their `previous_attributes`: the search takes factorial
+/// time.
 const MAX_CHAIN: usize = 7;
 
 /// The newest of an object's snapshots.
@@ -47,7 +48,7 @@ pub fn newest<'a, S: Snapshot>(snapshots: impl IntoIterator<Item = &'a S>) -> Op
             Some(std::cmp::Ordering::Greater) | None => tied = vec![snapshot],
         }
     }
-    // A repeated event counts once: twice in the set, a snapshot could follow itself by way of another.
+    // A repeated event counts once. If it were in the set twice, a snapshot could follow itself through another one.
     tied.sort_by(|a, b| a.event_id().cmp(b.event_id()).then_with(|| a.value().to_string().cmp(&b.value().to_string())));
     tied.dedup_by(|a, b| a.event_id() == b.event_id() && a.value() == b.value());
     match tied.len() {
@@ -57,8 +58,8 @@ pub fn newest<'a, S: Snapshot>(snapshots: impl IntoIterator<Item = &'a S>) -> Op
 }
 
 /// The last snapshot of the best chain, in which each snapshot follows the one before it. The best chain is the
-/// longest; of those the one with the most full matches; of those the one whose last snapshot has the greatest event
-/// id. Where no snapshot follows another, each is a chain of its own.
+/// longest. Among equally long chains it is the one with the most full matches, and among those the one whose last
+/// snapshot has the greatest event id. If no snapshot follows another, each is a chain of its own.
 fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
     let values: Vec<Value> = tied.iter().map(|snapshot| snapshot.value()).collect();
     let follows = |later: usize, earlier: usize| {
@@ -68,7 +69,7 @@ fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
             && values[later] != values[earlier]
             && previous.iter().all(|(key, was)| same(values[earlier].get(key), was))
     };
-    // Where an attribute is switched there and back, each snapshot follows the other by the attributes that are named.
+    // If an attribute is switched there and back, each snapshot follows the other by the attributes that are named.
     // Then the attributes that are not named decide.
     let matches_fully = |later: usize, earlier: usize| {
         follows(later, earlier) && unnamed_is_same(&values[earlier], &values[later], tied[later].previous())
@@ -85,7 +86,7 @@ fn last_of_chain<'a, S: Snapshot>(tied: &[&'a S]) -> &'a S {
     tied[best.2]
 }
 
-/// `links[later][earlier]`: 1 for a full match, 0 where only the named attributes match, none where `later` doesn't
+/// `links[later][earlier]`: 1 for a full match, 0 if only the named attributes match, `None` if `later` does not
 /// follow.
 type Links = Vec<Vec<Option<usize>>>;
 
@@ -93,8 +94,8 @@ fn matrix(size: usize, link: impl Fn(usize, usize) -> Option<usize>) -> Links {
     (0..size).map(|later| (0..size).map(|earlier| link(later, earlier)).collect()).collect()
 }
 
-/// Whether two snapshots agree in all attributes that the later one doesn't name as changed. `state` and `attempt` are
-/// derived from the others and the event type, so they don't count.
+/// Whether two snapshots agree in all attributes that the later one does not name as changed. `state` and `attempt` do
+/// not count, because they are derived from the others and the event type.
 fn unnamed_is_same(earlier: &Value, later: &Value, named: &Map<String, Value>) -> bool {
     let (Some(earlier), Some(later)) = (earlier.as_object(), later.as_object()) else { return false };
     let keys = earlier.keys().chain(later.keys());
@@ -102,8 +103,8 @@ fn unnamed_is_same(earlier: &Value, later: &Value, named: &Map<String, Value>) -
         .all(|key| earlier.get(key).unwrap_or(&Value::Null) == later.get(key).unwrap_or(&Value::Null))
 }
 
-/// The length, the full matches and the last snapshot of the best chain that continues from `at`, where the chain so
-/// far has `(length, full matches)`. The bits of `used` are the snapshots of the chain so far.
+/// The length, the number of full matches and the last snapshot of the best chain that continues from `at`. The chain
+/// so far has `(length, full matches)`; the bits of `used` are its snapshots.
 fn longest(links: &Links, at: usize, used: u32, so_far: (usize, usize)) -> (usize, usize, usize) {
     let mut best = (so_far.0, so_far.1, at);
     for next in 0..links.len() {
@@ -116,7 +117,8 @@ fn longest(links: &Links, at: usize, used: u32, so_far: (usize, usize)) -> (usiz
     best
 }
 
-/// Whether a value is what it was. Of an object only the named attributes count: Stripe names those that changed.
+/// Whether a value is equal to the previous one. In an object only the named attributes count, because Stripe names
+/// those that changed.
 fn same(now: Option<&Value>, was: &Value) -> bool {
     match (now, was) {
         (None, was) => was.is_null(),

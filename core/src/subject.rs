@@ -1,4 +1,4 @@
-//! The one who is billed.
+//! Who is billed.
 
 use serde::{Deserialize, Serialize};
 

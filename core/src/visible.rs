@@ -1,18 +1,19 @@
-//! Makes the characters of a text visible that would control the terminal on which it is shown.
+//! Makes characters visible that could control the terminal on which a text is shown.
 //!
-//! A buyer writes parts of the texts that an admin reads (reasons, stories, findings): the metadata of a session, a name. A control
-//! character in them could move the cursor, hide a line or change the window's title, and a bidirectional one could reorder words.
+//! An admin reads texts with parts that a buyer wrote (a session's metadata, a name). A control character in them could
+//! move the cursor, hide a line or change the window's title. A bidirectional one could reorder words.
 
 use std::borrow::Cow;
 
-/// Whether a character controls the terminal or the order of the text: control characters, separators of lines and paragraphs, and
-/// those that embed, override or isolate a direction. The SQL function `payments.visible()` has the same list.
+/// Whether a character controls the terminal or the order of the text: control characters, line and paragraph
+/// separators, and characters that embed, override or isolate a direction. The SQL function `payments.visible()` has
+/// the same list.
 #[must_use]
 pub const fn steers(c: char) -> bool {
     matches!(c, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text with `�` in place of each of them.
+/// The text with `�` in place of each such character.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     if text.contains(steers) { Cow::Owned(text.replace(steers, "\u{fffd}")) } else { Cow::Borrowed(text) }

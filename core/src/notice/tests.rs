@@ -1,4 +1,4 @@
-//! What is told of subscriptions.
+//! Notices of subscriptions.
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ fn the_end_of_a_trial_is_told_while_it_lasts() {
         kinds(&in_trial(200), std::slice::from_ref(&announcing)),
         [(TRIAL_WILL_END.into(), "subscription:sub_1:200".into())]
     );
-    // It was extended: Stripe will tell again.
+    // The trial was extended: Stripe will announce its end again.
     assert!(kinds(&in_trial(900), std::slice::from_ref(&announcing)).is_empty());
     assert!(kinds(&known(json!({"trial_end": 200})), std::slice::from_ref(&announcing)).is_empty());
     assert!(kinds(&in_trial(200), &[told("evt_1", 150, "trialing", Some(200))]).is_empty());
@@ -112,6 +112,6 @@ fn a_notice_says_all_that_a_worker_needs() {
         next_attempt_at: Some(4500),
         ..about(RENEWAL_UPCOMING, "subscription:sub_1:900", 900)
     };
-    // The announcement names nobody, so the subscription says whose it is.
+    // The announcement names no customer, so the subscription's is used.
     assert_eq!(of(Some(&known(json!({}))), upcoming), [renews]);
 }
