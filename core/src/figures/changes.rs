@@ -1,8 +1,9 @@
-//! The changes of a subscription: derived anew from all that events said of it, so that their order of arrival does not matter.
+//! The changes of a subscription. They are derived from its whole history each time, so the order of arrival does not
+//! matter.
 //!
-//! Of what was said of one second only the newest counts. What was before the first snapshot is presumed from it, where that is not
-//! the subscription's beginning: it was active since Stripe made it or since its trial ended, until it was told to end, and until it
-//! ended.
+//! Within one second only the newest snapshot counts. If the first snapshot is not that of the subscription's creation,
+//! what was before is presumed from it: the subscription was in trial, then active, then scheduled to end, at the times
+//! that the snapshot has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,32 +17,32 @@ use crate::fulfillment::billing_status::never_grants;
 use crate::snapshot::newest;
 use crate::stripe::event_type::CREATED;
 
-/// A row of `payments.subscription_changes`, named as its columns. Times are Unix seconds.
+/// A row of `payments.subscription_changes`, named as its columns. Amounts are minor units, times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the columns of that table")]
 pub struct Change {
     pub changed_at: i64,
     /// What changed: `start`, `status`, `ending`, `price`, `quantity`, `discount`.
     pub changed: Vec<String>,
-    /// The event that told it; none where a backfill did, or where it is presumed.
+    /// The event that reported it; `None` if a backfill did, or if it is presumed.
     pub stripe_event_id: Option<String>,
     pub stripe_customer_id: Option<String>,
     pub status: String,
-    /// Whether it goes on, but not beyond the period that is paid for.
+    /// Whether it goes on, but is scheduled to end with its current period, or before.
     pub is_ending: bool,
     pub currency: Option<String>,
     pub items: Vec<ChangedItem>,
     pub discounts: Vec<Discount>,
-    /// What it brings in a month from then on, and what it brought before.
+    /// The monthly revenue from then on; `previous_mrr` is that before.
     pub mrr: i64,
     pub previous_mrr: i64,
-    /// Whether all is known that `mrr` takes.
+    /// Whether everything that `mrr` needs is known.
     pub is_complete: bool,
-    /// Whether no snapshot says so, but what the first one says lets it be presumed.
+    /// Whether no snapshot says it, and it is concluded from the first one.
     pub is_presumed: bool,
 }
 
-/// An item, as a change shows it.
+/// An item of a change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "see State")]
 pub struct ChangedItem {
@@ -50,16 +51,16 @@ pub struct ChangedItem {
     pub state: Item,
 }
 
-/// What a subscription was since some time.
+/// The state of a subscription from a time on.
 #[derive(Clone)]
 struct Phase<'a> {
     since: i64,
-    /// None where it is presumed.
+    /// `None` if it is presumed.
     told_by: Option<&'a Entry>,
     state: State,
 }
 
-/// The changes of a subscription, the first one first. The catalog says what the coupons take that entries only name.
+/// The changes of a subscription, oldest first. The catalog says what a coupon takes if entries only name it.
 #[must_use]
 pub fn changes(entries: &[Entry], catalog: &Catalog) -> Vec<Change> {
     let (coupons, tiers) = (coupons(entries, catalog), tiers(entries));
@@ -67,7 +68,7 @@ pub fn changes(entries: &[Entry], catalog: &Catalog) -> Vec<Change> {
     for mut phase in phases(entries) {
         let before = changes.last();
         let mut brings = recurring(&phase.state, &coupons, &tiers);
-        // A snapshot that leaves out the customer, or the currency, says nothing else of them.
+        // If a snapshot leaves out the customer or the currency, it stays as it was.
         phase.state.customer = phase.state.customer.or_else(|| before?.stripe_customer_id.clone());
         brings.currency = brings.currency.or_else(|| before?.currency.clone());
         let words = what_changed(before, &phase.state, &brings);
@@ -80,8 +81,9 @@ pub fn changes(entries: &[Entry], catalog: &Catalog) -> Vec<Change> {
     changes
 }
 
-/// Since when a subscription gives no access any more; none if its last change gives access. The first of the changes at the end that
-/// give no access says it. An incomplete subscription may still begin, when its first invoice is paid, so it does not count.
+/// Since when a subscription gives no access, in Unix seconds; `None` if its last change gives access. Of the changes
+/// at the end that give no access, the first one counts. An incomplete subscription may still begin, when its first
+/// invoice is paid, so it does not count.
 #[must_use]
 pub fn no_access_since(changes: &[Change]) -> Option<i64> {
     let without =
@@ -112,7 +114,7 @@ fn change(phase: Phase, brings: Recurring, changed: Vec<String>, previous_mrr: i
     }
 }
 
-/// What a state changes; nothing where figures do not look at it.
+/// What a state changes; empty if it differs in nothing that figures need.
 fn what_changed(before: Option<&Change>, state: &State, brings: &Recurring) -> Vec<String> {
     let Some(before) = before else { return vec!["start".to_owned()] };
     let was: BTreeMap<Option<&str>, i64> = units(before.items.iter().map(|item| &item.state));
@@ -139,14 +141,14 @@ fn what_changed(before: Option<&Change>, state: &State, brings: &Recurring) -> V
             changed.push(word.to_owned());
         }
     }
-    // A snapshot may tell of the same price what an earlier one did not.
+    // A snapshot can say more about the same price than an earlier one.
     if changed.is_empty() && (before.mrr, before.is_complete) != (brings.amount, brings.is_complete) {
         changed.push("price".to_owned());
     }
     changed
 }
 
-/// How many units there are of each price.
+/// How many units of each price there are.
 fn units<'a>(items: impl Iterator<Item = &'a Item>) -> BTreeMap<Option<&'a str>, i64> {
     let mut units = BTreeMap::new();
     for item in items {
@@ -156,7 +158,7 @@ fn units<'a>(items: impl Iterator<Item = &'a Item>) -> BTreeMap<Option<&'a str>,
     units
 }
 
-/// The tiers of prices, as far as any entry tells them. They never change, so it does not matter which entry does.
+/// The tiers of prices, as far as any entry embeds them. They never change, so it does not matter which entry does.
 fn tiers(entries: &[Entry]) -> Tiers {
     let mut tiers = Tiers::new();
     let items = entries.iter().filter_map(|entry| entry.state.as_ref()).flat_map(|state| state.items.values());
@@ -170,7 +172,7 @@ fn tiers(entries: &[Entry]) -> Tiers {
     tiers
 }
 
-/// What the subscription was, one after the other.
+/// The phases of a subscription, oldest first.
 fn phases(entries: &[Entry]) -> Vec<Phase<'_>> {
     let told = || entries.iter().filter(|entry| entry.state.is_some());
     let end = told().filter(|entry| entry.deleted).map(Entry::since).min();
@@ -195,7 +197,7 @@ fn phases(entries: &[Entry]) -> Vec<Phase<'_>> {
     phases
 }
 
-/// A snapshot that embeds only some of its items says nothing of the others.
+/// Adds the items that the snapshot leaves out because it embeds only some. It says nothing about the others.
 fn with_items_of(mut state: State, before: &State) -> State {
     if state.has_more {
         for (id, item) in &before.items {
@@ -206,7 +208,7 @@ fn with_items_of(mut state: State, before: &State) -> State {
     state
 }
 
-/// What it was before its first snapshot.
+/// The phases before the first snapshot, which are presumed.
 fn presumed(first: &State, since: i64) -> Vec<Phase<'static>> {
     let Some(created) = first.created.filter(|created| *created < since) else { return Vec::new() };
     let ended = first.status == "canceled" && first.ended_at.is_some_and(|ended| ended <= since);

@@ -1,20 +1,21 @@
-//! What a discount takes. Sources: <https://docs.stripe.com/api/discounts/object>, <https://docs.stripe.com/api/coupons/object>.
+//! What a discount takes. Sources: <https://docs.stripe.com/api/discounts/object>,
+//! <https://docs.stripe.com/api/coupons/object>.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a coupon takes; it never changes.
+/// What a coupon takes. This never changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Coupon {
     /// `forever`, `once` or `repeating`.
     #[serde(default)]
     pub duration: String,
-    /// A decimal number, of a hundred.
+    /// The percentage, a decimal number up to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent_off: Option<String>,
-    /// In minor units of `currency`, of each invoice.
+    /// The amount that is taken off each invoice, in minor units of `currency`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_off: Option<i64>,
     /// Lower-case ISO code.
@@ -27,10 +28,10 @@ pub struct Coupon {
 pub struct Discount {
     /// `di_…`.
     pub id: String,
-    /// What it takes; `None` where the snapshot holds only the id of the discount, or of its coupon.
+    /// What it takes; `None` if the snapshot has only the id of the discount, or of its coupon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coupon: Option<Coupon>,
-    /// Its coupon, where the snapshot names it and does not embed it.
+    /// The id of its coupon, if the snapshot names the coupon but does not embed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coupon_id: Option<String>,
 }
@@ -38,11 +39,11 @@ pub struct Discount {
 /// What discounts take, by the ids of the discounts.
 pub type Coupons = BTreeMap<String, Coupon>;
 
-/// What coupons take, by the ids of the coupons, as Stripe's own coupon objects say it.
+/// What coupons take, by the ids of the coupons, as Stripe's coupon objects say.
 pub type Catalog = BTreeMap<String, Coupon>;
 
 impl Coupon {
-    /// Reads a coupon that is embedded as a whole.
+    /// Reads a coupon that is embedded as a whole; `None` for anything else.
     #[must_use]
     pub fn read(value: &Value) -> Option<Self> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
@@ -56,8 +57,8 @@ impl Coupon {
 }
 
 impl Discount {
-    /// Reads a discount: its id, or the whole object. Since API version 2025-09-30 its coupon is in `source`, where events
-    /// only name it.
+    /// Reads a discount: its id, or the whole object; `None` for anything else. Since API version 2025-09-30 its coupon
+    /// is in `source`, where events only name it.
     #[must_use]
     pub fn read(value: &Value) -> Option<Self> {
         if let Some(id) = value.as_str() {
@@ -73,13 +74,14 @@ impl Discount {
         Some(Self { id: id.to_owned(), coupon, coupon_id })
     }
 
-    /// What it takes, as far as it is told or its coupon is known.
+    /// What it takes: as its snapshot says, or as the catalog says; `None` if neither does.
     #[must_use]
     pub fn takes<'a>(&'a self, catalog: &'a Catalog) -> Option<&'a Coupon> {
         self.coupon.as_ref().or_else(|| catalog.get(self.coupon_id.as_ref()?))
     }
 
-    /// Reads the discounts of a subscription or an item: `discounts`, or the only one in older API versions.
+    /// Reads the discounts of a subscription or an item: `discounts`, or the only one (`discount`) in older API
+    /// versions.
     pub(crate) fn read_all(object: &Value) -> Vec<Self> {
         let listed: Vec<Self> =
             object.get("discounts").and_then(Value::as_array).into_iter().flatten().filter_map(Self::read).collect();
@@ -88,7 +90,7 @@ impl Discount {
         if listed.is_empty() {
             return vec![only];
         }
-        // Some API versions say both: then the list names it, and the object tells what it takes.
+        // Some API versions have both. Then the list has the ids, and the object says what the discount takes.
         listed.into_iter().map(|one| if one.id == only.id { only.clone() } else { one }).collect()
     }
 }

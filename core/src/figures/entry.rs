@@ -1,4 +1,4 @@
-//! What one event, or one look of a backfill, said of a subscription, as `payments.subscription_history` keeps it.
+//! Entries of `payments.subscription_history`: what one event or one backfill said about a subscription.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,9 @@ use crate::stripe::object::{Unreadable, read};
 /// One entry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The event that said it; see [`sync_key`] for a backfill.
+    /// The id of the event; [`sync_key`] for a backfill.
     pub event_id: String,
-    /// Unix seconds: the event's `created`, or when the backfill looked.
+    /// Unix seconds: the event's `created`, or when the backfill's objects were fetched.
     pub created: i64,
     /// See [`crate::stripe::event_type::rank`].
     #[serde(default)]
@@ -26,29 +26,29 @@ pub struct Entry {
     /// Those of the event's `previous_attributes` that a state has too.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub previous: Map<String, Value>,
-    /// What the subscription was.
+    /// The state of the subscription; `None` if the event carries no snapshot of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// Whether the event announced the end of its trial.
+    /// Whether the event announced the end of the trial.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub announces_trial_end: bool,
     /// The renewal that the event announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal: Option<Renewal>,
-    /// A discount that the event told what it takes.
+    /// The discount that the event carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<Discount>,
 }
 
-/// A renewal that is announced: an invoice that Stripe has not made yet.
+/// An announced renewal: the invoice that Stripe will make for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Renewal {
-    /// When the period ends, in Unix seconds.
+    /// When the current period ends, in Unix seconds.
     pub at: i64,
     /// `cus_…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
-    /// What will be due, in minor units of `currency`.
+    /// The amount that will be due, in minor units of `currency`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_due: Option<i64>,
     /// Lower-case ISO code.
@@ -60,13 +60,13 @@ pub struct Renewal {
 }
 
 impl Entry {
-    /// Whether a backfill carried it.
+    /// Whether it comes from a backfill.
     #[must_use]
     pub fn is_sync(&self) -> bool {
         self.event_id.starts_with(SYNC)
     }
 
-    /// The discounts that it speaks of.
+    /// All discounts in it.
     fn discounts(&self) -> impl Iterator<Item = &Discount> {
         let of_state = self
             .state
@@ -75,13 +75,14 @@ impl Entry {
         self.discount.iter().chain(of_state)
     }
 
-    /// The coupons that it names without saying what they take.
+    /// The ids of the coupons that it names without saying what they take.
     #[must_use]
     pub fn coupon_ids(&self) -> BTreeSet<String> {
         self.discounts().filter_map(|discount| discount.coupon_id.clone()).collect()
     }
 
-    /// Whether it embeds what most snapshots only name: what a discount takes or which coupon it is of, or a price's tiers.
+    /// Whether it embeds what most snapshots only name: what a discount takes, or the id of its coupon, or a price's
+    /// tiers.
     #[must_use]
     pub fn tells_more(&self) -> bool {
         let has_tiers = |state: &State| state.items.values().any(|item| !item.tiers.is_empty());
@@ -89,7 +90,8 @@ impl Entry {
             || self.state.as_ref().is_some_and(has_tiers)
     }
 
-    /// Since when what it says was so: of a subscription that is over since its end, if the snapshot tells that.
+    /// Since when its state holds, in Unix seconds. If the subscription is over and the snapshot has an end that is not
+    /// after `created`, since that end; otherwise since `created`.
     #[must_use]
     pub fn since(&self) -> i64 {
         let ended = self.state.as_ref().filter(|state| state.is_over()).and_then(|state| state.ended_at);
@@ -118,14 +120,16 @@ impl Snapshot for Entry {
     }
 }
 
-/// The key of a backfill's look: one for each day in UTC, of which the last counts; and one more for the last that told more, so
-/// that what only it knows is not forgotten.
+/// The `event_id` of a backfill's entry. It is the same for a whole day in UTC, so the last backfill of a day counts.
+/// An entry that [tells more](Entry::tells_more) has another key, so that a later one of the day does not replace what
+/// only it knows.
 #[must_use]
 pub fn sync_key(created: i64, tells_more: bool) -> String {
     format!("{SYNC}:{}{}", created.div_euclid(86_400), if tells_more { ":more" } else { "" })
 }
 
-/// What discounts take, as far as any entry or the catalog tells. What one takes never changes, so it does not matter which entry does.
+/// What discounts take, as far as any entry or the catalog says. This never changes, so it does not matter which entry
+/// says it.
 #[must_use]
 pub fn coupons(entries: &[Entry], catalog: &Catalog) -> Coupons {
     let mut coupons = Coupons::new();
@@ -140,7 +144,8 @@ pub fn coupons(entries: &[Entry], catalog: &Catalog) -> Coupons {
 }
 
 impl Renewal {
-    /// Reads the object of `invoice.upcoming`, and which subscription it is about; `None` where it is about none.
+    /// Reads the object of `invoice.upcoming`: the id of its subscription, and the renewal. `None` if it names no
+    /// subscription or no end of the period.
     ///
     /// # Errors
     /// [`Unreadable`].
@@ -236,7 +241,7 @@ mod tests {
         let told_by = |entries: &[Entry]| coupons(entries, &Catalog::new());
         assert_eq!(told_by(&contradicting), told_by(&backwards));
         assert_eq!(told_by(&contradicting)["di_3"], coupon("9"));
-        // A coupon that is only named is in the catalog.
+        // If a coupon is only named, the catalog says what it takes.
         let named = Discount { coupon_id: Some("TEN".into()), ..told("di_1", None) };
         let naming = Entry { discount: Some(named), ..Entry::default() };
         let catalog = Catalog::from([("TEN".to_owned(), coupon("10"))]);

@@ -1,6 +1,6 @@
-//! Exact amounts. A month is no whole number of weeks, so amounts are fractions until they are rounded, once.
+//! Exact amounts. A month is not a whole number of weeks, so amounts are fractions until they are rounded, once.
 
-/// A fraction; `None` of an operation means that it does not fit.
+/// A fraction. An operation returns `None` if its result does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fraction {
     over: i128,
@@ -8,10 +8,10 @@ pub struct Fraction {
 }
 
 impl Fraction {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self { over: 0, under: 1 };
 
-    /// `over / under`, where `under` is positive.
+    /// `over / under`; `None` if `under` is not positive.
     #[must_use]
     pub fn of(over: i128, under: i128) -> Option<Self> {
         if under <= 0 {
@@ -21,7 +21,7 @@ impl Fraction {
         Some(Self { over: over / common, under: under / common })
     }
 
-    /// A decimal number such as `1999`, `0.05` or `33.333`.
+    /// A decimal number such as `1999`, `0.05` or `33.333`; `None` for any other text, or for more than 20 decimals.
     #[must_use]
     pub fn decimal(text: &str) -> Option<Self> {
         let (whole, part) = text.split_once('.').unwrap_or((text, ""));
@@ -34,27 +34,27 @@ impl Fraction {
         Self::of(format!("{whole}{part}").parse().ok()?, under)
     }
 
-    /// Their sum.
+    /// The sum of both.
     #[must_use]
     pub fn plus(self, other: Self) -> Option<Self> {
         let over = self.over.checked_mul(other.under)?.checked_add(other.over.checked_mul(self.under)?)?;
         Self::of(over, self.under.checked_mul(other.under)?)
     }
 
-    /// What is left of it without `other`; never less than nothing.
+    /// This fraction minus `other`, but at least zero.
     #[must_use]
     pub fn less(self, other: Self) -> Option<Self> {
         let left = self.plus(Self { over: other.over.checked_neg()?, under: other.under })?;
         Some(if left.over < 0 { Self::ZERO } else { left })
     }
 
-    /// Their product.
+    /// The product of both.
     #[must_use]
     pub fn times(self, other: Self) -> Option<Self> {
         Self::of(self.over.checked_mul(other.over)?, self.under.checked_mul(other.under)?)
     }
 
-    /// Whether it is greater than the other.
+    /// Whether this fraction is greater than `other`.
     #[must_use]
     pub fn exceeds(self, other: Self) -> Option<bool> {
         Some(self.over.checked_mul(other.under)? > other.over.checked_mul(self.under)?)

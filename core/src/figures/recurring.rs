@@ -1,9 +1,9 @@
-//! What a subscription brings in a month, as Stripe defines monthly recurring revenue.
+//! The monthly recurring revenue of a subscription, as Stripe defines it.
 //!
-//! Subscriptions that are active or past due count, unless they were told to end with their period. The price of each item is
-//! normalized to a month: a year has 12 months, 52 weeks and 365 days. Taxes, free and metered prices count nothing. Only
-//! discounts that last forever reduce it: those of an item first, then those of the subscription, each of what the one before
-//! left. The sum is rounded once, to the nearest minor unit.
+//! Subscriptions that are active or past due count, unless they are scheduled to end with their period. The price of
+//! each item is normalized to a month: a year has 12 months, 52 weeks and 365 days. Taxes, free prices and metered
+//! prices do not count. Only discounts that last forever reduce the revenue: first those of an item, then those of the
+//! subscription, each applied to what the one before left. The sum is rounded once, to the nearest minor unit.
 //!
 //! Source: <https://docs.stripe.com/billing/subscriptions/analytics/glossary>.
 
@@ -13,21 +13,21 @@ use super::coupon::{Coupon, Coupons, Discount};
 use super::fraction::Fraction;
 use super::state::{Item, State, Tier};
 
-/// The tiers of prices, by their ids.
+/// The tiers of prices, by the ids of the prices.
 pub type Tiers = BTreeMap<String, Vec<Tier>>;
 
-/// What a state brings in a month.
+/// The monthly revenue of a state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recurring {
     /// In minor units of `currency`.
     pub amount: i64,
     /// Lower-case ISO code.
     pub currency: Option<String>,
-    /// Whether everything is known that it takes to tell: each price in this currency, and what each discount takes.
+    /// Whether everything is known that it needs: each price in this currency, and what each discount takes.
     pub is_complete: bool,
 }
 
-/// What a state brings in a month.
+/// The monthly revenue of a state.
 #[must_use]
 pub fn recurring(state: &State, coupons: &Coupons, tiers: &Tiers) -> Recurring {
     let currency = state.currency.clone().or_else(|| state.items.values().find_map(|item| item.currency.clone()));
@@ -56,13 +56,13 @@ struct Sum<'a> {
     coupons: &'a Coupons,
     tiers: &'a Tiers,
     total: Fraction,
-    /// How many invoices there are in a month: of items that differ, those that come most often.
+    /// How many invoices there are in a month: as many as the items with the shortest interval have.
     often: Option<Fraction>,
     is_complete: bool,
 }
 
 impl Sum<'_> {
-    /// Adds what an item brings; `None` where that is not known.
+    /// Adds what an item brings; `None` if that is not known.
     fn add(&mut self, item: &Item) -> Option<()> {
         if item.currency.as_deref().is_some_and(|currency| Some(currency) != self.currency) {
             return None;
@@ -77,7 +77,7 @@ impl Sum<'_> {
         Some(())
     }
 
-    /// What all units of an item cost for one of its periods.
+    /// What all units of an item cost for one billing period.
     fn price(&self, item: &Item) -> Option<Fraction> {
         let units = units(item)?;
         let known = if item.tiers.is_empty() { self.tiers.get(item.price.as_ref()?) } else { Some(&item.tiers) };
@@ -89,7 +89,7 @@ impl Sum<'_> {
         }
     }
 
-    /// What discounts that last forever leave of an amount, which is invoiced so often.
+    /// What discounts that last forever leave of a monthly amount. `often` is how many invoices there are in a month.
     fn discounted(&mut self, amount: Fraction, discounts: &[Discount], often: Option<Fraction>) -> Option<Fraction> {
         let mut left = amount;
         for discount in discounts {
@@ -115,7 +115,7 @@ fn reduced(amount: Fraction, coupon: &Coupon, currency: Option<&str>, often: Opt
         return amount.less(off);
     }
     let off = coupon.amount_off.filter(|_| coupon.currency.as_deref() == currency)?;
-    // Nothing is invoiced that it could be taken from.
+    // Nothing is invoiced, so there is nothing to take it off.
     let Some(often) = often else { return Some(amount) };
     amount.less(Fraction::of(off.into(), 1)?.times(often)?)
 }
@@ -133,7 +133,7 @@ fn per_month(item: &Item) -> Option<Fraction> {
     Fraction::of(over, count.checked_mul(under)?)
 }
 
-/// For how many units an item is billed.
+/// How many units, or packages, of an item are billed.
 fn units(item: &Item) -> Option<i64> {
     let quantity = item.quantity.unwrap_or(1).max(0);
     match item.divide_by {
@@ -148,7 +148,7 @@ fn of_tier(tier: &Tier, units: i64) -> Option<Fraction> {
     amount(&tier.unit_amount)?.times(Fraction::of(units.into(), 1)?)?.plus(amount(&tier.flat_amount)?)
 }
 
-/// All units cost what they cost in the tier of the last.
+/// Volume tiers: all units cost what they cost in the tier of the last unit.
 fn by_volume(tiers: &[Tier], units: i64) -> Option<Fraction> {
     if units == 0 {
         return Some(Fraction::ZERO);
@@ -156,7 +156,7 @@ fn by_volume(tiers: &[Tier], units: i64) -> Option<Fraction> {
     of_tier(tiers.iter().find(|tier| tier.up_to.is_none_or(|up_to| units <= up_to))?, units)
 }
 
-/// Each unit costs what it costs in its own tier.
+/// Graduated tiers: each unit costs what it costs in its own tier.
 fn graduated(tiers: &[Tier], units: i64) -> Option<Fraction> {
     let (mut total, mut billed) = (Fraction::ZERO, 0);
     for tier in tiers {
@@ -285,7 +285,7 @@ mod tests {
             (of_units(10, true, 10), of_units(10, true, 25), of_units(10, false, 25)),
             ((500, true), (1500, true), (1000, true))
         );
-        // Nothing is sold in packages of none.
+        // A package of no units is ignored.
         assert_eq!((of_units(0, true, 3), of_units(0, false, 3)), ((1500, true), (1500, true)));
     }
 
@@ -327,14 +327,14 @@ mod tests {
         assert_eq!(of(&with(vec![])), (1500, true));
         assert_eq!(of(&with(vec![forever("di_1", Some("33.33"), None)])), (1000, true));
         assert_eq!(of(&with(vec![forever("di_1", Some("50"), None), forever("di_2", Some("50"), None)])), (375, true));
-        // Of each invoice, and so as often as there is one.
+        // The amount is taken off each invoice, so as often as there is one.
         assert_eq!(of(&with(vec![forever("di_1", None, Some(300))])), (1200, true));
         assert_eq!(of(&with(vec![forever("di_1", Some("50"), None), forever("di_2", None, Some(300))])), (450, true));
         assert_eq!(of(&with(vec![forever("di_1", None, Some(9999))])), (0, true));
         let yearly =
             State { discounts: vec![forever("di_1", None, Some(1200))], ..state([item("12000", "year", 1, 1)]) };
         assert_eq!(of(&yearly), (900, true));
-        // What is free is not invoiced, and comes no more often for it.
+        // What is free is not invoiced, so it adds no invoices.
         let free =
             State { discounts: yearly.discounts, ..state([item("12000", "year", 1, 1), item("0", "month", 1, 1)]) };
         assert_eq!(of(&free), (900, true));

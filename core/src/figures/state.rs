@@ -20,19 +20,19 @@ pub struct State {
     /// Lower-case ISO code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// Whether it was told to end with its period.
+    /// Whether it is scheduled to end with its period.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel_at_period_end: bool,
-    /// When it is to end.
+    /// When it is scheduled to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_at: Option<i64>,
-    /// When it was told to end.
+    /// When it was canceled; the end may be later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canceled_at: Option<i64>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<i64>,
-    /// Why it ended or is to end: `cancellation_requested`, `payment_failed`…
+    /// Why it ended or is scheduled to end: `cancellation_requested`, `payment_failed`…
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation_reason: Option<String>,
     /// When Stripe made it.
@@ -41,10 +41,10 @@ pub struct State {
     /// When its trial ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial_end: Option<i64>,
-    /// When the period ends that is paid for; the latest of its items.
+    /// When its current period ends; since API version 2025-03-31, the latest end among its items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period_end: Option<i64>,
-    /// Its items by their ids.
+    /// Its items, by their ids.
     pub items: BTreeMap<String, Item>,
     /// Whether it has more items than the snapshot embeds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -78,19 +78,19 @@ pub struct Item {
     /// How many intervals are between two invoices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval_count: Option<i64>,
-    /// Whether it is paid by use.
+    /// Whether it is billed by usage.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub metered: bool,
-    /// So many units cost as much as one.
+    /// How many units are in a package, if the price is for a package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub divide_by: Option<i64>,
-    /// Whether units that are left over cost as much as a whole one.
+    /// Whether a package that is not full is billed as a whole one; otherwise it is free.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub round_up: bool,
     /// `graduated` or `volume`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiers_mode: Option<String>,
-    /// The tiers, where the snapshot embeds them.
+    /// The tiers, if the snapshot embeds them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<Tier>,
     /// Its own discounts, in the order in which they apply.
@@ -101,19 +101,19 @@ pub struct Item {
 /// One tier of a price.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tier {
-    /// Its last unit; the last tier has none.
+    /// The last unit of the tier; the last tier has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up_to: Option<i64>,
     /// The price of one unit, a decimal number of minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_amount: Option<String>,
-    /// What the tier costs once, a decimal number of minor units.
+    /// The flat price of the tier, a decimal number of minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flat_amount: Option<String>,
 }
 
 impl State {
-    /// Reads a subscription's JSON text. The event type tells whether it is deleted.
+    /// Reads a subscription's JSON text. `deleted` is whether the event or the object says that it is deleted.
     ///
     /// # Errors
     /// [`Unreadable`].
@@ -149,7 +149,7 @@ impl State {
         }
     }
 
-    /// Those of an event's `previous_attributes` that a state has too, as it has them.
+    /// Those of an event's `previous_attributes` that a state has too, in the form that it has.
     #[must_use]
     pub fn previous(attributes: &Map<String, Value>) -> Map<String, Value> {
         const KEYS: [&str; 7] =
@@ -167,13 +167,13 @@ impl State {
             .collect()
     }
 
-    /// Whether it is over.
+    /// Whether the subscription has ended, or never began (`incomplete_expired`).
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.status.as_str(), "canceled" | "incomplete_expired")
     }
 
-    /// Whether it goes on, but not beyond the period that is paid for.
+    /// Whether it is scheduled to end with its current period, or before.
     #[must_use]
     pub fn is_ending(&self) -> bool {
         let ends_with_period = |end| self.period_end.is_none_or(|period| end <= period);
@@ -190,7 +190,7 @@ fn items(list: Option<&Value>) -> BTreeMap<String, Item> {
     data.into_iter().flatten().filter_map(|item| Some((id_of(item)?, Item::of(item)))).collect()
 }
 
-/// A decimal number that Stripe sends as a text beside the rounded one.
+/// An amount as a decimal number: the string `<key>_decimal`, or the whole number `<key>`.
 fn decimal(object: &Value, key: &str) -> Option<String> {
     let exact = object.get(format!("{key}_decimal")).and_then(Value::as_str);
     exact.map(ToOwned::to_owned).or_else(|| object.get(key)?.as_i64().map(|amount| amount.to_string()))
@@ -199,7 +199,8 @@ fn decimal(object: &Value, key: &str) -> Option<String> {
 impl Item {
     fn of(item: &Value) -> Self {
         let price = item.get("price").filter(|price| !price.is_null());
-        // A plan is a price in an older shape: its attributes stand on it, and some have other names.
+        // A plan is the older shape of a price. It has the attributes of `recurring` itself, and some under other
+        // names.
         let priced = price.or_else(|| item.get("plan")).unwrap_or(&Value::Null);
         let recurring = priced.get("recurring").filter(|recurring| recurring.is_object()).unwrap_or(priced);
         let text = |object: &Value, key: &str| object.get(key).and_then(Value::as_str).map(ToOwned::to_owned);

@@ -1,4 +1,4 @@
-//! Changes, whatever the order of what was said.
+//! The changes of a subscription, in any order of its entries.
 
 use serde_json::{Value, json};
 
@@ -90,10 +90,10 @@ fn what_was_before_the_first_snapshot_is_presumed() {
         assert_eq!(presumed(unknown, json!({})), [(100, 0, false)], "{unknown}");
     }
     assert_eq!(presumed("active", json!({"created": 100})), [(100, 100, false)]);
-    // When it ended is not known. And a trial that took no time was none.
+    // It is not known when this one ended. And a trial without duration is none.
     assert_eq!(presumed("canceled", json!({})), [(100, 0, false)]);
     assert_eq!(presumed("active", json!({"trial_end": 10})), [(10, 100, true)]);
-    // An event of another type is no beginning either.
+    // An event of another type is not the creation either.
     let event = entry("evt_1", 100, &subscription("active", 1, json!({})));
     assert_eq!(shown(&[event]), [(10, "start".into(), 0, 100, true)]);
 }
@@ -119,7 +119,7 @@ fn an_end_that_was_told_before_the_first_snapshot_is_presumed_since_then() {
     let with_period = json!({"cancel_at": 400, "canceled_at": 50, "current_period_end": 400});
     assert_eq!(presumed("active", with_period), [row(10, "start", 100), row(50, "ending", 0)]);
     assert_eq!(presumed("active", json!({"cancel_at_period_end": true, "canceled_at": 10})), [row(10, "start", 0)]);
-    // It was told to end, and then to go on.
+    // It was scheduled to end, and then no longer.
     assert_eq!(presumed("active", json!({"canceled_at": 50})), [row(10, "start", 100)]);
     let at_once = json!({"ended_at": 80, "canceled_at": 80});
     assert_eq!(presumed("canceled", at_once), [row(10, "start", 100), row(80, "status", 0)]);
@@ -161,7 +161,7 @@ fn a_change_shows_who_told_it_and_what_its_discounts_take() {
     assert_eq!(told.discounts, [Discount { id: "di_1".into(), ..Discount::default() }]);
     let found = &changes(&entries)[1];
     assert_eq!((found.stripe_event_id.as_deref(), found.is_ending), (None, false));
-    // An event of the discount tells what it takes.
+    // An event of the discount says what it takes.
     let half = json!({"id": "di_1", "coupon": {"id": "HALF", "duration": "forever", "percent_off": 50}});
     let discount = Discount::read(&half);
     entries.push(Entry { event_id: "evt_2".into(), created: 25, discount: discount.clone(), ..Entry::default() });
@@ -202,7 +202,7 @@ fn tiers_count_whichever_snapshot_tells_them() {
     let mrr = |entries: &[Entry]| shown(entries)[0].3;
     assert_eq!(mrr(&[Entry { rank: CREATED, ..of(20, &[]) }, of(30, &[7])]), 21);
     assert_eq!(mrr(&[Entry { rank: CREATED, ..of(20, &[]) }, of(30, &[])]), 0);
-    // Of those that contradict each other the greater ones count, whichever came first.
+    // If tiers contradict each other, the greater ones count, in any order.
     for (one, other) in [(7, 8), (8, 7)] {
         assert_eq!(mrr(&[Entry { rank: CREATED, ..of(20, &[]) }, of(30, &[one]), of(40, &[other])]), 24);
     }
@@ -214,12 +214,12 @@ fn of_one_second_only_the_newest_counts() {
     let mrr = |entries: &[Entry]| shown(entries)[0].3;
     assert_eq!(mrr(&[Entry { rank: CREATED, ..with("evt_9", 1) }, with("evt_1", 5)]), 500);
     assert_eq!(mrr(&[with("evt_1", 5), with("evt_9", 1)]), 100);
-    // What an event says that it changed tells which one it follows.
+    // What an event says that it changed decides which one it follows.
     let in_trial = entry("evt_9", 20, &subscription("trialing", 1, json!({"created": 20})));
     let previous = json!({"status": "trialing"}).as_object().unwrap().clone();
     let active = entry("evt_1", 20, &subscription("active", 1, json!({"created": 20})));
     assert_eq!(mrr(&[in_trial, Entry { previous, ..active }]), 100);
-    // Both tell of the same end.
+    // Both report the same end.
     let ended = |event_id: &str, created: i64, quantity: i64| {
         entry(event_id, created, &subscription("canceled", quantity, json!({"ended_at": 15})))
     };
