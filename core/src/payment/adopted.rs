@@ -1,13 +1,15 @@
-//! A payment that another backend wrote: its row as it stood when an object of Stripe's named it. It is one more fact about the payment.
+//! A payment that another backend wrote: its row, as it was when one of Stripe's objects named it. It is one more fact
+//! about the payment.
 
 use serde::{Deserialize, Serialize};
 
 use crate::stripe::object::money_state::MoneyState;
 
-/// The event id of a fact that a row told.
+/// The event id of a fact that was made from such a row.
 pub const ADOPTED: &str = "adopted";
 
-/// A row of `payments.payment_history` that another backend wrote, named as its columns. Times are Unix seconds.
+/// A row of `payments.payment_history` that another backend wrote, named as its columns. Amounts are minor units, times
+/// are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
@@ -54,7 +56,7 @@ impl AdoptedPayment {
         }
     }
 
-    /// Stripe's ids that it carries.
+    /// The ids in it that join facts.
     pub(crate) fn ids(&self) -> impl Iterator<Item = String> {
         let ids = [
             &self.stripe_checkout_session_id,
@@ -65,13 +67,13 @@ impl AdoptedPayment {
         ids.into_iter().filter_map(Clone::clone)
     }
 
-    /// The amount and the currency, where the money had arrived.
+    /// The amount and the currency, if the money arrived.
     pub(crate) fn arrived(&self) -> Option<(i64, Option<String>)> {
         let amount = self.amount.filter(|_| self.state() == MoneyState::Succeeded)?;
         Some((amount, self.currency.clone()))
     }
 
-    /// What had gone back by refunds, and whether that was all.
+    /// How much was refunded, and whether that was all of it.
     pub(crate) fn refunded(&self) -> (i64, bool) {
         let all = self.status == "refunded";
         (self.amount.filter(|_| all).or(self.amount_refunded).unwrap_or(0), all)

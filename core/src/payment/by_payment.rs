@@ -1,10 +1,11 @@
-//! Which facts of a batch speak of one payment, as far as they tell by themselves.
+//! Which new facts are about one payment, as far as their ids say.
 
 use std::collections::HashMap;
 
 use super::fact::Fact;
 
-/// Facts that share an id, directly or by way of others, together. Each keeps its place behind those that came before it.
+/// Puts facts together that share an id, directly or through other facts. Facts stay in their order, but when a fact
+/// joins two payments, those of the later payment follow those of the earlier one.
 #[must_use]
 pub fn by_payment(facts: Vec<Fact>) -> Vec<Vec<Fact>> {
     let mut payments: Vec<Vec<Fact>> = Vec::new();
@@ -64,7 +65,7 @@ mod tests {
             ("other", ObjectKind::PaymentIntent, OTHER),
         );
         assert_eq!(grouped(&[intent, other, charge]), [vec!["intent"], vec!["other"], vec!["charge"]]);
-        // The refund names both of them, which became known apart.
+        // The refund joins both, which were apart before.
         assert_eq!(grouped(&[intent, other, charge, refund]), [vec!["intent", "charge", "refund"], vec!["other"]]);
         assert_eq!(grouped(&[other, charge, refund, intent]), [vec!["other"], vec!["charge", "refund", "intent"]]);
         assert!(grouped(&[]).is_empty());

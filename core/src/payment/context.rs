@@ -11,17 +11,17 @@ use crate::subject::Subject;
 pub struct LocalSession {
     /// The billed subject, which the database has checked.
     pub subject: Option<Subject>,
-    /// The price, if the line items name just one.
+    /// The price, if the line items name only one.
     pub price: Option<String>,
 }
 
-/// What the database knows besides the facts.
+/// What the fold needs to know besides the facts.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Context {
     /// The local rows of the payment's sessions, by `cs_…`.
     #[serde(default)]
     pub locals: BTreeMap<String, LocalSession>,
-    /// The subjects that subscriptions' metadata names, by `sub_…`.
+    /// The subjects in the metadata of subscriptions, by `sub_…`.
     #[serde(default)]
     pub subscriptions: BTreeMap<String, Subject>,
     /// The subjects that customers are mapped to, by `cus_…`.

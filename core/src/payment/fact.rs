@@ -1,4 +1,4 @@
-//! Facts: a snapshot of one Stripe object that is part of a payment, and the event that carried it.
+//! Facts: each is a snapshot of one Stripe object that is part of a payment, with the event that carried it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ use crate::stripe::object::payment_intent::Intent;
 use crate::stripe::object::refund::Refund;
 use crate::stripe::object::session::Session;
 
-/// A Stripe object that is part of a payment, or what another backend wrote of it.
+/// A Stripe object that is part of a payment, or a row that another backend wrote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "object", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each is named as Stripe names it")]
@@ -44,14 +44,14 @@ pub enum PaymentObject {
 pub struct Fact {
     /// The event that carried it; [`SYNC`] for a backfill.
     pub event_id: String,
-    /// Unix seconds: the event's `created`, or when the backfill looked.
+    /// Unix seconds: the event's `created`, or when the backfill's objects were fetched.
     pub created: i64,
     /// See [`crate::stripe::event_type::rank`].
     pub rank: i16,
     /// Those of the event's `previous_attributes` that `object` has too.
     #[serde(skip_serializing_if = "Map::is_empty", default)]
     pub previous: Map<String, Value>,
-    /// The object. Its stored name differs from that of a mirrored object, which is stored as Stripe sent it.
+    /// The object. It is stored as `fact`. A mirrored object is stored as `object`, as Stripe sent it.
     #[serde(rename = "fact")]
     pub object: PaymentObject,
 }
@@ -91,7 +91,7 @@ impl PaymentObject {
         }))
     }
 
-    /// The kind of Stripe's object that it is.
+    /// The kind of the object; `None` for a row that another backend wrote.
     #[must_use]
     pub fn kind(&self) -> Option<ObjectKind> {
         Some(match self {
@@ -129,14 +129,14 @@ impl PaymentObject {
         }
     }
 
-    /// Its `object` attribute, or what a row of another backend is called.
+    /// Its `object` attribute; `adopted_payment` for a row that another backend wrote.
     #[must_use]
     pub fn object_type(&self) -> &'static str {
         self.kind().map_or("adopted_payment", ObjectKind::name)
     }
 
-    /// The ids that join facts into one payment, sorted: its own and those of the objects that it names. Line items
-    /// and an invoice's lines have none of their own.
+    /// The ids that join facts into one payment, sorted: its own and those of the objects that it names. Line items and
+    /// an invoice's lines have only the id of their session or invoice.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         match self {
@@ -252,13 +252,13 @@ impl PaymentObject {
 }
 
 impl Fact {
-    /// Whether a backfill carried it.
+    /// Whether it comes from a backfill.
     #[must_use]
     pub fn is_sync(&self) -> bool {
         self.event_id == SYNC
     }
 
-    /// The fact with those of the event's `previous_attributes` that its object has too.
+    /// Adds those of the event's `previous_attributes` that its object has too.
     #[must_use]
     pub fn with_previous(mut self, previous: Option<&str>) -> Self {
         let attributes: Map<String, Value> =

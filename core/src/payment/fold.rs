@@ -68,22 +68,22 @@ pub struct Folded {
     pub refunds: Vec<Payment>,
     /// A row for each dispute.
     pub disputes: Vec<Payment>,
-    /// A row for each invoice, whether or not it is a payment yet.
+    /// A row for each invoice, even if it is no payment yet.
     pub invoices: Vec<InvoiceRow>,
-    /// Whether anything of the payment went back, or is asked back.
+    /// Whether there is a refund or a dispute, or a charge with a refunded amount.
     pub is_returned: bool,
-    /// What workers are told of the payment; `None` where no fact ever gave a reason to tell them anything.
+    /// The notices about the payment; `None` if no fact ever gave a reason for one.
     pub notices: Option<Notices>,
-    /// What a person is asked about the payment; `None` where no fact ever gave a reason to ask anything.
+    /// What a person is asked about the payment; `None` if no fact ever gave a reason to ask.
     pub reviews: Option<Reviews>,
 }
 
-/// What workers are told of a payment.
+/// The notices about a payment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Notices {
-    /// The invoices and sessions that it may be told of.
+    /// The ids of the invoices and sessions that can have notices.
     pub about: Vec<String>,
-    /// What is told of them now.
+    /// The notices that are true now.
     pub rows: Vec<Notice>,
 }
 
@@ -93,7 +93,7 @@ impl Folded {
         self.payment.iter().chain(&self.refunds).chain(&self.disputes)
     }
 
-    /// Whether a row names no subject.
+    /// Whether a row has no subject.
     #[must_use]
     pub fn lacks_subject(&self) -> bool {
         self.rows().any(|row| row.subject_type.is_none()) || self.invoices.iter().any(|row| row.subject_type.is_none())
@@ -115,7 +115,7 @@ pub fn fold(facts: &[Fact], context: &Context) -> Folded {
     Folded { payment, refunds, disputes, invoices, is_returned, notices, reviews }
 }
 
-/// Whether the money arrived, even if it was returned since.
+/// Whether the money arrived, even if it was returned later.
 #[must_use]
 pub fn is_paid(facts: &[Fact]) -> bool {
     Group::of(facts).state() == MoneyState::Succeeded
@@ -224,7 +224,7 @@ fn refund_row(history: &ObjectHistory, shared: &Payment) -> Option<Payment> {
     };
     Some(Payment {
         payment_type: "refund",
-        // Never 'succeeded': who adds up what succeeded would count it as revenue.
+        // Never 'succeeded', so that no sum of succeeded rows counts a refund as revenue.
         status: match refund.state {
             MoneyState::Succeeded => "refunded".to_owned(),
             MoneyState::Failed => refund.status.clone(),
@@ -244,7 +244,7 @@ fn refund_row(history: &ObjectHistory, shared: &Payment) -> Option<Payment> {
     })
 }
 
-/// A dispute's row has no ids that are unique among payments; its charge links it.
+/// The row of a dispute has none of the ids that are unique among payments. Its charge links it to the payment.
 fn dispute_row(dispute: &Dispute, history: &ObjectHistory, shared: &Payment) -> Payment {
     let is_lost = |fact: &&&Fact| matches!(&fact.object, PaymentObject::Dispute(said) if said.is_lost());
     let told_lost = |by_sync: bool| {
@@ -271,7 +271,7 @@ fn dispute_row(dispute: &Dispute, history: &ObjectHistory, shared: &Payment) -> 
     }
 }
 
-/// The row's subject and ids take precedence over what the facts say.
+/// The subject and the ids of another backend's row win over what the facts say.
 fn let_names_stand(row: &AdoptedPayment, payment: &mut Payment) {
     stands(row.subject_type.as_ref(), &mut payment.subject_type);
     stands(row.subject_id.as_ref(), &mut payment.subject_id);
@@ -286,7 +286,7 @@ fn let_names_stand(row: &AdoptedPayment, payment: &mut Payment) {
     stands(row.stripe_price_id.as_ref(), &mut payment.stripe_price_id);
 }
 
-/// So does its description of the purchase. Refunds and disputes come from Stripe.
+/// So do its description, subtotal, shortfall and creation time. What Stripe says about disputes wins over the row.
 fn let_purchase_stand(row: &AdoptedPayment, payment: &mut Payment) {
     stands(row.description.as_ref(), &mut payment.description);
     stands(row.subtotal.as_ref(), &mut payment.subtotal);

@@ -1,4 +1,4 @@
-//! Which subject is which Stripe customer: the earliest evidence wins, whatever the order of arrival.
+//! Which subject is mapped to which Stripe customer: the earliest evidence wins, in any order of arrival.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +14,14 @@ pub struct Claim {
     pub subject: Subject,
     /// `cus_…`.
     pub stripe_customer_id: String,
-    /// Unix seconds of the event that said so.
+    /// `created` of the first event that shows the completed session; of the session itself, if a backfill shows it.
+    /// Unix seconds.
     pub evidence_created: i64,
-    /// The event's id.
+    /// The id of that event, or that of a backfill.
     pub evidence_event_id: String,
 }
 
-/// A mapping of a subject to a customer. One that an admin made goes before every claim.
+/// A mapping of a subject to a customer. One that an admin wrote wins over every claim.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Mapping {
     /// The subject.
@@ -31,12 +32,12 @@ pub struct Mapping {
 }
 
 /// Splits claims into those that are accepted and those that are refused. A claim is refused if its subject or its
-/// customer is taken by an admin's mapping (`fixed`) or by an earlier claim. A claim that repeats an accepted one is in
-/// neither list.
+/// customer is taken by an admin's mapping (`fixed`) or by an earlier claim. A claim that repeats an accepted one or an
+/// admin's mapping is in neither list.
 #[must_use]
 pub fn resolve<'a>(claims: &'a [Claim], fixed: &[Mapping]) -> (Vec<&'a Claim>, Vec<&'a Claim>) {
     let mut ordered: Vec<&Claim> = claims.iter().collect();
-    // All backfilled claims have the same event id, so the session's id decides between them.
+    // All claims from backfills have the same event id, so the session's id decides between them.
     let evidence = |claim: &&Claim| {
         (claim.evidence_created, claim.evidence_event_id.clone(), claim.stripe_checkout_session_id.clone())
     };

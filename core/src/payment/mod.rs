@@ -1,6 +1,6 @@
 //! How the facts about one payment become its row.
 //!
-//! Everything here is a function of a *set* of facts, so the order of arrival leaves no trace.
+//! Everything here is a function of a *set* of facts, so the order of arrival does not matter.
 
 pub mod adopted;
 pub mod by_payment;

@@ -1,4 +1,4 @@
-//! All that is known of one object: its facts and the newest of them.
+//! All that is known about one object: its facts and the newest of them.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct ObjectHistory<'a> {
 }
 
 impl<'a> ObjectHistory<'a> {
-    /// From an object's facts; `None` where there are none.
+    /// The history of an object from its facts; `None` if there are none.
     #[must_use]
     pub fn of(mut facts: Vec<&'a Fact>) -> Option<Self> {
         facts.sort_by(|a, b| (a.created, a.rank, &a.event_id).cmp(&(b.created, b.rank, &b.event_id)));
@@ -24,7 +24,7 @@ impl<'a> ObjectHistory<'a> {
         Some(Self { facts, newest })
     }
 
-    /// When an event first reported `state`; if only a backfill reported it, when the object was made. Unix seconds.
+    /// When an event first reported `state`, in Unix seconds. If only a backfill reported it, when the object was made.
     #[must_use]
     pub fn first_time_in(&self, state: MoneyState) -> Option<i64> {
         let in_state = || self.facts.iter().filter(|fact| fact.object.state() == state);
@@ -32,9 +32,9 @@ impl<'a> ObjectHistory<'a> {
         by_event.or_else(|| in_state().filter_map(|fact| fact.object.created()).min())
     }
 
-    /// The object's state. Success stays, whatever came later; else the newest fact decides. The failure of a session
-    /// stays too, because the session reads `complete` and `unpaid` before and after it, so that a later snapshot can't
-    /// tell. So does the failure of an invoice that is still open.
+    /// The object's state. Success stays, whatever comes later; otherwise the newest fact decides. The failure of a
+    /// session stays too: the session says `complete` and `unpaid` before and after the failure, so a later snapshot
+    /// does not show it. So does the failure of an invoice that is still open.
     #[must_use]
     pub fn state(&self) -> MoneyState {
         let ever = |state: MoneyState| self.facts.iter().any(|fact| fact.object.state() == state);

@@ -1,4 +1,4 @@
-//! How much of a payment was returned: an absolute figure, from refunds and charges.
+//! How much of a payment was refunded: an absolute amount, from refunds and charges.
 
 use super::fact::{Fact, PaymentObject};
 use super::object_history::ObjectHistory;
@@ -6,18 +6,18 @@ use crate::stripe::object::charge::Charge;
 use crate::stripe::object::money_state::MoneyState;
 use crate::stripe::object::refund::Refund;
 
-/// What was returned of one payment.
+/// What was refunded of one payment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Refunded {
     /// In minor units of the charge's currency.
     pub amount: i64,
-    /// What was charged, in the same units; `None` where no charge is known.
+    /// What was charged, in the same units; `None` if no successful charge is known.
     pub charged: Option<i64>,
-    /// The earliest success, in Unix seconds.
+    /// When the first refund succeeded, in Unix seconds.
     pub at: Option<i64>,
 }
 
-/// Adds up what was returned, charge by charge.
+/// Adds up what was refunded, charge by charge.
 #[must_use]
 pub fn refunded(charges: &[ObjectHistory], refunds: &[ObjectHistory]) -> Refunded {
     let mut total = Refunded::default();
@@ -49,7 +49,8 @@ fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     a.into_iter().chain(b).min()
 }
 
-/// Whether a refund is of this charge: it names the charge, or it names none and this is the one that took the money.
+/// Whether a refund is of this charge: it names the charge, or it names none and this is the charge that took the
+/// money.
 fn belongs_to(refund: &ObjectHistory, charge: &Charge, usual: Option<&str>) -> bool {
     as_refund(refund).is_some_and(|refund| refund.charge.as_deref().or(usual) == Some(charge.id.as_str()))
 }
@@ -70,8 +71,8 @@ fn as_refund<'a>(history: &ObjectHistory<'a>) -> Option<&'a Refund> {
     }
 }
 
-/// What a charge says was refunded, without what was never captured and without refunds that counted at the time and
-/// failed or were canceled later. A charge's event comes when a refund is made, so a failure of the same second came
+/// What a charge says was refunded, without what was never captured, and without refunds that counted at the time and
+/// failed or were canceled later. A charge's event comes when a refund is made, so a failure in the same second came
 /// after it.
 fn net_refunded(fact: &Fact, refunds: &[&ObjectHistory]) -> i64 {
     let PaymentObject::Charge(charge) = &fact.object else { return 0 };
@@ -86,8 +87,8 @@ fn net_refunded(fact: &Fact, refunds: &[&ObjectHistory]) -> i64 {
     charge.amount_refunded - charge.released() - failed_later
 }
 
-/// When a refund was first reported to have failed or to be canceled: the event's time, else when a backfill saw it.
-/// The refund's own `created` doesn't tell, because it counted then.
+/// When a refund was first reported as failed or canceled: the time of the event, otherwise that of the backfill. The
+/// refund's own `created` does not say it, because the refund still counted then.
 fn failed_at(refund: &ObjectHistory) -> Option<i64> {
     let reported = |by_sync: bool| {
         let failed = refund.facts.iter().filter(|fact| fact.object.state() == MoneyState::Failed);
@@ -96,7 +97,7 @@ fn failed_at(refund: &ObjectHistory) -> Option<i64> {
     reported(false).or_else(|| reported(true))
 }
 
-/// When an event of the charge first reported a refund that still counts. A backfill can't tell since when.
+/// When an event of the charge first reported a refund that still counts. A backfill does not say since when.
 fn first_refunded_at(charge: &ObjectHistory, refunds: &[&ObjectHistory]) -> Option<i64> {
     let counts = |fact: &&&Fact| !fact.is_sync() && net_refunded(fact, refunds) > 0;
     charge.facts.iter().filter(counts).map(|fact| fact.created).min()

@@ -1,7 +1,7 @@
 //! Which of several Stripe sessions owns a local row of `payments.checkout_sessions`.
 //!
 //! The session that a backend recorded for the row owns it. When that session expires unpaid, a session that Stripe
-//! recovered from it takes its place ([`row_owner`]). Where no session was recorded, several can name the row in their
+//! recovered from it takes its place ([`row_owner`]). If no session was recorded, several can name the row in their
 //! metadata: the one with the greatest [`SessionRank`] owns it.
 
 use std::cmp::Reverse;
@@ -13,10 +13,10 @@ use super::fold::{is_paid, paid_at};
 use crate::stripe::object::money_state::MoneyState;
 use crate::stripe::object::session::Session;
 
-/// How strong a session's title to the row is: the greatest wins. A new fact raises the rank or leaves it, so the owner
-/// depends on the set of facts and not on their order.
+/// The rank of a session that names the row: the greatest owns it. A new fact raises the rank or leaves it, so the
+/// owner depends on the set of facts and not on their order.
 ///
-/// A paid session goes before a completed one, and that before the rest. Of completed sessions the first made wins,
+/// A paid session ranks above a completed one, and that above the rest. Of completed sessions the first made wins,
 /// because it is the one that was meant; of the others the last made, because it may still be paid.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionRank {
@@ -27,7 +27,7 @@ pub struct SessionRank {
 }
 
 impl SessionRank {
-    /// Of a session, from the facts about its payment; `None` where none is about the session itself.
+    /// The rank of a session, from the facts about its payment; `None` if none of them is about the session itself.
     #[must_use]
     pub fn of(id: &str, facts: &[Fact]) -> Option<Self> {
         let created = snapshots_of(id, facts).next()?.created;
@@ -48,8 +48,8 @@ fn snapshots_of<'a>(id: &str, facts: &'a [Fact]) -> impl Iterator<Item = &'a Ses
     })
 }
 
-/// A session of a family. A family is a session, those that Stripe recovered from it when it expired, those recovered
-/// from these, and so on.
+/// A session of a family. A family is a session, the sessions that Stripe recovered from it when it expired, those
+/// recovered from these, and so on.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct RelatedSession {
     /// `cs_…`.
@@ -71,7 +71,8 @@ impl RelatedSession {
             && !is_paid(&self.facts)
     }
 
-    /// The first that was paid goes before the first that was completed; of the others the last made may still be paid.
+    /// The first paid session wins, then the first completed one; of the others the last made, because it may still be
+    /// paid.
     fn rank(&self) -> impl Ord {
         let made = self.snapshots().find_map(|session| session.created);
         let complete = self.snapshots().any(Session::is_complete);
@@ -86,16 +87,16 @@ impl RelatedSession {
     }
 }
 
-/// The nearest of a session and its ancestors that a row was recorded for; `recorded` are all sessions with a recorded
-/// row.
+/// The nearest session with a recorded row: the session itself, or one of its ancestors. `recorded` are all sessions
+/// with a recorded row.
 #[must_use]
 pub fn recorded_ancestor<'a>(id: &'a str, family: &'a [RelatedSession], recorded: &[&str]) -> Option<&'a str> {
     with_ancestors(id, family).find(|id| recorded.contains(id))
 }
 
-/// The session that owns the row that was recorded for `root`; `recorded` are all sessions with a recorded row.
+/// The session that owns the row that was recorded for `root`. `recorded` are all sessions with a recorded row.
 ///
-/// A session takes the place of the one that it was recovered from only if that expired unpaid. Of several paid
+/// A session takes the place of the one that it was recovered from only if that one expired unpaid. Of several paid
 /// sessions the first paid wins. The answer depends on the set of facts, not on their order.
 #[must_use]
 pub fn row_owner<'a>(root: &'a str, family: &'a [RelatedSession], recorded: &[&str]) -> &'a str {
@@ -114,8 +115,8 @@ fn find<'a>(id: &str, family: &'a [RelatedSession]) -> Option<&'a RelatedSession
     family.iter().find(|one| one.id == id)
 }
 
-/// A session, the one that it was recovered from, the one that that was recovered from, and so on. A circle ends after
-/// as many steps as the family has members.
+/// A session and its ancestors, nearest first: the one that it was recovered from, and so on. A circle ends after as
+/// many steps as the family has members.
 fn with_ancestors<'a>(id: &'a str, family: &'a [RelatedSession]) -> impl Iterator<Item = &'a str> {
     let before = |id: &&'a str| find(id, family).and_then(|one| one.recovered_from.as_deref());
     std::iter::successors(Some(id), before).take(family.len() + 1)
@@ -197,7 +198,7 @@ mod tests {
         {
             assert_eq!(owner(status, payment), "cs_a", "{status} {payment}");
         }
-        // Nothing is known of the one that it was recovered from.
+        // Nothing is known about the session that it was recovered from.
         assert_eq!(row_owner("cs_a", &[relative_of("cs_a", None, &[]), paid()], &["cs_a"]), "cs_a");
     }
 
@@ -210,10 +211,10 @@ mod tests {
         assert_eq!(row_owner("cs_a", &family, &["cs_a"]), "cs_d");
         let broken = [last.clone(), relative_of("cs_c", Some("cs_b"), &[]), family[2].clone(), family[3].clone()];
         assert_eq!(row_owner("cs_a", &broken, &["cs_a"]), "cs_b");
-        // One in between has a row of its own: it is the nearest.
+        // A session in between has a row of its own, so it is the nearest.
         assert_eq!(recorded_ancestor("cs_d", &family, &["cs_a", "cs_c"]), Some("cs_c"));
         assert_eq!(row_owner("cs_a", &family, &["cs_a", "cs_c"]), "cs_b");
-        // A circle is nobody's and ends.
+        // A circle of recoveries has no recorded ancestor, and it ends.
         let circle = [expired("cs_x", Some("cs_y")), expired("cs_y", Some("cs_x"))];
         assert_eq!(recorded_ancestor("cs_x", &circle, &["cs_a"]), None);
         assert_eq!(row_owner("cs_x", &circle, &["cs_x"]), "cs_y");

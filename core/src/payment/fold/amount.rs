@@ -11,8 +11,9 @@ use crate::stripe::object::session::Session;
 type Sum = (Option<i64>, Option<String>);
 
 impl Group<'_> {
-    /// What was charged and in which currency: the session's total, else what the intents received, what was charged,
-    /// what the invoice says. Before the money arrives, what was requested.
+    /// What was charged, and in which currency: what the session's total, the intents, the charges, the invoice or the
+    /// invoice payments say. The first of these that has an amount counts; the invoice comes first in two cases. Before
+    /// the money arrives, what was requested.
     pub(super) fn amount(&self, state: MoneyState) -> Sum {
         let paid = state == MoneyState::Succeeded;
         let of_session = self.session().map(|s| (s.amount_total.map(|total| self.taken(total, s)), s.currency.clone()));
@@ -22,8 +23,8 @@ impl Group<'_> {
             .map(|i| (if i.state == MoneyState::Succeeded { i.amount_paid } else { i.amount_due }, i.currency.clone()));
         let of_payment = self.of_invoice_payments(paid);
         let invoice_speaks = match self.session() {
-            // The total of a subscription's session can differ (a trial, a balance). But where the payer was shown
-            // another currency, only the session knows the app's own.
+            // The total of a subscription's session can differ from what was charged (a trial, a balance). But if the
+            // payer was shown another currency, only the session has the amount in the app's own.
             Some(session) => session.mode == "subscription" && session.presented.is_none(),
             // Several intents can pay one invoice, and some may be unknown here.
             None => self.invoice().is_some_and(|invoice| {
@@ -41,14 +42,15 @@ impl Group<'_> {
         spoken.unwrap_or((None, None))
     }
 
-    /// What the session's items cost before discounts and tax, where all of its total was charged.
+    /// What the session's items cost before discounts and tax, in minor units; `None` if not its whole total was
+    /// charged.
     pub(super) fn subtotal(&self, charged: Option<i64>) -> Option<i64> {
         let session =
             self.session().filter(|session| session.amount_total.is_some() && session.amount_total == charged)?;
         session.amount_subtotal
     }
 
-    /// What the intents received, once one has; before that, what they requested.
+    /// What the intents received once the money arrived; before that, what the first one requested.
     fn of_intents(&self, paid: bool) -> Option<Sum> {
         let speaking = self.intents.iter().map(|(intent, _)| *intent).filter(|intent| counts(intent.state, paid));
         total(
@@ -60,7 +62,7 @@ impl Group<'_> {
         )
     }
 
-    /// What invoice payments paid; a canceled one counts for nothing.
+    /// What invoice payments paid. Once the money arrived, only paid ones count.
     fn of_invoice_payments(&self, paid: bool) -> Option<Sum> {
         let payments = self.invoice_payments.iter().map(|(payment, _)| *payment);
         total(payments.filter(|p| counts(p.state, paid)).map(|p| (p.amount_paid, p.currency.clone())), paid)
@@ -72,7 +74,7 @@ impl Group<'_> {
         total(speaking.map(|charge| (charge.charged(), charge.currency.clone())), paid)
     }
 
-    /// What was taken of a session's total: an authorization can be captured in part.
+    /// How much of a session's total was taken: an authorization can be captured in part.
     fn taken(&self, total: i64, session: &Session) -> i64 {
         let intent = self.intent().filter(|intent| intent.state == MoneyState::Succeeded);
         let charge = self.charge().filter(|charge| charge.state == MoneyState::Succeeded);
@@ -88,8 +90,8 @@ impl Group<'_> {
     }
 
     /// How much less was received than the checkout session requested, in minor units of the intent's currency; `None`
-    /// where all was received, or where the two can't be compared. An invoice can also be settled by a balance or a
-    /// credit note, so a payment with an invoice has no shortfall.
+    /// if all was received, or if the two can't be compared. An invoice can also be settled by a balance or a credit
+    /// note, so a payment with an invoice has no shortfall.
     pub(super) fn shortfall(&self, state: MoneyState) -> Option<i64> {
         let session = self.session().filter(|session| {
             session.mode != "subscription" && session.payment_status.as_deref() != Some("no_payment_required")
@@ -114,9 +116,9 @@ impl Group<'_> {
         received.zip(currency)
     }
 
-    /// What was returned in the payment's own currency, whether that is all of it, and when the first refund succeeded.
-    /// Where the charge is in another currency (the payer's, under Adaptive Pricing), the same share of the amount was
-    /// returned. What a backend wrote of it before is a part of that.
+    /// What was refunded in the payment's own currency, whether that is all of it, and when the first refund succeeded.
+    /// If the charge is in another currency (the payer's, under Adaptive Pricing), the same share of the amount was
+    /// refunded. If another backend recorded more, that counts.
     pub(super) fn returned(&self, amount: Option<i64>, currency: Option<&str>) -> (i64, bool, Option<i64>) {
         let charges: Vec<ObjectHistory> = self.charges.iter().map(|(_, history)| history.clone()).collect();
         let back = refunded(&charges, &self.refunds);
@@ -138,7 +140,7 @@ impl Group<'_> {
     }
 }
 
-/// Whether an object's amount counts: once the money arrived, only of what succeeded.
+/// Whether an object's amount counts: once the money arrived, only if the object succeeded.
 fn counts(state: MoneyState, paid: bool) -> bool {
     !paid || state == MoneyState::Succeeded
 }

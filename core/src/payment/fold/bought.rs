@@ -9,11 +9,11 @@ use crate::stripe::object::line_items::LineItems;
 use crate::stripe::object::session::Session;
 
 impl Group<'_> {
-    /// The line items of the session: an array of `{price, quantity, product, recurring}` where all of them are known,
-    /// an object that says `has_more` where only a part is, `None` where Stripe has said nothing of them.
+    /// The line items of the session: an array of `{price, quantity, product, recurring}` if all are known, an object
+    /// that says `has_more` if only some are or if they do not match the session's subtotal, `None` if none count.
     ///
-    /// The payer can change what an open session sells. So what was seen of it while it was open counts only if it comes
-    /// to the subtotal that the session has in the end.
+    /// The payer can change the line items of an open session. So line items that were fetched while it was open count
+    /// only if their sum is the final subtotal of the session.
     pub(super) fn bought(&self) -> Option<Value> {
         let session = self.session()?;
         let looks = self.line_items.iter().filter(|(items, _)| items.session == session.id);
@@ -34,7 +34,7 @@ fn read(fact: &Fact) -> Option<&LineItems> {
     }
 }
 
-/// Whether these are all lines of the session, as it was completed.
+/// Whether these are all line items of the session, as it was completed.
 fn is_of_end(items: &LineItems, session: &Session) -> bool {
     if items.has_more {
         return false;
@@ -45,7 +45,7 @@ fn is_of_end(items: &LineItems, session: &Session) -> bool {
     let is_one_currency = items.currency.is_none() || session.currency.is_none() || items.currency == session.currency;
     match (items.amount_subtotal, session.amount_subtotal) {
         (Some(sum), Some(subtotal)) if is_one_currency => sum == subtotal,
-        // A page that can't be compared: it was asked for to learn what was bought.
+        // These can't be compared. A page counts: it was fetched to learn what was bought.
         _ => items.status.is_none(),
     }
 }

@@ -18,7 +18,7 @@ use crate::stripe::object::payment_intent::Intent;
 use crate::stripe::object::session::Session;
 use crate::subject::Subject;
 
-/// The facts of one payment by the kind of their object: each object once, its newest snapshot beside its history.
+/// The facts of one payment by the kind of their object: each object once, with its newest snapshot and its history.
 pub(super) struct Group<'a> {
     pub(super) sessions: Vec<(&'a Session, ObjectHistory<'a>)>,
     pub(super) intents: Vec<(&'a Intent, ObjectHistory<'a>)>,
@@ -66,7 +66,7 @@ impl<'a> Group<'a> {
                 PaymentObject::FraudWarning(warning) => group.fraud_warnings.push(warning),
             }
         }
-        // The first of each kind speaks for the payment.
+        // The first of each kind decides what the payment's row says.
         group.sessions.sort_by_key(|(session, history)| speaking_order(history, session.created, &session.id));
         group.intents.sort_by_key(|(intent, history)| speaking_order(history, intent.created, &intent.id));
         group.charges.sort_by_key(|(charge, history)| speaking_order(history, charge.created, &charge.id));
@@ -90,12 +90,12 @@ impl<'a> Group<'a> {
         self.invoices.first().map(|(invoice, _)| *invoice)
     }
 
-    /// What another backend wrote of the payment.
+    /// The payment's row that another backend wrote.
     pub(super) fn adopted(&self) -> Option<&'a AdoptedPayment> {
         self.adopted.first().copied()
     }
 
-    /// The histories of all of Stripe's objects that say whether the money arrived.
+    /// The histories of all Stripe objects that say whether the money arrived.
     pub(super) fn money(&self) -> impl Iterator<Item = &ObjectHistory<'a>> {
         let sessions = self.sessions.iter().map(|(_, history)| history);
         let intents = self.intents.iter().map(|(_, history)| history);
@@ -106,9 +106,9 @@ impl<'a> Group<'a> {
     }
 
     /// Whether the facts are a payment yet. An intent or a charge alone could belong to a subscription's invoice. It
-    /// waits for a session, an invoice, an invoice payment or the row of another backend, unless its metadata says that it
-    /// comes from a one-time checkout of ours. A subscription's session or a canceled invoice payment is no payment alone, but it makes one
-    /// of the intent or charge that it is joined with. Every snapshot counts, not only the newest: a payment stays a
+    /// waits for a session, an invoice, an invoice payment or the row of another backend, unless its metadata says that
+    /// it comes from a one-time checkout of ours. A subscription's session or a canceled invoice payment is no payment
+    /// alone, but with an intent or charge it is one. Every snapshot counts, not only the newest: a payment stays a
     /// payment.
     pub(super) fn is_claimed(&self) -> bool {
         let joined = !(self.intents.is_empty() && self.charges.is_empty());
@@ -134,8 +134,8 @@ impl<'a> Group<'a> {
         is_told || !self.adopted.is_empty()
     }
 
-    /// The greatest state of all objects, at least pending. A failed charge counts only without an intent: the payer
-    /// may try again, and the intent tells.
+    /// The greatest state of all objects, at least pending. A charge that has not succeeded counts only without an
+    /// intent: the payer may try again, and then the intent's state decides.
     pub(super) fn state(&self) -> MoneyState {
         let counts = |history: &&ObjectHistory| {
             self.intents.is_empty()
@@ -150,7 +150,7 @@ impl<'a> Group<'a> {
             .max(MoneyState::Pending)
     }
 
-    /// `sub_…`: the invoice's, else the session's.
+    /// `sub_…`: the invoice's, otherwise the session's.
     pub(super) fn subscription(&self) -> Option<&'a str> {
         let of_invoice = self.invoices.iter().find_map(|(invoice, _)| invoice.subscription.as_deref());
         of_invoice.or_else(|| self.sessions.iter().find_map(|(session, _)| session.subscription.as_deref()))
@@ -184,7 +184,7 @@ impl<'a> Group<'a> {
             .or_else(|| self.invoices.iter().find_map(|(invoice, _)| invoice.email.clone()))
     }
 
-    /// When the money arrived: the invoice tells it best, then the first event that reported success.
+    /// When the money arrived, in Unix seconds: as the invoice says, otherwise when an event first reported success.
     pub(super) fn paid_at(&self) -> Option<i64> {
         let of_invoice = self.invoices.iter().filter_map(|(invoice, _)| invoice.paid_at).min();
         let of_payment = || self.invoice_payments.iter().filter_map(|(payment, _)| payment.paid_at).min();
@@ -193,7 +193,7 @@ impl<'a> Group<'a> {
             history.facts.iter().any(|fact| !fact.is_sync() && fact.object.state() == MoneyState::Succeeded)
         };
         let first = |history: &ObjectHistory| history.first_time_in(MoneyState::Succeeded);
-        // Where only a backfill reported success, an object's own `created` must do. A charge is made when the money
+        // If only a backfill reported success, an object's own `created` must do. A charge is made when the money
         // arrives, an intent or a session earlier.
         by_invoice
             .or_else(|| self.money().filter(by_event).filter_map(first).min())
@@ -236,9 +236,9 @@ impl<'a> Group<'a> {
             .or_else(|| self.charges.iter().find_map(|(charge, _)| charge.invoice.clone()))
     }
 
-    /// The lines of a subscription's invoice once it is finalized, by the snapshots of the paid invoice if there is one. These lines
-    /// do not change, so the newest snapshot with all lines counts, then those that were fetched apart from it, else the newest with
-    /// some.
+    /// The lines of a subscription's invoice once it is finalized. If a snapshot says that it is paid, only such
+    /// snapshots count. These lines do not change. So the newest snapshot with all lines counts; otherwise lines that
+    /// were fetched by themselves; otherwise the newest snapshot with some lines.
     pub(super) fn invoice_lines(&self) -> Option<InvoiceLines> {
         let (newest, history) = self.invoices.first()?;
         newest.subscription.as_ref()?;
@@ -266,7 +266,7 @@ impl<'a> Group<'a> {
             .or_else(|| self.invoices.iter().find_map(|(invoice, _)| invoice.description.clone()))
     }
 
-    /// Of several disputes a lost one counts first, then an open one, then one that was won.
+    /// The status of the worst dispute: a lost one, then an open one, then one that was closed without a loss.
     pub(super) fn dispute_status(&self) -> Option<String> {
         let weight = |status: &str| match status {
             "lost" => 3,
@@ -278,7 +278,8 @@ impl<'a> Group<'a> {
         statuses.max_by_key(|status| (weight(status), *status)).map(ToOwned::to_owned)
     }
 
-    /// What lost disputes took, in the payment's currency, and whether one took something in another; `None` where none was lost.
+    /// What lost disputes took, in minor units of the payment's currency, and whether one took something in another;
+    /// `None` if none was lost.
     pub(super) fn lost(&self, currency: Option<&str>) -> (Option<i64>, bool) {
         let lost: Vec<&Dispute> =
             self.disputes.iter().map(|(dispute, _)| *dispute).filter(|dispute| dispute.is_lost()).collect();
@@ -300,7 +301,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The object that succeeded goes first, then the one that was made first.
+/// Objects that succeeded come first, then those that were made first.
 fn speaking_order(history: &ObjectHistory, created: Option<i64>, id: &str) -> (bool, bool, Option<i64>, String) {
     (history.state() != MoneyState::Succeeded, created.is_none(), created, id.to_owned())
 }

@@ -1,4 +1,4 @@
-//! The rows of the invoices that a payment's facts speak of: the mirror of each is its newest snapshot.
+//! The rows of a group's invoices: each is the newest snapshot of its invoice.
 
 use serde::Serialize;
 
@@ -34,8 +34,9 @@ pub struct InvoiceRow {
 
 const DAY: i64 = 86_400;
 
-/// Until when the hosted page's URL is good. Source: <https://docs.stripe.com/invoicing/hosted-invoice-page#invoice-urls>: 30 days
-/// after the due date, else after it was finalized; never longer than 120 days; and a URL that the API returned, for at least 10 days.
+/// Until when the URL of the hosted page is valid, in Unix seconds: until 30 days after the due date, or after the
+/// invoice was finalized if it has none, but at most 120 days after it was finalized. A URL that the API returned is
+/// valid for at least 10 days. Source: <https://docs.stripe.com/invoicing/hosted-invoice-page#invoice-urls>.
 fn url_expires_at(invoice: &Invoice, newest: &Fact) -> Option<i64> {
     invoice.hosted_invoice_url.as_ref()?;
     let finalized = invoice.finalized_at.or(invoice.created);
@@ -46,7 +47,7 @@ fn url_expires_at(invoice: &Invoice, newest: &Fact) -> Option<i64> {
     of_invoice.max(newest.is_sync().then(|| newest.created.saturating_add(10 * DAY)))
 }
 
-/// The rows of a group's invoices, whose subject is that of the payment.
+/// The rows of a group's invoices. Their subject is that of the payment.
 pub(super) fn rows(group: &Group, subject_type: Option<&String>, subject_id: Option<&String>) -> Vec<InvoiceRow> {
     let row = |(invoice, newest): (&Invoice, &Fact)| InvoiceRow {
         stripe_invoice_id: invoice.id.clone(),

@@ -1,4 +1,4 @@
-//! What workers are told of a payment that failed, as long as it is not paid.
+//! The notices about a payment that failed, as long as it is not paid.
 
 use super::Notices;
 use super::group::Group;
@@ -8,18 +8,18 @@ use crate::payment::object_history::ObjectHistory;
 use crate::stripe::object::invoice::{Attempt, Invoice};
 use crate::stripe::object::money_state::MoneyState;
 
-/// An attempt, and the snapshot of the invoice that tells it.
+/// An attempt, and the snapshot of the invoice that reports it.
 type Attempted<'a> = (&'a Invoice, &'a Attempt);
 
 impl Group<'_> {
-    /// What workers are told; `None` where no fact ever gave a reason to tell them anything.
+    /// The notices; `None` if no fact ever gave a reason for one.
     pub(super) fn notices(&self) -> Option<Notices> {
         let failing: Vec<_> = self
             .invoices
             .iter()
             .filter(|(_, history)| attempts(history, false).chain(attempts(history, true)).next().is_some())
             .collect();
-        // Who pays by card stands before the checkout, and sees what failed; who pays by a delayed method has left.
+        // A payer with a card is still at the checkout and sees the failure. One with a delayed method has left.
         let failed =
             |history: &ObjectHistory| history.facts.iter().any(|fact| fact.object.state() == MoneyState::Failed);
         let sessions: Vec<_> = self
@@ -36,7 +36,7 @@ impl Group<'_> {
         let mut rows = Vec::new();
         for (newest, history) in failing.iter().filter(|(invoice, _)| !is_paid && invoice.status == "open") {
             let failed = newest_attempt(history, false);
-            // An attempt that waits for the payer is out of date once a later one failed.
+            // An attempt that waits for the payer is out of date once a later one fails.
             let waiting = newest_attempt(history, true)
                 .filter(|(_, attempt)| failed.is_none_or(|(_, failed)| failed.count <= attempt.count));
             rows.extend(failed.map(|attempted| of_invoice(PAYMENT_FAILED, newest, attempted)));
@@ -56,7 +56,7 @@ impl Group<'_> {
     }
 }
 
-/// The attempts that are told of an invoice.
+/// The attempts that the snapshots of an invoice report.
 fn attempts<'a>(history: &ObjectHistory<'a>, requires_action: bool) -> impl Iterator<Item = Attempted<'a>> {
     let told = history.facts.clone().into_iter().filter_map(|fact| match &fact.object {
         PaymentObject::Invoice(invoice) => Some((&**invoice, invoice.attempt.as_ref()?)),
@@ -65,7 +65,7 @@ fn attempts<'a>(history: &ObjectHistory<'a>, requires_action: bool) -> impl Iter
     told.filter(move |(_, attempt)| attempt.requires_action == requires_action)
 }
 
-/// The last of them; of what is told of it the newest.
+/// The last attempt, from the newest snapshot that reports it.
 fn newest_attempt<'a>(history: &ObjectHistory<'a>, requires_action: bool) -> Option<Attempted<'a>> {
     attempts(history, requires_action).max_by_key(|(_, attempt)| attempt.count)
 }

@@ -1,4 +1,5 @@
-//! What a person is asked about a payment: money that went back otherwise than by a refund, and a warning of fraud.
+//! What a person is asked about a payment: money went back in another way than by a refund, or a card issuer warns of
+//! fraud.
 
 use serde::Serialize;
 
@@ -27,14 +28,14 @@ pub struct Review {
 /// What a person is asked about a payment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reviews {
-    /// The sources of all that could be asked.
+    /// The sources of all that a person could be asked.
     pub about: Vec<String>,
-    /// What is asked now.
+    /// What a person is asked now.
     pub rows: Vec<Review>,
 }
 
 impl Group<'_> {
-    /// What a person is asked; `None` where no fact ever gave a reason to ask anything.
+    /// What a person is asked; `None` if no fact ever gave a reason to ask.
     pub(super) fn reviews(&self) -> Option<Reviews> {
         let of_notes = self.credit_notes.iter().map(|note| (of_note(note), self.of_credit_note(note)));
         let of_warnings = self.fraud_warnings.iter().map(|one| (of_warning(one), self.of_fraud_warning(one)));
@@ -93,14 +94,14 @@ impl Group<'_> {
         })
     }
 
-    /// Whether its charge was disputed since.
+    /// Whether the charge was disputed.
     fn is_disputed(&self, warning: &FraudWarning) -> bool {
         let is_its =
             |charge: &Option<String>| charge.is_none() || warning.charge.is_none() || *charge == warning.charge;
         self.disputes.iter().any(|(dispute, _)| is_its(&dispute.charge))
     }
 
-    /// Whether all the money of its charge, or of the payment, was refunded.
+    /// Whether all the money of the charge, or of the payment, was refunded.
     fn is_back(&self, warning: &FraudWarning) -> bool {
         let of_charge = self.charges.iter().filter(|(charge, _)| Some(&charge.id) == warning.charge.as_ref()).any(
             |(charge, history)| {
