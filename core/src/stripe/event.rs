@@ -13,13 +13,13 @@ use super::json_text;
 /// Why a verified body is not an event.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Malformed {
-    /// It is not UTF-8.
+    /// It is not UTF-8 (SQLSTATE 22032).
     #[error("webhook body is not utf-8")]
     NotUtf8,
-    /// It is not JSON, or it nests too deep.
+    /// It is not JSON, or it nests too deep (SQLSTATE 22032).
     #[error("webhook body is not valid json")]
     NotJson(String),
-    /// It is JSON, but not an event.
+    /// It is JSON, but not an event (SQLSTATE 22023).
     #[error("webhook body is not a stripe event")]
     NotAnEvent(String),
 }
@@ -69,13 +69,13 @@ pub struct Event {
     pub event_type: String,
     /// When Stripe made it, in Unix seconds.
     pub created: i64,
-    /// The environment that it comes from; a thin event may leave it out.
+    /// Its environment; a thin event may leave it out.
     pub livemode: Option<bool>,
     /// The connected account that it comes from, if any.
     pub account: Option<String>,
     /// The account of an organization that it comes from, if any.
     pub context: Option<String>,
-    /// Whether it is a thin event, which names its object and doesn't carry it.
+    /// Whether it is a thin event, which names its object but does not carry it.
     pub thin: bool,
     /// `data.object`, as JSON text; `null` for a thin event.
     pub object: String,
@@ -124,24 +124,23 @@ struct ObjectRef<'a> {
 }
 
 impl Event {
-    /// The account that the event names, unless it is `own`, the account of this installation. Without `own` every
-    /// named account is foreign: Stripe names none in events of one's own account.
+    /// The account that the event names, unless it is `own`, the account of this installation. Without `own`, every
+    /// named account is foreign: Stripe names none in an account's own events.
     #[must_use]
     pub fn foreign_account(&self, own: Option<&str>) -> Option<&str> {
         let named = [self.account.as_deref(), self.context.as_deref()];
         named.into_iter().flatten().find(|account| Some(*account) != own)
     }
 
-    /// Reads a body.
+    /// Reads a body as an event.
     ///
-    /// # Errors
-    /// [`Malformed`]; its text tells the place, never the content.
+    /// [`Malformed`]; its text says where, and never contains the content.
     pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
         let text = std::str::from_utf8(body).map_err(|_| Malformed::NotUtf8)?;
         let readable = json_text::readable(text)
             .map_err(|_| Malformed::NotJson(format!("it nests deeper than {} levels", json_text::MAX_DEPTH)))?;
         let envelope: Envelope = serde_json::from_str(&readable).map_err(|error| {
-            // What is no JSON at all may have been something else before that was read.
+            // The envelope can fail at a place before the invalid JSON, so the whole text is checked.
             match serde_json::from_str::<serde::de::IgnoredAny>(&readable) {
                 Err(error) => Malformed::NotJson(place(&error)),
                 Ok(_) => Malformed::NotAnEvent(place(&error)),
@@ -195,16 +194,16 @@ impl Event {
 /// How two bodies that carry one event id compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rendering {
-    /// They are deliveries of one event. Stripe counts in the body how many deliveries are pending, and names the request that
-    /// caused them, so these two may differ.
+    /// They are deliveries of one event. The number of pending deliveries and the request that caused the event are in
+    /// the body, and may differ.
     Same,
-    /// The event was rendered by another API version, as a second endpoint or a read of `/v1/events` has it.
+    /// They are one event, rendered by different API versions: for a second endpoint, or for a read of `/v1/events`.
     OtherVersion,
-    /// They say different things.
+    /// They say different things, or one of them can't be read.
     Other,
 }
 
-/// How another body that carries the same event id compares.
+/// Compares a body with another one that has the same event id.
 #[must_use]
 pub fn compare(body: &str, other: &str) -> Rendering {
     let read = |body: &str| {
@@ -225,7 +224,7 @@ pub fn compare(body: &str, other: &str) -> Rendering {
     }
 }
 
-/// A context that is no string is a foreign account's all the same, so its JSON stands for the name.
+/// A context that is not a string is foreign too, so its JSON text is its name.
 fn context(raw: &RawValue) -> String {
     serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
 }

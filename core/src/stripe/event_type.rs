@@ -66,9 +66,9 @@ impl ObjectKind {
         Self::ALL.into_iter().find(|kind| kind.name() == object_type)
     }
 
-    /// The same for an object of a backfill. Stripe's API returns no entitlement summaries and no discounts, only their
-    /// events do; line items and an invoice's lines have no object of their own but the list that they stand in; and an
-    /// invoice that is not made yet has no id.
+    /// The same for an object of a backfill. Five kinds do not occur there by themselves: Stripe's API returns
+    /// entitlement summaries and discounts only in events, line items and an invoice's lines only as lists, and an
+    /// upcoming invoice has no id.
     #[must_use]
     pub fn in_back_fill(object_type: &str) -> Option<Self> {
         let is_alone =
@@ -111,15 +111,15 @@ pub struct EventType {
     pub name: &'static str,
     /// The kind of object that its events carry.
     pub object: ObjectKind,
-    /// Where it stands in the object's life: of two snapshots of one second the one with the greater rank is newer.
+    /// Where it stands in the object's life: of two snapshots of one second, the one with the greater rank is newer.
     pub rank: i16,
 }
 
 /// The object was made.
 pub const CREATED: i16 = 0;
-/// The object went on to what can still fail or change.
+/// The object's life went on, and it can still fail or change.
 const STARTED: i16 = 5;
-/// The object changed. A backfill's snapshot stands here too: after the beginning and before the end of the same
+/// The object changed. A backfill's snapshot has this rank too: after the beginning and before the end of the same
 /// second.
 pub const CHANGED: i16 = 10;
 /// An attempt to pay failed.
@@ -128,7 +128,7 @@ const ATTEMPT_FAILED: i16 = 11;
 const PAID: i16 = 20;
 /// The object's life ended.
 const ENDED: i16 = 30;
-/// A dispute that was closed returned the money.
+/// A closed dispute returned the money.
 const REINSTATED: i16 = 31;
 
 /// Every event type that changes rows.
@@ -212,7 +212,7 @@ const fn of(name: &'static str, object: ObjectKind, rank: i16) -> EventType {
 }
 
 impl EventType {
-    /// The event type of this name; `None` where its events change no row.
+    /// The event type of this name; `None` if its events change no row.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         EVENT_TYPES.iter().find(|event_type| event_type.name == name)
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn an_event_type_begins_with_its_object() {
-        // These families are named otherwise than their objects.
+        // These event types do not begin with the names of their objects.
         let renamed =
             ["charge.refund.", "charge.dispute.", "customer.subscription.", "customer.discount.", "invoice.upcoming"];
         for event_type in EVENT_TYPES.iter().filter(|one| !renamed.iter().any(|family| one.name.starts_with(family))) {

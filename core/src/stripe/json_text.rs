@@ -9,14 +9,16 @@ pub const MAX_DEPTH: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooDeep;
 
-/// The longest number, in characters, that stays a number; an exponent may have two digits. More overflows a double.
+/// How many characters a number may have before it becomes a string. Its exponent may have two digits. More can
+/// overflow a double.
 const MAX_NUMBER: usize = 300;
 
-/// The text in a form that the server can store. Escaped NULs and lone surrogates, which are JSON but which neither
-/// `text` nor `jsonb` can store, become U+FFFD; a number that neither can store becomes a string. Nearly every text is
+/// The text in a form that the server can store. Escaped NULs and lone surrogates are JSON, but neither `text` nor
+/// `jsonb` can store them: they become U+FFFD. A number that neither can store becomes a string. Nearly every text is
 /// returned as it is.
 ///
-/// # Errors [`TooDeep`], before a recursive reader sees the text.
+/// # Errors
+/// [`TooDeep`], before a recursive reader sees the text.
 pub fn readable(body: &str) -> Result<Cow<'_, str>, TooDeep> {
     let bytes = body.as_bytes();
     let mut replaced: Vec<Unstorable> = Vec::new();
@@ -48,7 +50,7 @@ pub fn readable(body: &str) -> Result<Cow<'_, str>, TooDeep> {
 
 /// What is replaced.
 enum Unstorable {
-    /// The `\uXXXX` at this place, which stands for no character.
+    /// The `\uXXXX` at this place, which is no character.
     Escape(usize),
     /// The number between these places.
     Number(usize, usize),
@@ -71,7 +73,7 @@ fn number(bytes: &[u8], at: usize, replaced: &mut Vec<Unstorable>) -> usize {
     length
 }
 
-/// The length of the escape at `at`; adds it to `replaced` if it stands for no character.
+/// The length of the escape at `at`; adds it to `replaced` if it is no character.
 fn escape(bytes: &[u8], at: usize, replaced: &mut Vec<Unstorable>) -> usize {
     match code_unit(bytes, at) {
         None => 2,
@@ -145,7 +147,7 @@ mod tests {
         assert!(readable(&format!("\"{}\"", nested(500))).is_ok());
     }
 
-    /// What becomes of a text; `None` where it is returned as it is.
+    /// The text after [`readable`]; `None` if it is returned as it is.
     fn changed(text: &str) -> Option<String> {
         match readable(text).unwrap() {
             Cow::Borrowed(same) => {
@@ -166,7 +168,7 @@ mod tests {
         }
         assert_eq!(changed("[1e100,2]").as_deref(), Some("[\"1e100\",2]"));
         assert_eq!(changed("[1E+0100]").as_deref(), Some("[\"1E+0100\"]"));
-        // The sign of the number belongs to it, another character doesn't.
+        // The sign belongs to the number, another character does not.
         assert_eq!(changed("[-1e100]").as_deref(), Some("[\"-1e100\"]"));
         assert_eq!(changed("1e100").as_deref(), Some("\"1e100\""));
         assert_eq!(changed("{\"a\":1e100}").as_deref(), Some("{\"a\":\"1e100\"}"));
@@ -191,7 +193,7 @@ mod tests {
         ] {
             assert_eq!(changed(text).as_deref(), Some(shown), "{text}");
         }
-        // What is no escape, because it isn't whole or isn't in a string.
+        // These are no escapes, because they are not whole or not in a string.
         for same in [r#""\u00""#, r#""\u00g0""#, r#""\\u0000""#, r"\u0000", r#""\"\u00"#] {
             assert_eq!(changed(same), None, "{same}");
         }

@@ -13,7 +13,7 @@ pub const MAX_HEADER: usize = 4096;
 /// The most `v1` values that are read.
 pub const MAX_SIGNATURES: usize = 16;
 
-/// Why a signature was refused. None of these names a secret, a signature or the body.
+/// Why a signature was refused (SQLSTATE 28000). None of these names a secret, a signature or the body.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BadSignature {
     /// There is no header, or it is empty.
@@ -80,12 +80,12 @@ impl<'a> Signed<'a> {
         Self { body, header }
     }
 
-    /// Verifies under any of `secrets`, at `now` (Unix seconds), within `tolerance` seconds either way.
+    /// Verifies under any of `secrets`, at `now` (Unix seconds), with a tolerance in seconds into the past and the
+    /// future.
     ///
     /// Every secret is compared with every signature in constant time, even after a match.
     ///
-    /// # Errors
-    /// [`BadSignature`]; it doesn't tell which secret failed.
+    /// [`BadSignature`]; it does not say which secret failed.
     pub fn verify<S: AsRef<[u8]>>(self, secrets: &[S], now: i64, tolerance: i64) -> Result<Verified<'a>, BadSignature> {
         let header = Header::parse(self.header)?;
         let mut matched = Choice::from(0);
@@ -109,7 +109,8 @@ impl<'a> Signed<'a> {
     }
 }
 
-/// Signs a body as Stripe does, for tests and demos: the value of a `Stripe-Signature` header.
+/// Signs a body as Stripe does, for tests and demos. `timestamp` is in Unix seconds. Returns the value of a
+/// `Stripe-Signature` header.
 #[must_use]
 pub fn sign(secret: &[u8], timestamp: i64, body: &[u8]) -> String {
     format!("t={timestamp},v1={}", hex::encode(mac(secret, &timestamp.to_string(), body)))

@@ -31,7 +31,7 @@ pub struct Charge {
     /// `cus_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub customer: Option<String>,
-    /// The billing e-mail, else `receipt_email`.
+    /// The billing e-mail, otherwise `receipt_email`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub email: Option<String>,
     /// As the app wrote it.
@@ -112,8 +112,8 @@ impl Charge {
         })
     }
 
-    /// What `amount_refunded` counts although it was never taken: a whole authorization that was released, or the rest
-    /// of one that was captured in part.
+    /// The part of `amount_refunded` that was never captured, in minor units: a whole authorization that was released,
+    /// or the rest of one that was captured in part.
     #[must_use]
     pub fn released(&self) -> i64 {
         match self.amount_captured {
@@ -126,7 +126,7 @@ impl Charge {
         }
     }
 
-    /// What was charged, in minor units of its currency.
+    /// What was charged, in minor units of `currency`.
     #[must_use]
     pub fn charged(&self) -> Option<i64> {
         self.amount_captured.filter(|captured| *captured > 0).or(self.amount)

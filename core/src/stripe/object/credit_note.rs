@@ -6,8 +6,8 @@ use super::{Unreadable, or_default, read, reference};
 
 /// A credit note, as far as a payment needs it.
 ///
-/// If it lowers an unpaid invoice, the invoice has the new amount. If it refunds, the refund is an object of its own. So only money
-/// counts here that went back in another way.
+/// If it lowers an unpaid invoice, the invoice has the new amount. If it refunds, the refund is an object of its own.
+/// So only money counts here that went back in another way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CreditNote {
     /// `cn_…`.
@@ -26,13 +26,13 @@ pub struct CreditNote {
     /// Lower-case ISO code.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub currency: Option<String>,
-    /// What of it went to the customer's balance.
+    /// The part that went to the customer's balance, in minor units.
     #[serde(default)]
     pub to_balance: i64,
-    /// What of it was returned outside of Stripe.
+    /// The part that was returned outside of Stripe, in minor units.
     #[serde(default)]
     pub out_of_band: i64,
-    /// `re_…`: a refund that is a part of `to_balance`, because the credit note does not say how much it was.
+    /// `re_…`: a refund that is included in `to_balance`, because the credit note does not say how much it was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub refund: Option<String>,
     /// Why the seller gave it.
@@ -43,7 +43,7 @@ pub struct CreditNote {
     pub created: Option<i64>,
 }
 
-/// A refund of a credit note. One of a payment record returned money outside of Stripe.
+/// A refund of a credit note. If it is of a payment record, the money was returned outside of Stripe.
 #[derive(Deserialize)]
 struct NoteRefund {
     amount_refunded: Option<i64>,
@@ -76,7 +76,8 @@ struct RawCreditNote {
 }
 
 impl RawCreditNote {
-    /// What went to the balance, what was returned outside of Stripe, and a refund that is a part of the former.
+    /// The amount that went to the balance, the amount that was returned outside of Stripe, and a refund that is
+    /// included in the first.
     fn returned(&self) -> (i64, i64, Option<String>) {
         let of_type = if self.note_type.as_deref() == Some("pre_payment") { None } else { self.amount };
         let returned = self.post_payment_amount.or(of_type).unwrap_or(0);
@@ -87,7 +88,7 @@ impl RawCreditNote {
         };
         let out_of_band = self.out_of_band_amount.saturating_add(sum(true));
         let rest = returned.saturating_sub(out_of_band).saturating_sub(sum(false)).max(0);
-        // Until 2025 one refund stood there, without its amount.
+        // Until 2025 there was one refund, without its amount.
         let refund = self.refund.clone().filter(|_| self.refunds.as_ref().is_none_or(Vec::is_empty));
         match (&self.customer_balance_transaction, refund) {
             (Some(_), refund) => (rest, out_of_band, refund),
@@ -98,7 +99,7 @@ impl RawCreditNote {
 }
 
 impl CreditNote {
-    /// Whether it was taken back.
+    /// Whether it was voided.
     #[must_use]
     pub fn is_void(&self) -> bool {
         self.status == "void"

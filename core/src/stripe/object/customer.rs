@@ -35,7 +35,8 @@ struct RawCustomer {
 }
 
 impl Customer {
-    /// Reads a customer. The event type tells whether it is deleted, because the object often lacks the flag.
+    /// Reads a customer. `deleted` is whether the event or the object says that it is deleted: the object often lacks
+    /// the flag.
     ///
     /// # Errors
     /// [`Unreadable`].

@@ -14,7 +14,7 @@ pub struct Dispute {
     /// In minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<i64>,
-    /// What of `amount` was reinstated since, in the same units.
+    /// The part of `amount` that was reinstated, in the same units.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub reinstated: i64,
     /// Lower-case ISO code.
@@ -39,7 +39,7 @@ fn is_zero(amount: &i64) -> bool {
     *amount == 0
 }
 
-/// A movement of the account's balance. Its amount is the principal; fees are beside it.
+/// A movement of the account's balance. Its amount is the principal, without fees.
 #[derive(Deserialize)]
 struct BalanceTransaction {
     amount: Option<i64>,
@@ -60,7 +60,8 @@ struct RawDispute {
     balance_transactions: Option<Vec<serde_json::Value>>,
 }
 
-/// What of a disputed amount came back: in the same share as of what was taken, for the account's currency may be another.
+/// The part of a disputed amount that was reinstated. It is the same share as in the balance transactions, because
+/// those are in the account's currency, which may differ.
 fn reinstated(amount: i64, transactions: &[serde_json::Value]) -> i64 {
     let moved = transactions.iter().filter_map(|one| BalanceTransaction::deserialize(one).ok()?.amount);
     let (back, taken): (Vec<i64>, Vec<i64>) = moved.partition(|amount| *amount > 0);
@@ -117,7 +118,7 @@ mod tests {
     fn what_is_lost_is_what_was_taken_and_not_reinstated() {
         let taken = r#"[{"amount": -500, "fee": 1500, "net": -2000}]"#;
         let in_part = r#"[{"amount": -500, "fee": 1500}, {"amount": 200}]"#;
-        // The account's currency is another than the payment's.
+        // The account's currency differs from the payment's.
         let converted = r#"[{"amount": -460}, {"amount": 230}]"#;
         let all = r#"[{"amount": -500}, {"amount": 700}, "txn_1", {"amount": null}]"#;
         for (status, moved, lost) in [

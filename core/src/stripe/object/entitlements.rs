@@ -12,7 +12,7 @@ pub struct ActiveEntitlement {
     pub stripe_entitlement_id: String,
     /// `feat_…`.
     pub stripe_feature_id: Option<String>,
-    /// The app's own name of the feature.
+    /// The app's own name for the feature.
     pub lookup_key: String,
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Unreadable, read, reference};
 
-/// A card issuer's word that a charge may be fraud.
+/// A card issuer's warning that a charge may be fraud.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FraudWarning {
     /// `issfr_…`.
@@ -18,7 +18,7 @@ pub struct FraudWarning {
     /// `made_with_stolen_card`, `misc`…
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fraud_type: Option<String>,
-    /// Whether the charge was neither disputed nor wholly refunded at the time.
+    /// Whether the charge was neither disputed nor fully refunded at the time of the snapshot.
     pub actionable: bool,
     /// When Stripe made it, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]

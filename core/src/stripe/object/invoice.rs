@@ -23,31 +23,31 @@ pub struct Invoice {
     /// Requested, in minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_due: Option<i64>,
-    /// Still to be paid, in minor units of `currency`.
+    /// Not yet paid, in minor units of `currency`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_remaining: Option<i64>,
-    /// What a person calls it; a draft has none.
+    /// The invoice number that people see; a draft has none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub number: Option<String>,
-    /// The start of what it bills, in Unix seconds.
+    /// The start of the period that it bills, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_start: Option<i64>,
-    /// The end of that.
+    /// The end of that period, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_end: Option<i64>,
-    /// Until when it is to be paid, in Unix seconds, where somebody pays it by hand.
+    /// When it must be paid, in Unix seconds; only if the payer pays it by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub due_date: Option<i64>,
     /// `status_transitions.finalized_at`, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub finalized_at: Option<i64>,
-    /// The page where it is shown and paid.
+    /// The URL of the page where it is shown and paid.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hosted_invoice_url: Option<String>,
-    /// Where its PDF is.
+    /// The URL of its PDF.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub invoice_pdf: Option<String>,
-    /// A draft that was deleted.
+    /// Whether it is a draft that was deleted.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub deleted: bool,
     /// Lower-case ISO code.
@@ -71,13 +71,13 @@ pub struct Invoice {
     /// What the invoice's own metadata says.
     #[serde(skip_serializing_if = "Origin::is_empty", default)]
     pub origin: Origin,
-    /// `pi_…`; in API versions up to 2025-02-24, or where `payments` was expanded.
+    /// `pi_…`; in API versions up to 2025-02-24, or if `payments` was expanded.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub payment_intents: Vec<String>,
-    /// `ch_…`; as above.
+    /// `ch_…`; in the same cases.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub charges: Vec<String>,
-    /// The price of the line with the largest amount, prorations last.
+    /// The price of the line with the largest amount; of a proration only if there is no other line.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub price: Option<String>,
     /// The product of that line.
@@ -92,7 +92,7 @@ pub struct Invoice {
     /// The attempt to collect it that the event is about, if it failed or waits for the payer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attempt: Option<Attempt>,
-    /// What it is for, once it is finalized: what credits are counted from.
+    /// Its lines, which credits are counted from; only for a subscription's invoice, once it is finalized.
     #[serde(skip_serializing_if = "InvoiceLines::is_empty", default)]
     pub lines: InvoiceLines,
 }
@@ -108,10 +108,10 @@ pub struct Attempt {
     /// When Stripe tries again, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next_at: Option<i64>,
-    /// Where the payer can pay it.
+    /// The URL of the page where the payer can pay it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hosted_invoice_url: Option<String>,
-    /// Why the invoice was made.
+    /// Stripe's reason why the invoice was made.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub billing_reason: Option<String>,
 }
@@ -226,7 +226,7 @@ impl Invoice {
         let chosen = lines
             .data
             .iter()
-            // An upgrade's invoice can have nothing but prorations; then the largest of them is what was bought.
+            // The invoice of an upgrade can have only prorations. Then the largest of them is what was bought.
             .max_by_key(|line| (!line.is_proration(), line.amount, std::cmp::Reverse(&line.id)));
         let (price, product) = chosen.map_or((None, None), Line::price_and_product);
         let is_counted = state != MoneyState::None && subscription.is_some();

@@ -18,61 +18,61 @@ pub struct InvoiceLine {
     /// `prod_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub product: Option<String>,
-    /// Since when, in Unix seconds.
+    /// The start of what it is for, in Unix seconds.
     pub start: i64,
-    /// Until when.
+    /// The end of what it is for, in Unix seconds.
     pub end: i64,
-    /// How many.
+    /// The quantity; 1 if Stripe sends none.
     pub quantity: i64,
     /// In minor units, before discounts.
     pub amount: i64,
     /// Whether it is for a part of a period, or credits one.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub proration: bool,
-    /// The lines that it credits.
+    /// The ids of the lines that it credits.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub credits: Vec<String>,
-    /// The interval of its price and how many of it, where the line embeds the price.
+    /// The price's interval and interval count, if the line embeds the price.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub interval: Option<(String, i64)>,
-    /// What one costs, where the line embeds the price.
+    /// The price of one unit, in minor units, if the line embeds the price.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unit_amount: Option<i64>,
-    /// Whether it is billed by usage, where the line embeds the price.
+    /// Whether it is billed by usage, if the line embeds the price.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub metered: bool,
 }
 
-/// The lines that one snapshot of an invoice tells.
+/// The lines of an invoice, as one snapshot has them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvoiceLines {
-    /// Those of subscription items.
+    /// The lines of subscription items.
     pub lines: Vec<InvoiceLine>,
-    /// The prices of the others, and of those that do not say what they are for.
+    /// The prices of all other lines, each once.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub others: Vec<String>,
-    /// Whether the invoice has more than are told.
+    /// Whether the invoice has more lines than these.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub has_more: bool,
-    /// Whether no snapshot says that the invoice is paid: it gives nothing, but paid invoices may credit what it charges.
+    /// Whether no snapshot says that the invoice is paid. Then it gives nothing, but paid invoices may credit its
+    /// lines.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub unpaid: bool,
 }
 
 impl InvoiceLines {
-    /// Whether there is nothing to know.
+    /// Whether there are no lines, and none are left out.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.others.is_empty() && !self.has_more
     }
 }
 
-/// The lines of an invoice that were fetched apart from it, as one look at them found them: those of an invoice with more
-/// lines than its event carries.
+/// Lines of an invoice that were fetched by themselves, because the invoice has more lines than its event carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FetchedLines {
-    /// Its own id in the fact store: `in_…/lines`, or `in_…/lines/part` where there are more, so that a part never takes the
-    /// place of the whole.
+    /// Its id in `payments.facts`: `in_…/lines`, or `in_…/lines/part` if there are more, so that a part never replaces
+    /// the whole.
     pub id: String,
     /// `in_…`.
     pub invoice: String,
@@ -80,7 +80,7 @@ pub struct FetchedLines {
     pub lines: InvoiceLines,
 }
 
-/// How the path of an invoice's lines begins.
+/// The beginning of the path of an invoice's lines.
 const INVOICES: &str = "/v1/invoices/";
 
 #[derive(Deserialize)]
@@ -91,7 +91,7 @@ struct RawPage {
 }
 
 impl FetchedLines {
-    /// Reads a page of them.
+    /// Reads a page of an invoice's lines.
     ///
     /// # Errors
     /// [`Unreadable`].
@@ -103,7 +103,7 @@ impl FetchedLines {
         Ok(Self { id, invoice, lines })
     }
 
-    /// Whether these are all lines of a paid invoice that told some of them: each of those is among them.
+    /// Whether these are all lines of an invoice whose snapshot has only some (`told`): each of those is among them.
     #[must_use]
     pub fn completes(&self, told: &InvoiceLines) -> bool {
         let has = |line: &InvoiceLine| self.lines.lines.iter().any(|own| own.id == line.id);
@@ -113,7 +113,7 @@ impl FetchedLines {
     }
 }
 
-/// The invoice whose lines a list's `url` names.
+/// The id of the invoice (`in_…`) in the `url` of a list of its lines; `None` for another `url`.
 #[must_use]
 pub fn invoice_of_path(url: &str) -> Option<&str> {
     let (invoice, rest) = url.strip_prefix(INVOICES)?.split_once('/')?;
@@ -204,7 +204,7 @@ struct EmbeddedPrice {
     #[serde(default, deserialize_with = "reference")]
     product: Option<String>,
     unit_amount: Option<i64>,
-    /// A plan's.
+    /// The name of `unit_amount` in a plan.
     amount: Option<i64>,
     recurring: Option<Recurring>,
     #[serde(flatten)]
@@ -262,7 +262,7 @@ impl Line {
         self.price.as_ref().or(self.plan.as_ref()).map_or((None, None), Embedded::priced)
     }
 
-    /// Whether it is for an item of a subscription. A proration may stand there as an invoice item.
+    /// Whether it is for an item of a subscription. A proration can be an invoice item instead.
     fn is_of_item(&self) -> bool {
         if let Some(parent) = &self.parent {
             return parent.subscription_item_details.is_some()
@@ -313,7 +313,7 @@ impl Line {
     }
 }
 
-/// The lines of subscription items, in the order of their ids.
+/// Reads the lines, in the order of their ids.
 pub(super) fn read(lines: List<Line>) -> InvoiceLines {
     let has_more = lines.has_more;
     let (of_items, others): (Vec<Line>, Vec<Line>) = lines.data.into_iter().partition(Line::is_of_item);

@@ -38,7 +38,7 @@ pub struct InvoicePayment {
     pub created: Option<i64>,
 }
 
-/// The object itself, alone or within an invoice's `payments`.
+/// The object as Stripe sends it, by itself or in an invoice's `payments`.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct RawInvoicePayment {
     id: String,

@@ -1,4 +1,4 @@
-//! What a checkout session's payer really bought: Stripe's own line items.
+//! What the payer of a checkout session really bought: Stripe's own line items.
 //! Source: <https://docs.stripe.com/api/checkout/sessions/line_items>.
 //!
 //! No webhook carries them. They come with a session that was fetched with `line_items` expanded, or as a page of
@@ -8,44 +8,44 @@ use serde::{Deserialize, Serialize};
 
 use super::{List, Unreadable, read, reference};
 
-/// How the path of a session's line items begins.
+/// The beginning of the path of a session's line items.
 const SESSIONS: &str = "/v1/checkout/sessions/";
 
-/// The line items of one checkout session, as one look at them found them.
+/// The line items of one checkout session, as they were when they were fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineItems {
-    /// Its own id in the fact store: `cs_…/line_items`, or `cs_…/line_items/part` where there are more, so that a part
-    /// never takes the place of the whole.
+    /// Its id in `payments.facts`: `cs_…/line_items`, or `cs_…/line_items/part` if there are more, so that a part never
+    /// replaces the whole.
     pub id: String,
     /// `cs_…`.
     pub session: String,
-    /// The session's status then; `None` of a page, which does not tell it.
+    /// The session's status then; `None` for a page, which does not say it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<String>,
     /// Whether there are more pages than this one.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub has_more: bool,
-    /// What the lines cost before discounts and tax, where each of them tells it.
+    /// What the line items cost before discounts and tax, in minor units, if each of them says it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_subtotal: Option<i64>,
     /// Lower-case ISO code.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub currency: Option<String>,
-    /// The lines that have a price.
+    /// The line items that have a price and a quantity greater than zero.
     pub lines: Vec<LineItem>,
 }
 
-/// One line.
+/// One line item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineItem {
     /// `price_…`.
     pub price: String,
-    /// How many of it.
+    /// The quantity; 1 if Stripe sends none.
     pub quantity: i64,
     /// `prod_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub product: Option<String>,
-    /// Whether the price is a subscription's, where the line says so.
+    /// Whether the price is recurring, if the line item says it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recurring: Option<bool>,
 }
@@ -86,7 +86,7 @@ enum RawPrice {
 }
 
 impl LineItems {
-    /// Reads those that a session carries; `None` where it carries none, as in every webhook.
+    /// Reads the line items that a session carries; `None` if it carries none, as in every webhook.
     ///
     /// # Errors
     /// [`Unreadable`].
@@ -99,7 +99,7 @@ impl LineItems {
         Ok(raw.line_items.map(|list| Self::of_list(id, Some(status), list)))
     }
 
-    /// Reads a page of them.
+    /// Reads a page of line items.
     ///
     /// # Errors
     /// [`Unreadable`].
@@ -127,7 +127,7 @@ impl LineItems {
         }
     }
 
-    /// Whether the session was completed by then, so that nothing of it changes any more.
+    /// Whether the session was completed then, so that its line items do not change any more.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.status.as_deref() == Some("complete")
@@ -143,7 +143,7 @@ fn line(item: RawItem) -> Option<LineItem> {
     Some(LineItem { price, quantity: item.quantity.unwrap_or(1), product, recurring }).filter(|line| line.quantity > 0)
 }
 
-/// The session whose line items a list's `url` names.
+/// The id of the session (`cs_…`) in the `url` of a list of its line items; `None` for another `url`.
 #[must_use]
 pub fn session_of_path(url: &str) -> Option<&str> {
     let (session, rest) = url.strip_prefix(SESSIONS)?.split_once('/')?;

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use crate::metadata_prefix;
 use crate::subject::Subject;
 
-/// The id of another object, which stands there as a string, or expanded as the whole object.
+/// Reads the id of another object, which is there as a string, or expanded as the whole object.
 pub(crate) fn reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     struct Reference;
     impl<'de> Visitor<'de> for Reference {
@@ -63,7 +63,7 @@ pub(crate) fn reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     deserializer.deserialize_any(Reference)
 }
 
-/// A value that Stripe may leave out or send as null; then its default.
+/// Reads a value that Stripe may send as null: then its default.
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for Metadata {
     }
 }
 
-/// What our own metadata keys on a Stripe object say. A hint only: whoever made the object wrote them.
+/// What our own metadata keys on a Stripe object say. It is only a hint: whoever made the object wrote them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// `<prefix>subject_type` and `<prefix>subject_id`; `None` unless both have a value.
@@ -138,7 +138,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads the keys that begin with a reserved prefix; `own` is the setting's.
+    /// Reads the keys that begin with a reserved prefix; `own` is the one that is set.
     #[must_use]
     pub fn read(metadata: &Metadata, own: &str) -> Self {
         let with = |prefix: &str, key: &str| {
@@ -161,7 +161,8 @@ impl Origin {
     }
 }
 
-/// Why an object of an event can't be read; it tells the place, never the content.
+/// Why an object of an event can't be read. It says where, and never contains the content. Such an event becomes
+/// `failed` with SQLSTATE 22023.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the {object} of the event is not readable: {reason} at column {column}")]
 pub struct Unreadable {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a snapshot means for the money, from the least to the most: of several objects of one payment the greatest
+/// What a snapshot means for the money, from the least to the greatest. Of several objects of one payment the greatest
 /// counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -82,7 +82,7 @@ impl Intent {
             _ if event_type == Some("payment_intent.payment_failed") => MoneyState::Failed,
             _ => MoneyState::Pending,
         };
-        // An intent that succeeded without naming an amount received all of it.
+        // If an intent that succeeded does not say what it received, it received all of it.
         let unsaid = raw.amount.filter(|_| state == MoneyState::Succeeded);
         Ok(Self {
             id: raw.id,

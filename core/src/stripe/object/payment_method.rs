@@ -5,12 +5,13 @@ use serde_json::{Map, Value};
 
 use super::{Unreadable, read, reference};
 
-/// The row of a payment method, named as the columns of `payments.payment_methods`; whether it is a default, other objects say.
+/// The row of a payment method, named as the columns of `payments.payment_methods`. Other objects say whether it is a
+/// default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PaymentMethod {
     /// `pm_…`; older ones are `card_…` or `src_…`.
     pub stripe_payment_method_id: String,
-    /// `cus_…`; of a detached one whose it was.
+    /// `cus_…`; for a detached one, the customer that it belonged to.
     pub stripe_customer_id: Option<String>,
     /// `card`, `sepa_debit`, `us_bank_account`, …
     #[serde(rename = "type")]
@@ -21,7 +22,7 @@ pub struct PaymentMethod {
     pub last4: Option<String>,
     /// When a card expires: the month, from 1.
     pub exp_month: Option<i32>,
-    /// The year of that.
+    /// When a card expires: the year.
     pub exp_year: Option<i32>,
     /// When it was detached, in Unix seconds. It cannot be attached again.
     pub detached_at: Option<i64>,
@@ -39,8 +40,9 @@ struct RawMethod {
 }
 
 impl PaymentMethod {
-    /// Reads a payment method. `detached` is when an event said that it was detached; its object names no customer any more,
-    /// the event's `previous_attributes` do. What stands under the type's name differs by type, so whatever is there is taken.
+    /// Reads a payment method. `detached` is when an event said that it was detached, in Unix seconds. Its object then
+    /// names no customer, but the event's `previous_attributes` do. The details under the type's name differ by type,
+    /// so whatever is there is used.
     ///
     /// # Errors
     /// [`Unreadable`].
@@ -62,7 +64,7 @@ impl PaymentMethod {
     }
 }
 
-/// Whose a detached payment method was, by the event's `previous_attributes`.
+/// The customer that a detached payment method belonged to, from the event's `previous_attributes`.
 #[must_use]
 pub fn owner_before(is_detached: bool, previous: &Map<String, Value>) -> Option<String> {
     let customer = previous.get("customer").filter(|_| is_detached)?;
@@ -133,7 +135,7 @@ mod tests {
         assert_eq!(whose(json!({"customer": {"id": "cus_1", "object": "customer"}}), Some(7)), (customer, Some(7)));
         assert_eq!(whose(json!({"customer": null}), Some(7)), (None, Some(7)));
         assert_eq!(whose(json!({}), Some(7)), (None, Some(7)));
-        // What another event says of before is no owner of now.
+        // In another event than a detachment, the previous customer is not the owner.
         assert_eq!(whose(json!({"customer": "cus_1"}), None), (None, None));
         assert!(PaymentMethod::read(r#"{"type":"card"}"#, None, &Map::new()).is_err());
     }

@@ -11,7 +11,7 @@ pub struct Price {
     pub stripe_price_id: String,
     /// `prod_…`.
     pub stripe_product_id: Option<String>,
-    /// Whether it can be bought; a deleted price can't.
+    /// Whether it can be bought; a deleted price cannot.
     pub active: bool,
     /// Lower-case ISO code.
     pub currency: Option<String>,
@@ -22,7 +22,7 @@ pub struct Price {
     /// `one_time` or `recurring`.
     #[serde(rename = "type")]
     pub price_type: Option<String>,
-    /// The app's own name of the price.
+    /// The app's own name for the price.
     pub lookup_key: Option<String>,
     /// `per_unit` or `tiered`.
     pub billing_scheme: Option<String>,
@@ -62,7 +62,7 @@ struct Recurring {
 }
 
 impl Price {
-    /// Reads a price.
+    /// Reads a price. `deleted` is whether the event or the object says that it is deleted.
     ///
     /// # Errors
     /// [`Unreadable`].

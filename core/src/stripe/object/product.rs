@@ -13,7 +13,7 @@ pub struct Product {
     pub name: String,
     /// Its description.
     pub description: Option<String>,
-    /// Whether it is sold; a deleted product isn't.
+    /// Whether it is sold; a deleted product is not.
     pub active: bool,
     /// `price_…`.
     pub default_price_id: Option<String>,
@@ -35,7 +35,7 @@ struct RawProduct {
 }
 
 impl Product {
-    /// Reads a product.
+    /// Reads a product. `deleted` is whether the event or the object says that it is deleted.
     ///
     /// # Errors
     /// [`Unreadable`].

@@ -1,4 +1,4 @@
-//! Refunds, from either family of events. Source: <https://docs.stripe.com/api/refunds/object>.
+//! Refunds, from events of refunds and of charges. Source: <https://docs.stripe.com/api/refunds/object>.
 
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ impl Refund {
     /// [`Unreadable`].
     pub fn read(text: &str) -> Result<Self, Unreadable> {
         let raw: RawRefund = read("refund", text)?;
-        // In old API versions a refund that was never pending has no status.
+        // In old API versions, a refund that was never pending has no status.
         let status = raw.status.unwrap_or_else(|| "succeeded".to_owned());
         let state = match status.as_str() {
             "succeeded" => MoneyState::Succeeded,

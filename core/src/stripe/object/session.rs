@@ -26,11 +26,11 @@ pub struct Session {
     /// In minor units of `currency`, before discounts and tax.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount_subtotal: Option<i64>,
-    /// The app's own currency.
+    /// The app's own currency, a lower-case ISO code.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub currency: Option<String>,
-    /// Under Adaptive Pricing, what the payer saw, in minor units and currency of the charge; in API versions up to
-    /// 2025-02-24.
+    /// Adaptive Pricing in API versions up to 2025-02-24: what the payer saw, in minor units, and its currency, which
+    /// is that of the charge.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub presented: Option<(i64, String)>,
     /// The same in API versions from 2025-03-31 on.
@@ -39,7 +39,7 @@ pub struct Session {
     /// `cus_…`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub customer: Option<String>,
-    /// The address that the payer gave, else the one that the session was made with.
+    /// The e-mail address that the payer gave, otherwise the one that the session was made with.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub email: Option<String>,
     /// `pi_…`.
@@ -54,7 +54,7 @@ pub struct Session {
     /// What `stripe_request` wrote into its metadata.
     #[serde(skip_serializing_if = "Origin::is_empty", default)]
     pub origin: Origin,
-    /// As Stripe sent it. It links nothing: a pricing table or a payment link takes it from the payer's browser.
+    /// As Stripe sent it. It links nothing, because pricing tables and payment links take it from the payer's browser.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client_reference_id: Option<String>,
     /// The expired session (`cs_…`) that Stripe recovered this one from, when the payer returned by its recovery URL.
@@ -129,7 +129,7 @@ impl Session {
             Some(c) => (c.amount_total, c.amount_subtotal, c.source_currency),
             None => (raw.amount_total, raw.amount_subtotal, raw.currency),
         };
-        // Where an old shape has no status, the event type tells it.
+        // In an old shape without a status, the event type says it.
         let status = raw.status.or_else(|| status_by_event(event_type?));
         let state = match (event_type, status.as_deref(), raw.payment_status.as_deref()) {
             (_, _, Some("paid")) | (_, Some("complete"), Some("no_payment_required")) => MoneyState::Succeeded,
@@ -194,7 +194,7 @@ impl Session {
         self.origin.checkout_session_id.as_deref()
     }
 
-    /// The total in this currency; `None` if the session has none in it.
+    /// The total in this currency, in minor units; `None` if the session has none in it.
     #[must_use]
     pub fn total_in(&self, currency: &str) -> Option<i64> {
         let own = self.amount_total.zip(self.currency.clone());

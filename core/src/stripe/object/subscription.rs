@@ -13,20 +13,20 @@ pub struct Subscription {
     pub stripe_subscription_id: String,
     /// `cus_…`.
     pub stripe_customer_id: Option<String>,
-    /// Stripe's status; that of a deleted one is `canceled`.
+    /// Stripe's status; `canceled` if the object is deleted and has none.
     pub status: String,
-    /// The subscription's own up to API version 2025-02-24; since then the earliest of its items.
+    /// The subscription's own up to API version 2025-02-24; since then, the earliest start among its items.
     pub current_period_start: Option<i64>,
-    /// As above; since then the latest of its items.
+    /// The same; since then, the latest end among its items.
     pub current_period_end: Option<i64>,
-    /// Flexible billing leaves it false and sets `cancel_at`.
+    /// Whether it ends with its period. Flexible billing leaves it false and sets `cancel_at`.
     pub cancel_at_period_end: bool,
-    /// When it ends.
+    /// When it is scheduled to end.
     pub cancel_at: Option<i64>,
     /// When it was canceled; the end may be later.
     pub canceled_at: Option<i64>,
-    /// What becomes of its invoices while its collection is paused: `keep_as_draft`, `mark_uncollectible` or `void`. Its
-    /// status stays as it was.
+    /// What happens to its invoices while its collection is paused: `keep_as_draft`, `mark_uncollectible` or `void`.
+    /// Its status stays as it was.
     pub pause_collection: Option<String>,
     /// When its collection resumes by itself.
     pub pause_resumes_at: Option<i64>,
@@ -53,9 +53,9 @@ pub struct Item {
     pub stripe_price_id: Option<String>,
     /// A metered item has none.
     pub quantity: Option<i64>,
-    /// Its own since API version 2025-03-31, where items may differ; before, the subscription's.
+    /// The start of its own period since API version 2025-03-31, when items may differ; before, of the subscription's.
     pub current_period_start: Option<i64>,
-    /// As above.
+    /// The end of that period.
     pub current_period_end: Option<i64>,
     /// As the app wrote it.
     pub metadata: std::collections::BTreeMap<String, String>,
@@ -118,7 +118,7 @@ struct RawItem {
 }
 
 impl SubscriptionSnapshot {
-    /// Reads a subscription. The event type tells whether it is deleted.
+    /// Reads a subscription. `deleted` is whether the event or the object says that it is deleted.
     ///
     /// # Errors
     /// [`Unreadable`].
