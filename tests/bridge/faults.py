@@ -154,7 +154,7 @@ def killed_under_load(m):
 
 
 def ended_in_flight(m):
-    """SIGTERM lets what is in flight end: an answer of Stripe's is recorded, a delivery is answered."""
+    """SIGTERM lets the bridge finish what is in flight: it records Stripe's response, and answers the delivery."""
     for how, code, well in ((signal.SIGTERM, 0, True), (signal.SIGKILL, -9, False)):
         label = "finishes after SIGTERM" if well else "does not finish after SIGKILL, which the story detects"
         bridge = m.serve()
