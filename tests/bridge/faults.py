@@ -93,8 +93,8 @@ def reached(m, point, database):
 
 
 def killed_at(m, point, relay, program=None):
-    """Kills a bridge at a point of its work. Then another bridge takes over: one that is already running if `relay` is true, else a
-    new one. Returns what is wrong afterwards."""
+    """Kills a bridge at a point of its work. Then another bridge takes over: one that is already running if `relay` is true,
+    otherwise a new one. Returns what is wrong afterwards."""
     database = Proxy()
     through = {"DATABASE_URL": f"host=127.0.0.1 port={database.port} user=bridge dbname={m.database} application_name=payments-bridge"}
     first = m.serve(program=program, **through)
