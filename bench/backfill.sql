@@ -1,5 +1,6 @@
--- A backfill through sync_stripe_objects: pages of a thousand as Stripe's list endpoints return them, right after
--- installing and analyzing; first a hundred pages in as many transactions, then a tenth of it in one transaction.
+-- A backfill through sync_stripe_objects, in pages of a thousand as Stripe's list endpoints return them, right after
+-- the extension is installed and the tables are analyzed: first a tenth of the pages in one transaction, then all the
+-- others, each in a transaction of its own.
 
 create table bench.pages (page int primary key, objects jsonb not null);
 insert into bench.pages

@@ -1,4 +1,4 @@
-# What the benches share; sourced by them, beside a server of scripts/with-server.sh.
+# What the benches share. They source it, and need a server of scripts/with-server.sh.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/project.sh"
 here=$root/bench
@@ -9,7 +9,7 @@ sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d bench "$@"; }
 
 wanted() { [ -z "${BENCH_ONLY:-}" ] || [ "$BENCH_ONLY" = "$1" ]; }
 
-# new_database [NAME [VERSION]]: a database with the extension, the app's tables and the recorded stories.
+# new_database [NAME [VERSION]]: creates a database with the extension, the app's tables and the recorded stories.
 new_database() {
   local name=${1:-bench} version=${2:-}
   PGOPTIONS='-c client_min_messages=warning' psql -X -q -d postgres -c "drop database if exists $name" -c "create database $name"

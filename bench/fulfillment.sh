@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What giving costs: for one event and for 100,000 payments in one UPDATE, beside triggers written by hand for the same three
-# tables; and a scan of a million rows under a paywall, beside a join written by hand. Prints 'name … ratio' lines;
-# a ratio above 1 means that payments is faster. PGHOST, PGPORT, PGUSER name the server; PAYMENTS the size.
+# The cost of giving: for one event, and for 100,000 payments in one UPDATE, compared with hand-written triggers for the same
+# three tables; and a scan of a million rows under a paywall, compared with a hand-written join. Prints 'name … ratio' lines.
+# A ratio above 1 means that payments is faster. PGHOST, PGPORT and PGUSER name the server; PAYMENTS sets the size.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 payments=${PAYMENTS:-100000}
@@ -11,7 +11,7 @@ sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Milliseconds of one statement, the better of two runs; each is rolled back.
+# Milliseconds of one statement, which is rolled back.
 millis() {
   sql -d "$1" -c '\timing on' -c 'begin' -c "$2" -c 'rollback' | sed -nE 's/^Time: ([0-9.]+) ms.*/\1/p' | sort -n | tail -1
 }
@@ -26,7 +26,7 @@ for db in bench_none bench_hand bench_ours; do
 done
 sql -d bench_hand -f "$here/fulfillment_by_hand.sql"
 
-# One transaction an event, one client: microseconds that the triggers add to a bare UPDATE of the payment.
+# One client, one transaction for each event: the microseconds that the triggers add to a bare UPDATE of the payment.
 cat > "$work/event.sql" <<SQL
 \set n random(1, $payments)
 update payments.payment_history set status = 'succeeded' where id = md5('payment ' || :n)::uuid and status = 'pending';
@@ -53,7 +53,7 @@ done
 printf 'fulfillment of %s payments in one update: payments %.0f ms, by hand %.0f ms, no triggers %.0f ms, ratio %s\n' "$payments" \
   "${bulk[bench_ours]}" "${bulk[bench_hand]}" "${bulk[bench_none]}" "$(ratio "${bulk[bench_hand]}" "${bulk[bench_ours]}")"
 
-# A million rows of which the caller has bought a hundredth.
+# A million rows, of which the caller has bought one in a hundred.
 sql -d bench_ours > /dev/null <<SQL
 create table articles (id bigserial, course text, body text);
 insert into articles (course, body) select 'course_' || n % 100, repeat('x', 100) from generate_series(1, $rows) n;

@@ -1,13 +1,13 @@
--- A shop of :payments purchases, each with an order, a pack of credits and a course; nothing is paid yet.
+-- A shop of :payments purchases, each with an order, a pack of credits and a course. Nothing is paid yet.
 set client_min_messages = warning;
 insert into payments.benefits (environment, stripe_price_id, credits_per_unit) values ('test', 'price_pack', 100);
 insert into payments.benefits (environment, stripe_price_id, key, duration) values ('test', 'price_course', 'course', '1 year');
 insert into payments.prices (environment, stripe_price_id, stripe_product_id) values ('test', 'price_pack', 'prod_pack'), ('test', 'price_course', 'prod_course');
--- An order names what it is for: a session of the buyer's own pays no other.
+-- An order names what it is for, so that another session of the buyer does not pay it.
 insert into orders (id, user_id, amount, currency, line_items)
 select md5(n::text)::uuid, 'user_' || n, 2000, 'eur', '[{"price": "price_pack", "quantity": 1}, {"price": "price_course", "quantity": 1}]'
   from generate_series(1, :payments) n;
--- Everyone has a history, so that the planner knows the ledger.
+-- Every buyer has a history, so that the planner has statistics of the ledger.
 insert into credit_ledger (subject_type, subject_id, delta, balance_after, reason, source)
 select 'user', 'user_' || n, 1, 1, 'adjustment', 'welcome:' || n from generate_series(1, :payments) n;
 alter table payments.checkout_sessions disable trigger user;

@@ -1,6 +1,6 @@
--- The same three tables served by triggers as a careful developer writes them by hand: the order is locked and compared, credits
--- are granted once with a running balance under a lock for each subject, entitlements are upserted, refunds are absolute.
--- They have no savepoint for each target, no record of decisions, and write with their author's own rights.
+-- The same three tables, written by triggers as a careful developer writes them: the order is locked and compared, credits are
+-- granted once with a running balance under a lock for each subject, entitlements are upserted, and refunds are absolute. The
+-- triggers have no savepoint for each target and no record of decisions, and they write with the rights of their author.
 create function hand_session(p payments.payment_history) returns payments.checkout_sessions language plpgsql stable
 security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -65,7 +65,7 @@ begin
        and coalesce(g.stripe_price_id, g.stripe_product_id) = coalesce(l ->> 'stripePriceId', l ->> 'price')
      group by 1 order by 1
   loop
-    -- a lock for each subject would fill the lock table in a bulk
+    -- a lock for each subject would fill the lock table in a bulk UPDATE, so subjects share 1,024 locks
     perform pg_advisory_xact_lock(1, hashtext(s.subject_type || ' ' || s.subject_id) & 1023);
     insert into public.credit_ledger (subject_type, subject_id, delta, balance_after, reason, source)
     values (s.subject_type, s.subject_id, b.credits,

@@ -1,5 +1,6 @@
--- Years of history: one payment is received as Stripe tells it, and every row that it left is copied with other ids, by
--- the million, without triggers and with the indexes built afterwards. Bodies of old events are left out, as if pruned.
+-- Years of history: one payment is received from Stripe's events, and every row that it leaves is copied with other
+-- ids, by the million, without triggers; the indexes are built afterwards. The bodies of old events are left out, as if
+-- pruned.
 
 select payments.apply_stripe_event('test', payload::jsonb) from (select payload from bench.events where n <= 3 order by n) e;
 
@@ -7,7 +8,7 @@ set session_replication_role = replica;
 set synchronous_commit = off;
 set maintenance_work_mem = '512MB';
 
--- A value of a sample row as an expression over n, the number of the copy: Stripe's ids are other ones in each.
+-- A value of a sample row, as an expression over n, the number of the copy. Stripe's ids differ in each copy.
 create function bench.varied(value text, type regtype) returns text language sql stable as $$
   select case
     when value is null then 'null::' || type
@@ -51,6 +52,6 @@ call bench.copy_rows('payments.fact_links', (:scale * 1e6)::int);
 call bench.copy_rows('payments.payment_history', (:scale * 1e6)::int);
 reset session_replication_role;
 drop function bench.varied;
--- The sample's own events come again in the stream, as others.
+-- The events of the sample are also in the stream, so there they get other ids.
 update bench.events set payload = replace(payload, 'KQwB2LkdIwHu7ix', 'KQwB2LkdIwHu7iy'), event_id = replace(event_id, 'KQwB2LkdIwHu7ix', 'KQwB2LkdIwHu7iy') where n <= 3;
 vacuum analyze;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# payments beside what else one would write or install, all in one run and from the same stream of one-time payments:
-# a hand-written handler in JavaScript, the same as a PL/pgSQL trigger, stripe-sync-engine from npm, and a bare INSERT.
+# Compares payments with what one would write or install instead, all in one run and with the same stream of one-time
+# payments: a hand-written handler in JavaScript, the same as a PL/pgSQL trigger, stripe-sync-engine from npm, and a
+# bare INSERT.
 #   BENCH_EVENTS  events of a turn (6000)   BENCH_ROUNDS  turns of each; the median counts (5)
 #   BASE          an earlier build that takes turns with this one; bench/run.sh has installed it
 # Each run adds its results to target/bench/peers.jsonl.
@@ -10,12 +11,12 @@ COMMIT=$(git -C "$root" rev-parse --short HEAD)
 BASE_COMMIT=
 [ -z "$BASE" ] || BASE_COMMIT=$(git -C "$root" rev-parse --short "$BASE^{commit}")
 
-# What nobody else does is left out: none of the others queues a job for each payment.
+# Without fulfillment jobs, because none of the others queues a job for each payment.
 prepare() {
   sql -d "$1" -f "$here/peers/orders.sql" -c "select payments.detach('fulfillment_jobs', 'fulfillment_jobs')" >/dev/null
 }
 
-# Vacuum would run in one contender's turn and not in another's.
+# Autovacuum would run in the turn of one contender and not in that of another.
 sql -d postgres -c 'alter system set autovacuum = off' -c 'select pg_reload_conf()' >/dev/null
 new_database
 sql -c 'create extension pg_walinspect' -v schema=hand -f "$here/peers/tables.sql"

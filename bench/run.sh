@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Events per second through receive_stripe_webhook on a durable server, beside the floor measured in the same run: a bare
-# INSERT of the same event into a copy of webhook_events with its indexes. Ratios travel between machines; rates do not.
-#   BENCH_EVENTS   events per measurement (6000)     BENCH_ROUNDS   floor and path in turn, the best of them counts (3)
-#   BENCH_SCALE    1 is a million payments and five million events already there (0.1)
+# Events per second through receive_stripe_webhook on a durable server, compared with a floor that is measured in the
+# same run: a bare INSERT of the same event into a copy of webhook_events with its indexes. Other machines have other
+# rates, but similar ratios.
+#   BENCH_EVENTS   events per measurement (6000)     BENCH_ROUNDS   floor and path in turn; the best of them counts (3)
+#   BENCH_SCALE    1 stands for a million payments and five million events that are already there (0.1)
 #   BENCH_OBJECTS  objects of the backfill (100000)
 #   BENCH_ONLY     one of: empty mixed million backfill sessions fulfillment peers steady
 #   BENCH_MINUTES  of steady load (bench/steady.sh)
 #   BASE           an earlier commit that takes turns with this build in the comparison with peers (bench/peers.sh)
 if [ -z "${SERVER_DATA:-}" ]; then
-  quarter=$(awk '/^MemTotal/ { printf "%dMB", $2 / 4096 }' /proc/meminfo) # of the memory, as a server's usual setting is
+  quarter=$(awk '/^MemTotal/ { printf "%dMB", $2 / 4096 }' /proc/meminfo) # a quarter of the memory, as is usual for a server
   export SERVER_SETTINGS="fsync=on synchronous_commit=on shared_buffers=$quarter max_wal_size=8GB checkpoint_timeout=30min autovacuum_naptime=10s"
   scripts=$(dirname "$0")/../scripts
   if [ -n "${BASE:-}" ]; then
@@ -21,7 +22,7 @@ fi
 . "$(dirname "$0")/database.sh"
 events=${BENCH_EVENTS:-6000} rounds=${BENCH_ROUNDS:-3} scale=${BENCH_SCALE:-0.1} objects=${BENCH_OBJECTS:-100000}
 
-# rate SCRIPT CLIENTS BASE: transactions per second of one run of pgbench over the next events.
+# rate SCRIPT CLIENTS BASE: prints the transactions per second of one run of pgbench over the next events.
 rate() {
   pgbench -n -M prepared -c "$2" -j 2 -t $((events / $2)) -D "base=$3" -D "share=$((events / $2))" -D i=0 \
     -f "$here/$1.pgbench" bench 2> "$work/pgbench.err" > "$work/pgbench.out" || {
@@ -34,8 +35,8 @@ rate() {
 declare -A empty
 families='all families, empty database'
 
-# compare TITLE CLIENTS…: floor and path in turn, over events that no run has seen before; and the path beside what it was on an
-# empty database, where that was measured.
+# compare TITLE CLIENTS…: measures floor and path in turn, with events that no run has used before. Also compares the path with
+# its own rate on an empty database, if that was measured.
 compare() {
   local title=$1 clients base=0 floor path best_floor best_path
   shift

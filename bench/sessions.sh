@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# bench/sessions.sh: a session's INSERT, and a SELECT over a million sessions, under our policies and guard beside the same
-# under a hand-written policy. Expects a server by PGHOST and PGPORT, and makes a database of its own. SECONDS_EACH, CLIENTS.
-# The two sides take turns, so that a busy machine is unfair to neither.
+# bench/sessions.sh: an INSERT of a session, and a SELECT over a million sessions, under our policies and guard, compared
+# with the same under a hand-written policy. Needs a server at PGHOST and PGPORT, and creates its own database. SECONDS_EACH,
+# CLIENTS. The two sides take turns, so that other load on the machine affects both.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")/sessions
 psql=${PSQL:-psql} pgbench=${PGBENCH:-pgbench}
@@ -23,7 +23,7 @@ tps() {
   sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$scratch/pgbench"
 }
 
-# compare WHAT CLIENTS: the medians of both sides, and their ratio.
+# compare WHAT CLIENTS: prints the medians of both sides, and their ratio.
 compare() {
   local ours=() theirs=()
   for _ in $(seq "$rounds"); do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Whether anything grows: minutes of one-time payments over the same eight connections, in turn with the floor over eight of its
-# own, with autovacuum as a server has it. Prints memory of the backends, p99 at the beginning and at the end, and how the tables
-# that the load writes have kept.
-#   BENCH_MINUTES  of load for each of the two (1; 10 or more tell something)
+# Whether anything grows under load: minutes of one-time payments over the same eight connections, in turn with the floor over
+# eight others, with autovacuum on as usual. Prints the memory of the backends, p99 at the beginning and at the end, and the dead
+# rows and free space of the tables that the load writes.
+#   BENCH_MINUTES  of load for each of the two (1; use 10 or more for a useful result)
 . "$(dirname "$0")/database.sh"
 export BENCH_MINUTES=${BENCH_MINUTES:-1}
 

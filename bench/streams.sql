@@ -1,4 +1,4 @@
--- Streams of distinct events, made up front from the recorded stories: each instance of a story gets ids of its own.
+-- Streams of distinct events, made in advance from the recorded stories. Each copy of a story gets its own ids.
 
 create schema bench;
 create table bench.lines (number serial, line text);
@@ -7,8 +7,8 @@ create unlogged table bench.events (n int primary key, event_id text not null, p
 alter table bench.events alter column payload set storage external;
 create table bench.floor (like payments.webhook_events including all);
 
--- The n-th event of a stream. 'payments': intent, charge and session of one payment after another. 'mixed': all families,
--- in about the proportions of a shop that sells both ways.
+-- Fills bench.events with the first events of a stream. 'payments': intent, charge and session of one payment after
+-- another. 'mixed': all families, in about the proportions of a shop that sells one-time payments and subscriptions.
 create function bench.fill(stream text, events int) returns void language sql as $$
   with kept as (
     select s.*, row_number() over (order by s.story, s.number) - 1 as place, count(*) over () as places
@@ -27,7 +27,7 @@ create function bench.fill(stream text, events int) returns void language sql as
             from generate_series(1, events) n join kept k on k.place = (n - 1) % k.places) made
 $$;
 
--- Signatures grow old, so they are made just before the run that sends them.
+-- Signatures expire, so they are made just before the run that sends them.
 create function bench.sign(first int, last int) returns void language sql as $$
   update bench.events
      set signature = format('t=%s,v1=%s', stamp,

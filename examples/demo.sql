@@ -1,4 +1,4 @@
--- A small shop's day, through SQL as its backend would send it: who may pay, what Stripe said, what was given, and why not.
+-- A day of a small shop, in the SQL of its backend: who may pay, what Stripe said, what was given, and why not.
 
 \set QUIET on
 \pset border 1
@@ -23,7 +23,8 @@ select payments.protect_subject_type('team', 'public.team_members', 'team_id', '
 reset role;
 insert into public.team_members values ('acme', 'ada', 'owner'), ('acme', 'bob', 'guest');
 
--- How a request of a signed-in user reaches the database: their role, their claims. Returns the local session's id.
+-- A request of a signed-in user, as it reaches the database: with their role and their claims. Returns the id of the
+-- local session.
 create function public.checkout(who text, mode text, price text, subject_type text, subject_id text, metadata jsonb) returns uuid
 language plpgsql as $$
 declare
@@ -34,7 +35,7 @@ begin
   select id into made from payments.create_checkout_session('test', mode, jsonb_build_array(jsonb_build_object('price', price, 'quantity', 1)),
     'https://shop.example/thanks', 'https://shop.example/cart', subject_type, subject_id, metadata => metadata);
   reset role;
-  -- The backend sends what it is told to send, and records what Stripe answered.
+  -- The backend sends what stripe_request returns, and records Stripe's response.
   perform payments.record_stripe_response(made, stripe.answers(payments.stripe_request(made)));
   return made;
 end
@@ -51,7 +52,7 @@ select payments.set_entitlement_benefit('test', 'price_team', 'team:pro') \g /de
 select payments.set_credit_benefit('test', 'price_plan', 100, until_period_end => true) \g /dev/null
 
 \echo '2  Ada orders a book; Stripe''s events come in an awkward order, one of them twice'
--- The backend makes the order: its amount and its currency are the catalog's, and only its line items pay it.
+-- The backend creates the order. Its amount and currency come from the catalog, and only its line items pay it.
 select payments.create_order('test', '[{"price": "price_book", "quantity": 1}]', 'ada', 'user', 'ada') as ordered \gset
 select user_id, status, amount, currency, line_items from public.orders;
 select public.checkout('ada', 'payment', 'price_book', 'user', 'ada', jsonb_build_object('order_id', :'ordered')) as book \gset

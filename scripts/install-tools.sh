@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install-tools.sh build|demo|test|bench|check|docs: installs what that goal needs and is missing here, and says what it does.
-# Expects Debian 12 and Rust; everything else comes from Debian's, Rust's, Python's and Node's package registries.
+# install-tools.sh build|demo|test|bench|check|docs: installs what that goal needs and is missing, and prints what it does.
+# Needs Debian 12 and Rust. Everything else comes from the package registries of Debian, Rust, Python and Node.
 . "$(dirname "$0")/project.sh"
 goal=${1:?which goal: build, demo, test, bench, check or docs}
 
@@ -12,7 +12,7 @@ debian() {
   [ ${#missing[@]} -gt 0 ] || return 0
   [ "$(id -u)" = 0 ] || fail "missing Debian packages: ${missing[*]} (install them, or run this as root)"
   say "installing Debian packages: ${missing[*]}"
-  # Debian would start a cluster of its own on installing the server; the tests and the demo start theirs.
+  # Installing the server would make Debian create a cluster, but the tests and the demo start their own.
   mkdir -p /etc/postgresql-common
   [ -e /etc/postgresql-common/createcluster.conf ] ||
     echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
@@ -32,7 +32,7 @@ cargo_pgrx() {
   fi
 }
 
-# The stamp is a copy of what was installed, so an edited list is installed anew.
+# The stamp is a copy of the installed list, so a changed list is installed again.
 python_packages() {
   local list=$root/tests/requirements.txt stamp=$root/target/python/requirements.txt
   cmp -s "$list" "$stamp" && return
@@ -42,7 +42,7 @@ python_packages() {
   cp "$list" "$stamp"
 }
 
-# node_packages LIST FOLDER: what package-lock.json of the first names goes to node_modules of the second.
+# node_packages LIST FOLDER: installs what LIST/package-lock.json names into FOLDER/node_modules.
 node_packages() {
   local list=$root/$1 folder=$root/$2
   cmp -s "$list/package-lock.json" "$folder/package-lock.json" && [ -d "$folder/node_modules" ] && return
@@ -67,14 +67,14 @@ debian clang libclang-dev pkg-config gcc libc6-dev make
 if [ "$PG_CONFIG" = "$debian_config" ]; then
   debian "postgresql-$major" "postgresql-server-dev-$major"
 elif ! id postgres >/dev/null 2>&1; then
-  debian postgresql-common # makes the user that servers run as
+  debian postgresql-common # creates the user that servers run as
 fi
 cargo_pgrx
 case $goal in
   build) ;;
   demo)
     nodejs
-    debian chromium # for the shop's buyer; with what it needs 400 MB, about a minute
+    debian chromium # for the shop's buyer; 400 MB with its dependencies, about a minute
     node_packages tests/clients target/node
     ;;
   test)

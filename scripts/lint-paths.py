@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""lint-paths.py: every name in a query that runs under an app's search_path says its schema.
+"""lint-paths.py: checks that every name in a query that runs under an app's search_path has its schema.
 
-Such are the queries of sql/query, and what PL/pgSQL runs between taking the ordinary path and pinning it
-again. An operator, a function or a type without its schema may be somebody's better match; some forms of SQL look up an
-operator and can't say which. Values of an app's columns go through their types' own functions, never through a cast.
+Such queries are those of sql/query, and those in PL/pgSQL between setting the ordinary path and pinning it again.
+Without its schema, an operator, a function or a type of somebody else may match better. Some forms of SQL look up an
+operator and cannot name its schema. Values of an app's columns go through the functions of their types, never through a
+cast.
 
-Each query is parsed by PostgreSQL's parser (pglast, of the version that pgspot needs). Before it judges, it takes single
-qualifications away from copies and must see each.
+Each query is parsed by PostgreSQL's parser (pglast, in the version that pgspot needs). First, it removes single
+qualifications from copies, and must notice each one.
 """
 
 import json
@@ -23,7 +24,7 @@ from queries import stand_in
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCHEMAS = ("pg_catalog", "payments")
-# A trigger's own tables are found before any path is looked at.
+# PostgreSQL finds a trigger's transition tables before it uses the search_path.
 TRANSITION_TABLES = {"written", "was"}
 FORMS = {
     A_Expr_Kind.AEXPR_DISTINCT: "is distinct from",
@@ -38,19 +39,19 @@ FORMS = {
     A_Expr_Kind.AEXPR_BETWEEN_SYM: "between symmetric",
     A_Expr_Kind.AEXPR_NOT_BETWEEN_SYM: "not between symmetric",
 }
-# What the grammar knows from 16 on, and 15 looks up as any function.
+# These have their own grammar since 16; 15 looks them up like any function.
 NEWER = (
     "JsonObjectConstructor", "JsonArrayConstructor", "JsonArrayQueryConstructor", "JsonObjectAgg", "JsonArrayAgg",
     "JsonParseExpr", "JsonScalarExpr", "JsonSerializeExpr", "JsonFuncExpr", "JsonTable", "MergeSupportFunc",
 )
-# What ends an expression, beside commas and parentheses.
+# What ends an expression, besides commas and parentheses.
 BETWEEN = ("and", "or", "not", "when", "then", "else", "end", "select", "from", "where", "on", "as", "set", "order", "group", "by", "returning")
 TAKES_THE_PATH = "payments.ordinary_search_path()"
 PINS_THE_PATH = "'pg_catalog, pg_temp'"
 
 
 def enum_columns():
-    """The columns that may be enums of the app's."""
+    """The columns that may have an enum of the app."""
     text = (ROOT / "sql/schema/attach.sql").read_text()
     found = set(re.findall(r"\('\w+', '(\w+)', (?:true|false), '\{[^}]*\benum\b[^}]*\}'", text))
     assert {"status", "key", "subject_type"} <= found, "attach.sql no longer says which columns may be enums"
@@ -124,7 +125,7 @@ class Judge(Visitor):
 
     def visit_TypeName(self, ancestors, node):
         words = names(node.names)
-        # The grammar knows json from 16 on only.
+        # json has its own grammar only since 16.
         if words == ["pg_catalog", "json"] and not self.sql.startswith("pg_catalog", node.location):
             words = ["json"]
         self.qualified(node, words, "type")
@@ -138,7 +139,7 @@ class Judge(Visitor):
             self.find(node, "an enum is cast by whichever cast there is: write {column:text}")
 
     def visit_LockingClause(self, ancestors, node):
-        # It names what stands in FROM.
+        # It names tables of the FROM clause.
         self.ctes.update(table.relname for table in node.lockedRels or ())
 
     def visit_RangeVar(self, ancestors, node):
@@ -156,7 +157,8 @@ class Judge(Visitor):
 
 
 def parsed(sql):
-    """The tree, its text, and how long what was put before it is: some templates are parts of a statement."""
+    """The tree, its text, and the length of what was added before it, because some templates are only parts of a
+    statement."""
     for before, after in (("", ""), ("select pg_catalog.json_build_object(", "\n)")):
         try:
             return parse_sql(before + sql + after), before + sql + after, len(before)
@@ -166,7 +168,8 @@ def parsed(sql):
 
 
 def mixed(sql):
-    """Where sums and products stand side by side: operators with a schema all bind alike, from the left."""
+    """The places where sums and products are mixed: operators with a schema all have the same precedence, from the
+    left."""
     found, levels = [], [set()]
     blank = re.sub(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", lambda part: " " * len(part[0]), sql, flags=re.S)
     for token in re.finditer(r"operator\(pg_catalog\.(\S+?)\)|[(),;]|\b(?:%s)\b" % "|".join(BETWEEN), blank):
@@ -185,11 +188,11 @@ def mixed(sql):
 
 
 def judge(text, enums):
-    """What is wrong in a statement: places and words."""
+    """What is wrong in a statement: places and messages."""
     tree, sql, shift = parsed(stand_in(text))
     judging = Judge(sql, enums)
     for statement in tree:
-        # Common tables may be named before the visitor comes to where they are made.
+        # A CTE may be used before the visitor reaches its definition.
         gather = Judge(sql, enums)
         gather(statement)
         judging.ctes |= gather.ctes
@@ -208,7 +211,7 @@ def judge_query(query, enums):
 
 
 def expressions(node, state, found):
-    """The expressions of a PL/pgSQL function in the order of its text, those under the app's path."""
+    """Collects the expressions of a PL/pgSQL function that run under the app's path, in the order of its text."""
     if isinstance(node, list):
         for one in node:
             expressions(one, state, found)
@@ -246,7 +249,7 @@ def judge_function(path, line, source, enums):
 
 
 def functions(text):
-    """The PL/pgSQL functions of a script that take the app's path: the line, and the text."""
+    """The PL/pgSQL functions of a script that set the app's path: the line and the text of each."""
     for found in re.finditer(r"^create (?:or replace )?(?:function|procedure) .*?(\$\w*\$).*?^\1;", text, re.M | re.S | re.I):
         if TAKES_THE_PATH in found[0]:
             yield line_of(text, found.start()), found[0]
@@ -265,7 +268,7 @@ def judge_script(path, text, enums):
 
 
 def test_itself(texts, scripts, enums):
-    """Takes single qualifications away; each must be seen."""
+    """Removes single qualifications. Each must be noticed."""
     blind = []
     for pattern, instead in (
         (r"operator\(pg_catalog\.(\S+?)\)", r"\1"),

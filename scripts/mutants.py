@@ -1,10 +1,10 @@
-"""mutants.py [FILE…]: changes the core in small ways, one at a time, and tells which changes its own tests don't notice. mutants.sh
-installs what it needs and calls it; without files it takes all of core.
+"""mutants.py [FILE…]: changes the core in small ways, one at a time, and reports which changes its own tests do not notice. Without
+files, it takes all of core. mutants.sh installs what it needs and calls it.
 
-cargo-mutants lists the changes. A build for each would take most of a day, so one build holds them all: a changed function has a
-body for each of its changes, and a variable of the environment chooses one. Only the tests that reach the function run. What can't
-be chosen at run time (constants, and functions that return an `impl`) is built one by one. A change that does not compile doesn't
-count.
+cargo-mutants lists the changes. A build for each would take most of a day, so one build holds them all: a changed function has one
+body for each of its changes, and an environment variable chooses one. Only the tests that reach the function run. Changes that
+cannot be chosen at run time (constants, and functions that return an `impl`) are built one by one. A change that does not compile
+does not count.
 """
 
 import collections
@@ -44,11 +44,11 @@ pub fn mutant(function: usize) -> u32 {
 """
 ENVIRONMENT = os.environ | {
     "CARGO_TARGET_DIR": str(HOME / "build"),
-    "CARGO_PROFILE_DEV_OPT_LEVEL": "1",  # most of a mutant's time goes to property tests
+    "CARGO_PROFILE_DEV_OPT_LEVEL": "1",  # property tests take most of the time of a mutant
     "CARGO_PROFILE_DEV_DEBUG": "0",
     "CARGO_PROFILE_DEV_LTO": "off",
     "RUSTFLAGS": "--cap-lints=warn -Awarnings",
-    # A property that fails has noticed the change; which numbers are the smallest that fail doesn't matter.
+    # A property that fails has noticed the change, so its failing numbers need not be shrunk.
     "PROPTEST_MAX_SHRINK_ITERS": "0",
     "PROPTEST_DISABLE_FAILURE_PERSISTENCE": "1",
 }
@@ -68,24 +68,24 @@ class Mutant:
         self.lines = self.place = None
 
     def applied(self, text, start, end):
-        """That part of the file with the change."""
+        """This part of the file with the change applied."""
         return text[start : self.start] + self.replacement + text[self.end : end]
 
 
 def head(text, function):
-    """A function without its comments and attributes, up to its body."""
+    """The text of a function up to its body, without comments and attributes."""
     declared = re.compile(r"^\s*(?:pub(?:\([^)]*\))? )?(?:const )?fn \w[^{]*\{", re.MULTILINE)
     return declared.search(text, text.rfind("\n", 0, function[0]) + 1, function[1]).group().lstrip()
 
 
 def body(text, function):
-    """Where a function's body begins and ends, without its braces."""
+    """Where the body of a function begins and ends, without its braces."""
     opening = head(text, function)
     return text.index(opening, function[0]) + len(opening), function[1] - 1
 
 
 def listed(files):
-    """All changes of these files."""
+    """All possible changes of these files."""
     command = ["cargo", "mutants", "--package", "payments-core", "--list", "--json"]
     command += itertools.chain.from_iterable(("--file", file) for file in files)
     found = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
@@ -98,7 +98,7 @@ def listed(files):
 
 
 def together(text, mutants, places):
-    """The file with a body for each change; notes in which lines each stands, and the number of its function."""
+    """The file with one body for each change. Sets the lines of each change, and the number of its function."""
     functions = {mutant.function for mutant in mutants}
     outermost = [one for one in functions if not any(o != one and o[0] <= one[0] and one[1] <= o[1] for o in functions)]
     parts, done, line = [], 0, 1
@@ -124,14 +124,14 @@ def together(text, mutants, places):
 
 
 def write(sources):
-    """Writes those of the tree's sources that are not so yet."""
+    """Writes the sources that differ from those in the tree."""
     for file, text in sources.items():
         if (TREE / file).read_text() != text:
             (TREE / file).write_text(text)
 
 
 def all_at_once(texts, mutants):
-    """The sources with all mutants that can be chosen."""
+    """The sources with all mutants that can be chosen at run time."""
     places = itertools.count()
     mutants = [mutant for mutant in mutants if not mutant.is_alone]
     sources = {file: together(text, [one for one in mutants if one.file == file], places) for file, text in texts.items()}
@@ -146,7 +146,7 @@ def cargo(*arguments):
 
 
 def without_unviable(texts, mutants):
-    """Those of the mutants that compile. The compiler stops at the first kind of error, so it is asked again."""
+    """The mutants that compile. The compiler stops at the first kind of error, so it runs until there is none."""
     while True:
         write(all_at_once(texts, mutants))
         done, messages = cargo("check", "--tests")
@@ -164,14 +164,14 @@ def without_unviable(texts, mutants):
 
 
 def built():
-    """The test programs; none where they don't compile."""
+    """The test programs, or None if they do not compile."""
     done, messages = cargo("test", "--no-run")
     programs = [one["executable"] for one in messages if one.get("executable") and one["profile"]["test"]]
     return programs if done.returncode == 0 else None
 
 
 def passes(program, tests, **environment):
-    """Whether these tests pass, all without names; stops at the first that fails, and when their time is up."""
+    """Whether these tests pass; all tests if none is named. Stops at the first failure and at the time limit."""
     limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     command = ["timeout", str(SECONDS), program, "--test-threads=1", *(["--exact", *tests] if tests else [])]
     with subprocess.Popen(
@@ -200,7 +200,7 @@ class Test:
 
 
 def is_caught(tests, mutant):
-    """Whether one of the tests that reach the mutant's function fails: first all that are quick, then each of the others."""
+    """Whether a test that reaches the mutant's function fails: first all quick ones together, then each of the others."""
     reaching = sorted((test for test in tests if mutant.place in test.reached), key=lambda test: test.seconds)
     quick = collections.defaultdict(list)
     for test in reaching:
@@ -212,7 +212,7 @@ def is_caught(tests, mutant):
 
 
 def copy_tree():
-    """What the build and the tests read, as it is in the working tree."""
+    """Copies the files of the working tree that the build and the tests read."""
     names = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split("\0")
@@ -224,7 +224,7 @@ def copy_tree():
 
 
 def judged(texts, mutants):
-    """Each viable mutant, and whether it is caught."""
+    """Each viable mutant, and whether a test catches it."""
     programs = built()
     if not programs:
         raise SystemExit("error: the tests don't compile")
@@ -232,7 +232,7 @@ def judged(texts, mutants):
     tests = [
         Test(program, line.removesuffix(": test")) for program in programs for line in named(program) if line.endswith(": test")
     ]
-    # A number that no mutant has changes nothing either.
+    # A number that belongs to no mutant must change nothing either.
     if not all(passes(program, [], **{CHOICE: str(2**31)}) for program in programs):
         raise SystemExit("error: the tests fail together")
     print(f"{len(tests)} tests pass without any change", flush=True)

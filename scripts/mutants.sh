@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# mutants.sh [FILE…]: changes the core in small ways, one at a time, and tells which changes its own tests don't notice. The whole
-# core takes about an hour on one core; name files (core/src/snapshot.rs) for less.
+# mutants.sh [FILE…]: changes the core in small ways, one at a time, and reports which changes its own tests do not notice. The
+# whole core takes about an hour on one CPU; name files (core/src/snapshot.rs) for less.
 . "$(dirname "$0")/project.sh"
 cd "$root"
 cargo_mutants_version=27.1.0
 home=$root/target/mutants
 export PATH=$home/bin:$PATH
-# The copy of the tree, its build and the tool itself stay in a folder of their own.
+# The copy of the tree, its build and the tool have their own folder.
 export TMPDIR=$home/tmp
 mkdir -p "$TMPDIR"
 

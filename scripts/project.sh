@@ -1,7 +1,7 @@
-# What every script of this project shares; sourced, never run. Set PG_CONFIG to use another PostgreSQL than Debian's.
+# What every script of this project shares. Scripts source it. Set PG_CONFIG to use another PostgreSQL than Debian's.
 
 set -euo pipefail
-unset RUST_BACKTRACE # a server that has it in its environment pours stack traces into error details
+unset RUST_BACKTRACE # with it, a server writes stack traces into error details
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 debian_major=15
@@ -16,7 +16,7 @@ fail() {
 
 debian_config=/usr/lib/postgresql/$debian_major/bin/pg_config
 export PG_CONFIG=${PG_CONFIG:-$debian_config}
-# On a fresh machine Debian's is not installed yet; any other one must be there.
+# On a fresh machine, Debian's PostgreSQL is not installed yet. Any other must be there.
 if command -v "$PG_CONFIG" >/dev/null; then
   PG_CONFIG=$(realpath -s "$(command -v "$PG_CONFIG")")
   major=$("$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
@@ -25,8 +25,9 @@ else
   major=$debian_major
 fi
 
-# Where results and logs go: each PostgreSQL has its own, so that the tests of several can run at the same time. The build
-# folder is one for all: cargo shares what does not depend on the major, and builds only the last crate anew when it changes.
+# The folder for results and logs. Each PostgreSQL has its own, so that the tests of several can run at the same time. They
+# share one build folder: cargo shares what does not depend on the major, and rebuilds only the last crate when the major
+# changes.
 output=$root/target
 [ "$PG_CONFIG" = "$debian_config" ] || output=$root/target/pg$major
 export PGRX_HOME=$output/pgrx-home
@@ -36,7 +37,7 @@ node_modules=$root/target/node/node_modules
 
 postgres_bin() { "$PG_CONFIG" --bindir; }
 
-# Servers refuse to run as root; there is no sudo on a small machine, so root becomes postgres by setpriv.
+# Servers refuse to run as root, and a small machine has no sudo, so root becomes postgres with setpriv.
 as_postgres() {
   if [ "$(id -u)" = 0 ]; then
     setpriv --reuid=postgres --regid=postgres --init-groups "$@"

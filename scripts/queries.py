@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""queries.py: reads the files of sql/query. Run by itself, it judges them.
+"""queries.py: reads the files of sql/query. Run by itself, it checks them.
 
-Each file holds the queries of one Rust module, separated by empty lines. A query begins with the line `-- name: what it does`; the
-comment lines after it go on, and tell the parameters and their types. It ends with a semicolon. A template has names in braces
-in the place of a table and its columns: `{column}`, its type as `{column:type}`, as text `{column:text}`. A fragment ends without a
-semicolon: it is a part of templates, which name it in braces.
+Each file has the queries of one Rust module, separated by empty lines. A query begins with the line `-- name: what it does`. The
+comment lines after it continue the text, and name the parameters and their types. A query ends with a semicolon. A template has
+names in braces for a table and its columns: `{column}`, its type as `{column:type}`, as text `{column:text}`. A fragment ends
+without a semicolon; it is a part of templates, which name it in braces.
 
-queries.py judges: names are unique, each query says what it does, and its Rust module uses it.
-queries.py lint FOLDER writes copies for sqlfluff: the same lines, with plain names in the place of the braces.
+queries.py checks that names are unique, that each query says what it does, and that its Rust module uses it.
+queries.py lint FOLDER writes copies for sqlfluff: the same lines, with plain names instead of the braces.
 """
 
 import pathlib
@@ -22,7 +22,7 @@ BRACES = re.compile(r"\{([a-z_.]+)(?::(type|text))?\}")
 TYPES = ("timestamptz[]", "jsonb", "json[]", "json", "text[]", "uuid[]", "bigint[]", "boolean[]", "uuid", "boolean", "bigint", "interval", "integer", "timestamptz", "oid", "text")
 USE = re.compile(r'\b(?:query|query_text|template)!\(\s*(?:(?:pub(?:\([^)]*\))?\s+)?\w+\s*,\s*)?"(\w+)"\s*,\s*"(\w+)"\s*,?\s*\)')
 ARRAY = re.compile(r"(pg_catalog\.unnest|any )\((?=\$(\d+)::)([^()\[]*)\[\]\)")
-# Which way to a balance a table allows is known when it is attached.
+# The fragment for the balance, which depends on the attached table: whether its `numbered` is true.
 BALANCE = {True: "balance_numbered", False: "balance_summed"}
 
 
@@ -38,7 +38,7 @@ class Query(NamedTuple):
 
     @property
     def body(self):
-        """What is run: without the comment lines, and without the semicolon."""
+        """The statement that is run, without comment lines and without the semicolon."""
         return "\n".join(line for line in self.text.splitlines() if not line.startswith("--")).removesuffix(";")
 
     @property
@@ -53,20 +53,20 @@ class Query(NamedTuple):
 
 
 def read_file(file, text):
-    """The queries of a file; what does not begin as one has no name."""
+    """The queries of a file. A block without the first line of a query gets an empty name."""
     for found in re.finditer(r"[^\n](?:.|\n(?!\n|\Z))*", text):
         named = HEAD.match(found[0])
         yield Query(file, text.count("\n", 0, found.start()) + 1, named[1] if named else "", found[0])
 
 
 def read(folder=FOLDER):
-    """Every query, fragments too, in the order of files and lines."""
+    """Every query, including fragments, in the order of files and lines."""
     return [query for path in sorted(folder.glob("*.sql")) for query in read_file(path.stem, path.read_text())]
 
 
 def parameter_types(query):
-    """The parameters' types, as its comment tells them: `$1 environment text, $2 keys text[]`. One that names no type is of the type
-    that follows. Empty where the query itself says them."""
+    """The types of a query's parameters, from its comment: `$1 environment text, $2 keys text[]`. A parameter without a type has
+    that of the next one. Empty if the comment does not name all parameters."""
     types, following = [], "text"
     for told in reversed(query.head.replace("\n--", "").split("$")[1:]):
         words = re.split(r"[^\w\[\]]", told)
@@ -76,7 +76,7 @@ def parameter_types(query):
 
 
 def types_for(template, table):
-    """The parameters' types of a template: some are those of the table's columns, as `$1::{id:type}` says."""
+    """The types of a template's parameters. Some are types of the table's columns, as in `$1::{id:type}`."""
     types = parameter_types(template)
     for number, column, array in re.findall(r"\$(\d+)::\{([a-z_]+):type\}(\[\])?", template.body):
         if types and column in table["columns"]:
@@ -85,8 +85,8 @@ def types_for(template, table):
 
 
 def of_one_row(sql, types):
-    """The form of a query that takes rows as arrays for a single row, as payments_core::query_file::of_one_row makes it, and its
-    parameters' types; None where it takes none."""
+    """For a query that takes rows as arrays: its form for a single row, as payments_core::query_file::of_one_row makes it, and
+    the types of its parameters. None for any other query."""
     taken = {int(number) for _, number, _ in ARRAY.findall(sql)}
     if not taken or "rows from (" in sql:
         return None
@@ -107,7 +107,7 @@ def fragment_of(placeholder, parts, numbered):
 
 
 def columns_of(query, parts, numbered=True):
-    """What a template names, its fragments included: columns, and `target`, the table."""
+    """What a template and its fragments name: columns, and `target`, the table."""
     columns = set()
     for name, what in BRACES.findall(query.body):
         if part := fragment_of(name, parts, numbered):
@@ -118,9 +118,9 @@ def columns_of(query, parts, numbered=True):
 
 
 def render(query, table, parts):
-    """A template's statement for an attached table, as `Target` renders it: a line that names a column the table lacks is left out.
+    """A template's statement for an attached table, as `Target` renders it: a line that names a missing column is left out.
 
-    The table is {relation, columns: {name: {column}}, types: {column: its type, qualified}, numbered}."""
+    The table is {relation, columns: {name: {column}}, types: {column: its qualified type}, numbered}."""
 
     def filled(match):
         name, what = match.groups()
@@ -147,13 +147,13 @@ def render(query, table, parts):
 
 
 def stand_in(sql):
-    """Names in the place of the braces, each letter where it was."""
+    """Replaces the braces by plain names, with each letter at the same place."""
     return re.sub(r"\{([a-z_.]+)(:?)([a-z]*)\}", lambda m: f"_{m[1]}{'_' if m[2] else ''}{m[3]}_", sql)
 
 
 def lint_copy(text):
-    """A file as SQL that sqlfluff can parse, line for line: a fragment's first line makes it a statement, and ROWS FROM looks like a
-    function. A line of a template goes with its column, so it may be long."""
+    """A file as SQL that sqlfluff can parse, line by line. The first line of a fragment makes it a statement, and ROWS FROM looks
+    like a function. A line of a template is left out with its column, so it may be long."""
     lines = text.splitlines()
     for query in reversed(list(read_file("", text))):
         copy = stand_in(query.text).replace(" rows from (", " _rows_from(")
@@ -176,7 +176,7 @@ def modules(source):
 
 
 def judge(queries, used):
-    """What is wrong in the files; `used` as modules() tells it."""
+    """What is wrong in the files. `used` is the result of modules()."""
     wrong, names = [], {}
     named_in_braces = {name for query in queries for name, _ in BRACES.findall(query.body)}
     for query in queries:

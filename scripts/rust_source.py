@@ -1,4 +1,4 @@
-"""rust_source.py: Rust text made safe for regular expressions; circles.py and sizes.py read it."""
+"""rust_source.py: makes Rust text safe for regular expressions. circles.py and sizes.py use it."""
 
 import re
 
@@ -13,7 +13,7 @@ TOKEN = re.compile(
 
 
 def blank(text):
-    """The text with spaces instead of its letters: every line and every offset stays where it was."""
+    """The text with spaces instead of letters, so that every line and offset stays the same."""
     return re.sub(r"[^\n]", " ", text)
 
 
@@ -30,7 +30,7 @@ def end_of_block_comment(text, start):
 
 
 def code_only(text):
-    """The text without its comments, strings and characters."""
+    """The text without comments, strings and characters."""
     parts, at = [], 0
     while found := TOKEN.search(text, at):
         end = found.end()
@@ -45,7 +45,7 @@ def code_only(text):
 
 
 def closing_brace(code, opening):
-    """Where the brace that opens at `opening` closes."""
+    """The place of the brace that closes the one at `opening`."""
     depth = 0
     for at in range(opening, len(code)):
         depth += (code[at] == "{") - (code[at] == "}")
@@ -55,7 +55,7 @@ def closing_brace(code, opening):
 
 
 def end_of_item(code, start):
-    """The end of the item that begins at `start`, its attributes before it: a semicolon or a closing brace."""
+    """The end of the item that begins at `start` with its attributes: a semicolon or a closing brace."""
     at = start
     while attribute := re.compile(r"\s*#\[").match(code, at):
         depth, at = 1, attribute.end()
@@ -68,7 +68,7 @@ def end_of_item(code, start):
     if found[0] == ";":
         return found.end()
     end = closing_brace(code, found.start()) + 1
-    # The braces of `use a::{b, c};` end before the item does.
+    # `use a::{b, c};` ends after its braces.
     return code.index(";", end) + 1 if re.match(r"\s*(pub(\([^)]*\))?\s+)?use\b", code[at:]) else end
 
 
@@ -76,7 +76,7 @@ TEST_ONLY = re.compile(r"#\[cfg\((?:test|any\(test\b[^\]]*|all\(test\b[^\]]*)\)\
 
 
 def without_tests(code):
-    """The code without the items that only tests compile, and the names of the modules in other files among these."""
+    """The code without the items that only tests compile, and the names of those that are modules in other files."""
     files = set()
     while found := TEST_ONLY.search(code):
         end = end_of_item(code, found.end())

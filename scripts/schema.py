@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""schema.py [write | against FILE]: compares sql/payments.sql, or another file, with the script that is installed; or writes it anew.
+"""schema.py [write | against FILE]: compares sql/payments.sql, or another file, with the installed script; or writes it anew.
 
-pgrx generates the install script: the files of sql/schema, and the functions of Rust between them, in an order that differs from
-build to build. So the parts are put in the order of their places in the sources, without line numbers. It is there to be read: a
-change of a function's signature, volatility or settings shows in its diff.
+pgrx generates the install script: the files of sql/schema, and the functions of Rust between them, in an order that changes with
+each build. So here the parts are sorted by their places in the sources, and have no line numbers. The file is for readers: its diff
+shows a change of a function's signature, volatility or settings.
 """
 
 import difflib
@@ -20,7 +20,7 @@ HEAD = """-- The schema that CREATE EXTENSION payments makes, as pgrx generates 
 """
 PART = re.compile(r"/\* <begin connected objects> \*/\n(.*?)/\* </end connected objects> \*/\n", re.DOTALL)
 PLACE = re.compile(r"^-- (src/[\w/]+\.rs):\d+$", re.MULTILINE)
-NO_PLACE = "~"  # after those that have one
+NO_PLACE = "~"  # sorts after those that have one
 
 
 def installed():

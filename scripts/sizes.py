@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""sizes.py: no file of the repository is longer than 500 lines, no function longer than 70, and no line of the stories that a
-person reads (tests/regress, tests/isolation, with what they end in) longer than 120 characters.
+"""sizes.py: checks that no file of the repository is longer than 500 lines, no function longer than 70 lines, and no line of the
+stories for readers (tests/regress, tests/isolation, with their expected output) longer than 120 characters.
 
-Left out are files that a tool writes (lock files, the generated schema, expected output, the stories of Stripe's events), and those
-for which ANSWERED says why. Functions are those of Rust,
-Python and PL/pgSQL, from the line that names them to the one that ends them. A server's message stands on one line however
-long it is, and so does each line of its DETAIL.
+Files that a tool writes are left out (lock files, the generated schema, expected output, the stories of Stripe's events), and those
+that ANSWERED gives a reason for. Functions are those of Rust, Python and PL/pgSQL, from the line with the name to the last line. A
+server's message may be on one line of any length, and so may each line of its DETAIL.
 """
 
 import ast
@@ -24,7 +23,7 @@ WRITTEN_BY_TOOLS = re.compile(
 STORIES = re.compile(r"^tests/(regress|isolation)/.*\.(sql|psql|spec|out)$")
 MESSAGE = re.compile(
     r"^(?:(?:ERROR|FATAL|WARNING|NOTICE|INFO|HINT|CONTEXT):  .*|DETAIL:  .*(?:\n[^ (\n].*){0,9}?(?=\nHINT:)|DETAIL:  .*)$", re.M)
-# A question that was answered: why this one stays whole.
+# Why each of these may be longer.
 ANSWERED = {
     "core/tests/stories/corpus.rs: expected": "a list of stories and their ends",
     "tests/corpus/bought.py: stories": "a list of stories",
@@ -81,7 +80,7 @@ def judge(name, text):
 
 
 def judge_lines(name, text):
-    """The lines of a story that are too long to be read."""
+    """The lines of a story that are too long to read."""
     if not STORIES.search(name):
         return []
     if name.endswith(".out"):

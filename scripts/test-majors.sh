@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test-majors.sh [MAJOR…] [RUNNER…]: on each other PostgreSQL major, the runners of tests/ that depend on the server. Two majors
-# are tested at a time, while the extension is built for the next. Ends with 'N passed, N failed' over all of them.
+# test-majors.sh [MAJOR…] [RUNNER…]: runs the runners of tests/ that depend on the server on each other PostgreSQL major. Two
+# majors are tested at a time, while the extension is built for the next one. Ends with 'N passed, N failed' over all of them.
 . "$(dirname "$0")/project.sh"
 cd "$root"
 majors=() runners=()
@@ -16,7 +16,7 @@ fi
 scripts/install-tools.sh test
 scripts/install-majors.sh "${majors[@]}"
 passed=0 failed=0
-running=() # majors, the first to start first
+running=() # majors, in the order in which they started
 declare -A pids
 
 log_of() { echo "$root/target/pg$1.log"; }
@@ -28,7 +28,7 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT TERM HUP
 
-# Waits for the tests that started first, and prints what they said; a major without a count has failed.
+# Waits for the tests that started first, and prints their output. A major without a count has failed.
 collect() {
   local major=${running[0]} status=0 p=0 f=0
   wait "${pids[$major]}" || status=$?

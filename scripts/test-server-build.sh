@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests that live in src/: `cargo pgrx test` starts a server of its own, which refuses to run as root. So root runs
-# cargo as postgres, keeping only the right to read and write what root's build made.
+# Runs the tests in src/. `cargo pgrx test` starts its own server, which refuses to run as root. So root runs cargo as
+# postgres, which keeps only the right to read and write the files of root's build.
 . "$(dirname "$0")/project.sh"
 cd "$root"
 

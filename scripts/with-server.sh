@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# with-server.sh COMMAND…: runs a command beside a throw-away server, which is always stopped and removed afterwards.
-# The command finds it through PGHOST, PGPORT and PGUSER (superuser postgres). SERVER_SETTINGS adds settings, for
-# example 'fsync=on max_connections=200'; SERVER_DATA holds its data directory for the command.
+# with-server.sh COMMAND…: runs a command with a throw-away server, which is always stopped and removed afterwards. The
+# command finds it by PGHOST, PGPORT and PGUSER (superuser postgres). SERVER_SETTINGS adds settings, for example
+# 'fsync=on max_connections=200'. SERVER_DATA is the server's data directory.
 . "$(dirname "$0")/project.sh"
 
 home=$(mktemp -d "${TMPDIR:-/tmp}/payments-server.XXXXXX")

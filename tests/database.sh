@@ -1,4 +1,4 @@
-# Databases for the test runners; sourced by them, beside a server of scripts/with-server.sh.
+# Databases for the test runners, which source this file and need a server of scripts/with-server.sh.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/project.sh"
 tests=$root/tests
@@ -7,12 +7,12 @@ trap 'rm -rf "$work"' EXIT
 
 sql() { PGOPTIONS="-c client_min_messages=warning" psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
 
-# The app's roles exist before the extension, as on a hosted database: the install script recognizes them.
+# The app's roles exist before the extension, as on a hosted database, because the install script recognizes them.
 app_roles() {
   sql -d postgres -f "$tests/roles.sql"
 }
 
-# fresh_database NAME: a database with the extension, copied from a template that is made at the first call.
+# fresh_database NAME: creates a database with the extension, as a copy of a template that the first call creates.
 fresh_database() {
   if [ -z "$(sql -d postgres -c "select 1 from pg_database where datname = 'payments_template'")" ]; then
     app_roles
@@ -22,7 +22,7 @@ fresh_database() {
   sql -d postgres -c "drop database if exists \"$1\"" -c "create database \"$1\" template payments_template"
 }
 
-# remove_database NAME: with the roles that its story made, which would stay for the next.
+# remove_database NAME: drops a database, and the roles that its story created, which the next story would see.
 remove_database() {
   sql -d postgres -c "drop database if exists \"$1\"" &&
     sql -d postgres -c "select format('drop role %I;', rolname) from pg_roles
@@ -33,7 +33,7 @@ remove_database() {
 passed=0
 failed=0
 
-# check NAME COMMAND…: counts a command that must succeed, and prints its output where it does not.
+# check NAME COMMAND…: counts a command that must succeed, and prints its output if it fails.
 check() {
   local name=$1
   shift

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# tests/run.sh [RUNNER…]: the whole suite, or the runners named. Each runner is a folder here with a run.sh that ends with
-# 'N passed, N failed'; its closing lines are printed, and everything it said where it failed. A runner that ran
-# no test has failed.
+# tests/run.sh [RUNNER…]: runs the whole suite, or these runners. Each runner is a folder here with a run.sh that ends
+# with 'N passed, N failed'. Prints its last lines, or all of its output if it failed. One that ran no test has failed.
 . "$(dirname "$0")/../scripts/project.sh"
 cd "$root"
 tests=$root/tests
@@ -15,16 +14,17 @@ scripts/install-tools.sh test
 mkdir -p "$logs"
 passed=0
 failed=0
-installed=${EXTENSION_INSTALLED:-no} # who has just installed it says so
+installed=${EXTENSION_INSTALLED:-no} # the caller sets it if the extension was just installed
 
-# The server build carries the tests of src/ and would be left installed; so it goes first, and the others install again.
+# The server build includes the tests of src/, and stays installed. So it runs first, and the others install the
+# extension again.
 install_once() {
   [ "$installed" = no ] || return 0
   scripts/install-extension.sh debug
   installed=yes
 }
 
-# counts LOG: 'passed failed' of a runner: its own closing line, or the sum of cargo's.
+# counts LOG: prints 'passed failed' for a runner, from its own last line or from the sum of cargo's.
 counts() {
   local own
   own=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$1" | tail -n 1 || true)

@@ -1,16 +1,16 @@
-// Who takes part. Each opens as many connections as there are clients, receives an event on one of them, and says afterwards how
-// much of what it was sent has arrived, so that no failed event counts as a fast one.
+// The contenders. Each opens one connection for each client, and receives events on them. Afterwards it counts how many of the
+// sent events have arrived, so that a failed event does not count as a fast one.
 
 import { pg, runMigrations, Stripe, StripeSync } from "./packages.mjs";
 import { SECRET } from "./stream.mjs";
 import { handle } from "./hand_written.mjs";
 
-/** How many connections payments-bridge passes deliveries on with, by default. */
+/** On how many connections payments-bridge passes deliveries on, by default. */
 const BRIDGE_WORKERS = 4;
 
 const webhooks = new Stripe("sk_test_unused").webhooks;
 
-/** Connections by `pg`, as many as there are clients, which receive every event. */
+/** Connections by `pg`, one for each client. Every event is received on one of them. */
 class Contender {
   database = "bench";
 
@@ -29,7 +29,7 @@ class Contender {
   }
 }
 
-/** This extension: one prepared statement an event. */
+/** This extension, with one prepared statement for each event. */
 export class Payments extends Contender {
   schemas = ["payments", "public"];
   arrived = `select (select count(*) from payments.webhook_events where processing_status = 'processed') as events,
@@ -58,7 +58,7 @@ export class Payments extends Contender {
   }
 }
 
-/** The same as payments-bridge passes deliveries on: all that wait together, in one call. */
+/** The same as payments-bridge passes deliveries on: all waiting ones in one call. */
 export class Collected extends Payments {
   waiting = [];
 
@@ -97,14 +97,14 @@ export class Collected extends Payments {
   }
 }
 
-/** The same with events that change no row: there are no orders. */
+/** The same with events that change no row, because there are no orders. */
 export class Ignoring extends Payments {
   status = "ignored";
   arrived = "select count(*) as events, 0 as orders from payments.webhook_events where processing_status = 'ignored'";
   makeOrders = undefined;
 }
 
-/** The same without sessions, of which no order is paid: what stripe-sync-engine can be given. */
+/** The same without sessions, so that no order is paid. stripe-sync-engine can take these events too. */
 export class WithoutSessions extends Payments {
   makeOrders = undefined;
 
@@ -113,7 +113,7 @@ export class WithoutSessions extends Payments {
   }
 }
 
-/** What the peers share that are written by hand: the tables of tables.sql, in a schema of their own. */
+/** The base of the hand-written peers: the tables of tables.sql, each in its own schema. */
 class ByHand extends Contender {
   constructor(name, schema) {
     super();
@@ -160,7 +160,7 @@ export class Triggers extends ByHand {
   }
 }
 
-/** @supabase/stripe-sync-engine as it comes. It asks Stripe's API about a session's line items, so it gets no sessions. */
+/** @supabase/stripe-sync-engine, unchanged. It asks Stripe's API for a session's line items, so it gets no sessions. */
 export class SyncEngine {
   name = "stripe-sync-engine";
   database = "bench";
@@ -171,7 +171,7 @@ export class SyncEngine {
     return event.object !== "checkout.session";
   }
 
-  /** Its own migrations; it would only log that one failed. */
+  /** Runs its own migrations. The logger throws, because it would only log one that failed. */
   static async migrate() {
     const logger = {
       info() {},
@@ -206,7 +206,7 @@ export class SyncEngine {
   }
 }
 
-/** The least that any of them must do: the event is inserted into a copy of webhook_events, unverified. */
+/** The least that any of them must do: insert the event into a copy of webhook_events, without verifying it. */
 export class Floor extends Contender {
   name = "floor (bare INSERT)";
   schemas = ["bench"];

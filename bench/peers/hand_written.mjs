@@ -1,5 +1,5 @@
-// A webhook handler as a careful developer writes it: verify with Stripe's library, then one transaction that stores the event
-// once, brings the payment up to date and marks the order as paid. Its tables: tables.sql.
+// A webhook handler as a careful developer writes it: it verifies with Stripe's library, and then in one transaction stores
+// the event once, updates the payment, and marks the order as paid. Its tables are in tables.sql.
 
 import { Stripe } from "./packages.mjs";
 import { SECRET } from "./stream.mjs";
@@ -10,7 +10,7 @@ const STORE_EVENT = `
   insert into hand.events (id, type, created, payload) values ($1, $2, to_timestamp($3), $4)
   on conflict (id) do nothing`;
 
-// Events come in any order: an older one fills in what is missing, and never undoes what a newer one said.
+// Events come in any order: an older one fills in what is missing, but never overwrites what a newer one said.
 const SAVE_PAYMENT = `
   insert into hand.payments as p
     (payment_intent, status, amount, currency, customer, charge, checkout_session, customer_email, last_event_at)
@@ -30,7 +30,7 @@ const PAY_ORDER = `
      set status = 'paid', payment_intent = $2, paid_at = to_timestamp($3), updated_at = now()
    where id = $1 and status = 'pending' and amount = $4 and currency = $5`;
 
-/** Handles one webhook on a connection; answers whether the event was new. */
+/** Handles one webhook on a connection. Returns whether the event was new. */
 export async function handle(client, payload, signature) {
   const event = webhooks.constructEvent(payload, signature, SECRET);
   await client.query("begin");

@@ -1,7 +1,8 @@
--- The orders that the stream's payments pay, made before they are: for ours an order with its line items and the local checkout
--- session that the buyer opened for exactly these. Its id is the session's, which Stripe tells as client_reference_id.
+-- The orders that the payments of the stream pay, created in advance. For payments, each is an order with its line items, and
+-- the local session that the buyer opened for exactly these. The order's id is that of the session, Stripe's
+-- client_reference_id.
 
--- What is sold is in the catalog, as of every shop that has its prices there.
+-- The catalog, as every shop has it that keeps its prices at Stripe.
 select payments.sync_stripe_objects('test', '[
   {"id": "prod_oracle", "object": "product", "active": true, "created": 1700000000, "livemode": false, "metadata": {},
    "name": "An hour with the oracle", "updated": 1700000000},
@@ -9,7 +10,7 @@ select payments.sync_stripe_objects('test', '[
    "currency": "usd", "livemode": false, "metadata": {}, "product": "prod_oracle", "type": "one_time", "unit_amount": 2000,
    "unit_amount_decimal": "2000"}]');
 
--- The id that bench/peers/stream.mjs gives the n-th payment.
+-- The id that bench/peers/stream.mjs gives to the n-th payment.
 create function bench.order_id(n int) returns uuid language sql immutable as $$
   select (lpad(to_hex(n), 8, '0') || '-0000-4608-a940-4bbe0d2abd26')::uuid
 $$;
@@ -19,7 +20,8 @@ begin
   insert into public.orders (id, user_id, amount, currency, line_items)
   select bench.order_id(n), 'u_' || n, 2000, 'usd', '[{"price": "price_1RoracleOneTime", "quantity": 1}]'
     from generate_series(first, last) n;
-  -- A session is made by the app with its own rights; its guards are no part of what an event costs.
+  -- The app creates a session with its own rights, and the guards are no part of the cost of an event, so no trigger
+  -- fires here.
   perform set_config('session_replication_role', 'replica', true);
   insert into payments.checkout_sessions
     (id, environment, mode, status, payment_status, subject_type, subject_id, created_by, line_items, success_url, cancel_url,

@@ -1,6 +1,6 @@
-// payments beside what else one would write or install, in one run: peers.mjs FILE. The contenders take turns at the same stream;
-// each slice of it is new to each of them. Prints a table for each number of clients, and adds a line for each row of it to FILE,
-// whose ratios of the run before are printed beside the new ones. Settings come from bench/peers.sh.
+// Compares payments with what one would write or install instead, in one run: peers.mjs FILE. The contenders take turns with the
+// same stream, and each slice of it is new to each of them. Prints a table for each number of clients, with the ratio of the
+// previous run beside each new one, and adds each row to FILE. bench/peers.sh has the settings.
 
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { Collected, Floor, HandWritten, Ignoring, Payments, SyncEngine, Triggers, WithoutSessions } from "./contenders.mjs";
@@ -13,9 +13,9 @@ const [file] = process.argv.slice(2);
 const { BENCH_EVENTS, BENCH_ROUNDS, BASE, COMMIT, BASE_COMMIT } = process.env;
 const CLIENTS = [1, 2, 8];
 const rounds = Number(BENCH_ROUNDS);
-// A multiple of every number of clients, so that all connections get whole payments and as many.
+// A multiple of every number of clients, so that all connections get whole payments, and the same number of them.
 const payments = Math.ceil(Number(BENCH_EVENTS) / 3 / 8) * 8;
-const WARM_UP = 10; // payments for each connection: prepared statements get their generic plans
+const WARM_UP = 10; // payments for each connection, so that prepared statements get their generic plans
 const started = new Date().toISOString();
 
 const observers = {};
@@ -46,7 +46,7 @@ async function arrived(contender, observer) {
   return { events: Number(rows[0].events), orders: Number(rows[0].orders) };
 }
 
-/** A slice for a contender: its orders are made, it is sent the slice, and everything must have arrived. */
+/** Plays a slice with a contender: creates its orders, sends it the slice, and checks that everything has arrived. */
 async function play(contender, { span, events }, clients) {
   const observer = await observe(contender.database);
   await contender.makeOrders?.(observer, span);
@@ -64,7 +64,7 @@ async function play(contender, { span, events }, clients) {
   return result;
 }
 
-/** All contenders in turn, each round beginning with another of them; the medians of each. */
+/** Plays all contenders in turn; each round begins with another one. Returns the medians of each. */
 async function compare(contenders, clients, slice) {
   for (const contender of contenders) await contender.open(clients);
   const turns = new Map(contenders.map((contender) => [contender, []]));
@@ -80,7 +80,7 @@ async function compare(contenders, clients, slice) {
   for (const contender of contenders) await contender.close();
   const ours = turns.get(contenders[0]);
   return new Map([...turns].map(([contender, measured]) => {
-    // A busy machine is busy for a whole round: rates are compared within one.
+    // A machine is often busy for a whole round, so rates are compared within a round.
     const ratio = median(measured.map((one, round) => ours[round].rate / one.rate));
     return [contender, { ...medians(measured), ratio }];
   }));
@@ -94,7 +94,7 @@ function print(title, clients, results) {
   if (base) console.log(comparison(base[0].name, base[1], ours));
 }
 
-/** What takes turns: ours first, the earlier build of it after that, then the others. */
+/** The contenders of a comparison: payments first, then its earlier build, then the others. */
 function lineUp(Ours, others) {
   const base = new Ours(`payments at ${BASE}`, "bench_base");
   base.commit = BASE_COMMIT;

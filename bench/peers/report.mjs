@@ -1,4 +1,4 @@
-// How results are printed.
+// Prints results.
 
 const columns = [
   ["contender", -26], ["events/s", 9], ["payments is", 20], ["p50 ms", 8], ["p95", 7], ["p99", 7],
@@ -15,7 +15,7 @@ export function heading(title, clients, rounds) {
   return `\n${title}, ${who}: of each event, the median of ${rounds} turns; ratios of rates within a round\n${padded(columns.map(([name]) => name))}`;
 }
 
-/** A contender's row. The ratio is how many times as many events a second payments receives; beside it that of the run before. */
+/** A contender's row. The ratio is the rate of payments divided by the contender's; the previous run's is beside it. */
 export function line(row) {
   const before = row.before ? ` (was ${row.before.toFixed(2)})` : "";
   return padded([
@@ -25,7 +25,7 @@ export function line(row) {
   ]);
 }
 
-/** Two builds side by side: old → new, and how many times as much the new one is. */
+/** Two builds side by side: old → new, and the ratio of the new value to the old one. */
 export function comparison(name, old, ours) {
   const pair = (what, measure, unit, ratio = ours[measure] / old[measure]) =>
     `${what} ${whole(old[measure])} → ${whole(ours[measure])}${unit} (${ratio.toFixed(2)})`;

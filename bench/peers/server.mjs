@@ -1,13 +1,13 @@
-// What the server spends: CPU of backends, write-ahead log, disk.
+// What the server uses: CPU of its backends, write-ahead log, disk.
 
 import { readFileSync } from "node:fs";
 
-/** Microseconds of CPU, of user and system, that these processes have had. /proc/PID/stat says the same in ticks of 10 ms. */
+/** Microseconds of CPU, user and system, that these processes have used. /proc/PID/stat has the same in ticks of 10 ms. */
 export function cpuMicroseconds(pids) {
   return pids.reduce((sum, pid) => sum + Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1000, 0);
 }
 
-/** Memory of a process that it shares with no other: without shared buffers. */
+/** Bytes of memory that a process shares with no other, so without shared buffers. */
 export function ownMemory(pid) {
   return Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1024;
 }
@@ -16,7 +16,7 @@ export async function walPosition(client) {
   return (await client.query("select pg_current_wal_flush_lsn() as lsn")).rows[0].lsn;
 }
 
-/** Bytes of write-ahead log since a position: the records, and the images of full pages that a checkpoint makes necessary. */
+/** Bytes of write-ahead log since a position: all records, and the images of full pages that follow a checkpoint. */
 export async function walSince(client, lsn) {
   const { rows } = await client.query(
     `select coalesce(sum(record_size), 0)::float8 as records, coalesce(sum(fpi_size), 0)::float8 as images

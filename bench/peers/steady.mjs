@@ -1,4 +1,4 @@
-// Minutes of load over the same connections, in turn with the floor; see bench/steady.sh.
+// Minutes of load over the same connections, in turn with the floor. See bench/steady.sh.
 
 import { Floor, Payments } from "./contenders.mjs";
 import { pg } from "./packages.mjs";
@@ -9,9 +9,9 @@ import { quantile, send } from "./turn.mjs";
 const CLIENTS = 8;
 const PAYMENTS_OF_A_TURN = 480;
 const limit = Number(process.env.BENCH_MINUTES) * 60_000; // milliseconds
-const edge = Math.min(60_000, limit / 2); // the first and the last minute, or halves of what is shorter
+const edge = Math.min(60_000, limit / 2); // the first and the last minute, or each half of a shorter run
 
-/** One side: how long it has been under load, and each event's latency beside the moment of its turn. */
+/** One side: how long it has been under load, and the latency of each event with the time in that load. */
 class Side {
   loaded = 0;
   latencies = [];
@@ -33,7 +33,7 @@ class Side {
     return quantile(within.map(({ milliseconds }) => milliseconds), 0.99).toFixed(2);
   }
 
-  /** p99 of the first and of the last minute, and the rate of both together. */
+  /** p99 of the first and of the last minute, and the rate over the whole load. */
   get line() {
     const seconds = edge / 1000;
     const rate = Math.round(this.latencies.length / (this.loaded / 1000));
@@ -49,7 +49,7 @@ function memoryOf(pids) {
 
 const megabytes = (bytes) => `${(bytes / 1048576).toFixed(1)} MB`;
 
-// The tables that the load writes: at least a tenth as many rows as events.
+// The tables that the load writes, which are those with at least a tenth as many writes as events.
 const TABLES = `
   select s.relid::regclass::text as name, p.tuple_count as live, s.n_dead_tup as dead, p.dead_tuple_percent as dead_percent,
          p.free_percent, pg_table_size(s.relid) / greatest(p.tuple_count, 1) as row_bytes,
@@ -89,7 +89,7 @@ async function main() {
     `${megabytes(last.mean)} after ${events}; the largest ${megabytes(last.most)}`);
   for (const side of sides) console.log(side.line);
   for (const { contender } of sides) await contender.close();
-  // What connections have counted is there for others once they are closed.
+  // Other sessions see the counts of a connection once it is closed.
   await observer.query("select pg_stat_clear_snapshot(), pg_sleep(1)");
   const { rows } = await observer.query(TABLES, [Math.floor(events / 10)]);
   for (const table of rows) console.log(tableLine(table));

@@ -1,12 +1,12 @@
-// The stream of events: intent, charge and session of one payment after another, each with ids of its own, as bench.fill makes
-// them of the recorded story; as Stripe posts them, which is indented by two spaces; and signed.
+// The stream of events: intent, charge and session of one payment after another, each with its own ids, as bench.fill makes
+// them from the recorded story. They are signed, and indented by two spaces as Stripe posts them.
 
 import { createHmac } from "node:crypto";
 
 export const SECRET = "whsec_bench";
 const EVENTS_OF_A_PAYMENT = 3;
 
-/** Signed bodies of the payments from `first` on, made from the story's events. */
+/** The signed bodies of payments, made from the story's events. */
 export class Stream {
   #templates;
   #next = 1;
@@ -19,25 +19,25 @@ export class Stream {
     if (this.#templates.length !== EVENTS_OF_A_PAYMENT) throw new Error("the story has not three events");
   }
 
-  /** The story that `bench/database.sh` has put into the database. */
+  /** The stream of the story that `bench/database.sh` has copied into the database. */
   static async of(client) {
     const { rows } = await client.query("select event from bench.stories where story = '01-onetime-pi-first' order by number");
     return new Stream(rows.map((row) => row.event));
   }
 
-  /** The next `payments` payments that no one has seen: [first, last]. */
+  /** Takes the next `payments` payments. Returns the numbers of the first and the last: [first, last]. */
   take(payments) {
     const first = this.#next;
     this.#next += payments;
     return [first, this.#next - 1];
   }
 
-  /** Every event of these payments. */
+  /** All events of these payments. */
   payments([first, last]) {
     return signed(range(first, last).flatMap((n) => this.#templates.map((template) => instance(template, n))));
   }
 
-  /** One event for each: the intent was made, which Stripe tells of every payment and which changes no row. */
+  /** One event for each payment, payment_intent.created. Stripe sends it for every payment, and it changes no row. */
   unhandled([first, last]) {
     const { object, text } = this.#templates.find((template) => template.object === "payment_intent");
     const type = "payment_intent.created";
@@ -60,7 +60,7 @@ function instance({ type, object, text }, n) {
   return { id, type, object, objectId: data.object.id, payload };
 }
 
-// Signatures grow old, so they are made just before the turn that sends them.
+// Signatures expire, so they are made just before the turn that sends them.
 function signed(events) {
   const time = Math.floor(Date.now() / 1000);
   for (const event of events) {

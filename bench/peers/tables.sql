@@ -1,6 +1,6 @@
--- What a careful developer keeps for a shop that sells through Stripe: each event once with its body, each payment once, and
--- the orders. :schema names the schema, because two of the peers keep the same tables: the handler in JavaScript and the
--- triggers in PL/pgSQL.
+-- The tables of a careful developer whose shop sells through Stripe: each event once with its body, each payment once, and
+-- the orders. :schema is the name of the schema, because two of the peers have the same tables: the handler in JavaScript
+-- and the triggers in PL/pgSQL.
 
 create schema :schema;
 

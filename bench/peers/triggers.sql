@@ -1,5 +1,5 @@
--- The handler's logic as a trigger in PL/pgSQL: the app verifies the signature and inserts the event, and everything else
--- follows inside the database. Tables: tables.sql, in the schema by_trigger.
+-- The handler's logic as a trigger in PL/pgSQL: the app verifies the signature and inserts the event, and the trigger
+-- does everything else. Its tables are those of tables.sql in the schema by_trigger.
 
 create function by_trigger.apply_event() returns trigger language plpgsql set search_path = pg_catalog, by_trigger, pg_temp as $$
 declare

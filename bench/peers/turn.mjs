@@ -1,10 +1,10 @@
-// One turn: a contender receives a slice of the stream on all of its connections, and what it spent is measured.
+// One turn: a contender receives a slice of the stream on all of its connections, and its costs are measured.
 
 import { cpuMicroseconds, diskBytes, walPosition, walSince } from "./server.mjs";
 
 const sortedNumbers = (numbers) => [...numbers].sort((a, b) => a - b);
 
-/** The value below which this share of the numbers lies. */
+/** The quantile of the numbers at `share`, which is between 0 and 1. */
 export function quantile(numbers, share) {
   const sorted = sortedNumbers(numbers);
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
@@ -16,7 +16,8 @@ export function median(numbers) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Sends the events, a run of neighbors to each connection, so that no two work on one payment; tells the milliseconds of each. */
+/** Sends each connection its own run of neighboring events, so that no two connections work on one payment. Calls `received`
+ * with the milliseconds of each event. */
 export async function send(contender, events, clients, received) {
   const share = Math.ceil(events.length / clients);
   const lane = async (number) => {
@@ -29,7 +30,7 @@ export async function send(contender, events, clients, received) {
   await Promise.all(Array.from({ length: clients }, (_, number) => lane(number)));
 }
 
-/** Runs one turn. `observer` is a connection to the contender's database that measures. */
+/** Runs one turn. `observer` is a connection to the contender's database, for measuring. */
 export async function turn(contender, events, clients, observer) {
   const latencies = [];
   const disk = await diskBytes(observer, contender.schemas);

@@ -1,4 +1,4 @@
--- One session as an existing backend inserts it, under the caller's role.
+-- One session, inserted as an existing backend does it, under the caller's role.
 \set team random(1, 2000)
 \set price random(1, 200)
 begin;

@@ -1,5 +1,5 @@
--- The same table as payments.checkout_sessions, under row security that a careful application writes by hand: the team's
--- members may insert and see its sessions. No guard, no checks, no stamps.
+-- The same table as payments.checkout_sessions, with the row-level security that a careful app writes by hand: members
+-- of a team may insert and see its sessions. It has no guard, no checks and no stamps.
 create schema peer;
 create table peer.checkout_sessions (like payments.checkout_sessions including defaults including constraints including indexes);
 alter table peer.checkout_sessions enable row level security;

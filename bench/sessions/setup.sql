@@ -1,4 +1,4 @@
--- Teams and their members, the type registered, a catalog, and a million sessions in both tables.
+-- Teams and their members, the subject type, a catalog, and a million sessions in both tables.
 create table public.bench_members (team_id uuid, user_id text, role text, primary key (team_id, user_id));
 insert into public.bench_members
 select md5('team' || t)::uuid, 'user' || (t % 2000 * 5 + u), case u when 0 then 'owner' else 'viewer' end
@@ -12,7 +12,7 @@ insert into payments.prices (environment, stripe_price_id, stripe_product_id, ty
 select 'test', 'price_' || n, 'prod_' || n, 'one_time' from generate_series(1, 200) n;
 \ir peer.sql
 alter table payments.checkout_sessions disable trigger payments_guard;
--- They were asked for in the year before and have ended: of open ones a caller may have 100.
+-- The sessions were created last year and have ended, because a caller may have at most 100 open ones.
 insert into payments.checkout_sessions
   (created_at, environment, mode, status, subject_type, subject_id, line_items, success_url, cancel_url, created_by)
 select now() - n * interval '30 seconds', 'test', 'payment', 'expired', case when n % 10 = 0 then 'user' else 'team' end,

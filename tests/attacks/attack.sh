@@ -1,7 +1,7 @@
-# What every attack in kinds/ shares; sourced by them. run.sh gives each a database of its own with the extension (PGDATABASE) and
-# a folder for its files (SCRATCH) and one for what stays (RESULTS).
+# What every attack in kinds/ shares; each sources this file. run.sh gives each its own database with the extension (PGDATABASE),
+# a folder for its files (SCRATCH), and a folder for results that are kept (RESULTS).
 #
-# An attack says HELD or HARM. A control is the same attack with the protection taken away: it must do harm, or the attack proves
+# An attack prints HELD or HARM. A control is the same attack with the protection removed. It must do harm, or the attack proves
 # nothing.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,7 +9,7 @@ export PGOPTIONS="-c client_min_messages=warning"
 anon='-c role=anon -c request.jwt.claims={"role":"anon"}'
 mallory='-c role=authenticated -c request.jwt.claims={"sub":"mallory","role":"authenticated"}'
 
-# q …: psql that goes on after an error and shows it.
+# q …: psql that continues after an error and prints it.
 q() { psql -X -q -A -t -v VERBOSITY=terse "$@" 2>&1 < "${input:-/dev/null}"; }
 
 # by OPTIONS …: the same through the gateway, as one of its roles.
@@ -19,20 +19,20 @@ by() {
   PGUSER=authenticator PGOPTIONS="$PGOPTIONS $options" q "$@"
 }
 
-# is_said WORD TEXT: whether a text holds a word.
+# is_said WORD TEXT: whether a text contains a word.
 is_said() { [[ $2 == *"$1"* ]]; }
 
-# is_true QUERY: whether a superuser is answered with t.
+# is_true QUERY: whether the query returns t to a superuser.
 is_true() { [ "$(q -c "$1" | tail -n 1)" = t ]; }
 
-# attack NAME COMMAND…: the command succeeds where harm was done.
+# attack NAME COMMAND…: prints HARM if the command succeeds, otherwise HELD.
 attack() {
   local name=$1
   shift
   if "$@"; then echo "HARM $name"; else echo "HELD $name"; fi
 }
 
-# control NAME COMMAND…: the same without the protection.
+# control NAME COMMAND…: the same with the protection removed.
 control() {
   local name=$1
   shift
@@ -41,7 +41,7 @@ control() {
 
 q -f "$here/sql/shop.sql"
 
-# record_error: a superuser says that Stripe refused a checkout, which updates its row.
+# record_error: a superuser records that Stripe refused a checkout, which updates its row.
 record_error() {
   q -c "with s as (insert into payments.checkout_sessions (environment, mode, line_items, success_url, cancel_url)
         values ('test', 'payment', '[{\"price\": \"p\", \"quantity\": 1}]', 'https://a.example', 'https://a.example') returning id)

@@ -1,5 +1,5 @@
 """random_calls.py ROLE SEED SECONDS: calls every function that a role of the gateway may execute with hostile arguments of any
-kind, and queries every relation that it may read. What it meets is judged by the server's log (kinds/random.sh)."""
+kind, and queries every relation that it may read. kinds/random.sh checks the server's log for what happened."""
 
 import json
 import random
@@ -22,7 +22,7 @@ UUIDS = ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffff
 
 
 def document(depth=0):
-    """JSON of any shape; sometimes what a request or an event looks like."""
+    """JSON of any shape, sometimes that of a request or an event."""
     kind = chance.randrange(9 if depth < 5 else 5)
     if kind < 2:
         return chance.choice(TEXTS).replace("\u0000", "")
@@ -37,7 +37,7 @@ def document(depth=0):
 
 
 def lines():
-    """Line items, nearly right."""
+    """Line items that are almost valid."""
     return [{chance.choice(["price", "stripePriceId"]): chance.choice(["price_c", *TEXTS]), "quantity": chance.choice([*NUMBERS, "1", None])}
             for _ in range(chance.choice([0, 1, 1, 2, 101]))]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Attacks: each script in kinds/ attacks a database of its own and says HELD or HARM of every attack. Its controls are the same
-# attacks with the protection taken away, which must do harm. `tests/attacks/run.sh KIND…` runs only those.
+# Runs the attacks: each script in kinds/ attacks its own database, and prints HELD or HARM for every attack. Its controls are
+# the same attacks with the protection removed, and must do harm. `tests/attacks/run.sh KIND…` runs only these kinds.
 . "$(dirname "$0")/../database.sh"
 here=$tests/attacks
 results=$output/attacks
@@ -9,7 +9,7 @@ mkdir -p "$results"
 kinds=("$@")
 [ ${#kinds[@]} -gt 0 ] || mapfile -t kinds < <(cd "$here/kinds" && ls -- *.sh | sed 's/\.sh$//')
 
-# is_fine VERDICT KIND: whether it is what it must be; shows the whole run where not.
+# is_fine VERDICT KIND: whether the verdict is the required one. Otherwise prints the whole output of the kind.
 is_fine() {
   case $1 in
     "HELD "* | "control HARM "*) return 0 ;;

@@ -93,8 +93,8 @@ def reached(m, point, database):
 
 
 def killed_at(m, point, relay, program=None):
-    """Kills a bridge at a point of its work. Then another bridge takes over: one that is already running if `relay` is true, else a
-    new one. Returns what is wrong afterwards."""
+    """Kills a bridge at a point of its work. Then another bridge takes over: one that is already running if `relay` is true,
+    otherwise a new one. Returns what is wrong afterwards."""
     database = Proxy()
     through = {"DATABASE_URL": f"host=127.0.0.1 port={database.port} user=bridge dbname={m.database} application_name=payments-bridge"}
     first = m.serve(program=program, **through)
@@ -154,7 +154,7 @@ def killed_under_load(m):
 
 
 def ended_in_flight(m):
-    """SIGTERM lets what is in flight end: an answer of Stripe's is recorded, a delivery is answered."""
+    """SIGTERM lets the bridge finish what is in flight: it records Stripe's response, and answers the delivery."""
     for how, code, well in ((signal.SIGTERM, 0, True), (signal.SIGKILL, -9, False)):
         label = "finishes after SIGTERM" if well else "does not finish after SIGKILL, which the story detects"
         bridge = m.serve()

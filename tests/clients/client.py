@@ -1,4 +1,4 @@
-"""Stripe's Python library signs and verifies, psycopg carries: client.py HOST PORT DATABASE; one line a case."""
+"""client.py HOST PORT DATABASE: Stripe's Python library signs and verifies, psycopg sends. Prints a line for each case."""
 
 import json
 import pathlib

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Clients and signatures that no one here wrote: Stripe's Node and Python libraries, pg and psycopg; straight to the
-# server, and through pgbouncer in transaction mode. Requests are compiled against the types of Stripe's Node library.
+# Clients and signatures of other authors: Stripe's Node and Python libraries, pg and psycopg, directly and through
+# pgbouncer in transaction mode. Requests are compiled against the types of Stripe's Node library.
 . "$(dirname "$0")/../database.sh"
 here=$tests/clients
 export NODE_PATH=$node_modules
@@ -12,7 +12,7 @@ for database in direct pooled; do
   sql -d "$database" -c "select payments.set_webhook_secret('test', '$secret')" >/dev/null
 done
 
-# pgbouncer refuses root as servers do, and listens on a socket of its own beside the server's.
+# Like a server, pgbouncer refuses to run as root. It listens on its own socket.
 pool=$work/pool
 mkdir "$pool"
 cat > "$pool/pgbouncer.ini" <<INI
@@ -35,7 +35,7 @@ as_postgres pgbouncer -q "$pool/pgbouncer.ini" > /dev/null 2>&1 &
 trap 'kill "$(cat "$pool/pid")" 2>/dev/null || true; rm -rf "$work"' EXIT
 for _ in $(seq 50); do [ -S "$pool/.s.PGSQL.6432" ] && break; sleep 0.1; done
 
-# Each case of a client counts.
+# Counts each case of a client.
 client() {
   local output
   output=$(timeout 120 "${@:2}" 2>&1) || true

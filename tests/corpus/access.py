@@ -1,4 +1,4 @@
-"""Stories of access: what subscriptions and passes give, by one rule, in every order."""
+"""Stories of access: what subscriptions and passes give by the same rule, in every order."""
 
 from expected import at, invoiced, refund
 from generated import event, invoice, local, refunded, session, stamped, subscription, subscription_session

@@ -1,4 +1,4 @@
-"""Stories of what a person is asked about a payment: credit notes that refund nothing, and warnings of fraud."""
+"""Stories of reviews, which ask a person about a payment: credit notes that refund nothing, and fraud warnings."""
 
 from expected import at, invoiced, paid, refund, user
 from generated import charge, dispute, event, intent, invoice, invoice_payment, local, refunded, session, stamped
@@ -26,7 +26,7 @@ def asked(source, item, amount):
 
 
 NOTE, WARNING = "credit_note:cn_a", "fraud_warning:issfr_a"
-# What the payment itself decided is no matter of these stories.
+# The payment's own decisions are not part of these stories.
 INVOICE = [event("invoice.paid", invoice(), 61)]
 CHARGED = [event("charge.succeeded", charge(), 62), event("payment_intent.succeeded", intent(), 62)]
 

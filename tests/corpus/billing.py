@@ -1,4 +1,4 @@
-"""Stories of a billing page: invoices and payment methods, whose they are, and which method is the default, in every order."""
+"""Stories of a billing page: invoices and payment methods, their subjects, and the default method, in every order."""
 
 from expected import at, user
 from generated import customer, event, invoice, local, session, stamped, subscription, subscription_session
@@ -16,7 +16,7 @@ def stories():
 
 
 def told(status, **more):
-    """An invoice as it is told in a state, with its number and its page once it is finalized."""
+    """An invoice in a state. Once it is finalized, it has a number and a page."""
     final = {} if status == "draft" else {"number": "A-1", "hosted_invoice_url": PAGE, "invoice_pdf": PAGE + "/pdf"}
     paid = 1500 if status == "paid" else 0
     finalized = None if status == "draft" else 1752000060

@@ -1,4 +1,4 @@
-"""Stories of what was bought: the app's own tables end the same in every order too."""
+"""Stories of purchases: the app's own tables end the same in every order too."""
 
 from expected import at, paid, refund, user
 from generated import (
@@ -242,7 +242,7 @@ def recurring():
 
 
 def rivals():
-    """Several of Stripe's sessions name one local row: a backend that lost the first answer asked again a day later."""
+    """Several Stripe sessions name one local session: a backend that lost the first response asked again next day."""
     def of(letter, made, **more):
         return session(1, f"cs_{letter}", payment_intent=f"pi_{letter}", created=1752000000 + made, **more)
 
@@ -304,7 +304,7 @@ def recovery_expired(letter, made, before=None):
 
 
 def recovered():
-    """A session expired; its payer came back by the recovery URL, of which Stripe makes another one each time."""
+    """A session expired, and its payer came back by the recovery URL. Stripe makes a new session for each visit."""
     of, expired = recovery, recovery_expired
     everything = CREDITS + COURSE + order(1)
     recorded = everything + ordered(1, 1, stripe_id="cs_a")
@@ -364,7 +364,7 @@ def recovered():
 
 
 def recovered_again():
-    """A recovery of what was paid after all, and several of one."""
+    """A session is recovered although it was paid after all; and several sessions are recovered from one."""
     of, expired = recovery, recovery_expired
     recorded = CREDITS + COURSE + order(1) + ordered(1, 1, stripe_id="cs_a")
     has_it = {"balances": [" user u_1001: 500"], "public.user_entitlements": [{"user_id": "u_1001", "key": "course", "active": True}]}
@@ -397,7 +397,7 @@ def recovered_again():
 
 
 def less():
-    """Less money arrives than was asked for."""
+    """Less money arrives than was requested."""
     everything = CREDITS + COURSE + order(1) + ordered(1, 1)
     nothing = {"public.orders": [bought("pending", paid_at=None)], "balances": [], "public.user_entitlements": []}
     part = intent(metadata=stamped(1), amount_received=1200)
@@ -446,7 +446,7 @@ def less():
 
 
 def ordered_by_buyers():
-    """The buyer chose both what is bought and the order that it is for."""
+    """The buyer chose both the purchase and the order that it is for."""
     everything = CREDITS + COURSE + order(1)
     mine = everything + ordered(1, 1, opener="u_1001")
     named = "update public.orders set line_items = '[{\"price\": \"price_a\", \"quantity\": %d}]';"

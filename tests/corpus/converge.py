@@ -44,7 +44,7 @@ CONNECTIONS = 4
 
 
 class Database:
-    """A database of this worker's own, made anew for every run that commits."""
+    """A database of this worker, created anew for every run that commits."""
 
     def __init__(self, worker):
         self.name = f"corpus_{worker}"
@@ -68,7 +68,7 @@ class Database:
 
 
 def receive(connection, event):
-    """As Stripe delivers it: the bytes, and their signature."""
+    """Delivers an event as Stripe does: the bytes and their signature."""
     if is_back_fill(event):
         return back_fill(connection, event)
     body = json.dumps(event, ensure_ascii=False)
@@ -79,7 +79,7 @@ def receive(connection, event):
 
 
 def is_back_fill(event):
-    """Whether it is something that a backend fetched, or a look at what is due, and no event."""
+    """Whether it is no event, but objects that a backend fetched, or a retry of what is due."""
     return event["type"] in ("backfill", "look")
 
 
@@ -97,7 +97,7 @@ def environment_of(event):
 
 
 def receive_together(connection, events):
-    """As a sender delivers that collects: those that follow each other in one environment in one call."""
+    """Delivers events in batches: neighboring events of one environment in one call."""
     answers = []
     for (environment, fetched), some in itertools.groupby(events, lambda event: (environment_of(event), is_back_fill(event))):
         if fetched:
@@ -113,7 +113,7 @@ def receive_together(connection, events):
 
 
 def apply(connection, event):
-    """As a backend delivers it that has verified the signature itself."""
+    """Delivers an event as a backend does that has verified the signature itself."""
     if is_back_fill(event):
         return back_fill(connection, event)
     return connection.execute(
@@ -122,7 +122,7 @@ def apply(connection, event):
 
 
 def orders(one, limit, chance):
-    """All permutations of a small story, a sample of a larger one."""
+    """All permutations of a small story, or a sample for a larger one."""
     distinct = one.distinct()
     if len(distinct) <= 5:
         yield from itertools.permutations(distinct)
@@ -134,7 +134,7 @@ def orders(one, limit, chance):
 
 
 def concurrently(database, events, chance):
-    """Every event twice, in any order, over several connections at once; errors are returned, none is expected."""
+    """Delivers every event twice, in any order, over several connections at once. Returns the errors."""
     queue = events * 2
     chance.shuffle(queue)
     errors = []
@@ -156,7 +156,7 @@ def concurrently(database, events, chance):
 
 
 def fetched(one):
-    """What Stripe's API would return after the story: each object as the last event has it, and when."""
+    """The objects that Stripe's API would return after the story, each as in its last event, and when."""
     objects = {}
     for event in sorted(one.distinct(), key=lambda event: event.get("created") if isinstance(event.get("created"), int) else 0):
         thing = event.get("data", {}).get("object", {})
@@ -167,7 +167,7 @@ def fetched(one):
 
 
 def with_back_fill(connection, one, names, problems, chance):
-    """A backfill before the events, after them, or somewhere among them: the same end."""
+    """Runs a backfill after the events, before them, or among them. The end must be the same."""
     objects, at = fetched(one)
     ends = []
     if not objects:
@@ -195,7 +195,7 @@ def with_back_fill(connection, one, names, problems, chance):
 
 
 def in_batches(connection, one, chance):
-    """Every event, some twice, in any order: all in one batch, or in several; then all of them again from what is stored."""
+    """Delivers every event, some twice, in any order: in one batch, or in several. Then replays the stored events."""
     for number in range(3):
         events = one.distinct()
         events += chance.sample(events, chance.randrange(len(events)))
@@ -219,7 +219,7 @@ def told(events):
 
 
 def mended(connection):
-    """What verify finds before, and what a rebuild changes: nothing, on a healthy database."""
+    """What verify finds, and what a rebuild then changes. Both are empty for a healthy database."""
     names = tables(connection)
     problems = []
     for environment in ("test", "live"):
@@ -234,7 +234,7 @@ def mended(connection):
 
 
 def disappeared(connection, one):
-    """Money that is neither given, back nor shown; and whether the check of it sees what a control hides."""
+    """Money that was neither given nor returned and is not shown. Also checks that hidden rows are noticed."""
     problems = [f"money disappeared: {line}" for line in money.unaccounted(connection, adds_up=one.adds_up)]
     if one.hides and not money.unaccounted(connection, lambda row: one.hides in row[4]):
         problems.append("the check of the money does not see a row that is hidden from it")
@@ -242,7 +242,7 @@ def disappeared(connection, one):
 
 
 def check(one, worker, limit, maintained):
-    """The problems of one story, and how many deliveries were made to find them."""
+    """The problems of one story, and the number of deliveries that were tried."""
     chance = random.Random(zlib.crc32(one.name.encode()))
     database = Database(worker)
     problems = []
@@ -313,7 +313,7 @@ def check(one, worker, limit, maintained):
 
 
 def template():
-    """The extension, the app's tables and the secret, once."""
+    """Creates the template database, with the extension, the app's tables and the secret."""
     with psycopg.connect(dbname="postgres", autocommit=True) as admin:
         admin.execute("drop database if exists corpus_template with (force)")
         admin.execute("create database corpus_template template payments_template")
@@ -349,7 +349,7 @@ def main():
         for one, task in zip(chosen, tasks):
             try:
                 name, runs, problems = task.result()
-            except Exception as error:  # a story that could not be played at all has failed too
+            except Exception as error:  # a story that cannot run has failed too
                 name, runs, problems = one.name, 0, [f"{type(error).__name__}: {error}"]
             total += runs
             if problems:

@@ -1,6 +1,6 @@
-"""Stories drawn by chance: few objects that share few ids, few seconds apart, so that they meet in every way. Nobody knows
-their ends; every order must agree on one. What Stripe never changes of an object (whose it is, what it pays) is drawn once
-for each object of a story, the rest for each event."""
+"""Stories drawn at random: few objects that share few ids, a few seconds apart, so that they meet in every way. Their ends
+are not known, but every order must have the same end. What Stripe never changes in an object (its owner, what it pays for)
+is drawn once for each object of a story, everything else for each event."""
 
 import random
 
@@ -8,8 +8,8 @@ import generated as g
 from story import Story
 
 
-# What is of letter a is of a one-time checkout, what is of letter b of a subscription; in_a is of one without a checkout. What is of
-# letter c is of another session of Stripe's that was made for the local row of a.
+# Objects with letter a belong to a one-time checkout, those with letter b to a subscription; in_a belongs to a subscription without a
+# checkout. Objects with letter c belong to another Stripe session, which was made for the local session of a.
 NUMBERS = {"a": 1, "b": 2, "c": 1}
 MODES = ("payment", "subscription")
 INVOICES = {"a": "in_c", "b": "in_b", "c": "in_d"}
@@ -24,7 +24,7 @@ ORDERED = f"""
 
 
 class Draw(random.Random):
-    """Chance that remembers: fixed(key, draw) is drawn once a story."""
+    """A random generator with a memory: fixed(key, draw) is drawn once for each story."""
 
     def __init__(self, seed):
         super().__init__(seed)
@@ -86,7 +86,7 @@ def metadata(chance, number):
 
 
 def session_itself(chance, own):
-    """Stripe gives each session a payment intent and an invoice of its own."""
+    """What never changes in a session. Stripe gives each its own payment intent and invoice."""
     number = NUMBERS[own]
     mode = MODES[number - 1]
     return {

@@ -1,4 +1,4 @@
-"""Stories of money from elsewhere: what nothing here asked for, and what another backend wrote before."""
+"""Stories of money from elsewhere: payments that no local session asked for, and rows that another backend wrote."""
 
 from bought import COURSE, CREDITS, ordered
 from expected import at, paid, refund, user
@@ -74,7 +74,7 @@ def purposeless():
 
 
 def written(type_="one_time_payment", **columns):
-    """The row of a payment that another backend wrote."""
+    """An INSERT of a payment's row, as another backend writes it."""
     columns = {
         "environment": "test", "type": type_, "status": "succeeded", "amount": 2000, "currency": "usd", "paid_at": "2025-07-01 12:00:00+00",
         "description": "written elsewhere", **columns,

@@ -1,6 +1,6 @@
-"""The end of each story, written from the rules of the projection and not from what the code does.
+"""The end of each story, written from the rules of the projection, not from the code.
 
-Every table named here has exactly the rows given, compared on the columns given. 'pi_3R…' means: begins with pi_3R.
+Every table named here has exactly the given rows, compared on the given columns. 'pi_3R…' means: begins with pi_3R.
 """
 
 from datetime import datetime, timezone
@@ -10,7 +10,7 @@ NONE = (0, None)
 
 
 def at(seconds):
-    """Seconds after the stories' beginning, as a row shows a time."""
+    """A number of seconds after the beginning of the stories, as a row shows the time."""
     return datetime.fromtimestamp(1752000000 + seconds, timezone.utc).isoformat()
 
 

@@ -1,4 +1,4 @@
-"""Stories about what subscriptions bring in a month, and about what workers are told of them and of invoices."""
+"""Stories about the monthly revenue of subscriptions, and about notices of subscriptions and invoices for workers."""
 
 from expected import at
 from generated import event, invoice, subscription
@@ -41,7 +41,7 @@ def coupon(id_="HALF", **more):
 
 
 def of_coupon(id_, coupon_id, **more):
-    """A discount as events name it since API version 2025-09-30."""
+    """A discount as events render it since API version 2025-09-30."""
     return {"id": id_, "object": "discount", "customer": "cus_a", "source": {"type": "coupon", "coupon": coupon_id}, **more}
 
 

@@ -1,4 +1,4 @@
-"""Stories of our own: what the recorded ones don't tell, each named for what it is about."""
+"""Stories that the recorded ones do not cover, each named for what it is about."""
 
 import itertools
 
@@ -21,7 +21,7 @@ def event(type_, thing, created, id_=None, previous=None, **more):
 
 
 def stamped(number, mode="payment", **more):
-    """What stripe_request stamps on the objects of our own checkout."""
+    """The metadata that stripe_request adds to the objects of our own checkouts."""
     return {
         "payments_checkout_mode": mode, "payments_subject_type": "user", "payments_subject_id": "u_1001",
         "payments_checkout_session_id": LOCAL % number, **more,
@@ -29,7 +29,7 @@ def stamped(number, mode="payment", **more):
 
 
 def local(number, mode="payment", subject=("user", "u_1001"), metadata="{}", stripe_id=None, opener=None):
-    """The row that exists before: a session that a backend opened, or the opener."""
+    """The local session that exists before the events: one that a backend opened, or the caller `opener`."""
     kind, id_ = (f"'{part}'" for part in subject) if subject else ("null", "null")
     stripe_id = f"'{stripe_id}'" if stripe_id else "null"
     opener = f"'{opener}'" if opener else "null"

@@ -1,6 +1,6 @@
-"""Nothing disappears: what arrived is given, went back, or is shown to a person, to the last cent.
+"""No money disappears: what arrived was given, was returned, or is shown to a person, to the last cent.
 
-What arrived is added up from the facts, once for each payment, and not from the rows that the projection made of them.
+What arrived is computed from the facts, once for each payment, and not from the rows that the projection made.
 """
 
 import collections
@@ -8,7 +8,7 @@ import collections
 FACTS = """
     select environment, group_id, object_type, object_id, event_id, statement -> 'fact', (statement ->> 'created')::bigint
       from payments.facts where group_id is not null"""
-# What went back of a payment's row, and whether it gave something: a subscription gives by itself, whatever its invoices do.
+# What was returned of a payment's row, and whether it gave something. A subscription always counts as giving.
 ROWS = """
     select p.environment, p.id::text, coalesce(p.amount_refunded, 0) + coalesce(p.amount_lost, 0), p.amount,
            array_remove(array[p.stripe_payment_intent_id, p.stripe_checkout_session_id, p.stripe_invoice_id, p.stripe_charge_id], null),
@@ -25,7 +25,7 @@ SHOWN = """
 
 
 def newest(facts):
-    """Each object's newest snapshot, one that says that the money arrived before one that does not."""
+    """The newest snapshot of each object. If some say that the money arrived, the newest of those."""
     objects = {}
     for kind, id_, event_id, fact, created in facts:
         place = (fact.get("state") == "succeeded", created, event_id)
@@ -38,7 +38,7 @@ def newest(facts):
 
 
 def arrived(facts):
-    """How much of one payment's money arrived, and in which currency; None where none did."""
+    """How much money of one payment arrived, and its currency. None if none arrived."""
     by_kind = newest(facts)
     good = {kind: [fact for fact in some if fact.get("state") == "succeeded"] for kind, some in by_kind.items()}
     intents = [(fact["amount_received"], fact.get("currency")) for fact in good.get("payment_intent", [])]
@@ -66,8 +66,8 @@ def arrived(facts):
 
 
 def unaccounted(connection, hidden=None, adds_up=True):
-    """The currencies of which some money disappeared, in words; `hidden` are rows that a control hides. Where the amounts of a story
-    contradict each other, more may be told than arrived."""
+    """Describes each currency in which money disappeared. `hidden` selects the rows that a control hides. If the amounts of a story
+    contradict each other (`adds_up` is false), more money may be accounted for than arrived."""
     groups = collections.defaultdict(list)
     for environment, group_id, *fact in connection.execute(FACTS).fetchall():
         groups[environment, group_id].append(fact)
@@ -103,7 +103,7 @@ def unaccounted(connection, hidden=None, adds_up=True):
 
 
 def returned(facts):
-    """What went back of money that nothing claims."""
+    """What was returned of money that belongs to no row."""
     by_kind = newest(facts)
     refunds = sum(fact.get("amount") or 0 for fact in by_kind["refund"] if fact.get("state") == "succeeded")
     charges = sum(fact.get("amount_refunded") or 0 for fact in by_kind["charge"])

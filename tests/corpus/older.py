@@ -1,6 +1,6 @@
-"""The same stories as API versions up to 2025-02-24.acacia rendered them; their ends are the same.
+"""The same stories as rendered by API versions up to 2025-02-24.acacia. Their ends are the same.
 
-What moved since is listed in Stripe's changelog for 2025-03-31.basil:
+Stripe's changelog for 2025-03-31.basil lists what has moved since:
 https://docs.stripe.com/changelog/basil
 """
 
@@ -11,12 +11,12 @@ VERSION = "2024-11-20.acacia"
 
 
 def version(one):
-    """Every event in the older shape."""
+    """The story with every event in the older shape."""
     return dataclasses.replace(one, name=f"{one.name} (acacia)", events=[older(e, one) for e in one.events])
 
 
 def mixture(one):
-    """One endpoint can see several versions: every second event is older."""
+    """The story with every second event in the older shape, because one endpoint can receive several versions."""
     ids = [event["id"] for event in one.distinct()][::2]
     events = [older(event, one) if event["id"] in ids else event for event in one.events]
     return dataclasses.replace(one, name=f"{one.name} (mixed)", events=events)
@@ -33,7 +33,7 @@ def older(event, one):
 
 
 def paid_invoices(one):
-    """{payment intent: invoice} and {charge: invoice}, as far as the story tells."""
+    """{payment intent: invoice} and {charge: invoice}, as far as the story has them."""
     links = {}
     for event in one.events:
         thing = event.get("data", {}).get("object", {})

@@ -1,4 +1,4 @@
-"""Stories of subscriptions that give credits: whatever comes first, what each subject has in the end is the same."""
+"""Stories of subscriptions that give credits: in every order, each subject has the same in the end."""
 
 import copy
 
@@ -59,13 +59,13 @@ SECOND = paid("in_b", MONTH, line("il_b", MONTH, 2 * MONTH))
 def stories():
     for one in [*periods(), *switches(), *returns(), *parts()]:
         yield one
-        # Stripe's older shape, and one endpoint that sees both.
+        # Also in Stripe's older shape, and as one endpoint that receives both.
         yield in_older(one, lambda place: True, "acacia")
         yield in_older(one, lambda place: place % 2 == 0, "mixed")
 
 
 def in_older(one, which, name):
-    """The same with lines as Stripe told them before."""
+    """The same story, with the lines of some invoices in Stripe's older shape."""
     events = copy.deepcopy(one.events)
     for place, told in enumerate(events):
         thing = told.get("data", {}).get("object", {})
@@ -148,7 +148,7 @@ def periods():
 
 
 def fetched(lines, created, invoice_id="in_a", has_more=False):
-    """What a backfill fetched of an invoice's lines, and when: delivered among the events."""
+    """The invoice lines of a backfill with its time, delivered among the events."""
     return {
         "id": f"lines_{created}", "type": "backfill", "created": 1752000000 + created, "livemode": False,
         "objects": [{"object": "list", "url": f"/v1/invoices/{invoice_id}/lines", "has_more": has_more, "data": lines}],
@@ -156,7 +156,7 @@ def fetched(lines, created, invoice_id="in_a", has_more=False):
 
 
 def look(number):
-    """Somebody looks."""
+    """A retry of what is due, delivered among the events."""
     return {"id": f"look_{number}", "type": "look", "created": 1752000000, "livemode": False}
 
 

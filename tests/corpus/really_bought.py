@@ -1,4 +1,4 @@
-"""Stories of what was really bought: Stripe's line items before those that were asked for; one-time lines of subscriptions."""
+"""Stories of what was really bought: Stripe's line items count before the requested ones; one-time lines of subscriptions."""
 
 import json
 
@@ -23,7 +23,7 @@ def line(id_="price_a", quantity=1, amount=1000, currency="usd", **more):
 
 
 def page(lines, created, session_id="cs_a", has_more=False):
-    """What a backfill fetched of a session's line items, and when: delivered among the events."""
+    """The line items of a backfill with its time, delivered among the events."""
     return {
         "id": f"page_{created}", "type": "backfill", "created": 1752000000 + created, "livemode": False,
         "objects": [{
@@ -33,12 +33,12 @@ def page(lines, created, session_id="cs_a", has_more=False):
 
 
 def once(**more):
-    """A price that is paid once."""
+    """A one-time price."""
     return event("price.created", price(type="one_time", recurring=None, **{"unit_amount": 1000, **more}), 1)
 
 
 def asked(*lines, number=1):
-    """What the local row asked for."""
+    """Sets the line items that the local session requested."""
     items = json.dumps([{"price": id_, "quantity": quantity} for id_, quantity in lines])
     return f"update payments.checkout_sessions set line_items = '{items}' where id = '{LOCAL % number}';"
 
@@ -215,7 +215,7 @@ def currencies():
 
 
 def billed(*lines):
-    """The first invoice: each price, and whether it is of the subscription's item."""
+    """The first invoice. Each line is a price, and whether it belongs to the subscription's item."""
     def of(id_, is_item):
         kind = "subscription_item_details" if is_item else "invoice_item_details"
         return {
@@ -229,7 +229,7 @@ def billed(*lines):
 
 
 def subscriptions():
-    """A pack of credits in a subscription's checkout."""
+    """A pack of credits in the checkout of a subscription."""
     both = PACK + COURSE + local(1, "subscription") + asked(("price_a", 1), ("price_b", 2))
     told = event("checkout.session.completed", {**subscription_session(1), "amount_subtotal": 6400, "amount_total": 6400}, 63)
     lines = invoice(amount_due=6400, amount_paid=6400, total=6400)

@@ -1,18 +1,18 @@
-"""What of a database must be the same whatever the order of delivery, in a form that can be compared."""
+"""What a database must have in the same form after every order of delivery, so that it can be compared."""
 
 import json
 import re
 
-# The clock's and the generator's, and how often Stripe happened to deliver; the signed bytes are one delivery's own.
+# Columns that depend on the clock, on generated ids, on how often Stripe delivered an event, or on one delivery.
 ASIDE = {
     "id", "created_at", "updated_at", "synced_at", "received_at", "processed_at", "attempt_count", "last_attempt_at",
     "refused_count", "body", "signature", "last_synced_at", "last_sync_counts", "lapsed_at", "settled",
 }
-# Balances are the same in every order; the running balance beside each entry, and how many entries led there, are history.
+# The balances are the same in every order. The running balances and the number of entries are not.
 LEDGER = "credit_ledger"
-# Outboxes and secrets are not states.
+# Outboxes and secrets are not compared.
 SKIPPED = {"payments_secret.webhook_secrets", "public.fulfillment_jobs"}
-# Of the outbox, what no worker has begun of notices is one.
+# Except the notices in the outbox that no worker has begun.
 OF_NOTICES = """select kind || ' ' || source || ' ' || payload from public.fulfillment_jobs where attempts = 0 and kind = any (
     '{payment_failed,payment_action_required,trial_will_end,renewal_upcoming,subscription_ended}') order by 1"""
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -27,7 +27,7 @@ def tables(connection):
 
 
 def snapshot(connection, names):
-    """Every row of every table, generated ids replaced by the name of the table that they point into."""
+    """Every row of every table. A generated id is replaced by the name of the table that it points to."""
     query = " union all ".join(f"select '{name}', to_jsonb(t) from {name} t" for name in names)
     rows = connection.execute(query).fetchall()
     generated = {}
@@ -55,7 +55,7 @@ def snapshot(connection, names):
 
 
 def least_keys(rows):
-    """A group of facts is known by whichever of its ids came first; here, by the least of them."""
+    """The names of all groups of facts. A group is named by the id that came first; here, by its least id."""
     groups = {}
     for name, row in rows:
         if name == "payments.fact_links" and row["group_id"]:
@@ -65,7 +65,7 @@ def least_keys(rows):
 
 
 def differences(one, other):
-    """In words, or '' where both are the same."""
+    """The differences in words, or '' if both are the same."""
     lines = []
     for name in one:
         gone = [row for row in one[name] if row not in other[name]]
@@ -93,13 +93,13 @@ def columns(row, other):
 
 
 def identity(row):
-    """A few of a row's own ids, for people."""
+    """Some ids of a row, for readers."""
     named = [f"{k}={v}" for k, v in row.items() if v and isinstance(v, str) and k.endswith("_id") and k != "event_id"]
     return ", ".join(named[:3])
 
 
 def missing(expected, state):
-    """Which of the expected rows are not there: each expected table has exactly these rows, compared on the columns given."""
+    """Which expected rows are missing. Each expected table has exactly these rows, compared on the given columns."""
     problems = []
     for table, rows in expected.items():
         if table in ("balances", "jobs"):

@@ -1,4 +1,4 @@
-"""A story: what the database holds before, Stripe's events in the order of delivery, and what must be there in the end."""
+"""A story: SQL that prepares the database, Stripe's events in the order of delivery, and the rows that it must end in."""
 
 import dataclasses
 import json
@@ -8,7 +8,7 @@ FOLDER = pathlib.Path(__file__).parent / "stories"
 
 
 def events(text):
-    """The events of a file, one after another, each over as many lines as it likes."""
+    """The events of a file, one after another, each on any number of lines."""
     decoder = json.JSONDecoder()
     while text := text.lstrip():
         event, end = decoder.raw_decode(text)
@@ -22,9 +22,9 @@ class Story:
     events: list
     setup: str = ""
     expected: dict = dataclasses.field(default_factory=dict)
-    # A part of a reason in unfulfilled_payments: a control hides these rows from the check of the money, which must then complain.
+    # A part of a reason in unfulfilled_payments. A control hides these rows from the check of the money, which must notice it.
     hides: str = ""
-    # Whether its amounts agree. Those of a story that chance drew may not: then more may be told than arrived, but no less.
+    # Whether its amounts agree. Those of a random story may not: then more may be accounted for than arrived, not less.
     adds_up: bool = True
 
     def distinct(self):
@@ -33,7 +33,7 @@ class Story:
 
 
 def from_files():
-    """The stories kept as files; their expected ends are in expected.py."""
+    """The stories in files. Their ends are in expected.py."""
     from expected import EXPECTED
 
     for path in sorted([*FOLDER.glob("*.json"), *FOLDER.glob("*.jsonl")]):

@@ -1,4 +1,4 @@
-"""Stories of switches whose invoice is not paid, or not yet: whatever comes first, each has what was bought, and gains nothing."""
+"""Stories of plan changes whose invoice is not paid, or not yet: in every order, everyone has what was bought, and no more."""
 
 from generated import event, invoice, price, subscription
 from periods import DAY, MONTH, MONTHLY, WHO, YEAR, has, in_older, line, monthly, paid, yearly
@@ -33,7 +33,7 @@ def of(status, at, price_id="price_a", kind="updated", **more):
 
 
 def rest(id_, start, price_id, amount, credits=None, end=MONTH):
-    """What is charged, or credited, for the rest of a period."""
+    """A line that charges or credits the rest of a period."""
     return line(id_, start, end, price_id, amount, proration=True, credits=credits)
 
 
@@ -116,7 +116,7 @@ def switched_back():
     yield Story(
         "an upgrade that is not paid, and an end", [*plain, paid("in_c", 2 * THIRD, BACK[0])], setup, has(67),
     )
-    # Of what it costs, 1000 are credited for nothing but the 500 that were paid for the first plan.
+    # It costs 2000, but the 1000 that are credited are worth only the 500 that were paid for the first plan.
     further = [BACK[0], rest("il_4", 2 * THIRD, "price_c", 2000)]
     third = event("price.created", price(
         id="price_c", recurring={"interval": "day", "interval_count": 30, "usage_type": "licensed"}), 1)
@@ -142,7 +142,7 @@ def renewals():
     yield Story("a cheaper plan that renews", [
         *begun, failed, switch, paid("in_d", 2 * MONTH, line("il_m", 2 * MONTH, 3 * MONTH)),
     ], setup, has(1000 + 100))
-    # The cheaper plan that cost nothing is no money for the next one.
+    # The cheaper plan cost nothing, so its credit pays nothing of the next plan.
     up = [rest("il_5", MONTH, "price_a", -1500, ["il_4"], 2 * MONTH), rest("il_6", MONTH, "price_b", 3000, None, 2 * MONTH)]
     yield Story(
         "a renewal that is not paid, a cheaper plan, and back", [*begun, failed, switch, paid("in_d", MONTH + 90, *up)],

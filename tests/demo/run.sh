@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The shop's day runs to its end, and comes out as it should; see examples/demo.sql.
+# The shop's day runs to its end, with the right result; see examples/demo.sql.
 . "$(dirname "$0")/../database.sh"
 
 says() { grep -qE -- "$1" "$work/demo.txt"; }
@@ -21,7 +21,7 @@ check 'credits of a plan are spent' says '^ +-30 │ +70 │ spend'
 check 'a person is asked to look' says 'needs_review.*100 was paid'
 check 'nothing differs from its facts' says '^ +0$'
 
-# The shop's jobs, which the worker of examples/ takes and finishes.
+# The worker of examples/ claims and finishes the shop's jobs.
 works() { PGDATABASE=shop "$python" "$root/examples/worker.py" --once > "$work/worker.txt" 2>&1; }
 done_jobs() { psql -X -qtA -d shop -c "select string_agg(distinct state, ', ') from fulfillment_jobs"; }
 all_done() { [ "$(done_jobs)" = done ]; }

@@ -1,8 +1,7 @@
 """Runs the ```sql blocks of a page: blocks.py PAGE DATABASE.
 
-In a block, '-- → a | b' after a query is what its first row shows, another such line below it is the next row, and '-- ✗ 42501'
-is the SQLSTATE that the statements before it, back to the last such mark, end with. `blocks.py --self-test` checks that wrong
-marks are noticed.
+In a block, '-- → a | b' after a query is its first row, another such line below is the next row, and '-- ✗ 42501' is the
+SQLSTATE of the statements before it, back to the previous mark. `blocks.py --self-test` checks that wrong marks are noticed.
 """
 
 import re
@@ -14,13 +13,13 @@ MARK = re.compile(r"^\s*-- (→|✗) (.*)$", re.M)
 
 
 def blocks(text):
-    """(line, SQL) of each block."""
+    """Yields (line, SQL) for each block."""
     for match in re.finditer(r"^```sql\n(.*?)^```", text, re.S | re.M):
         yield text[: match.start()].count("\n") + 2, match[1]
 
 
 def steps(block):
-    """(statements, mark, values) in order; the last may have no mark. Arrows in a row are the rows of one query."""
+    """Returns (statements, mark, values) in order. The last may have no mark. Successive arrows are rows of one query."""
     start, found = 0, []
     for match in MARK.finditer(block):
         statements = block[start:match.start()]
@@ -34,7 +33,7 @@ def steps(block):
 
 
 def shown(cursor, count):
-    """The first rows of the last result."""
+    """Returns the first rows of the last result."""
     while cursor.nextset():
         pass
     rows = cursor.fetchmany(count) if cursor.description else []
@@ -46,7 +45,7 @@ def text(value):
 
 
 def run(connection, statements, mark, values):
-    """What is wrong with a step, or None."""
+    """Returns what is wrong with a step, or None."""
     try:
         cursor = connection.execute(statements)
         found = shown(cursor, len(values)) if mark == "→" else None
@@ -62,7 +61,7 @@ def run(connection, statements, mark, values):
 
 
 def problems(connection, page):
-    """(steps, [(line, problem, statements)]) of a page's text."""
+    """Returns (number of steps, [(line, problem, statements)]) for the text of a page."""
     count, found = 0, []
     for line, block in blocks(page):
         for statements, mark, values in steps(block):

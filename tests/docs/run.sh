@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Every ```sql block of README.md and of docs/ runs, top to bottom, in one database a page; see blocks.py. README starts from an
-# empty database of a server without the app's roles; the pages of docs/ start from setup.sql.
+# Runs every ```sql block of README.md and docs/, top to bottom, in one database for each page; see blocks.py. README starts
+# with an empty database, on a server without the app's roles; the pages of docs/ start with setup.sql.
 . "$(dirname "$0")/../database.sh"
 here=$tests/docs
-no_sql='SUMMARY README comparison' # pages of docs/ that show none
+no_sql='SUMMARY README comparison' # pages of docs/ without SQL
 
 page() { check "$1" "$python" "$here/blocks.py" "$root/$1" "$2"; grep '^#' "$work/check.out" || true; }
 
-# The reference names every function that somebody may call, with its arguments, their defaults and what it returns; every table that
-# an admin may write, and every setting. Of functions that are granted but internal, their name under "Helpers" is enough.
+# The reference has every function that a role may call, with its arguments, their defaults and its result; every table that an admin
+# may write; and every setting. For internal functions that are granted, the name under "Helpers" is enough.
 names="select 'f', p.proname || '()', replace(replace(lower(format('%s(%s) → %s', p.proname,
     regexp_replace(pg_get_function_arguments(p.oid), ' DEFAULT (''[^'']*''|[^,:]+)(::[a-z ]+(\[\])?)?', ' default \1', 'g'),
     pg_get_function_result(p.oid))), 'timestamp with time zone', 'timestamptz'), 'payments.', '')
@@ -26,7 +26,7 @@ reference_is_complete() {
   [ "$missing" = 0 ] && [ "$count" -gt 60 ]
 }
 
-# A reference that says another default must be refused.
+# A reference with a wrong default must be refused.
 lying_reference() {
   sed "s/lease interval default '00:01:00'/lease interval default '00:02:00'/" "$root/docs/reference.md" > "$work/lying.md"
   ! reference_is_complete "$work/lying.md" > "$work/lying.out" && [ "$(grep -c '^not in' "$work/lying.out")" = 1 ]

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # A filled database, with an app's own trigger, policy, index, grant and publication on payments.payment_history, is dumped
-# and restored in the three ways that people use; it must come back identical, fire nothing, and leave the secrets behind.
+# and restored in the three usual ways. It must be identical, fire no trigger, and have no secrets.
 . "$(dirname "$0")/../database.sh"
 here=$tests/dump_restore
 
-# events STORY: its events, each on a line of its own; one begins where a line begins with a brace.
+# events STORY: prints its events, one on each line. In the file, a line that begins with a brace begins an event.
 events() {
   awk '/^{/ && NR > 1 { print "" } { sub(/^ +/, ""); printf "%s", $0 } END { print "" }' "$tests/corpus/stories/$1.json"
 }
@@ -57,7 +57,7 @@ no_secret() {
     [ "$(sql -d plain -c 'select count(*) from payments_secret.webhook_secrets')" = 0 ]
 }
 
-# A restored database goes on: it knows what it has heard, and every row is what its facts say.
+# A restored database works: it recognizes the events that it has received, and every row agrees with its facts.
 goes_on() {
   local answer
   answer=$(printf "select payments.apply_stripe_event('test', \$event\$%s\$event\$)" \
@@ -74,13 +74,13 @@ reinstalled() {
     -c 'revoke execute on function payments.credit_balance(text, text) from anon' && same_as_shop reinstalled
 }
 
-# What was given before the extension was made anew is in a dump all the same, and what was taken since is not.
+# Grants from before the extension was created again are in a dump, and those that were revoked later are not.
 reinstalled_and_restored() {
   pg_dump -d reinstalled -Fc -f "$work/reinstalled.dump" && createdb again &&
     pg_restore --exit-on-error -d again "$work/reinstalled.dump" && same_as_shop again
 }
 
-# The roles of the shop's own go on as well: who may bill for a team is asked, and answered, as in the shop.
+# The shop's own roles work too: the check who may bill for a team has the same result as in the shop.
 members_go_on() {
   [ "$(sql -d "$1" <<'SQL'
 begin;
@@ -100,7 +100,8 @@ SQL
 )" = $'2\nf|f\nf|f|t|t\nf|f' ]
 }
 
-# Were payment_history a member of the extension, the dump would lose what the app hung on it; so these checks can fail.
+# If payment_history were a member of the extension, the dump would lose what the app added to it. This shows that the
+# checks can fail.
 control_member_table() {
   createdb -T shop member_table && sql -d member_table -c 'alter extension payments add table payments.payment_history' &&
     pg_dump -d member_table -Fc -f "$work/member.dump" && createdb control &&

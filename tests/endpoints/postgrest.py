@@ -1,6 +1,6 @@
-"""Replays what PostgREST sends for POST /rpc/stripe_webhook_test: login, role, settings, one unnamed json argument.
+"""Repeats what PostgREST sends for POST /rpc/stripe_webhook_test: login, role, settings, one unnamed json argument.
 
-PostgREST answers 200 unless response.status says otherwise, and maps an error's SQLSTATE to a status
+PostgREST responds with 200 unless response.status is set, and maps the SQLSTATE of an error to a status
 (https://docs.postgrest.org/en/stable/references/errors.html).
 """
 
@@ -26,7 +26,7 @@ def event(id_, **more):
 
 
 def post(database, path, body, headers):
-    """(status, answer) as the client of PostgREST sees them."""
+    """Returns (status, answer) as a client of PostgREST gets them."""
     with psycopg.connect(dbname=database, user="authenticator") as connection:
         try:
             connection.execute(
@@ -105,7 +105,7 @@ def failed(database, admin):
 
 def walls(database, admin):
     body = json.dumps(event("evt_live", livemode=True))
-    # Answered, or Stripe would send it again for days; and stored nowhere.
+    # Stripe gets 200, because otherwise it would send the event for days; but nothing is stored.
     expect(post(database, "stripe_webhook_test", body, signed(body)), 200, status="ignored", handled=False)
     assert post(database, "stripe_webhook_live", body, signed(body))[0] == 500, "live without a secret"
     count = "select count(*) from payments.webhook_events where stripe_event_id = 'evt_live'"
@@ -113,7 +113,7 @@ def walls(database, admin):
 
 
 def nothing_else(database, admin):
-    """The role that Stripe's posts run as may post, and read nothing."""
+    """The role that Stripe's posts run as may post, but read nothing."""
     with psycopg.connect(dbname=database, user="authenticator", autocommit=True) as connection:
         connection.execute("set role anon")
         for query in (

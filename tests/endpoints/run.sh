@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The endpoints that Stripe can post to through PostgREST; see postgrest.py.
+# The endpoints for Stripe's posts through PostgREST; see postgrest.py.
 . "$(dirname "$0")/../database.sh"
 fresh_database endpoints
 "$python" "$tests/endpoints/postgrest.py" endpoints

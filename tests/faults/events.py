@@ -1,4 +1,4 @@
-"""Events for the fault tests, and how they are delivered."""
+"""Events for the fault tests, and their delivery."""
 
 import json
 import threading
@@ -13,7 +13,7 @@ MARKED = {"insforge_checkout_mode": "payment"}
 
 
 def paid(number):
-    """A whole payment in one event: a completed session of our own kind."""
+    """A whole payment in one event: a completed session with the metadata of our own checkouts."""
     return {
         "id": f"evt_f{number:06d}", "object": "event", "api_version": "2025-06-30.basil", "created": 1752000000 + number,
         "type": "checkout.session.completed", "livemode": False, "data": {"object": {
@@ -42,7 +42,7 @@ def one(connection, query, *parameters):
 
 
 def load(name, write, until, clients=4):
-    """Numbers that clients wrote and that were acknowledged, until the server is gone."""
+    """Starts clients that write until `until` is set. Returns the acknowledged numbers so far, and the threads."""
     acknowledged = []
     counter = iter(range(1, 10**6))
     lock = threading.Lock()
@@ -57,7 +57,7 @@ def load(name, write, until, clients=4):
                 write(connection, number)
                 acknowledged.append(number)
             except psycopg.Error:
-                connection = None  # killed: the next one gets a new connection, if there is a server
+                connection = None  # the connection was killed; the next attempt opens a new one if the server runs
                 time.sleep(0.05)
 
     threads = [threading.Thread(target=client) for _ in range(clients)]

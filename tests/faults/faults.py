@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What must hold when things break; see the table of faults in docs/operations.md. Each fault has a control: the same
-run with the protection taken away must fail. faults.py [NAME…]"""
+"""What must be true when things break; see the table of faults in docs/operations.md. Each fault has a control: the
+same run with the protection removed must fail. faults.py [NAME…]"""
 
 import os
 import random
@@ -16,7 +16,7 @@ import server
 from events import deliver, load, one, paid, receive
 
 def crash_during(name, write, seconds):
-    """Load, backends killed one by one, then everything at once; what was acknowledged by then."""
+    """Kills the whole server under load, starts it again, and returns the numbers that were acknowledged."""
     stop = threading.Event()
     acknowledged, threads = load(name, write, stop)
     time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""What must hold when the machine fails: the disk is full, the server is lost and its standby takes over, its log is read."""
+"""What must be true when the machine fails: the disk is full, or the server is lost. And its log has no secret."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from events import deliver, load, one, paid, receive
 
 @contextlib.contextmanager
 def small_disk(megabytes):
-    """A folder on a file system of its own, which the server may fill."""
+    """A folder on its own small file system, which the server can fill."""
     if os.geteuid() != 0:
         raise AssertionError("only root can mount a small disk; run the fault tests as root")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="payments-disk.", dir="/tmp"))
@@ -39,7 +39,7 @@ def a_full_disk_refuses_cleanly_and_resumes():
         name = server.database("full_disk", tablespace="small")
         acknowledged, refused = [], None
         with server.connect(name) as connection:
-            # What fills the disk is not ours to give back: something else on it.
+            # Another file takes some of the disk, so that the test can free it later.
             (folder / "ballast").write_bytes(b"x" * (1 << 20) * 16)
             number = 0
             while refused is None and number < 200_000:
@@ -53,7 +53,7 @@ def a_full_disk_refuses_cleanly_and_resumes():
             stored = one(connection, "select count(*) from payments.webhook_events")
             assert stored == len(acknowledged), f"{stored} rows of {len(acknowledged)} acknowledged"
             (folder / "ballast").unlink()
-            # Nothing is restarted: Stripe tries again, and the same connection goes on.
+            # Nothing is restarted: Stripe sends the event again, and the same connection works.
             assert receive(connection, paid(number))["status"] == "processed"
             assert one(connection, "select count(*) from payments.payment_history") == len(acknowledged) + 1
         with server.connect("postgres") as admin:
@@ -63,7 +63,7 @@ def a_full_disk_refuses_cleanly_and_resumes():
 
 
 def buy_what_lapses(connection):
-    """An invoice that gives 100 credits, which lapse a second later."""
+    """A paid invoice that gives 100 credits, which lapse a second later."""
     connection.execute("select payments.set_credit_benefit('test', 'price_month', 100, until_period_end => true)")
     connection.execute("""
         insert into payments.payment_history (environment, type, status, subject_type, subject_id, stripe_invoice_id,
@@ -76,14 +76,14 @@ def buy_what_lapses(connection):
 
 
 def count_what_lapsed(replica):
-    """Nobody has written the lapse, and a standby can't: it counts."""
+    """The lapse is not written yet, and a standby cannot write it, but the balance must include it."""
     assert one(replica, "select payments.credit_balance('user', 'lapsing')") == 0
     assert one(replica, "select sum(delta) from public.credit_ledger where subject_id = 'lapsing'") == 100
 
 
 def lose_the_primary(name, write, judge, ask=None):
-    """Load on a primary whose commits wait for a standby; the primary is lost, the standby promoted, and asked what it has of
-    what was acknowledged."""
+    """Writes to a primary whose commits wait for a standby, kills the primary, and promotes the standby. Then `judge`
+    compares what the standby has with what was acknowledged."""
     standby = server.standby()
     with server.connect("postgres") as admin:
         admin.execute("alter system set synchronous_standby_names = '*'")
@@ -93,7 +93,7 @@ def lose_the_primary(name, write, judge, ask=None):
         acknowledged, threads = load(name, write, stop)
         time.sleep(2)
         with server.connect(name, host=standby.host) as replica:
-            # A paywall is asked on the standby too.
+            # A paywall works on the standby too.
             assert one(replica, "select payments.has_entitlement('course')") is False
             if ask:
                 ask(replica)
@@ -150,7 +150,7 @@ SECRETS = ["whsec_loggedsecret0001", "whsec_loggedsecret0002", "sk_live_loggedse
 def no_secret_is_in_the_log_or_among_the_statements():
     name = server.database("logged")
     with server.connect(name) as connection:
-        # Not every build of PostgreSQL comes with it.
+        # Not every build of PostgreSQL has this extension.
         watched = one(connection, "select count(*) from pg_available_extensions where name = 'pg_stat_statements'")
         if watched:
             connection.execute("create extension if not exists pg_stat_statements")
@@ -174,7 +174,7 @@ def no_secret_is_in_the_log_or_among_the_statements():
             refused(f"""select payments.create_checkout_session('test', 'payment', '[{{"price": "price_a", "quantity": 1}}]',
                 'https://a.example', 'https://a.example', metadata => '{{"key": "{secret}"}}')""")
             refused(f"select payments.create_checkout_session('{secret}', 'payment', '[]', 'https://a.example', 'https://a.example')")
-            # Another refusal comes first.
+            # This one is refused for another reason first.
             refused(f"select payments.create_customer_portal_session('test', 'user', '{secret}')")
             refused(f"""insert into payments.checkout_sessions (environment, mode, status, line_items, success_url, cancel_url, metadata)
                 values ('test', 'none', 'open', '[]', 'https://a.example', 'https://a.example', '{{"key": "{secret}"}}')""")

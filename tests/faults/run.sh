@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Kills, cancels, storms and poison, on a durable server whose sessions did not ask for durability; see faults.py.
+# Kills, cancels, storms and poison, on a durable server whose sessions do not ask for durability; see faults.py.
 . "$(dirname "$0")/../../scripts/project.sh"
 if [ -z "${SERVER_DATA:-}" ]; then
   SERVER_SETTINGS='fsync=on synchronous_commit=off wal_writer_delay=10s wal_writer_flush_after=1GB wal_buffers=64MB restart_after_crash=on'

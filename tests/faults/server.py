@@ -1,4 +1,4 @@
-"""The throw-away server of scripts/with-server.sh, as the fault tests see it: to connect to, to kill, to start again."""
+"""The throw-away server of scripts/with-server.sh in the fault tests: connects to it, kills it, and starts it again."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ DATA = pathlib.Path(os.environ["SERVER_DATA"])
 
 
 def connect(database, **more):
-    """A connection; a server that is still recovering from what a test did to it is waited for, up to a minute."""
+    """Returns a connection. Waits up to a minute for a server that is still recovering."""
     for _ in range(240):
         try:
             return psycopg.connect(dbname=database, autocommit=True, prepare_threshold=None, **more)
@@ -27,7 +27,7 @@ def connect(database, **more):
 
 
 def database(name, tablespace="pg_default"):
-    """A fresh copy of the template that database.sh made, with a webhook secret and the app's tables."""
+    """Creates a copy of the template that database.sh made, with a webhook secret and the app's tables."""
     with connect("postgres") as admin:
         admin.execute(f"drop database if exists {name} with (force)")
         admin.execute(f"create database {name} template payments_template tablespace {tablespace}")
@@ -52,7 +52,7 @@ def postmaster():
 
 
 def kill_everything():
-    """As a machine that loses power: nobody gets to write what it still holds."""
+    """Kills all processes at once, like a power failure: none can write what is still in memory."""
     parent = postmaster()
     os.kill(parent, signal.SIGSTOP)
     for pid in [*children(parent), parent]:
@@ -63,7 +63,7 @@ def kill_everything():
 
 
 def hold_walwriter():
-    """From now on nobody writes WAL but the commits that wait for it."""
+    """Stops the WAL writer, so that only commits that wait for their WAL write any."""
     for pid in children(postmaster()):
         if b"walwriter" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGSTOP)
@@ -74,7 +74,7 @@ def start():
 
 
 def resident(pid):
-    """Anonymous memory of a backend in MiB: what it holds of its own."""
+    """The anonymous memory of a backend in MiB, which it shares with no other process."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) / 1024
@@ -82,7 +82,7 @@ def resident(pid):
 
 
 class Standby:
-    """A copy of the server that follows it, on a socket of its own."""
+    """A copy of the server that replicates it, with its own socket."""
 
     def __init__(self):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="payments-standby.", dir="/tmp"))
@@ -100,7 +100,7 @@ class Standby:
 
 
 def standby():
-    """A standby that has caught up."""
+    """Returns a standby that has caught up."""
     follower = Standby()
     with connect("postgres") as admin:
         deadline = time.time() + 60

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# standby.sh make|promote|remove HOME: a standby of the throw-away server, with its data and socket in HOME.
+# standby.sh make|promote|remove HOME: manages a standby of the throw-away server, whose data and socket are in HOME.
 . "$(dirname "$0")/../../scripts/project.sh"
 verb=$1 home=$2
 bin=$(postgres_bin)

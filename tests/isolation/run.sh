@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The specs: what two or three sessions at once see of each other, compared with expected/ by pg_isolation_regress.
+# Runs the specs: what two or three concurrent sessions see of each other, compared by pg_isolation_regress.
 . "$(dirname "$0")/../database.sh"
 here=$tests/isolation
 pg_isolation_regress=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isolation/pg_isolation_regress

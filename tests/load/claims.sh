@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Eight workers claim 1,000 sessions and record the answers, while a worker in ten dies after it claimed: each session is answered, and
-# no two workers have it within one lease. The control, which looks and then notes who has it, gives rows to several.
+# Eight workers claim 1,000 sessions and record the responses. One worker in ten dies after it claimed. Each session gets a response,
+# and no two workers have it within one lease. The control, which reads and then marks rows, gives some to several workers.
 . "$(dirname "$0")/../database.sh"
 fresh_database load_claims
 
@@ -20,7 +20,7 @@ begin
   insert into careless select unnest(taken);
   insert into claims select t, worker, 1 from unnest(taken) t;
 end $$;
--- One turn of a worker: what it claimed is committed before it answers.
+-- One turn of a worker: it commits its claim before it records the responses.
 create procedure work(worker int, dies boolean, lease interval) language plpgsql as $$
 declare mine payments.session_request[];
 declare one payments.session_request;

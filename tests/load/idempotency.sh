@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# 64 connections send one request under one key: one row, and all of them get it. The control, a key that is looked for and then
-# inserted without a unique index, makes several.
+# 64 connections send the same request with one key: there is one row, and all of them get it. The control looks for the key and
+# then inserts it without a unique index, and makes several rows.
 . "$(dirname "$0")/../database.sh"
 fresh_database load_idempotency
 
-# in_parallel SCRIPT: 64 clients at once, one transaction each.
+# in_parallel SCRIPT: runs it in 64 clients at once, one transaction each.
 in_parallel() {
   printf '%s\n' "$1" > "$work/script.sql"
   pgbench -n -c 64 -j 2 -t 1 -f "$work/script.sql" -d load_idempotency > "$work/pgbench.out" 2>&1 || {

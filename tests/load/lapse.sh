@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# 64 connections spend while credits lapse and a part comes due: never below zero, each grant lapses once, and what lapsed is what was
-# not spent. The control, which looks whether something is over and then writes without the lock, lapses twice.
+# 64 connections spend while credits lapse and a part becomes due: the balance is never below zero, each grant lapses once, and what
+# lapsed is what was not spent. The control looks for what has expired and then writes without the lock, and lapses it twice.
 . "$(dirname "$0")/../database.sh"
 fresh_database load_lapse
 sql -d load_lapse <<'SQL' > /dev/null
@@ -22,7 +22,7 @@ begin
 exception when sqlstate 'PT402' then
   return false;
 end $$;
--- The control: no lock between the look and the write.
+-- The control, without a lock that lasts from the read to the write.
 create table careless (id bigserial, delta bigint, reason text);
 create function careless_lapse() returns void language plpgsql as $$
 begin
@@ -37,7 +37,7 @@ over_a_lapse() {
   sql -d load_lapse > /dev/null <<'SQL'
 select paid('in_1', 'price_month', now() - interval '20 days', now() + interval '3 seconds');
 select paid('in_2', 'price_roll', now() - interval '1 day', now() + interval '20 days');
--- its second part comes due while they spend, and its first lapses
+-- while the clients spend, its second part becomes due, and its first lapses
 select paid('in_3', 'price_parts', now() - interval '1 day' + interval '4 seconds', now() + interval '1 day 4 seconds');
 SQL
   printf '%s\n' "select try_spend('client ' || :client_id || ' ' || random()), pg_sleep(0.3);" > "$work/script.sql"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every load test here, one after the other.
+# Runs every load test in this folder, one after another.
 . "$(dirname "$0")/../../scripts/project.sh"
 status=0
 for script in "$(dirname "$0")"/*.sh; do

@@ -1,4 +1,5 @@
-"""Tells two databases of the same 20 payments: one in order, the other from 16 connections at random; see shared_objects.sh."""
+"""Sends the events of the same 20 payments to two databases: in order, and over 16 connections at random; see
+shared_objects.sh."""
 
 import json
 import random
@@ -16,7 +17,7 @@ def event(number, kind, created, body):
 
 
 def payment(n):
-    """A checkout that is paid, refunded in two parts, and one refund that fails."""
+    """The events of a paid checkout that is refunded in two parts, and of one refund that fails."""
     of = {"customer": f"cus_{n % 4}", "currency": "usd", "metadata": {}}
     intent = {"id": f"pi_{n}", "object": "payment_intent", "status": "succeeded", "amount": 900, "amount_received": 900,
               "latest_charge": f"ch_{n}", "created": 100, **of}
@@ -63,7 +64,7 @@ def deliver(database, events, problems):
                 problems.append(f"{error.sqlstate} {error}")
 
 
-# A group of facts is known by whichever of its ids came first; here, by the least of them.
+# A group of facts is named by the id that came first; here, by its least id.
 LINKS = """select l.key, min(o.key) from payments.fact_links l join payments.fact_links o using (environment, group_id)
             group by l.key order by 1"""
 

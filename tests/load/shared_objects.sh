@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# 20 payments of four customers, told by 16 connections at once in random order, every event three times: no deadlock, no
-# failure, and the rows are those of an orderly delivery.
+# The events of 20 payments of four customers, over 16 connections at once in random order, every event three times: no
+# deadlock, no failure, and the same rows as after a delivery in order.
 . "$(dirname "$0")/../database.sh"
 fresh_database load_orderly
 fresh_database load_shared

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# 64 connections spend the last credits of a subject: never below zero, a repeated key once, and the running balance agrees
-# with the sum of the ledger. The control, a spend that looks and then writes without the lock, overdraws.
+# 64 connections spend the last credits of a subject: the balance is never below zero, a repeated key spends once, and the
+# running balance agrees with the sum of the ledger. The control looks and then writes without the lock, and overdraws.
 . "$(dirname "$0")/../database.sh"
 fresh_database load_spend
 sql -d load_spend -c 'select payments.create_app_tables()' > /dev/null
 
-# in_parallel SCRIPT: 64 clients at once, 20 transactions each; errors of single statements are expected.
+# in_parallel SCRIPT: runs it in 64 clients at once, 20 transactions each. Errors of single statements are expected.
 in_parallel() {
   printf '%s\n' "$1" > "$work/script.sql"
   pgbench -n -c 64 -j 2 -t 20 -f "$work/script.sql" -d load_spend > "$work/pgbench.out" 2>&1 || {
@@ -14,7 +14,7 @@ in_parallel() {
   }
 }
 
-# A refused spend is an error; the client goes on with the next.
+# A refused spend is an error; the client continues with the next one.
 sql -d load_spend <<'SQL'
 create function try_spend(amount bigint, key text) returns boolean language plpgsql as $$
 begin
@@ -23,7 +23,7 @@ begin
 exception when sqlstate 'PT402' then
   return false;
 end $$;
--- The control: no lock between the look and the write.
+-- The control, without a lock that lasts from the read to the write.
 create table careless (id bigserial, delta bigint);
 create function careless_spend() returns void language plpgsql as $$
 begin

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Plants better matches for all that our statements use, in a schema that an app's path names first, and sees none of them taken.
+"""Plants better matches for everything that our statements use, in a schema that an app's path names first. None may be used.
 
-Three parts. How each query is read: with the planted schema before pg_catalog, every query and every template, with
-the names of tables that have enums, becomes the body of a function, and PostgreSQL records what it depends on: nothing
-planted. Without any one of its qualifications it does. What is called: the planted functions tell the server's log; an app's
-story and Stripe's stories run, and the log has them from the app's own trigger only. And the stories end as ever.
+The first part checks how each query is read. The planted schema is before pg_catalog, and every query and every template, with
+the names of tables that have enums, becomes the body of a function. PostgreSQL records what it depends on, and that must be
+nothing planted; but without any one of the qualifications, it is. The second part checks what is called. The planted functions
+write to the server's log while an app's story runs, and the log must have calls only from the app's own trigger. The third part
+runs Stripe's stories, which must end as always and call nothing planted.
 """
 
 import os
@@ -25,7 +26,7 @@ from attached import queries  # noqa: E402
 DATABASE = "planting"
 PLAIN = "-c search_path=pg_catalog,public -c client_min_messages=error -c timezone=UTC"
 PLANTED = "evil, pg_catalog, public"
-# Types of which every pair gets every operator that we use.
+# Every pair of these types gets every operator that we use.
 TYPES = ("bigint", "integer", "smallint", "text", "character varying", "name", "jsonb", "json", "uuid", "boolean", "numeric",
          "double precision", "timestamptz", "interval", "oid")
 ENUMS = ("progress", "world", "whose", "coin", "why", "perk", "standing", "rank")
@@ -39,7 +40,7 @@ def bare(text):
 
 
 class Garden:
-    """Makes the planted schema of one database."""
+    """Creates the planted schema of a database."""
 
     def __init__(self, connection, found):
         self.connection, self.functions, self.planted, self.refused = connection, {}, 0, 0
@@ -68,7 +69,7 @@ class Garden:
             end $planted$"""
 
     def function(self, arguments, result, like=None):
-        """A function that tells the log; where PL/pgSQL has no such types, one that does what `like` does."""
+        """A function that writes to the log. If PL/pgSQL does not support its types, one that does what `like` does."""
         key = (arguments, result)
         if key not in self.functions:
             name = f"planted_{len(self.functions)}"
@@ -87,7 +88,7 @@ class Garden:
             self.attempt(f"create operator evil.{name} ({sides}function = evil.{function})")
 
     def named(self, name, arguments, result, like=None):
-        """A function under the name of one that we call."""
+        """A function with the name of one that we call."""
         head = f'create function evil."{name}"({arguments}) returns {result}'
         told = name
         if not self.attempt(f"{head} language plpgsql set search_path = pg_catalog, pg_temp as {self.body(told)}") and like:
@@ -148,7 +149,7 @@ class Garden:
 
 
 class Reader:
-    """Reads statements as the planted path lets PostgreSQL read them, and tells which planted objects they came to."""
+    """Reads statements as PostgreSQL reads them under the planted path, and finds the planted objects that they use."""
 
     def __init__(self, connection):
         self.connection = connection
@@ -167,7 +168,7 @@ class Reader:
         return types
 
     def planted(self, statement, types):
-        """What of the planted schema a statement came to; raises where it can't be read at all."""
+        """The planted objects that a statement uses. Raises an error if it cannot be read at all."""
         try:
             with self.connection.transaction():
                 self.connection.execute("set local search_path = evil, pg_catalog, probe")
@@ -191,7 +192,7 @@ class Reader:
 
 
 class Undone(Exception):
-    """Takes back what was tried."""
+    """Rolls back an attempt."""
 
     def __init__(self, found):
         super().__init__()
@@ -199,7 +200,7 @@ class Undone(Exception):
 
 
 def without_one(statement):
-    """The statement without one of its qualifications, each of them; the grammar itself knows an interval."""
+    """Yields the statement without one of its qualifications, for each of them. The grammar itself knows interval."""
     for found in re.finditer(r"operator\(pg_catalog\.([^)]+)\)|pg_catalog\.(?!interval\b)(?=[a-z\"])", statement):
         yield found[0] + statement[found.end():found.end() + 20], statement[: found.start()] + (found[1] or "") + statement[found.end():]
 
@@ -256,7 +257,7 @@ def reading(results, connection, found):
                 if not reader.planted(less, types):
                     blind.append(f"{name}: {what}")
             except psycopg.Error:
-                refused += 1  # it can't even be read so, which nobody would miss
+                refused += 1  # it cannot even be read, so the mistake would be noticed anyway
     print(f"# {len(statements)} statements, {cut} with one qualification less, {refused} of these can't be read")
     results.check("every statement is read as it is written", taken if len(statements) > 110 else ["too few statements"])
     results.check("each qualification less is seen", blind if cut > 500 and refused < cut / 5 else [f"{cut} cut, {refused} refused"])
@@ -281,7 +282,7 @@ def calling(results):
     results.check("an app's story calls nothing planted", [line for line in lines if line not in apps])
     results.check("but the app's own trigger does", [] if apps else ["the path was not planted"])
 
-    # Under the same path: what any statement would come to if it trusted it.
+    # Under the same path: statements that trust it, which must call what is planted.
     for what, less in (
         ("an operator", "select 2::pg_catalog.int8 * interval '1 second' where $1::pg_catalog.text is not null"),
         ("a cast to an enum", "select ($1::pg_catalog.text)::shop.progress"),
@@ -299,7 +300,7 @@ def calling(results):
 
 
 def stories(results, found):
-    """Stripe's stories on the default tables, forwards, backwards and at once, with the planted schema in each database's path."""
+    """Stripe's stories on the default tables, forwards, backwards and concurrently, with the planted schema in each path."""
     import converge
     import story
 

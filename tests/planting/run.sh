@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Objects that somebody planted in a schema of the app's path are never called by us; see planting.py.
+# Our statements never call objects that somebody planted in a schema of the app's path; see planting.py.
 . "$(dirname "$0")/../database.sh"
 fresh_database planting
 "$python" "$tests/planting/planting.py" "$@"

@@ -1,4 +1,4 @@
-"""attached.py: the templates of sql/query as statements for the tables that are attached in a database."""
+"""attached.py: renders the templates of sql/query for the tables that are attached in a database."""
 
 import pathlib
 import sys
@@ -8,12 +8,12 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import queries  # noqa: E402  scripts/queries.py
 
-# A trigger's transition tables, which are there only while it runs, under the names that our queries know.
+# The transition tables of a trigger, which exist only while it runs, under the names that our queries use.
 TRANSITION_TABLES = ("written", "was")
 
 
 def tables(connection):
-    """The attached tables, with the types of their columns."""
+    """Yields the attached tables, with the types of their columns."""
     for kind, oid, relation, columns, numbered in connection.execute(
         "select kind, target::oid::bigint, relation, columns, numbered from payments_registry.attachments order by relation"
     ).fetchall():
@@ -24,13 +24,13 @@ def tables(connection):
 
 
 def served(query, table, parts):
-    """Whether a template is about tables of this kind: they have all columns that it names."""
+    """Whether a template is for tables of this kind, which must have all columns that it names."""
     columns = queries.columns_of(query, parts)
     return "target" in columns and columns - {"target"} <= set(table["columns"])
 
 
 def templates(connection, found):
-    """The statement of each template for each table that it is about."""
+    """Yields the statement of each template for each table that it is for."""
     parts = queries.fragments(found)
     for table in tables(connection):
         for query in found:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""plans.py: every query of sql/query can be prepared, templates with the names of the default tables in them, and what an event's way
-runs reads no whole table.
+"""plans.py: every query of sql/query can be prepared, templates with the names of the default tables, and no query that an event
+runs reads a whole table.
 
-Plans are kept from when the tables are empty; one that reads a whole table then, or a whole environment, would go on so when it
-is large. A template is prepared for a table with all columns, for one with only those that it must have, and where it asks for a
-balance for both ways to it.
+Plans can be cached while the tables are empty. A plan that then reads a whole table, or a whole environment, would do the same when
+the table is large. A template is prepared for a table with all columns, for one with only the required columns, and for both ways to
+a balance.
 """
 
 import re
@@ -15,7 +15,7 @@ import psycopg
 import attached
 from attached import queries
 
-# What a person or a worker asks for, and what derives everything anew.
+# Queries of people and workers, and those that derive everything again.
 READ_ALL_BY_PURPOSE = {
     "all_group_ids",
     "all_claims",
@@ -29,21 +29,21 @@ READ_ALL_BY_PURPOSE = {
     "prune_events",
     "rows_of_mappings",
     "waiting_requests",  # reads the indexes of waiting rows in their order
-    "sum_credits",  # of a refund that was taken back, by the beginning of a source, which no index of the app's has to serve
+    "sum_credits",  # for a reversed refund, by the prefix of a source, for which an app needs no index
 }
 # The tables that grow with every event.
 OURS = (
     "webhook_events", "facts", "fact_links", "payment_history", "checkout_sessions", "customer_portal_sessions", "subscription_requests", "customers", "products",
     "prices", "subscriptions", "subscription_items", "stripe_customer_mappings", "mapping_claims", "fulfillments",
 )
-# Templates that are about no attached table.
+# Templates that are not for an attached table.
 FILLED = {
     "constraints_immediate": {"constraints": "all"},
     "constraints_deferred": {"constraints": "all"},
     "membership": {"subject": "team_id", "subject_text": "m.team_id::pg_catalog.text", "members": "public.members",
                    "conditions": "m.user_id operator(pg_catalog.=) $1::pg_catalog.text"},
 }
-# Indexes that no statement of sql/query reads by, and who does. What makes rows unique needs no reader.
+# Indexes that no statement of sql/query uses, and who uses them. Unique indexes need no reader.
 READ_ELSEWHERE = {
     "checkout_sessions_subject_idx": "the policies of members, who read the sessions of their subjects",
     "customer_portal_sessions_subject_idx": "the same of portal sessions",
@@ -54,7 +54,7 @@ READ_ELSEWHERE = {
     "webhook_events_open_idx": "doctor(): the events that failed or wait",
 }
 INDEX_OF_PLAN = re.compile(r"(?:Index(?: Only)? Scan|Bitmap Index Scan)(?: Backward)?(?: using| on) (\w+)")
-# What PostgreSQL can't prepare; it is run instead.
+# PostgreSQL cannot prepare these, so they are run.
 UTILITIES = ("lock ", "set ")
 
 
@@ -65,7 +65,7 @@ def with_required_columns(connection, table):
 
 
 def variants(connection, found):
-    """Every statement that is sent: (query, what it is prepared for, the statement, its parameters' types)."""
+    """Yields every statement that is sent: (query, what it is prepared for, the statement, its parameters' types)."""
     for query, relation, statement, types in of_many(connection, found):
         yield query, relation, statement, types
         if single := queries.of_one_row(statement, types):
@@ -73,7 +73,7 @@ def variants(connection, found):
 
 
 def of_many(connection, found):
-    """The same without the forms for a single row."""
+    """Yields the same without the forms for a single row."""
     parts = queries.fragments(found)
     for query in found:
         if query.kind == "query":
@@ -92,8 +92,8 @@ NO_CONDITION = "an index without a condition"
 
 
 def scans_of(plan):
-    """The scans of a plan: (table, the line that says how it is read), the condition after it included; an index that is read from
-    end to end is followed by the line NO_CONDITION."""
+    """Yields (table, line) for each line about a scan, from the scan itself on, with its conditions. A scan of a whole index is
+    followed by the line NO_CONDITION."""
     table, of_index = "", False
     for line in [*(line.strip() for (line,) in plan), "->"]:
         if of_index and line.startswith(("->", "InitPlan", "SubPlan", "CTE ")):
@@ -112,7 +112,7 @@ def plan_of(connection, name, parameters):
 
 
 def reads_all(plan, query, relation):
-    """The lines of a generic plan that read a whole table of ours, or of the app's, or a whole environment."""
+    """Yields the lines of a generic plan that read a whole table of ours or of the app, or a whole environment."""
     watched = {*OURS, relation.split(" ")[0].rpartition(".")[2]}
     for table, line in scans_of(plan):
         if table in watched and ("Index Cond: (environment " in line or "Seq Scan on " in line or line == NO_CONDITION):
@@ -120,7 +120,7 @@ def reads_all(plan, query, relation):
 
 
 def unused_indexes(connection, used):
-    """The indexes of our tables that nothing reads by and that make nothing unique."""
+    """The indexes of our tables that no query uses and that are not unique."""
     ours = connection.execute("""
         select c.relname from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
          where c.relnamespace = 'payments'::regnamespace and not i.indisunique""").fetchall()
@@ -128,8 +128,8 @@ def unused_indexes(connection, used):
 
 
 def prepare(connection, found, used):
-    """Prepares and plans everything: what was refused, what reads a whole table, and how often each query was prepared. Adds the
-    indexes that the plans read by to `used`."""
+    """Prepares and plans everything. Returns what was refused, what reads a whole table, and how often each query was prepared.
+    Adds the indexes that the plans use to `used`."""
     connection.execute("deallocate all")
     refused, wrong, times = [], [], {query.name: 0 for query in found if query.kind != "fragment"}
     for n, (query, relation, statement, types) in enumerate(variants(connection, found)):
@@ -176,7 +176,7 @@ def main():
         unused = unused_indexes(connection, used)
         connection.execute("create index nobody_reads_idx on payments.customers (phone)")
         seen_unused = unused_indexes(connection, used)
-        # It must be seen that a query reads a whole table, or can't be read.
+        # A query that reads a whole table, or cannot be read, must be noticed.
         bad = [queries.Query("bad", 1, name, f"-- {name}: bad\n{sql};") for name, sql in (
             ("whole", "select from payments.facts f where f.statement is null"),
             ("whole_target", "update {target} set {amount} = 1 where {currency} = $1"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The stories in sql/, each in a database of its own, compared with expected/ by PostgreSQL's own pg_regress. Errors
-# show their SQLSTATE, DETAIL and HINT. `tests/regress/run.sh STORY…` runs only those.
+# Runs the stories in sql/, each in its own database, and compares them with expected/ by PostgreSQL's own pg_regress.
+# Errors show their SQLSTATE, DETAIL and HINT. `tests/regress/run.sh STORY…` runs only these stories.
 . "$(dirname "$0")/../database.sh"
 here=$tests/regress
 pg_regress=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# sql/payments.sql is the schema that is installed: a change of the surface shows in a diff. scripts/schema.py write renews it.
+# sql/payments.sql is the installed schema, so a change of the surface shows in a diff. `scripts/schema.py write` updates it.
 . "$(dirname "$0")/../database.sh"
 
 altered_is_seen() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How many statements each kind of event runs; see statements.py.
+# Which statements each kind of event runs; see statements.py.
 . "$(dirname "$0")/../database.sh"
 fresh_database statements
 "$python" "$tests/statements/statements.py" "$@"

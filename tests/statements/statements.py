@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""statements.py [--write]: which statements each event of some stories runs, beside expected.txt.
+"""statements.py [--write]: compares the statements that each event of some stories runs with expected.txt.
 
-Each story is told twice with other ids, and the second time counts: plans and caches are there by then. The server's own auto_explain
-names the statements, those of triggers too. A difference is no defect by itself, but has to be meant: --write keeps what is there.
+Each story runs twice with other ids, and the second run counts, because plans and caches exist by then. The server's own auto_explain
+names the statements, including those of triggers. A difference is no defect by itself, but must be intended: --write accepts it.
 """
 
 import json
@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 STORIES = HERE.parent / "corpus/stories"
 EXPECTED = HERE / "expected.txt"
 TOLD = ("02-onetime-checkout-first", "11-sub-lifecycle", "27-refund-partial", "44-customers", "50-unknown-types")
-# A purchase of the shop: its session was opened here, for an order, a pack of credits and a course.
+# A purchase in the shop. Its session was opened here, for an order, a pack of credits and a course.
 SHOP = """
 select payments.set_credit_benefit('test', 'price_pack', 100);
 select payments.set_entitlement_benefit('test', 'price_course', 'course');
@@ -36,7 +36,7 @@ IDS = re.compile(r'"((?!price_details")(?:evt|pi|ch|py|cs|cus|in|sub|si|il|re|dp
 
 
 def story(name, copy):
-    """The events of a recorded story, with ids of their own in each copy."""
+    """The events of a recorded story, with other ids in each copy."""
     text = (STORIES / f"{name}.json").read_text()
     decoder, place, events = json.JSONDecoder(), 0, []
     while place < len(text):
@@ -47,7 +47,7 @@ def story(name, copy):
 
 
 def purchase(copy):
-    """The three events of a purchase that was asked for here."""
+    """The three events of a purchase with a local session."""
     session = f"00000000-0000-4000-8000-00000000000{copy}"
     money = {"currency": "eur", "livemode": False, "customer": f"cus_shop_{copy}", "metadata": {"insforge_checkout_session_id": session}}
     objects = {
@@ -67,7 +67,7 @@ def purchase(copy):
 
 
 def name_of(statement):
-    """A query's own name, or what a statement of a trigger's or for an app's table does to which table or function first."""
+    """The name of a query. For a statement of a trigger or an app's table: its verb, and the first table or function."""
     named = re.search(r"-- ([a-z_]+):", statement)
     verb = re.match(r"\s*(\w+)", statement)
     about = re.search(r"(?:payments|public)\.\w+", statement)
@@ -75,7 +75,7 @@ def name_of(statement):
 
 
 class Watch:
-    """What a connection runs, by the notices of auto_explain."""
+    """Collects what a connection runs, from the notices of auto_explain."""
 
     def __init__(self, connection):
         self.ran = []
@@ -90,7 +90,7 @@ class Watch:
             self.ran.append(text.split("Query Text: ", 1)[1])
 
     def of(self, connection, event):
-        """The names of the statements that an event runs."""
+        """Returns the names of the statements that an event runs."""
         self.ran.clear()
         answer = connection.execute("select payments.apply_stripe_event('test', %s::jsonb)", (event,)).fetchone()[0]
         if answer["status"] not in ("processed", "ignored"):

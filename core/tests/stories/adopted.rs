@@ -1,4 +1,4 @@
-//! Payments that another backend wrote, and what Stripe tells of them since.
+//! Payments that another backend wrote, and the facts about them that arrive later.
 
 use payments_core::payment::adopted::AdoptedPayment;
 use payments_core::payment::context::Context;

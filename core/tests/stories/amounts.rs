@@ -1,4 +1,4 @@
-//! How much was charged, and how much of what the session requested is missing.
+//! How much was charged, and how much of the requested amount is missing.
 
 use payments_core::payment::fact::Fact;
 use serde_json::{Value, json};
@@ -23,9 +23,9 @@ fn a_shortfall_is_what_is_missing_of_what_the_session_requested() {
     assert_eq!(missing(&[bought(json!({})), received(json!({"amount_received": 1999}))]), Some(1));
     assert_eq!(missing(&[bought(json!({})), received(json!({"amount_received": 2000}))]), None);
     assert_eq!(missing(&[bought(json!({})), received(json!({"amount_received": 2001}))]), None);
-    // Without an intent the charge tells.
+    // Without an intent, the charge has the amount.
     assert_eq!(missing(&[bought(json!({})), charged(json!({"amount_captured": 500}))]), Some(1500));
-    // Of several intents that succeeded the sum counts, those that failed don't.
+    // The sum of the intents that succeeded counts. Those that failed do not.
     let part = |id: &str, status: &str| received(json!({"id": id, "status": status, "amount_received": 900}));
     assert_eq!(missing(&[bought(json!({})), part("pi_1", "succeeded"), part("pi_2", "succeeded")]), Some(200));
     assert_eq!(missing(&[bought(json!({})), part("pi_1", "succeeded"), part("pi_2", "canceled")]), Some(1100));
@@ -42,17 +42,17 @@ fn what_cannot_be_compared_has_no_shortfall() {
     // The money has not arrived yet.
     let unpaid = json!({"payment_status": "unpaid"});
     assert_eq!(missing(unpaid, json!({"status": "processing", "amount_received": 500})), None);
-    // Nothing was to be paid, or a subscription's invoice tells.
+    // Nothing had to be paid, or the amount is in a subscription's invoice.
     assert_eq!(missing(json!({"payment_status": "no_payment_required"}), short()), None);
     assert_eq!(missing(json!({"mode": "subscription"}), short()), None);
     // It has an invoice, which a balance or a credit note can settle.
     assert_eq!(missing(json!({"invoice": "in_1"}), short()), None);
-    // Another currency than any that the session names.
+    // The intent's currency is none that the session names.
     assert_eq!(missing(json!({}), with(short(), json!({"currency": "eur"}))), None);
     let shown = json!({"presentment_details": {"presentment_amount": 1800, "presentment_currency": "eur"}});
     assert_eq!(missing(shown, with(short(), json!({"currency": "eur"}))), Some(1300));
     assert_eq!(missing(json!({"amount_total": null}), short()), None);
-    // No intent is known by any name.
+    // No intent is known, or no session.
     let alone = charged(json!({"payment_intent": null, "amount_captured": 500}));
     assert_eq!(row(&[bought(json!({"payment_intent": null})), alone]).shortfall, None);
     assert_eq!(row(&[received(with(short(), json!({"metadata": crate::make::ours()})))]).shortfall, None);
@@ -73,9 +73,9 @@ fn the_subtotal_is_told_where_all_that_the_session_asked_for_was_charged() {
     let subtotal = |session: Value, more: &[Fact]| row(&[&[bought(session)], more].concat()).subtotal;
     assert_eq!(subtotal(discounted(), &[received(json!({}))]), Some(2500));
     assert_eq!(subtotal(json!({"amount_subtotal": null}), &[received(json!({}))]), None);
-    // Less was captured, so it is not known which of the items that paid for.
+    // Less was captured, so it is unknown which items that paid for.
     assert_eq!(subtotal(discounted(), &[received(json!({"amount_received": 1999}))]), None);
-    // Nor where nothing is known of what was charged, or there is no session.
+    // It is unknown what was charged, or there is no session.
     assert_eq!(subtotal(with(discounted(), json!({"amount_total": null})), &[]), None);
     assert_eq!(row(&[received(json!({"metadata": crate::make::ours()}))]).subtotal, None);
 }
@@ -89,17 +89,17 @@ fn a_subscriptions_invoice_tells_the_amount_before_its_session() {
         (payment.amount, payment.currency)
     };
     assert_eq!(told(&[subscribed(json!({})), paid(json!({}))]), (Some(1500), Some("usd".to_owned())));
-    // A one-time session goes before its invoice.
+    // A one-time session takes precedence over its invoice.
     assert_eq!(told(&[bought(json!({"invoice": "in_1"})), paid(json!({}))]).0, Some(2000));
-    // Where the payer was shown another currency, only the session knows the app's.
+    // If the payer saw another currency, only the session has the amount in the app's.
     let converted = json!({"currency": "eur", "amount_total": 1850,
         "currency_conversion": {"amount_total": 2000, "amount_subtotal": 2000, "source_currency": "usd"}});
     let euro = paid(json!({"currency": "eur", "amount_paid": 1850}));
     assert_eq!(told(&[subscribed(converted), euro]), (Some(2000), Some("usd".to_owned())));
-    // Of an invoice that is not paid, what is due.
+    // An unpaid invoice has the amount that is due.
     let open = say("invoice.finalized", 112, &invoice(json!({"status": "open", "amount_paid": 3, "amount_due": 1500})));
     assert_eq!(told(&[subscribed(json!({"payment_status": "unpaid"})), open]).0, Some(1500));
-    // An amount that is unknown does not speak, and where all are, the first tells its currency.
+    // An unknown amount is skipped. If all are unknown, the first object has the currency.
     let unknown = paid(json!({"amount_paid": null, "currency": "eur"}));
     assert_eq!(told(&[subscribed(json!({})), unknown]), (Some(2000), Some("usd".to_owned())));
     let nothing = [subscribed(json!({"amount_total": null})), paid(json!({"amount_paid": null, "currency": "eur"}))];
@@ -115,14 +115,14 @@ fn an_invoice_without_a_session_speaks_where_more_was_paid_than_is_known_of() {
     let some = received(json!({"amount": 1000, "amount_received": 1000}));
     assert_eq!(amount(1500, &[some.clone()]), Some(1500));
     assert_eq!(amount(999, &[some]), Some(1000));
-    // Where both are equal, the intent speaks, in its own currency.
+    // If both amounts are equal, the intent's counts, in its own currency.
     let euro = received(json!({"amount": 1500, "amount_received": 1500, "currency": "eur"}));
     let paid = say("invoice.paid", 112, &invoice(json!({})));
     assert_eq!(row(&[paid, euro]).currency.as_deref(), Some("eur"));
     let took = charged(json!({"amount": 1000, "amount_captured": 1000, "payment_intent": null}));
     assert_eq!(amount(1500, &[took.clone()]), Some(1500));
     assert_eq!(amount(999, &[took]), Some(1000));
-    // One that is not paid yet does not speak before what was charged.
+    // An unpaid invoice does not take precedence over what was charged.
     let open =
         say("invoice.finalized", 112, &invoice(json!({"status": "open", "amount_due": 1500, "amount_paid": 1500})));
     assert_eq!(row(&[open, received(json!({"amount": 1000, "amount_received": 1000}))]).amount, Some(1000));
@@ -141,17 +141,17 @@ fn once_the_money_arrived_only_what_succeeded_adds_up() {
     assert_eq!(amount(&[of("pi_1", "succeeded", 500, "usd"), of("pi_2", "succeeded", 700, "usd")]), Some(1200));
     assert_eq!(amount(&[of("pi_1", "succeeded", 500, "usd"), of("pi_2", "canceled", 700, "usd")]), Some(500));
     assert_eq!(amount(&[of("pi_1", "succeeded", 500, "usd"), of("pi_2", "succeeded", 700, "eur")]), Some(500));
-    // Charges, where no intent is known.
+    // Charges count if no intent is known.
     let took = |id: &str, status: &str, amount: i64| {
         charged(json!({"id": id, "status": status, "amount": amount, "amount_captured": amount, "created": amount}))
     };
     assert_eq!(amount(&[took("ch_1", "succeeded", 500), took("ch_2", "succeeded", 700)]), Some(1200));
     assert_eq!(amount(&[took("ch_1", "succeeded", 500), took("ch_2", "failed", 700)]), Some(500));
-    // Before it arrived, the first one's.
+    // Before the money arrives, the amount of the first intent counts.
     let trying = |id: &str, amount: i64| of(id, "processing", amount, "usd");
     let unpaid = bought(json!({"payment_status": "unpaid", "amount_total": null}));
     assert_eq!(row(&[unpaid, trying("pi_1", 500), trying("pi_2", 700)]).amount, Some(500));
-    // Parts of an invoice: those that were paid.
+    // Of the payments of an invoice, only those that are paid count.
     let part = |id: &str, status: &str, amount: i64| {
         sync(900, &invoice_payment(json!({"id": id, "status": status, "amount_paid": amount, "payment": null})))
     };
@@ -160,21 +160,21 @@ fn once_the_money_arrived_only_what_succeeded_adds_up() {
 
 #[test]
 fn a_share_needs_something_to_be_a_share_of() {
-    // The intent in euro received nothing that is known; the session is in dollars.
+    // The intent is in euro and received nothing; the session is in dollars.
     let shown = [
         bought(json!({})),
         received(json!({"currency": "eur", "amount": 0, "amount_received": 0})),
         say("refund.created", 500, &refund("re_1", 700, "succeeded")),
     ];
     assert_eq!(row(&shown).amount_refunded, Some(700));
-    // In one currency no share is taken, whatever the charge came to.
+    // In the same currency, a refund counts as it is, whatever was charged.
     let same = [
         bought(json!({})),
         charged(json!({"amount": 1000, "amount_captured": 1000})),
         say("refund.created", 500, &refund("re_1", 700, "succeeded")),
     ];
     assert_eq!(row(&same).amount_refunded, Some(700));
-    // Whoever gets more than was charged has got all of it.
+    // A refund of more than was charged is a full refund.
     let more = [bought(json!({})), say("refund.created", 500, &refund("re_1", 2001, "succeeded"))];
     assert_eq!((row(&more).status.as_str(), row(&more).amount_refunded), ("refunded", Some(2001)));
     let unknown = [

@@ -1,4 +1,4 @@
-//! Which object fills a column of a payment's row, and which fills it when that one is not known.
+//! Which object fills a column of a payment's row, and which one fills it if the first is not known.
 
 use payments_core::Subject;
 use payments_core::payment::context::Context;
@@ -10,7 +10,7 @@ use crate::make::{
     charge, dispute, folded, intent, invoice, invoice_payment, permutations, refund, row, say, session, sync, with,
 };
 
-/// A session that fills no column but its own; it makes a payment of whatever it is folded with.
+/// A session that fills only its own column. Whatever facts it is folded with are a payment.
 fn bare_session() -> Fact {
     let nothing = json!({
         "id": "cs_0", "customer": null, "customer_details": null, "payment_intent": null, "created": null,
@@ -19,8 +19,7 @@ fn bare_session() -> Fact {
     say("checkout.session.completed", 100, &session(nothing))
 }
 
-/// What a column shows while only the facts from the n-th on are known, for each n; the same in every order of those
-/// left.
+/// The value of a column if only the facts from the n-th on are known, for each n. It is the same in reversed order.
 fn shown(facts: &[Fact], column: impl Fn(Payment) -> Option<String>) -> Vec<String> {
     let from = |n: usize| {
         let known = [&[bare_session()], &facts[n..]].concat();
@@ -181,7 +180,7 @@ fn the_object_that_succeeded_speaks_then_the_one_that_was_made_first() {
             assert_eq!(intents(order).as_deref(), Some(first.object.object_id()));
         });
     }
-    // So it is among sessions, charges and invoices.
+    // The same is true of sessions, charges and invoices.
     let made = |object: Value, n: i64| with(object, json!({"id": format!("x_{n}"), "created": n}));
     let two = |event: &str, object: &dyn Fn() -> Value| {
         [say(event, 110, &made(object(), 2)), say(event, 110, &made(object(), 1))]
@@ -201,7 +200,7 @@ fn a_charge_joins_a_subscriptions_session_too() {
     assert_eq!(folded(&[subscribed("subscription")]).payment, None);
     assert!(folded(&[subscribed("subscription"), took.clone()]).payment.is_some());
     assert_eq!(folded(&[subscribed("setup"), took]).payment, None);
-    // A canceled invoice payment is no payment, but it claims the intent that it names.
+    // A canceled invoice payment is no payment, but an intent that it names is one.
     let canceled = || sync(120, &invoice_payment(json!({"status": "canceled"})));
     assert_eq!(folded(&[canceled()]).payment, None);
     assert!(folded(&[canceled(), paid_intent(json!({}))]).payment.is_some());
@@ -261,7 +260,7 @@ fn a_refund_and_a_dispute_name_their_own_charge_else_the_payments() {
             (Some(charge), Some(intent))
         );
         assert_eq!(dispute.stripe_charge_id.as_deref(), Some(charge));
-        // The ids that are unique among payments stay the payment's own; a refund's row shows them.
+        // The ids that are unique among payments stay in the payment's own row; only a refund's row shows them too.
         assert_eq!((refund.stripe_invoice_id.as_deref(), dispute.stripe_invoice_id.as_deref()), (Some("in_1"), None));
         assert_eq!((refund.amount_refunded, dispute.amount_refunded), (Some(0), Some(0)));
         assert_eq!(

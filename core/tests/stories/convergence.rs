@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use crate::lives::{End, Expected, Kind, Life, life, renamed};
 use crate::make::{folded, permutations};
 
-/// Facts in groups, joined by shared ids as they arrive; a repeated event counts once.
+/// Facts in groups, which join as facts with shared ids arrive. A repeated event counts once.
 #[derive(Default)]
 pub(crate) struct Store {
     group_of: BTreeMap<String, usize>,
@@ -38,7 +38,7 @@ impl Store {
         self.groups.insert(self.next, joined);
     }
 
-    /// The rows of each group, by the least of its ids.
+    /// The rows of each group, by its least id.
     pub(crate) fn rows(&self) -> BTreeMap<String, Folded> {
         let least = |group: &[Fact]| group.iter().flat_map(|fact| fact.object.keys()).min().unwrap();
         self.groups.values().map(|group| (least(group), folded(group))).collect()
@@ -87,7 +87,7 @@ fn every_order_of_up_to_seven_facts_of_every_kind_of_life() {
             let life = Life { kind, old, adaptive: kind == OneTime, amount: 2000, gap, refunds, disputed: None };
             let (said, expected) = life.tell();
             assert_eq!(came_to(&said), expected, "{life:?}");
-            // The first seven facts once, else the first six, and the last five.
+            // The first facts: seven in one case for each kind, six in the others. And the last five.
             let first = said.len().min(if old == (at % 2 == 0) && gap == 0 { 7 } else { 6 });
             for window in [&said[..first], &said[said.len().saturating_sub(5)..]] {
                 let want = rows(window);
@@ -119,7 +119,7 @@ proptest! {
         seed in prop::collection::vec(any::<prop::sample::Index>(), 1..60),
     ) {
         let (said, _) = life.tell();
-        // Any of the facts, any number of times; the rest may never come.
+        // Any of the facts, any number of times. Some may never arrive.
         let heard: Vec<Fact> = seed.iter().map(|index| index.get(&said).clone()).collect();
         let mut sorted = heard.clone();
         sorted.sort_by(|a, b| a.event_id.cmp(&b.event_id));
@@ -151,7 +151,7 @@ proptest! {
         prop_assert_eq!(came_to(&found), expected.clone());
         let all = [said.clone(), found.clone()].concat();
         prop_assert_eq!(came_to(&all), expected.clone());
-        // The backfill repairs whatever events were missed.
+        // The backfill makes up for all missed events.
         let some = said.into_iter().zip(known).filter(|(_, known)| *known).map(|(fact, _)| fact);
         let mended: Vec<Fact> = some.chain(found).collect();
         prop_assert_eq!(came_to(&mended), expected);

@@ -1,4 +1,4 @@
-//! Every story of the corpus, read as the extension reads it, and the rows that it comes to.
+//! Reads every story of the corpus as the extension reads it, and compares the rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::convergence::Store;
 use crate::make::{PREFIX, heard};
 
-/// Seconds are counted from the stories' beginning.
+/// Times are in seconds since the beginning of the stories.
 const BEGINNING: i64 = 1_752_000_000;
 
 fn stories() -> BTreeMap<String, Vec<Event>> {
@@ -35,7 +35,7 @@ fn stories() -> BTreeMap<String, Vec<Event>> {
     files.map(|file| file.unwrap().path()).filter(is_story).map(story).collect()
 }
 
-/// A row as a line: type, status, amount and what was returned of it, currency, times, e-mail, subject, ids.
+/// A row as a line: type, status, amount, refunded amount, currency, times, e-mail, subject, ids.
 fn line(row: &Payment) -> String {
     let mut line = format!("{} {}", row.payment_type, row.status);
     let mut add = |what: &str, value: Option<String>| {
@@ -74,8 +74,8 @@ fn lines<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Vec<String> {
     lines
 }
 
-/// The rows of each story of payments; other stories have none. Written from the rules, not from the code. (Only the
-/// database knows mappings, so every subject here comes from metadata.)
+/// The rows of each story about payments; other stories have none. They were written from the rules, not from the code.
+/// Only the database knows mappings, so every subject here comes from metadata.
 fn expected(story: &str) -> &'static [&'static str] {
     match story {
         "01-onetime-pi-first"

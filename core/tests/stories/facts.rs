@@ -1,4 +1,4 @@
-//! Facts: what is read of which object, and what of an event's `previous_attributes` is kept.
+//! Facts: what is read from each object, and what is kept of an event's `previous_attributes`.
 
 use payments_core::payment::fact::{Fact, PaymentObject};
 use payments_core::payment::object_history::{ObjectHistory, by_object};
@@ -128,7 +128,7 @@ fn a_history_tells_when_a_state_was_first_reported() {
         (history.first_time_in(MoneyState::Succeeded), history.first_time_in(MoneyState::Pending))
     };
     assert_eq!(history(&facts), (Some(10), Some(5)));
-    // Of a state that only a backfill reported, the object's own time.
+    // If only a backfill reported the state, its time is the object's own.
     assert_eq!(history(&facts[..1]), (Some(3), None));
     assert!(ObjectHistory::of(Vec::new()).is_none());
 }
@@ -155,7 +155,7 @@ fn success_stays_and_so_does_the_failure_of_a_session_or_an_open_invoice() {
     let state = |facts: &[Fact]| by_object(facts)[0].state();
     let canceled = intent_in("payment_intent.canceled", 30, "canceled");
     assert_eq!(state(&[intent_in("payment_intent.succeeded", 20, "succeeded"), canceled.clone()]), Succeeded);
-    // An intent that failed can go on.
+    // An intent that failed can be tried again.
     let declined = intent_in("payment_intent.payment_failed", 10, "requires_payment_method");
     assert_eq!(state(&[declined.clone()]), Failed);
     assert_eq!(state(&[declined, intent_in("payment_intent.processing", 20, "processing")]), Pending);
@@ -167,6 +167,6 @@ fn success_stays_and_so_does_the_failure_of_a_session_or_an_open_invoice() {
     let failed = say("invoice.payment_failed", 10, &open);
     assert_eq!(state(&[failed.clone(), sync(20, &open)]), Failed);
     assert_eq!(state(&[sync(20, &open)]), Pending);
-    // A draft says nothing of money, whatever came before.
+    // A draft says nothing about money, whatever came before.
     assert_eq!(state(&[failed, sync(20, &invoice(json!({"status": "draft"})))]), MoneyState::None);
 }

@@ -1,4 +1,4 @@
-//! A payment's row: when facts are a payment, its type, status, amount and times, and which object each comes from.
+//! A payment's row: when facts are a payment; its type, status, amount and times; and which object each comes from.
 
 use payments_core::Subject;
 use payments_core::payment::context::{Context, LocalSession};
@@ -172,7 +172,7 @@ fn the_subject_is_found_in_a_fixed_order() {
     let bare = say("invoice.paid", 112, &invoice(json!({"parent": null})));
     assert_eq!(found(&[bare.clone()], &context), some("of the customer"));
     assert_eq!(found(&[bare], &Context::default()), None);
-    // What the database has checked goes before what anyone could write at Stripe.
+    // What the database has checked takes precedence over metadata, which anyone may have written at Stripe.
     context
         .locals
         .insert("cs_1".to_owned(), LocalSession { subject: Some(subject("local")), price: some("price_local") });
@@ -203,10 +203,10 @@ fn paid_when_stripe_says() {
     assert_eq!(row(&[bought.clone(), took.clone(), bridge.clone()]).paid_at, Some(202));
     let paid = say("invoice.paid", 112, &invoice(json!({})));
     assert_eq!(row(&[bought.clone(), took, bridge, paid]).paid_at, Some(201));
-    // An event's time goes before a backfill's; 0 is a time.
+    // An event's time takes precedence over a backfill's. 0 is a time.
     assert_eq!(row(&[bought, sync(900, &intent(json!({})))]).paid_at, Some(111));
     assert_eq!(row(&[sync(900, &session(json!({})))]).paid_at, Some(100));
-    // Where only a backfill reports success, the charge was made when the money arrived, the session long before.
+    // If only a backfill reports success, the charge was made when the money arrived, and the session long before.
     let opened = sync(900, &session(json!({"created": 3})));
     let charged = sync(900, &charge(json!({"created": 70_000})));
     assert_eq!(row(&[opened, sync(900, &intent(json!({"created": 4}))), charged]).paid_at, Some(70_000));
@@ -223,7 +223,7 @@ fn an_invoice_is_bridged_to_its_intent() {
         (pending.status.as_str(), pending.amount, pending.payment_type),
         ("pending", Some(1500), "subscription_invoice")
     );
-    // The invoice payment comes before `invoice.paid`: what was requested is what was paid.
+    // The invoice payment arrives before `invoice.paid`, so the requested amount is the paid amount.
     let bridge = say("invoice_payment.paid", 202, &invoice_payment(json!({})));
     let payment = row(&[open, bridge.clone()]);
     assert_eq!((payment.status.as_str(), payment.amount), ("succeeded", Some(1500)));
@@ -282,12 +282,12 @@ fn an_authorization_is_pending_until_it_is_captured() {
     let captured = say("payment_intent.succeeded", 400, &intent(json!({})));
     let payment = row(&[unpaid.clone(), held.clone(), captured]);
     assert_eq!((payment.status.as_str(), payment.amount, payment.paid_at), ("succeeded", Some(2000), Some(400)));
-    // Captured in part: what was charged is what was received; the rest was never taken.
+    // Captured in part: what was charged is what was received. The rest was never taken.
     let part = say("payment_intent.succeeded", 400, &intent(json!({"amount_received": 1500})));
     let rest = charge(json!({"amount_captured": 1500, "amount_refunded": 500}));
     let payment = row(&[unpaid.clone(), held.clone(), part, say("charge.refunded", 400, &rest)]);
     assert_eq!((payment.status.as_str(), payment.amount, payment.amount_refunded), ("succeeded", Some(1500), Some(0)));
-    // Released: Stripe marks the authorization as refunded, but nothing was taken.
+    // Released: Stripe marks the authorization as refunded, but no money was taken.
     let let_go = charge(json!({"captured": false, "amount_captured": 0, "amount_refunded": 2000, "refunded": true}));
     let canceled = say("payment_intent.canceled", 500, &intent(json!({"status": "canceled", "amount_received": 0})));
     let payment = row(&[unpaid, held, say("charge.refunded", 500, &let_go), canceled]);
@@ -302,13 +302,13 @@ fn what_was_taken_is_told_by_the_intent_else_by_the_charge() {
     let charged = |more: Value| say("charge.succeeded", 400, &charge(more));
     assert_eq!(amount(took(json!({"amount_received": 1500}))), Some(1500));
     assert_eq!(amount(charged(json!({"amount_captured": 1500}))), Some(1500));
-    // Only if it succeeded, in the same currency, and requested as much as the session.
+    // The intent's amount counts only if it succeeded, in the same currency, and requested as much as the session.
     assert_eq!(amount(took(json!({"amount_received": 0}))), Some(2000));
     assert_eq!(amount(took(json!({"amount": 1900, "amount_received": 1500}))), Some(2000));
     assert_eq!(amount(took(json!({"status": "processing", "amount_received": 1500}))), Some(2000));
     assert_eq!(amount(charged(json!({"status": "pending", "amount_captured": 1500}))), Some(2000));
     assert_eq!(amount(took(json!({"amount_received": 1500, "currency": "eur"}))), Some(2000));
-    // Without a session: what was received; before that, what was requested.
+    // Without a session: what was received, or before that, what was requested.
     let alone = |more: Value| row(&[took(with(more, json!({"metadata": ours()})))]).amount;
     assert_eq!(alone(json!({"amount_received": 1500})), Some(1500));
     assert_eq!(alone(json!({"amount_received": 0})), Some(2000));
@@ -356,7 +356,7 @@ fn a_dispute_has_its_own_row_and_shows_on_its_payment() {
         let [row] = folded.disputes.try_into().unwrap();
         assert_eq!((row.payment_type, row.status.as_str(), row.amount), ("dispute", status, Some(2000)));
         assert_eq!((row.stripe_dispute_id, row.stripe_charge_id), (some("du_1"), some("ch_1")));
-        // The ids that are unique among payments stay the payment's own.
+        // The ids that are unique among payments stay in the payment's own row.
         assert_eq!(
             (row.stripe_payment_intent_id, row.stripe_checkout_session_id, row.stripe_invoice_id),
             (None, None, None)
@@ -398,7 +398,7 @@ fn a_refund_has_its_row_claimed_or_not() {
     assert_eq!((row.payment_type, row.status.as_str(), row.amount), ("refund", "refunded", Some(700)));
     assert_eq!((row.stripe_refund_id, row.stripe_charge_id, row.refunded_at), (some("re_1"), some("ch_1"), Some(510)));
     assert_eq!((row.stripe_customer_id, row.stripe_payment_intent_id), (None, some("pi_1")));
-    // Its payment tells its customer.
+    // A refund gets the customer of its payment.
     let joined = folded(&[back, say("checkout.session.completed", 111, &session(json!({})))]);
     assert_eq!(joined.refunds[0].stripe_customer_id, some("cus_1"));
     assert_eq!(joined.refunds[0].stripe_checkout_session_id, some("cs_1"));
@@ -443,7 +443,7 @@ fn several_intents_pay_one_invoice() {
     facts.push(say("refund.created", 220, &back));
     let payment = row(&facts);
     assert_eq!((payment.status.as_str(), payment.amount_refunded), ("partially_refunded", Some(500)));
-    // Without the invoice: the intents' sum.
+    // Without the invoice: the sum of the intents.
     facts.remove(4);
     assert_eq!(row(&facts).amount, Some(1500));
 }

@@ -1,5 +1,5 @@
-//! The rows of invoices: each its newest snapshot, with the subject of its payment, and until when its page is shown; and which
-//! payment method an object names as its default.
+//! The rows of invoices: the newest snapshot of each, with the subject of its payment and the time until which its page
+//! is shown; and the payment method that an object names as its default.
 
 use payments_core::mirror::default_method;
 use payments_core::payment::fact::Fact;
@@ -84,10 +84,10 @@ fn lines_that_were_fetched_complete_those_of_a_paid_invoice() {
     let part = say("invoice.paid", 201, &told("paid", list(&["il_1"], true)));
     assert_eq!(known(&[part.clone()]), are("il_1", true));
     assert_eq!(known(&[part.clone(), fetched("in_1", &["il_1", "il_2"])]), are("il_1 il_2", false));
-    // Those of another invoice, and those of another look at it.
+    // Fetched lines do not count if they are of another invoice, or lack a line of this one.
     assert_eq!(known(&[part.clone(), fetched("in_2", &["il_1", "il_2"])]), are("il_1", true));
     assert_eq!(known(&[part.clone(), fetched("in_1", &["il_2"])]), are("il_1", true));
-    // What the invoice tells itself goes before, also where a later snapshot tells nothing.
+    // A complete list in the invoice itself takes precedence, even if a later snapshot has no lines.
     let whole = say("invoice.updated", 202, &told("paid", list(&["il_1", "il_3"], false)));
     let silent = say("invoice.updated", 400, &told("paid", list(&[], false)));
     assert_eq!(known(&[part, whole.clone(), fetched("in_1", &["il_1", "il_2"])]), are("il_1 il_3", false));
@@ -120,7 +120,7 @@ fn whose_it_is_the_payment_says() {
     assert_eq!(row(&facts).subject_id.as_deref(), Some("t_1"));
     assert!(!folded(&facts).lacks_subject());
     assert!(folded(&[say("checkout.session.completed", 202, &session(json!({})))]).lacks_subject());
-    // A draft has no payment whose subject could be missing; its own is.
+    // A draft has no payment, so the draft itself lacks the subject.
     assert!(folded(&[say("invoice.created", 200, &draft())]).lacks_subject());
 }
 
@@ -128,7 +128,7 @@ fn whose_it_is_the_payment_says() {
 fn its_page_lasts_as_long_as_stripe_says() {
     let expires = |fact: Fact| row(&[fact]).hosted_invoice_url_expires_at;
     let at = |more: Value| expires(say("invoice.paid", 201, &told("paid", more)));
-    // Finalized at 200, made at 100.
+    // Finalized at 200, created at 100.
     let times =
         |finalized: Value| json!({"created": 100, "status_transitions": {"finalized_at": finalized, "paid_at": null}});
     assert_eq!(at(times(json!(200))), Some(200 + 30 * DAY));
@@ -137,7 +137,7 @@ fn its_page_lasts_as_long_as_stripe_says() {
     assert_eq!(at(with(times(json!(200)), json!({"due_date": 500 * DAY}))), Some(200 + 120 * DAY));
     assert_eq!(at(json!({"created": null, "status_transitions": null})), None);
     assert_eq!(at(json!({"created": null, "status_transitions": null, "due_date": 7})), Some(7 + 30 * DAY));
-    // What the API returned is good for ten days, at least.
+    // A URL that the API returned is good for at least ten days.
     assert_eq!(expires(sync(40 * DAY, &told("paid", times(json!(200))))), Some(50 * DAY));
     assert_eq!(expires(sync(201, &told("paid", times(json!(200))))), Some(200 + 30 * DAY));
     assert_eq!(expires(sync(201, &draft())), None);

@@ -1,4 +1,4 @@
-//! What a payment's row says of Stripe's line items, in any order of arrival.
+//! What a payment's row says about Stripe's line items, in any order of arrival.
 
 use serde_json::{Value, json};
 
@@ -31,11 +31,11 @@ fn they_are_known_once_a_page_says_them() {
         assert_eq!(row(&facts).line_items, known(2));
     }
     assert!(folded(&[whole.clone()]).payment.is_none());
-    // A part never takes the place of the whole, whenever it was fetched.
+    // A part never replaces the whole list, whenever it was fetched.
     let first = sync(30, &page(1, 500, true));
     assert_eq!(row(&[completed.clone(), first.clone()]).line_items, part());
     assert_eq!(row(&[completed.clone(), first, whole]).line_items, known(2));
-    // The last page alone: the sum tells.
+    // The last page alone: the sum shows that it is a part.
     assert_eq!(row(&[completed, sync(20, &page(1, 500, false))]).line_items, part());
 }
 
@@ -52,7 +52,7 @@ fn what_was_seen_of_an_open_session_must_come_to_its_end() {
     assert_eq!(row(&[completed.clone(), of("open", 2, 1000)]).line_items, known(2));
     assert_eq!(row(&[completed.clone(), of("open", 3, 1500)]).line_items, None);
     assert_eq!(row(&[completed.clone(), of("complete", 3, 1500)]).line_items, known(3));
-    // A session that names no currency is taken to be in theirs.
+    // A session without a currency is taken to be in that of the line items.
     let anywhere = say("checkout.session.completed", 10, &session(json!({"amount_subtotal": 1000, "currency": null})));
     assert_eq!(row(&[anywhere, of("open", 2, 1000)]).line_items, known(2));
     // A session in another currency can't be compared.

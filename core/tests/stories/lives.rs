@@ -27,7 +27,7 @@ pub(crate) enum End {
     Succeeded,
     StaysPending,
     Failed,
-    /// It succeeded before.
+    /// It failed after it had succeeded.
     FailedLate,
     Cancelled,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Life {
     pub(crate) amount: i64,
     /// Seconds between one event and the next; 0 is the same second.
     pub(crate) gap: i64,
-    /// Sixteenths of the amount.
+    /// Each refund: its share of the amount, in sixteenths, and its end.
     pub(crate) refunds: Vec<(i64, End)>,
     pub(crate) disputed: Option<&'static str>,
 }
@@ -81,7 +81,7 @@ pub(crate) fn life() -> impl Strategy<Value = Life> {
         })
 }
 
-/// A life while it is written: the events so far and the time of the next.
+/// A life under construction: the events so far, and the time of the next.
 struct Telling<'a> {
     life: &'a Life,
     now: i64,
@@ -109,7 +109,7 @@ impl Telling<'_> {
         self.now += 1000;
     }
 
-    /// The payer's currency, and an amount in it.
+    /// The payer's currency, and the amount in it.
     fn charged(&self, amount: i64) -> (&'static str, i64) {
         if self.life.adaptive && self.life.old { ("eur", 2 * amount) } else { ("usd", amount) }
     }
@@ -231,7 +231,7 @@ impl Telling<'_> {
         }
     }
 
-    /// Adds the events of the refunds; returns what was returned in the end, in the charge's currency.
+    /// Adds the events of the refunds. Returns the amount refunded in the end, in the charge's currency.
     fn tell_refunds(&mut self) -> i64 {
         let (currency, amount) = self.charged(self.life.amount);
         let mut alive = 0;
@@ -266,7 +266,7 @@ impl Telling<'_> {
                 self.say("refund.failed", &told(status));
             }
             alive -= part;
-            // No event reports that the charge's figure fell again.
+            // No event reports that the charge's refunded amount fell again.
             self.keep(&self.charge(json!({"amount_refunded": alive})));
         }
         alive
@@ -287,13 +287,13 @@ impl Telling<'_> {
 }
 
 impl Life {
-    /// All events, oldest first, and the row that they become.
+    /// All events, oldest first, and the row that they must become.
     pub(crate) fn tell(&self) -> (Vec<Fact>, Expected) {
         let (said, _, expected) = self.live();
         (said, expected)
     }
 
-    /// Its objects as a backfill finds them afterwards.
+    /// The life's objects, as a later backfill finds them.
     pub(crate) fn found(&self) -> Vec<Fact> {
         let (_, objects, _) = self.live();
         objects.iter().map(|object| sync(1_000_000, object)).collect()

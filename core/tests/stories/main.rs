@@ -1,4 +1,4 @@
-//! The pure crate from outside: every object in every shape of Stripe's API, and the same rows whatever the order.
+//! Tests the pure crate from outside: every object in every shape of Stripe's API, and the same rows in every order.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::pedantic)]
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "a set of one reads as one")]

@@ -1,4 +1,4 @@
-//! Stripe's objects as small JSON, the facts that events make of them, and what a set of facts comes to.
+//! Stripe's objects as small JSON, the facts of events about them, and the rows of a set of facts.
 
 use payments_core::payment::context::Context;
 use payments_core::payment::fact::{Fact, PaymentObject};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) const PREFIX: &str = "insforge_";
 
-/// The object, by its event type, else by its `object` attribute; `None` where it is not part of a payment.
+/// Reads an object by its event type, or without one by its `object` attribute. `None` if it is no part of a payment.
 pub(crate) fn read(object: &Value, event_type: Option<&str>) -> Result<Option<PaymentObject>, Unreadable> {
     let named = || ObjectKind::named(object["object"].as_str().unwrap_or_default());
     let by_event = event_type.and_then(EventType::named).map(|known| known.object);
@@ -18,7 +18,7 @@ pub(crate) fn read(object: &Value, event_type: Option<&str>) -> Result<Option<Pa
     PaymentObject::read(kind, &object.to_string(), event_type, PREFIX)
 }
 
-/// What an event says: type, time, object; its id is made of the three.
+/// The fact of an event with this type, time and object. Its id is made of the three.
 pub(crate) fn say(event_type: &str, created: i64, object: &Value) -> Fact {
     say_after(event_type, created, object, &Value::Null)
 }
@@ -41,13 +41,13 @@ pub(crate) fn say_as(id: &str, event_type: &str, created: i64, object: &Value, p
     fact.with_previous(Some(&previous.to_string()))
 }
 
-/// What a backfill says that looked at `created`.
+/// The fact of a backfill that fetched the object at `created`.
 pub(crate) fn sync(created: i64, object: &Value) -> Fact {
     let object = read(object, None).unwrap().unwrap();
     Fact { event_id: "sync".to_owned(), created, rank: CHANGED, previous: Map::new(), object }
 }
 
-/// What a whole event says; `None` where it tells of no payment.
+/// The fact of a whole event. `None` if it is about no payment.
 pub(crate) fn heard(event: &Event) -> Option<Fact> {
     let object: Value = serde_json::from_str(&event.object).unwrap();
     let fact = Fact {
@@ -133,7 +133,7 @@ pub(crate) fn dispute(id: &str, status: &str) -> Value {
     })
 }
 
-/// A credit note of the paid invoice, to the customer's balance.
+/// A credit note for the paid invoice, to the customer's balance.
 pub(crate) fn credit_note(more: Value) -> Value {
     with(
         json!({
@@ -146,7 +146,7 @@ pub(crate) fn credit_note(more: Value) -> Value {
     )
 }
 
-/// A warning of the charge.
+/// An early fraud warning about the charge.
 pub(crate) fn fraud_warning() -> Value {
     json!({
         "id": "issfr_1", "object": "radar.early_fraud_warning", "actionable": true, "charge": "ch_1",
@@ -168,7 +168,7 @@ pub(crate) fn invoice(more: Value) -> Value {
     )
 }
 
-/// What joins it with its intent.
+/// The invoice payment, which joins the invoice with its intent.
 pub(crate) fn invoice_payment(more: Value) -> Value {
     with(
         json!({

@@ -1,4 +1,4 @@
-//! Which subject is which customer: the earliest evidence wins, whatever the order of arrival.
+//! Which subject maps to which customer: the earliest claim wins, in every order of arrival.
 
 use payments_core::Subject;
 use payments_core::payment::mapping::{Claim, Mapping, resolve};
@@ -54,7 +54,7 @@ fn the_earliest_evidence_stands_in_every_order() {
 
 #[test]
 fn a_refused_claim_refuses_nothing() {
-    // a–2 refuses b–2, so b and 3 are free for each other.
+    // a–2 is accepted, so b–2 is refused, and b and 3 are free for each other.
     let claims = [claim(1, "a", "cus_2"), claim(2, "b", "cus_2"), claim(3, "b", "cus_3"), claim(4, "c", "cus_3")];
     permutations(&claims, &mut |order| {
         assert_eq!(
@@ -62,7 +62,7 @@ fn a_refused_claim_refuses_nothing() {
             (pairs(&[("a", "cus_2"), ("b", "cus_3")]), pairs(&[("b", "cus_2"), ("c", "cus_3")]))
         );
     });
-    // One claim fewer at the beginning turns the whole chain over.
+    // Without the first claim, every other decision is reversed.
     assert_eq!(resolved(&claims[1..], &[]), (pairs(&[("b", "cus_2"), ("c", "cus_3")]), pairs(&[("b", "cus_3")])));
 }
 
@@ -89,7 +89,7 @@ fn an_admins_mapping_stands_above_every_claim() {
     permutations(&claims, &mut |order| {
         assert_eq!(
             resolved(order, &admin),
-            // c–3 repeats what is accepted already, and is no conflict.
+            // c–3 repeats an accepted mapping, so it is no conflict.
             (pairs(&[("z", "cus_9")]), pairs(&[("a", "cus_1"), ("b", "cus_2")]))
         );
     });

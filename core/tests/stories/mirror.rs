@@ -1,4 +1,4 @@
-//! Mirrored objects: dropping what can no longer matter changes nothing; lists that arrive in parts.
+//! Mirrored objects: dropping what no longer matters changes nothing; lists that arrive in parts.
 
 use payments_core::mirror::{ObjectSnapshot, entitlements, items, newest_and_undecided};
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::make::{PREFIX, permutations};
 use crate::snapshot::snapshot;
 
-/// A subscription whose snapshot embeds these items, each with a quantity.
+/// A subscription whose snapshot has these items, each with a quantity.
 fn subscription(of: &[(&str, i64)], has_more: bool) -> Value {
     let data: Vec<Value> =
         of.iter().map(|(id, n)| json!({"id": id, "quantity": n, "price": {"id": "price_1"}})).collect();
@@ -23,8 +23,8 @@ fn quantities(snapshots: &[ObjectSnapshot]) -> Vec<(String, i64)> {
     items.into_iter().map(|item| (item.stripe_subscription_item_id, item.quantity.unwrap())).collect()
 }
 
-/// Adds snapshots one at a time and keeps only those that may still matter; returns the newest of them, the items and
-/// the count.
+/// Adds snapshots one at a time, and keeps only those that may still matter. Returns the id of the newest one, the
+/// items, and how many snapshots are kept.
 fn fed(order: &[ObjectSnapshot]) -> (String, Vec<(String, i64)>, usize) {
     let mut kept: Vec<ObjectSnapshot> = Vec::new();
     for snapshot in order {
@@ -58,7 +58,7 @@ fn a_part_of_a_list_takes_nothing_away() {
         let (newest, items, kept) = fed(order);
         assert_eq!((newest.as_str(), items, kept), ("evt_3", pairs(&[("si_a", 1), ("si_b", 5), ("si_c", 9)]), 3));
     });
-    // The next whole list replaces all of it.
+    // The next whole list replaces everything.
     let whole_again = updated("evt_4", 4, subscription(&[("si_c", 1)], false));
     permutations(&[whole, part, other, whole_again], &mut |order| {
         assert_eq!(fed(order), ("evt_4".to_owned(), pairs(&[("si_c", 1)]), 1));

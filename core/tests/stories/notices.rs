@@ -1,4 +1,4 @@
-//! What workers are told of a payment that failed, the same in every order.
+//! Notices about a payment that failed, the same in every order.
 
 use payments_core::notice::{Notice, PAYMENT_ACTION_REQUIRED, PAYMENT_FAILED};
 use payments_core::payment::fact::Fact;
@@ -13,7 +13,7 @@ fn told(facts: &[Fact]) -> Option<Notices> {
     first
 }
 
-/// Which kinds are told, and of what.
+/// The kind and the source of each notice.
 fn rows(facts: &[Fact]) -> Vec<(String, String)> {
     told(facts).unwrap().rows.into_iter().map(|row| (row.kind, row.source)).collect()
 }
@@ -26,7 +26,7 @@ fn waits(attempt: i64) -> (String, String) {
     (PAYMENT_ACTION_REQUIRED.to_owned(), format!("invoice:in_1:{attempt}"))
 }
 
-/// An invoice that is not paid, after so many attempts.
+/// An unpaid invoice after this many attempts.
 fn open(attempt: i64, more: Value) -> Value {
     let object = invoice(json!({
         "status": "open", "amount_paid": 0, "attempt_count": attempt, "next_payment_attempt": 1000 * attempt,
@@ -46,7 +46,7 @@ fn asks(created: i64, attempt: i64) -> Fact {
 
 #[test]
 fn a_failed_attempt_says_all_that_a_worker_needs() {
-    // What changed of the invoice since is not what was tried to collect.
+    // A later change of the invoice does not change what the attempt tried to collect.
     let changed = say("invoice.updated", 400, &open(1, json!({"amount_due": 9, "customer": "cus_2"})));
     let notices = told(&[fails(300, 1), changed]).unwrap();
     assert_eq!(notices.about, ["in_1"]);
@@ -72,7 +72,7 @@ fn a_failed_attempt_says_all_that_a_worker_needs() {
 fn the_last_attempt_is_told_and_an_authentication_until_a_later_one_failed() {
     assert_eq!(rows(&[fails(300, 1), fails(400, 2)]), [failed(2)]);
     assert_eq!(rows(&[asks(300, 1)]), [waits(1)]);
-    // Stripe tells both of one attempt.
+    // Stripe sends both events for one attempt.
     assert_eq!(rows(&[fails(300, 1), asks(300, 1)]), [failed(1), waits(1)]);
     assert_eq!(rows(&[fails(300, 1), asks(400, 2)]), [failed(1), waits(2)]);
     assert_eq!(rows(&[asks(300, 1), fails(400, 2)]), [failed(2)]);
@@ -88,7 +88,7 @@ fn what_is_paid_or_given_up_is_told_no_longer() {
     assert_eq!(closed("invoice.paid", "paid"), 0);
     assert_eq!(closed("invoice.voided", "void"), 0);
     assert_eq!(closed("invoice.updated", "open"), 1);
-    // What arrived stays, though a later snapshot tells the invoice as open.
+    // A paid invoice stays paid, even if a later snapshot shows it as open.
     let paid = say("invoice.paid", 400, &open(1, json!({"status": "paid"})));
     assert!(
         told(&[paid.clone(), say("invoice.updated", 500, &open(2, json!({}))), fails(300, 1)]).unwrap().rows.is_empty()
@@ -114,11 +114,11 @@ fn a_delayed_payment_that_failed_is_told_of_its_session() {
         ..Notice::default()
     };
     assert_eq!(notices.rows, [row]);
-    // Another try of the same intent succeeded.
+    // Another attempt with the same intent succeeded.
     let paid = say("payment_intent.succeeded", 400, &intent(json!({})));
     let notices = told(&[completed.clone(), fails(json!({})), paid]).unwrap();
     assert_eq!((notices.about, notices.rows), (vec!["cs_1".to_owned()], vec![]));
-    // Who pays by card sees it himself, and of an invoice its own events tell.
+    // A buyer sees a failed card payment on Stripe's page, and an invoice has events of its own.
     let by_card = json!({"status": "requires_payment_method", "amount_received": 0});
     assert_eq!(told(&[completed, say("payment_intent.payment_failed", 300, &intent(by_card))]), None);
     assert_eq!(told(&[fails(json!({"mode": "subscription", "subscription": "sub_1"}))]), None);

@@ -1,4 +1,4 @@
-//! What was returned: an absolute figure, from refunds and charges of either family of events.
+//! What was refunded: an absolute figure, from refunds and charges of either family of events.
 
 use payments_core::payment::fact::Fact;
 use payments_core::payment::fold::Payment;
@@ -22,7 +22,7 @@ fn became(event: &str, at: i64, born: i64, id: &str, amount: i64, status: &str) 
     say(event, at, &with(refund(id, amount, status), json!({"created": born})))
 }
 
-/// What the payment's row shows, the same in every order.
+/// The status, the refunded amount and its time in the payment's row, the same in every order.
 fn shows(facts: &[Fact]) -> (String, i64, Option<i64>) {
     let all = [vec![bought()], facts.to_vec()].concat();
     let show = |payment: Payment| (payment.status, payment.amount_refunded.unwrap(), payment.refunded_at);
@@ -51,9 +51,9 @@ fn the_greater_of_the_two_tellings_counts_once() {
     // A refund that counts as soon as it is made keeps that time when it succeeds.
     let arrived = became("refund.updated", 5000, 500, "re_1", 700, "succeeded");
     assert_eq!(shows(&[made(500, "re_1", 700, "pending"), figure(501, 700), arrived]), partly(700, 501));
-    // The refund events of one, and the charge's figure of both.
+    // The refund event of one refund, and the charge's figure for both.
     assert_eq!(shows(&[figure(600, 1200), made(500, "re_1", 700, "succeeded")]), partly(1200, 500));
-    // The charge's figure of one, and the refund events of both.
+    // The charge's figure for one refund, and the refund events of both.
     let both = [figure(500, 700), made(500, "re_1", 700, "succeeded"), made(600, "re_2", 1300, "succeeded")];
     assert_eq!(shows(&both), fully(500));
 }
@@ -67,7 +67,7 @@ fn several_refunds_reach_the_whole() {
         made(600, "re_2", 1300, "succeeded"),
     ];
     assert_eq!(shows(&facts), fully(500));
-    // Within a second the previous figure tells which came first.
+    // Within a second, the previous figure shows which event came first.
     let of = |id: &str, back: i64, was: i64| {
         let mut fact = say_after(
             "charge.refunded",
@@ -88,11 +88,11 @@ fn what_failed_or_was_canceled_since_is_taken_off_the_figure() {
     for status in ["failed", "canceled"] {
         let ended = became("refund.updated", 9000, 500, "re_1", 2000, status);
         assert_eq!(shows(&[pending[0].clone(), pending[1].clone(), ended]), untouched(), "{status}");
-        // In the same second too.
+        // Also within the same second.
         let at_once = became("refund.updated", 501, 500, "re_1", 2000, status);
         assert_eq!(shows(&[pending[1].clone(), at_once]), untouched(), "{status}");
     }
-    // Reported to have succeeded, and failed after all.
+    // It was reported as succeeded, but failed later.
     let facts = [
         made(500, "re_1", 700, "succeeded"),
         figure(500, 700),
@@ -137,18 +137,18 @@ fn a_refund_that_needs_action_and_is_canceled_changes_nothing() {
 
 #[test]
 fn a_back_fill_finds_what_no_event_told() {
-    // An event brought the figure, only a backfill the failure.
+    // An event reported the figure, but only a backfill the failure.
     let seen = sync(5000, &with(refund("re_1", 2000, "failed"), json!({"created": 499})));
     assert_eq!(shows(&[figure(500, 2000), seen.clone()]), untouched());
-    // The backfill of the charge saw the same.
+    // A backfill of the charge agrees.
     let now = sync(5000, &charge(json!({"amount_refunded": 0})));
     assert_eq!(shows(&[figure(500, 2000), seen, now]), untouched());
-    // A backfill can't tell since when.
+    // A backfill does not know the time of a refund.
     let found = sync(5000, &charge(json!({"amount_refunded": 2000, "refunded": true})));
     assert_eq!(shows(&[found]), ("refunded".to_owned(), 2000, None));
-    // The figure is gone, and nobody knows which refund it was.
+    // The figure is zero again, and it is unknown which refund failed.
     assert_eq!(shows(&[figure(500, 2000), sync(5000, &charge(json!({})))]), untouched());
-    // One refund has failed, another counts; a backfill saw both together.
+    // One refund failed, another counts. A backfill saw both together.
     let facts = [
         sync(5000, &charge(json!({"amount_refunded": 700}))),
         sync(5000, &with(refund("re_1", 500, "failed"), json!({"created": 400}))),
@@ -171,7 +171,7 @@ fn a_payment_of_two_charges_adds_up_what_went_back_of_each() {
     let other = json!({"id": "ch_2", "amount": 800, "amount_captured": 800, "amount_refunded": 300, "created": 103});
     let facts = [figure(500, 700), say("charge.refunded", 600, &charge(other))];
     assert_eq!(shows(&facts), partly(1000, 500));
-    // A refund counts beside its own charge's figure, not another's.
+    // A refund is compared with the figure of its own charge, not with another's.
     let plain = json!({"id": "ch_2", "amount": 800, "amount_captured": 800, "created": 103});
     let back = with(refund("re_1", 300, "succeeded"), json!({"charge": "ch_2"}));
     let facts = [figure(500, 700), say("charge.succeeded", 104, &charge(plain)), say("refund.created", 600, &back)];
@@ -180,7 +180,7 @@ fn a_payment_of_two_charges_adds_up_what_went_back_of_each() {
 
 #[test]
 fn in_the_payers_currency_the_same_share_went_back() {
-    // Adaptive Pricing up to acacia: the session in euro of 20.00 USD, as are the intent, the charge and its refunds.
+    // Adaptive Pricing up to acacia: the session of 20.00 USD is in euro, and so are the intent, charge and refunds.
     let converted: Value = json!({
         "currency": "eur", "amount_total": 1801, "amount_subtotal": 1801,
         "currency_conversion": {"amount_total": 2000, "amount_subtotal": 2000, "source_currency": "usd"},

@@ -1,4 +1,4 @@
-//! What a person is asked about a payment.
+//! Reviews: the questions about a payment that a person must answer.
 
 use payments_core::payment::fact::Fact;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::make::{
     charge, credit_note, dispute, folded, fraud_warning, intent, invoice, permutations, refund, say, with,
 };
 
-/// The reasons, which are the same in every order.
+/// The reasons of the reviews, the same in every order.
 fn asked(facts: &[Fact]) -> Vec<String> {
     let mut all = Vec::new();
     permutations(facts, &mut |order| {
@@ -30,7 +30,7 @@ fn a_credit_note_of_a_paid_invoice_asks_a_person_unless_it_was_refunded_or_voide
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!((row.source.as_str(), row.item.as_str()), ("credit_note:cn_1", "in_1"));
     assert_eq!((row.amount_due, row.currency.clone()), (Some(500), Some("usd".to_owned())));
-    // The money of the payment is what it was.
+    // The money of the payment does not change.
     let payment = folded(&both).payment.unwrap();
     assert_eq!((payment.status.as_str(), payment.amount, payment.amount_refunded), ("succeeded", Some(1500), Some(0)));
     assert_eq!(folded(std::slice::from_ref(&issued)).payment, None);
@@ -121,7 +121,7 @@ fn money_of_another_charge_of_the_payment_settles_no_warning() {
     assert_eq!(with_refund(json!("ch_1"), 1000), 1);
     assert_eq!(with_refund(json!("ch_2"), 1000), 1);
     assert_eq!(with_refund(json!(null), 2000), 0);
-    // Of a charge of nothing, nothing went back.
+    // A charge of nothing has nothing to return.
     let nothing = say("charge.succeeded", 110, &charge(json!({"amount": 0, "amount_captured": 0})));
     assert_eq!(asked(&[nothing, charges[2].clone()]).len(), 1);
 }
@@ -134,7 +134,7 @@ fn what_names_no_charge_settles_a_warning_of_the_payment() {
     assert_eq!(asked(&[paid.clone(), warned(json!({})), say("charge.dispute.created", 600, &nameless)]).len(), 0);
     let named = say("charge.dispute.created", 600, &dispute("du_1", "needs_response"));
     assert_eq!(asked(&[paid.clone(), warned(json!({"charge": null})), named]).len(), 0);
-    // All of the payment went back, though its charge is not known.
+    // All of the payment was refunded, but its charge is not known.
     let back = say("refund.created", 600, &refund("re_1", 2000, "succeeded"));
     assert_eq!(asked(&[paid, warned(json!({})), back]).len(), 0);
 }

@@ -119,7 +119,7 @@ fn older_items_name_a_plan_and_references_can_be_expanded() {
     assert_eq!((trial.row.status.as_str(), trial.row.trial_start, trial.row.trial_end), ("trialing", Some(1), Some(2)));
     let gone = SubscriptionSnapshot::read(r#"{"id": "sub_1", "deleted": true}"#, true, PREFIX).unwrap();
     assert_eq!(gone.row.status, "canceled");
-    // Only a deleted one without a status is said to be canceled.
+    // If a snapshot has no status, only a deleted subscription counts as canceled.
     let status = |text: &str, deleted: bool| SubscriptionSnapshot::read(text, deleted, PREFIX).unwrap().row.status;
     assert_eq!(status(r#"{"id": "sub_1", "status": "unpaid"}"#, true), "unpaid");
     assert_eq!(status(r#"{"id": "sub_1"}"#, false), "");

@@ -91,7 +91,7 @@ fn only_a_finalized_invoice_of_a_subscription_tells_its_lines() {
         !read(object, Some(event)).lines.is_empty()
     };
     assert!(tells(json!({}), "invoice.paid"));
-    // One that is not paid too: a paid invoice may credit its time.
+    // An unpaid invoice has lines too, because a paid invoice may credit its time.
     assert!(tells(json!({"status": "open"}), "invoice.finalized"));
     assert!(!tells(json!({"status": "draft"}), "invoice.created"));
     let one_off = json!({"lines": {"data": [{"id": "il_1", "amount": 1, "price": "price_1"}]}, "parent": null});
@@ -165,7 +165,7 @@ fn the_largest_line_that_is_no_proration_names_the_price() {
             assert_eq!((read.price.as_deref(), read.product.as_deref()), (Some("price_b"), Some("prod_b")));
             assert_eq!(read.description, None);
         }
-        // Of equal lines the least id; if all are prorations, the largest.
+        // Of equal lines, the one with the least id counts; if all are prorations, the largest.
         assert_eq!(read_lines(vec![make("b", 5, false), make("a", 5, false)]).price.as_deref(), Some("price_a"));
         assert_eq!(read_lines(vec![make("d", -900, true), make("c", 3300, true)]).price.as_deref(), Some("price_c"));
     }
@@ -248,7 +248,7 @@ fn a_fact_names_its_object_its_customer_and_its_subscription() {
         let fact = of(object);
         assert_eq!((fact.object_type(), fact.customer(), fact.subscription()), (kind, customer, subscription));
         assert_eq!(fact.keys(), keys);
-        // It is stored as JSON, and the same when it is read again.
+        // It is stored as JSON, and is the same when it is read again.
         let again: PaymentObject = serde_json::from_str(&serde_json::to_string(&fact).unwrap()).unwrap();
         assert_eq!(again, fact);
     }

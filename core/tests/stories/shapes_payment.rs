@@ -125,7 +125,7 @@ fn what_is_null_or_missing_is_none() {
     let bare = json!({"id": "cs_1", "object": "checkout.session"});
     let told = |event_type| Session::read(&bare.to_string(), event_type, PREFIX).unwrap();
     assert_eq!((told(None).state, told(None).status), (MoneyState::None, None));
-    // Where an old shape has no status, the event type tells it.
+    // If an old shape has no status, the event type gives it.
     assert_eq!((told(COMPLETED).state, told(COMPLETED).is_complete()), (MoneyState::Pending, true));
     assert_eq!(told(Some("checkout.session.expired")).status.as_deref(), Some("expired"));
     let free = json!({"id": "cs_1", "payment_status": "no_payment_required", "created": null});
@@ -253,7 +253,7 @@ fn a_refund_of_either_family() {
             (state, status, Some(700), Some("usd"))
         );
     }
-    // A refund without a charge: before 2024-10-28 `refund.*` was sent for these only.
+    // A refund without a charge. Before 2024-10-28, `refund.*` was sent only for these.
     let without = with(refund("pyr_1", 5, "succeeded"), json!({"charge": null}));
     assert_eq!(Refund::read(&without.to_string()).unwrap().payment_intent.as_deref(), Some("pi_1"));
 }

@@ -1,4 +1,4 @@
-//! Which snapshot is the newest: whole seconds, ranks, and what `previous_attributes` tell in between.
+//! Which snapshot is the newest: whole seconds, ranks, and what `previous_attributes` say within a second.
 
 use payments_core::mirror::ObjectSnapshot;
 use payments_core::snapshot::{is_late, newest};
@@ -23,7 +23,7 @@ fn updated(id: &str, object: Value, previous: Value) -> ObjectSnapshot {
     snapshot(id, 10, "customer.updated", object, previous)
 }
 
-/// The newest of them, the same in every order.
+/// The id of the newest snapshot, the same in every order.
 fn chosen(snapshots: &[ObjectSnapshot]) -> String {
     let first = newest(snapshots).unwrap().event_id.clone();
     permutations(snapshots, &mut |order| assert_eq!(newest(order).unwrap().event_id, first));
@@ -70,7 +70,7 @@ fn within_a_second_life_goes_on() {
 
 #[test]
 fn a_back_fill_stands_among_the_changes() {
-    // What begins or goes on is older than a backfill of the same second; what decides is newer.
+    // Within a second, an event that begins or continues something is older than a backfill; one that decides is newer.
     let found = 10;
     for before in ["invoice.finalized", "payment_intent.processing", "checkout.session.completed", "charge.succeeded"] {
         assert!(rank(Some(before)) < found, "{before}");
@@ -80,7 +80,7 @@ fn a_back_fill_stands_among_the_changes() {
     {
         assert!(rank(Some(after)) > found, "{after}");
     }
-    // A declined charge is no end: another event of the same second is no older.
+    // A declined charge ends nothing: another event of the same second is not older.
     assert!(rank(Some("charge.failed")) <= rank(Some("charge.refunded")));
 }
 
@@ -111,7 +111,7 @@ fn a_chain_of_three_is_followed_to_its_end() {
 
 #[test]
 fn a_toggle_within_a_second_ends_where_its_chain_ends() {
-    // off (before) → on → off → on and seats: nothing follows the last.
+    // off (before) → on → off → on and seats: nothing follows the last one.
     let on = updated("evt_c", json!({"flag": true, "seats": 1}), json!({"flag": false}));
     let off = updated("evt_b", json!({"flag": false, "seats": 1}), json!({"flag": true}));
     let last = updated("evt_a", json!({"flag": true, "seats": 2}), json!({"flag": false, "seats": 1}));
@@ -120,7 +120,7 @@ fn a_toggle_within_a_second_ends_where_its_chain_ends() {
 
 #[test]
 fn of_two_chains_the_one_that_agrees_in_all_else_is_followed() {
-    // off → on → off, then a note is added: by the named attributes alone, the switch could follow the note.
+    // off → on → off, then a note is added. By the named attributes alone, `on` could follow the note.
     let on = updated("evt_9", json!({"flag": true, "metadata": {}}), json!({"flag": false}));
     let off = updated("evt_8", json!({"flag": false, "metadata": {}}), json!({"flag": true}));
     let noted = updated("evt_7", json!({"flag": false, "metadata": {"x": "1"}}), json!({"metadata": {"x": null}}));
@@ -140,7 +140,7 @@ fn a_session_that_is_over_is_never_open_again() {
 fn where_nothing_tells_the_event_id_decides() {
     let plain = |id: &str, n: i64| updated(id, json!({"n": n}), json!({}));
     assert_eq!(chosen(&[plain("evt_b", 1), plain("evt_c", 2), plain("evt_a", 3)]), "evt_c");
-    // A mere toggle has no end: each follows the other.
+    // A pure toggle has no end: each snapshot follows the other.
     let on = updated("evt_a", json!({"flag": true}), json!({"flag": false}));
     let off = updated("evt_b", json!({"flag": false}), json!({"flag": true}));
     assert_eq!(chosen(&[on, off]), "evt_b");
@@ -152,7 +152,7 @@ fn nested_attributes_are_compared_by_what_is_named() {
     let then =
         updated("evt_a", json!({"metadata": {"plan": "platinum", "by": "x"}}), json!({"metadata": {"plan": "gold"}}));
     assert_eq!(chosen(&[first, then]), "evt_a");
-    // What was missing before was null.
+    // An attribute that was missing before is null in `previous_attributes`.
     let first = updated("evt_z", json!({"n": 1}), json!({"n": 0}));
     let then = updated("evt_a", json!({"n": 1, "phone": "1"}), json!({"phone": null}));
     assert_eq!(chosen(&[first, then]), "evt_a");
@@ -167,9 +167,9 @@ fn of_equal_snapshots_the_greatest_event_id_decides_too() {
 #[test]
 fn what_fully_follows_another_does_not_come_before_it() {
     let off = updated("evt_a", json!({"flag": false, "note": "x"}), json!({"flag": true}));
-    // It names all that differs; by the flag alone, `off` could follow it as well.
+    // It names everything that differs. By the flag alone, `off` could follow it too.
     let on = updated("evt_b", json!({"flag": true, "note": "y"}), json!({"flag": false, "note": "x"}));
-    // It follows `off` too, but its note differs and it doesn't name it.
+    // It follows `off` too, but does not name the note, which differs.
     let other = updated("evt_c", json!({"flag": "maybe", "note": "z"}), json!({"flag": false}));
     assert_eq!(chosen(&[off, on, other]), "evt_b");
 }
@@ -192,7 +192,7 @@ fn of_back_fills_only_the_last_look_counts() {
     // No later backfill is known; one of the same second is not later.
     assert!(!is_late(&looked(10), &[]));
     assert!(!is_late(&looked(10), &[looked(9), looked(10)]));
-    // An event is never late, nor is a backfill because of one.
+    // An event is never late, and never makes a backfill late.
     assert!(!is_late(&told(10), &[looked(11), told(11)]));
     assert!(!is_late(&looked(10), &[told(11)]));
 }
@@ -212,7 +212,7 @@ fn a_tie_of_many_is_decided_all_the_same() {
     };
     let seven = many(7);
     assert_eq!(newest(&seven).unwrap().event_id, "evt_93");
-    // More than are searched for chains: the greatest id.
+    // These are too many to search for chains, so the greatest id counts.
     let eight = many(8);
     assert_eq!(newest(&eight).unwrap().event_id, "evt_99");
 }
@@ -234,7 +234,7 @@ proptest! {
     ) {
         let chosen = newest(&snapshots).unwrap();
         prop_assert_eq!(&newest(&shuffled).unwrap().event_id, &chosen.event_id);
-        // No snapshot with a greater place is left behind.
+        // No other snapshot comes later by deletion, time and rank.
         for other in &snapshots {
             prop_assert!((other.deleted, other.created, other.rank) <= (chosen.deleted, chosen.created, chosen.rank));
         }

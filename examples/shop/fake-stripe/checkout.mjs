@@ -85,7 +85,7 @@ function checkCustomFields(fields = []) {
   });
 }
 
-/** What says how something is done needs that it is done. */
+/** Checks that a text about shipping or terms of service comes with the parameter that asks for them. */
 function checkTexts(params) {
   const text = params.custom_text ?? {};
   if (text.shipping_address && !params.shipping_address_collection) {
@@ -96,7 +96,7 @@ function checkTexts(params) {
   }
 }
 
-/** What a checkout learns of a known customer must be saved with it, where taxes depend on it. */
+/** Checks that a known customer is updated with what taxes depend on, and with the name if tax ids are collected. */
 function checkCustomerUpdate(params) {
   if (params.customer === undefined) return;
   const update = params.customer_update ?? {};

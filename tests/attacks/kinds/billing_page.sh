@@ -12,7 +12,7 @@ q -c "insert into payments.stripe_customer_mappings (environment, subject_type, 
       end \$\$"
 victim='-c role=authenticated -c request.jwt.claims={"sub":"victim","role":"authenticated"}'
 page() { by "$1" -c "table payments.my_invoices" -c "table payments.my_payment_methods" -c "table payments.my_subscriptions"; }
-# A cheap function that tells what it is shown, as a condition: it must not be asked of rows that the view leaves out.
+# A cheap function in a condition, which prints its argument. It must not be called for rows that the view leaves out.
 q -c "create function public.shown(text) returns boolean language plpgsql cost 0.0001 as \$\$ begin raise notice 'shown %', \$1; return true; end \$\$"
 told() { page "$1" | grep -E 'hidden|7654321' | head -3; }
 leaks() { PGOPTIONS="-c client_min_messages=notice" by "$mallory" -c "select count(*) from payments.my_invoices where public.shown(stripe_invoice_id)" | grep hidden; }
@@ -35,7 +35,7 @@ attack "a member to whom all is granted reads another's billing page" reads
 attack "a guest to whom all is granted reads a billing page" eval 'told "$anon" | grep .'
 attack "a member to whom all is granted writes" writes
 
-# Without the protections, one by one.
+# Without the protections, one at a time.
 q -c "create policy open on payments.invoices for delete using (true)" -c "create policy see on payments.invoices for select using (true)"
 control "the row security of invoices is open" writes
 q -c "create or replace view payments.my_payment_methods with (security_barrier = true) as

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The functions behind the public ones, called by an admin's trigger while a superuser is the one who called us, after everything
-# was granted to everybody: whose word is it then? It must never be the superuser's.
+# Everything is granted to everybody, and a superuser calls one of our functions. An admin's trigger then calls the functions
+# behind the public ones. They must not take the trigger for the superuser.
 . "$(dirname "$0")/../attack.sh"
 q -v who=public -f "$here/sql/open_everything.sql"
 cat > "$SCRATCH/set_up.sql" <<'S'
 create role evil login;
 grant create on schema public to evil;
 select payments.grant_role('evil', 'admin');
--- What only a superuser may register, because it would run as him.
+-- Only a superuser may register these, because they would run as him.
 create table public.of_superuser (team text, member text);
 create table public.orders_of_superuser (id text primary key, user_id text, status text, amount bigint, currency text);
 create function public.of_superuser(user_id text, subject_id text) returns boolean language sql as 'select true';
@@ -33,7 +33,7 @@ declare
   attempt text;
   result text;
 begin
-  -- Each is the first to ask once.
+  -- In one of the calls, each attempt is the first.
   for attempt in select t.what from public.trials t order by t.turn loop
     begin
       if attempt like 'select %' then execute attempt into result; else execute attempt; result := 'done'; end if;
@@ -59,7 +59,7 @@ superuser_said() { is_true "select count(*) > 0 from public.said where what like
 registered() { is_true "select count(*) > 0 from payments.subject_types where said_by_superuser or use_said_by_superuser"; }
 attached() { is_true "select count(*) > 0 from payments.attachments where target = 'public.orders_of_superuser'"; }
 silent() { is_true "select count(*) = 0 from public.said"; }
-# Every public function that a superuser may call and that fires one of these triggers.
+# tries NAME SQL: a superuser calls a public function that fires one of these triggers, once for each trial.
 tries() {
   local name=$1
   shift
@@ -86,7 +86,7 @@ tries sync_stripe_objects "select payments.sync_stripe_objects('test', '[{\"id\"
 tries rebuild_projections "select payments.rebuild_projections('test')"
 tries create_checkout_session "select payments.create_checkout_session('test', 'payment', '[{\"price\":\"price_c\",\"quantity\":1}]', 'https://a.example', 'https://a.example')"
 
-# A superuser who registers what is his is believed: so is whoever is taken for one.
+# A superuser may register his own relations, and so may a role that the functions take for a superuser.
 q -c "select payments.protect_subject_type('mine', 'public.of_superuser', 'team', 'member')"
 control "a superuser registers his own" registered
 q -c "create function public.as_owner() returns trigger language plpgsql security definer as 'begin insert into public.said values (''outer_role'', current_user); return new; end'" \

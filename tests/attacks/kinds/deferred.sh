@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Code of an admin's that waits for the commit, to run there with the rights of the superuser who delivered; and settings that a
-# trigger leaves behind.
+# Code of an admin that is deferred to the commit, to run there with the rights of the superuser who delivered the event; and
+# settings that a trigger leaves behind.
 . "$(dirname "$0")/../attack.sh"
 q -c "create role evil login" -c "grant create on schema public to evil" -c "select payments.grant_role('evil', 'admin')"
 cat > "$SCRATCH/evil.sql" <<'S'
@@ -23,7 +23,7 @@ begin
 end $$;
 S
 q -U evil -f "$SCRATCH/evil.sql"
-# missed COMMAND…: whether no code of the admin's ran, so that the attack proves nothing.
+# missed COMMAND…: whether none of the admin's code ran, so that the attack proves nothing.
 missed() {
   q -c "alter sequence public.ran restart"
   "$@"
@@ -48,7 +48,7 @@ attack "an admin's trigger writes to his table, whose deferred trigger fires at 
 attack "the trigger that writes to his table did not run" missed webhook twice
 q -c "drop trigger further on payments.customers"
 
-# A table that references ours, of which a row goes with the row of ours.
+# A table that references ours. When a row of ours is deleted, its row is deleted too.
 q -c "create table public.followers (id uuid references payments.benefits (id) on delete cascade deferrable initially deferred)" \
   -c "alter table public.followers owner to evil" -c "insert into public.followers select id from payments.benefits limit 1"
 hang "create constraint trigger later after delete or update on public.followers deferrable initially deferred for each row execute function public.evil()"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A trigger of an admin's on our tables, which runs as payments_definer, tries every DDL on every object of ours, while a superuser
+# A trigger of an admin on our tables runs as payments_definer, and tries every DDL on every object of ours while a superuser
 # calls. The catalogs must be the same before and after: an error alone proves nothing.
 . "$(dirname "$0")/../attack.sh"
 q -c "create role evil login" -c "grant project_admin to evil"
@@ -20,12 +20,12 @@ attack "DDL as payments_definer changes the catalogs" differ before after
 roles roles.after
 attack "DDL as payments_definer changes roles" differ roles.before roles.after
 
-# What a trigger can leave in a database where many things can be planted, and then the documented way back.
+# DROP and CREATE EXTENSION, the documented repair, after such a trigger ran.
 q -c "drop extension payments" -c "create extension payments"
 roles roles.again
 attack "DROP and CREATE EXTENSION gives somebody something" differ roles.before roles.again
 
-# As it was when owner and runner were one: the runner owns a function, and a policy's table.
+# As it was when the owner and the runner were one role: the runner owns a function, and the table of a policy.
 q -c "grant create on schema payments to payments_definer" -c "alter function payments.explain(text) owner to payments_definer"
 q -c "truncate public.ddl" -c "insert into public.ddl values ('alter function payments.explain(text) security definer'), ('create or replace function payments.planted() returns text language sql as ''select 1::text''')"
 snapshot before

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A trigger of an admin's, which runs as payments_definer, writes rows of ours that say what only a superuser may say: that what
-# he owns may run as him. Nothing of the admin's may run as the superuser after it.
+# A trigger of an admin runs as payments_definer, and writes rows of ours that only a superuser may write: that what he owns may
+# run as him. Afterwards nothing of the admin may run as the superuser.
 . "$(dirname "$0")/../attack.sh"
 cat > "$SCRATCH/set_up.sql" <<'S'
 create role evil login;
@@ -20,7 +20,7 @@ create function public.as_text(public.team_role) returns text language plpgsql a
 create cast (public.team_role as text) with function public.as_text(public.team_role);
 create function public.hook_of_evil() returns trigger language plpgsql as $$ begin perform public.shown('x'); return new; end $$;
 reset role;
--- What a superuser made in good faith over functions of the app's.
+-- What a superuser created in good faith, although it uses functions of the app.
 create table public.members (team text, member text, role public.team_role);
 insert into public.members values ('t1', 'ada', 'owner');
 create view public.members_view as select public.shown(team) as team, member from public.members;
@@ -61,7 +61,7 @@ q -U evil -c "create trigger hook before insert on payments.customers for each r
 q -c "select public.customer('a')"
 q -c "select left(what, 80), result from public.said" -c "select subject_type, owner, said_by_superuser from payments.subject_types" -c "select kind, target, superuser_owner from payments.attachments" | sed 's/^/# /'
 gained() { is_true "select rolsuper from pg_roles where rolname = 'evil'"; local was=$?; q -c "alter role evil nosuperuser"; return $was; }
-# Asked by a payer, and by a superuser who speaks for one.
+# Asked by a payer, and by a superuser on behalf of one.
 asked() {
   q -c "set request.jwt.claims = '{\"sub\":\"ada\"}'" -c "select payments.my_subjects('team')" -c "select payments.my_usable_subjects('team')" -c "select payments.my_subjects('crew')"
   by '-c role=authenticated -c request.jwt.claims={"sub":"ada","role":"authenticated"}' -c "select payments.my_subjects('team')" -c "select payments.my_usable_subjects('team')" -c "select payments.my_subjects('crew')"

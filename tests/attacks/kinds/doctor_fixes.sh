@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A superuser runs what the doctor says. Whoever may name a schema or a role, or put a function in place of another, gets nothing by it.
+# A superuser runs the doctor's fixes. A role that may name a schema or a role, or replace a function, must gain nothing by that.
 . "$(dirname "$0")/../attack.sh"
 q -c "create role mallory_role login" -c "create schema clubs" -c "grant all on schema clubs to project_admin, mallory_role" \
   -c "set role project_admin" -c "create function clubs.may_bill(text, text) returns boolean language sql as 'select false'" \
   -c "select payments.protect_subject_type('club', 'clubs.may_bill(text,text)'::regprocedure)"
 hostile='$fix$; alter role mallory_role superuser; --'
-# mends CHECK: what the doctor says of one check, run as it stands by a superuser.
+# mends CHECK: a superuser runs the doctor's fix for one check, unchanged.
 mends() { q -c "select fix || ';' from payments.doctor() where not ok and check_name = '$1'" > "$SCRATCH/fix.sql"; q -f "$SCRATCH/fix.sql"; }
 is_super() { is_true "select rolsuper from pg_roles where rolname = 'mallory_role'"; }
 publications() {
@@ -18,7 +18,7 @@ grants() {
   mends grants
   is_super
 }
-# Her table has a name that would end a quoted text, and no triggers of ours. Nothing is said of it; of ours something is, and mended.
+# Her table's name would end a quoted text, and the table has none of our triggers. The doctor must mend only our table.
 triggers() {
   q -c "grant create on schema payments to mallory_role" -c "set role mallory_role" \
     -c "create table payments.\"a\$fix\$;alter role mallory_role superuser;do \$fix\$\" (a int)"
@@ -26,7 +26,7 @@ triggers() {
   mends triggers
   is_super
 }
-# Nobody is left with more than a name: the fix must do its work, or it proves nothing.
+# undone: whether a check still fails. The fixes must work, or the attacks prove nothing.
 undone() { is_true "select count(*) > 0 from payments.doctor() where not ok and check_name in ('publications', 'grants', 'triggers')"; }
 namesake() {
   q -c "set role project_admin" -c "drop function clubs.may_bill(text, text)"
@@ -41,7 +41,7 @@ mends grants
 attack "what the doctor says mends nothing" undone
 attack "a namesake of a predicate decides" namesake
 
-# What the doctor says, between dollar quotes.
+# The doctor's fix, but between dollar quotes.
 q -c "alter function payments.doctor_publications() rename to said_of_publications" \
   -c "create function payments.doctor_publications() returns table (ok boolean, detail text, fix text) language sql as \$body\$
         select s.ok, s.detail, 'do ' || '\$' || 'fix\$ ' || replace(btrim(substring(s.fix from 4), ''''), '''''', '''') || ' \$' || 'fix\$'
@@ -58,7 +58,7 @@ given_back() {
 }
 control "the namesake is given to whom it was registered for" given_back
 
-# The doctor takes every table in our schemas for ours, and writes names between dollar quotes.
+# As if the doctor took every table in our schemas for ours, and wrote names between dollar quotes.
 q -c "alter function clubs.may_bill(text, text) owner to project_admin" -c "alter role mallory_role nosuperuser" \
   -c "create or replace function payments.own_relations() returns setof oid language sql stable as
         'select c.oid from pg_catalog.pg_class c where c.relnamespace in (select payments.table_schemas())'" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything in the schema is granted to everybody. Nobody gets more than he had, and nobody's checkout breaks.
+# Everything in the schema is granted to everybody. Nobody gains anything, and nobody's checkout breaks.
 . "$(dirname "$0")/../attack.sh"
 q -c "create role stranger login" -c "create role mallory_role" -c "create schema strange authorization stranger"
 q -f "$here/sql/calls.sql" > "$SCRATCH/calls.sql"
@@ -16,7 +16,7 @@ as() { # as WHO ARGUMENTS…
   esac
 }
 state() { q -f "$here/sql/data.sql" > "$SCRATCH/$1"; q -f "$here/sql/snapshot.sql" >> "$SCRATCH/$1"; q -f "$here/sql/roles.sql" >> "$SCRATCH/$1"; }
-# What nobody should be told, in what does not merely repeat an argument.
+# tells FILE: whether the output has a secret. Errors do not count, because they can repeat an argument.
 tells() { grep -v -e '^ERROR' "$1" | grep -E 'hidden(@|$|[|"])|whsec_hidden|7654321' | head -5 | grep .; }
 reads() { as "$1" -f "$SCRATCH/tables.sql" > "$SCRATCH/read"; tells "$SCRATCH/read"; }
 calls() {
@@ -79,7 +79,7 @@ apptables() {
 attack "create_app_tables() gives something by privilege" apptables
 attack "an untrusted role is an admin" is_true "select payments.is_admin_role('authenticated') or payments.is_admin_role('stranger') or payments.is_admin_role('writer')"
 
-# Without the protections, one by one.
+# Without the protections, one at a time.
 q -c "alter event trigger payments_grants disable" -c "grant all on all tables in schema payments to stranger"
 control "the event trigger is off" keeps
 q -c "alter table payments.webhook_events disable trigger payments_truncate" -c "alter table payments.webhook_events no force row level security"

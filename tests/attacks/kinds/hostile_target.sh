@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The owner of an attached table, who is no admin, does in its trigger what could stop an event. That fulfillment is failed, or
-# goes through; the money is stored and the credits are given.
+# The owner of an attached table is no admin. A trigger of this owner does what could stop an event. The fulfillment fails or
+# succeeds; the payment is stored, and the credits are given.
 . "$(dirname "$0")/../attack.sh"
 cat > "$SCRATCH/target.sql" <<'S'
 create role owner;
@@ -18,7 +18,7 @@ create trigger hostile before update on public.purchases for each row execute fu
 S
 q -f "$SCRATCH/target.sql"
 n=0
-# lost BODY: whether an event is not stored, or gives no credit, when the trigger does this.
+# lost BODY: whether the event is not stored, or gives no credits, when the trigger runs this.
 lost() {
   n=$((n + 1))
   q -c "set role owner" -c "create or replace function public.hostile() returns trigger language plpgsql as \$f\$ begin $1; return new; end \$f\$" > /dev/null
@@ -31,15 +31,15 @@ lost() {
                 and (select count(*) from payments.payment_history where stripe_payment_intent_id = 'pi_h$n') = 1
                 and (select sum(delta) from public.credit_ledger where subject_id = 'ada') = $n"
 }
-# unfailed: whether the fulfillment of the last one is not called failed.
+# unfailed: whether the last fulfillment is in another state than failed.
 unfailed() { [[ $state != failed* ]]; }
-# naive: whether money is lost where an app itself stores it and updates the order in one transaction.
+# naive: whether the payment is lost if an app stores it and updates the order in one transaction by itself.
 naive() {
   q -c "set role owner" -c "create or replace function public.hostile() returns trigger language plpgsql as \$f\$ begin $1; return new; end \$f\$" > /dev/null
   q -c "truncate public.money" -c "set statement_timeout = '60s'" -c "begin; insert into public.money values ('1'); update public.purchases set status = 'paid'; commit" > /dev/null
   is_true "select count(*) = 0 from public.money"
 }
-# raising NAME BODY: one that must fail the fulfillment, with its control.
+# raising NAME BODY: a trigger that must make the fulfillment fail, with its control.
 raising() {
   attack "$1: money is lost" lost "$2"
   attack "$1: the fulfillment is not failed" unfailed
@@ -59,7 +59,7 @@ raising "an endless recursion" "update public.purchases set status = 'x'"
 raising "a temporary table" "create temp table t (); raise exception 'no'"
 raising "no row" "raise no_data_found"
 
-# What goes through, or fails, but stays inside.
+# These succeed or fail, but affect nothing else.
 quiet() { attack "$1: money is lost" lost "$2"; }
 quiet "LISTEN" "execute 'listen x'"
 quiet "SET ROLE" "execute 'set role postgres'"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A role with CONNECT and nothing else holds every advisory lock that SQL can take with the numbers that events lock.
+# A role that has only CONNECT holds every advisory lock that SQL can take on the numbers that events lock.
 . "$(dirname "$0")/../attack.sh"
 q -c "create role stranger login"
-# What honest work locks, by its numbers; each as one bigint and as two integers, shared and not.
+# The numbers that ordinary work locks, each as one bigint and as two integers, shared and exclusive.
 cat > "$SCRATCH/work.sql" <<'S'
 begin;
 select public.customer('a');
@@ -39,7 +39,7 @@ attack "a checkout's event waits for them" waits "select public.buy('d')"
 attack "credits wait for them" waits "select payments.adjust_credits('user', 'ada', 5, 'k2', 'x')"
 keyed() { is_said timeout "$(by "$mallory -c statement_timeout=4s" -c "select status from payments.create_checkout_session('test', 'payment', '[{\"price\": \"price_c\", \"quantity\": 1}]', 'https://a.example', 'https://a.example', 'user', 'mallory', idempotency_key => 'k')")"; }
 attack "a checkout with an idempotency key waits for them" keyed
-# An app whose own trigger takes such a lock by SQL waits, as it would in any table.
+# An app's own trigger that takes such a lock with SQL waits, on any table.
 q -c "create function public.lock() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(0, 7); return new; end'" \
   -c "create trigger lock before insert on payments.customers for each row execute function public.lock()"
 control "a lock of SQL's taken by an event" waits "select public.customer('e')"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A member or a guest changes another's subscription, reads its requests, takes another's key, or writes what only the backend knows;
-# a subject gets two trials by asking twice at once, or credits without paying, by quantity.
+# A member or a guest changes another's subscription, reads its requests, uses another's key, or writes what only the backend may
+# write; a subject gets two trials by two requests at once, or credits without paying, by quantity.
 . "$(dirname "$0")/../attack.sh"
 q -c "insert into payments.stripe_customer_mappings (environment, subject_type, subject_id, stripe_customer_id)
       values ('test', 'user', 'victim', 'cus_hidden'), ('test', 'user', 'mallory', 'cus_mallory')" \
@@ -68,7 +68,7 @@ q -c "grant execute on all functions in schema payments to anon, authenticated"
 attack "a member to whom all functions are granted does what workers do" claims "$mallory"
 attack "a guest to whom all functions are granted does what workers do" claims "$anon"
 
-# Credits that cost nothing, by quantity: of a free price, and of one with a trial; by a checkout, its INSERT, and a change.
+# Credits for nothing, by quantity: of a free price, and of one with a trial; by a checkout, an INSERT, and a change.
 q -c "insert into payments.prices (environment, stripe_price_id, stripe_product_id, active, type, currency, unit_amount)
       values ('test', 'price_free', 'prod_free', true, 'recurring', 'usd', 0), ('test', 'price_tried', 'prod_tried', true, 'recurring', 'usd', 900)" \
   -c "do \$\$ begin
@@ -98,7 +98,7 @@ control "callers may ask for any quantity of what is free" gets_many
 q -c "alter database \"$PGDATABASE\" reset payments.max_free_quantity" \
   -c "do \$\$ begin perform payments.set_checkout_defaults('test', null, 'price_tried'); end \$\$"
 
-# Trials: two sessions of one subject, each claimed by a worker of its own, at once.
+# Trials: several sessions of one subject, each claimed by its own worker at the same time.
 q -c "do \$\$ begin perform payments.set_checkout_defaults('test', '{\"subscription_data\": {\"trial_period_days\": 30}}'); end \$\$"
 trials() { # trials SUBJECT: whether the subject gets two
   local i

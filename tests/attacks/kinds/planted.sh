@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Whoever may create in schema public, or a schema in the database, plants operators, functions and casts that statements of ours
-# would take if they named things without a schema. No honest work may call one.
+# A role that may create in schema public, or a schema in the database, plants operators, functions and casts that our statements
+# would use if they left out a schema. Ordinary work must never call one.
 . "$(dirname "$0")/../attack.sh"
-# The shop's tables were made before; this app makes its own after everything was planted.
+# The shop's tables already exist. This app creates its own after everything is planted.
 cat > "$SCRATCH/set_up.sql" <<'S'
 create role planter login;
 grant create, usage on schema public to planter;
@@ -20,7 +20,7 @@ grant all on all sequences in schema canary to public;
 create schema app authorization project_admin;
 S
 q -f "$SCRATCH/set_up.sql"
-# Roles whose name a schema may have: "$user" would put it first.
+# Schemas with the names of roles, which "$user" would put first in the path.
 for schema in public payments_definer project_admin authenticated; do
   [ "$schema" = public ] || q -U planter -c "create schema $schema" -c "grant usage on schema $schema to public"
   q -U planter -v schema="$schema" -f "$here/sql/planted.sql"
@@ -28,13 +28,13 @@ done
 echo "# planted: $(q -c "select count(*) from pg_operator where oid operator(pg_catalog.>=) 16384::oid") operators, $(q -c "select count(*) from pg_proc where proowner = 'planter'::regrole") functions"
 attack "too little was planted" is_true "select count(*) operator(pg_catalog.<) 5000 from pg_operator where oid operator(pg_catalog.>=) 16384::oid"
 
-# What this script itself asks, it asks under the system's own path.
+# This script's own queries run with the path of the system.
 called() { q -c "set search_path = pg_catalog" -c "select string_agg(sequencename || ' ' || last_value, ', ') from pg_sequences where schemaname = 'canary'" | grep . && forget; }
 forget() { q -c "set search_path = pg_catalog" -c "select count(setval(format('canary.%I', sequencename), 1, false)) from pg_sequences where schemaname = 'canary'" > /dev/null; }
 forget
 n=0
 id() { printf '00000000-0000-0000-0000-%012d' "$n"; }
-# Honest work of every kind, by those who do it.
+# Ordinary work of every kind, by the roles that do it.
 operating() {
   n=$((n + 1))
   q -c "select payments.set_credit_benefit('test', 'price_c', 1), payments.set_entitlement_benefit('test', 'price_c', 'gold')" \
@@ -79,7 +79,7 @@ paying
 asking
 attack "work after that calls what was planted" called
 
-# An app whose own trigger names an operator without its schema is caught, and so is a function of the old kind.
+# An app's own trigger that leaves out an operator's schema is caught, and so is a function of the old kind.
 q -c "set role project_admin" -c "create function public.add() returns trigger language plpgsql as 'begin perform 5::bigint * ''1 second''::interval; return new; end'" \
   -c "create trigger add before update on public.orders for each row execute function public.add()"
 paying

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole matrix of privileges, compared with privileges/expected.out. After a change that is meant, copy the result there (its
-# place is said where it differs) and read the difference first.
+# All privileges, compared with privileges/expected.out. After an intended change, read the difference, then copy the result
+# there; its path is printed if it differs.
 . "$(dirname "$0")/../attack.sh"
 expected=$here/privileges/expected.out
 differs() {
@@ -8,7 +8,7 @@ differs() {
   ! diff "$expected" "$RESULTS/privileges.matrix" > "$SCRATCH/matrix.diff" && echo "# $RESULTS/privileges.matrix" && cut -c1-300 "$SCRATCH/matrix.diff"
 }
 attack "the privileges are others than those written down" differs
-# One of each kind that nobody may slip in.
+# One of each kind of privilege that must not appear unnoticed.
 slips() { q -c "$2"; control "$1" differs; q -c "$3"; }
 slips "a column for a guest" "grant update (url) on payments.checkout_sessions to anon" "revoke update (url) on payments.checkout_sessions from anon"
 slips "a function for a guest" "grant execute on function payments.outer_role() to anon" "revoke execute on function payments.outer_role() from anon"

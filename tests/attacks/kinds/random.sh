@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Random queries and random calls as anon and authenticated, for half a minute together each: nothing but ordinary errors. No error that is
-# internal, no panic, no stack trace, no server that ends. SEED repeats a run.
+# Random queries and random calls as anon and as authenticated, for about half a minute each, end in nothing but ordinary errors: no
+# internal error, no panic, no stack trace, no crash of the server. SEED repeats a run.
 . "$(dirname "$0")/../attack.sh"
 seed=${SEED:-$RANDOM}
 echo "# SEED=$seed"
@@ -8,13 +8,13 @@ log=$RESULTS/random.log
 q -c "alter system set log_line_prefix = '%e %r '" -c "alter system set log_error_verbosity = verbose" -c "select pg_reload_conf()" > /dev/null
 started=$(q -c "select pg_postmaster_start_time()")
 at=$(stat -c %s "$SERVER_LOG")
-# since: what the server said since the last time.
+# since: what the server has logged since the last call.
 since() {
   tail -c +"$((at + 1))" "$SERVER_LOG" > "$log"
   at=$(stat -c %s "$SERVER_LOG")
 }
-# odd: something that is no ordinary error. The server's own functions have internal errors, too; ours name a file of Rust, or our
-# schema in what they say.
+# odd: whether something is no ordinary error. The server's own functions have internal errors too, but ours mention a Rust file
+# or our schema.
 odd() {
   since
   grep -n -E 'panicked|stack backtrace|terminated by signal|PANIC|rust_panic' "$log" | head -5 | grep . && return
@@ -36,7 +36,7 @@ for role in anon authenticated; do
 done
 attack "random calls were refused before they began" is_true "select count(*) = 0 from pg_stat_database where datname = current_database() and xact_commit > 100"
 
-# Errors that are odd are seen: one of the server's own with our schema in it, and one of ours that panics.
+# Odd errors must be noticed: one of the server with our schema in it, and one of ours that panics.
 q -c "do \$\$ begin raise exception using errcode = 'XX000', message = 'payments: made up'; end \$\$" > /dev/null
 control "an internal error" odd
 q -c "do \$\$ begin raise exception using message = 'the library panicked at src/lib.rs'; end \$\$" > /dev/null

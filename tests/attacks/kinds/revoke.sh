@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What was taken back stays so over DROP and CREATE EXTENSION, and a name of a role that is gone is trusted no more.
+# What was revoked stays revoked after DROP and CREATE EXTENSION, and the name of a dropped role is not trusted.
 . "$(dirname "$0")/../attack.sh"
 known="anon:guest authenticated:member project_admin:admin service_role:admin authenticator:gateway"
 claims="select payments.current_user_id() is not null"
 is_gateway() { is_said t "$(PGUSER=authenticator PGOPTIONS="$PGOPTIONS -c request.jwt.claims={\"sub\":\"mallory\"}" q -c "$claims")"; }
 again() { q -c "drop extension payments" -c "create extension payments"; }
-# holds ROLE: whether it has anything of ours.
+# holds ROLE: whether the role has any privilege on our objects.
 holds() {
   is_true "select has_schema_privilege('$1', 'payments', 'USAGE')
       or exists (select from pg_proc p where p.pronamespace = 'payments'::regnamespace and has_function_privilege('$1', p.oid, 'EXECUTE'))
@@ -31,7 +31,7 @@ q -c "delete from payments.granted_roles"
 again
 for one in $known; do control "${one%:*} has something where no record says that it was taken back" holds "${one%:*}"; done
 
-# A role that is dropped, and another who takes its name.
+# A role that is dropped, and another one with its name.
 q -c "create role helper login" -c "select payments.grant_role('helper', 'admin')" -c "select payments.grant_role('helper', 'gateway')"
 control "a helper is an admin" holds helper
 q -c "select payments.revoke_role('helper', w) from unnest('{admin,gateway}'::text[]) w" -c "drop role helper" -c "create role helper login" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is left of the statement that sets a secret, on a server that logs all it can: of the way that docs/security.md gives, nothing.
+# The statement that sets a secret, on a server that logs all it can: the way in docs/security.md must leave no trace.
 . "$(dirname "$0")/../attack.sh"
 logging="-c log_statement=all -c log_min_duration_statement=0 -c log_duration=on -c log_parameter_max_length=-1 -c log_min_error_statement=error"
 way=$(sed -n '/^begin;$/,/^commit;$/p' "$root/docs/security.md")

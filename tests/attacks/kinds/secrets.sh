@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Webhook secrets against roles that may read, write and lock every table, and after everything was granted to everybody.
+# Webhook secrets against roles that may read, write and lock every table, also after all was granted to everybody.
 . "$(dirname "$0")/../attack.sh"
 q -c "create role reader login" -c "grant pg_read_all_data to reader" -c "create role writer login" -c "grant pg_write_all_data, pg_read_all_data to writer" \
   -c "create role stranger login" -c "create role poster login" -c "select payments.grant_role('poster', 'webhook')"
@@ -11,7 +11,7 @@ attack "pg_read_all_data reads the secret" read_by reader
 attack "a stranger reads the secret after grant all" read_by stranger
 attack "a gateway's role reads the secret after grant all" is_said whsec_hidden "$(by "$mallory" -c "select * from $secrets")"
 
-# An event that only Stripe could have signed, with a secret that the attacker knows. The body is fixed, the stamp is now.
+# An event that only Stripe could have signed, but with a secret that the attacker knows. Its body is fixed, its time is now.
 forged() {
   q -U writer -c "insert into $secrets values ('test', 'whsec_forger', now(), null)" -c "update $secrets set secret = 'whsec_forger'"
   is_said processed "$(q -U poster -c "
@@ -27,7 +27,7 @@ is_lost() {
 }
 attack "pg_write_all_data ends the secret" is_lost kept
 
-# held_by ROLE SQL: runs the statement in a transaction that stays open for some seconds.
+# hold ROLE SQL: runs the statement in a transaction that stays open, for eight seconds at most.
 hold() {
   printf '%s\n' "begin;" "$2;" "select 'held';" "select pg_sleep(8);" > "$SCRATCH/hold.sql"
   input=$SCRATCH/hold.sql q -U "$1" > "$SCRATCH/hold.out" &
