@@ -5,6 +5,7 @@
 
 /// The query of this name, without its semicolon. At compile time a missing name is a compile error.
 ///
+/// # Panics
 /// If the file has no query of this name.
 #[must_use]
 pub const fn find<'a>(file: &'a str, name: &str) -> &'a str {

@@ -134,6 +134,7 @@ impl Event {
 
     /// Reads a body as an event.
     ///
+    /// # Errors
     /// [`Malformed`]; its text says where, and never contains the content.
     pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
         let text = std::str::from_utf8(body).map_err(|_| Malformed::NotUtf8)?;

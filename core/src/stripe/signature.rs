@@ -85,6 +85,7 @@ impl<'a> Signed<'a> {
     ///
     /// Every secret is compared with every signature in constant time, even after a match.
     ///
+    /// # Errors
     /// [`BadSignature`]; it does not say which secret failed.
     pub fn verify<S: AsRef<[u8]>>(self, secrets: &[S], now: i64, tolerance: i64) -> Result<Verified<'a>, BadSignature> {
         let header = Header::parse(self.header)?;
