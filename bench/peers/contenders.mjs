@@ -10,6 +10,9 @@ const BRIDGE_WORKERS = 4;
 
 const webhooks = new Stripe("sk_test_unused").webhooks;
 
+/** Whether an event is not about a session. */
+const isNoSession = (event) => event.object !== "checkout.session";
+
 /** Connections by `pg`, one for each client. Every event is received on one of them. */
 class Contender {
   database = "bench";
@@ -53,7 +56,11 @@ export class Payments extends Contender {
       text: "select payments.receive_stripe_webhook('test', $1::text, $2) as answer",
       values: [event.payload, event.signature],
     });
-    const { answer } = rows[0];
+    this.check(rows[0].answer);
+  }
+
+  /** Throws an answer that is another than what the stream must get. */
+  check(answer) {
     if (answer.status !== this.status || answer.duplicate) throw new Error(`${this.name}: ${JSON.stringify(answer)}`);
   }
 }
@@ -84,13 +91,10 @@ export class Collected extends Payments {
         text: "select payments.receive_stripe_webhooks('test', $1::text[], $2::text[]) as answers",
         values: [batch.map(({ event }) => event.payload), batch.map(({ event }) => event.signature)],
       });
-      for (const [place, { resolve, reject }] of batch.entries()) {
-        const answer = rows[0].answers[place];
-        if (answer.status === this.status && !answer.duplicate) resolve();
-        else reject(new Error(`${this.name}: ${JSON.stringify(answer)}`));
-      }
+      rows[0].answers.forEach((answer) => this.check(answer));
+      batch.forEach(({ resolve }) => resolve());
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      batch.forEach(({ reject }) => reject(error));
     }
     this.idle.push(connection);
     this.#pass();
@@ -107,10 +111,7 @@ export class Ignoring extends Payments {
 /** The same without sessions, so that no order is paid. stripe-sync-engine can take these events too. */
 export class WithoutSessions extends Payments {
   makeOrders = undefined;
-
-  takes(event) {
-    return event.object !== "checkout.session";
-  }
+  takes = isNoSession;
 }
 
 /** The base of the hand-written peers: the tables of tables.sql, each in its own schema. */
@@ -167,9 +168,7 @@ export class SyncEngine {
   schemas = ["stripe"];
   arrived = "select (select count(*) from stripe.payment_intents) + (select count(*) from stripe.charges) as events, 0 as orders";
 
-  takes(event) {
-    return event.object !== "checkout.session";
-  }
+  takes = isNoSession;
 
   /** Runs its own migrations. The logger throws, because it would only log one that failed. */
   static async migrate() {
