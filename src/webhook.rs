@@ -1,6 +1,7 @@
 //! What happens to an event: verify → parse → record → project → settle. The only file that knows the whole route.
 
 use payments_core::stripe::event::Environment;
+use payments_core::stripe::event_type::ObjectKind;
 use payments_core::stripe::signature::{BadSignature, Signed, Verified};
 use pgrx::JsonB;
 use pgrx::prelude::*;
@@ -137,25 +138,35 @@ fn accept(environment: Environment, delivery: Result<Delivery, Error>) -> Result
         }
     };
     prepare(environment)?;
-    Ok(definer::write(SearchPath::Ordinary, || match record(environment, delivery) {
-        Recording::Fresh(recorded) => settle(recorded),
-        Recording::Duplicate(answer) => answer,
+    Ok(definer::write(SearchPath::Ordinary, || {
+        let kind = dispatch::kind_of(environment, delivery.event());
+        match record(environment, delivery, expected(&kind)) {
+            Recording::Fresh(recorded) => settle(recorded),
+            Recording::Duplicate(answer) => answer,
+        }
     }))
+}
+
+/// What an event of a kind most probably becomes, or one that is ignored for a reason.
+pub(crate) fn expected(kind: &Result<ObjectKind, String>) -> Outcome<'_> {
+    match kind {
+        Ok(_) => Outcome::Processed,
+        Err(reason) => Outcome::Ignored(reason),
+    }
 }
 
 /// Derives what follows from a recorded event, or, where that fails, undoes it all and says why. Returns the answer.
 pub(crate) fn settle(recorded: Recorded) -> Value {
-    if recorded.is_written_once()
-        && let Err(reason) = dispatch::kind_of(recorded.environment(), recorded.event())
-    {
-        // Nothing can fail for an app's sake, so there is nothing to undo.
-        recorded.finish(Outcome::Ignored(&reason));
-        return recorded.answer(Outcome::Ignored(&reason));
+    let kind = dispatch::kind_of(recorded.environment(), recorded.event());
+    if recorded.is_written_once() {
+        // The projection may write to its row.
+        recorded.finish(expected(&kind));
+        if let Err(reason) = kind {
+            // Nothing can fail for an app's sake, so there is nothing to undo.
+            return recorded.answer(Outcome::Ignored(&reason));
+        }
     }
     let outcome = projection_lock::shared_then_exclusive(|| {
-        if projection_lock::is_exclusive() {
-            recorded.write();
-        }
         let outcome = dispatch::event(recorded.environment(), recorded.event());
         match &outcome {
             ProjectionOutcome::Projected => recorded.finish(Outcome::Processed),
@@ -168,9 +179,6 @@ pub(crate) fn settle(recorded: Recorded) -> Value {
         Ok(ProjectionOutcome::Projected) => recorded.answer(Outcome::Processed),
         Ok(ProjectionOutcome::Ignored(reason)) => recorded.answer(Outcome::Ignored(&reason)),
         Ok(ProjectionOutcome::Unreadable(reason)) => recorded.fail(&format!("22023: {reason}")),
-        Err(failure) => {
-            recorded.rolled_back();
-            recorded.fail(&failure)
-        }
+        Err(failure) => recorded.fail(&failure),
     }
 }

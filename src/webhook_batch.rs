@@ -17,7 +17,7 @@ use crate::pg::guc::SearchPath;
 use crate::pg::savepoint::savepoint;
 use crate::project::dispatch::{self, ProjectionOutcome};
 use crate::projection_lock::{self, with_exclusive};
-use crate::webhook::{Receiver, prepare, settle};
+use crate::webhook::{Receiver, expected, prepare, settle};
 use crate::webhook_event::{
     Delivery, Outcome, Recorded, Recording, count_foreign, finish, ignored_if_foreign, lock_events, record_all, refusal,
 };
@@ -176,11 +176,4 @@ fn project_all(environment: Environment, recorded: &[Recorded]) -> Vec<Projectio
         outcomes
     };
     if kinds.iter().any(Result::is_ok) { with_exclusive(project) } else { project() }
-}
-
-fn expected(kind: &Result<ObjectKind, String>) -> Outcome<'_> {
-    match kind {
-        Ok(_) => Outcome::Processed,
-        Err(reason) => Outcome::Ignored(reason),
-    }
 }

@@ -32,17 +32,18 @@ query!(UPDATE_EVENT_OUTCOME, "webhook_event", "update_event_outcome");
 /// An event that is ours to run: nobody else runs it before our transaction ends. Only this module makes one, so that nothing is
 /// projected that was not recorded.
 ///
-/// Its row is there, or is written once with the outcome, where nothing of an app's depends on seeing it before.
+/// Its row is written as what the event most probably becomes, and so once, unless something of an app's depends on seeing it before.
 pub(crate) struct Recorded<'a> {
     environment: Environment,
     event: Event,
-    /// What was delivered, until the row is there.
+    /// What was delivered, if it is new.
     delivered: Option<Delivered<'a>>,
-    /// Whether the row was written since, in the savepoint that runs.
-    written: Cell<bool>,
+    /// The status with which we have written the row of a new event.
+    written_as: Cell<Option<&'static str>>,
 }
 
 /// What is stored of a delivery.
+#[derive(Clone, Copy)]
 struct Delivered<'a> {
     body: &'a str,
     signature: Option<&'a str>,
@@ -60,8 +61,7 @@ pub(crate) enum Recording<'a> {
 /// A verified event on its way in, as it was delivered.
 pub(crate) struct Delivery<'a> {
     event: Event,
-    body: &'a str,
-    signature: Option<&'a str>,
+    delivered: Delivered<'a>,
 }
 
 impl<'a> Delivery<'a> {
@@ -80,7 +80,12 @@ impl<'a> Delivery<'a> {
             let (event_id, event_type) = (event.id, event.event_type);
             return Err(Error::Livemode { event_id, event_type, livemode, environment: environment.name() });
         }
-        Ok(Self { event, body: std::str::from_utf8(verified.body()).unwrap_or_default(), signature })
+        let body = std::str::from_utf8(verified.body()).unwrap_or_default();
+        Ok(Self { event, delivered: Delivered { body, signature } })
+    }
+
+    pub(crate) fn event(&self) -> &Event {
+        &self.event
     }
 
     /// Whether rows may follow from it.
@@ -119,11 +124,19 @@ impl<'a> From<&'a Event> for SafeEnvelope<'a> {
     }
 }
 
-/// Takes an event to run it, once. Of two deliveries at once, one waits here for the other.
-pub(crate) fn record(environment: Environment, delivery: Delivery) -> Recording {
+/// Takes an event to run it, once. Of two deliveries at once, one waits here for the other. A new one is written as what it is
+/// expected to become.
+pub(crate) fn record<'a>(environment: Environment, delivery: Delivery<'a>, expected: Outcome) -> Recording<'a> {
     lock_events(environment, [delivery.event_id()]);
-    let known = CLAIM_EVENT.one(&[text(environment.name()), text(delivery.event_id()), text(delivery.body)]);
-    take(environment, delivery, known)
+    let delivered = delivery.delivered;
+    let recorded = Recorded::new(environment, delivery);
+    let outcome = if is_watched() { Outcome::Pending } else { expected };
+    if insert(&[(&recorded, outcome)]) {
+        return Recording::Fresh(recorded);
+    }
+    let event = recorded.event;
+    let known = CLAIM_EVENT.one(&[text(environment.name()), text(event.id.as_str()), text(delivered.body)]);
+    take(environment, Delivery { event, delivered }, known)
 }
 
 /// The same for many of different ids, which [`lock_events`] has locked, in their order.
@@ -131,7 +144,7 @@ pub(crate) fn record_all<'a>(environment: Environment, deliveries: Vec<Delivery<
     let rows = Rows::many(deliveries.len())
         .and(text(environment.name()))
         .texts(deliveries.iter().map(|delivery| Some(delivery.event_id())))
-        .texts(deliveries.iter().map(|delivery| Some(delivery.body)));
+        .texts(deliveries.iter().map(|delivery| Some(delivery.delivered.body)));
     let known = CLAIM_EVENTS.all::<StoredEvent>(rows.args());
     let mut known: HashMap<String, StoredEvent> =
         known.into_iter().map(|stored| (stored.event_id.clone(), stored)).collect();
@@ -148,12 +161,14 @@ pub(crate) fn lock_events<'a>(environment: Environment, ids: impl IntoIterator<I
 }
 
 fn take(environment: Environment, delivery: Delivery, known: Option<StoredEvent>) -> Recording {
-    let Delivery { event, body, signature } = delivery;
     let Some(stored) = known else {
-        let delivered = Some(Delivered { body, signature });
-        let recorded = Recorded { environment, event, delivered, written: Cell::new(false) };
-        return Recording::Fresh(if is_watched() { recorded.written_first() } else { recorded });
+        let recorded = Recorded::new(environment, delivery);
+        if is_watched() {
+            recorded.finish(Outcome::Pending);
+        }
+        return Recording::Fresh(recorded);
     };
+    let Delivery { event, delivered: Delivered { body, signature } } = delivery;
     let rendering = stored.other_body.map_or(Rendering::Same, |other| compare(body, &other));
     if rendering == Rendering::Other {
         REFUSE_EVENT.execute(&[text(environment.name()), text(event.id.as_str())]);
@@ -175,7 +190,7 @@ fn take(environment: Environment, delivery: Delivery, known: Option<StoredEvent>
             text(signature),
         ]);
     }
-    Recording::Fresh(Recorded { environment, event, delivered: None, written: Cell::new(false) })
+    Recording::Fresh(Recorded::known(environment, event))
 }
 
 /// What stands in `payload` and in `signed_body` of a delivery.
@@ -233,10 +248,20 @@ pub(crate) fn refusal(error: &str) -> Value {
     })
 }
 
-impl Recorded<'_> {
+impl<'a> Recorded<'a> {
+    fn new(environment: Environment, delivery: Delivery<'a>) -> Self {
+        let Delivery { event, delivered } = delivery;
+        Self { environment, event, delivered: Some(delivered), written_as: Cell::new(None) }
+    }
+
+    /// One whose row was there before.
+    fn known(environment: Environment, event: Event) -> Self {
+        Self { environment, event, delivered: None, written_as: Cell::new(None) }
+    }
+
     /// One that was stored before; its row must be locked. `None` where the body is no event.
     pub(crate) fn again(environment: Environment, body: &[u8]) -> Option<Self> {
-        Some(Self { environment, event: Event::parse(body).ok()?, delivered: None, written: Cell::new(false) })
+        Some(Self::known(environment, Event::parse(body).ok()?))
     }
 
     pub(crate) fn environment(&self) -> Environment {
@@ -247,33 +272,21 @@ impl Recorded<'_> {
         &self.event
     }
 
-    /// Whether its row is written once, with the outcome.
+    /// Whether its row is written once, as what it becomes: it is new, and nothing of an app's depends on seeing it before.
     pub(crate) fn is_written_once(&self) -> bool {
-        self.delivered.is_some()
-    }
-
-    /// With its row there.
-    fn written_first(mut self) -> Self {
-        insert(&[(&self, Outcome::Pending)]);
-        self.delivered = None;
-        self
-    }
-
-    /// Writes its row before the outcome: the work that follows may write to it.
-    pub(crate) fn write(&self) {
-        if self.is_to_be_written() {
-            finish(&[(self, Outcome::Pending)]);
-        }
+        self.delivered.is_some() && self.written_as.get() != Some(Outcome::Pending.status())
     }
 
     /// Whether its row is still to be written.
     fn is_to_be_written(&self) -> bool {
-        self.delivered.is_some() && !self.written.get()
+        self.delivered.is_some() && self.written_as.get().is_none()
     }
 
     /// Notes that the savepoint was rolled back in which its row was written.
     pub(crate) fn rolled_back(&self) {
-        self.written.set(false);
+        if self.is_written_once() {
+            self.written_as.set(None);
+        }
     }
 
     /// Writes down how it fared.
@@ -326,14 +339,16 @@ impl<'a> Outcome<'a> {
     }
 }
 
-/// Writes down how events fared: new rows in one statement, the others one by one.
+/// Writes down how events fared: new rows in one statement, the others one by one, unless they say so already.
 pub(crate) fn finish(events: &[(&Recorded, Outcome)]) {
     let (new, known): (Vec<_>, Vec<_>) = events.iter().copied().partition(|(event, _)| event.is_to_be_written());
-    insert(&new);
-    for (event, _) in new {
-        event.written.set(true);
+    if !insert(&new) {
+        Error::WrittenMeanwhile.raise();
     }
     for (event, outcome) in known {
+        if event.written_as.get() == Some(outcome.status()) {
+            continue;
+        }
         UPDATE_EVENT_OUTCOME.execute(&[
             text(event.environment.name()),
             text(event.event.id.as_str()),
@@ -343,8 +358,9 @@ pub(crate) fn finish(events: &[(&Recorded, Outcome)]) {
     }
 }
 
-fn insert(events: &[(&Recorded, Outcome)]) {
-    let Some((Recorded { environment, .. }, _)) = events.first() else { return };
+/// Writes rows, unless one of them is there already.
+fn insert(events: &[(&Recorded, Outcome)]) -> bool {
+    let Some((Recorded { environment, .. }, _)) = events.first() else { return true };
     let all = || events.iter().map(|(recorded, _)| &recorded.event);
     let delivered = || events.iter().map(|(recorded, _)| recorded.delivered.as_ref());
     let (payloads, signed_bodies): (Vec<Option<String>>, Vec<Option<&str>>) = events
@@ -367,6 +383,10 @@ fn insert(events: &[(&Recorded, Outcome)]) {
         .texts(signed_bodies)
         .texts(delivered().map(|delivered| delivered.and_then(|delivered| delivered.signature)));
     if INSERT_EVENTS.execute_rows(&rows) < rows.count() as u64 {
-        Error::WrittenMeanwhile.raise();
+        return false;
     }
+    for (event, outcome) in events {
+        event.written_as.set(Some(outcome.status()));
+    }
+    true
 }
