@@ -65,7 +65,8 @@ on conflict (environment, stripe_price_id) do update
         excluded.tax_behavior, excluded.recurring_interval, excluded.recurring_interval_count, excluded.metadata, excluded.raw);
 
 -- write_subscription: writes a subscription's mirror and its items, where they differ. If its metadata names no subject, the customer's
--- mapping does. One statement, so that triggers see both; those of the subscription come first.
+-- mapping does. One statement, so that triggers see both. The subscription is also written where only its items differ, because
+-- its trigger gives for both.
 -- $1 environment text, $2 row text (JSON; times in Unix seconds), $3 the object text (JSON), $4 subject_type text, $5
 -- subject_id text, $6 no_access_since timestamptz, $7 items text (JSON)
 with listed as materialized (
@@ -77,6 +78,7 @@ with listed as materialized (
    where (i.environment operator(pg_catalog.=) $1) is true
      and i.stripe_subscription_id operator(pg_catalog.=) ($2::pg_catalog.jsonb operator(pg_catalog.->>) 'stripe_subscription_id')
      and not exists (select from listed l where l.stripe_subscription_item_id operator(pg_catalog.=) i.stripe_subscription_item_id)
+  returning i.id
 ), items as (
   insert into payments.subscription_items as i
     (environment, stripe_subscription_item_id, stripe_subscription_id, stripe_product_id, stripe_price_id, quantity,
@@ -93,6 +95,7 @@ with listed as materialized (
          operator(pg_catalog.*<>)
          row(excluded.stripe_subscription_id, excluded.stripe_product_id, excluded.stripe_price_id, excluded.quantity,
           excluded.current_period_start, excluded.current_period_end, excluded.metadata, excluded.raw)
+  returning i.id
 )
 insert into payments.subscriptions as m
   (environment, stripe_subscription_id, stripe_customer_id, subject_type, subject_id, status, current_period_start,
@@ -131,7 +134,8 @@ on conflict (environment, stripe_subscription_id) do update
         excluded.current_period_start, excluded.current_period_end, excluded.cancel_at_period_end, excluded.cancel_at,
         excluded.canceled_at, excluded.no_access_since, excluded.pause_collection, excluded.pause_resumes_at, excluded.trial_start,
         excluded.trial_end, excluded.latest_invoice_id, excluded.metadata,
-        excluded.raw);
+        excluded.raw)
+    or exists (select from items) or exists (select from gone);
 
 -- write_payment_method: a payment method's mirror, where it differs. It is a default while it is attached and its customer or a
 -- subscription of theirs that has not ended names it (default_method in mirror.rs of the core).

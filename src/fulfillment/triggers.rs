@@ -139,8 +139,11 @@ fn project_subscriptions<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<Tuple<'a, impl WhoAllocated + use<'a>>>, TriggerFailed> {
     require(trigger, "project_subscriptions", &["subscriptions", "subscription_items"]);
-    let changed = changed_subscriptions(trigger);
     let subjects = changed_subjects_of(trigger);
+    if subjects.is_none() && projection_lock::is_projecting() {
+        return nothing(); // The projection writes the subscription of such items in the same statement.
+    }
+    let changed = changed_subscriptions(trigger);
     let told = if subjects.is_some() { notices::of_another_subject(trigger) } else { Vec::new() };
     if changed.is_empty() {
         return nothing(); // A statement's trigger is called where no row was written, too.

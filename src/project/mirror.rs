@@ -194,7 +194,6 @@ fn write_subscription(
         payment_group::lock_groups_of(environment, AlsoLock::Subscription(id))
     };
     let history = subscription_history::of(environment, id);
-    // The subscription's triggers lock payments first; then the items' triggers look at money that went back.
     WRITE_SUBSCRIPTION.execute(&[
         text(environment.name()),
         json(&snapshot.row),
