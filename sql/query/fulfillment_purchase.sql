@@ -44,11 +44,16 @@ select pg_catalog.json_build_object(
 )::pg_catalog.text
   from payments.payment_history p
  cross join lateral (
-   (select c.* from payments.checkout_sessions c
+   -- not c.*, of which the server would describe each column again at every call
+   (select c.id, c.mode, c.subject_type, c.subject_id, c.created_by, c.guest, c.line_items, c.metadata,
+           c.stripe_checkout_session_id, c.stripe_payment_intent_id, c.raw
+      from payments.checkout_sessions c
      where (c.environment operator(pg_catalog.=) p.environment) is true and c.stripe_checkout_session_id operator(pg_catalog.=) p.stripe_checkout_session_id
        and (c.mode operator(pg_catalog.=) 'payment' or p.type operator(pg_catalog.=) 'subscription_invoice'))
    union all
-   (select c.* from payments.checkout_sessions c
+   (select c.id, c.mode, c.subject_type, c.subject_id, c.created_by, c.guest, c.line_items, c.metadata,
+           c.stripe_checkout_session_id, c.stripe_payment_intent_id, c.raw
+      from payments.checkout_sessions c
      where (c.environment operator(pg_catalog.=) p.environment) is true and c.stripe_payment_intent_id operator(pg_catalog.=) p.stripe_payment_intent_id
        and c.mode operator(pg_catalog.=) 'payment'
      order by c.id)

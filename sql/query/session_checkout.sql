@@ -46,9 +46,24 @@ update payments.checkout_sessions as s
    and s.stripe_customer_id is null and s.url is null and s.client_secret is null and s.last_error is null and s.raw operator(pg_catalog.=) '{}'
    and payments.request_digest(pg_catalog.to_jsonb(s.*)::pg_catalog.text) operator(pg_catalog.=) $3;
 
--- key_is_known: whether a row holds an idempotency key, plain or set aside (a JSON boolean).
--- $1 environment text, $2 key text, $3 key set aside text
-select pg_catalog.to_json(
+-- find_standing: what decides on a request before its prices do (a JSON object): whether a row holds its idempotency key, plain or
+-- set aside; whether a request of another kind has its id; and how many checkout sessions of its user can still be paid, at most so
+-- many. Stripe keeps one open for a day.
+-- $1 environment text, $2 key text, $3 key set aside text, $4 id text, $5 user text, $6 most bigint
+select pg_catalog.json_build_object(
+         'key_is_known',
          exists (select from payments.checkout_sessions s where (s.environment operator(pg_catalog.=) $1) is true and s.idempotency_key operator(pg_catalog.=) $2)
          or exists (select from payments.checkout_sessions s
-          where (s.environment operator(pg_catalog.=) $1) is true and s.idempotency_key operator(pg_catalog.=) $3))::pg_catalog.text;
+                     where (s.environment operator(pg_catalog.=) $1) is true and s.idempotency_key operator(pg_catalog.=) $3),
+         'id_is_taken',
+         exists (select from payments.customer_portal_sessions s
+                  where s.id operator(pg_catalog.=) case when $4 operator(pg_catalog.<>) '' then $4::pg_catalog.uuid end)
+         or exists (select from payments.subscription_requests s
+                     where s.id operator(pg_catalog.=) case when $4 operator(pg_catalog.<>) '' then $4::pg_catalog.uuid end),
+         'open',
+         (select pg_catalog.count(*)
+            from (select from payments.checkout_sessions s
+                   where s.created_by operator(pg_catalog.=) $5
+                     and s.created_at operator(pg_catalog.>) (pg_catalog.now() operator(pg_catalog.-) '1 day'::pg_catalog.interval)
+                     and (s.status operator(pg_catalog.=) 'initialized'::pg_catalog.text or s.status operator(pg_catalog.=) 'open'::pg_catalog.text)
+                   limit $6) open))::pg_catalog.text;

@@ -112,9 +112,9 @@ fn admit(caller: &Caller, asked: &Change, row: &mut Row) -> Result<(), Error> {
     }
     row.set("stripe_subscription_item_id", item.map(|item| item.id.clone()));
     definer::write(SearchPath::Pinned, || {
-        request_id::is_free(row, open_sessions::SessionKind::Change)?;
+        request_id::is_free(row, "subscription")?;
         open_sessions::take_turns(caller);
-        open_sessions::has_room(caller, open_sessions::SessionKind::Change)
+        open_sessions::has_room(caller, "subscription change", open_sessions::changes)
     })?;
     waiting::tell(asked.environment.as_deref());
     Ok(())

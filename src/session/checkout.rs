@@ -4,9 +4,7 @@ use payments_core::session::{AskedItem, Checkout, Refusal, by_price_id, digest, 
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{
-    Caller, Row, guarded, is_request, is_untouched, open_sessions, prices, redaction, refuse, request_id, waiting,
-};
+use super::{Caller, Row, guarded, is_request, is_untouched, open_sessions, prices, redaction, refuse, waiting};
 use crate::definer;
 use crate::error::Error;
 use crate::pg::guc::SearchPath;
@@ -15,12 +13,12 @@ use crate::pg::statement::{query, text};
 use crate::pg::{advisory_lock, transaction};
 use crate::precondition::require_live_approval;
 use crate::price_names::price_ids;
-use crate::settings::metadata_prefix;
+use crate::settings::{max_open_sessions, metadata_prefix};
 
 query!(FIND_KEY, "session_checkout", "find_key");
 query!(MOVE_KEY, "session_checkout", "move_key");
 query!(SHOW_TO_GUEST, "session_checkout", "show_to_guest");
-query!(KEY_IS_KNOWN, "session_checkout", "key_is_known");
+query!(FIND_STANDING, "session_checkout", "find_standing");
 
 const TABLE: &str = "payments.checkout_sessions";
 const NOT_YOURS: [&str; 11] = [
@@ -93,6 +91,35 @@ fn admit(caller: &Caller, row: &mut Row) -> Result<(), Error> {
     Ok(())
 }
 
+/// What decides on a request before its prices do. The locks of its user and its key must be taken.
+#[derive(Debug, Default, Deserialize)]
+struct Standing {
+    /// Whether a row holds its idempotency key, plain or set aside.
+    key_is_known: bool,
+    /// Whether a request of another kind has its id. Of its own kind the primary key refuses it.
+    id_is_taken: bool,
+    /// How many checkout sessions of its user can still be paid, at most the limit.
+    open: i64,
+}
+
+impl Standing {
+    fn of(caller: &Caller, asked: &Checkout, key: Option<&Key>) -> Self {
+        let user = match caller {
+            Caller::User(user) => Some(user.as_str()),
+            Caller::Trusted | Caller::Guest => None,
+        };
+        let args = [
+            text(asked.environment.as_deref()),
+            text(key.map(|key| key.plain)),
+            text(key.map(|key| key.aside.as_str())),
+            text(asked.id.as_str()),
+            text(user),
+            max_open_sessions().into(),
+        ];
+        FIND_STANDING.one(&args).unwrap_or_default()
+    }
+}
+
 /// Checks the request. Returns its line items with the ids of prices, if they name prices otherwise, and whether the request is new and
 /// still to be sent.
 fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Result<(Option<String>, bool), Error> {
@@ -101,11 +128,14 @@ fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Re
     // In the form of the row, by which a guest's own row is recognized.
     let held = Checkout { line_items: by_id.clone().or_else(|| asked.line_items.clone()), ..asked.clone() };
     let key = asked.idempotency_key.as_deref().map(|key| Key::presented(key, row, asked));
-    if key.is_some_and(|key| key.is_known(asked) && key.claim(&held)) {
+    let standing = Standing::of(caller, asked, key.as_ref());
+    if key.is_some_and(|key| standing.key_is_known && key.claim(&held)) {
         return Ok((by_id, false));
     }
     let found = found?;
-    request_id::is_free(row, open_sessions::SessionKind::Checkout)?;
+    if standing.id_is_taken {
+        return Err(Refusal::IdTaken(asked.id.clone()).into());
+    }
     match caller {
         // A backend's row about a session of the past is no request.
         Caller::Trusted if !is_request(row) => return Ok((by_id, false)),
@@ -113,7 +143,7 @@ fn sell(caller: &Caller, asked: &Checkout, items: &[AskedItem], row: &Row) -> Re
         Caller::User(_) | Caller::Guest => {
             prices::can_be_sold(asked, &found)?;
             prices::is_within_free_quantity(asked, items, &found)?;
-            open_sessions::has_room(caller, open_sessions::SessionKind::Checkout)?;
+            open_sessions::has_room(caller, "checkout", |_, _| standing.open)?;
         }
     }
     // For a backend too: to bill a subject twice is a mistake, unless the setting allows it.
@@ -224,11 +254,6 @@ impl<'a> Key<'a> {
         let guest = row.flag("guest");
         advisory_lock::lock(&["idempotency key", asked.environment.as_deref().unwrap_or_default(), plain]);
         Self { plain, aside: park_key(plain, created_by.as_deref(), guest), created_by, guest }
-    }
-
-    fn is_known(&self, asked: &Checkout) -> bool {
-        let args = [text(asked.environment.as_deref()), text(self.plain), text(self.aside.as_str())];
-        KEY_IS_KNOWN.one::<bool>(&args) == Some(true)
     }
 
     /// Makes the key free for the caller, and returns whether a row of the caller has it already.

@@ -5,47 +5,11 @@ use payments_core::session::Refusal;
 
 use super::Caller;
 use crate::pg::advisory_lock;
-use crate::pg::statement::{Statement, query, text};
+use crate::pg::statement::{query, text};
 use crate::settings::max_open_sessions;
 
-query!(COUNT_OPEN_CHECKOUTS, "session_open_sessions", "count_open_checkouts");
 query!(COUNT_OPEN_PORTALS, "session_open_sessions", "count_open_portals");
 query!(COUNT_CHANGES, "session_open_sessions", "count_changes");
-
-/// A kind of session.
-#[derive(Clone, Copy)]
-pub(super) enum SessionKind {
-    Checkout,
-    Portal,
-    Change,
-}
-
-impl SessionKind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Checkout => "checkout",
-            Self::Portal => "customer portal",
-            Self::Change => "subscription change",
-        }
-    }
-
-    /// The kind as functions and queries name it.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Checkout => "checkout",
-            Self::Portal => "portal",
-            Self::Change => "subscription",
-        }
-    }
-
-    fn count(self) -> &'static Statement {
-        match self {
-            Self::Checkout => &COUNT_OPEN_CHECKOUTS,
-            Self::Portal => &COUNT_OPEN_PORTALS,
-            Self::Change => &COUNT_CHANGES,
-        }
-    }
-}
 
 /// Serializes the requests of one member, so that none is overlooked when they are counted. This lock comes before that of an idempotency
 /// key.
@@ -57,13 +21,23 @@ pub(super) fn take_turns(caller: &Caller) {
     }
 }
 
-/// Whether the caller may open one more.
-pub(super) fn has_room(caller: &Caller, kind: SessionKind) -> Result<(), Refusal> {
+/// Whether the caller may open one more of a kind. `count` counts what a user has open, up to a limit.
+pub(super) fn has_room(
+    caller: &Caller,
+    kind: &'static str,
+    count: impl FnOnce(&str, i64) -> i64,
+) -> Result<(), Refusal> {
     let limit = max_open_sessions();
     let Caller::User(user) = caller else { return Ok(()) };
-    if limit == 0 {
-        return Ok(());
-    }
-    let open: i64 = kind.count().one(&[text(user.as_str()), limit.into()]).unwrap_or_default();
-    if open < limit { Ok(()) } else { Err(Refusal::TooManyOpen { kind: kind.name(), limit }) }
+    if limit == 0 || count(user, limit) < limit { Ok(()) } else { Err(Refusal::TooManyOpen { kind, limit }) }
+}
+
+/// How many customer portal sessions a user has open, up to a limit.
+pub(super) fn portals(user: &str, limit: i64) -> i64 {
+    COUNT_OPEN_PORTALS.one(&[text(user), limit.into()]).unwrap_or_default()
+}
+
+/// How many changes of subscriptions a user asked for, up to a limit.
+pub(super) fn changes(user: &str, limit: i64) -> i64 {
+    COUNT_CHANGES.one(&[text(user), limit.into()]).unwrap_or_default()
 }

@@ -80,9 +80,9 @@ fn untouched(caller: &Caller, row: &Row) -> Result<(), Refusal> {
 /// Whether the caller may open one more.
 fn has_room(caller: &Caller, row: &Row) -> Result<(), Refusal> {
     definer::write(SearchPath::Pinned, || {
-        request_id::is_free(row, open_sessions::SessionKind::Portal)?;
+        request_id::is_free(row, "portal")?;
         open_sessions::take_turns(caller);
-        open_sessions::has_room(caller, open_sessions::SessionKind::Portal)
+        open_sessions::has_room(caller, "customer portal", open_sessions::portals)
     })
 }
 
