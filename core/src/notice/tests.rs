@@ -27,6 +27,12 @@ fn kinds(known: &SubscriptionSnapshot, entries: &[Entry]) -> Vec<(String, String
 }
 
 #[test]
+fn jobs_of_payments_are_not_made_from_notices() {
+    assert!(is_kind(PAYMENT_FAILED) && is_kind(SUBSCRIPTION_ENDED));
+    assert!(!is_kind("payment_succeeded") && !is_kind(""));
+}
+
+#[test]
 fn the_end_of_a_trial_is_told_while_it_lasts() {
     let announcing = Entry { announces_trial_end: true, ..told("evt_1", 150, "trialing", Some(200)) };
     let in_trial = |end: i64| known(json!({"status": "trialing", "trial_end": end}));

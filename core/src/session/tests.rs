@@ -258,6 +258,7 @@ fn line_items_tell_what_is_wrong_with_which() {
     assert!(why(r#"[{"quantity":1}]"#).1.contains("no price"));
     assert!(why(r#"[{"price":7,"quantity":1}]"#).1.contains("no price"));
     assert!(why(r#"[{"stripePriceId":" ","quantity":1}]"#).1.contains("no price"));
+    assert!(why(r#"[{"price":"a price","quantity":1}]"#).1.contains("too long"));
     assert!(why(r#"[{"price":"p","quantity":-1}]"#).1.contains("quantity"));
     assert!(why(r#"[{"price":"p","quantity":1,"tax":1}]"#).1.contains("another key"));
     let mut checkout = asked();

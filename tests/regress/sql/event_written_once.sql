@@ -66,7 +66,8 @@ create publication ours for tables in schema payments;
 select * from writes('evt_13', 'customer.updated', :'customer');
 drop publication ours;
 select * from writes('evt_14', 'customer.updated', :'customer');
--- The row is there before anything of the app's runs, so a trigger that writes one for the same event fails, and with it the event.
+-- The row is there before anything of the app's runs. So a trigger that writes one for the same event fails, and so
+-- does the event.
 create function meddle() returns trigger language plpgsql as $$
 begin
   insert into payments.webhook_events (environment, stripe_event_id, event_type)

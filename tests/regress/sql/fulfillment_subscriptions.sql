@@ -63,7 +63,8 @@ select kind, item, state, reason from payments.fulfillments where source = 'subs
 rollback;
 select payments.has_active_subscription('team', '8'), payments.has_active_subscription('team', '8', past_due => true),
        payments.has_active_subscription('team', '7');
--- An item that somebody deleted by hand comes back with a backfill, which writes the subscription too: its trigger gives for both.
+-- An item that somebody deleted by hand comes back with a backfill. That writes the subscription too, whose trigger
+-- gives for both.
 create temp view of_stripe as select jsonb '{
   "id": "sub_d", "object": "subscription", "status": "active", "customer": "cus_d", "created": 1700000000,
   "metadata": {"payments_subject_type": "team", "payments_subject_id": "10"},

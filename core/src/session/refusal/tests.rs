@@ -57,6 +57,7 @@ fn all() -> Vec<Refusal> {
         Refusal::TooManyOpen { kind: "checkout", limit: 5 },
         Refusal::TooManyOpen { kind: "customer portal", limit: 5 },
         Refusal::TooManyOpen { kind: "subscription change", limit: 5 },
+        Refusal::IdTaken(text()),
     ]
 }
 
@@ -75,7 +76,7 @@ fn every_refusal_has_a_message_a_detail_and_a_hint() {
 fn the_sqlstate_tells_what_kind_of_refusal_it_is() {
     for refusal in all() {
         let expected = match &refusal {
-            Refusal::SecondSubscription { .. } => "23505",
+            Refusal::SecondSubscription { .. } | Refusal::IdTaken(_) => "23505",
             Refusal::Isolation | Refusal::IsolationOfTrial => "25001",
             Refusal::TooManyOpen { .. } => "54000",
             Refusal::NotYours(_)
@@ -110,9 +111,10 @@ fn a_price_of_the_other_mode_is_told_which_mode_it_needs() {
 }
 
 #[test]
-fn a_portal_that_is_open_is_used_again() {
+fn what_is_open_is_used_again_and_a_change_is_waited_for() {
     let hint = |kind| Refusal::TooManyOpen { kind, limit: 5 }.hint();
     assert_eq!(hint("customer portal"), "Use the one that was opened last, or wait.");
+    assert_eq!(hint("subscription change"), "Wait until the first of them is a day old.");
     assert!(hint("checkout").contains("idempotency key"));
 }
 
