@@ -197,7 +197,9 @@ fn a_refund_takes_from_its_own_invoice_and_adds_to_what_was_credited() {
     let first = invoice("in_1", 0, vec![line("il_1", "month", 0, MONTH)]);
     let second = invoice("in_2", MONTH, vec![line("il_2", "month", MONTH, 2 * MONTH)]);
     let half = refunded(first.clone(), 750, MONTH);
-    assert_eq!(given(&at(MONTH, &[half.clone(), second], same, None)), [(100, 50), (100, 0)]);
+    let targets = at(MONTH, &[half.clone(), second], same, None);
+    assert_eq!(given(&targets), [(100, 50), (100, 0)]);
+    assert_eq!(targets.grants[1].decision, FulfillmentDecision::applied());
     let credit = vec![proration(line("il_3", "month", MONTH / 10, MONTH), &["il_1"])];
     let targets = at(MONTH, &[half, invoice("in_3", 5, credit)], same, None);
     assert_eq!((given(&targets), targets.grants[0].reason), (vec![(100, 100)], "refund"));
