@@ -124,14 +124,14 @@ impl<'a> From<&'a Event> for SafeEnvelope<'a> {
     }
 }
 
-/// Takes an event to run it, once. Of two deliveries at once, one waits here for the other. A new one is written as what it is
-/// expected to become.
+/// Takes an event to run it, once. Of two deliveries at once, one waits here for the other. The row of a new one is written as what it
+/// is expected to become; where an app depends on that row, it is looked for first, because even an INSERT that meets a row fires
+/// triggers.
 pub(crate) fn record<'a>(environment: Environment, delivery: Delivery<'a>, expected: Outcome) -> Recording<'a> {
     lock_events(environment, [delivery.event_id()]);
     let delivered = delivery.delivered;
     let recorded = Recorded::new(environment, delivery);
-    let outcome = if is_watched() { Outcome::Pending } else { expected };
-    if insert(&[(&recorded, outcome)]) {
+    if !is_watched() && insert(&[(&recorded, expected)]) {
         return Recording::Fresh(recorded);
     }
     let event = recorded.event;

@@ -50,6 +50,18 @@ create trigger see after insert or update on payments.webhook_events for each ro
 select * from writes('evt_5', 'customer.updated', :'customer');
 select * from seen;
 drop trigger see on payments.webhook_events;
+-- A second delivery inserts nothing, so it fires no trigger of an INSERT.
+create function count_insert() returns trigger language plpgsql as $$
+begin
+  insert into seen values (new.stripe_event_id, 'nothing');
+  return new;
+end
+$$;
+create trigger count_insert before insert on payments.webhook_events for each row execute function count_insert();
+select * from writes('evt_7', 'customer.updated', :'customer');
+select * from writes('evt_7', 'customer.updated', :'customer');
+drop trigger count_insert on payments.webhook_events;
+select count(*) as fired from seen where event = 'evt_7';
 select * from writes('evt_6', 'customer.updated', :'customer');
 create table notes (event uuid references payments.webhook_events);
 select * from writes('evt_9', 'customer.updated', :'customer');
