@@ -47,6 +47,13 @@ async function until(condition, problem) {
   throw new Error(`${problem} after 20 seconds`);
 }
 
+/** Whether a request succeeded. Reads the whole response, because a connection with an unread one can keep the next request waiting. */
+async function succeeds(url, init) {
+  const answer = await fetch(url, init);
+  await answer.text();
+  return answer.ok;
+}
+
 /** Runs the bridge's setup and starts it. Its warnings go to standard error. Returns its URL. */
 async function startBridge(stripe, database) {
   const port = await freePort();
@@ -59,7 +66,7 @@ async function startBridge(stripe, database) {
   const quiet = ["ignore", "ignore", "inherit"];
   await finished(program(bridge, ["setup", "--url", url, "--yes"], env, quiet));
   program(bridge, ["serve"], env, quiet);
-  await until(async () => (await fetch(`${url}/health`)).ok, "payments-bridge is not healthy");
+  await until(() => succeeds(`${url}/health`), "payments-bridge is not healthy");
   return url;
 }
 
@@ -70,7 +77,7 @@ export async function startShop(database) {
   const shop = await urlOf(program(process.execPath, [here("serve.mjs"), database]));
   // The catalog reaches the database through Stripe's events.
   const catalog = readFileSync(here("catalog.json"), "utf8");
-  await fetch(`${stripe}/_fake/catalog`, { method: "POST", body: catalog });
+  if (!(await succeeds(`${stripe}/_fake/catalog`, { method: "POST", body: catalog }))) throw new Error("the stand-in refuses the catalog");
   const items = JSON.parse(catalog).products.length;
   await until(async () => (await (await fetch(`${shop}/rest/items?select=price`)).json()).length === items, "the catalog has not arrived");
   return { shop, stripe, bridge: bridgeUrl };

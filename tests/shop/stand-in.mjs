@@ -51,6 +51,7 @@ const cases = {
     assert.match(page, /Pay 98\.00 USD/);
     const paid = await fetch(session.url, { method: "POST", body: new URLSearchParams({ action: "pay" }), redirect: "manual" });
     assert.equal(paid.headers.get("location"), `https://shop.example/thanks?session=${session.id}`);
+    await paid.text();
     const now = await stripe.checkout.sessions.retrieve(session.id);
     assert.deepEqual([now.status, now.payment_status, now.url], ["complete", "paid", null]);
     const intent = await stripe.paymentIntents.retrieve(now.payment_intent);
@@ -113,7 +114,7 @@ const cases = {
     const session = await fake.post("pay", { id: (await stripe.checkout.sessions.create(PLAN)).id });
     const portal = await stripe.billingPortal.sessions.create({ customer: session.customer, return_url: "https://shop.example/account" });
     assert.match(await (await fetch(portal.url)).text(), /A plan: active/);
-    await fetch(portal.url, { method: "POST", body: new URLSearchParams({ action: "cancel", subscription: session.subscription }) });
+    await (await fetch(portal.url, { method: "POST", body: new URLSearchParams({ action: "cancel", subscription: session.subscription }) })).text();
     assert.match(await (await fetch(portal.url)).text(), /A plan: active, ends on/);
     await refused(stripe.billingPortal.sessions.create({ customer: "cus_of_nobody" }), { statusCode: 400, code: "resource_missing", param: "customer" });
   },
