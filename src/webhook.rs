@@ -141,7 +141,7 @@ fn accept(environment: Environment, delivery: Result<Delivery, Error>) -> Result
     Ok(definer::write(SearchPath::Ordinary, || {
         let kind = dispatch::kind_of(environment, delivery.event());
         match record(environment, delivery, expected(&kind)) {
-            Recording::Fresh(recorded) => settle(recorded),
+            Recording::Fresh(recorded) => settle(recorded, &kind),
             Recording::Duplicate(answer) => answer,
         }
     }))
@@ -156,18 +156,17 @@ pub(crate) fn expected(kind: &Result<ObjectKind, String>) -> Outcome<'_> {
 }
 
 /// Derives what follows from a recorded event, or, where that fails, undoes it all and says why. Returns the answer.
-pub(crate) fn settle(recorded: Recorded) -> Value {
-    let kind = dispatch::kind_of(recorded.environment(), recorded.event());
+pub(crate) fn settle(recorded: Recorded, kind: &Result<ObjectKind, String>) -> Value {
     if recorded.is_written_once() {
         // The projection may write to its row.
-        recorded.finish(expected(&kind));
+        recorded.finish(expected(kind));
         if let Err(reason) = kind {
             // Nothing can fail for an app's sake, so there is nothing to undo.
-            return recorded.answer(Outcome::Ignored(&reason));
+            return recorded.answer(Outcome::Ignored(reason));
         }
     }
     let outcome = projection_lock::shared_then_exclusive(|| {
-        let outcome = dispatch::event(recorded.environment(), recorded.event());
+        let outcome = dispatch::event(recorded.environment(), recorded.event(), kind);
         match &outcome {
             ProjectionOutcome::Projected => recorded.finish(Outcome::Processed),
             ProjectionOutcome::Ignored(reason) => recorded.finish(Outcome::Ignored(reason)),

@@ -141,7 +141,11 @@ pub(crate) fn settle_all(environment: Environment, mut events: Vec<Recorded>) ->
 
 fn settle_together(environment: Environment, mut events: Vec<Recorded>) -> Vec<Value> {
     if events.len() < 2 {
-        return events.into_iter().map(settle).collect();
+        let settled = |event: Recorded| {
+            let kind = dispatch::kind_of(environment, event.event());
+            settle(event, &kind)
+        };
+        return events.into_iter().map(settled).collect();
     }
     let Ok(outcomes) = savepoint(|| project_all(environment, &events)) else {
         events.iter().for_each(Recorded::rolled_back);

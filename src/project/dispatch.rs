@@ -39,11 +39,11 @@ pub(crate) fn kind_of(environment: Environment, event: &Event) -> Result<ObjectK
     foreign(environment, event).map_or(Ok(*kind), Err)
 }
 
-/// Projects an event.
-pub(crate) fn event(environment: Environment, event: &Event) -> ProjectionOutcome {
-    match kind_of(environment, event) {
-        Ok(kind) => outcome(project(kind, &incoming(environment, event))),
-        Err(reason) => ProjectionOutcome::Ignored(reason),
+/// Projects an event, which is of a kind or is ignored for a reason.
+pub(crate) fn event(environment: Environment, event: &Event, kind: &Result<ObjectKind, String>) -> ProjectionOutcome {
+    match kind {
+        Ok(kind) => outcome(project(*kind, &incoming(environment, event))),
+        Err(reason) => ProjectionOutcome::Ignored(reason.clone()),
     }
 }
 
