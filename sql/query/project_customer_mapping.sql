@@ -1,34 +1,43 @@
--- mapping_state: whether another claim or mapping contradicts one; whether the customer is
--- deleted; and whether the mapping is there already (a JSON object).
--- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text
+-- mapping_states: of mappings, whether another claim or mapping contradicts one; whether the customer is
+-- deleted; and whether the mapping is there already (JSON objects).
+-- $1 environment text, $2 subject_types, $3 subject_ids, $4 stripe_customer_ids text[], $5 their places bigint[]
 select pg_catalog.json_build_object(
+         'place', n.place,
          'contested',
          exists (select from payments.mapping_claims c
-                  where (c.environment operator(pg_catalog.=) $1) is true and c.subject_type operator(pg_catalog.=) $2
-                    and c.subject_id operator(pg_catalog.=) $3 and c.stripe_customer_id operator(pg_catalog.<>) $4)
+                  where (c.environment operator(pg_catalog.=) $1) is true and c.subject_type operator(pg_catalog.=) n.subject_type
+                    and c.subject_id operator(pg_catalog.=) n.subject_id and c.stripe_customer_id operator(pg_catalog.<>) n.customer)
          or exists (select from payments.mapping_claims c
-                     where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_customer_id operator(pg_catalog.=) $4
-                       and (c.subject_type operator(pg_catalog.<>) $2 or c.subject_id operator(pg_catalog.<>) $3))
+                     where (c.environment operator(pg_catalog.=) $1) is true and c.stripe_customer_id operator(pg_catalog.=) n.customer
+                       and (c.subject_type operator(pg_catalog.<>) n.subject_type or c.subject_id operator(pg_catalog.<>) n.subject_id))
          or exists (select from payments.stripe_customer_mappings m
-                     where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2
-                       and m.subject_id operator(pg_catalog.=) $3 and m.stripe_customer_id operator(pg_catalog.<>) $4)
+                     where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) n.subject_type
+                       and m.subject_id operator(pg_catalog.=) n.subject_id and m.stripe_customer_id operator(pg_catalog.<>) n.customer)
          or exists (select from payments.stripe_customer_mappings m
-                     where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) $4
-                       and (m.subject_type operator(pg_catalog.<>) $2 or m.subject_id operator(pg_catalog.<>) $3)),
+                     where (m.environment operator(pg_catalog.=) $1) is true and m.stripe_customer_id operator(pg_catalog.=) n.customer
+                       and (m.subject_type operator(pg_catalog.<>) n.subject_type or m.subject_id operator(pg_catalog.<>) n.subject_id)),
          'deleted',
          exists (select from payments.customers d
-                  where (d.environment operator(pg_catalog.=) $1) is true and d.stripe_customer_id operator(pg_catalog.=) $4 and d.deleted),
+                  where (d.environment operator(pg_catalog.=) $1) is true and d.stripe_customer_id operator(pg_catalog.=) n.customer
+                    and d.deleted),
          'stands',
          exists (select from payments.stripe_customer_mappings m
-                  where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) $2
-                    and m.subject_id operator(pg_catalog.=) $3 and m.stripe_customer_id operator(pg_catalog.=) $4))::pg_catalog.text;
+                  where (m.environment operator(pg_catalog.=) $1) is true and m.subject_type operator(pg_catalog.=) n.subject_type
+                    and m.subject_id operator(pg_catalog.=) n.subject_id
+                    and m.stripe_customer_id operator(pg_catalog.=) n.customer))::pg_catalog.text
+  from (select pg_catalog.unnest($2::pg_catalog.text[]) as subject_type, pg_catalog.unnest($3::pg_catalog.text[]) as subject_id,
+               pg_catalog.unnest($4::pg_catalog.text[]) as customer, pg_catalog.unnest($5::bigint[]) as place) as n;
 
--- upsert_claim: saves a completed session's claim, if it is new, changed, or has earlier evidence.
--- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text, $5 evidence_created bigint,
--- $6 evidence_event_id text, $7 stripe_checkout_session_id text
+-- upsert_claims: saves claims of completed sessions, those that are new, changed, or have earlier evidence, and tells which
+-- (JSON strings: the sessions).
+-- $1 environment text, $2 subject_types, $3 subject_ids, $4 stripe_customer_ids text[], $5 evidence_created bigint[],
+-- $6 evidence_event_ids, $7 stripe_checkout_session_ids text[]
 insert into payments.mapping_claims as c
   (environment, subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id, stripe_checkout_session_id)
-values ($1, $2, $3, $4, $5, $6, $7)
+select $1, n.subject_type, n.subject_id, n.customer, n.created, n.event, n.session
+  from (select pg_catalog.unnest($2::pg_catalog.text[]) as subject_type, pg_catalog.unnest($3::pg_catalog.text[]) as subject_id,
+               pg_catalog.unnest($4::pg_catalog.text[]) as customer, pg_catalog.unnest($5::bigint[]) as created,
+               pg_catalog.unnest($6::pg_catalog.text[]) as event, pg_catalog.unnest($7::pg_catalog.text[]) as session) as n
 on conflict (environment, stripe_checkout_session_id) do update
    set (subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
      = (excluded.subject_type, excluded.subject_id, excluded.stripe_customer_id, excluded.evidence_created,
@@ -36,7 +45,8 @@ on conflict (environment, stripe_checkout_session_id) do update
  where row(c.subject_type, c.subject_id, c.stripe_customer_id, c.evidence_created, c.evidence_event_id)::pg_catalog.record
        operator(pg_catalog.*<>)
        row(excluded.subject_type, excluded.subject_id, excluded.stripe_customer_id, excluded.evidence_created,
-        excluded.evidence_event_id);
+        excluded.evidence_event_id)
+returning pg_catalog.to_json(c.stripe_checkout_session_id)::pg_catalog.text;
 
 -- delete_claim: deletes and returns the claim of a session that lost its local row (a JSON object).
 -- $1 environment text, $2 stripe_checkout_session_id text
@@ -92,12 +102,15 @@ delete from payments.stripe_customer_mappings m
    and m.stripe_customer_id operator(pg_catalog.=) $4
    and m.evidence_event_id is not null;
 
--- write_mapping: saves the mapping of a claim, or its earlier evidence. An admin's own mapping is not changed.
--- $1 environment text, $2 subject_type text, $3 subject_id text, $4 stripe_customer_id text, $5 evidence_created bigint,
--- $6 evidence_event_id text
+-- write_mappings: saves the mappings of claims, or their earlier evidence. An admin's own mapping is not changed.
+-- $1 environment text, $2 subject_types, $3 subject_ids, $4 stripe_customer_ids text[], $5 evidence_created bigint[],
+-- $6 evidence_event_ids text[]
 insert into payments.stripe_customer_mappings as m
   (environment, subject_type, subject_id, stripe_customer_id, evidence_created, evidence_event_id)
-values ($1, $2, $3, $4, $5, $6)
+select $1, n.subject_type, n.subject_id, n.customer, n.created, n.event
+  from (select pg_catalog.unnest($2::pg_catalog.text[]) as subject_type, pg_catalog.unnest($3::pg_catalog.text[]) as subject_id,
+               pg_catalog.unnest($4::pg_catalog.text[]) as customer, pg_catalog.unnest($5::bigint[]) as created,
+               pg_catalog.unnest($6::pg_catalog.text[]) as event) as n
 on conflict (environment, subject_type, subject_id) do update
    set (evidence_created, evidence_event_id) = (excluded.evidence_created, excluded.evidence_event_id)
  where m.stripe_customer_id operator(pg_catalog.=) excluded.stripe_customer_id and m.evidence_event_id is not null

@@ -1,37 +1,40 @@
--- find_session: the local rows that may be a Stripe checkout session's, the best first, then whether it was recovered from another
--- session or another from it (JSON objects).
+-- find_sessions: the local rows that may be those of Stripe checkout sessions, of each the best first, and whether one was recovered
+-- from another session or another from it: then of no row (JSON objects).
 -- First the row that has its id. Else the row that its metadata names, unless a backend recorded another id there. A session that has the
 -- row only because its metadata names it can lose it to one that takes precedence.
--- $1 environment text,
--- $2 stripe_checkout_session_id text, $3 id that its metadata names text, $4 mode text
-select pg_catalog.json_build_object('id', s.id, 'subject_type', s.subject_type, 'subject_id', s.subject_id, 'line_items', s.line_items,
-                                    'holder', null, 'by_name', false)::pg_catalog.text
-  from payments.checkout_sessions s
- where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_checkout_session_id operator(pg_catalog.=) $2
-union all
-select pg_catalog.json_build_object('id', o.id, 'subject_type', o.subject_type, 'subject_id', o.subject_id, 'line_items', o.line_items,
-                                    'holder', o.stripe_checkout_session_id, 'by_name', true)::pg_catalog.text
-  from payments.checkout_sessions o
- where (o.environment operator(pg_catalog.=) $1) is true and o.mode operator(pg_catalog.=) $4
-   and (o.stripe_checkout_session_id is null or o.stripe_checkout_session_id operator(pg_catalog.=) o.claimed_by_session)
-   and o.id operator(pg_catalog.=) case
-         when $3 operator(pg_catalog.~) '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'
-         then $3::pg_catalog.uuid end
-union all
-select '"relative"'
-  from payments.recovered_sessions r
- where (r.environment operator(pg_catalog.=) $1) is true and r.stripe_checkout_session_id operator(pg_catalog.=) $2
-union all
-select '"relative"'
-  from payments.recovered_sessions r
- where (r.environment operator(pg_catalog.=) $1) is true and r.recovered_from operator(pg_catalog.=) $2;
+-- $1 environment text, $2 stripe_checkout_session_ids, $3 ids that their metadata names, $4 modes text[]
+select pg_catalog.json_build_object('of', n.session, 'row', found.row)::pg_catalog.text
+  from (select pg_catalog.unnest($2::pg_catalog.text[]) as session, pg_catalog.unnest($3::pg_catalog.text[]) as named,
+               pg_catalog.unnest($4::pg_catalog.text[]) as mode) as n
+ cross join lateral (
+   select pg_catalog.json_build_object('id', s.id, 'subject_type', s.subject_type, 'subject_id', s.subject_id,
+                                       'line_items', s.line_items, 'holder', null, 'by_name', false) as row
+     from payments.checkout_sessions s
+    where (s.environment operator(pg_catalog.=) $1) is true and s.stripe_checkout_session_id operator(pg_catalog.=) n.session
+   union all
+   select pg_catalog.json_build_object('id', o.id, 'subject_type', o.subject_type, 'subject_id', o.subject_id,
+                                       'line_items', o.line_items, 'holder', o.stripe_checkout_session_id, 'by_name', true)
+     from payments.checkout_sessions o
+    where (o.environment operator(pg_catalog.=) $1) is true and o.mode operator(pg_catalog.=) n.mode
+      and (o.stripe_checkout_session_id is null or o.stripe_checkout_session_id operator(pg_catalog.=) o.claimed_by_session)
+      and o.id operator(pg_catalog.=) case
+            when n.named operator(pg_catalog.~) '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'
+            then n.named::pg_catalog.uuid end
+   union all
+   select null::pg_catalog.json
+     from payments.recovered_sessions r
+    where (r.environment operator(pg_catalog.=) $1) is true and r.stripe_checkout_session_id operator(pg_catalog.=) n.session
+   union all
+   select null::pg_catalog.json
+     from payments.recovered_sessions r
+    where (r.environment operator(pg_catalog.=) $1) is true and r.recovered_from operator(pg_catalog.=) n.session) as found (row);
 
--- settle_session: updates a local session by Stripe's newest snapshot of it, where it differs.
+-- settle_sessions: updates local sessions, each by Stripe's newest snapshot of it, where it differs, and tells which (JSON strings).
 -- An open session overwrites no later state. A session gets a row that its metadata names only if the row has no session, or one that got it
 -- the same way; then all values of that one are replaced. The same holds for a session that was recovered from the recorded one.
--- $1 environment text, $2 id text, $3 stripe_checkout_session_id text, $4 status text, $5 payment_status text,
--- $6 stripe_customer_id text, $7 stripe_payment_intent_id text, $8 stripe_subscription_id text,
--- $9 the one that had it text, $10 the one that was recorded, where others were recovered from it text
+-- $1 environment text, $2 ids, $3 stripe_checkout_session_ids, $4 statuses, $5 payment_statuses,
+-- $6 stripe_customer_ids, $7 stripe_payment_intent_ids, $8 stripe_subscription_ids,
+-- $9 those that had them, $10 those that were recorded, where others were recovered from them text[]
 update payments.checkout_sessions s
    set updated_at = pg_catalog.now(),
        stripe_checkout_session_id = n.stripe_checkout_session_id,
@@ -47,26 +50,33 @@ update payments.checkout_sessions s
                             then s.client_secret end,
        last_error = case when n.status operator(pg_catalog.=) 'completed' then null else s.last_error end
   from (
-    select o.id,
-           $3 as stripe_checkout_session_id,
-           case when o.stripe_checkout_session_id operator(pg_catalog.=) $3 then o.claimed_by_session
-                when $10 is null then $3 end as claimed_by_session,
-           case when $10 operator(pg_catalog.<>) $3 then $10 end as recovered_from,
-           case when $9 is null and $4 operator(pg_catalog.=) 'open' and o.status operator(pg_catalog.<>) 'initialized'
-                then o.status else $4 end as status,
-           coalesce($5, o.payment_status) as payment_status,
-           coalesce($6, case when $9 is null then o.stripe_customer_id end) as stripe_customer_id,
-           coalesce($7, case when $9 is null then o.stripe_payment_intent_id end) as stripe_payment_intent_id,
-           coalesce($8, case when $9 is null then o.stripe_subscription_id end) as stripe_subscription_id
-      from payments.checkout_sessions o
-     where o.id operator(pg_catalog.=) $2::pg_catalog.uuid and (o.environment operator(pg_catalog.=) $1) is true) n
+    select o.id, g.holder,
+           g.session as stripe_checkout_session_id,
+           case when o.stripe_checkout_session_id operator(pg_catalog.=) g.session then o.claimed_by_session
+                when g.recorded is null then g.session end as claimed_by_session,
+           case when g.recorded operator(pg_catalog.<>) g.session then g.recorded end as recovered_from,
+           case when g.holder is null and g.status operator(pg_catalog.=) 'open' and o.status operator(pg_catalog.<>) 'initialized'
+                then o.status else g.status end as status,
+           coalesce(g.payment_status, o.payment_status) as payment_status,
+           coalesce(g.customer, case when g.holder is null then o.stripe_customer_id end) as stripe_customer_id,
+           coalesce(g.payment_intent, case when g.holder is null then o.stripe_payment_intent_id end) as stripe_payment_intent_id,
+           coalesce(g.subscription, case when g.holder is null then o.stripe_subscription_id end) as stripe_subscription_id
+      from (select pg_catalog.unnest($2::pg_catalog.text[]) as id, pg_catalog.unnest($3::pg_catalog.text[]) as session,
+                   pg_catalog.unnest($4::pg_catalog.text[]) as status, pg_catalog.unnest($5::pg_catalog.text[]) as payment_status,
+                   pg_catalog.unnest($6::pg_catalog.text[]) as customer, pg_catalog.unnest($7::pg_catalog.text[]) as payment_intent,
+                   pg_catalog.unnest($8::pg_catalog.text[]) as subscription, pg_catalog.unnest($9::pg_catalog.text[]) as holder,
+                   pg_catalog.unnest($10::pg_catalog.text[]) as recorded) as g
+      join payments.checkout_sessions o on o.id operator(pg_catalog.=) g.id::pg_catalog.uuid
+       and (o.environment operator(pg_catalog.=) $1) is true) n
  where s.id operator(pg_catalog.=) n.id
-   and coalesce(s.stripe_checkout_session_id, n.stripe_checkout_session_id) operator(pg_catalog.=) any (array[$3, $9])
+   and coalesce(s.stripe_checkout_session_id, n.stripe_checkout_session_id)
+       operator(pg_catalog.=) any (array[n.stripe_checkout_session_id, n.holder])
    and row(s.stripe_checkout_session_id, s.status, s.payment_status, s.stripe_customer_id, s.stripe_payment_intent_id,
         s.stripe_subscription_id)::pg_catalog.record
        operator(pg_catalog.*<>)
        row(n.stripe_checkout_session_id, n.status, n.payment_status, n.stripe_customer_id, n.stripe_payment_intent_id,
-        n.stripe_subscription_id);
+        n.stripe_subscription_id)
+returning pg_catalog.to_json(s.id)::pg_catalog.text;
 
 -- review_unlinked: asks for a review of a paid session of a subscription that names a row with several lines only by its
 -- client_reference_id, which its payer may have chosen.

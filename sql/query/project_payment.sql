@@ -1,13 +1,13 @@
 -- upsert_facts: stores facts. The fact of a backfill replaces that of an earlier backfill.
--- $1 environment text, $2 object_ids, $3 event_ids, $4 object types text[], $5 group_id text, $6 customers, $7 subscriptions,
+-- $1 environment text, $2 object_ids, $3 event_ids, $4 object types, $5 group_ids, $6 customers, $7 subscriptions,
 -- $8 keys text[] (each the text of an array), $9 statements json[]
 insert into payments.facts as f
   (environment, object_id, event_id, object_type, group_id, stripe_customer_id, stripe_subscription_id, keys, statement)
-select $1, n.object_id, n.event_id, n.object_type, $5, n.customer, n.subscription, n.keys::pg_catalog.text[], n.statement
+select $1, n.object_id, n.event_id, n.object_type, n.group_id, n.customer, n.subscription, n.keys::pg_catalog.text[], n.statement
   from (select pg_catalog.unnest($2::pg_catalog.text[]) as object_id, pg_catalog.unnest($3::pg_catalog.text[]) as event_id,
-               pg_catalog.unnest($4::pg_catalog.text[]) as object_type, pg_catalog.unnest($6::pg_catalog.text[]) as customer,
-               pg_catalog.unnest($7::pg_catalog.text[]) as subscription, pg_catalog.unnest($8::pg_catalog.text[]) as keys,
-               pg_catalog.unnest($9::pg_catalog.json[]) as statement) as n
+               pg_catalog.unnest($4::pg_catalog.text[]) as object_type, pg_catalog.unnest($5::pg_catalog.text[]) as group_id,
+               pg_catalog.unnest($6::pg_catalog.text[]) as customer, pg_catalog.unnest($7::pg_catalog.text[]) as subscription,
+               pg_catalog.unnest($8::pg_catalog.text[]) as keys, pg_catalog.unnest($9::pg_catalog.json[]) as statement) as n
 on conflict (environment, object_id, event_id) do update
    set group_id = excluded.group_id,
        stripe_customer_id = excluded.stripe_customer_id,

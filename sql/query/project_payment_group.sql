@@ -4,15 +4,21 @@ select pg_catalog.json_build_object('key', l.key, 'group_id', l.group_id)::pg_ca
  where (l.environment operator(pg_catalog.=) $1) is true and l.key operator(pg_catalog.=) any ($2 collate pg_catalog."C")
  order by l.key collate pg_catalog."C";
 
--- add_links: adds ids to a group, in their order; an id that another delivery is adding is waited for.
--- $1 environment text, $2 keys text[], $3 group_id text
+-- add_links: adds ids to groups, in the order of the ids; one that another delivery is adding is waited for.
+-- $1 environment text, $2 keys, $3 group_ids text[]
 insert into payments.fact_links (environment, key, group_id)
-select $1, k.key, $3 from pg_catalog.unnest($2) as k (key)
+select $1, k.key, k.group_id
+  from (select pg_catalog.unnest($2::pg_catalog.text[]) as key, pg_catalog.unnest($3::pg_catalog.text[]) as group_id) as k
  order by k.key collate pg_catalog."C"
 on conflict (environment, key) do nothing;
 
 -- facts_of_group: the statements of a group. $1 environment text, $2 group_id text
 select f.statement::pg_catalog.text from payments.facts f where (f.environment operator(pg_catalog.=) $1) is true and f.group_id operator(pg_catalog.=) $2;
+
+-- facts_of_groups: the statements of several groups (JSON objects). $1 environment text, $2 group_ids text[]
+select pg_catalog.json_build_object('group_id', f.group_id, 'fact', f.statement)::pg_catalog.text
+  from payments.facts f
+ where (f.environment operator(pg_catalog.=) $1) is true and f.group_id operator(pg_catalog.=) any ($2 collate pg_catalog."C");
 
 -- merge_facts: moves the facts of groups that turn out to be one payment into one group.
 -- $1 environment text, $2 group_id text, $3 group_ids merged into it text[]

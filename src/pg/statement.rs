@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 use serde::de::DeserializeOwned;
 
 use crate::pg::plan_cache::{self, array};
-use crate::pg::time::at_unix_micros;
+use crate::pg::time::{at_unix_micros, checked_at};
 
 /// One query of `sql/query`, prepared at its first use, its plan cached for the life of the backend.
 ///
@@ -167,6 +167,11 @@ impl<'a> Rows<'a> {
         self.with(values, single, pg_sys::JSONOID, pg_sys::JSONARRAYOID)
     }
 
+    /// With one more column, of JSON texts that the statement casts.
+    pub(crate) fn written(self, values: impl IntoIterator<Item = Option<String>>) -> Self {
+        self.with(values, Into::into, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID)
+    }
+
     /// With one value for all rows.
     pub(crate) fn and(mut self, value: DatumWithOid<'a>) -> Self {
         self.columns.push(value);
@@ -181,6 +186,12 @@ impl<'a> Rows<'a> {
     /// With one more column, of times in microseconds since 1970.
     pub(crate) fn times(self, values: impl IntoIterator<Item = Option<i64>>) -> Self {
         let values = values.into_iter().map(|micros| micros.map(at_unix_micros));
+        self.with(values, Into::into, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZARRAYOID)
+    }
+
+    /// With one more column, of times in Unix seconds.
+    pub(crate) fn timestamps(self, values: impl IntoIterator<Item = Option<i64>>) -> Self {
+        let values = values.into_iter().map(|seconds| seconds.map(checked_at));
         self.with(values, Into::into, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZARRAYOID)
     }
 

@@ -46,10 +46,13 @@ pub(crate) fn time(micros: Option<i64>) -> DatumWithOid<'static> {
     micros.map_or_else(DatumWithOid::null::<TimestampWithTimeZone>, |micros| at_unix_micros(micros).into())
 }
 
-/// A time in Unix seconds as a statement's argument, or NULL. As `to_timestamp()` it raises 22008 where it is beyond what a time stamp
-/// holds.
+/// A time in Unix seconds as a statement's argument, or NULL.
 pub(crate) fn timestamp(seconds: Option<i64>) -> DatumWithOid<'static> {
-    let Some(seconds) = seconds else { return DatumWithOid::null::<TimestampWithTimeZone>() };
+    seconds.map(checked_at).into()
+}
+
+/// A time in Unix seconds. As `to_timestamp()` it raises 22008 where it is beyond what a time stamp holds.
+pub(crate) fn checked_at(seconds: i64) -> TimestampWithTimeZone {
     let micros = seconds.checked_mul(1_000_000).and_then(|micros| micros.checked_sub(EPOCH));
     let Some(time) = micros.and_then(|micros| TimestampWithTimeZone::try_from(micros).ok()) else {
         let message = format!("timestamp out of range: {seconds} (Unix seconds)");
@@ -57,7 +60,7 @@ pub(crate) fn timestamp(seconds: Option<i64>) -> DatumWithOid<'static> {
             .report(PgLogLevel::ERROR);
         unreachable!("an error report does not return")
     };
-    time.into()
+    time
 }
 
 /// A time in microseconds since 1970 and an interval later, as the server counts it: in UTC, so that no session's time zone

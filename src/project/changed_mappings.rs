@@ -16,46 +16,78 @@ pub(crate) struct ChangedMapping {
     pub(crate) customer: String,
     /// A backend wrote it, so that the claims around it must be resolved again.
     pub(crate) by_admin: bool,
-    /// The group of facts that is folded after it was noted, which need not be folded again.
-    pub(crate) folded: Option<String>,
+}
+
+/// One that is noted, and how many groups of facts were folded before it.
+#[derive(Debug)]
+pub(crate) struct Noted {
+    pub(crate) changed: ChangedMapping,
+    folded_before: usize,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    noted: Vec<Noted>,
+    /// The groups of facts that were folded while something was noted.
+    folded: Vec<String>,
 }
 
 #[derive(Default)]
-struct ChangedMappings(RefCell<Vec<ChangedMapping>>);
+struct ChangedMappings(RefCell<Notes>);
+
+fn with_notes<T>(work: impl FnOnce(&mut Notes) -> T) -> T {
+    work(&mut slot::<ChangedMappings>().0.borrow_mut())
+}
 
 /// Notes one for the projection that is at work.
 pub(crate) fn note(changed: ChangedMapping) {
-    slot::<ChangedMappings>().0.borrow_mut().push(changed);
+    with_notes(|notes| {
+        let folded_before = notes.folded.len();
+        notes.noted.push(Noted { changed, folded_before });
+    });
 }
 
 /// Notes that a group is about to be folded, with what was noted so far in place. Tells whether anything was.
 pub(crate) fn folding(environment: Environment, group_id: &str) -> bool {
-    let mut noted = false;
-    for changed in slot::<ChangedMappings>().0.borrow_mut().iter_mut().filter(|one| one.environment == environment) {
-        changed.folded = Some(group_id.to_owned());
-        noted = true;
-    }
-    noted
+    with_notes(|notes| {
+        if !notes.noted.is_empty() {
+            notes.folded.push(group_id.to_owned());
+        }
+        notes.noted.iter().any(|one| one.changed.environment == environment)
+    })
 }
 
 /// The next that was noted, if any is left.
-pub(crate) fn next() -> Option<ChangedMapping> {
-    slot::<ChangedMappings>().0.borrow_mut().pop()
+pub(crate) fn next() -> Option<Noted> {
+    with_notes(|notes| {
+        let next = notes.noted.pop();
+        if next.is_none() {
+            notes.folded.clear();
+        }
+        next
+    })
+}
+
+impl Noted {
+    /// Whether a group was folded after this was noted, so that it need not be folded again.
+    pub(crate) fn is_folded(&self, group_id: &str) -> bool {
+        with_notes(|notes| notes.folded[self.folded_before..].iter().any(|folded| folded == group_id))
+    }
 }
 
 /// What an outer projection has noted so far. It is restored however the inner one ends; what the inner one noted and did not derive is
 /// dropped.
-pub(crate) struct Outer(Vec<ChangedMapping>);
+pub(crate) struct Outer(Notes);
 
 impl Outer {
     /// Sets it aside.
     pub(crate) fn set_aside() -> Self {
-        Self(slot::<ChangedMappings>().0.take())
+        Self(with_notes(std::mem::take))
     }
 }
 
 impl Drop for Outer {
     fn drop(&mut self) {
-        slot::<ChangedMappings>().0.replace(std::mem::take(&mut self.0));
+        with_notes(|notes| *notes = std::mem::take(&mut self.0));
     }
 }

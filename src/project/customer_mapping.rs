@@ -7,15 +7,15 @@ use payments_core::stripe::event::Environment;
 use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
-use crate::pg::statement::{query, text};
+use crate::pg::statement::{Rows, query, text};
 use crate::projection_lock;
 
-query!(MAPPING_STATE, "project_customer_mapping", "mapping_state");
-query!(UPSERT_CLAIM, "project_customer_mapping", "upsert_claim");
+query!(MAPPING_STATES, "project_customer_mapping", "mapping_states");
+query!(UPSERT_CLAIMS, "project_customer_mapping", "upsert_claims");
 query!(DELETE_CLAIM, "project_customer_mapping", "delete_claim");
 query!(CLAIMS_AROUND, "project_customer_mapping", "claims_around");
 query!(DELETE_MAPPING, "project_customer_mapping", "delete_mapping");
-query!(WRITE_MAPPING, "project_customer_mapping", "write_mapping");
+query!(WRITE_MAPPINGS, "project_customer_mapping", "write_mappings");
 query!(EVENTS_OF_SESSION, "project_customer_mapping", "events_of_session");
 query!(UPDATE_CONFLICT, "project_customer_mapping", "update_conflict");
 
@@ -43,7 +43,27 @@ pub(crate) struct MappingState {
 
 impl MappingState {
     pub(crate) fn of(environment: Environment, subject: &Subject, customer: &str) -> Self {
-        MAPPING_STATE.one(&pair(environment, subject, customer)).unwrap_or_default()
+        Self::of_each(environment, &[(subject, customer)]).pop().unwrap_or_default()
+    }
+
+    /// The same of several mappings, in their order.
+    pub(crate) fn of_each(environment: Environment, mappings: &[(&Subject, &str)]) -> Vec<Self> {
+        #[derive(Deserialize)]
+        struct Placed {
+            place: usize,
+            #[serde(flatten)]
+            state: MappingState,
+        }
+        let subjects = || mappings.iter().map(|(subject, _)| subject);
+        let rows = Rows::new(mappings.len())
+            .and(text(environment.name()))
+            .texts(subjects().map(|subject| Some(subject.subject_type.as_str())))
+            .texts(subjects().map(|subject| Some(subject.subject_id.as_str())))
+            .texts(mappings.iter().map(|(_, customer)| Some(*customer)))
+            .numbers((0..).take(mappings.len()).map(Some));
+        let mut placed: Vec<Placed> = MAPPING_STATES.all_of_rows(&rows);
+        placed.sort_by_key(|one| one.place);
+        placed.into_iter().map(|one| one.state).collect()
     }
 
     /// Whether a claim makes the mapping without being compared with others.
@@ -56,26 +76,37 @@ fn pair<'a>(environment: Environment, subject: &'a Subject, customer: &'a str) -
     [text(environment.name()), text(subject.subject_type.as_str()), text(subject.subject_id.as_str()), text(customer)]
 }
 
-/// A claim's mapping, and what is the evidence of it.
-fn evidence(environment: Environment, claim: &Claim) -> [DatumWithOid<'_>; 6] {
-    let [environment, subject_type, subject_id, customer] =
-        pair(environment, &claim.subject, &claim.stripe_customer_id);
-    let event = text(claim.evidence_event_id.as_str());
-    [environment, subject_type, subject_id, customer, claim.evidence_created.into(), event]
+/// The mappings of claims, and what is the evidence of each.
+fn evidence<'a>(environment: Environment, claims: &[&'a Claim]) -> Rows<'a> {
+    let all = || claims.iter().copied();
+    Rows::new(claims.len())
+        .and(text(environment.name()))
+        .texts(all().map(|claim| Some(claim.subject.subject_type.as_str())))
+        .texts(all().map(|claim| Some(claim.subject.subject_id.as_str())))
+        .texts(all().map(|claim| Some(claim.stripe_customer_id.as_str())))
+        .numbers(all().map(|claim| Some(claim.evidence_created)))
+        .texts(all().map(|claim| Some(claim.evidence_event_id.as_str())))
 }
 
-/// Saves a session's claim. If it is new or changed, the mappings that it concerns are derived again. `is_open`: see
-/// [`MappingState::is_open`].
-pub(crate) fn claim(environment: Environment, claim: &Claim, is_open: bool) {
-    let mut args = Vec::from(evidence(environment, claim));
-    args.push(text(claim.stripe_checkout_session_id.as_str()));
-    if UPSERT_CLAIM.execute(&args) == 0 {
+/// Saves sessions' claims. For those that are new or changed, the mappings that they concern are derived again; of the `open` ones
+/// ([`MappingState::is_open`]) no two may be of one subject or one customer.
+pub(crate) fn claim(environment: Environment, open: &[Claim], others: &[Claim]) {
+    let claims: Vec<&Claim> = open.iter().chain(others).collect();
+    if claims.is_empty() {
         return;
     }
-    if is_open {
-        WRITE_MAPPING.execute(&evidence(environment, claim));
-    } else {
+    let sessions = claims.iter().map(|claim| Some(claim.stripe_checkout_session_id.as_str()));
+    let saved: Vec<String> = UPSERT_CLAIMS.all_of_rows(&evidence(environment, &claims).texts(sessions));
+    let is_saved = |claim: &&Claim| saved.contains(&claim.stripe_checkout_session_id);
+    write_mappings(environment, &open.iter().filter(is_saved).collect::<Vec<_>>());
+    for claim in others.iter().filter(is_saved) {
         resolve_and_write(environment, &claim.subject, &claim.stripe_customer_id, ConflictNotes::IfContested);
+    }
+}
+
+fn write_mappings(environment: Environment, claims: &[&Claim]) {
+    if !claims.is_empty() {
+        WRITE_MAPPINGS.execute_rows(&evidence(environment, claims));
     }
 }
 
@@ -118,9 +149,7 @@ pub(crate) fn resolve_and_write(environment: Environment, subject: &Subject, cus
     for mapping in fallen {
         DELETE_MAPPING.execute(&pair(environment, &mapping.subject, &mapping.stripe_customer_id));
     }
-    for claim in standing {
-        WRITE_MAPPING.execute(&evidence(environment, claim));
-    }
+    write_mappings(environment, &standing);
     if contested || !around.fixed.is_empty() || notes == ConflictNotes::Always {
         for claim in &around.claims {
             let conflict = refused.contains(&claim).then(|| conflict_text(claim));

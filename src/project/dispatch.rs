@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use payments_core::payment::by_payment::by_payment;
 use payments_core::payment::fact::{Fact, PaymentObject};
 use payments_core::stripe::event::{Environment, Event};
 use payments_core::stripe::event_type::{EventType, ObjectKind};
@@ -12,7 +11,7 @@ use payments_core::stripe::object::{Unreadable, entitlements};
 use crate::pg::statement::{query, text};
 use crate::project::incoming::Incoming;
 use crate::project::reassign::follow_changed_mappings;
-use crate::project::{announcement, coupon, mirror, payment};
+use crate::project::{announcement, coupon, mirror, payment, payments_together};
 use crate::settings;
 
 query!(OWN_ACCOUNT, "project_dispatch", "own_account");
@@ -124,10 +123,7 @@ pub(crate) fn project_all<'a>(
         outcomes.push(read(*kind, incoming).map(|fact| facts.extend(fact)));
         follow_changed_mappings();
     }
-    for payment in by_payment(facts) {
-        payment::project(environment, &payment);
-        follow_changed_mappings();
-    }
+    payments_together::project(environment, facts);
     outcomes
 }
 

@@ -1,6 +1,6 @@
 //! The local row that a Stripe checkout session was made for: found, and moved on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use payments_core::Subject;
 use payments_core::payment::fact::{Fact, PaymentObject};
@@ -14,58 +14,72 @@ use payments_core::stripe::object::session::Session;
 use serde::Deserialize;
 
 use crate::pg::advisory_lock::LockSpace;
-use crate::pg::statement::{query, text};
+use crate::pg::statement::{Rows, query, text};
 use crate::project::local_row::LocalRow;
 use crate::project::payment_group;
 use crate::project::recovered_session::{Family, inherited};
 use crate::projection_lock::{self, is_exclusive, require_exclusive};
 
-query!(FIND_SESSION, "project_local_session", "find_session");
-query!(SETTLE_SESSION, "project_local_session", "settle_session");
+query!(FIND_SESSIONS, "project_local_session", "find_sessions");
+query!(SETTLE_SESSIONS, "project_local_session", "settle_sessions");
 query!(REVIEW_UNLINKED, "project_local_session", "review_unlinked");
 query!(DELETE_UNLINKED, "project_local_session", "delete_unlinked");
 
 /// What is found for a Stripe session.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Found {
-    /// A row that may be its.
-    Row(LocalRow),
-    /// A session that it was recovered from, or that was recovered from it.
-    Relative(#[allow(dead_code, reason = "it says no more")] String),
+struct Found {
+    of: String,
+    /// A row that may be its. None where there is a session that it was recovered from, or that was recovered from it.
+    row: Option<LocalRow>,
 }
 
 /// The local rows of Stripe's sessions, each looked up once.
 pub(crate) struct LocalRows {
     pub(crate) environment: Environment,
     pub(crate) found: HashMap<String, Vec<LocalRow>>,
-    /// A subject and a customer that are both locked, and that no mapping or claim names yet: a claim of both makes their mapping.
-    pub(crate) open_mapping: Option<(Subject, String)>,
+    /// Subjects and customers that are locked, and that no mapping or claim names yet: a claim of both makes their mapping.
+    pub(crate) open_mappings: Vec<(Subject, String)>,
 }
 
 impl LocalRows {
     pub(crate) fn new(environment: Environment) -> Self {
-        Self { environment, found: HashMap::new(), open_mapping: None }
+        Self { environment, found: HashMap::new(), open_mappings: Vec::new() }
+    }
+
+    /// Looks up the rows of these sessions, in one query.
+    pub(crate) fn look_up(&mut self, sessions: &[&Session]) {
+        if sessions.is_empty() {
+            return;
+        }
+        let environment = self.environment;
+        let rows = Rows::new(sessions.len())
+            .and(text(environment.name()))
+            .texts(sessions.iter().map(|session| Some(session.id.as_str())))
+            .texts(sessions.iter().map(|session| session.local_id()))
+            .texts(sessions.iter().map(|session| Some(session.mode.as_str())));
+        for session in sessions {
+            self.found.insert(session.id.clone(), Vec::new());
+        }
+        let mut relatives = BTreeSet::new();
+        for Found { of, row } in FIND_SESSIONS.all_of_rows(&rows) {
+            match row {
+                Some(row) => self.found.entry(of).or_default().push(row),
+                None => _ = relatives.insert(of),
+            }
+        }
+        for session in relatives {
+            if let Some(inherited) = inherited(environment, &session) {
+                self.found.insert(session, vec![inherited]);
+            }
+        }
     }
 
     /// The row that has the session's id, or that of a session that it was recovered from; else the row that its metadata names.
     pub(crate) fn candidates(&mut self, session: &Session) -> &mut Vec<LocalRow> {
-        let environment = self.environment;
-        self.found.entry(session.id.clone()).or_insert_with(|| {
-            let (local_id, mode) = (text(session.local_id()), text(session.mode.as_str()));
-            let args = [text(environment.name()), text(session.id.as_str()), local_id, mode];
-            let found: Vec<Found> = FIND_SESSION.all(&args);
-            if found.iter().any(|found| matches!(found, Found::Relative(_)))
-                && let Some(inherited) = inherited(environment, &session.id)
-            {
-                return vec![inherited];
-            }
-            let row = |found| match found {
-                Found::Row(row) => Some(row),
-                Found::Relative(_) => None,
-            };
-            found.into_iter().filter_map(row).collect()
-        })
+        if !self.found.contains_key(&session.id) {
+            self.look_up(&[session]);
+        }
+        self.found.entry(session.id.clone()).or_default()
     }
 
     /// The first of them that no other session has by precedence. `facts` are all facts of the session's payment.
@@ -118,8 +132,15 @@ fn agreed_subject(local: &LocalRow, session: &Session) -> Option<Subject> {
     said.is_none_or(|said| *said == subject).then_some(subject)
 }
 
+/// What a session's facts say of its local row.
 struct SessionUpdate<'a> {
-    stripe_checkout_session_id: &'a str,
+    told: ObjectHistory<'a>,
+    /// All facts of the session's payment.
+    facts: &'a [Fact],
+    newest: &'a Session,
+    local: LocalRow,
+    /// The first fact that shows it completed.
+    completed: Option<&'a Fact>,
     status: &'static str,
     payment_status: Option<&'a str>,
     stripe_customer_id: Option<&'a str>,
@@ -135,68 +156,96 @@ pub(crate) struct Moved {
     pub(crate) claim: Option<Claim>,
 }
 
-/// Updates a session's local row by its newest snapshot; `None` if it has no row.
-pub(crate) fn settle_session(
-    locals: &mut LocalRows,
-    newest: &Session,
-    told: &ObjectHistory,
-    facts: &[Fact],
-) -> Option<Moved> {
-    let environment = locals.environment;
-    let local = locals.of(newest, facts).cloned()?;
-    let sessions = || told.facts.iter().filter_map(|fact| as_session(fact).map(|s| (*fact, s)));
-    let paid = sessions().map(|(_, session)| session).find(|session| session.state == MoneyState::Succeeded);
-    let completed = sessions().find(|(_, session)| session.is_complete());
-    let said: Vec<&Session> = sessions().map(|(_, session)| session).collect();
-    let latest = |id: for<'s> fn(&'s Session) -> Option<&'s str>| {
-        id(newest).or_else(|| said.iter().rev().find_map(|session| id(session)))
-    };
-    let settled = SessionUpdate {
-        stripe_checkout_session_id: &newest.id,
-        status: match newest.status.as_deref() {
-            _ if completed.is_some() => "completed",
-            Some("expired") => "expired",
-            _ => "open",
-        },
-        payment_status: paid.unwrap_or(newest).payment_status.as_deref(),
-        stripe_customer_id: latest(|session| session.customer.as_deref()),
-        stripe_payment_intent_id: latest(|session| session.payment_intent.as_deref()),
-        stripe_subscription_id: latest(|session| session.subscription.as_deref()),
-    };
-    if local.holder.is_some() {
-        require_exclusive();
+/// Updates the local rows of sessions, each by its newest snapshot; those without a row are left out. Each comes with all facts of its
+/// payment.
+pub(crate) fn settle_sessions(locals: &mut LocalRows, sessions: Vec<(ObjectHistory, &[Fact])>) -> Vec<Moved> {
+    let mut moved = Vec::new();
+    let mut updates: Vec<SessionUpdate> =
+        sessions.into_iter().filter_map(|(told, facts)| SessionUpdate::of(locals, told, facts)).collect();
+    while !updates.is_empty() {
+        let mut rows = HashSet::new();
+        let (now, mut later): (Vec<_>, Vec<_>) =
+            updates.into_iter().partition(|update| rows.insert(update.local.id.clone()));
+        let written = write(locals.environment, &now);
+        for update in now {
+            if update.local.by_name && !written.contains(&update.local.id) {
+                require_exclusive();
+                // Meanwhile another session was recorded in the row.
+                locals.candidates(update.newest).retain(|other| other.id != update.local.id);
+                later.extend(SessionUpdate::of(locals, update.told, update.facts));
+            } else {
+                moved.push(update.moved());
+            }
+        }
+        updates = later;
     }
-    let args = [
-        text(environment.name()),
-        text(local.id.as_str()),
-        text(settled.stripe_checkout_session_id),
-        text(settled.status),
-        text(settled.payment_status),
-        text(settled.stripe_customer_id),
-        text(settled.stripe_payment_intent_id),
-        text(settled.stripe_subscription_id),
-        text(local.holder.as_deref()),
-        text(local.recorded.as_deref()),
-    ];
-    if SETTLE_SESSION.execute(&args) == 0 && local.by_name {
-        require_exclusive();
-        // Meanwhile a backend recorded another session in the row.
-        locals.candidates(newest).retain(|other| other.id != local.id);
-        return settle_session(locals, newest, told, facts);
+    moved
+}
+
+/// Writes updates of different rows, and returns the ids of the rows that changed.
+fn write(environment: Environment, updates: &[SessionUpdate]) -> Vec<String> {
+    let all = || updates.iter();
+    let rows = Rows::new(updates.len())
+        .and(text(environment.name()))
+        .texts(all().map(|update| Some(update.local.id.as_str())))
+        .texts(all().map(|update| Some(update.newest.id.as_str())))
+        .texts(all().map(|update| Some(update.status)))
+        .texts(all().map(|update| update.payment_status))
+        .texts(all().map(|update| update.stripe_customer_id))
+        .texts(all().map(|update| update.stripe_payment_intent_id))
+        .texts(all().map(|update| update.stripe_subscription_id))
+        .texts(all().map(|update| update.local.holder.as_deref()))
+        .texts(all().map(|update| update.local.recorded.as_deref()));
+    SETTLE_SESSIONS.all_of_rows(&rows)
+}
+
+impl<'a> SessionUpdate<'a> {
+    /// `None` if the session has no row.
+    fn of(locals: &mut LocalRows, told: ObjectHistory<'a>, facts: &'a [Fact]) -> Option<Self> {
+        let newest = as_session(told.newest)?;
+        let local = locals.of(newest, facts).cloned()?;
+        if local.holder.is_some() {
+            require_exclusive();
+        }
+        let said: Vec<&Session> = told.facts.iter().filter_map(|fact| as_session(fact)).collect();
+        let paid = said.iter().find(|session| session.state == MoneyState::Succeeded);
+        let completed = told.facts.iter().copied().find(|fact| as_session(fact).is_some_and(Session::is_complete));
+        let latest = |id: for<'s> fn(&'s Session) -> Option<&'s str>| {
+            id(newest).or_else(|| said.iter().rev().find_map(|session| id(session)))
+        };
+        Some(Self {
+            facts,
+            newest,
+            local,
+            completed,
+            status: match newest.status.as_deref() {
+                _ if completed.is_some() => "completed",
+                Some("expired") => "expired",
+                _ => "open",
+            },
+            payment_status: paid.copied().unwrap_or(newest).payment_status.as_deref(),
+            stripe_customer_id: latest(|session| session.customer.as_deref()),
+            stripe_payment_intent_id: latest(|session| session.payment_intent.as_deref()),
+            stripe_subscription_id: latest(|session| session.subscription.as_deref()),
+            told,
+        })
     }
-    let customer = settled.stripe_customer_id;
-    let (Some((first, _)), Some(customer), Some(subject)) = (completed, customer, agreed_subject(&local, newest))
-    else {
-        return Some(Moved { displaced: local.holder, claim: None });
-    };
-    let claim = Claim {
-        stripe_checkout_session_id: newest.id.clone(),
-        subject,
-        stripe_customer_id: customer.to_owned(),
-        evidence_created: newest.created.filter(|_| first.is_sync()).unwrap_or(first.created),
-        evidence_event_id: first.event_id.clone(),
-    };
-    Some(Moved { displaced: local.holder, claim: Some(claim) })
+
+    fn moved(self) -> Moved {
+        let claim = self.claim();
+        Moved { displaced: self.local.holder, claim }
+    }
+
+    fn claim(&self) -> Option<Claim> {
+        let (first, customer) = self.completed.zip(self.stripe_customer_id)?;
+        Some(Claim {
+            stripe_checkout_session_id: self.newest.id.clone(),
+            subject: agreed_subject(&self.local, self.newest)?,
+            stripe_customer_id: customer.to_owned(),
+            evidence_created: self.newest.created.filter(|_| first.is_sync()).unwrap_or(first.created),
+            evidence_event_id: first.event_id.clone(),
+        })
+    }
 }
 
 /// Asks for a review of a paid session of a subscription that names a local row only by its `client_reference_id`, which its payer may have

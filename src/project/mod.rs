@@ -21,6 +21,7 @@ pub(crate) mod notices;
 pub(crate) mod payment;
 pub(crate) mod payment_group;
 pub(crate) mod payment_row;
+mod payments_together;
 pub(crate) mod reassign;
 pub(crate) mod recovered_session;
 pub(crate) mod reviews;

@@ -20,10 +20,10 @@ use crate::project::customer_mapping::MappingState;
 use crate::project::invoice_row::write_invoices;
 use crate::project::local_row::LocalRow;
 use crate::project::local_session::{
-    LocalRows, as_session, claimable, lock_session_lookup, review_unlinked, settle_session,
+    LocalRows, as_session, claimable, lock_session_lookup, review_unlinked, settle_sessions,
 };
 use crate::project::payment_group::{self, AlsoLock, GroupOrigin, Joined};
-use crate::project::payment_row::{RowLocation, Written, ids, write_payment, write_returns};
+use crate::project::payment_row::{RowLocation, Written, ids, write_new_payments, write_payment, write_returns};
 use crate::project::recovered_session::{Family, review};
 use crate::project::{adopted, changed_mappings, customer_mapping, notices, reviews};
 use crate::projection_lock::{self, is_exclusive, require_exclusive};
@@ -71,35 +71,84 @@ pub(crate) fn project(environment: Environment, new: &[Fact]) {
             locals.found.remove(&session.id);
         }
     }
-    let Some(Joined { group_id, since }) = join(&mut locals, new) else { savepoint::restart_exclusive() };
-    let mut facts =
-        if since == GroupOrigin::New { Vec::new() } else { payment_group::facts_of(environment, &group_id) };
-    if since == GroupOrigin::Existing && facts.is_empty() {
+    let Some(joined) = join(&mut locals, new) else { savepoint::restart_exclusive() };
+    let facts = match joined.since {
+        GroupOrigin::New => Vec::new(),
+        _ => payment_group::facts_of(environment, &joined.group_id),
+    };
+    if joined.since == GroupOrigin::Existing && facts.is_empty() {
         require_exclusive();
     }
-    let is_adopting = new.iter().any(|fact| matches!(fact.object, PaymentObject::AdoptedPayment(_)));
-    let place = match since {
-        _ if is_adopting => RowLocation::Unknown,
-        GroupOrigin::New => RowLocation::New,
-        GroupOrigin::Existing => RowLocation::of(&facts),
-        GroupOrigin::Merged => RowLocation::Unknown,
-    };
-    let Arrived { on_time, again } = take(&mut facts, new);
-    if on_time.is_empty() {
+    write(&mut locals, &[Group::of(joined, facts, new)]);
+}
+
+/// The facts of one payment, which are locked, with what is new of them.
+pub(super) struct Group<'a> {
+    id: String,
+    facts: Vec<Fact>,
+    place: RowLocation,
+    /// Those that were not folded before, and are not outdated; `None` if that is not known.
+    new: Option<Vec<&'a Fact>>,
+    /// Those of them that an earlier delivery had brought.
+    again: Vec<&'a Fact>,
+}
+
+impl<'a> Group<'a> {
+    /// A group with the facts that it had, and those that came.
+    pub(super) fn of(joined: Joined, mut facts: Vec<Fact>, came: &'a [Fact]) -> Self {
+        let is_adopting = came.iter().any(|fact| matches!(fact.object, PaymentObject::AdoptedPayment(_)));
+        let place = match joined.since {
+            _ if is_adopting => RowLocation::Unknown,
+            GroupOrigin::New => RowLocation::New,
+            GroupOrigin::Existing => RowLocation::of(&facts),
+            GroupOrigin::Merged => RowLocation::Unknown,
+        };
+        let (mut new, mut again): (Vec<&Fact>, _) = (Vec::new(), Vec::new());
+        for fact in came {
+            let is_same =
+                |known: &Fact| (&known.event_id, known.object.object_id()) == (&fact.event_id, fact.object.object_id());
+            if is_late(fact, facts.iter().filter(|known| is_same(known))) {
+                continue;
+            }
+            if facts.iter().any(is_same) {
+                again.push(fact);
+            }
+            facts.retain(|known| !is_same(known));
+            new.retain(|known| !is_same(known));
+            facts.push(fact.clone());
+            new.push(fact);
+        }
+        Self { id: joined.group_id, facts, place, new: Some(new), again }
+    }
+
+    /// Whether facts of an object are new, as far as is known.
+    fn is_new(&self, object_id: &str) -> bool {
+        self.new.as_ref().is_none_or(|new| new.iter().any(|fact| fact.object.object_id() == object_id))
+    }
+}
+
+/// Stores the new facts of groups that are different payments, and writes the rows. Several need the exclusive lock.
+pub(super) fn write(locals: &mut LocalRows, groups: &[Group]) {
+    let environment = locals.environment;
+    let groups: Vec<&Group> =
+        groups.iter().filter(|group| group.new.as_ref().is_some_and(|new| !new.is_empty())).collect();
+    if groups.is_empty() {
         return;
     }
-    store_facts(environment, &group_id, &on_time);
-    fold_and_write(&mut locals, &group_id, &facts, &place, Some(&on_time));
-    for session in on_time.iter().copied().filter_map(as_session) {
-        if session.recovered_from.is_some()
-            || locals.candidates(session).first().is_some_and(|local| local.recorded.is_some())
-        {
-            settle_family(environment, &session.id);
+    store_facts(environment, &groups);
+    fold_and_write(locals, &groups);
+    for group in groups {
+        for session in group.new.iter().flatten().copied().filter_map(as_session) {
+            if session.recovered_from.is_some()
+                || locals.candidates(session).first().is_some_and(|local| local.recorded.is_some())
+            {
+                settle_family(environment, &session.id);
+            }
         }
-    }
-    for session in again.into_iter().filter_map(as_session) {
-        if let Some(customer) = &session.customer {
-            customer_mapping::rewrite_conflict_note(environment, &session.id, customer);
+        for session in group.again.iter().copied().filter_map(as_session) {
+            if let Some(customer) = &session.customer {
+                customer_mapping::rewrite_conflict_note(environment, &session.id, customer);
+            }
         }
     }
 }
@@ -129,87 +178,121 @@ fn join(locals: &mut LocalRows, new: &[Fact]) -> Option<Joined> {
             also = AlsoLock::Customer(customer);
         }
         if state.is_open() {
-            locals.open_mapping = Some((subject.clone(), customer.clone()));
+            locals.open_mappings.push((subject.clone(), customer.clone()));
         }
     }
-    let mut keys: Vec<String> = new.iter().flat_map(|fact| fact.object.keys()).collect();
-    keys.sort();
-    keys.dedup();
-    payment_group::join(environment, &keys, also)
+    payment_group::join(environment, &ids(new), also)
 }
 
-/// Facts that are new to a group.
-struct Arrived<'a> {
-    /// Those that are not outdated.
-    on_time: Vec<&'a Fact>,
-    /// Those of them that an earlier delivery had brought.
-    again: Vec<&'a Fact>,
-}
-
-/// Adds new facts to those of their group.
-fn take<'a>(facts: &mut Vec<Fact>, new: &'a [Fact]) -> Arrived<'a> {
-    let mut arrived = Arrived { on_time: Vec::new(), again: Vec::new() };
-    for fact in new {
-        let is_same =
-            |known: &Fact| (&known.event_id, known.object.object_id()) == (&fact.event_id, fact.object.object_id());
-        if is_late(fact, facts.iter().filter(|known| is_same(known))) {
-            continue;
-        }
-        if facts.iter().any(is_same) {
-            arrived.again.push(fact);
-        }
-        facts.retain(|known| !is_same(known));
-        arrived.on_time.retain(|known| !is_same(known));
-        facts.push(fact.clone());
-        arrived.on_time.push(fact);
-    }
-    arrived
-}
-
-fn store_facts(environment: Environment, group_id: &str, facts: &[&Fact]) {
-    let objects = || facts.iter().map(|fact| &fact.object);
+fn store_facts(environment: Environment, groups: &[&Group]) {
+    let facts: Vec<(&str, &Fact)> =
+        groups.iter().flat_map(|group| group.new.iter().flatten().map(|fact| (group.id.as_str(), *fact))).collect();
+    let objects = || facts.iter().map(|(_, fact)| &fact.object);
     let keys: Vec<String> = objects().map(|object| array_text(&object.keys())).collect();
     let rows = Rows::new(facts.len())
         .and(text(environment.name()))
         .texts(objects().map(|object| Some(object.object_id())))
-        .texts(facts.iter().map(|fact| Some(fact.event_id.as_str())))
+        .texts(facts.iter().map(|(_, fact)| Some(fact.event_id.as_str())))
         .texts(objects().map(|object| Some(object.object_type())))
-        .and(text(group_id))
+        .texts(facts.iter().map(|(group_id, _)| Some(*group_id)))
         .texts(objects().map(PaymentObject::customer))
         .texts(objects().map(PaymentObject::subscription))
         .texts(keys.iter().map(|keys| Some(keys.as_str())))
-        .jsons(facts.iter().map(|fact| Some(written(fact))));
+        .jsons(facts.iter().map(|(_, fact)| Some(written(*fact))));
     UPSERT_FACTS.execute_rows(&rows);
 }
 
 /// Folds a group, which must be locked, and writes what differs.
 pub(crate) fn refold(environment: Environment, group_id: &str) {
-    let facts = payment_group::facts_of(environment, group_id);
-    fold_and_write(&mut LocalRows::new(environment), group_id, &facts, &RowLocation::Projected, None);
+    fold_again(environment, group_id, RowLocation::Projected);
 }
 
-/// Folds the facts of a group and writes the rows. `new` are those of the facts that were not folded before; `None` if that is not known.
-fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place: &RowLocation, new: Option<&[&Fact]>) {
+fn fold_again(environment: Environment, group_id: &str, place: RowLocation) {
+    let facts = payment_group::facts_of(environment, group_id);
+    let group = Group { id: group_id.to_owned(), facts, place, new: None, again: Vec::new() };
+    fold_and_write(&mut LocalRows::new(environment), &[&group]);
+}
+
+/// Folds the facts of groups and writes the rows: those of local sessions first, for they say whose the payments are.
+fn fold_and_write(locals: &mut LocalRows, groups: &[&Group]) {
     let environment = locals.environment;
-    for told in by_object(facts) {
-        if let PaymentObject::CheckoutSession(newest) = &told.newest.object {
-            let is_new = |new: &[&Fact]| new.iter().any(|fact| fact.object.object_id() == newest.id);
-            if !new.is_none_or(is_new) && locals.candidates(newest).first().is_some_and(LocalRow::is_settled) {
-                continue;
+    settle(locals, groups);
+    let folded: Vec<Folded> = groups.iter().map(|group| fold_group(locals, group)).collect();
+    let all = || groups.iter().zip(&folded);
+    let new = all().filter(|(group, _)| matches!(group.place, RowLocation::New));
+    let new_payments: Vec<_> = new.filter_map(|(_, folded)| folded.payment.as_ref()).collect();
+    let are_inserted = write_new_payments(environment, &new_payments);
+    let mut with_backends = Vec::new();
+    for (group, folded) in all() {
+        let place = match &group.place {
+            RowLocation::New if are_inserted => None,
+            RowLocation::New => Some(&RowLocation::Unknown),
+            place => Some(place),
+        };
+        let met_backend = match (&folded.payment, place) {
+            (Some(payment), Some(place)) => {
+                write_payment(environment, payment, place, &group.facts) == Written::MetBackend
             }
-            let Some(moved) = settle_session(locals, newest, &told, facts) else { continue };
-            if let Some(displaced) = &moved.displaced {
-                release_local_session(environment, displaced);
+            (Some(_), None) => false,
+            (None, _) => folded.is_returned && lock_adopted(environment, &ids(&group.facts)),
+        };
+        if met_backend && groups.len() > 1 {
+            with_backends.push(group);
+        } else if !(met_backend && adopt(environment, &group.facts)) {
+            write_returns(environment, folded);
+            if let Some(told) = &folded.notices {
+                notices::write(environment, &told.about, &told.rows);
             }
-            if let Some(claim) = &moved.claim {
-                let of_claim = |(subject, customer): &mut (Subject, String)| {
-                    (&*subject, &*customer) == (&claim.subject, &claim.stripe_customer_id)
-                };
-                let is_open = locals.open_mapping.take_if(of_claim).is_some();
-                customer_mapping::claim(environment, claim, is_open);
+            if let Some(asked) = &folded.reviews {
+                reviews::write(environment, asked);
             }
         }
     }
+    // A backend's row may join what were two groups, so that each of these is read again.
+    for group in with_backends {
+        let key = group.facts.iter().flat_map(|fact| fact.object.keys()).next();
+        if let Some(group_id) = key.and_then(|key| payment_group::group_of(environment, &key)) {
+            fold_again(environment, &group_id, RowLocation::Unknown);
+        }
+    }
+}
+
+/// Updates the local rows of the groups' sessions, and what they claim.
+fn settle(locals: &mut LocalRows, groups: &[&Group]) {
+    let environment = locals.environment;
+    let mut sessions = Vec::new();
+    for group in groups {
+        for told in by_object(&group.facts) {
+            let Some(newest) = as_session(told.newest) else { continue };
+            if group.is_new(&newest.id) || !locals.candidates(newest).first().is_some_and(LocalRow::is_settled) {
+                sessions.push((told, group.facts.as_slice()));
+            }
+        }
+    }
+    let (mut open, mut others) = (Vec::new(), Vec::new());
+    for moved in settle_sessions(locals, sessions) {
+        if let Some(displaced) = &moved.displaced {
+            release_local_session(environment, displaced);
+        }
+        let Some(claim) = moved.claim else { continue };
+        let of_claim = |(subject, customer): &(Subject, String)| {
+            (subject, customer) == (&claim.subject, &claim.stripe_customer_id)
+        };
+        match locals.open_mappings.iter().position(of_claim) {
+            Some(place) => {
+                locals.open_mappings.swap_remove(place);
+                open.push(claim);
+            }
+            None => others.push(claim),
+        }
+    }
+    customer_mapping::claim(environment, &open, &others);
+}
+
+/// Folds the facts of a group, after its sessions were settled, and writes the rows of its invoices.
+fn fold_group(locals: &mut LocalRows, group: &Group) -> Folded {
+    let environment = locals.environment;
+    let facts = group.facts.as_slice();
     for session in facts.iter().filter_map(as_session) {
         review_unlinked(locals, session, facts);
         if locals.candidates(session).first().is_some_and(|local| local.recorded.is_some())
@@ -219,24 +302,15 @@ fn fold_and_write(locals: &mut LocalRows, group_id: &str, facts: &[Fact], place:
             review(environment, &family, one);
         }
     }
-    let mappings_changed = changed_mappings::folding(environment, group_id);
+    let mappings_changed = changed_mappings::folding(environment, &group.id);
     let (folded, context) = folded(locals, facts);
-    if mappings_changed || matches!(place, RowLocation::Unknown) || invoices_change(&folded, &context, facts, new) {
+    if mappings_changed
+        || matches!(group.place, RowLocation::Unknown)
+        || invoices_change(&folded, &context, facts, group.new.as_deref())
+    {
         write_invoices(environment, &folded.invoices);
     }
-    let met_backend = match &folded.payment {
-        Some(payment) => write_payment(environment, payment, place, facts) == Written::MetBackend,
-        None => folded.is_returned && lock_adopted(environment, &ids(facts)),
-    };
-    if !(met_backend && adopt(environment, facts)) {
-        write_returns(environment, &folded);
-        if let Some(told) = &folded.notices {
-            notices::write(environment, &told.about, &told.rows);
-        }
-        if let Some(asked) = &folded.reviews {
-            reviews::write(environment, asked);
-        }
-    }
+    folded
 }
 
 /// Makes facts of the rows that other backends wrote of a payment, and projects them. Returns whether there were any.

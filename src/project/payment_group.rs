@@ -4,17 +4,20 @@
 //! joined, the least name of these. While a group's lock is waited for, its holder may join it into another group. Then the links name a
 //! group that is not locked, and the work is run again with the exclusive lock.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use payments_core::payment::fact::Fact;
 use payments_core::stripe::event::Environment;
 use serde::Deserialize;
 
 use crate::pg::advisory_lock::LockSpace;
-use crate::pg::statement::{query, text};
+use crate::pg::statement::{Rows, query, text};
 use crate::projection_lock;
 
 query!(LINKS_OF, "project_payment_group", "links_of");
 query!(ADD_LINKS, "project_payment_group", "add_links");
 query!(FACTS_OF_GROUP, "project_payment_group", "facts_of_group");
+query!(FACTS_OF_GROUPS, "project_payment_group", "facts_of_groups");
 query!(MERGE_FACTS, "project_payment_group", "merge_facts");
 query!(MOVE_LINKS, "project_payment_group", "move_links");
 query!(GROUP_IDS_OF_CUSTOMER, "project_payment_group", "group_ids_of_customer");
@@ -81,7 +84,7 @@ pub(crate) fn join(environment: Environment, keys: &[String], also: AlsoLock) ->
     let known = links(environment, keys);
     let missing: Vec<String> = keys.iter().filter(|key| known.iter().all(|link| link.key != **key)).cloned().collect();
     let group_id = known.iter().map(|link| &link.group_id).min().or(missing.iter().min()).cloned()?;
-    let added = add_links(environment, &missing, &group_id);
+    let added = add_links(environment, &missing.iter().map(|key| (key, &group_id)).collect::<Vec<_>>());
     let first = known.is_empty() && added == missing.len();
     if first && matches!(also, AlsoLock::Nothing) {
         // No other transaction can find a group whose ids were all added here, until this one ends.
@@ -119,6 +122,36 @@ pub(crate) fn join(environment: Environment, keys: &[String], also: AlsoLock) ->
     Some(Joined { group_id: (*winner).clone(), since })
 }
 
+/// The group of one payment among several, and those of its keys that are not in it yet.
+pub(crate) struct Apart {
+    pub(crate) group: Joined,
+    missing: Vec<String>,
+}
+
+/// The groups of payments by their keys; `None` for a payment of several groups, or of one that another of them has. The whole projection
+/// must be locked.
+pub(crate) fn find_apart(environment: Environment, payments: &[Vec<String>]) -> Vec<Option<Apart>> {
+    let all: Vec<String> = payments.iter().flatten().cloned().collect();
+    let known: HashMap<String, String> =
+        links(environment, &all).into_iter().map(|link| (link.key, link.group_id)).collect();
+    let mut taken = HashSet::new();
+    let mut find = |keys: &Vec<String>| {
+        let group_ids: BTreeSet<&String> = keys.iter().filter_map(|key| known.get(key)).collect();
+        let since = if group_ids.is_empty() { GroupOrigin::New } else { GroupOrigin::Existing };
+        let group_id = group_ids.first().copied().or(keys.iter().min())?;
+        let is_apart = group_ids.len() < 2 && taken.insert(group_id.clone());
+        let missing = keys.iter().filter(|key| !known.contains_key(*key)).cloned().collect();
+        is_apart.then(|| Apart { group: Joined { group_id: group_id.clone(), since }, missing })
+    };
+    payments.iter().map(&mut find).collect()
+}
+
+/// Adds their missing keys to groups.
+pub(crate) fn add_missing(environment: Environment, groups: &[Apart]) {
+    let links = groups.iter().flat_map(|apart| apart.missing.iter().map(|key| (key, &apart.group.group_id)));
+    add_links(environment, &links.collect::<Vec<_>>());
+}
+
 /// Locks and names the groups that a customer or a subscription has facts in.
 pub(crate) fn lock_groups_of(environment: Environment, whose: AlsoLock) -> Vec<String> {
     let mut locked: Vec<String> = Vec::new();
@@ -146,14 +179,34 @@ pub(crate) fn facts_of(environment: Environment, group_id: &str) -> Vec<Fact> {
     FACTS_OF_GROUP.all(&[text(environment.name()), text(group_id)])
 }
 
+/// The facts of several groups, by their names.
+pub(crate) fn facts_of_each(environment: Environment, group_ids: Vec<String>) -> HashMap<String, Vec<Fact>> {
+    #[derive(Deserialize)]
+    struct Member {
+        group_id: String,
+        fact: Fact,
+    }
+    let mut facts: HashMap<String, Vec<Fact>> = HashMap::new();
+    if !group_ids.is_empty() {
+        for Member { group_id, fact } in FACTS_OF_GROUPS.all(&[text(environment.name()), group_ids.into()]) {
+            facts.entry(group_id).or_default().push(fact);
+        }
+    }
+    facts
+}
+
 fn links(environment: Environment, keys: &[String]) -> Vec<Link> {
     LINKS_OF.all(&[text(environment.name()), keys.to_vec().into()])
 }
 
-fn add_links(environment: Environment, keys: &[String], group_id: &str) -> usize {
-    if keys.is_empty() {
+/// Adds ids, each to a group. Returns how many were not there.
+fn add_links(environment: Environment, links: &[(&String, &String)]) -> usize {
+    if links.is_empty() {
         return 0;
     }
-    let added = ADD_LINKS.execute(&[text(environment.name()), keys.to_vec().into(), text(group_id)]);
-    usize::try_from(added).unwrap_or(0)
+    let rows = Rows::new(links.len())
+        .and(text(environment.name()))
+        .texts(links.iter().map(|(key, _)| Some(key.as_str())))
+        .texts(links.iter().map(|(_, group_id)| Some(group_id.as_str())));
+    usize::try_from(ADD_LINKS.execute_rows(&rows)).unwrap_or(0)
 }

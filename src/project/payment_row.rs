@@ -6,16 +6,14 @@ use payments_core::payment::context::Context;
 use payments_core::payment::fact::Fact;
 use payments_core::payment::fold::{Folded, Payment, fold};
 use payments_core::stripe::event::Environment;
-use pgrx::datum::DatumWithOid;
 use serde::Deserialize;
 
-use crate::pg::statement::{Statement, query, text, written};
-use crate::pg::time::timestamp;
+use crate::pg::statement::{Rows, Statement, query, text, written};
 use crate::project::adopted::is_adopted;
 
 query!(DELETE_PAYMENTS, "project_payment_row", "delete_payments");
-query!(INSERT_PAYMENT, "project_payment_row", "insert_payment");
-query!(UPDATE_PAYMENT, "project_payment_row", "update_payment");
+query!(INSERT_PAYMENTS, "project_payment_row", "insert_payments");
+query!(UPDATE_PAYMENTS, "project_payment_row", "update_payments");
 query!(ROWS_OF_RETURNS, "project_payment_row", "rows_of_returns");
 query!(FIND_PAYMENTS, "project_payment_row", "find_payments");
 query!(PAYMENT_OF_INTENT, "project_payment_row", "payment_of_intent");
@@ -64,6 +62,11 @@ pub(crate) enum Written {
     MetBackend,
 }
 
+/// Inserts the rows of payments that have none yet. Returns false where one of them was there, so that each has to be written by itself.
+pub(crate) fn write_new_payments(environment: Environment, payments: &[&Payment]) -> bool {
+    payments.is_empty() || insert(environment, payments)
+}
+
 /// Writes the row of a payment. If a later fact joined what were two payments, their rows become one.
 pub(crate) fn write_payment(
     environment: Environment,
@@ -72,7 +75,7 @@ pub(crate) fn write_payment(
     facts: &[Fact],
 ) -> Written {
     let written = match place {
-        RowLocation::New => insert(environment, payment),
+        RowLocation::New => insert(environment, &[payment]),
         RowLocation::Of(query, id) => {
             let row: Option<String> = query.one(&[text(environment.name()), text(id.as_str())]);
             row.as_ref().is_some_and(|row| update(row, payment, facts))
@@ -89,7 +92,7 @@ pub(crate) fn write_payment(
     }
     let mut rows: Vec<String> = found.into_iter().map(|row| row.id).collect();
     if rows.is_empty() {
-        insert(environment, payment);
+        insert(environment, &[payment]);
         return Written::Yes;
     }
     let kept = rows.remove(0);
@@ -117,7 +120,7 @@ pub(crate) fn write_returns(environment: Environment, folded: &Folded) {
     for row in returns {
         match known.iter().find(|known| Some(&known.of) == of_return(row)) {
             Some(there) => update(&there.id, row, &[]),
-            None => insert(environment, row),
+            None => insert(environment, &[row]),
         };
     }
 }
@@ -133,52 +136,52 @@ fn of_return(row: &Payment) -> Option<&String> {
     row.stripe_refund_id.as_ref().or(row.stripe_dispute_id.as_ref())
 }
 
-/// Inserts a row. Returns false if there is one with its ids.
-fn insert(environment: Environment, row: &Payment) -> bool {
-    INSERT_PAYMENT.execute(&columns(text(environment.name()), row)) == 1
+/// Inserts rows. Returns false if there was one with the ids of one of them.
+fn insert(environment: Environment, payments: &[&Payment]) -> bool {
+    let rows = columns(Rows::new(payments.len()).and(text(environment.name())), payments);
+    INSERT_PAYMENTS.execute_rows(&rows) == payments.len() as u64
 }
 
 /// Updates a row where it differs. `by_backend` is set if a fact was made of the row.
 fn update(id: &str, row: &Payment, facts: &[Fact]) -> bool {
-    let columns = columns(text(id), row).into_iter().chain([is_adopted(id, facts).into()]);
-    UPDATE_PAYMENT.execute(&columns.collect::<Vec<_>>());
+    let rows = columns(Rows::new(1).texts([Some(id)]), &[row]).booleans([is_adopted(id, facts)]);
+    UPDATE_PAYMENTS.execute_rows(&rows);
     true
 }
 
-/// A row as the statements' arguments, after a first one.
-fn columns<'a>(first: DatumWithOid<'a>, row: &'a Payment) -> [DatumWithOid<'a>; 32] {
-    [
-        first,
-        text(row.payment_type),
-        text(row.status.as_str()),
-        text(row.subject_type.as_deref()),
-        text(row.subject_id.as_deref()),
-        text(row.stripe_customer_id.as_deref()),
-        text(row.customer_email_snapshot.as_deref()),
-        text(row.stripe_checkout_session_id.as_deref()),
-        text(row.stripe_payment_intent_id.as_deref()),
-        text(row.stripe_invoice_id.as_deref()),
-        text(row.stripe_charge_id.as_deref()),
-        text(row.stripe_refund_id.as_deref()),
-        text(row.stripe_dispute_id.as_deref()),
-        text(row.stripe_subscription_id.as_deref()),
-        text(row.stripe_product_id.as_deref()),
-        text(row.stripe_price_id.as_deref()),
-        row.amount.into(),
-        row.amount_refunded.into(),
-        text(row.currency.as_deref()),
-        text(row.description.as_deref()),
-        text(row.dispute_status.as_deref()),
-        timestamp(row.paid_at),
-        timestamp(row.failed_at),
-        timestamp(row.refunded_at),
-        timestamp(row.stripe_created_at),
-        row.shortfall.into(),
-        row.subtotal.into(),
-        row.amount_lost.into(),
-        row.lost_in_other_currency.into(),
-        row.line_items.as_ref().map(ToString::to_string).into(),
-        row.invoice_lines.as_ref().map(written).into(),
-        timestamp(row.lost_at),
-    ]
+/// Rows as the statements' arguments, after a first one.
+fn columns<'a>(first: Rows<'a>, payments: &[&'a Payment]) -> Rows<'a> {
+    let all = || payments.iter().copied();
+    first
+        .texts(all().map(|row| Some(row.payment_type)))
+        .texts(all().map(|row| Some(row.status.as_str())))
+        .texts(all().map(|row| row.subject_type.as_deref()))
+        .texts(all().map(|row| row.subject_id.as_deref()))
+        .texts(all().map(|row| row.stripe_customer_id.as_deref()))
+        .texts(all().map(|row| row.customer_email_snapshot.as_deref()))
+        .texts(all().map(|row| row.stripe_checkout_session_id.as_deref()))
+        .texts(all().map(|row| row.stripe_payment_intent_id.as_deref()))
+        .texts(all().map(|row| row.stripe_invoice_id.as_deref()))
+        .texts(all().map(|row| row.stripe_charge_id.as_deref()))
+        .texts(all().map(|row| row.stripe_refund_id.as_deref()))
+        .texts(all().map(|row| row.stripe_dispute_id.as_deref()))
+        .texts(all().map(|row| row.stripe_subscription_id.as_deref()))
+        .texts(all().map(|row| row.stripe_product_id.as_deref()))
+        .texts(all().map(|row| row.stripe_price_id.as_deref()))
+        .numbers(all().map(|row| row.amount))
+        .numbers(all().map(|row| row.amount_refunded))
+        .texts(all().map(|row| row.currency.as_deref()))
+        .texts(all().map(|row| row.description.as_deref()))
+        .texts(all().map(|row| row.dispute_status.as_deref()))
+        .timestamps(all().map(|row| row.paid_at))
+        .timestamps(all().map(|row| row.failed_at))
+        .timestamps(all().map(|row| row.refunded_at))
+        .timestamps(all().map(|row| row.stripe_created_at))
+        .numbers(all().map(|row| row.shortfall))
+        .numbers(all().map(|row| row.subtotal))
+        .numbers(all().map(|row| row.amount_lost))
+        .booleans(all().map(|row| row.lost_in_other_currency))
+        .written(all().map(|row| row.line_items.as_ref().map(ToString::to_string)))
+        .written(all().map(|row| row.invoice_lines.as_ref().map(written)))
+        .timestamps(all().map(|row| row.lost_at))
 }

@@ -79,7 +79,7 @@ fn changed<A: WhoAllocated>(row: &Tuple<A>, by_admin: bool) {
     let text = |name| column(row, name).unwrap_or_default();
     let environment = environment_of(column(row, "environment").as_deref()).or_raise();
     let subject = Subject { subject_type: text("subject_type"), subject_id: text("subject_id") };
-    let changed = ChangedMapping { environment, subject, customer: text("stripe_customer_id"), by_admin, folded: None };
+    let changed = ChangedMapping { environment, subject, customer: text("stripe_customer_id"), by_admin };
     if projection_lock::is_projecting() {
         changed_mappings::note(changed);
         return;
