@@ -2,9 +2,11 @@
 """statements.py [--write]: compares the statements that each event of some stories runs with expected.txt.
 
 Each story runs twice with other ids, and the second run counts, because plans and caches exist by then. The server's own auto_explain
-names the statements, including those of triggers. A difference is no defect by itself, but must be intended: --write accepts it.
+names the statements, including those of triggers. A difference is no defect by itself, but must be intended: --write accepts it. Then
+some purchases are backfilled together: they must share the statements of SHARED.
 """
 
+import collections
 import json
 import pathlib
 import re
@@ -32,6 +34,8 @@ values ({id}, 'test', 'payment', 'open', 'user', {user}, {user},
         'https://a.example', 'https://a.example', jsonb_build_object('order_id', {id}));
 set session_replication_role = origin;
 """
+SHARED = {"links_of", "find_sessions", "add_links", "upsert_facts", "settle_sessions", "mapping_states", "upsert_claims", "write_mappings",
+          "insert_payments", "find_purchases", "insert_fulfillments", "update public.orders", "insert public.credit_ledger"}
 IDS = re.compile(r'"((?!price_details")(?:evt|pi|ch|py|cs|cus|in|sub|si|il|re|dp|prod|price|inpay)_[A-Za-z0-9_]+)"')
 
 
@@ -91,11 +95,14 @@ class Watch:
 
     def of(self, connection, event):
         """Returns the names of the statements that an event runs."""
-        self.ran.clear()
-        answer = connection.execute("select payments.apply_stripe_event('test', %s::jsonb)", (event,)).fetchone()[0]
+        answer = self.call(connection, "apply_stripe_event", event)
         if answer["status"] not in ("processed", "ignored"):
             raise RuntimeError(f"{answer}")
         return [name_of(statement) for statement in self.ran if "apply_stripe_event" not in statement]
+
+    def call(self, connection, function, argument):
+        self.ran.clear()
+        return connection.execute(f"select payments.{function}('test', %s::jsonb)", (argument,)).fetchone()[0]
 
 
 def table(connection):
@@ -105,9 +112,24 @@ def table(connection):
     for title, events in told.items():
         for copy in (1, 2):
             if events is purchase:
-                connection.execute(PURCHASE.format(id=f"'00000000-0000-4000-8000-00000000000{copy}'", user=f"'user_{copy}'"))
+                open_session(connection, copy)
             rows = [(json.loads(event)["type"], watch.of(connection, event)) for event in events(copy)]
         yield title, rows
+
+
+def open_session(connection, copy):
+    connection.execute(PURCHASE.format(id=f"'00000000-0000-4000-8000-00000000000{copy}'", user=f"'user_{copy}'"))
+
+
+def together(connection, watch, copies):
+    """How often each statement runs for purchases that are backfilled together."""
+    for copy in copies:
+        open_session(connection, copy)
+    objects = [json.loads(event)["data"]["object"] for copy in copies for event in purchase(copy)]
+    answer = watch.call(connection, "sync_stripe_objects", json.dumps(objects))
+    if answer["synced"] != len(objects):
+        raise RuntimeError(f"{answer}")
+    return collections.Counter(name_of(statement) for statement in watch.ran)
 
 
 def lines(connection):
@@ -128,11 +150,12 @@ def main():
     with psycopg.connect(dbname="statements", autocommit=True) as connection:
         connection.execute("select payments.create_app_tables()")
         found = list(lines(connection))
+        watch = Watch(connection)
+        shared = together(connection, watch, "456789")
         connection.execute("""
             create function public.count_events() returns trigger language plpgsql as $$
             begin perform count(*) from payments.customers; return null; end $$;
             create trigger count_events after insert on payments.facts for each row execute function public.count_events()""")
-        watch = Watch(connection)
         watched = [watch.of(connection, event) for event in list(purchase(3))[1:2]][0]
     if "--write" in sys.argv:
         EXPECTED.write_text("\n".join(found) + "\n")
@@ -140,6 +163,8 @@ def main():
     differing = [f"- {line}" for line in expected if line not in found] + [f"+ {line}" for line in found if line not in expected]
     results = [
         check("each event runs the statements of expected.txt", differing),
+        check("purchases that are backfilled together share their statements",
+              [f"{name}: {shared[name]} times" for name in sorted(SHARED) if shared[name] != 1]),
         check("a statement more is seen", [] if any("payments.customers" in name for name in watched) else watched),
     ]
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
